@@ -1,0 +1,25 @@
+"""Start the server: `python3 -m memos_embedder MODEL_FOLDER [PORT]`, by default on port 8080."""
+
+import signal
+import sys
+from pathlib import Path
+
+from memos_embedder.minilm import MiniLM
+from memos_embedder.server import Server
+
+
+def main(folder: Path, port: int) -> None:
+    """Load the model, read its pages once by embedding a word, then listen on every address."""
+    try:
+        model = MiniLM.load(folder)
+    except OSError as error:
+        sys.exit(f"no model in {folder}: {error}. Name a folder with model.safetensors.")
+    model.embed(["warm"])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with Server(("", port), model) as server:
+        print(f"ready on port {server.server_port}", file=sys.stderr)  # noqa: T201 - the log
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 8080)  # noqa: PLR2004 - argv

@@ -1,0 +1,112 @@
+"""The OpenAI embeddings call as plain values: what was asked, what is answered. No socket here."""
+
+import base64
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+MAX_TEXTS = 2048  # as in OpenAI's own API
+
+Json = dict[str, object]
+
+
+class ApiError(Exception):
+    """A request that cannot be answered: the HTTP status, and what to change."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+    def body(self) -> Json:
+        """Return the error as OpenAI's clients read it."""
+        return {
+            "error": {
+                "message": str(self),
+                "type": "invalid_request_error",
+                "param": None,
+                "code": None,
+            }
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Texts to embed, the model name to echo, and whether vectors are wanted as base64."""
+
+    texts: tuple[str, ...]
+    model: str
+    base64: bool
+
+
+def parse(body: bytes, *, dimensions: int) -> Request:
+    """Read a request for a model of so many dimensions; raise ApiError 400 naming the field."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        _refuse(f"the body is not JSON: {error}")
+    if not isinstance(fields, dict):
+        _refuse(f"the body must be a JSON object, not {_kind(fields)}")
+    model = fields.get("model", DEFAULT_MODEL)
+    if not isinstance(model, str):
+        _refuse(f"'model' must be a string, not {_kind(model)}")
+    encoding = fields.get("encoding_format") or "float"
+    if encoding not in ("float", "base64"):
+        _refuse(f"'encoding_format' must be 'float' or 'base64', not {encoding!r}")
+    if fields.get("dimensions") not in (None, dimensions):
+        _refuse(f"'dimensions' must be {dimensions}, not {fields['dimensions']!r}: leave it out")
+    return Request(texts=_texts(fields.get("input")), model=model, base64=encoding == "base64")
+
+
+def answer(request: Request, vectors: Sequence[Sequence[float]], tokens: int) -> Json:
+    """Return the answer to a request: one vector for each text, in the order of the texts."""
+    data = [
+        {
+            "object": "embedding",
+            "index": index,
+            "embedding": _vector(vector, as_base64=request.base64),
+        }
+        for index, vector in enumerate(vectors)
+    ]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return {"object": "list", "model": request.model, "data": data, "usage": usage}
+
+
+def models() -> Json:
+    """Return the list of models: one, whatever name a request gives it."""
+    model = {"id": DEFAULT_MODEL, "object": "model", "created": 0, "owned_by": "memos-dev"}
+    return {"object": "list", "data": [model]}
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not texts:
+        _refuse(f"'input' must be a text or a list of texts, not {_kind(value)}")
+    if len(texts) > MAX_TEXTS:
+        _refuse(f"'input' has {len(texts)} texts: send at most {MAX_TEXTS} at a time")
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            _refuse(f"'input[{index}]' must be a text, not {_kind(text)} (no token ids)")
+    # half of a surrogate pair is valid JSON, but no tokenizer takes it
+    return tuple(text.encode(errors="replace").decode() for text in texts)
+
+
+def _vector(vector: Sequence[float], *, as_base64: bool) -> object:
+    if as_base64:
+        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode("ascii")
+    return list(vector)
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
+    if value is None:
+        return "missing"
+    if value == []:
+        return "an empty list"
+    return names.get(type(value), "a number")
+
+
+def _refuse(message: str) -> NoReturn:
+    raise ApiError(400, message)

@@ -1,0 +1,120 @@
+"""The HTTP front: POST /v1/embeddings, GET /v1/models, GET /healthz."""
+
+import contextlib
+import json
+import sys
+import threading
+import time
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
+
+from memos_embedder import protocol
+from memos_embedder.protocol import ApiError, Json
+
+MAX_BODY = 32 * 1024 * 1024  # bytes: 2048 texts of 16 KB
+AT_ONCE = 2  # requests computed at the same time; each may hold some 50 MB
+
+
+class Embedded(Protocol):
+    """Vectors in the order of the texts, and the number of tokens read."""
+
+    @property
+    def vectors(self) -> list[list[float]]: ...
+    @property
+    def tokens(self) -> int: ...
+
+
+class Model(Protocol):
+    """What the server needs of a model."""
+
+    @property
+    def dimensions(self) -> int: ...
+    def embed(self, texts: tuple[str, ...]) -> Embedded: ...
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one loaded model; it listens only after the model is there, so /healthz is true."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], model: Model) -> None:
+        self.model = model
+        self.slots = threading.BoundedSemaphore(AT_ONCE)
+        super().__init__(address, Handler)
+
+    def answer(self, method: str, path: str, body: bytes) -> Json:
+        """Answer one request; raise ApiError 400 or 404 for one that cannot be answered."""
+        match method, path.partition("?")[0].rstrip("/"):
+            case "GET", "/healthz":
+                return {"status": "ok", "dimensions": self.model.dimensions}
+            case "GET", "/v1/models":
+                return protocol.models()
+            case "POST", "/v1/embeddings":
+                request = protocol.parse(body, dimensions=self.model.dimensions)
+                with self.slots:
+                    embedded = self.model.embed(request.texts)
+                return protocol.answer(request, embedded.vectors, embedded.tokens)
+            case _:
+                known = "POST /v1/embeddings, GET /v1/models, GET /healthz"
+                raise ApiError(404, f"{method} {path} is not known here; known are {known}")
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Moves JSON between a connection and `Server.answer`."""
+
+    server: Server
+    protocol_version = "HTTP/1.1"
+    server_version = "memos-embedder"
+    timeout = 120.0  # seconds that an idle connection is kept
+    wbufsize = -1  # head and body in one packet
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        """Serve a connection; a client that hangs up early is no error of ours."""
+        with contextlib.suppress(ConnectionError):
+            super().handle()
+
+    def do_GET(self) -> None:
+        """Answer /healthz and /v1/models."""
+        self._respond(b"")
+
+    def do_POST(self) -> None:
+        """Answer /v1/embeddings."""
+        started = time.monotonic()
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            self.close_connection = True  # the body is left unread
+            message = f"Content-Length must be 0 to {MAX_BODY} bytes, not {length or 'missing'}"
+            self._send(400, ApiError(400, message).body())
+            return
+        status = self._respond(self.rfile.read(int(length)))
+        milliseconds = (time.monotonic() - started) * 1000
+        print(f"POST {self.path} {status} {milliseconds:.0f} ms", file=sys.stderr)  # noqa: T201 - the log
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what http.server itself refuses (a bad request line, another method) as JSON."""
+        self.close_connection = True
+        text = explain or message or HTTPStatus(code).phrase
+        self._send(code, ApiError(code, text).body())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing about health checks; do_POST writes the lines that matter."""
+
+    def _respond(self, body: bytes) -> int:
+        try:
+            return self._send(200, self.server.answer(self.command, self.path, body))
+        except ApiError as error:
+            return self._send(error.status, error.body())
+
+    def _send(self, status: int, answer: Json) -> int:
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+        return status

@@ -1,0 +1,83 @@
+"""Checks for this repository; `nox` runs the starred ones, `nox -t fast` the quick ones.
+
+`./dev nox` is what a contributor types and what CI runs.
+"""
+
+import os
+
+import nox
+
+nox.needs_version = ">=2026.4.10"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_external_run = True
+nox.options.stop_on_first_error = True
+
+PYTHON = ["scripts", "tests", "docker", "tasks.py", "noxfile.py"]
+
+
+def install(session: nox.Session, group: str) -> None:
+    """Install one of the pinned sets of requirements/, checked by its hashes."""
+    session.install("--quiet", "--require-hashes", "--requirement", f"requirements/{group}.txt")
+
+
+@nox.session(tags=["ci", "fast"])
+def lint(session: nox.Session) -> None:
+    """Style and common mistakes: ruff with every rule but six."""
+    install(session, "lint")
+    session.run("ruff", "check", *(session.posargs or PYTHON))
+    session.run("ruff", "format", "--check", *(session.posargs or PYTHON))
+
+
+@nox.session(tags=["ci", "fast"])
+def typing(session: nox.Session) -> None:
+    """Types: mypy --strict over code and tests."""
+    install(session, "typing")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session(tags=["ci"])
+def schema(session: nox.Session) -> None:
+    """Compose files, overrides and .env.example against their rules; needs Compose, no engine."""
+    install(session, "runtime")
+    session.run("python", "-m", "scripts.check_files", *session.posargs)
+
+
+@nox.session(tags=["ci", "fast"])
+def tests(session: nox.Session) -> None:
+    """Unit and functional tests, with the coverage of scripts/ and tasks.py (95 % or more)."""
+    install(session, "test")
+    session.run("coverage", "run", "-m", "pytest", "-m", "not docker", *session.posargs)
+    session.run("coverage", "report", "--skip-covered")
+
+
+@nox.session(tags=["ci"])
+def e2e(session: nox.Session) -> None:
+    """Promises held on real containers, in a stack of their own that is gone afterwards."""
+    install(session, "test")
+    words = session.posargs or ["tests/e2e"]
+    session.run("pytest", "-m", "docker", "--require-docker", "--no-showlocals", *words)
+
+
+@nox.session(default=False)
+def fresh(session: nox.Session) -> None:
+    """The README's first command in a minimal Debian with python3 and ca-certificates only."""
+    install(session, "test")
+    session.run("python", "-m", "tests.e2e.fresh", *session.posargs)
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Pin requirements/*.txt again, with hashes and without naming an index."""
+    session.install("uv")
+    compile_ = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
+    compile_ += ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"]
+    compile_ += ["--upgrade"] if "--upgrade" in session.posargs else []
+    project = ["pyproject.toml"]
+    for name, words in {
+        "runtime": project,
+        "test": [*project, "--group", "test"],
+        "typing": [*project, "--group", "typing"],
+        "lint": ["--group", "lint"],
+    }.items():
+        session.run(*compile_, *words, "--output-file", f"requirements/{name}.txt", env=os.environ)

@@ -1,0 +1,73 @@
+"""What a build needs of this host: mirrors, proxies and the CA bundle, as files for build secrets.
+
+They are mounted while a build step runs and never end up in an image. Nothing here names a host:
+everything comes from the host's own configuration.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts import debian
+from scripts.process import Runner
+
+CA_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora
+    "/etc/ssl/cert.pem",  # macOS, Alpine
+)
+CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
+"""Settings of pip that mean the same inside a container; paths do not."""
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+
+
+def write(folder: Path, image_source: str, environ: Mapping[str, str], runner: Runner) -> None:
+    """Write all files into `folder`, readable by their owner only."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    packages = image_source == "packages"
+    files = {
+        # an official base image has sources of its own, of its own release
+        "apt.sources": debian.apt_sources(debian.BASE_RELEASE) if packages else "",
+        "apt.conf": debian.apt_conf(runner) if packages else "",
+        "ca.crt": ca_bundle(environ),
+        "pip.conf": pip_conf(runner),
+        "maven-settings.xml": maven_settings(Path.home()),
+    }
+    for name, text in files.items():
+        file = folder / name
+        file.touch(mode=0o600)
+        file.write_text(text)
+
+
+def ca_bundle(environ: Mapping[str, str]) -> str:
+    """Give the host's CA certificates (PEM), an inspecting proxy's included; empty when unknown."""
+    named = (environ.get(variable, "") for variable in CA_VARIABLES)
+    for path in (*named, *CA_BUNDLES):
+        if path and Path(path).is_file():
+            return Path(path).read_text(errors="replace")
+    return ""
+
+
+def pip_conf(runner: Runner) -> str:
+    """Give a pip.conf with the host's index and proxy, and the CA bundle where builds have it."""
+    done = runner(["python3", "-m", "pip", "config", "list"], timeout=30.0)
+    found: dict[str, str] = {}
+    for line in done.stdout.splitlines() if done.exit_code == 0 else ():
+        key, _, value = line.partition("=")
+        name = key.rpartition(".")[2]
+        if name in PIP_KEYS:
+            found[name] = value.strip().strip("'\"").replace("\\n", " ")
+    found |= {"cert": "/run/secrets/ca", "disable-pip-version-check": "1"}
+    return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in found.items())
+
+
+def maven_settings(home: Path) -> str:
+    """Give the user's Maven settings, or empty ones."""
+    file = home / ".m2" / "settings.xml"
+    return file.read_text() if file.is_file() else "<settings/>\n"
+
+
+def proxy_args(environ: Mapping[str, str]) -> list[str]:
+    """Give the build arguments that hand proxies on; BuildKit keeps these out of images."""
+    return [word for name in PROXIES if name in environ for word in ("--build-arg", name)]

@@ -1,0 +1,157 @@
+"""Builds and pulls images, side by side, with progress; one that is stuck is stopped and named."""
+
+import math
+import os
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.build_secrets import proxy_args
+from scripts.compose import last_words
+from scripts.errors import RefusedError
+from scripts.images import RECIPE_LABEL, recipe
+from scripts.model import Build, Service
+from scripts.process import Completed, Running
+from scripts.waiting import poll
+
+PULL_SILENCE = 60.0
+"""Seconds without a byte after which a pull is given up."""
+BUILD_SILENCE = 180.0
+"""Seconds: a build step such as a pip installation says nothing for up to a minute here."""
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+_STEP = re.compile(r"#\d+ (\[.*)|#\d+ [\d.]+ (.*)")
+_FAILED = re.compile(r"^#(\d+) ERROR: (.*)$", re.MULTILINE)
+_CAUSE = re.compile(r"(?i:\berror\b|not found|denied|failed)|\bE: ")
+
+Say = Callable[[str, str], None]
+"""Called with the name of an image's service and what is going on with it."""
+
+
+def build_argv(service: Service, build: Build) -> list[str]:
+    """Give the `docker build` command for one image; the secrets are files, not values."""
+    words = ["docker", "build", "--progress", "plain", "--tag", service.image]
+    words += ["--file", str(build.context / build.dockerfile)]
+    words += ["--label", f"{RECIPE_LABEL}={recipe(build)}"]
+    if build.network:
+        words += ["--network", build.network]
+    for name, value in build.args.items():
+        words += ["--build-arg", f"{name}={value}"]
+    for name, path in build.secrets.items():
+        words += ["--secret", f"id={name},src={path}"]
+    return [*words, *proxy_args(os.environ), str(build.context)]
+
+
+def build(services: Sequence[Service], env: Mapping[str, str], logs: Path, say: Say) -> None:
+    """Build the images of these services side by side; each build's output goes to `logs`.
+
+    Raises RefusedError that names the first image that failed, its last words and its log.
+    """
+    commands = {s.name: build_argv(s, s.build) for s in services if s.build is not None}
+    logs.mkdir(parents=True, exist_ok=True)
+    together(commands, env, say, silence=BUILD_SILENCE, logs=logs)
+
+
+def pull(services: Sequence[Service], env: Mapping[str, str], logs: Path, say: Say) -> None:
+    """Pull the images of these services side by side; errors as in `build`."""
+    commands = {s.name: ["docker", "pull", s.image] for s in services}
+    logs.mkdir(parents=True, exist_ok=True)
+    together(commands, env, say, silence=PULL_SILENCE, logs=logs, terminal=True)
+
+
+@dataclass(slots=True)
+class Job:
+    """One build or pull under way."""
+
+    running: Running
+    heard: float
+    """When it last said something."""
+
+
+def together(  # noqa: PLR0913 - builds and pulls differ in exactly these
+    commands: Mapping[str, list[str]],
+    env: Mapping[str, str],
+    say: Say,
+    *,
+    silence: float,
+    logs: Path,
+    terminal: bool = False,
+) -> None:
+    """Run commands side by side to their end; stop one that is silent for `silence` seconds.
+
+    Raises RefusedError when one fails, after all have ended.
+    """
+    jobs: dict[str, Job] = {}
+
+    def hear(name: str, file: Path) -> Callable[[str], None]:
+        def on_line(line: str) -> None:
+            with file.open("a") as log:
+                log.write(line + "\n")
+            if name in jobs:
+                jobs[name].heard = time.monotonic()
+            if step := telling(line):
+                say(name, step)
+
+        return on_line
+
+    try:
+        for name, argv in commands.items():
+            file = logs / f"{name}.log"
+            file.write_text(f"{' '.join(argv)}\n")
+            running = Running(argv, env=env, on_line=hear(name, file), terminal=terminal)
+            jobs[name] = Job(running=running, heard=time.monotonic())
+        silent = _attend(jobs, silence)
+    except KeyboardInterrupt:
+        for job in jobs.values():
+            job.running.stop()
+        raise
+    for name, job in jobs.items():
+        _judge(name, job.running.wait(), logs, silent.get(name, 0.0))
+
+
+def telling(line: str) -> str:
+    """Give what a line of build or pull output tells a person, or nothing."""
+    clean = _ESCAPES.sub("", line).strip()
+    if found := _STEP.match(clean):
+        return found[1] or found[2] or ""
+    return "" if clean.startswith("#") else clean
+
+
+def _attend(jobs: Mapping[str, Job], silence: float) -> dict[str, float]:
+    """Wait until all jobs have ended; give those that were stopped for their silence."""
+    silent: dict[str, float] = {}
+
+    def look() -> list[str]:
+        return [name for name, job in jobs.items() if job.running.running()]
+
+    # no deadline: what goes on may take its time
+    for alive in poll(look, timeout=math.inf, interval=0.1):  # pragma: no branch - it has no end
+        if not alive:
+            break
+        for name in alive:
+            if time.monotonic() - jobs[name].heard > silence and name not in silent:
+                silent[name] = silence
+                jobs[name].running.stop()
+    return silent
+
+
+def _judge(name: str, done: Completed, logs: Path, silence: float) -> None:
+    if done.exit_code == 0:
+        return
+    reason = f"no progress for {silence:.0f} s" if silence else cause(done)
+    raise RefusedError(
+        f"the image of {name} could not be had: {reason}",
+        next_step=f"read {logs / (name + '.log')}, then: inv images.build or inv images.pull",
+    )
+
+
+def cause(done: Completed) -> str:
+    """Give the line that says why: of the build step that failed, not BuildKit's echo of it."""
+    text = _ESCAPES.sub("", done.stdout + done.stderr)
+    if failed := _FAILED.search(text):
+        said = re.findall(rf"^#{failed[1]} [\d.]+ (.*)$", text, re.MULTILINE)
+        otherwise = failed[2]
+    else:
+        said, otherwise = text.splitlines(), _ESCAPES.sub("", last_words(done))
+    return next((line.strip() for line in reversed(said) if _CAUSE.search(line)), otherwise)

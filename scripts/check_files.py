@@ -1,0 +1,96 @@
+"""Checks every compose file, override and variable of the repository: what `nox -s schema` runs."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
+from scripts import compose, compose_text, engine_files, os_release, raw_rules, schema, stack_rules
+from scripts.compose import Compose
+from scripts.errors import ExitCode, RefusedError, StackError
+from scripts.process import run
+from scripts.report import Report
+from scripts.schema import Breach
+from scripts.settings import IMAGE_SOURCES, WORKSPACE_VARIABLES
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> ExitCode:
+    """Check all files; tell how many, or every breach."""
+    tell = Report()
+    try:
+        schemas = _schemas()
+        breaches = (*_written(), *_resolved(_programs(tell.say)))
+        schema.require(breaches)
+    except StackError as error:
+        tell.error(error)
+        return error.exit_code
+    tell.text(
+        f"{len(schemas)} schemas, {len(_compose_files())} compose files in"
+        f" {len(_combinations())} combinations, and .env.example keep every rule"
+    )
+    return ExitCode.OK
+
+
+def _programs(say: Callable[[str], None]) -> Mapping[str, str]:
+    """Give the environment in which `docker compose` is found; no engine needs to run."""
+    try:
+        asked = run(["docker", "compose", "version", "--short"], timeout=30.0)
+    except RefusedError:
+        asked = None
+    if asked is not None and asked.exit_code == 0:
+        return {}
+    at, system = engine_files.places(ROOT), os_release.this_system()
+    if not engine_files.present(at, system):
+        engine_files.bring(at, system, runner=run, say=say)
+    return engine_files.client_env(at, os.environ)
+
+
+def _compose_files() -> tuple[Path, ...]:
+    return tuple(sorted((ROOT / "docker").glob("docker-compose*.yml")))
+
+
+def _combinations() -> list[tuple[str, str]]:
+    return [(source, profiles) for source in IMAGE_SOURCES for profiles in ("", "embedder")]
+
+
+def _schemas() -> tuple[Path, ...]:
+    """Give the schemas, each of which is a schema; ConfigError names one that is not."""
+    found = tuple(sorted((ROOT / "schemas").glob("*.schema.json")))
+    for path in found:
+        try:
+            Draft202012Validator.check_schema(json.loads(path.read_text(encoding="utf-8")))
+        except (SchemaError, ValueError) as error:
+            breach = Breach(file=path.name, found=str(error), wanted="a JSON Schema, 2020-12")
+            schema.require([breach])
+    return found
+
+
+def _written() -> Iterator[Breach]:
+    texts = {file.name: file.read_text(encoding="utf-8") for file in _compose_files()}
+    for name, text in texts.items():
+        yield from raw_rules.check_raw(compose_text.parse(text, name), name)
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    yield from raw_rules.check_variables(texts, example, WORKSPACE_VARIABLES)
+
+
+def _resolved(env: Mapping[str, str]) -> Iterator[Breach]:
+    for source, profiles in _combinations():
+        composed = Compose(
+            files=compose.files(ROOT, source),
+            env_file=ROOT / ".env.example",
+            env={**env, "COMPOSE_PROFILES": profiles, "ENV_FILE": "/nonexistent"},
+            runner=run,
+        )
+        names = " + ".join(file.name for file in composed.files)
+        document = compose.document(compose.text(composed))
+        yield from stack_rules.check_resolved(document, names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

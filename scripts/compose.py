@@ -1,0 +1,192 @@
+"""`docker compose`: what is asked of it, and its resolved file as frozen values."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.errors import ConfigError, RefusedError
+from scripts.model import Auth, Build, Link, Port, Probe, Service, Stack
+from scripts.process import Completed, OnLine, Runner
+
+CONFIG_TIMEOUT = 30.0
+CHANGE_TIMEOUT = 300.0
+"""Seconds for create, stop and down; images are there already when Compose is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compose:
+    """One project as Compose is told about it."""
+
+    files: tuple[Path, ...]
+    env_file: Path
+    env: Mapping[str, str]
+    """Variables for the process: the engine's, and those that the settings add."""
+    runner: Runner
+
+    def argv(self, *words: str) -> list[str]:
+        """Give the whole command for `docker compose WORDS`."""
+        files = [word for file in self.files for word in ("--file", str(file))]
+        return ["docker", "compose", "--env-file", str(self.env_file), *files, *words]
+
+    def change(self, *words: str, on_line: OnLine | None = None) -> Completed:
+        """Run a command that changes something; raises RefusedError with Compose's last words."""
+        done = self.runner(
+            self.argv("--progress", "plain", *words),
+            timeout=CHANGE_TIMEOUT,
+            env=self.env,
+            on_line=on_line,
+        )
+        if done.exit_code:
+            raise RefusedError(
+                f"docker compose {words[0]} failed: {last_words(done)}", next_step="inv ps"
+            )
+        return done
+
+
+def files(root: Path, image_source: str) -> tuple[Path, ...]:
+    """Give the compose files for an image source."""
+    names = ["docker-compose.yml"]
+    if image_source == "packages":
+        names.append("docker-compose.packages.yml")
+    return tuple(root / "docker" / name for name in names)
+
+
+def last_words(done: Completed) -> str:
+    """Give what a failed process said last, without the warnings before it."""
+    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    telling = [line for line in lines if "level=warning" not in line]
+    return (telling or lines or [f"exit code {done.exit_code}"])[-1]
+
+
+def text(compose: Compose) -> str:
+    """Give the resolved file as YAML: its JSON form leaves out the x- keys of services.
+
+    Raises ConfigError with the reason, whatever exit code Compose chose.
+    """
+    for file in compose.files:
+        if not file.is_file():
+            raise ConfigError(f"there is no {file}", next_step=f"git checkout -- {file}")
+    done = compose.runner(compose.argv("config"), timeout=CONFIG_TIMEOUT, env=compose.env)
+    if done.exit_code:
+        names = ", ".join(file.name for file in compose.files)
+        raise ConfigError(
+            f"{names}: {last_words(done)}",
+            next_step=f"mend the compose file or {compose.env_file.name}, then: inv config",
+        )
+    return done.stdout
+
+
+def document(resolved: str) -> dict[str, Any]:
+    """Give the resolved file as a document; ConfigError when it is none."""
+    found = yaml.safe_load(resolved)
+    if not isinstance(found, dict):
+        raise ConfigError("docker compose config gave no document", next_step="inv config")
+    return found
+
+
+def parse(found: Mapping[str, Any], folder: Path) -> Stack:
+    """Turn a resolved document into a Stack; `folder` is where the first compose file lies."""
+    volumes = {key: (value or {}).get("name", key) for key, value in _items(found, "volumes")}
+    secrets = {key: Path(value.get("file", "")) for key, value in _items(found, "secrets")}
+    services = [_service(name, one, volumes, secrets) for name, one in _items(found, "services")]
+    # a need that is not required stays in the file when no profile brings its service
+    known = {service.name for service in services}
+    return Stack(
+        project=found["name"],
+        folder=folder,
+        services=tuple(
+            replace(service, needs=tuple(need for need in service.needs if need in known))
+            for service in services
+        ),
+    )
+
+
+def _items(found: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:
+    return (found.get(key) or {}).items()
+
+
+def _service(
+    name: str, one: Mapping[str, Any], volumes: Mapping[str, str], secrets: Mapping[str, Path]
+) -> Service:
+    ports = tuple(_port(port) for port in one.get("ports", ()))
+    return Service(
+        name=name,
+        container=one.get("container_name", name),
+        image=one.get("image", ""),
+        build=_build(one["build"], secrets) if one.get("build") else None,
+        ports=ports,
+        probes=tuple(_probe(probe, ports) for probe in one.get("x-probe") or ()),
+        needs=tuple(one.get("depends_on", {})),
+        links=tuple(_link(link, ports) for link in one.get("x-open") or ()),
+        not_offered=tuple(one.get("x-not-offered") or ()),
+        data_group=one.get("x-data-group", ""),
+        volumes=tuple(
+            volumes[mount["source"]]
+            for mount in one.get("volumes", ())
+            if mount.get("type") == "volume"
+        ),
+        one_shot=bool(one.get("x-one-shot")),
+        memory=int(one.get("mem_limit", 0)),
+    )
+
+
+def _port(port: Mapping[str, Any]) -> Port:
+    return Port(
+        host=port.get("host_ip", "0.0.0.0"),  # noqa: S104 - what Compose means by no address
+        published=int(port.get("published", 0)),
+        target=int(port["target"]),
+    )
+
+
+def _build(build: Mapping[str, Any], secrets: Mapping[str, Path]) -> Build:
+    return Build(
+        context=Path(build["context"]),
+        dockerfile=build.get("dockerfile", "Dockerfile"),
+        args=build.get("args") or {},
+        network=build.get("network", ""),
+        secrets={
+            secret["source"]: secrets[secret["source"]] for secret in build.get("secrets", ())
+        },
+    )
+
+
+def _probe(probe: Mapping[str, Any], ports: tuple[Port, ...]) -> Probe:
+    port = _published(probe["target"], ports)
+    auth = probe.get("auth")
+    return Probe(
+        kind=probe["kind"],
+        host=port.host,
+        port=port.published,
+        method=probe.get("method", "GET"),
+        path=probe.get("path", "/"),
+        body=json.dumps(probe["json"]) if "json" in probe else "",
+        auth=Auth(**{key: str(value) for key, value in auth.items()}) if auth else None,
+        expect=probe.get("expect", ""),
+        collection=probe.get("collection", ""),
+        size=int(probe.get("size", 0)),
+    )
+
+
+def _link(link: Mapping[str, Any], ports: tuple[Port, ...]) -> Link:
+    port = _published(link["target"], ports)
+    return Link(label=link["label"], url=f"http://{port.host}:{port.published}{link['path']}")
+
+
+def _published(target: object, ports: tuple[Port, ...]) -> Port:
+    """Give the published port of a container port, with an address that a client can call."""
+    for port in ports:
+        if port.target == int(str(target)):
+            anywhere = port.host in {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
+            return Port(
+                host="127.0.0.1" if anywhere else port.host,
+                published=port.published,
+                target=port.target,
+            )
+    raise ConfigError(
+        f"x-probe or x-open names container port {target}, which is not published",
+        next_step="mend docker/docker-compose.yml",
+    )

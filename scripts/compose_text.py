@@ -1,0 +1,122 @@
+"""A compose file as it is written: YAML with Compose's tags, and variables not yet replaced."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import yaml
+
+from scripts.errors import ConfigError
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One use of a variable, `${NAME OPERATOR ARGUMENT}`; a bare one has no operator."""
+
+    name: str
+    operator: str = ""
+    argument: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """A variable and where it stands; `service` is empty outside `services`."""
+
+    variable: Variable
+    service: str
+    key: str
+
+
+class _Loader(yaml.SafeLoader):
+    """A safe loader that knows Compose's own tags."""
+
+
+def _override(loader: yaml.SafeLoader, node: yaml.Node) -> object:
+    """Give what stands behind `!override`, as if the tag were not there."""
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return node.value
+
+
+def _reset(_loader: yaml.SafeLoader, _node: yaml.Node) -> None:
+    """`!reset` takes the key away, whatever stands behind it."""
+
+
+_Loader.add_constructor("!override", _override)
+_Loader.add_constructor("!reset", _reset)
+
+
+def parse(text: str, file: str) -> Mapping[str, object]:
+    """Give a compose file as it is written; ConfigError when it is not YAML, or no mapping."""
+    try:
+        document = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with two tags more
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"{file}: not YAML: {problem}", next_step=f"correct {file}") from error
+    if not isinstance(document, Mapping):
+        kind = "is empty" if document is None else f"holds a {type(document).__name__}"
+        raise ConfigError(f"{file}: {kind}, wanted a mapping", next_step=f"correct {file}")
+    return document
+
+
+def uses(document: object) -> Iterator[Use]:
+    """Give every use of a variable in the values of a document; Compose leaves keys alone."""
+    for path, text in _texts(document):
+        inside = path[:1] == ("services",)
+        key = ".".join(path[2:] if inside else path).replace(".[", "[")
+        for variable in variables(text):
+            yield Use(variable=variable, service=path[1] if inside else "", key=key)
+
+
+def variables(text: str) -> Iterator[Variable]:
+    """Give the variables that Compose would replace in `text`, those inside defaults too."""
+    at = text.find("$")
+    while at >= 0:
+        end = at + 2  # of `$$`, or of a dollar sign that means itself
+        if text[at + 1 : at + 2] == "{":
+            end = _closing(text, at)
+            yield from _braced(text[at + 2 : end - 1])
+        elif name := _NAME.match(text, at + 1):
+            end = name.end()
+            yield Variable(name=name.group())
+        at = text.find("$", end)
+
+
+def _closing(text: str, start: int) -> int:
+    """Give the place after the brace that closes the one after `start`; past the end without."""
+    depth = 0
+    for place in range(start + 1, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if depth == 0:
+            return place + 1
+    return len(text) + 1
+
+
+def _braced(inside: str) -> Iterator[Variable]:
+    name = _NAME.match(inside)
+    if name is None:
+        return
+    rest = inside[name.end() :]
+    operator = rest[: 2 if rest.startswith(":") else 1]
+    argument = rest[len(operator) :]
+    yield Variable(name=name.group(), operator=operator, argument=argument)
+    yield from variables(argument)
+
+
+def _texts(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Give every text in a document, with the keys that lead to it."""
+    match value:
+        case str():
+            yield path, value
+        case Mapping():
+            for key, item in value.items():
+                yield from _texts(item, (*path, str(key)))
+        case list():
+            for index, item in enumerate(value):
+                yield from _texts(item, (*path, f"[{index}]"))
+        case _:
+            pass

@@ -1,0 +1,168 @@
+"""What the host's own apt settings say: mirror, keyring, proxies. Nothing here is written."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from scripts.errors import ConfigError
+from scripts.os_release import System, this_system
+from scripts.process import Runner
+
+APT = Path("/etc/apt")
+KEYRINGS = Path("/usr/share/keyrings")
+BASE_RELEASE = "trixie"
+"""Of the base image."""
+BUILD_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+"""Where the keyring lies inside the base image."""
+ONE_LINE = re.compile(
+    r"deb\s+(?:\[(?P<options>[^]]*)]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)(?P<components>.*)"
+)
+KEPT_SETTING = re.compile(r"Acquire::(https?::|Retries )", re.IGNORECASE)
+HOST_ONLY = re.compile(
+    r"::(CaInfo|CaPath|SslCert|SslKey|CrlFile|Proxy-?Auto-?Detect) ", re.IGNORECASE
+)
+"""Settings that name a file of the host, which a build does not see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirror:
+    """Where packages come from, and the key that signs them."""
+
+    uri: str
+    suite: str
+    """The release as the host's entry calls it."""
+    keyring: Path
+
+    def line(self, suite: str = "") -> str:
+        """Give the entry for `suite` (the host's own by default) in apt's one-line form."""
+        return f"deb [signed-by={self.keyring}] {self.uri} {suite or self.suite} main\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    uri: str
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+    signed_by: str
+
+
+def find_mirror(
+    system: System, family: str, *, apt: Path = APT, keyrings: Path = KEYRINGS
+) -> Mirror:
+    """Give the mirror of `family` (debian or ubuntu) that the host's own apt uses.
+
+    Raises ConfigError when there is none, or when the archive's keyring is missing.
+    """
+    keyring = f"{family}-archive-keyring"
+    entries = [entry for entry in _entries(apt) if _fits(entry, system, family, keyring)]
+    if not entries:
+        raise ConfigError(
+            f"the apt sources under {apt} name no mirror of {family}",
+            next_step=f"install {keyring} and add an entry for {family} to {apt}/sources.list.d, "
+            "or set IMAGE_SOURCE=registry in .env",
+        )
+    entry = max(entries, key=lambda entry: _rank(entry, system, family, keyring))
+    signed_by = Path(entry.signed_by) if entry.signed_by else keyrings / f"{keyring}.gpg"
+    if not signed_by.is_file():
+        raise ConfigError(
+            f"the keyring {signed_by} is missing, nothing from {entry.uri} can be verified",
+            next_step=f"apt-get install {keyring}",
+        )
+    known = any(system.codename in entry.suites for entry in entries)
+    suite = system.codename if known else entry.suites[0]
+    return Mirror(uri=_plain(entry.uri), suite=suite, keyring=signed_by)
+
+
+def apt_sources(release: str, mirror: Mirror | None = None) -> str:
+    """Give the deb822 text that a build in the base image needs, to install from `release`.
+
+    The mirror is by default the host's own; errors as in `find_mirror`.
+    """
+    mirror = mirror or find_mirror(this_system(), "debian")
+    fields = (
+        "Types: deb",
+        f"URIs: {mirror.uri}",
+        f"Suites: {release}",
+        "Components: main",
+        f"Signed-By: {BUILD_KEYRING}",
+    )
+    return "\n".join(fields) + "\n"
+
+
+def apt_conf(runner: Runner, *, ca_file: str = "") -> str:
+    """Give the host's proxies, retries and TLS settings as an apt.conf for use in a build.
+
+    Left out is what names a file of the host; `ca_file` is the build's own CA bundle.
+    """
+    dump = runner(["apt-config", "dump"], timeout=30).stdout.splitlines()
+    kept = [line for line in dump if KEPT_SETTING.match(line) and not HOST_ONLY.search(line)]
+    if ca_file:
+        kept.append(f'Acquire::https::CaInfo "{ca_file}";')
+    return "".join(f"{line}\n" for line in kept if not line.endswith(' "";'))
+
+
+def _fits(entry: _Entry, system: System, family: str, keyring: str) -> bool:
+    if "main" not in entry.components or not entry.suites:
+        return False
+    if entry.signed_by:
+        return keyring in entry.signed_by
+    return system.release.get("ID") == family
+
+
+def _rank(entry: _Entry, system: System, family: str, keyring: str) -> tuple[bool, bool, bool]:
+    ends_so = urlsplit(entry.uri).path.rstrip("/").endswith(f"/{family}")
+    return keyring in entry.signed_by, ends_so, system.codename in entry.suites
+
+
+def _plain(uri: str) -> str:
+    """Give an address that works elsewhere too: cloud images keep theirs in a file of the host."""
+    if not uri.startswith("mirror+file:"):
+        return uri
+    lines = Path(urlsplit(uri).path).read_text(encoding="utf-8").split()
+    return lines[0]
+
+
+def _entries(apt: Path) -> Iterator[_Entry]:
+    parts = apt / "sources.list.d"
+    for path in (apt / "sources.list", *sorted(parts.glob("*.list"))):
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                yield from _one_line(line.partition("#")[0].strip())
+    for path in sorted(parts.glob("*.sources")):
+        for paragraph in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
+            yield from _deb822(paragraph)
+
+
+def _one_line(line: str) -> Iterator[_Entry]:
+    if found := ONE_LINE.fullmatch(line):
+        options = dict(word.partition("=")[::2] for word in (found["options"] or "").split())
+        yield from _entry(
+            found["uri"], found["suite"], found["components"], options.get("signed-by", "")
+        )
+
+
+def _deb822(paragraph: str) -> Iterator[_Entry]:
+    lines = [line for line in paragraph.splitlines() if not line.startswith("#")]
+    text = re.sub(r"\n[ \t]+", " ", "\n".join(lines))
+    pairs = (line.partition(":")[::2] for line in text.splitlines())
+    fields = {key.strip().lower(): value.strip() for key, value in pairs}
+    if "deb" in fields.get("types", "").split() and fields.get("enabled", "yes") != "no":
+        for uri in fields.get("uris", "").split():
+            yield from _entry(
+                uri,
+                fields.get("suites", ""),
+                fields.get("components", ""),
+                fields.get("signed-by", ""),
+            )
+
+
+def _entry(uri: str, suites: str, components: str, signed_by: str) -> Iterator[_Entry]:
+    """Leave out the suites that only add to a release: -updates, -security, ...; and flat ones."""
+    yield _Entry(
+        uri=uri,
+        suites=tuple(suite for suite in suites.split() if not re.search("[-/]", suite)),
+        components=tuple(components.split()),
+        signed_by=signed_by if signed_by.startswith("/") else "",
+    )

@@ -1,0 +1,164 @@
+"""Pure rules: what a look means. One function a rule; a rule sees the stack and one snapshot.
+
+A rule speaks of services that were started; what waits for another service is that one's victim.
+"""
+
+from collections.abc import Callable, Iterator
+
+from scripts.model import Container, Finding, Service, Snapshot, Stack, Verdict
+
+CRASHES = 3
+"""Restarts from which on a container is in a crash loop; one crash may be a late neighbour."""
+GONE = frozenset({"exited", "dead"})
+EXIT_CODES = {
+    132: "illegal instruction: the CPU lacks a feature such as AVX",
+    134: "it aborted",
+    137: "it was killed",
+    139: "segmentation fault",
+    143: "it was asked to stop",
+}
+"""What exit codes of containers mean (128 + signal)."""
+TELLING = ("fatal", "panic", "error", "exception", "unrecognized", "denied", "refused", "invalid")
+"""Words of the log line that matters, the strongest first."""
+
+Rule = Callable[[Service, Container, Snapshot], Iterator[Finding]]
+
+
+def out_of_memory(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+    """The kernel killed it at its memory limit."""
+    if container.oom_killed and failing(service, container, seen):
+        variable = f"{service.name.upper()}_MEMORY"
+        yield Finding(
+            code="out-of-memory",
+            service=service.name,
+            cause=f"killed at its memory limit of {service.memory // 2**20} MiB",
+            next_step=f"raise {variable} in .env, then: inv up --service {service.name}",
+        )
+
+
+def crash_loop(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+    """It ends again and again."""
+    many = not container.oom_killed and container.restarts >= CRASHES
+    if many and failing(service, container, seen):
+        yield Finding(
+            code="crash-loop",
+            service=service.name,
+            cause=f"it crashed {container.restarts} times, {_exit(container)}",
+            evidence=_log_line(service, seen),
+            next_step=f"inv logs --service {service.name}",
+        )
+
+
+def ended(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+    """It is not running, and nobody will start it again."""
+    finished = service.one_shot and container.exit_code == 0
+    if not container.oom_killed and container.state in GONE and not finished:
+        yield Finding(
+            code="ended",
+            service=service.name,
+            cause=f"it ended, {_exit(container)}",
+            evidence=container.error or _log_line(service, seen),
+            next_step=f"inv logs --service {service.name}",
+        )
+
+
+def paused(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+    """Somebody paused it."""
+    del seen
+    if container.state == "paused":
+        yield Finding(
+            code="paused",
+            service=service.name,
+            cause="it is paused",
+            next_step=f"inv restart --service {service.name}",
+        )
+
+
+def rejected(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+    """It answers, and waiting will not make the answer a better one."""
+    del container
+    reading = seen.reading(service.name)
+    if reading is not None and reading.final:
+        login = "login" in reading.detail
+        cause = "it rejects the stack's login" if login else "it holds data of another kind"
+        yield Finding(
+            code="login-rejected" if login else "data-mismatch",
+            service=service.name,
+            cause=f"{cause}; its volume was made with another setting",
+            evidence=reading.detail,
+            next_step="put the former value back into .env, or: inv down --volumes",
+        )
+
+
+def unhealthy(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+    """The engine's check fails; final only where no probe of ours says more."""
+    if container.state == "running" and container.health == "unhealthy":
+        yield Finding(
+            code="unhealthy",
+            service=service.name,
+            cause="its health check fails",
+            evidence=container.health_output or _log_line(service, seen),
+            next_step=f"inv logs --service {service.name}",
+            fatal=not service.probes,
+        )
+
+
+RULES: tuple[Rule, ...] = (out_of_memory, crash_loop, ended, paused, rejected, unhealthy)
+
+
+def answers(service: Service, seen: Snapshot) -> bool:
+    """Say whether a service is ready: it runs, and its probes (or else its health check) pass."""
+    container = seen.container(service.name)
+    if container is None:
+        return False
+    if service.one_shot:
+        return container.state in GONE and container.exit_code == 0
+    if container.state != "running":
+        return False
+    if not service.probes:
+        return container.health == "healthy"
+    reading = seen.reading(service.name)
+    return reading is not None and reading.ok
+
+
+def failing(service: Service, container: Container, seen: Snapshot) -> bool:
+    """Say whether a service is known not to be ready: what has yet to be probed is not known."""
+    unknown = container.state == "running" and service.probes and seen.reading(service.name) is None
+    return not unknown and not answers(service, seen)
+
+
+def diagnose(stack: Stack, names: tuple[str, ...], seen: Snapshot) -> tuple[Finding, ...]:
+    """Give the findings about these services, in the order of the file and of the rules."""
+    found: list[Finding] = []
+    for name in names:
+        service, container = stack.service(name), seen.container(name)
+        if container is not None:
+            for rule in RULES:
+                found.extend(rule(service, container, seen))
+    return tuple(found)
+
+
+def verdict(
+    stack: Stack, names: tuple[str, ...], seen: Snapshot, findings: tuple[Finding, ...]
+) -> Verdict:
+    """Say whether all these services are ready, whether one is finally broken, or neither yet."""
+    if any(finding.fatal for finding in findings):
+        return Verdict.BROKEN
+    if all(answers(stack.service(name), seen) for name in names):
+        return Verdict.READY
+    return Verdict.STARTING
+
+
+def _exit(container: Container) -> str:
+    meaning = EXIT_CODES.get(container.exit_code)
+    return f"exit code {container.exit_code}" + (f" ({meaning})" if meaning else "")
+
+
+def _log_line(service: Service, seen: Snapshot) -> str:
+    """Choose the line of the log that matters: the last with the strongest word, or the last."""
+    lines = [line.strip() for line in seen.logs.get(service.name, ()) if line.strip()]
+    for word in TELLING:
+        for line in reversed(lines):
+            if word in line.lower():
+                return line
+    return lines[-1] if lines else ""

@@ -1,0 +1,170 @@
+"""The engine: the user's own, or a private one of this checkout under `.engine/`."""
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts import engine_process, private_engine
+from scripts.engine_discovery import Engine, check_versions, discover
+from scripts.engine_files import Places, places, present
+from scripts.errors import EngineError
+from scripts.os_release import install_hint, obstacle, this_system
+from scripts.private_engine import Life
+from scripts.process import Runner
+
+__all__ = [
+    "Engine",
+    "EngineStatus",
+    "check_versions",
+    "discover",
+    "ensure",
+    "kept_volumes",
+    "packages_possible",
+    "remove",
+    "required",
+    "shell_env",
+    "start",
+    "status",
+    "stop",
+]
+
+Say = Callable[[str], None]
+ANONYMOUS = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStatus:
+    """What is known of the engines; sizes in bytes, times in seconds."""
+
+    found: Engine | None
+    """The engine that commands would use now."""
+    files: bool
+    """The private engine's programs are there."""
+    running: bool
+    """The private engine runs."""
+    pid: int | None
+    uptime: float
+    size: int
+    """Of the private engine's programs."""
+    data_size: int
+    """Of its images, containers and volumes."""
+    cache_size: int
+    """Of the downloads, which stay when it is removed."""
+    socket: Path
+    log: Path
+    problems: tuple[str, ...] = ()
+
+
+def packages_possible() -> bool:
+    """Say whether this machine can build images from packages, and have a private engine."""
+    return not obstacle(this_system())
+
+
+def ensure(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Engine:
+    """Give the engine to use; start the private one when there is no other.
+
+    Raises EngineError when there is none and this machine cannot have a private one, with the
+    line that installs one.
+    """
+    found = discover(root, environ, runner)
+    if found is None:
+        system = this_system()
+        if why := obstacle(system):
+            raise EngineError(f"no engine is running; {why}", next_step=install_hint(system))
+        say("engine: none is running, bringing a private one")
+        found = start(root, environ, runner, say)
+    return found
+
+
+def required(root: Path, environ: Mapping[str, str], runner: Runner) -> Engine:
+    """Give the engine to use; raise EngineError when none runs."""
+    found = discover(root, environ, runner)
+    if found is None:
+        why = obstacle(system := this_system())
+        raise EngineError(
+            "no engine is running",
+            next_step=install_hint(system) if why else "inv up, or: inv engine.start",
+        )
+    return found
+
+
+def start(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Engine:
+    """Start this checkout's private engine, also beside another; errors as in `private_engine`."""
+    at = places(root)
+    private_engine.start(_life(at, environ, runner, say))
+    found = discover(root, {**environ, "DOCKER_HOST": at.endpoint}, runner)
+    if found is None:
+        raise EngineError(f"the engine at {at.endpoint} is gone", next_step=f"read {at.log}")
+    return found
+
+
+def stop(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> None:
+    """Stop this checkout's private engine with its containers; also what a crash left of it."""
+    private_engine.stop(_life(places(root), environ, runner, say))
+
+
+def remove(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> None:
+    """Remove this checkout's private engine with all its data: ask first, see `kept_volumes`."""
+    private_engine.remove(_life(places(root), environ, runner, say))
+
+
+def kept_volumes(root: Path) -> tuple[str, ...]:
+    """Give the names of the private engine's named volumes, which `remove` deletes.
+
+    They are read from its files, so this also holds while it is stopped.
+    """
+    names = (path.name for path in (places(root).data / "volumes").glob("*/"))
+    return tuple(sorted(name for name in names if not ANONYMOUS.fullmatch(name)))
+
+
+def status(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineStatus:
+    """Look at the engines, changing nothing; what is wrong is in `problems`."""
+    at, system = places(root), this_system()
+    problems = []
+    found = None
+    try:
+        found = discover(root, environ, runner)
+    except EngineError as error:
+        problems.append(f"{error}; next: {error.next_step}")
+    if found is None and (why := obstacle(system)):
+        problems.append(f"{why}; next: {install_hint(system)}")
+    pid = engine_process.daemon(at)
+    left = engine_process.ours(at)
+    if pid is None and left:
+        problems.append(f"{len(left)} processes are left of a crash; next: inv engine.start")
+    return EngineStatus(
+        found=found,
+        files=present(at, system),
+        running=pid is not None,
+        pid=pid,
+        uptime=engine_process.uptime(pid) if pid else 0.0,
+        size=_size(at.tree, runner),
+        data_size=_size(at.data, runner),
+        cache_size=_size(at.cache, runner),
+        socket=at.socket,
+        log=at.log,
+        problems=tuple(problems),
+    )
+
+
+def shell_env(engine: Engine) -> str:
+    """Give shell lines that point a plain `docker` at the engine: eval "$(inv engine.env)"."""
+    return "\n".join(
+        f"export {name}={shlex.quote(value)}" for name, value in sorted(engine.env.items())
+    )
+
+
+def _life(at: Places, environ: Mapping[str, str], runner: Runner, say: Say) -> Life:
+    return Life(at=at, system=this_system(), environ=environ, runner=runner, say=say)
+
+
+def _size(folder: Path, runner: Runner) -> int:
+    """Ask du, which is told not to count what is mounted inside: containers' file systems."""
+    if not folder.exists():
+        return 0
+    argv = ["du", "--summarize", "--block-size=1", "--one-file-system", os.fspath(folder)]
+    words = runner(argv, timeout=60).stdout.split()
+    return int(words[0]) if words else 0

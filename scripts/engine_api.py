@@ -1,0 +1,112 @@
+"""HTTP to the engine's API: over its socket, or through `docker system dial-stdio`.
+
+Compose's command line is too slow for a look ten times a second (0.12 s against 0.003 s).
+https://docs.docker.com/reference/api/engine/version/v1.44/
+"""
+
+import json
+import socket
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from scripts.errors import EngineError, RefusedError
+from scripts.process import dial
+
+API_VERSION = "v1.44"
+"""Engine 25.0, the oldest we take: the first with `start_interval`."""
+NOT_FOUND = 404
+NOT_MODIFIED = 304
+FIRST_ERROR = 400
+
+
+class Connection(HTTPConnection):
+    """An HTTP connection to the engine at `endpoint`: unix:// directly, any other by dialling."""
+
+    def __init__(self, endpoint: str, timeout: float) -> None:
+        """Keep the address; `timeout` in seconds holds for each read and write."""
+        super().__init__("engine", timeout=timeout)
+        self.endpoint = endpoint
+
+    def connect(self) -> None:
+        """Open the stream that HTTP is spoken over."""
+        parts = urlsplit(self.endpoint)
+        if parts.scheme == "unix":
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(parts.path)
+        else:  # ssh, TCP with or without TLS, a named pipe: the docker program knows how
+            self.sock = dial(["docker", "--host", self.endpoint, "system", "dial-stdio"])
+            self.sock.settimeout(self.timeout)
+
+
+class Api:
+    """Calls to one engine. A call opens its own connection, so threads may share an Api."""
+
+    def __init__(self, endpoint: str, *, timeout: float = 30.0) -> None:
+        """Remember the engine at `endpoint`; `timeout` in seconds for each answer."""
+        self.endpoint = endpoint
+        self.timeout = timeout
+
+    def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - the engine's JSON, any shape
+        """Give the JSON that the engine answers; None for 404.
+
+        Raises EngineError when the engine does not answer, RefusedError when it says no.
+        """
+        return self._json("GET", path, query)
+
+    def raw(self, path: str, **query: object) -> bytes:
+        """Give the bytes of an answer that is no JSON; errors as in `get`."""
+        return _judged(*self._call("GET", path, query), f"GET {path}")
+
+    def post(self, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401 - as get
+        """Like `get`, for calls that change something; 304 (already so) gives None."""
+        return self._json("POST", path, query, body)
+
+    def delete(self, path: str, **query: object) -> Any:  # noqa: ANN401 - as get
+        """Like `post`, for removing."""
+        return self._json("DELETE", path, query)
+
+    def _json(self, method: str, path: str, query: dict[str, object], body: object = None) -> Any:  # noqa: ANN401 - as get
+        text = _judged(*self._call(method, path, query, body), f"{method} {path}")
+        return json.loads(text) if text.strip() else None
+
+    def _call(
+        self, method: str, path: str, query: dict[str, object], body: object = None
+    ) -> tuple[int, bytes]:
+        connection = Connection(self.endpoint, self.timeout)
+        target = f"/{API_VERSION}{quote(path)}"
+        if query:
+            words = {k: v if isinstance(v, str) else json.dumps(v) for k, v in query.items()}
+            target += "?" + urlencode(words)
+        try:
+            connection.request(
+                method,
+                target,
+                body=None if body is None else json.dumps(body),
+                headers={"Content-Type": "application/json"},
+            )
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, HTTPException) as error:
+            raise EngineError(
+                f"the engine at {self.endpoint} does not answer: {error}",
+                next_step="inv engine.status",
+            ) from error
+        finally:
+            connection.close()
+
+
+def _judged(status: int, text: bytes, call: str) -> bytes:
+    if status in {NOT_FOUND, NOT_MODIFIED}:
+        return b""
+    if status >= FIRST_ERROR:
+        raise RefusedError(f"the engine refused {call}: {_message(text)}", next_step="inv ps")
+    return text
+
+
+def _message(text: bytes) -> str:
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text.decode(errors="replace").strip() or "no reason given"

@@ -1,0 +1,189 @@
+"""Finds the engine to use: the user's own first, else this checkout's private one."""
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from scripts.engine_api import Connection
+from scripts.engine_files import Places, client_env, places
+from scripts.errors import EngineError, RefusedError
+from scripts.os_release import install_hint, this_system
+from scripts.process import Runner
+
+DEFAULT_SOCKET = Path("/var/run/docker.sock")
+PATIENCE = 10.0
+"""Seconds for an engine to answer."""
+OLDEST_API = (1, 44)
+"""Engine 25.0, the first with `start_interval`."""
+OLDEST_COMPOSE = (2, 24, 4)
+"""The first that reads everything in our compose files (`!override`)."""
+TLS_NAMES = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """An engine that answers."""
+
+    endpoint: str
+    env: Mapping[str, str]
+    """What docker and compose need in their environment to reach it."""
+    private: bool
+    version: str
+    api_version: str
+
+
+def discover(
+    root: Path, environ: Mapping[str, str], runner: Runner, *, default: Path = DEFAULT_SOCKET
+) -> Engine | None:
+    """Give the engine to use, or None when there is none yet.
+
+    What the user names (DOCKER_HOST, DOCKER_CONTEXT, the current context) is taken, or raises
+    EngineError when it does not answer: never another engine without a word. Only then come the
+    default socket and a running private engine of the checkout at `root`.
+    """
+    at = places(root)
+    if host := environ.get("DOCKER_HOST"):
+        if host == at.endpoint:  # set by `engine.env`
+            return _private(at, environ, runner)
+        tls = {name: environ[name] for name in TLS_NAMES if name in environ}
+        return _named(host, tls, f"DOCKER_HOST={host}", runner)
+    context = environ.get("DOCKER_CONTEXT") or _current_context(environ)
+    if context not in {"", "default"}:
+        return _of_context(context, runner)
+    return _default(default, runner) or _private(at, environ, runner)
+
+
+def check_versions(engine: Engine, runner: Runner) -> None:
+    """Raise EngineError when the engine or Compose is too old, or Compose is not there."""
+    hint = install_hint(this_system())
+    if _numbers(engine.api_version) < OLDEST_API:
+        raise EngineError(
+            f"the engine at {engine.endpoint} is {engine.version} (API {engine.api_version}); "
+            "wanted is 25.0 (API 1.44) or newer",
+            next_step=hint,
+        )
+    docker = _docker(engine)
+    try:
+        asked = runner([docker, "compose", "version", "--short"], env=engine.env, timeout=30)
+    except RefusedError as error:
+        raise EngineError(str(error), next_step=hint) from error
+    if asked.exit_code:
+        raise EngineError(f"{docker} has no compose plugin", next_step=hint)
+    if _numbers(asked.stdout) < OLDEST_COMPOSE:
+        raise EngineError(
+            f"Docker Compose is {asked.stdout.strip()}; wanted is 2.24.4 or newer", next_step=hint
+        )
+
+
+def _docker(engine: Engine) -> str:
+    """Give the docker program: PATH is looked up in our environment, not in the engine's."""
+    return shutil.which("docker", path=engine.env.get("PATH")) or "docker"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Give a version's numbers: v2.24.4, 2.26.1-4, 5.0.0, 2.24.6+ds1-0ubuntu2; () for none."""
+    found = re.search(r"\d+(\.\d+)*", version)
+    return tuple(int(number) for number in found[0].split(".")) if found else ()
+
+
+def _private(at: Places, environ: Mapping[str, str], runner: Runner) -> Engine | None:
+    env = client_env(at, environ)
+    return _engine(_ask(at.endpoint, env, runner)[0], at.endpoint, env, private=True)
+
+
+def _default(socket: Path, runner: Runner) -> Engine | None:
+    endpoint = f"unix://{socket}"
+    found, why = _ask(endpoint, {}, runner)
+    if isinstance(why, PermissionError):
+        raise EngineError(
+            f"this user may not use the engine at {socket}",
+            next_step='sudo usermod --append --groups docker "$USER", then log in again',
+        )
+    return _engine(found, endpoint, {"DOCKER_HOST": endpoint}, private=False)
+
+
+def _named(endpoint: str, tls: Mapping[str, str], name: str, runner: Runner) -> Engine:
+    env = {"DOCKER_HOST": endpoint, **tls}
+    found, why = _ask(endpoint, env, runner)
+    engine = _engine(found, endpoint, env, private=False)
+    if engine is None:
+        raise EngineError(
+            f"{name} is set, but no engine answers there: {why}",
+            next_step="start that engine, or unset DOCKER_HOST and choose: docker context use "
+            "default",
+        )
+    return engine
+
+
+def _of_context(name: str, runner: Runner) -> Engine:
+    asked = runner(["docker", "context", "inspect", name, "--format", "{{json .}}"], timeout=30)
+    try:
+        context = json.loads(asked.stdout)
+        endpoint = context["Endpoints"]["docker"]
+        address = str(endpoint["Host"])
+    except (ValueError, KeyError, TypeError):
+        raise EngineError(
+            f"there is no docker context {name!r}: {asked.stderr.strip()}",
+            next_step="docker context ls, then: docker context use NAME",
+        ) from None
+    tls = {}
+    if (context.get("TLSMaterial") or {}).get("docker"):
+        tls["DOCKER_CERT_PATH"] = str(Path(context["Storage"]["TLSPath"]) / "docker")
+        if not endpoint.get("SkipTLSVerify"):
+            tls["DOCKER_TLS_VERIFY"] = "1"
+    return _named(address, tls, f"docker context {name} ({address})", runner)
+
+
+def _current_context(environ: Mapping[str, str]) -> str:
+    home = environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "~")).expanduser() / ".docker"
+    try:
+        text = (Path(home) / "config.json").read_text(encoding="utf-8")
+        return str(json.loads(text).get("currentContext", ""))
+    except (OSError, ValueError):
+        return ""
+
+
+def _engine(
+    found: Mapping[str, Any] | None, endpoint: str, env: Mapping[str, str], *, private: bool
+) -> Engine | None:
+    if not found:
+        return None
+    return Engine(
+        endpoint=endpoint,
+        env=env,
+        private=private,
+        version=str(found.get("Version", "")),
+        api_version=str(found.get("ApiVersion", "")),
+    )
+
+
+def _ask(
+    endpoint: str, env: Mapping[str, str], runner: Runner
+) -> tuple[Mapping[str, Any] | None, Exception | str]:
+    """Give what the engine says of its version; or None, and why it says nothing."""
+    if urlsplit(endpoint).scheme == "unix":
+        return _ask_socket(endpoint)
+    argv = ["docker", "version", "--format", "{{json .Server}}"]
+    asked = runner(argv, env=env, timeout=PATIENCE)  # docker knows ssh, TLS and the like
+    try:
+        return json.loads(asked.stdout) or None, asked.stderr.strip()
+    except ValueError:
+        return None, asked.stderr.strip() or f"no answer within {PATIENCE:.0f} s"
+
+
+def _ask_socket(endpoint: str) -> tuple[Mapping[str, Any] | None, Exception | str]:
+    """Ask without a version in the path, so that an engine of any age answers."""
+    connection = Connection(endpoint, PATIENCE)
+    try:
+        connection.request("GET", "/version")
+        return json.loads(connection.getresponse().read()), ""
+    except (OSError, HTTPException, ValueError) as error:
+        return None, error
+    finally:
+        connection.close()

@@ -1,0 +1,230 @@
+"""Where a checkout's private engine keeps its files, and how its programs get there."""
+
+import hashlib
+import json
+import os
+import resource
+import shlex
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.debian import find_mirror
+from scripts.errors import RefusedError
+from scripts.os_release import System
+from scripts.private_apt import Deb, Pace, PrivateApt
+from scripts.process import Runner
+
+Say = Callable[[str], None]
+RUN = Path("/run/memos-dev")
+DEBIAN = ("docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd")
+UBUNTU = ("docker.io", "docker-compose-v2", "docker-buildx", "containerd")
+"""Not tried."""
+COMMON = (
+    *("runc", "tini", "iptables", "libip4tc2", "libip6tc2", "libxtables12", "libnftnl11"),
+    *("libmnl0", "libnetfilter-conntrack3", "libnfnetlink0"),
+)
+NEWER: Mapping[str, str] = {"bookworm": "trixie"}
+"""Hosts whose own docker.io is too old, and the release whose one runs there."""
+XTABLES = ("iptables", "iptables-save", "iptables-restore")
+NOFILE = 1_048_576
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """The paths and names of one checkout's private engine."""
+
+    root: Path
+    """The checkout."""
+    run: Path
+    """Short, because a socket's path has at most 107 bytes."""
+    bridge: str
+    """At most 15 bytes, as for every interface."""
+    cgroup: str
+
+    @property
+    def home(self) -> Path:
+        """Give the folder of all that is the engine's."""
+        return self.root / ".engine"
+
+    @property
+    def cache(self) -> Path:
+        """Give the folder of downloads, which outlive the engine."""
+        return self.root / ".cache" / "engine"
+
+    @property
+    def tree(self) -> Path:
+        """Give the folder with the unpacked packages."""
+        return self.home / "root"
+
+    @property
+    def data(self) -> Path:
+        """Give the folder with images, containers and volumes."""
+        return self.home / "data"
+
+    @property
+    def exec_root(self) -> Path:
+        """Give the folder of the engine's running state."""
+        return self.run / "exec"
+
+    @property
+    def pidfile(self) -> Path:
+        """Give the file with dockerd's process id."""
+        return self.run / "docker.pid"
+
+    @property
+    def socket(self) -> Path:
+        """Give the engine's socket."""
+        return self.run / "docker.sock"
+
+    @property
+    def endpoint(self) -> str:
+        """Give the engine's address."""
+        return f"unix://{self.socket}"
+
+    @property
+    def log(self) -> Path:
+        """Give dockerd's log."""
+        return self.home / "dockerd.log"
+
+    @property
+    def docker(self) -> Path:
+        """Give the docker program."""
+        return self.home / "bin" / "docker"
+
+
+def places(root: Path, *, run: Path = RUN) -> Places:
+    """Give the places for the checkout at `root`; two checkouts never share one.
+
+    In a chroot the same path is another checkout, hence the identity of "/".
+    """
+    top = Path("/").stat()
+    identity = f"{root.resolve()} {top.st_dev} {top.st_ino}"
+    mark = hashlib.sha256(os.fsencode(identity)).hexdigest()[:8]
+    return Places(
+        root=root.resolve(), run=run / mark, bridge=f"mdv{mark}", cgroup=f"/memos-dev-{mark}"
+    )
+
+
+def client_env(at: Places, environ: Mapping[str, str]) -> dict[str, str]:
+    """Give what docker and compose need to find the engine, its plugins and its programs."""
+    programs = str(at.docker.parent)
+    path = [part for part in environ.get("PATH", "").split(":") if part != programs]
+    return {
+        "DOCKER_HOST": at.endpoint,
+        "DOCKER_CONFIG": str(at.home / "docker"),
+        "PATH": ":".join([programs, *path]),
+    }
+
+
+def daemon_env(at: Places, environ: Mapping[str, str]) -> dict[str, str]:
+    """Give what dockerd needs to find containerd, runc, docker-proxy and iptables."""
+    ours = [at.home / "sbin", at.tree / "usr/bin", at.tree / "usr/sbin"]
+    return {"PATH": ":".join([*map(str, ours), environ.get("PATH", "")])}
+
+
+def packages(system: System) -> tuple[str, ...]:
+    """Give the packages in apt's words: NAME, or NAME/RELEASE where it is not the host's own."""
+    if system.family == "ubuntu":
+        return (*UBUNTU, *COMMON)
+    newer = NEWER.get(system.codename)
+    return (*(f"{name}/{newer}" if newer else name for name in DEBIAN), *COMMON)
+
+
+def present(at: Places, system: System) -> bool:
+    """Say whether the programs are there, all of them and the right ones."""
+    try:
+        stamp = json.loads((at.home / "packages.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(stamp["wanted"] == list(packages(system)))
+
+
+def bring(at: Places, system: System, *, runner: Runner, say: Say) -> None:
+    """Fetch and unpack the programs where they are not there yet, and link them.
+
+    What is broken off leaves no stamp, and the next run begins that step again. Raises
+    ConfigError and RefusedError as `find_mirror` and `PrivateApt.fetch` do.
+    """
+    if not present(at, system):
+        mirror = find_mirror(system, system.family)
+        newer = NEWER.get(system.codename, "")
+        pin = f"Package: *\nPin: release n={newer}\nPin-Priority: 100\n" if newer else ""
+        source = PrivateApt(
+            at.cache,
+            sources=mirror.line() + (mirror.line(newer) if newer else ""),
+            preferences=pin,
+            runner=runner,
+            say=say,
+        )
+        debs = source.fetch("download", *packages(system))
+        partial = at.home / "root.partial"
+        unpack(partial, source.debs, debs, runner=runner, say=say)
+        shutil.rmtree(at.tree, ignore_errors=True)
+        partial.rename(at.tree)
+        stamp = {"wanted": packages(system), "files": [deb.name for deb in debs]}
+        (at.home / "packages.json").write_text(json.dumps(stamp, indent=1), encoding="utf-8")
+    link(at)
+
+
+def unpack(into: Path, folder: Path, debs: tuple[Deb, ...], *, runner: Runner, say: Say) -> None:
+    """Unpack `debs` from `folder` into the empty folder `into`, one process for each CPU."""
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(parents=True)
+    done = 0
+
+    def count(_: str) -> None:
+        nonlocal done
+        done += 1
+        pace(f"unpacking {len(debs)} packages, {done} done")
+
+    pace = Pace(say)
+    pace(f"unpacking {len(debs)} packages")
+    largest_first = sorted(debs, key=lambda deb: -deb.size)
+    script = 'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$0" && echo "$1"'
+    unpacked = runner(
+        ["xargs", "-0", "-P", str(os.cpu_count() or 1), "-n", "1", "sh", "-c", script, str(into)],
+        stdin="\0".join(str(folder / deb.name) for deb in largest_first),
+        on_line=count,
+    )
+    if unpacked.exit_code:
+        raise RefusedError(
+            f"unpacking into {into} failed: {unpacked.stderr.strip()}",
+            next_step=f"df {into.parent}, then try again",
+        )
+
+
+def link(at: Places) -> None:
+    """Make the folders and names under which the programs are found."""
+    for folder in ("bin", "sbin", "docker/cli-plugins"):
+        shutil.rmtree(at.home / folder, ignore_errors=True)
+        (at.home / folder).mkdir(parents=True)
+    at.docker.symlink_to(at.tree / "usr/bin/docker")
+    for plugin in at.tree.glob("usr/lib*/docker/cli-plugins/docker-*"):
+        (at.home / "docker/cli-plugins" / plugin.name).symlink_to(plugin)
+    (at.home / "sbin/docker-init").symlink_to(at.tree / "usr/bin/tini-static")
+    choose_xtables(at, "legacy")
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    limit = NOFILE if soft == resource.RLIM_INFINITY else min(soft, NOFILE)
+    # A shell's 1024 would be too few for the databases; a system's dockerd gives as many.
+    files = {"nofile": {"Name": "nofile", "Soft": limit, "Hard": limit}}
+    (at.home / "daemon.json").write_text(json.dumps({"default-ulimits": files}), encoding="utf-8")
+
+
+def choose_xtables(at: Places, variant: str) -> None:
+    """Write the iptables and ip6tables programs of `variant`: legacy or nft.
+
+    They are scripts, so that the path of their libraries reaches no other program.
+    """
+    libraries = shlex.quote(str(at.tree / LIBRARIES))
+    program = shlex.quote(str(at.tree / "usr/sbin" / f"xtables-{variant}-multi"))
+    for name in (*XTABLES, *(name.replace("ip", "ip6", 1) for name in XTABLES)):
+        script = at.home / "sbin" / name
+        script.write_text(
+            f"#!/bin/sh\nexport LD_LIBRARY_PATH={libraries} XTABLES_LIBDIR={libraries}/xtables\n"
+            f'exec {program} {name} "$@"\n',
+            encoding="utf-8",
+        )
+        script.chmod(0o755)

@@ -1,0 +1,91 @@
+"""What starting and removing a private engine does to the host's network, and takes back."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts import host_network as network
+from scripts import host_record
+from scripts.engine_files import Places, choose_xtables
+from scripts.engine_process import other_engines
+from scripts.errors import EngineError
+from scripts.process import Runner
+
+RECORD = "host.json"
+SECONDS = 30.0
+"""For one call of iptables, which waits for a lock."""
+
+
+def prepare(at: Places, runner: Runner) -> dict[str, str]:
+    """Make the bridge and choose iptables; give the rules as they are."""
+    at.run.mkdir(parents=True, exist_ok=True)
+    paths = host_record.shared_paths()  # first: iptables makes one of them
+    _choose_variant(at, runner)
+    before = {family: _saved(at, runner, family) for family in network.FAMILIES}
+    host_record.keep(at.run.parent / RECORD, before, paths)
+    network.add_bridge(at.bridge)
+    return before
+
+
+def _choose_variant(at: Places, runner: Runner) -> None:
+    """Take the iptables variant that another engine uses; else legacy, else nft.
+
+    Of two variants in use a packet must pass both, so an engine with the other one would be cut
+    off by the first one's FORWARD policy.
+    """
+    choose_xtables(at, "nft")
+    modern = runner([_program(at, "iptables-save")], timeout=SECONDS)
+    if modern.exit_code == 0 and f":{network.SHARED}" in modern.stdout:
+        return
+    choose_xtables(at, "legacy")
+    legacy = runner([_program(at, "iptables"), "--wait", "--list-rules"], timeout=SECONDS)
+    if legacy.exit_code == 0:
+        return
+    if modern.exit_code:
+        raise EngineError(
+            f"iptables does not work here: {legacy.stderr.strip()}",
+            next_step="load the kernel's module: modprobe ip_tables (or nf_tables)",
+        )
+    choose_xtables(at, "nft")
+
+
+def restore(at: Places, runner: Runner) -> None:
+    """Remove the engine's bridges and rules; without another engine, all that engines change."""
+    ours = _bridges(at)
+    record = at.run.parent / RECORD
+    before = host_record.read(record)
+    alone = not other_engines(at)
+    for family in network.FAMILIES:
+        was = before.saved.get(family, "") if before and alone else None
+        _apply(at, runner, family, network.removal(_saved(at, runner, family), ours, was))
+    for name in sorted(ours.bridges):
+        network.delete_bridge(name)
+    if before:
+        host_record.put_back(before, alone=alone)
+    if not [path for path in at.run.parent.glob("*/") if path != at.run]:
+        record.unlink(missing_ok=True)
+
+
+def repair_others(at: Places, runner: Runner, before: Mapping[str, str]) -> None:
+    interfaces = [path.name for path in network.INTERFACES.iterdir()]
+    for family in network.FAMILIES:
+        after = _saved(at, runner, family)
+        _apply(at, runner, family, network.lost(before[family], after, _bridges(at), interfaces))
+
+
+def _bridges(at: Places) -> network.Ours:
+    return network.our_bridges(at.bridge, at.data / "network/files/local-kv.db")
+
+
+def _program(at: Places, name: str) -> str:
+    return str(at.home / "sbin" / name)
+
+
+def _saved(at: Places, runner: Runner, family: str) -> str:
+    program = _program(at, f"{family}-save")
+    return runner([program], timeout=SECONDS).stdout if Path(program).exists() else ""
+
+
+def _apply(at: Places, runner: Runner, family: str, text: str) -> None:
+    if text:
+        program = _program(at, f"{family}-restore")
+        runner([program, "--noflush", "--wait"], stdin=text, timeout=SECONDS)

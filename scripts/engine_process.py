@@ -1,0 +1,170 @@
+"""The processes, mounts and control groups of a private engine, as /proc shows them.
+
+A process is only ever signalled after its command line has shown that it is this engine's.
+"""
+
+import contextlib
+import ctypes
+import os
+import re
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+from scripts.engine_files import Places
+from scripts.errors import EngineError
+from scripts.waiting import poll
+
+PROC = Path("/proc")
+CGROUPS = Path("/sys/fs/cgroup")
+PROGRAMS = frozenset({"dockerd", "containerd", "containerd-shim-runc-v2"})
+MNT_DETACH = 2
+"""linux/fs.h"""
+GRACE = 10.0
+"""Seconds for a container of a crashed engine to end by itself."""
+
+
+def argv(pid: int, proc: Path = PROC) -> tuple[str, ...]:
+    """Give a process's command line; () when there is no such process."""
+    try:
+        words = (proc / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return ()
+    return tuple(os.fsdecode(words).rstrip("\0").split("\0")) if words else ()
+
+
+def ours(at: Places, proc: Path = PROC) -> dict[int, str]:
+    """Give the ids of the engine's own processes and the names of their programs."""
+    found = {}
+    for pid in _pids(proc):
+        words = argv(pid, proc)
+        name = Path(words[0]).name if words else ""
+        if name in PROGRAMS and any(str(at.exec_root) in word for word in words[1:]):
+            found[pid] = name
+    return found
+
+
+def daemon(at: Places, proc: Path = PROC) -> int | None:
+    """Give the process id of the engine's dockerd; None when it does not run."""
+    return next((pid for pid, name in ours(at, proc).items() if name == "dockerd"), None)
+
+
+def other_engines(at: Places, proc: Path = PROC) -> tuple[int, ...]:
+    """Give the dockerd processes of others that use the same network as we do."""
+    mine = _network(proc / "self")
+    return tuple(
+        pid
+        for pid in _pids(proc)
+        if (words := argv(pid, proc))
+        and Path(words[0]).name == "dockerd"
+        and pid not in ours(at, proc)
+        and _network(proc / str(pid)) == mine
+    )
+
+
+def uptime(pid: int, proc: Path = PROC) -> float:
+    """Give for how many seconds a process has run; 0 when it is gone."""
+    try:
+        started = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[19]
+        now = (proc / "uptime").read_text().split()[0]
+    except OSError:
+        return 0.0
+    return float(now) - int(started) / os.sysconf("SC_CLK_TCK")
+
+
+def end(pids: Iterable[int], by: signal.Signals) -> None:
+    """Send a signal; a process that is gone already is no error."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, by)
+
+
+def reap(at: Places, grace: float = GRACE, proc: Path = PROC) -> None:
+    """End what a crashed dockerd left: containers, their shims, containerd.
+
+    Containers get SIGTERM and `grace` seconds first. A shim itself must not be asked: it would
+    leave its container behind.
+    """
+    shims = {pid for pid, name in ours(at, proc).items() if name.startswith("containerd-shim")}
+
+    def containers() -> set[int]:
+        return {pid for pid in _pids(proc) if _parent(pid, proc) in shims}
+
+    end(containers(), signal.SIGTERM)
+    for left in poll(containers, timeout=grace, interval=0.1):
+        if not left:
+            break
+    end(containers(), signal.SIGKILL)
+    end(ours(at, proc), signal.SIGKILL)
+
+
+def mounts(folders: Iterable[Path], proc: Path = PROC) -> tuple[str, ...]:
+    """Give the mount points in `folders`, the innermost first."""
+    lines = (proc / "self" / "mountinfo").read_text().splitlines()
+    points = [_unescaped(line.split()[4]) for line in lines]
+    roots = tuple(str(folder) for folder in folders)
+    inside = [p for p in points if any(p == root or p.startswith(f"{root}/") for root in roots)]
+    return tuple(reversed(inside))
+
+
+def unmount(point: str) -> None:
+    """Take a mount away, at once from sight and for good when its last user ends."""
+    ctypes.CDLL(None, use_errno=True).umount2(os.fsencode(point), MNT_DETACH)
+
+
+def is_chroot(proc: Path = PROC) -> bool:
+    """Say whether "/" is no mount point, as in a plain chroot: see `root_mount`."""
+    lines = (proc / "self" / "mountinfo").read_text().splitlines()
+    return not any(line.split()[4] == "/" for line in lines)
+
+
+def check_cgroups(folder: Path = CGROUPS) -> None:
+    """Raise EngineError when containers cannot have control groups, which they need."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    writable = "cgroup.controllers" not in names or os.access(folder / "cgroup.procs", os.W_OK)
+    if names and writable and os.access(next(iter(_hierarchies(folder))), os.W_OK):
+        return
+    raise EngineError(
+        f"{folder} is {'read-only' if names else 'empty'}: no container can start here",
+        next_step="mount the control groups (in a chroot: mount --rbind /sys CHROOT/sys), "
+        "or set DOCKER_HOST to an engine elsewhere",
+    )
+
+
+def remove_cgroups(at: Places, folder: Path = CGROUPS) -> None:
+    """Remove the engine's control groups, which are empty when nothing of it runs."""
+    for hierarchy in _hierarchies(folder):
+        top = Path(f"{hierarchy}{at.cgroup}")
+        for path, _, _ in os.walk(top, topdown=False):
+            with contextlib.suppress(OSError):
+                Path(path).rmdir()
+
+
+def _hierarchies(folder: Path) -> list[Path]:
+    """Give the roots of version 2 (one) or version 1 (one for each controller)."""
+    if (folder / "cgroup.controllers").exists():
+        return [folder]
+    return [path for path in folder.iterdir() if path.is_dir()] or [folder]
+
+
+def _pids(proc: Path) -> list[int]:
+    return [int(path.name) for path in proc.iterdir() if path.name.isdigit()]
+
+
+def _parent(pid: int, proc: Path) -> int:
+    try:
+        return int((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def _network(process: Path) -> str:
+    try:
+        return str((process / "ns" / "net").readlink())
+    except OSError:
+        return ""
+
+
+def _unescaped(text: str) -> str:
+    """Undo mountinfo's octal escapes, of a blank for instance."""
+    return re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), text)

@@ -1,0 +1,65 @@
+"""Exit codes, and the errors a user can meet. Every error names the next thing to type."""
+
+from enum import IntEnum, unique
+
+
+@unique
+class ExitCode(IntEnum):
+    """What a command's exit status means; the README prints the same table."""
+
+    OK = 0
+    BUG = 1
+    CONFIG = 2
+    ENGINE = 3
+    REFUSED = 4
+    BROKEN = 5
+    TIMEOUT = 6
+    DECLINED = 7
+    INTERRUPTED = 130
+
+
+class StackError(Exception):
+    """A question could not be asked or a step not be made; a sick service is no error but data."""
+
+    exit_code = ExitCode.BUG
+
+    def __init__(self, message: str, *, next_step: str) -> None:
+        """Keep what is wrong (with the wrong value in it) and the next command or action."""
+        super().__init__(message)
+        self.next_step = next_step
+
+
+class ConfigError(StackError):
+    """`.env`, a compose file or the value of a flag is wrong."""
+
+    exit_code = ExitCode.CONFIG
+
+
+class EngineError(StackError):
+    """There is no engine, it does not answer, or it is too old."""
+
+    exit_code = ExitCode.ENGINE
+
+
+class RefusedError(StackError):
+    """Compose, the engine, a registry or a download refused, or another run holds the lock."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class BrokenError(StackError):
+    """Something that waiting cannot mend."""
+
+    exit_code = ExitCode.BROKEN
+
+
+class OverdueError(StackError):
+    """Time is up before all was ready."""
+
+    exit_code = ExitCode.TIMEOUT
+
+
+class DeclinedError(StackError):
+    """The user said no, or could not be asked."""
+
+    exit_code = ExitCode.DECLINED

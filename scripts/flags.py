@@ -1,0 +1,72 @@
+"""Values of flags: parsed here, because invoke answers a wrong number with a traceback."""
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from scripts.errors import ConfigError
+from scripts.model import Stack
+
+_MOMENT = re.compile(r"(\d+(\.\d+)?[hms])+\Z|\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}.*)?\Z")
+FORMATS = ("text", "json")
+
+
+def seconds(flag: str, value: str) -> float:
+    """Give a positive number of seconds; ConfigError for anything else."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise ConfigError(
+            f"--{flag} is {value!r}, wanted a number of seconds above 0",
+            next_step=f"for example: --{flag} 300",
+        )
+    return number
+
+
+def count(flag: str, value: str) -> int:
+    """Give a whole number from 0; ConfigError for anything else."""
+    if not value.isascii() or not value.isdigit():
+        raise ConfigError(
+            f"--{flag} is {value!r}, wanted a whole number", next_step=f"for example: --{flag} 200"
+        )
+    return int(value)
+
+
+def moment(flag: str, value: str) -> str:
+    """Give a duration such as 10m or a time, as Compose takes it; ConfigError for anything else."""
+    if not _MOMENT.match(value):
+        raise ConfigError(
+            f"--{flag} is {value!r}, wanted a duration or a time",
+            next_step=f"for example: --{flag} 10m, or --{flag} 2026-01-31T12:00:00",
+        )
+    return value
+
+
+def form(value: str) -> str:
+    """Give an output format; ConfigError for an unknown one."""
+    if value not in FORMATS:
+        raise ConfigError(
+            f"--format is {value!r}, wanted {' or '.join(FORMATS)}", next_step="--format json"
+        )
+    return value
+
+
+def services(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
+    """Give the services of that name or container name; all for none.
+
+    Raises ConfigError with the known names and the nearest match.
+    """
+    known = {service.name: service.name for service in stack.services}
+    known |= {service.container: service.name for service in stack.services}
+    for name in named:
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.5)
+            guess = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigError(
+                f"there is no service {name!r}{guess}",
+                next_step=f"one of: {', '.join(stack.names())}",
+            )
+    wanted = {known[name] for name in named} or set(stack.names())
+    return tuple(name for name in stack.names() if name in wanted)

@@ -1,0 +1,92 @@
+"""Rules about health checks in the resolved compose file: their durations and their commands."""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+
+from scripts.schema import Breach, as_list, as_tree, describe
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_BOUNDS = (
+    # every check is an exec: small intervals eat CPU, so they stay inside start_period
+    ("interval", 5.0, float("inf"), "5s or more, calm after start_period"),
+    ("start_interval", 0.001, 2.0, "2s or less: it decides how soon a start is seen"),
+    ("start_period", 1.0, float("inf"), "1s or more: start_interval holds only inside it"),
+    ("timeout", 0.001, float("inf"), "more than 0s, which means the engine's 30s"),
+)
+_OPERATORS = frozenset("|&;()<>")
+
+
+def seconds(text: object) -> float | None:
+    """Give the seconds of a duration such as `2m0s`; None when it is not one."""
+    parts = re.findall(r"([0-9.]+)([a-zµ]+)", text) if isinstance(text, str) else []
+    if not parts or "".join(map("".join, parts)) != text:
+        return None
+    try:
+        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    except (KeyError, ValueError):
+        return None
+
+
+def durations(services: Mapping[str, Mapping[str, object]]) -> Iterator[Breach]:
+    """Checks are quick while a service starts, and calm afterwards."""
+    for name, service in services.items():
+        health = as_tree(service.get("healthcheck"))
+        for key, least, most, wanted in _BOUNDS:
+            value = seconds(health.get(key))
+            if value is not None and not least <= value <= most:
+                yield Breach(
+                    service=name,
+                    key=f"healthcheck.{key}",
+                    found=describe(health[key]),
+                    wanted=wanted,
+                )
+
+
+def commands(services: Mapping[str, Mapping[str, object]]) -> Iterator[Breach]:
+    """A test names 127.0.0.1, because localhost may be ::1, and leaves no files behind."""
+    for name, service in services.items():
+        words = [str(word) for word in as_list(as_tree(service.get("healthcheck")).get("test"))]
+        if re.search(r"\blocalhost\b", " ".join(words), re.IGNORECASE):
+            yield Breach(
+                service=name, key="healthcheck.test", found="localhost", wanted="127.0.0.1"
+            )
+        if any(_keeps_file(command) for command in _commands(words[1:])):
+            yield Breach(
+                service=name,
+                key="healthcheck.test",
+                found="wget without -O",
+                wanted="wget -O /dev/null: each check would leave one more file",
+            )
+
+
+def _commands(words: list[str]) -> Iterator[list[str]]:
+    """Give the simple commands of a health test, and those of the scripts among its words."""
+    yield words
+    for script in filter(_is_script, words):
+        lexer = shlex.shlex(script, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        try:
+            tokens = list(lexer)
+        except ValueError:  # a quote is not closed
+            tokens = script.split()
+        command: list[str] = []
+        for token in tokens:
+            if token and set(token) <= _OPERATORS:
+                yield command
+                command = []
+            else:
+                command.append(token)
+        yield command
+
+
+def _is_script(word: str) -> bool:
+    return len(word.split()) > 1
+
+
+def _keeps_file(command: list[str]) -> bool:
+    names = [word.rpartition("/")[2] for word in command]
+    if "wget" not in names:
+        return False
+    options = command[names.index("wget") + 1 :]
+    return not any(re.match(r"-[A-Za-z]*O|--output-document", option) for option in options)

@@ -1,0 +1,193 @@
+"""The words of the domain. They mean the same in code, output, schemas and documents."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """How a probe logs in; `kind` is basic, bearer or s3. The password is never printed."""
+
+    kind: str
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One real call over a published port; which fields matter depends on `kind`."""
+
+    kind: str
+    port: int
+    """The published port on the host."""
+    host: str = "127.0.0.1"
+    method: str = "GET"
+    path: str = "/"
+    body: str = ""
+    """JSON to send; empty for none."""
+    auth: Auth | None = None
+    expect: str = ""
+    """Text that the answer must hold, blanks left out of both."""
+    collection: str = ""
+    size: int = 0
+    """Vectors of this many numbers (kind `vectors`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """A published port."""
+
+    host: str
+    published: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An address for people, `label` says of what."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """How an image is built: a folder, arguments, and secrets by id as files of this host."""
+
+    context: Path
+    dockerfile: str = "Dockerfile"
+    args: Mapping[str, str] = field(default_factory=dict)
+    network: str = ""
+    secrets: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One service of the compose file, with the facts that stand beside it there."""
+
+    name: str
+    container: str
+    image: str
+    build: Build | None = None
+    ports: tuple[Port, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    needs: tuple[str, ...] = ()
+    """Services that must be ready before it starts."""
+    links: tuple[Link, ...] = ()
+    not_offered: tuple[str, ...] = ()
+    data_group: str = ""
+    volumes: tuple[str, ...] = ()
+    """Names on the engine of the volumes it mounts."""
+    one_shot: bool = False
+    memory: int = 0
+    """Its memory limit in bytes; 0 for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """The resolved compose file."""
+
+    project: str
+    folder: Path
+    """Compose's working directory: the folder of the first compose file."""
+    services: tuple[Service, ...]
+    """What needs nothing first."""
+
+    def names(self) -> tuple[str, ...]:
+        """Give the names of all services."""
+        return tuple(service.name for service in self.services)
+
+    def service(self, name: str) -> Service:
+        """Give the service of that name; KeyError when there is none."""
+        for service in self.services:
+            if service.name == name:
+                return service
+        raise KeyError(name)
+
+    def closure(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Give `names` and all that they need, transitively, what needs nothing first."""
+        wanted: set[str] = set()
+        pending = list(names)
+        while pending:
+            name = pending.pop()
+            if name not in wanted:
+                wanted.add(name)
+                pending.extend(self.service(name).needs)
+        return tuple(name for name in self.names() if name in wanted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A container as the engine sees it at one moment."""
+
+    id: str
+    service: str
+    name: str
+    state: str
+    """created, running, paused, restarting, exited or dead."""
+    health: str = ""
+    """starting, healthy, unhealthy, or empty without a health check."""
+    exit_code: int = 0
+    restarts: int = 0
+    oom_killed: bool = False
+    error: str = ""
+    started_at: str = ""
+    """RFC 3339; empty when it never ran."""
+    image_id: str = ""
+    working_dir: str = ""
+    """Where the compose file that made it lies."""
+    health_output: str = ""
+    """What the last failed health check printed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a service answered to all of its probes, one look."""
+
+    service: str
+    ok: bool
+    detail: str
+    """What it answered, or why that is not good enough."""
+    final: bool = False
+    """Waiting cannot change it (a rejected password, vectors of another size)."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything seen in one look: what diagnosis decides upon."""
+
+    containers: tuple[Container, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The last lines of a service's log, where they were asked for."""
+
+    def container(self, service: str) -> Container | None:
+        """Give the container of a service, if it was created."""
+        return next((c for c in self.containers if c.service == service), None)
+
+    def reading(self, service: str) -> Reading | None:
+        """Give the reading of a service, if it was probed."""
+        return next((r for r in self.readings if r.service == service), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is wrong, or worth knowing; `fatal` when waiting or going on cannot help."""
+
+    code: str
+    cause: str
+    next_step: str
+    service: str = ""
+    evidence: str = ""
+    fatal: bool = True
+
+
+class Verdict(Enum):
+    """What the findings of one look amount to."""
+
+    READY = "ready"
+    STARTING = "starting"
+    BROKEN = "broken"

@@ -1,0 +1,112 @@
+"""Asks who holds the ports that a stack wants to publish."""
+
+import errno
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.engine_api import Api
+from scripts.model import Port, Stack
+from scripts.observing import containers
+
+PROC = Path("/proc")
+LISTEN = "0A"
+"""TCP_LISTEN in /proc/net/tcp (linux/include/net/tcp_states.h)."""
+DIAL = 0.2
+"""Seconds for a connection on this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who holds a port: a process, or nothing known but that the port is taken."""
+
+    port: int
+    pid: int = 0
+    name: str = ""
+
+    def __str__(self) -> str:
+        """Say it for people."""
+        return f"{self.name} (pid {self.pid})" if self.pid else "a process that cannot be seen"
+
+
+def wanted(stack: Stack, names: tuple[str, ...]) -> tuple[tuple[str, Port], ...]:
+    """Give the published ports of these services, each with its service."""
+    return tuple((name, port) for name in names for port in stack.service(name).ports)
+
+
+def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[str, str]]:
+    """Give the ports of these services that somebody else holds: service, and who holds it.
+
+    What our own running containers publish is no conflict. Only for an engine on this machine.
+    """
+    busy = [pair for pair in wanted(stack, names) if taken(pair[1].host, pair[1].published)]
+    publishers = _publishers(api) if busy else {}
+    ours = {f"container {c.name}" for c in containers(api, stack.project)} if busy else set()
+    return {
+        port.published: (name, publishers.get(port.published) or str(owner(port.published)))
+        for name, port in busy
+        if publishers.get(port.published) not in ours
+    }
+
+
+def _publishers(api: Api) -> Mapping[int, str]:
+    """Give the containers of this engine by the ports that they publish."""
+    found = {}
+    for one in api.get("/containers/json") or ():
+        for port in one.get("Ports") or ():
+            if port.get("PublicPort"):
+                found[port["PublicPort"]] = f"container {one['Names'][0].lstrip('/')}"
+    return found
+
+
+def taken(host: str, port: int) -> bool:
+    """Say whether something listens there, by binding and by dialling.
+
+    Binding alone misses a port that a packet filter forwards, dialling one that is bound and does
+    not answer. Other errors are not ours to judge: a low port is the engine's to bind, and it says
+    itself when this machine does not have the address.
+    """
+    with socket.socket() as probe:
+        # without it a port in TIME_WAIT would look taken
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return True
+    with socket.socket() as probe:
+        probe.settimeout(DIAL)
+        anywhere = host == "0.0.0.0"  # noqa: S104 - compared, not bound
+        return probe.connect_ex(("127.0.0.1" if anywhere else host, port)) == 0
+
+
+def owner(port: int, proc: Path = PROC) -> Owner:
+    """Give who listens on a port, as far as this user may see (/proc/net/tcp, /proc/PID/fd)."""
+    inodes = {inode for file in ("net/tcp", "net/tcp6") for inode in _inodes(proc / file, port)}
+    for process in proc.glob("[0-9]*"):
+        if any(f"socket:[{inode}]" in _links(process / "fd") for inode in inodes):
+            with suppress(OSError):  # it has just ended
+                name = (process / "comm").read_text().strip()
+                return Owner(port=port, pid=int(process.name), name=name)
+    return Owner(port=port)
+
+
+def _links(folder: Path) -> Iterator[str]:
+    """Give what a process has open; nothing when it has ended or belongs to somebody else."""
+    with suppress(OSError):
+        for link in folder.iterdir():
+            with suppress(OSError):  # closed meanwhile
+                yield str(link.readlink())
+
+
+def _inodes(table: Path, port: int) -> Iterator[str]:
+    try:
+        lines = table.read_text().splitlines()[1:]
+    except OSError:
+        return
+    for line in lines:
+        words = line.split()
+        if words[3] == LISTEN and int(words[1].rsplit(":", 1)[1], 16) == port:
+            yield words[9]

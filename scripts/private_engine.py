@@ -1,0 +1,191 @@
+"""The life of a checkout's private engine: start, stop, remove."""
+
+import contextlib
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts import engine_network, root_mount
+from scripts import engine_process as processes
+from scripts.engine_api import Api
+from scripts.engine_files import Places, bring, daemon_env
+from scripts.errors import EngineError, StackError
+from scripts.lock import held
+from scripts.os_release import System, install_hint, obstacle
+from scripts.process import Runner, detach
+from scripts.waiting import poll
+
+Say = Callable[[str], None]
+READY_TIME = 60.0
+"""Seconds for dockerd to answer; here it takes 1 to 3."""
+LAUNCH_LOOKS = 20
+"""Looks, ten a second, that dockerd has to appear as a process."""
+STOP_TIME = 180.0
+"""Seconds for dockerd to stop its containers: the longest `stop_grace_period` and some more."""
+PACE = 2.0
+"""Seconds between two lines of progress."""
+SYSTEMD = Path("/run/systemd/system")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """One private engine, and what is needed to act upon it."""
+
+    at: Places
+    system: System
+    environ: Mapping[str, str]
+    runner: Runner
+    say: Say
+
+    def answers(self) -> bool:
+        """Say whether the engine answers."""
+        try:
+            Api(self.at.endpoint, timeout=5.0).get("/version")
+        except StackError:
+            return False
+        return True
+
+
+def start(life: Life) -> None:
+    """Start the engine and wait until it answers; fetch its programs where they are missing.
+
+    Raises EngineError when this machine cannot have one, or when dockerd does not come up: then
+    it is stopped again.
+    """
+    at = life.at
+    if processes.daemon(at) and life.answers():
+        life.say("engine: is running")
+        return
+    if why := obstacle(life.system):
+        raise EngineError(why, next_step=install_hint(life.system))
+    processes.check_cgroups()
+    with held(at.cache, "engine.start"):
+        bring(at, life.system, runner=life.runner, say=lambda line: life.say(f"engine: {line}"))
+        before = engine_network.prepare(at, life.runner)
+        if processes.daemon(at) is None:
+            life.say("engine: starting")
+            _launch(life)
+        try:
+            _await_answer(life)
+        except BaseException:
+            life.say("engine: it did not come up, stopping it again")
+            _end(life)
+            raise
+        engine_network.repair_others(at, life.runner, before)
+    life.say("engine: ready")
+
+
+def stop(life: Life) -> None:
+    """Stop the engine with its containers; also what a crash left of it."""
+    with held(life.at.cache, "engine.stop"):
+        was = bool(processes.ours(life.at))
+        _end(life)
+    life.say("engine: stopped" if was else "engine: was not running")
+
+
+def remove(life: Life) -> None:
+    """Stop the engine and remove all that it made, with every image, container and volume.
+
+    Downloads stay in `.cache/`. Where no other engine runs, the host's network is as it was
+    before the first private engine; else only what names our bridges is taken out.
+    """
+    at = life.at
+    with held(at.cache, "engine.remove"):
+        if processes.daemon(at):
+            with contextlib.suppress(StackError):  # what cannot be asked for is taken by force
+                _empty(Api(at.endpoint))
+        _end(life, grace=0.0)  # the data goes anyway
+        folders = (at.data, at.exec_root)
+        for point in processes.mounts(folders):
+            processes.unmount(point)
+        if left := processes.mounts(folders):
+            raise EngineError(
+                f"{left[0]} is still mounted, so nothing was deleted",
+                next_step=f"umount {left[0]}, then: inv engine.remove",
+            )
+        engine_network.restore(at, life.runner)
+        processes.remove_cgroups(at)
+        shutil.rmtree(at.home, ignore_errors=True)
+        shutil.rmtree(at.run, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another checkout's engine is still there
+            at.run.parent.rmdir()
+    life.say("engine: removed")
+
+
+def last_error(log: Path) -> str:
+    """Give the last line of dockerd's log that says what went wrong, or its last line."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return "it wrote no log"
+    grave = ("failed to start", "level=fatal", "level=error", "panic:")
+    found = [line for line in lines if any(word in line for word in grave)]
+    return (found or lines or ["its log is empty"])[-1]
+
+
+def _launch(life: Life) -> None:
+    at = life.at
+    at.socket.unlink(missing_ok=True)
+    at.pidfile.unlink(missing_ok=True)  # dockerd would take any process of that number for its own
+    (at.exec_root / "containerd" / "containerd.pid").unlink(missing_ok=True)
+    if at.log.exists():
+        at.log.replace(at.log.with_suffix(".old.log"))
+    words = [
+        str(at.tree / "usr/sbin/dockerd"),
+        *("--config-file", str(at.home / "daemon.json")),
+        *("--data-root", str(at.data), "--exec-root", str(at.exec_root)),
+        *("--pidfile", str(at.pidfile), "--host", at.endpoint, "--group", "root"),
+        *("--bridge", at.bridge),
+    ]
+    if not SYSTEMD.exists():  # where systemd runs, the groups are its own
+        words += ["--cgroup-parent", at.cgroup]
+    if processes.is_chroot():
+        words = [sys.executable, root_mount.__file__, *words]
+    detach(words, log=at.log, env=daemon_env(at, life.environ))
+
+
+def _await_answer(life: Life) -> None:
+    at = life.at
+
+    def look() -> tuple[bool, bool]:
+        # the process first: it writes its log before it ends
+        return processes.daemon(at) is not None, life.answers()
+
+    started = False
+    looks = poll(look, timeout=READY_TIME, interval=0.1)
+    for count, (runs, answers) in enumerate(looks, start=1):
+        if answers:
+            return
+        started = started or runs or count > LAUNCH_LOOKS
+        if started and not runs:
+            break
+    raise EngineError(
+        f"dockerd did not start: {last_error(at.log)}",
+        next_step=f"read {at.log}, then: inv engine.start",
+    )
+
+
+def _end(life: Life, grace: float = processes.GRACE) -> None:
+    at = life.at
+    pid = processes.daemon(at)
+    if pid is not None:
+        processes.end([pid], signal.SIGTERM)
+        looks = poll(lambda: processes.daemon(at), timeout=STOP_TIME, interval=0.1)
+        for count, left in enumerate(looks, start=1):
+            if left is None:
+                break
+            if count % int(PACE / 0.1) == 0:
+                life.say("engine: stopping its containers")
+    processes.reap(at, grace)
+    at.pidfile.unlink(missing_ok=True)
+    at.socket.unlink(missing_ok=True)
+
+
+def _empty(api: Api) -> None:
+    """Remove containers and networks while dockerd can, so that it takes its own rules out."""
+    for container in api.get("/containers/json", all=True):
+        api.delete(f"/containers/{container['Id']}", force=True)
+    api.post("/networks/prune")

@@ -1,0 +1,205 @@
+"""One look at one service over its published ports, in its own protocol; the only user of requests.
+
+A TCP connection proves nothing: the engine's port proxy accepts it while nothing listens in the
+container. A service that is down is a reading, never an exception.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import socket
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from scripts.model import Auth, Probe, Reading, Service
+
+TIMEOUT = 3.0
+"""Seconds for one probe, so that one that hangs cannot hold up a loop."""
+BOLT_HELLO = bytes.fromhex("6060b017") + bytes.fromhex("00020405") + bytes(12)
+"""Bolt's magic and one offer, versions 5.2 to 5.4; three empty ones.
+
+https://neo4j.com/docs/bolt/current/bolt/handshake/
+"""
+BOLT_MAJOR = 5
+"""What was offered; another program's answer, such as HTTP, has something else there."""
+REJECTED = frozenset({401, 403})
+MISSING = 404
+FIRST_ERROR = 400
+SHOWN = 120
+"""Characters of an answer that a reading quotes."""
+
+
+def read(service: Service, *, timeout: float = TIMEOUT) -> Reading:
+    """Put all probes of a service, one after the other, and give the first that fails or the last.
+
+    `timeout` in seconds for each.
+    """
+    began = time.monotonic()
+    ok, detail, final = True, "no probe", False
+    for probe in service.probes:
+        ok, detail, final = _put(probe, timeout)
+        if not ok:
+            break
+    return Reading(
+        service=service.name,
+        ok=ok,
+        detail=detail,
+        final=final,
+        seconds=time.monotonic() - began,
+    )
+
+
+def s3_headers(auth: Auth, host: str, path: str, now: datetime) -> dict[str, str]:
+    """Give the headers that sign a bodiless GET for an S3 server (AWS Signature Version 4).
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+    """
+    stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
+    empty = hashlib.sha256(b"").hexdigest()
+    headers = {"host": host, "x-amz-content-sha256": empty, "x-amz-date": stamp}
+    names = ";".join(headers)
+    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+    request = f"GET\n{path}\n\n{lines}\n{names}\n{empty}"
+    scope = f"{day}/us-east-1/s3/aws4_request"
+    digest = hashlib.sha256(request.encode()).hexdigest()
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
+    key = f"AWS4{auth.password}".encode()
+    for part in (*scope.split("/"), text):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return {
+        **headers,
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={auth.user}/{scope}, "
+        f"SignedHeaders={names}, Signature={key.hex()}",
+    }
+
+
+def call(probe: Probe, *, timeout: float) -> tuple[int, Any]:
+    """Make a probe's call and give the status and the JSON of the answer, or its text.
+
+    The status is 0, and the text the reason, when there is no answer.
+    """
+    try:
+        answer = _request(probe, timeout)
+    except OSError as error:
+        return 0, _reason(error)
+    try:
+        return answer.status_code, answer.json()
+    except ValueError:
+        return answer.status_code, answer.text
+
+
+Answer = tuple[bool, str, bool]
+"""Good enough, what it said, and whether waiting cannot change it."""
+
+
+def _put(probe: Probe, timeout: float) -> Answer:
+    try:
+        return KINDS[probe.kind](probe, timeout)
+    except (OSError, ValueError) as error:  # requests' errors are OSErrors
+        return False, _reason(error), False
+    except (LookupError, TypeError):
+        return False, "the answer has another shape than it should", False
+
+
+def _http(probe: Probe, timeout: float) -> Answer:
+    answer = _request(probe, timeout)
+    text = answer.text
+    if answer.status_code in REJECTED:
+        user = probe.auth.user if probe.auth else "nobody"
+        return False, f"{answer.status_code}: it rejects the login of {user}", True
+    if answer.status_code >= FIRST_ERROR:
+        return False, f"{answer.status_code}: {_short(text)}", False
+    if _squeezed(probe.expect) not in _squeezed(text):
+        return False, f"{answer.status_code} without {probe.expect}: {_short(text)}", False
+    login = f", logged in as {probe.auth.user}" if probe.auth else ""
+    return True, f"{answer.status_code} {probe.method} {probe.path}{login}", False
+
+
+def _vectors(probe: Probe, timeout: float) -> Answer:
+    answer = _request(probe, timeout, path=f"/collections/{probe.collection}")
+    if answer.status_code == MISSING:
+        return True, f"ready; no collection {probe.collection} yet", False
+    if answer.status_code >= FIRST_ERROR:
+        return False, f"{answer.status_code}: {_short(answer.text)}", False
+    found = answer.json()["result"]["config"]["params"]["vectors"]["size"]
+    if found != probe.size:
+        detail = f"{probe.collection} holds vectors of {found} numbers, wanted {probe.size}"
+        return False, f"collection {detail} (EMBEDDING_DIMENSION)", True
+    return True, f"ready; {probe.collection} holds vectors of {found} numbers", False
+
+
+def _bolt(probe: Probe, timeout: float) -> Answer:
+    with socket.create_connection((probe.host, probe.port), timeout) as connection:
+        connection.settimeout(timeout)
+        connection.sendall(BOLT_HELLO)
+        chosen = connection.recv(4)
+    if len(chosen) < len(bytes(4)) or chosen[3] != BOLT_MAJOR:
+        return False, "Bolt: no version agreed", False
+    return True, f"Bolt {chosen[3]}.{chosen[2]}", False
+
+
+KINDS: Mapping[str, Callable[[Probe, float], Answer]] = {
+    "http": _http,
+    "vectors": _vectors,
+    "bolt": _bolt,
+}
+
+
+def _request(probe: Probe, timeout: float, path: str = "") -> requests.Response:
+    path = path or probe.path
+    host = f"{probe.host}:{probe.port}"
+    headers = {**_login(probe.auth, host, path), "Content-Type": "application/json"}
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy must not stand between us and this machine
+        return session.request(
+            probe.method,
+            f"http://{host}{path}",
+            data=probe.body or None,
+            # as bytes: a password may hold letters that HTTP's own encoding lacks
+            headers={name: value.encode() for name, value in headers.items()},
+            timeout=timeout,
+            allow_redirects=False,
+        )
+
+
+def _login(auth: Auth | None, host: str, path: str) -> dict[str, str]:
+    if auth is None:
+        return {}
+    if auth.kind == "s3":
+        return s3_headers(auth, host, path, datetime.now(UTC))
+    pair = f"{auth.user}:{auth.password}"
+    if auth.kind == "bearer":
+        return {"Authorization": f"Bearer {pair}"}
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= SHOWN else flat[: SHOWN - 1] + "…"
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Say in a word why there was no answer; requests wraps the cause several times."""
+    text = repr(error)
+    for sign, word in (
+        ("Connection refused", "connection refused"),
+        ("ConnectionResetError", "connection reset: the port is open, nobody answers behind it"),
+        ("RemoteDisconnected", "connection closed without an answer"),
+        ("Timeout", "no answer in time"),
+        ("timed out", "no answer in time"),
+    ):
+        if sign in text:
+            return word
+    if isinstance(error, json.JSONDecodeError):
+        return "no JSON in the answer"
+    # a ValueError may quote what we wanted to send, and that may hold the password
+    return type(error).__name__ if isinstance(error, ValueError) else _short(text)

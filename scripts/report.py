@@ -1,0 +1,233 @@
+"""The only place that formats: results go to stdout, progress and errors to stderr."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from scripts.cells import IMAGE_COLUMNS, PS_COLUMNS, engine_rows, image_row, status_row
+from scripts.engine import EngineStatus
+from scripts.errors import DeclinedError, ExitCode, OverdueError, StackError
+from scripts.images import ImageStatus
+from scripts.model import Finding, Stack, Verdict
+from scripts.starting import Event
+
+MARKS = {"started": "·", "ready": "✓", "lost": "!", "waiting": "·"}
+STYLES = {"ready": "green", "lost": "red", "started": "cyan", "waiting": "dim"}
+CODES = {
+    Verdict.READY: ExitCode.OK,
+    Verdict.BROKEN: ExitCode.BROKEN,
+    Verdict.STARTING: ExitCode.TIMEOUT,
+}
+PIPE_WIDTH = 240
+"""Columns where there is no terminal: a line stays a line for grep."""
+PLAIN_PAUSE = 2.0
+"""Seconds between two lines of progress about one thing where there is no terminal."""
+
+
+class Report:
+    """Tells the user. Colour and live lines only on a terminal; `NO_COLOR` holds (rich does it)."""
+
+    def __init__(self, *, form: str = "text") -> None:
+        """Write text for people, or with `form` json JSON alone to stdout."""
+        self.form = form
+        self.out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+        self.err = Console(stderr=True, highlight=False)
+        self._live: Live | None = None
+        self._lines: dict[str, Text] = {}
+        self._told: dict[str, float] = {}
+
+    # progress -------------------------------------------------------------------------------
+
+    def say(self, line: str) -> None:
+        """Tell one line of progress."""
+        self.err.print(Text(line, style="dim"), soft_wrap=True)
+
+    def step(self, name: str, line: str | Text) -> None:
+        """Tell what is going on with one of several things: its live line, or now and then one."""
+        if self._live is not None:
+            self._lines[name] = line if isinstance(line, Text) else Text(line)
+            self._live.update(self._board())
+        elif time.monotonic() - self._told.get(name, -PLAIN_PAUSE) >= PLAIN_PAUSE:
+            self._told[name] = time.monotonic()
+            self.err.print(Text(f"{name:<9} {line}"), soft_wrap=True)
+
+    @contextmanager
+    def board(self, names: Sequence[str]) -> Iterator[None]:
+        """Show a live line for each of these things while the block runs, on a terminal."""
+        self._lines = {name: Text() for name in names}
+        if not self.err.is_terminal:
+            yield
+            return
+        with Live(self._board(), console=self.err, refresh_per_second=8) as self._live:
+            yield
+        self._live = None
+
+    def _board(self) -> Table:
+        table = Table.grid(padding=(0, 1))
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        for name, line in self._lines.items():
+            table.add_row(name, line)
+        return table
+
+    # starting -------------------------------------------------------------------------------
+
+    def follow(self, names: Sequence[str], events: Iterable[Event]) -> ExitCode:
+        """Tell what happens while services start; give the exit code of the result."""
+        code = ExitCode.TIMEOUT
+        unready = dict.fromkeys(names, "not started")
+        findings: list[Finding] = []
+        with self.board(names):
+            for event in events:
+                self._happened(event)
+                if event.verdict is not None:
+                    code = CODES[event.verdict]
+                elif event.finding is not None:
+                    findings.append(event.finding)
+                elif event.kind == "ready":
+                    unready.pop(event.service, None)
+                else:
+                    unready[event.service] = event.detail or event.kind
+        for finding in findings:
+            self.finding(finding)
+        if code is ExitCode.TIMEOUT:
+            waits = "; ".join(f"{name}: {detail}" for name, detail in unready.items())
+            self.error(
+                OverdueError(f"time is up: {waits}", next_step="inv up --timeout 600, or: inv logs")
+            )
+        return code
+
+    def _happened(self, event: Event) -> None:
+        if self.form == "json":
+            self.json_line(event_document(event))
+        if event.kind in STYLES and self._live is not None:
+            text = f"{event.kind:<8}{event.seconds:6.1f} s  {event.detail}"
+            mark = (MARKS[event.kind], STYLES[event.kind])
+            self.step(event.service, Text.assemble(mark, " ", text))
+        elif event.kind in STYLES and event.kind != "waiting":
+            line = f"{event.seconds:6.1f} s  {event.service:<9} {event.kind:<8} {event.detail}"
+            self.err.print(Text(line.rstrip()), soft_wrap=True)
+
+    def preflight(self, findings: Sequence[Finding]) -> ExitCode:
+        """Tell what was found before any container was touched; BROKEN when it cannot go on."""
+        fatal = any(finding.fatal for finding in findings)
+        if self.form == "json":
+            for one in findings:
+                event = Event(kind="finding", seconds=0.0, service=one.service, finding=one)
+                self.json_line(event_document(event))
+            if fatal:
+                result = Event(kind="result", seconds=0.0, verdict=Verdict.BROKEN)
+                self.json_line(event_document(result))
+        for one in findings:
+            self.finding(one)
+        return ExitCode.BROKEN if fatal else ExitCode.OK
+
+    def ready(self, stack: Stack, names: Sequence[str], *, local_embedder: bool) -> None:
+        """Write the addresses to open, once all is ready."""
+        if self.form == "json":
+            return
+        table = Table.grid(padding=(0, 2))
+        for name in names:
+            for link in stack.service(name).links:
+                table.add_row(name, link.label, link.url)
+        self.out.print(table)
+        if local_embedder and "memos" in names:
+            self.say(
+                "embeddings: the small local model answers (384 numbers);"
+                " MOS_EMBEDDER_API_BASE in .env names your own"
+            )
+
+    # results --------------------------------------------------------------------------------
+
+    def json_line(self, document: object) -> None:
+        """Write one JSON document as one line."""
+        self.text(json.dumps(document, ensure_ascii=False))
+
+    def text(self, text: str) -> None:
+        """Write plain text to stdout as it is."""
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Write a table; on a narrow terminal cells wrap, in a pipe they do not."""
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for column in columns:
+            table.add_column(column)
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self.out.print(table)
+
+    def status(self, document: Mapping[str, Any]) -> None:
+        """Write what `inv ps` shows, and under it what is wrong."""
+        if self.form == "json":
+            self.json_line(document)
+            return
+        self.table(PS_COLUMNS, (status_row(row) for row in document["services"]))
+        for row in document["services"]:
+            for finding in row["findings"]:
+                self.finding(Finding(**finding))
+
+    def images(self, statuses: Sequence[ImageStatus]) -> None:
+        """Write which images are here, and what the stand-ins stand for."""
+        self.table(IMAGE_COLUMNS, (image_row(one) for one in statuses))
+        for one in statuses:
+            if one.contains == "stand-in":
+                self.say(f"{one.service}: {one.description}")
+
+    def engine(self, status: EngineStatus) -> None:
+        """Write which engine is used, and how the private one is."""
+        self.table(("engine", ""), engine_rows(status))
+        for problem in status.problems:
+            self.say(problem)
+
+    def finding(self, finding: Finding) -> None:
+        """Tell a finding: cause, evidence, next step."""
+        mark, style = ("✗", "bold red") if finding.fatal else ("!", "yellow")
+        subject = f"{finding.service}: " if finding.service else ""
+        self.err.print(Text(f"{mark} {subject}{finding.cause}", style=style), soft_wrap=True)
+        if finding.evidence:
+            self.err.print(Text(f"  evidence: {finding.evidence}"), soft_wrap=True)
+        self.err.print(Text(f"  next: {finding.next_step}"), soft_wrap=True)
+
+    def error(self, error: StackError) -> None:
+        """Tell an error and the next step."""
+        self.err.print(Text(f"error: {error}", style="bold red"), soft_wrap=True)
+        self.err.print(Text(f"next: {error.next_step}"), soft_wrap=True)
+
+    def confirm(self, question: str, names: Sequence[str], *, yes: bool) -> None:
+        """List what will be deleted and ask once; raises DeclinedError unless the answer is yes."""
+        for name in names:
+            self.err.print(Text(f"  {name}"), soft_wrap=True)
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise DeclinedError(
+                f"{question} Nobody is there to answer; nothing was changed",
+                next_step="the same command with --yes, if you mean it",
+            )
+        self.err.print(Text(f"{question} [y/N] "), end="")
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+            raise DeclinedError("not confirmed; nothing was changed", next_step="inv ps")
+
+
+def event_document(event: Event) -> dict[str, object]:
+    """Give an event as `schemas/event.schema.json` promises it."""
+    found: dict[str, object] = {"event": event.kind, "seconds": round(event.seconds, 3)}
+    if event.service:
+        found["service"] = event.service
+    if event.detail:
+        found["detail"] = event.detail
+    if event.finding is not None:
+        found["finding"] = asdict(event.finding)
+    if event.verdict is not None:
+        found |= {"verdict": event.verdict.value, "exit_code": int(CODES[event.verdict])}
+    return found

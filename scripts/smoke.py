@@ -1,0 +1,239 @@
+"""One memory through the whole stack and out again: the proof that it works, not only answers.
+
+MemOS' own delete does nothing in 2.0.6, so the traces are removed in the databases themselves.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scripts.errors import BrokenError
+from scripts.milvus_rest import V1, V2, MilvusWords
+from scripts.model import Auth, Probe, Service, Stack
+from scripts.probes import call
+from scripts.waiting import poll
+
+TEXT = "The lighthouse keeper counts the ships every evening."
+COLLECTION = "neo4j_vec_db"
+PREFERENCES = ("explicit_preference", "implicit_preference")
+TIMEOUT = 60.0
+"""Seconds for one call; the first memory took 2.7 s on two cores."""
+SETTLE = 30.0
+"""Seconds for a preference to arrive in Milvus."""
+API, CYPHER, VECTORS, MILVUS = 8000, 7474, 6333, 19530
+"""Container ports, by which the services are found."""
+OK = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One thing that was tried, and what it showed."""
+
+    name: str
+    detail: str
+
+
+def run(stack: Stack, cube: str, *, dimension: int, preferences: bool) -> Iterator[Stage]:
+    """Try everything under one cube id that nobody else has; the traces go away in any case.
+
+    `dimension` is how many numbers a vector must have. Raises BrokenError with what was asked,
+    what was answered and where to look.
+    """
+    with _tidied(lambda: _remove(stack, cube, preferences=preferences)):
+        yield _add(stack, cube)
+        yield _read_back(stack, cube)
+        yield _node(stack, cube)
+        yield _vector(stack, cube, dimension)
+        if preferences:
+            yield _preference(stack, cube)
+        yield _milvus(stack, cube)
+    yield _absent(stack, cube)
+
+
+@contextmanager
+def _tidied(tidy: Callable[[], object]) -> Iterator[None]:
+    """Tidy up after the block in any case; of two failures the first is the one to tell."""
+    try:
+        yield
+    except BaseException:
+        with suppress(BrokenError):
+            tidy()
+        raise
+    tidy()
+
+
+def _add(stack: Stack, cube: str) -> Stage:
+    answer = _ask(
+        stack,
+        API,
+        "/product/add",
+        {
+            "user_id": cube,
+            "writable_cube_ids": [cube],
+            "async_mode": "sync",
+            "mode": "fast",
+            "messages": [{"role": "user", "content": TEXT}],
+        },
+    )
+    # a failure answers 200 as well: only an id counts
+    memories = [one for one in answer.get("data") or () if one.get("memory_id")]
+    _demand(bool(memories), "memos", f"POST /product/add stored nothing: {_short(answer)}")
+    return Stage(name="add", detail=f"memory {memories[0]['memory_id']} in cube {cube}")
+
+
+def _read_back(stack: Stack, cube: str) -> Stage:
+    body = {"user_id": cube, "mem_cube_ids": [cube], "memory_type": "text_mem"}
+    answer = _ask(stack, API, "/product/get_all", body)
+    _demand(TEXT in json.dumps(answer), "memos", f"get_all does not give it back: {_short(answer)}")
+    return Stage(name="get_all", detail="the API gives it back")
+
+
+def _node(stack: Stack, cube: str) -> Stage:
+    found = _cypher(stack, "MATCH (n:Memory {user_name: $cube}) RETURN n.memory", cube)
+    _demand(TEXT in json.dumps(found), "neo4j", f"no node with it in Neo4j: {found}")
+    return Stage(name="neo4j", detail=f"{len(found)} nodes")
+
+
+def _vector(stack: Stack, cube: str, dimension: int) -> Stage:
+    points = _points(stack, cube)
+    sizes = {len(point["vector"]) for point in points}
+    _demand(bool(points), "qdrant", f"no point of cube {cube} in {COLLECTION}")
+    _demand(sizes == {dimension}, "qdrant", f"vectors of {sizes} numbers, wanted {dimension}")
+    return Stage(name="qdrant", detail=f"{len(points)} vectors of {dimension} numbers")
+
+
+def _milvus(stack: Stack, cube: str) -> Stage:
+    name = "smoke_" + cube.replace("-", "_")
+    near, far = [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]
+    speaks = _milvus_words(stack)
+    rows: list[dict[str, Any]] = [
+        {"vector": near, "word": "near", **({"id": 1} if speaks.own_ids else {})},
+        {"vector": far, "word": "far", **({"id": 2} if speaks.own_ids else {})},
+    ]
+    with _tidied(lambda: _milvus_ask(stack, speaks.drop, {"collectionName": name})):
+        _milvus_ask(stack, speaks.create, {"collectionName": name, "dimension": 4})
+        _milvus_ask(stack, speaks.insert, {"collectionName": name, "data": rows})
+        found: list[dict[str, Any]] = []
+        search = {
+            "collectionName": name,
+            **speaks.query(near),
+            "limit": 1,
+            "outputFields": ["word"],
+        }
+        for found in poll(
+            lambda: _milvus_ask(stack, speaks.search, search), timeout=SETTLE, interval=0.2
+        ):
+            if found:
+                break
+        _demand([row.get("word") for row in found] == ["near"], "milvus", f"search gave {found}")
+    return Stage(name="milvus", detail="inserted 2 vectors, found the near one, removed them")
+
+
+def _preference(stack: Stack, cube: str) -> Stage:
+    for found in poll(lambda: _preferences(stack, cube), timeout=SETTLE, interval=1.0):
+        if found:
+            return Stage(name="preference", detail=f"{len(found)} preferences in Milvus")
+    raise BrokenError(
+        f"no preference of cube {cube} arrived in Milvus within {SETTLE:.0f} s",
+        next_step="check the chat model in .env; inv logs --service memos",
+    )
+
+
+def _remove(stack: Stack, cube: str, *, preferences: bool) -> None:
+    _cypher(stack, "MATCH (n {user_name: $cube}) DETACH DELETE n", cube)
+    path = f"/collections/{COLLECTION}/points/delete?wait=true"
+    _ask(stack, VECTORS, path, {"filter": _of(cube)})
+    if preferences:
+        for name in PREFERENCES:
+            body = {"collectionName": name, "filter": _by_cube(cube)}
+            _milvus_ask(stack, "/v2/vectordb/entities/delete", body)
+
+
+def _absent(stack: Stack, cube: str) -> Stage:
+    left = _cypher(stack, "MATCH (n {user_name: $cube}) RETURN n.id", cube)
+    _demand(not left, "neo4j", f"{len(left)} nodes could not be removed")
+    _demand(not _points(stack, cube), "qdrant", "the points could not be removed")
+    return Stage(name="removed", detail="no trace of it left")
+
+
+def _cypher(stack: Stack, statement: str, cube: str) -> list[Any]:
+    body = {"statements": [{"statement": statement, "parameters": {"cube": cube}}]}
+    answer = _ask(stack, CYPHER, "/db/neo4j/tx/commit", body)
+    _demand(not answer["errors"], "neo4j", f"{statement}: {answer['errors']}")
+    return list(answer["results"][0]["data"])
+
+
+def _of(cube: str) -> dict[str, Any]:
+    return {"must": [{"key": "user_name", "match": {"value": cube}}]}
+
+
+def _points(stack: Stack, cube: str) -> list[dict[str, Any]]:
+    body = {"filter": _of(cube), "limit": 100, "with_vector": True}
+    answer = _ask(stack, VECTORS, f"/collections/{COLLECTION}/points/scroll", body)
+    return list(answer["result"]["points"])
+
+
+def _by_cube(cube: str) -> str:
+    return f'payload["mem_cube_id"] == "{cube}"'
+
+
+def _preferences(stack: Stack, cube: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for name in PREFERENCES:
+        body = {"collectionName": name, "filter": _by_cube(cube), "outputFields": ["id"]}
+        found += _milvus_ask(stack, "/v2/vectordb/entities/query", body)
+    return found
+
+
+def _milvus_words(stack: Stack) -> MilvusWords:
+    """Give the words of the version that the probe speaks."""
+    return V2 if _behind(stack, MILVUS)[1].path.startswith("/v2/") else V1
+
+
+def _milvus_ask(stack: Stack, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = _ask(stack, MILVUS, path, body)
+    # errors come as HTTP 200 with another code; 2.3 says 200 for good, 2.5 says 0
+    _demand(answer.get("code") in {0, OK}, "milvus", f"{path}: {_short(answer)}")
+    data = answer.get("data")
+    return data if isinstance(data, list) else []
+
+
+def _behind(stack: Stack, target: int) -> tuple[Service, Probe]:
+    """Give the service behind a container port and a probe to call it with."""
+    for service in stack.services:
+        for port in service.ports:
+            if port.target == target:
+                logins = [probe for probe in service.probes if probe.port == port.published]
+                auth: Auth | None = next((probe.auth for probe in logins if probe.auth), None)
+                path = logins[0].path if logins else "/"
+                host = logins[0].host if logins else port.host
+                return service, Probe(
+                    kind="http", host=host, port=port.published, path=path, auth=auth
+                )
+    raise BrokenError(f"no service publishes container port {target}", next_step="inv config")
+
+
+def _ask(stack: Stack, target: int, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    service, probe = _behind(stack, target)
+    status, answer = call(
+        replace(probe, method="POST", path=path, body=json.dumps(body)), timeout=TIMEOUT
+    )
+    _demand(
+        status == OK and isinstance(answer, dict),
+        service.name,
+        f"POST {path} answered {status}: {_short(answer)}",
+    )
+    return dict(answer)
+
+
+def _demand(holds: bool, service: str, otherwise: str) -> None:  # noqa: FBT001 - reads as assert
+    if not holds:
+        raise BrokenError(
+            f"{service}: {otherwise}", next_step=f"inv ps, then: inv logs --service {service}"
+        )
+
+
+def _short(answer: object) -> str:
+    return json.dumps(answer, ensure_ascii=False)[:300]

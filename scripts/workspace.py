@@ -1,0 +1,193 @@
+"""One stack as the tasks see it: its settings, the engine, Compose, and the resolved file."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scripts import (
+    compose,
+    compose_text,
+    engine,
+    images,
+    preflight,
+    raw_rules,
+    schema,
+    settings,
+    stack_rules,
+)
+from scripts.compose import Compose
+from scripts.engine import Engine
+from scripts.engine_api import Api
+from scripts.errors import ConfigError, EngineError, RefusedError
+from scripts.model import Stack
+from scripts.observing import containers
+from scripts.process import Runner
+from scripts.schema import Breach
+from scripts.settings import Settings
+
+CACHE = ".cache"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Everything that a task needs, asked once."""
+
+    settings: Settings
+    image_source: str
+    """registry or packages."""
+    engine: Engine
+    compose: Compose
+    resolved: str
+    """The resolved compose file, YAML."""
+    stack: Stack
+
+    @property
+    def api(self) -> Api:
+        """Give the way to the engine's API."""
+        return Api(self.engine.endpoint)
+
+    @property
+    def cache(self) -> Path:
+        """Give the folder for what can be made again, one for each stack of this checkout."""
+        return self.settings.root / CACHE / self.stack.project
+
+    @property
+    def secrets(self) -> Path:
+        """Give the folder that the compose files name for build secrets."""
+        return self.settings.root / CACHE / "build"
+
+
+def read_settings(root: Path, environ: Mapping[str, str], say: Say) -> Settings:
+    """Read and check the settings; when there is no `.env`, say that the defaults are used."""
+    found = settings.load(root, environ)
+    if found.missing:
+        say("there is no .env yet: using the defaults of .env.example")
+    settings.check(found)
+    return found
+
+
+def made_settings(root: Path, environ: Mapping[str, str], say: Say) -> Settings:
+    """Like `read_settings`, and make `.env` when there is none."""
+    if settings.load(root, environ).missing:
+        settings.create(root)
+        say("made .env from .env.example")
+    return read_settings(root, environ, say)
+
+
+def running_engine(root: Path, environ: Mapping[str, str], runner: Runner) -> Engine:
+    """Give the engine that runs; EngineError when none does."""
+    found = engine.discover(root, environ, runner)
+    if found is None:
+        raise EngineError("no engine is running", next_step="inv up, or: inv engine.start")
+    return found
+
+
+def look(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Workspace:
+    """Give the workspace as it is, changing nothing.
+
+    Raises EngineError when no engine runs; ConfigError as `settings.check` and the schema do.
+    """
+    found = read_settings(root, environ, say)
+    running = running_engine(root, environ, runner)
+    engine.check_versions(running, runner)
+    return _resolved(found, running, runner, found.image_source or "registry")
+
+
+def prepared(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Workspace:
+    """Give the workspace ready for a start: `.env`, an engine and an image source are there.
+
+    Brings the private engine where none runs, and settles the image source once for all.
+    """
+    found = made_settings(root, environ, say)
+    running = engine.ensure(root, environ, runner, say)
+    engine.check_versions(running, runner)
+    source = found.image_source or _chosen(found, running, runner, say)
+    if not found.image_source:
+        found = read_settings(root, {**environ, "IMAGE_SOURCE": source}, say)
+    return _resolved(found, running, runner, source)
+
+
+def _resolved(found: Settings, running: Engine, runner: Runner, source: str) -> Workspace:
+    composed = Compose(
+        files=compose.files(found.root, source),
+        env_file=found.file,
+        env={**running.env, **found.for_compose()},
+        runner=runner,
+    )
+    schema.require(_raw_breaches(composed.files))
+    resolved = compose.text(composed)
+    document = compose.document(resolved)
+    names = " + ".join(file.name for file in composed.files)
+    schema.require(stack_rules.check_resolved(document, names))
+    return Workspace(
+        settings=found,
+        image_source=source,
+        engine=running,
+        compose=composed,
+        resolved=resolved,
+        stack=compose.parse(document, composed.files[0].parent),
+    )
+
+
+def _raw_breaches(files: tuple[Path, ...]) -> Iterator[Breach]:
+    for file in files:
+        if file.is_file():  # `compose.text` names one that is not there
+            document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
+            yield from raw_rules.check_raw(document, file.name)
+
+
+def _chosen(found: Settings, running: Engine, runner: Runner, say: Say) -> str:
+    """Choose where images come from, write it into `.env`, and say which and why."""
+    official = _resolved(found, running, runner, "registry").stack
+    wanted = [service for service in official.services if service.build is None]
+    api = Api(running.endpoint)
+    absent = [service.image for service in wanted if not images.status(api, service).present]
+    reasons = images.unreachable(running.endpoint, absent) if absent else {}
+    source, why = decided(reasons, packages_possible=engine.packages_possible())
+    settings.choose_source(found, source)
+    say(f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {found.file.name})")
+    return source
+
+
+def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[str, str]:
+    """Decide between registry and packages: `reasons` says why a registry cannot be used.
+
+    Raises RefusedError where packages are not possible either.
+    """
+    if not reasons:
+        return "registry", "every registry answers"
+    registry, reason = next(iter(reasons.items()))
+    why = f"the registry {registry} cannot be used ({reason})"
+    if packages_possible:
+        return "packages", why
+    raise RefusedError(
+        f"{why}, and packages are built only as root on x86-64 Debian or its kin",
+        next_step="set IMAGE_REGISTRY in .env to a mirror that you can reach, then: inv up",
+    )
+
+
+def with_all_profiles(space: Workspace) -> Workspace:
+    """Give the same workspace for stopping: also what only a profile starts."""
+    composed = replace(space.compose, env={**space.compose.env, "COMPOSE_PROFILES": "*"})
+    return replace(space, compose=composed)
+
+
+def volumes(space: Workspace) -> tuple[str, ...]:
+    """Give the names of this stack's volumes that exist."""
+    found = (space.api.get("/volumes") or {}).get("Volumes") or ()
+    existing = {volume["Name"] for volume in found}
+    wanted = {name for service in space.stack.services for name in service.volumes}
+    return tuple(sorted(existing & wanted))
+
+
+def require_own(space: Workspace) -> None:
+    """Raise ConfigError when containers of this project belong to another checkout."""
+    other = preflight.foreign(containers(space.api, space.stack.project), space.stack.folder)
+    if other is not None:
+        raise ConfigError(
+            f"container {other.name} of project {space.stack.project!r} belongs to the checkout"
+            f" at {Path(other.working_dir).parent}",
+            next_step="use that one; or set COMPOSE_PROJECT_NAME, CONTAINER_PREFIX and the ports"
+            " in this checkout's .env to run side by side",
+        )

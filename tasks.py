@@ -1,0 +1,413 @@
+"""The MemOS development stack: start it, look at it, stop it. `inv up` is the beginning.
+
+Imports stand in the tasks that need them, so that `inv --list` and a Tab stay fast.
+"""
+
+import functools
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from scripts.errors import ExitCode, StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scripts.model import Service
+    from scripts.report import Report
+    from scripts.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parent
+SERVICE = "service or container name; may be repeated; none means all"
+TIMEOUT = "seconds from the first start until all must be ready"
+FORMAT = "text for people, json for programs"
+YES = "do not ask"
+
+P = ParamSpec("P")
+
+
+def command(body: Callable[P, ExitCode]) -> Callable[P, None]:
+    """Give a task an exit status, and its StackErrors two lines instead of a traceback."""
+
+    @functools.wraps(body)  # keeps the signature that invoke reads
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = body(*args, **kwargs)
+        except StackError as error:
+            _report().error(error)
+            raise Exit(code=error.exit_code) from error
+        except KeyboardInterrupt:
+            raise Exit("interrupted; inv ps shows what runs", ExitCode.INTERRUPTED) from None
+        if code is not ExitCode.OK:
+            raise Exit(code=code)
+
+    return wrapper
+
+
+def _report(form: str = "text") -> "Report":
+    from scripts import flags
+    from scripts.report import Report
+
+    return Report(form=flags.form(form))
+
+
+def _look(tell: "Report") -> "Workspace":
+    from scripts import workspace
+    from scripts.process import run
+
+    return workspace.look(ROOT, os.environ, run, tell.say)
+
+
+@task(
+    iterable=["service"],
+    help={
+        "service": SERVICE,
+        "timeout": TIMEOUT,
+        "build": "build the images again (quick where nothing changed)",
+        "format": FORMAT,
+    },
+)
+@command
+def up(
+    c: Context,
+    *,
+    service: list[str],
+    timeout: str = "300",
+    build: bool = False,
+    format: str = "text",
+) -> ExitCode:
+    """Start what is named and all that it needs; return when every one of them answers."""
+    del c
+    from scripts import flags, lock, workspace
+    from scripts.process import run
+
+    tell, limit = _report(format), flags.seconds("timeout", timeout)
+    space = workspace.prepared(ROOT, os.environ, run, tell.say)
+    names = space.stack.closure(flags.services(space.stack, service))
+    with lock.held(space.cache, "up"):
+        if code := _preflight(space, names, tell):
+            return code
+        _have_images(space, names, tell, rebuild=build)
+        return _start(space, names, limit, tell)
+
+
+def _preflight(space: "Workspace", names: tuple[str, ...], tell: "Report") -> ExitCode:
+    from scripts import host, ports, preflight, workspace
+
+    workspace.require_own(space)
+    local = space.engine.endpoint.startswith("unix://")
+    findings = preflight.check(
+        names,
+        host=host.look(ROOT) if local else host.Host(),
+        holders=ports.holders(space.api, space.stack, names) if local else {},
+        folder=ROOT,
+    )
+    return tell.preflight(findings)
+
+
+def _have_images(
+    space: "Workspace", names: tuple[str, ...], tell: "Report", *, rebuild: bool
+) -> None:
+    from scripts import images
+
+    services = [space.stack.service(name) for name in names]
+    statuses = [images.status(space.api, service) for service in services]
+    to_build, to_pull = images.needed(statuses, rebuild=rebuild)
+    _build(space, [service for service in services if service.name in to_build], tell)
+    _pull(space, [service for service in services if service.name in to_pull], tell)
+
+
+def _build(space: "Workspace", services: "Sequence[Service]", tell: "Report") -> None:
+    from scripts import base_image, build_secrets, building
+    from scripts.process import run
+
+    if services:
+        build_secrets.write(space.secrets, space.image_source, os.environ, run)
+        with tell.board(("base", *(service.name for service in services))):
+            if base_image.wanted(services):
+                base_image.have(space.api, space.engine.env, ROOT, run, tell.step)
+            building.build(services, space.engine.env, space.cache / "build", tell.step)
+
+
+def _pull(space: "Workspace", services: "Sequence[Service]", tell: "Report") -> None:
+    from scripts import building
+
+    if services:
+        with tell.board([service.name for service in services]):
+            building.pull(services, space.engine.env, space.cache / "pull", tell.step)
+
+
+def _start(space: "Workspace", names: tuple[str, ...], limit: float, tell: "Report") -> ExitCode:
+    from scripts import starting
+    from scripts.observing import Observer
+
+    space.compose.change("create", "--no-build", "--pull", "never", *names)
+    observer = Observer(space.api, space.stack)
+    try:
+        code = tell.follow(names, starting.start(space.stack, names, observer, timeout=limit))
+    finally:
+        observer.close()
+    if code is ExitCode.OK:
+        tell.ready(space.stack, names, local_embedder=space.settings.local_embedder)
+    return code
+
+
+@task(help={"format": FORMAT})
+@command
+def ps(c: Context, *, format: str = "text") -> ExitCode:
+    """Show every service: state, health, what its probe answers, ports, image, uptime."""
+    del c
+    from scripts import images, status
+    from scripts.observing import Observer
+
+    tell = _report(format)
+    space = _look(tell)
+    observer = Observer(space.api, space.stack)
+    try:
+        seen = observer.look()
+    finally:
+        observer.close()
+    kinds = [images.status(space.api, service) for service in space.stack.services]
+    tell.status(status.document(space.stack, seen, kinds, space.settings.image_source))
+    return ExitCode.OK
+
+
+@task(
+    iterable=["service"],
+    help={
+        "service": SERVICE,
+        "follow": "go on until Ctrl-C",
+        "tail": "lines of each service, from the end",
+        "since": "only what is younger: 10m, 2h, or a time such as 2026-01-31T12:00:00",
+    },
+)
+@command
+def logs(
+    c: Context, *, service: list[str], follow: bool = False, tail: str = "200", since: str = ""
+) -> ExitCode:
+    """Show what the services wrote; without --follow it ends."""
+    del c
+    from scripts import flags
+    from scripts.process import attach
+
+    words = ["logs", "--tail", str(flags.count("tail", tail))]
+    words += ["--follow"] if follow else []
+    words += ["--since", flags.moment("since", since)] if since else []
+    space = _look(_report())
+    names = flags.services(space.stack, service) if service else ()
+    try:
+        code = attach(space.compose.argv(*words, *names), env=space.compose.env)
+    except KeyboardInterrupt:
+        if not follow:
+            raise
+        return ExitCode.OK  # the way to end it
+    return ExitCode.OK if code == 0 else ExitCode.REFUSED
+
+
+@task(iterable=["service"], help={"service": SERVICE, "timeout": TIMEOUT, "format": FORMAT})
+@command
+def restart(
+    c: Context, *, service: list[str], timeout: str = "300", format: str = "text"
+) -> ExitCode:
+    """Stop and start what is named, then wait until it answers."""
+    del c
+    from scripts import flags, lock, workspace
+
+    tell, limit = _report(format), flags.seconds("timeout", timeout)
+    space = _look(tell)
+    names = flags.services(space.stack, service)
+    with lock.held(space.cache, "restart"):
+        workspace.require_own(space)
+        space.compose.change("stop", *names)
+        return _start(space, space.stack.closure(names), limit, tell)
+
+
+@task(help={"volumes": "delete the data too, after asking", "yes": YES})
+@command
+def down(c: Context, *, volumes: bool = False, yes: bool = False) -> ExitCode:
+    """Stop and remove the containers; the data stays unless --volumes."""
+    del c
+    from scripts import lock, workspace
+
+    tell = _report()
+    space = workspace.with_all_profiles(_look(tell))
+    with lock.held(space.cache, "down"):
+        workspace.require_own(space)
+        if volumes:
+            tell.confirm("Delete these volumes?", workspace.volumes(space), yes=yes)
+        words = ["down", "--remove-orphans", *(["--volumes"] if volumes else [])]
+        space.compose.change(*words, on_line=tell.say)
+    tell.say("the data was deleted" if volumes else "the data is kept; inv up brings all back")
+    return ExitCode.OK
+
+
+@task()
+@command
+def smoke(c: Context) -> ExitCode:
+    """Send one memory through the whole stack, find it everywhere, and remove it again."""
+    del c
+    from scripts import smoke as trial
+
+    tell = _report()
+    space = _look(tell)
+    variables = {**space.settings.values, **space.settings.for_compose()}
+    stages = trial.run(
+        space.stack,
+        f"smoke-{uuid.uuid4().hex[:12]}",
+        dimension=int(variables["EMBEDDING_DIMENSION"]),
+        preferences=space.settings.get("ENABLE_PREFERENCE_MEMORY") == "true",
+    )
+    for stage in stages:
+        tell.text(f"ok  {stage.name:<10} {stage.detail}")
+    return ExitCode.OK
+
+
+@task()
+@command
+def config(c: Context) -> ExitCode:
+    """Print the resolved compose file, with the secrets masked."""
+    del c
+    from scripts.settings import masked
+
+    tell = _report()
+    space = _look(tell)
+    tell.text(masked(space.resolved, space.settings))
+    return ExitCode.OK
+
+
+@task()
+@command
+def env(c: Context) -> ExitCode:
+    """Print every variable, its value (secrets masked) and where the value comes from."""
+    del c
+    from scripts import settings, workspace
+
+    tell = _report()
+    found = workspace.read_settings(ROOT, os.environ, tell.say)
+    tell.table(("variable", "value", "from"), settings.rows(found, os.environ))
+    return ExitCode.OK
+
+
+@task(name="status")
+@command
+def images_status(c: Context) -> ExitCode:
+    """Show which images the stack wants, which are here, and what they contain."""
+    del c
+    from scripts import images
+
+    tell = _report()
+    space = _look(tell)
+    tell.images([images.status(space.api, service) for service in space.stack.services])
+    return ExitCode.OK
+
+
+@task(name="build", iterable=["service"], help={"service": SERVICE})
+@command
+def images_build(c: Context, *, service: list[str]) -> ExitCode:
+    """Build the images that are built here; quick where nothing changed."""
+    del c
+    return _images(service, build=True)
+
+
+@task(name="pull", iterable=["service"], help={"service": SERVICE})
+@command
+def images_pull(c: Context, *, service: list[str]) -> ExitCode:
+    """Pull the official images, through IMAGE_REGISTRY when it is set."""
+    del c
+    return _images(service, build=False)
+
+
+def _images(service: list[str], *, build: bool) -> ExitCode:
+    from scripts import flags, workspace
+    from scripts.process import run
+
+    tell = _report()
+    space = workspace.prepared(ROOT, os.environ, run, tell.say)
+    named = [space.stack.service(name) for name in flags.services(space.stack, service)]
+    chosen = [one for one in named if (one.build is not None) is build]
+    if not chosen:
+        verb, other = ("build", "pull") if build else ("pull", "build")
+        tell.say(
+            f"nothing to {verb}: with IMAGE_SOURCE={space.image_source} use inv images.{other}"
+        )
+    (_build if build else _pull)(space, chosen, tell)
+    return ExitCode.OK
+
+
+@task(name="start")
+@command
+def engine_start(c: Context) -> ExitCode:
+    """Bring the private engine up; only where it can run."""
+    del c
+    from scripts import engine
+    from scripts.process import run
+
+    tell = _report()
+    found = engine.start(ROOT, os.environ, run, tell.say)
+    tell.text(f"the private engine {found.version} runs at {found.endpoint}")
+    return ExitCode.OK
+
+
+@task(name="stop")
+@command
+def engine_stop(c: Context) -> ExitCode:
+    """Stop the private engine and the containers on it; the data stays."""
+    del c
+    from scripts import engine
+    from scripts.process import run
+
+    engine.stop(ROOT, os.environ, run, _report().say)
+    return ExitCode.OK
+
+
+@task(name="status")
+@command
+def engine_status(c: Context) -> ExitCode:
+    """Show which engine is used, and the private one's files, process, socket and log."""
+    del c
+    from scripts import engine
+    from scripts.process import run
+
+    _report().engine(engine.status(ROOT, os.environ, run))
+    return ExitCode.OK
+
+
+@task(name="env")
+@command
+def engine_env(c: Context) -> ExitCode:
+    """Print the shell lines that point a plain docker at the engine: eval "$(inv engine.env)"."""
+    del c
+    from scripts import engine, workspace
+    from scripts.process import run
+
+    _report().text(engine.shell_env(workspace.running_engine(ROOT, os.environ, run)))
+    return ExitCode.OK
+
+
+@task(name="remove", help={"yes": YES})
+@command
+def engine_remove(c: Context, *, yes: bool = False) -> ExitCode:
+    """Remove the private engine with everything on it, after listing the volumes and asking."""
+    del c
+    from scripts import engine
+    from scripts.process import run
+
+    tell = _report()
+    question = "Remove the private engine with all its images and these volumes?"
+    tell.confirm(question, engine.kept_volumes(ROOT), yes=yes)
+    engine.remove(ROOT, os.environ, run, tell.say)
+    return ExitCode.OK
+
+
+ns = Collection(up, ps, logs, restart, down, smoke, config, env)
+ns.add_collection(Collection("images", images_status, images_build, images_pull))
+ns.add_collection(
+    Collection("engine", engine_start, engine_stop, engine_status, engine_env, engine_remove)
+)

@@ -1,0 +1,56 @@
+"""What all tests share: the fake runner, and the rule about tests that need containers."""
+
+import functools
+import os
+from pathlib import Path
+
+import pytest
+
+from scripts import engine
+from scripts.errors import StackError
+from scripts.process import run
+from tests.fakes import FakeRunner
+
+ROOT = Path(__file__).resolve().parents[1]
+NO_ENGINE = "no engine answers, and a private one cannot be brought here"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the flag with which CI refuses to skip."""
+    parser.addoption(
+        "--require-docker",
+        action="store_true",
+        help="fail the tests marked docker where they cannot run, instead of skipping them",
+    )
+
+
+@functools.cache
+def docker_possible() -> bool:
+    """Say whether an engine answers, or a private one can be brought; asked once a run."""
+    try:
+        return engine.discover(ROOT, os.environ, run) is not None or engine.packages_possible()
+    except StackError:  # the user names an engine that does not answer
+        return False
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked docker where it cannot run; fail it when that was not allowed."""
+    if item.get_closest_marker("docker") is None or docker_possible():
+        return
+    if item.config.getoption("--require-docker"):
+        pytest.fail(f"--require-docker: {NO_ENGINE}", pytrace=False)
+    pytest.skip(NO_ENGINE)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly, at the end, how many promises about containers were not tried."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum(NO_ENGINE in report.longreprtext for report in skipped)
+    if count:
+        terminalreporter.write_line(f"NOT TRIED: {count} tests with containers: {NO_ENGINE}")
+
+
+@pytest.fixture
+def runner() -> FakeRunner:
+    """Give a runner that starts nothing."""
+    return FakeRunner()

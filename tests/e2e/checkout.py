@@ -1,0 +1,167 @@
+"""A stack of its own for end-to-end tests: its `inv`, its engine, and its removal."""
+
+import json
+import os
+import random
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PORT = re.compile(r"^([A-Z0-9_]+_PORT)=", re.MULTILINE)
+LONGEST = 1500.0
+"""Seconds for one command; the first one fetches and builds everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What a command left behind."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> Any:  # noqa: ANN401 - any JSON
+        """Give stdout as JSON."""
+        return json.loads(self.stdout)
+
+    @property
+    def lines(self) -> list[Any]:
+        """Give stdout as one JSON document a line."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """A checkout with settings of its own: project, container prefix and ports."""
+
+    root: Path
+    env_file: Path
+    project: str
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Give the environment in which this stack's commands run."""
+        return {**os.environ, "ENV_FILE": str(self.env_file)}
+
+    def inv(self, *words: str, check: bool = True, timeout: float = LONGEST) -> Ran:
+        """Run an `inv` command to its end; with `check` its exit code must be 0."""
+        return self.run([sys.executable, "-m", "invoke", *words], check=check, timeout=timeout)
+
+    def docker(self, *words: str, check: bool = True) -> Ran:
+        """Run a plain `docker` on the engine that the stack uses."""
+        return self.run(["docker", *words], check=check, env=self.engine_env())
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        timeout: float = LONGEST,
+        env: Mapping[str, str] | None = None,
+    ) -> Ran:
+        """Run any command in this checkout; what it printed is shown when it fails."""
+        environ = {**self.environ, **(env or {})}
+        done = subprocess.run(  # noqa: S603 - our own command lines
+            argv,
+            cwd=self.root,
+            env=environ,
+            text=True,
+            capture_output=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        ran = Ran(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+        if check:
+            assert ran.exit_code == 0, f"{shlex.join(argv)}\n{ran.stdout}\n{ran.stderr}"
+        return ran
+
+    @contextmanager
+    def started(self, *words: str) -> "Iterator[subprocess.Popen[str]]":
+        """Run an `inv` command in a process group of its own while the block runs."""
+        with subprocess.Popen(  # noqa: S603 - our own command lines
+            [sys.executable, "-m", "invoke", *words],
+            cwd=self.root,
+            env=self.environ,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    def engine_env(self) -> dict[str, str]:
+        """Give what `inv engine.env` would have a shell set."""
+        lines = self.inv("engine.env").stdout.splitlines()
+        pairs = (shlex.split(line.removeprefix("export "))[0].partition("=") for line in lines)
+        return {name: value for name, _, value in pairs}
+
+    def values(self) -> dict[str, str]:
+        """Give the variables of this stack's file."""
+        lines = self.env_file.read_text().splitlines()
+        pairs = (line.partition("=") for line in lines if "=" in line and line[0] != "#")
+        return {name: value for name, _, value in pairs}
+
+    def url(self, port_variable: str, path: str) -> str:
+        """Give an address behind one of the published ports."""
+        return f"http://127.0.0.1:{self.values()[port_variable]}{path}"
+
+    def left(self) -> list[str]:
+        """Give what the engine has of this project: containers, networks and volumes."""
+        label = f"label=com.docker.compose.project={self.project}"
+        name = "--format={{.Names}}"
+        found = self.docker("ps", "--all", "--filter", label, name).stdout
+        for kind in ("network", "volume"):
+            found += self.docker(kind, "ls", "--filter", label, "--format={{.Name}}").stdout
+        return found.split()
+
+    def destroy(self) -> None:
+        """Remove everything of this stack, whatever state it is in."""
+        self.inv("down", "--volumes", "--yes")
+        assert self.left() == []
+
+
+def checkout(
+    folder: Path, project: str, *, root: Path = ROOT, changes: Mapping[str, str] | None = None
+) -> Checkout:
+    """Make a stack's settings under `folder`: free ports, names of its own, and `changes`."""
+    text = (root / ".env.example").read_text()
+    names = PORT.findall(text)
+    settings = dict(zip(names, map(str, free_ports(len(names))), strict=True))
+    settings |= {"COMPOSE_PROJECT_NAME": project, "CONTAINER_PREFIX": f"{project}-"}
+    settings |= changes or {}
+    for name, value in settings.items():
+        text, count = re.subn(rf"^{name}=.*$", f"{name}={value}", text, flags=re.MULTILINE)
+        assert count == 1, name
+    env_file = folder / f"{project}.env"
+    env_file.touch(mode=0o600)
+    env_file.write_text(text)
+    return Checkout(root=root, env_file=env_file, project=project)
+
+
+def free_ports(count: int) -> list[int]:
+    """Give ports on which nobody listens now, below those that outgoing connections take."""
+    found: list[int] = []
+    start = random.randrange(20000, 29000)  # noqa: S311 - spreads parallel runs, hides nothing
+    for port in range(start, 32000):
+        with socket.socket() as one:
+            if len(found) < count and one.connect_ex(("127.0.0.1", port)) != 0:
+                found.append(port)
+        if len(found) == count:
+            break
+    return found

@@ -1,0 +1,60 @@
+"""The stack that the end-to-end tests share; it is gone when they have ended, however they do."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from checkout import Checkout, checkout
+
+
+@pytest.fixture(scope="session")
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Checkout]:
+    """An engine that runs; one that was brought for the tests stops after them."""
+    one = checkout(tmp_path_factory.mktemp("engine"), "memos-e2e-engine")
+    found = one.inv("engine.env", check=False).exit_code == 0
+    if not found:
+        started = one.inv("engine.start", check=False)
+        if started.exit_code:
+            end = pytest.fail if request.config.getoption("--require-docker") else pytest.skip
+            end(f"no engine, and none can be brought: {started.stderr}")
+    yield one
+    if not found:
+        one.inv("engine.stop")
+
+
+@pytest.fixture(scope="session")
+def stack(engine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A stack of its own beside whatever else runs; nothing is started yet."""
+    del engine
+    one = checkout(tmp_path_factory.mktemp("stack"), "memos-e2e")
+    try:
+        yield one
+    finally:
+        one.destroy()
+
+
+@pytest.fixture(scope="session")
+def cold(stack: Checkout) -> list[dict[str, Any]]:
+    """The events of the first start, on empty volumes."""
+    return stack.inv("up", "--format", "json").lines
+
+
+@pytest.fixture
+def running(stack: Checkout, cold: list[dict[str, Any]]) -> Checkout:
+    """The shared stack, all of it up, whatever the test before did."""
+    del cold
+    stack.inv("up")
+    return stack
+
+
+@pytest.fixture
+def other(engine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A second stack for what must not touch the shared one."""
+    del engine
+    one = checkout(tmp_path_factory.mktemp("other"), "memos-e2e-other")
+    try:
+        yield one
+    finally:
+        one.destroy()

@@ -1,0 +1,151 @@
+"""What becomes of data and of passwords."""
+
+import os
+import pty
+import subprocess
+import sys
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+from checkout import Checkout
+
+from scripts.model import Auth
+from scripts.probes import s3_headers
+
+pytestmark = pytest.mark.docker
+
+
+def remember(stack: Checkout, cube: str, text: str) -> None:
+    """Put one memory into a cube through the API."""
+    body = {
+        "user_id": cube,
+        "writable_cube_ids": [cube],
+        "async_mode": "sync",
+        "mode": "fast",
+        "messages": [{"role": "user", "content": text}],
+    }
+    answer = requests.post(stack.url("MEMOS_PORT", "/product/add"), json=body, timeout=60)
+    assert answer.json()["data"]
+
+
+def memories(stack: Checkout, cube: str) -> str:
+    """Give all that the API knows of a cube, as text."""
+    body = {"user_id": cube, "mem_cube_ids": [cube], "memory_type": "text_mem"}
+    return requests.post(stack.url("MEMOS_PORT", "/product/get_all"), json=body, timeout=60).text
+
+
+def test_a_memory_survives_down_and_up(running: Checkout) -> None:
+    """`down` keeps the data: the API gives the memory back after the next `up`."""
+    cube = f"kept-{uuid.uuid4().hex[:8]}"
+    remember(running, cube, "The red door opens at noon.")
+    running.inv("down")
+    assert running.docker("ps", "--all", "--format={{.Names}}").stdout.count("memos-e2e-") == 0
+    running.inv("up")
+    assert "The red door opens at noon." in memories(running, cube)
+
+
+def test_qdrant_keeps_what_it_acknowledged_through_kill_9(running: Checkout) -> None:
+    """A killed vector store has every memory again when it is back."""
+    cube = f"killed-{uuid.uuid4().hex[:8]}"
+    remember(running, cube, "The blue boat leaves at dawn.")
+    body = {"filter": {"must": [{"key": "user_name", "match": {"value": cube}}]}}
+    url = running.url("QDRANT_HTTP_PORT", "/collections/neo4j_vec_db/points/count")
+    before = requests.post(url, json=body, timeout=10).json()["result"]["count"]
+    running.docker("kill", "--signal", "KILL", "memos-e2e-qdrant-docker")
+    running.inv("up")
+    assert requests.post(url, json=body, timeout=10).json()["result"]["count"] == before > 0
+
+
+def test_down_with_volumes_asks_a_terminal_and_takes_no_for_an_answer(running: Checkout) -> None:
+    """Without `y` nothing is touched, and the exit code is 7."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "invoke", "down", "--volumes"],
+        cwd=running.root,
+        env=running.environ,
+        stdin=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.write(ours, b"n\n")
+        assert process.stderr is not None
+        asked = process.stderr.read()
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 7
+    assert "memos-e2e_neo4j_data" in asked
+    assert running.inv("ps", "--format", "json").document["services"][0]["ready"]
+
+
+def test_down_with_volumes_deletes_nothing_unasked(running: Checkout) -> None:
+    """Where nobody can be asked it is exit code 7, and all goes on running."""
+    before = running.left()
+    refused = running.inv("down", "--volumes", check=False)
+    assert refused.exit_code == 7
+    assert "--yes" in refused.stderr
+    assert running.left() == before
+
+
+def test_down_with_volumes_and_yes_removes_all(other: Checkout) -> None:
+    """Containers, networks and volumes are gone."""
+    other.inv("up", "--service", "neo4j", "--service", "qdrant")
+    made = " ".join(other.left())
+    assert "neo4j_data" in made
+    assert "qdrant_data" in made
+    other.inv("down", "--volumes", "--yes")
+    assert other.left() == []
+
+
+def neo4j(stack: Checkout, password: str) -> int:
+    """Ask Neo4j something with this password; give the status."""
+    body: dict[str, Any] = {"statements": [{"statement": "RETURN 1"}]}
+    url = stack.url("NEO4J_HTTP_PORT", "/db/neo4j/tx/commit")
+    return requests.post(url, json=body, auth=("neo4j", password), timeout=10).status_code
+
+
+def milvus(stack: Checkout, password: str) -> int:
+    """Ask Milvus for its collections with this password; give the status."""
+    url = stack.url("MILVUS_PORT", "/v1/vector/collections")
+    login = {"Authorization": f"Bearer root:{password}"}
+    return requests.get(url, headers=login, timeout=10).status_code
+
+
+def test_neo4j_rejects_a_wrong_password(running: Checkout) -> None:
+    """The password of `.env` is let in, the vendor's default and a wrong one are not."""
+    right = running.values()["NEO4J_PASSWORD"]
+    assert [neo4j(running, word) for word in (right, "neo4j", "wrong-one")] == [200, 401, 401]
+
+
+def test_milvus_rejects_a_wrong_password(running: Checkout) -> None:
+    """The password of `.env` is let in, the vendor's default and a wrong one are not."""
+    right = running.values()["MILVUS_PASSWORD"]
+    assert [milvus(running, word) for word in (right, "Milvus", "wrong-one")] == [200, 401, 401]
+
+
+def test_the_object_store_rejects_a_wrong_password(running: Checkout) -> None:
+    """A request signed with another secret, and one not signed at all, are refused."""
+    values = running.values()
+    url = running.url("MINIO_API_PORT", "/")
+    host = url.split("/")[2]
+
+    def status(password: str) -> int:
+        login = Auth(kind="s3", user=values["MINIO_ROOT_USER"], password=password)
+        headers = s3_headers(login, host, "/", datetime.now(UTC))
+        return requests.get(url, headers=headers, timeout=10).status_code
+
+    assert [status(values["MINIO_ROOT_PASSWORD"]), status("wrong-one")] == [200, 403]
+    assert requests.get(url, timeout=10).status_code == 403
+
+
+def test_other_passwords_than_the_default_work_throughout(other: Checkout) -> None:
+    """Passwords from `.env` reach every service, the probes and the smoke test."""
+    text = other.env_file.read_text()
+    for name in ("NEO4J_PASSWORD", "MILVUS_PASSWORD", "MINIO_ROOT_PASSWORD"):
+        text = text.replace(f"{name}={other.values()[name]}", f"{name}=another-{name.lower()}")
+    other.env_file.write_text(text)
+    other.inv("up")
+    assert "no trace of it left" in other.inv("smoke").stdout
+    assert [milvus(other, word) for word in ("another-milvus_password", "12345678")] == [200, 401]

@@ -1,0 +1,64 @@
+"""What one can see of a running stack."""
+
+import os
+import signal
+
+import pytest
+from checkout import Checkout
+
+from scripts import schema
+
+pytestmark = pytest.mark.docker
+
+
+def test_ps_keeps_its_schema(running: Checkout) -> None:
+    """`ps --format json` prints one document, as schemas/ps.schema.json promises."""
+    document = running.inv("ps", "--format", "json").document
+    assert schema.validate(document, "ps") == ()
+    assert [row["service"] for row in document["services"] if not row["ready"]] == []
+
+
+def test_ps_says_what_is_a_stand_in(running: Checkout) -> None:
+    """With package-built images three services are not the real thing, and `ps` shows it."""
+    rows = running.inv("ps", "--format", "json").document["services"]
+    stand_ins = {row["service"] for row in rows if row["contains"] == "stand-in"}
+    packages = running.values()["IMAGE_SOURCE"] == "packages"
+    assert stand_ins == ({"minio", "qdrant", "attu"} if packages else set())
+
+
+def test_ps_is_0_when_something_is_sick(running: Checkout) -> None:
+    """A paused service is data: `ps` shows it, with the command that mends it."""
+    name = running.values()["CONTAINER_PREFIX"] + "milvus-attu"
+    running.docker("pause", name)
+    try:
+        shown = running.inv("ps", "--format", "json")
+    finally:
+        running.docker("unpause", name)
+    row = next(row for row in shown.document["services"] if row["service"] == "attu")
+    assert (row["ready"], row["state"]) == (False, "paused")
+    assert [finding["code"] for finding in row["findings"]] == ["paused"]
+
+
+def test_logs_end_without_follow(running: Checkout) -> None:
+    """What a service wrote is printed, and the command ends."""
+    shown = running.inv("logs", "--service", "neo4j", "--tail", "50", timeout=60)
+    assert "Started" in shown.stdout
+    assert "qdrant" not in shown.stdout
+
+
+def test_logs_follow_until_ctrl_c(running: Checkout) -> None:
+    """New lines appear while it follows; Ctrl-C ends it without noise."""
+    with running.started("logs", "--service", "memos", "--follow", "--tail", "1") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        running.inv("ps")  # its probe is a request that the API logs
+        assert "exist_mem_cube_id" in next(line for line in process.stdout if "POST" in line)
+        os.killpg(process.pid, signal.SIGINT)
+        assert "Traceback" not in process.stdout.read()
+
+
+def test_config_and_env_hide_every_secret(running: Checkout) -> None:
+    """Neither prints a password, whatever it is."""
+    shown = running.inv("config").stdout + running.inv("env").stdout
+    assert "MILVUS_PASSWORD" in shown
+    assert running.values()["MILVUS_PASSWORD"] not in shown

@@ -1,0 +1,198 @@
+"""What stands beside the stack: other checkouts, a registry, a failing test, the machine."""
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from checkout import ROOT, Checkout, checkout, free_ports
+
+from scripts.debian import find_mirror
+from scripts.engine_files import unpack
+from scripts.os_release import this_system
+from scripts.private_apt import PrivateApt
+from scripts.process import run
+from scripts.waiting import poll
+
+pytestmark = pytest.mark.docker
+
+PARTS = ("docker", "schemas", "scripts", "requirements", "tasks.py", ".env.example", "dev")
+
+
+def copied(folder: Path) -> Path:
+    """Copy what a checkout needs to another place."""
+    folder.mkdir()
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / part)
+    return folder
+
+
+def test_containers_of_another_checkout_are_not_taken_over(
+    running: Checkout, tmp_path: Path
+) -> None:
+    """Exit code 2, with the path of the other one and how to run side by side."""
+    root = copied(tmp_path / "elsewhere")
+    twin = Checkout(root=root, env_file=running.env_file, project=running.project)
+    before = running.docker("ps", "--no-trunc", "--quiet").stdout
+    for words in (["up"], ["restart", "--service", "qdrant"], ["down"]):
+        refused = twin.inv(*words, check=False)
+        assert refused.exit_code == 2
+        assert str(ROOT) in refused.stderr
+        assert "COMPOSE_PROJECT_NAME" in refused.stderr
+    assert running.docker("ps", "--no-trunc", "--quiet").stdout == before
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """A real image registry (Debian's docker-registry) on loopback; gives HOST:PORT."""
+    system = this_system()
+    mirror = find_mirror(system, "debian")
+    apt = PrivateApt(tmp_path / "apt", sources=mirror.line(), runner=run, say=print)
+    debs = apt.fetch("download", "docker-registry")
+    unpack(tmp_path / "root", apt.debs, debs, runner=run, say=print)
+    (port,) = free_ports(1)
+    settings = tmp_path / "registry.yml"
+    settings.write_text(
+        textwrap.dedent(f"""\
+            version: 0.1
+            log: {{level: error}}
+            storage: {{filesystem: {{rootdirectory: {tmp_path / "images"}}}}}
+            http: {{addr: "127.0.0.1:{port}"}}
+            """)
+    )
+    program = tmp_path / "root/usr/bin/docker-registry"
+    log = (tmp_path / "registry.log").open("w")
+    argv = [str(program), "serve", str(settings)]
+    with log, subprocess.Popen(argv, stdout=log, stderr=log) as process:  # noqa: S603 - ours
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def test_images_come_through_the_mirror_that_image_registry_names(
+    running: Checkout, other: Checkout, registry: str
+) -> None:
+    """`images.pull` fetches by the prefixed name, and the base file runs with what it fetched."""
+
+    def answers() -> bool:
+        try:
+            return requests.get(f"http://{registry}/v2/", timeout=1).ok
+        except OSError:
+            return False
+
+    assert any(poll(answers, timeout=10, interval=0.1))
+    settings = other.env_file.read_text()
+    settings = settings.replace("IMAGE_SOURCE=\n", "IMAGE_SOURCE=registry\n")
+    settings = settings.replace("IMAGE_REGISTRY=\n", f"IMAGE_REGISTRY={registry}\n")
+    other.env_file.write_text(settings)
+    rows = running.inv("ps", "--format", "json").document["services"]
+    ours = {row["service"]: row["image"] for row in rows}
+    names = ("etcd", "minio", "qdrant")
+    wanted = {
+        row["service"]: row["image"]
+        for row in other.inv("ps", "--format", "json").document["services"]
+    }
+    flags = [word for name in names for word in ("--service", name)]
+    try:
+        for name in names:
+            assert wanted[name].startswith(f"{registry}/")
+            other.docker("tag", ours[name], wanted[name])
+            other.docker("push", "--quiet", wanted[name])
+            other.docker("rmi", wanted[name])
+        other.inv("images.pull", *flags)
+        for name in names:
+            other.docker("image", "inspect", wanted[name])
+        events = other.inv("up", *flags, "--format", "json").lines
+        assert {one["service"] for one in events if one["event"] == "ready"} == set(names)
+    finally:
+        other.inv("down", "--volumes", "--yes")
+        for name in names:
+            other.docker("rmi", wanted[name], check=False)
+
+
+def test_a_missing_image_in_the_registry_is_named(other: Checkout, registry: str) -> None:
+    """Exit code 4, which image, and the log to read; no container was made."""
+    settings = other.env_file.read_text()
+    settings = settings.replace("IMAGE_SOURCE=\n", "IMAGE_SOURCE=registry\n")
+    settings = settings.replace("IMAGE_REGISTRY=\n", f"IMAGE_REGISTRY={registry}\n")
+    other.env_file.write_text(settings)
+    refused = other.inv("up", "--service", "etcd", check=False)
+    assert refused.exit_code == 4
+    assert "the image of etcd could not be had" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert other.left() == []
+
+
+def test_everything_is_gone_after_a_failing_test(engine: Checkout, tmp_path: Path) -> None:
+    """The fixtures remove their stack also when the test that used it fails."""
+    test = tmp_path / "test_failing.py"
+    test.write_text(
+        textwrap.dedent("""\
+            def test_fails(other):
+                other.inv("up", "--service", "qdrant")
+                assert other.left() == ["this cannot be"]
+            """)
+    )
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    words += ["--override-ini", f"pythonpath={ROOT} {ROOT / 'tests/e2e'}", "-p", "conftest"]
+    failed = engine.run([sys.executable, *words, str(test)], check=False)
+    assert failed.exit_code == 1
+    assert "this cannot be" in failed.stdout
+    gone = checkout(tmp_path, "memos-e2e-other")
+    assert gone.left() == []
+
+
+def machine() -> dict[str, object]:
+    """Give what an engine could leave on this machine."""
+    links = {path.name for path in Path("/sys/class/net").iterdir() if path.name[:4] != "veth"}
+    mounts = {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()}
+    daemons = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(name in words[0] for name in (b"dockerd", b"containerd", b"docker-proxy")):
+            daemons.add((folder.name, words[0]))
+    return {
+        "links": links,
+        "mounts": {one for one in mounts if "/overlay2/" not in one and "netns" not in one},
+        "daemons": daemons,
+        "forward": Path("/proc/sys/net/ipv4/ip_forward").read_text(),
+        "run": sorted(Path("/run").glob("memos-dev/*")),
+    }
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("apt-get") is None,
+    reason="only root on Debian and its kin can have a private engine",
+)
+def test_engine_remove_leaves_the_machine_as_it_was(running: Checkout, tmp_path: Path) -> None:
+    """A second private engine beside the first comes and goes without a trace, nor disturbs it."""
+    root = copied(tmp_path / "second")
+    (root / ".cache").mkdir()
+    second = checkout(tmp_path, "memos-e2e-second", root=root)
+    before = machine()
+    containers = running.docker("ps", "--quiet").stdout
+    try:
+        second.inv("engine.start")
+        assert "private" in second.inv("engine.status").stdout
+        assert machine() != before
+        refused = second.inv("engine.remove", check=False)
+        assert refused.exit_code == 7
+    finally:
+        second.inv("engine.remove", "--yes")
+    assert machine() == before
+    assert not (root / ".engine").exists()
+    assert running.docker("ps", "--quiet").stdout == containers
+    assert all(row["ready"] for row in running.inv("ps", "--format", "json").document["services"])

@@ -1,0 +1,163 @@
+"""What `inv up` promises, on real containers."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from typing import Any
+
+import pytest
+from checkout import Checkout
+
+from scripts import schema
+
+pytestmark = pytest.mark.docker
+
+NEEDS = {
+    "milvus": {"etcd", "minio"},
+    "attu": {"milvus"},
+    "memos": {"neo4j", "qdrant", "milvus", "embedder"},
+}
+ALL = {"etcd", "minio", "milvus", "attu", "neo4j", "qdrant", "memos", "embedder"}
+
+
+def moments(events: list[dict[str, Any]], kind: str) -> dict[str, float]:
+    """Give when something of this kind happened to each service."""
+    return {one["service"]: one["seconds"] for one in events if one["event"] == kind}
+
+
+def states(stack: Checkout) -> dict[str, dict[str, Any]]:
+    """Give what `inv ps` says of each service."""
+    rows = stack.inv("ps", "--format", "json").document["services"]
+    return {row["service"]: row for row in rows}
+
+
+def test_a_cold_start_brings_everything_up(cold: list[dict[str, Any]]) -> None:
+    """Seven services and the local embedder are ready, and the result says so."""
+    assert set(moments(cold, "ready")) == ALL
+    assert cold[-1]["event"] == "result"
+    assert (cold[-1]["verdict"], cold[-1]["exit_code"]) == ("ready", 0)
+
+
+def test_every_line_of_json_keeps_its_schema(cold: list[dict[str, Any]]) -> None:
+    """What `up --format json` prints is what schemas/event.schema.json promises."""
+    assert [schema.validate(event, "event") for event in cold] == [()] * len(cold)
+
+
+def test_nothing_starts_before_what_it_needs_is_ready(cold: list[dict[str, Any]]) -> None:
+    """The API in particular makes no connection before its databases answer."""
+    started, ready = moments(cold, "started"), moments(cold, "ready")
+    early = [
+        (name, need)
+        for name, needs in NEEDS.items()
+        for need in needs
+        if started[name] < ready[need]
+    ]
+    assert early == []
+
+
+def test_the_image_source_is_settled_at_the_first_start(
+    stack: Checkout, cold: list[dict[str, Any]]
+) -> None:
+    """It stands in the settings afterwards, so that it never changes silently."""
+    del cold
+    assert stack.values()["IMAGE_SOURCE"] in {"packages", "registry"}
+
+
+def test_the_engine_finds_all_healthy_too(running: Checkout) -> None:
+    """The health checks in the compose file agree with the probes, shortly after."""
+    deadline = time.monotonic() + 30
+    health: set[str] = set()
+    while time.monotonic() < deadline:
+        health = {row["health"] for row in states(running).values()}
+        if health == {"healthy"}:
+            break
+    assert health == {"healthy"}
+
+
+def test_up_again_changes_nothing(running: Checkout) -> None:
+    """A healthy, unchanged stack is left alone."""
+    before = running.docker("ps", "--no-trunc", "--format={{.ID}} {{.CreatedAt}}").stdout
+    again = running.inv("up", "--format", "json").lines
+    assert running.docker("ps", "--no-trunc", "--format={{.ID}} {{.CreatedAt}}").stdout == before
+    assert moments(again, "started") == {}
+    assert again[-1]["verdict"] == "ready"
+
+
+def test_a_partial_start_brings_what_is_needed_and_nothing_else(other: Checkout) -> None:
+    """Milvus needs etcd and the object store; Neo4j and the API stay away."""
+    events = other.inv("up", "--service", "milvus-standalone", "--format", "json", check=False)
+    assert events.exit_code == 2, "a container name of another prefix is unknown"
+    events = other.inv("up", "--service", "milvus", "--format", "json")
+    assert set(moments(events.lines, "ready")) == {"etcd", "minio", "milvus"}
+    up = {name for name, row in states(other).items() if row["state"] != "absent"}
+    assert up == {"etcd", "minio", "milvus"}
+
+
+def test_plain_compose_starts_the_same_files(other: Checkout) -> None:
+    """`docker compose up -d --wait` with the files named brings up healthy containers."""
+    other.inv("up", "--service", "etcd")  # settles the image source
+    names = ["docker-compose.yml"]
+    if other.values()["IMAGE_SOURCE"] == "packages":
+        names.append("docker-compose.packages.yml")
+    files = [word for name in names for word in ("--file", f"docker/{name}")]
+    env_file = ["--env-file", str(other.env_file)]
+    other.docker("compose", *env_file, *files, "up", "--detach", "--wait", "--no-build")
+    found = states(other)
+    assert {name for name, row in found.items() if row["health"] == "healthy"} == ALL - {"embedder"}
+
+
+def until(process: "subprocess.Popen[str]", word: str) -> str:
+    """Read what a command prints up to the line with this word."""
+    assert process.stdout is not None
+    return next(line for line in process.stdout if word in line)
+
+
+def rest(process: "subprocess.Popen[str]") -> str:
+    """Read what a command still prints, to its end."""
+    assert process.stdout is not None
+    return process.stdout.read()
+
+
+def test_ctrl_c_leaves_a_state_that_up_can_go_on_from(other: Checkout) -> None:
+    """The exit code is 130, there is no traceback, and the next `up` finishes the work."""
+    with other.started("up") as process:
+        until(process, "started")
+        os.killpg(process.pid, signal.SIGINT)
+        text = rest(process)
+    assert process.returncode == 130
+    assert "Traceback" not in text
+    assert "inv ps" in text
+    assert other.inv("up", "--format", "json").lines[-1]["verdict"] == "ready"
+
+
+def test_a_second_up_says_who_holds_the_lock(other: Checkout) -> None:
+    """Two at once would undo each other's work: the second ends with exit code 4."""
+    with other.started("up") as first:
+        until(first, "started")
+        second = other.inv("up", check=False)
+        rest(first)
+    assert (second.exit_code, f"pid {first.pid}" in second.stderr) == (4, True)
+    assert first.returncode == 0
+
+
+def test_restart_brings_one_service_back(running: Checkout) -> None:
+    """Only the named container starts anew, and it answers afterwards."""
+    before = {name: row["uptime_seconds"] for name, row in states(running).items()}
+    running.inv("restart", "--service", "qdrant")
+    after = states(running)
+    assert after["qdrant"]["ready"]
+    assert after["qdrant"]["uptime_seconds"] < before["qdrant"]
+    assert after["neo4j"]["uptime_seconds"] > before["neo4j"]
+
+
+def test_a_service_whose_port_is_taken_is_not_started(other: Checkout) -> None:
+    """Preflight names the port and its holder before any container is touched."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", int(other.values()["QDRANT_HTTP_PORT"])))
+        holder.listen()
+        refused = other.inv("up", "--service", "qdrant", check=False)
+    assert refused.exit_code == 5
+    assert f"pid {os.getpid()}" in refused.stderr
+    assert other.left() == []

@@ -1,0 +1,109 @@
+"""The engine's API as far as this workspace calls it, over a socket file.
+
+Containers and answers are recorded ones of a real engine (tests/data/engine), or made from them.
+"""
+
+import base64
+import json
+import sys
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.functional.servers import Answer, Request, unix
+
+DATA = Path(__file__).resolve().parents[1] / "data" / "engine" / "26.1.5.json"
+RECORDED: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))
+"""version, containers (rows of the list), inspected, logs (base64), refused, image, missing."""
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
+FOLDER = "com.docker.compose.project.working_dir"
+
+
+def made(service: str, state: str, *, folder: str, project: str) -> dict[str, Any]:
+    """Give a container of another project, made from a recorded one."""
+    found: dict[str, Any] = deepcopy(next(iter(RECORDED["inspected"].values())))
+    found["Id"], found["Name"] = f"id-{service}", f"/{service}"
+    found["State"]["Status"] = state
+    found["Config"]["Labels"] |= {PROJECT: project, SERVICE: service, FOLDER: folder}
+    return found
+
+
+class FakeEngine:
+    """Answers from `state`, which a test may change: containers, images, volumes, logs, refuse."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        """Start from `state`; what it lacks is empty."""
+        empty: dict[str, Any] = {
+            "containers": {},
+            "images": {},
+            "volumes": [],
+            "logs": {},
+            "refuse": {},
+        }
+        self.state = {"version": RECORDED["version"], **empty, **state}
+        self.calls: list[str] = []
+
+    def respond(self, request: Request) -> Answer:
+        """Answer one request."""
+        parts = urlsplit(request.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        self.calls.append(f"{request.method} {unquote(request.path)}")
+        match [
+            word for word in unquote(parts.path).split("/") if word and not word.startswith("v1.")
+        ]:
+            case ["version"]:
+                return 200, self.state["version"]
+            case ["containers", "json"]:
+                return 200, self._rows(query)
+            case ["containers", name, what]:
+                return self._container(name, what)
+            case ["images", *words, "json"]:
+                return self._image("/".join(words))
+            case ["volumes"]:
+                return 200, {"Volumes": [{"Name": name} for name in self.state["volumes"]]}
+            case _:
+                return 404, {"message": "page not found"}
+
+    def _rows(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        wanted = json.loads(query.get("filters", "{}")).get("label", [])
+        rows = []
+        for one in self.state["containers"].values():
+            labels = one["Config"]["Labels"]
+            has = {f"{name}={value}" for name, value in labels.items()}
+            if set(wanted) <= has and ("all" in query or one["State"]["Status"] == "running"):
+                rows.append({"Id": one["Id"], "Names": [one["Name"]], "Ports": []})
+        return rows
+
+    def _container(self, name: str, what: str) -> Answer:
+        one = self.state["containers"].get(name)
+        if one is None or one.get("gone"):
+            return 404, RECORDED["missing"]
+        if what == "logs":
+            return 200, base64.b64decode(self.state["logs"].get(name, ""))
+        if what == "start":
+            if refusal := self.state["refuse"].get(name):
+                return 500, {"message": refusal}
+            one["State"]["Status"] = "running"
+            return 204, b""
+        return 200, one
+
+    def _image(self, name: str) -> Answer:
+        if name not in self.state["images"]:
+            return 404, {"message": f"No such image: {name}"}
+        return 200, {"Size": 1536, "Config": {"Labels": self.state["images"][name]}}
+
+
+def main() -> None:
+    """Serve SOCKET with the state of the file STATE, as a process, until stdin is closed."""
+    socket, state = sys.argv[1:]
+    engine = FakeEngine(json.loads(Path(state).read_text(encoding="utf-8")))
+    with unix(engine.respond, Path(socket)):
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

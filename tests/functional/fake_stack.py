@@ -1,0 +1,126 @@
+"""MemOS, Neo4j, Qdrant and Milvus as far as `smoke` talks to them, behind one port.
+
+Answers have the shapes of the real ones (MemOS 2.0.6, Neo4j 5.26, Qdrant 1.15, Milvus 2.3 and 2.5).
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.functional.servers import Answer, Request, http
+
+
+@dataclass(slots=True)
+class FakeStack:
+    """What the databases hold, and what is wrong: a path's own answer instead of the right one."""
+
+    faults: dict[str, Answer] = field(default_factory=dict)
+    nodes: dict[str, str] = field(default_factory=dict)
+    """Memories by cube."""
+    points: dict[str, list[float]] = field(default_factory=dict)
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    preferences: dict[str, int] = field(default_factory=dict)
+    """How often each cube's preferences are still asked for in vain."""
+    searches_in_vain: int = 0
+    paths: list[str] = field(default_factory=list)
+
+    def respond(self, request: Request) -> Answer:
+        """Answer one request."""
+        path = request.path.partition("?")[0]
+        self.paths.append(path)
+        if path in self.faults:
+            return self.faults[path]
+        body = json.loads(request.body or b"{}")
+        for begins, answer in self._answers().items():
+            if path.startswith(begins):
+                return answer(path, body)
+        return 200, {"code": 200, "data": []}
+
+    def _answers(self) -> dict[str, Callable[[str, Any], Answer]]:
+        return {
+            "/product/add": self._add,
+            "/product/get_all": self._get_all,
+            "/db/neo4j/tx/commit": self._cypher,
+            "/collections/neo4j_vec_db": self._qdrant,
+            "/v1/vector": self._milvus,
+            "/v2/vectordb": self._milvus,
+        }
+
+    def _add(self, path: str, body: Any) -> Answer:  # noqa: ANN401 - JSON
+        del path
+        cube = body["writable_cube_ids"][0]
+        self.nodes[cube] = body["messages"][0]["content"]
+        self.points[cube] = [0.5] * 384
+        self.preferences.setdefault(cube, 0)
+        data = [{"memory": self.nodes[cube], "memory_id": "4f2c", "memory_type": "WorkingMemory"}]
+        return 200, {"code": 200, "message": "Memory added successfully", "data": data}
+
+    def _get_all(self, path: str, body: Any) -> Answer:  # noqa: ANN401 - JSON
+        del path
+        return 200, {"code": 200, "data": [{"memory": self.nodes.get(body["mem_cube_ids"][0])}]}
+
+    def _cypher(self, path: str, body: Any) -> Answer:  # noqa: ANN401 - JSON
+        del path
+        (one,) = body["statements"]
+        cube = one["parameters"]["cube"]
+        found = [{"row": [self.nodes[cube]], "meta": [None]}] if cube in self.nodes else []
+        if "DELETE" in one["statement"]:
+            self.nodes.pop(cube, None)
+            found = []
+        return 200, {"results": [{"columns": ["n"], "data": found}], "errors": []}
+
+    def _qdrant(self, path: str, body: Any) -> Answer:  # noqa: ANN401 - JSON
+        cube = body["filter"]["must"][0]["match"]["value"]
+        if path.endswith("/delete"):
+            self.points.pop(cube, None)
+            return 200, {"result": {"operation_id": 1, "status": "completed"}, "status": "ok"}
+        found = [{"id": "1", "vector": self.points[cube]}] if cube in self.points else []
+        return 200, {"result": {"points": found, "next_page_offset": None}, "status": "ok"}
+
+    def _milvus(self, path: str, body: Any) -> Answer:  # noqa: ANN401 - JSON
+        good, name = (200 if path.startswith("/v1") else 0), body["collectionName"]
+        data: object = {}
+        match path.rpartition("/")[2]:
+            case "create":
+                self.tables[name] = []
+            case "insert":
+                self.tables[name] += body["data"]
+            case "search":
+                data = self._near(name, body)
+            case "drop":
+                self.tables.pop(name)
+            case "query":
+                data = self._preference(json.loads(body["filter"].rpartition("== ")[2]))
+            case "delete":
+                self.preferences.pop(json.loads(body["filter"].rpartition("== ")[2]), None)
+            case _:
+                pass
+        return 200, {"code": good, "data": data}
+
+    def _near(self, name: str, body: Any) -> list[dict[str, str]]:  # noqa: ANN401 - JSON
+        self.searches_in_vain -= 1
+        wanted = body["vector"] if "vector" in body else body["data"][0]
+        rows = self.tables[name] if self.searches_in_vain < 0 else []
+        return [{"word": row["word"]} for row in rows if row["vector"] == wanted]
+
+    def _preference(self, cube: str) -> list[dict[str, str]]:
+        left = self.preferences.get(cube, 1)
+        self.preferences[cube] = left - 1
+        return [{"id": "p"}] if left <= 0 else []
+
+
+def main() -> None:
+    """Serve at as many ports as the argument says, as a process, until stdin is closed."""
+    found = FakeStack()
+    with ExitStack() as servers:
+        ports = [servers.enter_context(http(found.respond)) for _ in range(int(sys.argv[1]))]
+        sys.stdout.write(f"{' '.join(map(str, ports))}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

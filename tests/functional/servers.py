@@ -1,0 +1,143 @@
+"""Real servers on loopback, each in a thread: HTTP as a function, and TCP that misbehaves."""
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import BaseServer, ThreadingMixIn, UnixStreamServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a client sent."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    """By names in small letters."""
+    body: bytes
+
+
+Answer = tuple[int, object]
+"""Status and body: bytes or text as they are, anything else as JSON."""
+Respond = Callable[[Request], Answer]
+Behave = Callable[[socket.socket], object]
+
+
+class UnixServer(ThreadingMixIn, UnixStreamServer):
+    """HTTP over a socket file, a thread for each connection."""
+
+    daemon_threads = True
+
+
+@contextmanager
+def http(respond: Respond) -> Iterator[int]:
+    """Answer HTTP requests with a function while the block runs; give the port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(respond)) as server, _served(server):
+        yield server.server_port
+
+
+@contextmanager
+def unix(respond: Respond, file: Path) -> Iterator[str]:
+    """Like `http`, over a socket file; give its address as docker writes it."""
+    with UnixServer(str(file), _handler(respond)) as server, _served(server):
+        yield f"unix://{file}"
+
+
+@contextmanager
+def _served(server: BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def _handler(respond: Respond) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def _any(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            request = Request(
+                method=self.command,
+                path=self.path,
+                headers={name.lower(): value for name, value in self.headers.items()},
+                body=self.rfile.read(length),
+            )
+            status, body = respond(request)
+            if isinstance(body, str):
+                body = body.encode()
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_DELETE = _any  # noqa: N815 - http.server looks for these names
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base names it
+            """Stay silent."""
+
+    return Handler
+
+
+@contextmanager
+def tcp(behave: Behave) -> Iterator[int]:
+    """Accept connections and let `behave` have each while the block runs; give the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:  # the block has ended
+                    return
+                with connection:
+                    behave(connection)
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def closed_port() -> int:
+    """Give a port at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def silent(connection: socket.socket) -> None:
+    """Take everything and answer nothing, until the other side gives up."""
+    while connection.recv(4096):
+        pass
+
+
+def closing(connection: socket.socket) -> None:
+    """Read the request and close, as a port proxy does when nothing listens behind it."""
+    connection.recv(4096)
+
+
+def resetting(connection: socket.socket) -> None:
+    """Read the request and reset the connection."""
+    connection.recv(4096)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def saying(answer: bytes) -> Behave:
+    """Read something and say the same bytes to everybody."""
+
+    def say(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(answer)
+
+    return say

@@ -1,0 +1,165 @@
+"""HTTP to an engine: over a real unix socket, and through a docker that dials."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from scripts.engine_api import Api
+from scripts.errors import EngineError, RefusedError
+from tests.functional.conftest import FakeEngine
+
+RECORDED = json.loads(
+    (Path(__file__).resolve().parents[1] / "data" / "engine" / "26.1.5.json").read_text()
+)
+DIAL = """\
+import socket, sys, threading
+there = socket.socket(socket.AF_UNIX)
+there.connect(sys.argv[1])
+def down():
+    while data := there.recv(65536):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+threading.Thread(target=down, daemon=True).start()
+while data := sys.stdin.buffer.raw.read(65536):
+    there.sendall(data)
+"""
+"""What `docker system dial-stdio` does: bytes to and fro between its streams and the socket."""
+
+
+@pytest.fixture
+def api(fake_engine: FakeEngine) -> Api:
+    """Calls to the engine on the socket."""
+    return Api(fake_engine.endpoint, timeout=10)
+
+
+def test_the_oldest_version_that_is_taken_is_asked_for(fake_engine: FakeEngine, api: Api) -> None:
+    """A newer engine answers in its words too, so answers keep their shape."""
+    fake_engine.answer("/v1.44/version", RECORDED["version"])
+
+    assert api.get("/version") == RECORDED["version"]
+    assert fake_engine.asked == [("GET", "/v1.44/version", "")]
+
+
+def test_values_of_a_query_are_text_or_json(fake_engine: FakeEngine, api: Api) -> None:
+    """Filters are JSON, flags true, text stays text: what the engine's reference wants."""
+    fake_engine.answer("/v1.44/containers/json", [])
+
+    api.get("/containers/json", all=True, filters={"label": ["a=b"]}, since="x y")
+
+    assert parse_qs(urlsplit(fake_engine.asked[0][1]).query) == {
+        "all": ["true"],
+        "filters": ['{"label": ["a=b"]}'],
+        "since": ["x y"],
+    }
+
+
+def test_the_name_of_an_image_may_stand_in_a_path(fake_engine: FakeEngine, api: Api) -> None:
+    """Slashes stay, what else is special is quoted."""
+    fake_engine.answer("/v1.44/images/localhost%3A5000/a%3A1/json", {"Id": "1"})
+
+    assert api.get("/images/localhost:5000/a:1/json") == {"Id": "1"}
+
+
+def test_what_is_not_there_is_none(api: Api) -> None:
+    """404 is an answer, not an error."""
+    assert api.get("/images/none:1/json") is None
+
+
+def test_an_answer_that_is_no_json_is_given_as_it_is(fake_engine: FakeEngine, api: Api) -> None:
+    """Logs are a stream of bytes."""
+    fake_engine.answer("/v1.44/containers/1/logs", "raw\n")
+
+    assert api.raw("/containers/1/logs", tail=1) == b"raw\n"
+    assert api.raw("/containers/2/logs") == b""
+
+
+@pytest.mark.parametrize(("status", "answer"), [(204, ""), (304, ""), (201, {"Id": "1"})])
+def test_a_change_sends_its_body_and_gives_the_answer_if_any(
+    fake_engine: FakeEngine, api: Api, status: int, answer: object
+) -> None:
+    """Already so (304) is as good as done (204)."""
+    fake_engine.answer("/v1.44/containers/create", answer, status)
+
+    assert api.post("/containers/create", {"Image": "a:1"}, name="x") == (answer or None)
+    assert fake_engine.asked == [
+        ("POST", "/v1.44/containers/create?name=x", '{"Image": "a:1"}'),
+    ]
+
+
+def test_a_removal_is_a_delete(fake_engine: FakeEngine, api: Api) -> None:
+    """What is gone already is no error."""
+    fake_engine.answer("/v1.44/volumes/a", "", 204)
+
+    assert (api.delete("/volumes/a", force=True), api.delete("/volumes/b")) == (None, None)
+    assert [one[:2] for one in fake_engine.asked] == [
+        ("DELETE", "/v1.44/volumes/a?force=true"),
+        ("DELETE", "/v1.44/volumes/b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        # the first two as Engine 26.1.5 answered
+        (400, {"message": "client version 1.99 is too new"}, "client version 1.99 is too new"),
+        (500, {"message": "lookup registry.example: no such host"}, "no such host"),
+        (502, "<html>Bad Gateway</html>", "<html>Bad Gateway</html>"),
+        (500, ["no", "message"], '["no", "message"]'),
+        (409, "", "no reason given"),
+    ],
+)
+def test_a_refusal_gives_the_call_and_the_engines_reason(
+    fake_engine: FakeEngine, api: Api, status: int, body: object, reason: str
+) -> None:
+    """Whatever form the reason has."""
+    fake_engine.answer("/v1.44/volumes", body, status)
+
+    with pytest.raises(RefusedError) as caught:
+        api.get("/volumes")
+
+    assert str(caught.value).startswith("the engine refused GET /volumes: ")
+    assert str(caught.value).endswith(reason)
+    assert caught.value.next_step == "inv ps"
+
+
+def test_an_engine_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """The address and the next step are told, not a traceback."""
+    with pytest.raises(EngineError) as caught:
+        Api(f"unix://{tmp_path}/none.sock").get("/version")
+
+    assert f"the engine at unix://{tmp_path}/none.sock does not answer" in str(caught.value)
+    assert caught.value.next_step == "inv engine.status"
+
+
+def test_an_engine_that_hangs_up_does_not_answer(fake_engine: FakeEngine, api: Api) -> None:
+    """A connection that was closed without an answer is the same as none."""
+    fake_engine.broken = True
+
+    with pytest.raises(EngineError, match="does not answer"):
+        api.get("/version")
+
+
+def test_any_other_address_is_dialled_by_docker(
+    fake_engine: FakeEngine, fake_docker: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Docker knows ssh and TLS; we speak HTTP over the streams of its dial-stdio."""
+    fake_engine.answer("/v1.44/version", RECORDED["version"])
+    (tmp_path / "dial.py").write_text(DIAL)
+    folder = fake_docker(f"exec {sys.executable} {tmp_path}/dial.py {fake_engine.socket}")
+
+    assert Api("ssh://me@far", timeout=20).get("/version") == RECORDED["version"]
+    assert (folder / "calls").read_text() == "--host ssh://me@far system dial-stdio\n"
+
+
+def test_a_dialler_that_ends_is_an_engine_that_does_not_answer(
+    fake_docker: Callable[[str], Path],
+) -> None:
+    """Such as ssh without a key."""
+    fake_docker("exit 1")
+
+    with pytest.raises(EngineError, match="the engine at ssh://me@far does not answer"):
+        Api("ssh://me@far", timeout=20).get("/version")

@@ -1,0 +1,321 @@
+"""Looks at an engine that answers what a real one did (26.1.5), over a real socket."""
+
+import base64
+import threading
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.engine_api import Api
+from scripts.errors import EngineError
+from scripts.model import Container, Probe, Service, Snapshot, Stack
+from scripts.observing import Observer, container, containers, logs
+from tests.functional.fake_engine import RECORDED, SERVICE, FakeEngine
+from tests.functional.servers import Answer, Request, http, unix
+from tests.words import stack
+
+PATIENCE = 5.0
+"""Seconds for what is expected to answer; a look returns as soon as it has."""
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    """Give an engine with the recorded containers."""
+    return FakeEngine(deepcopy({"containers": RECORDED["inspected"], "logs": RECORDED["logs"]}))
+
+
+@pytest.fixture
+def api(engine: FakeEngine, tmp_path: Path) -> Iterator[Api]:
+    """Give the way to it."""
+    with unix(engine.respond, tmp_path / "engine.sock") as endpoint:
+        yield Api(endpoint)
+
+
+def recorded(service: str) -> dict[str, Any]:
+    """Give the recorded description of a service's container, to be changed at will."""
+    all_of_them = RECORDED["inspected"].values()
+    one = next(c for c in all_of_them if c["Config"]["Labels"][SERVICE] == service)
+    found: dict[str, Any] = deepcopy(one)
+    return found
+
+
+def id_of(service: str) -> str:
+    """Give the id of a service's container."""
+    return str(recorded(service)["Id"])
+
+
+def test_a_running_container_is_read_whole() -> None:
+    """As Engine 26.1.5 describes it."""
+    found = container(one := recorded("memos"))
+
+    assert found == Container(
+        id=one["Id"],
+        service="memos",
+        name="memos-api-docker",
+        state="running",
+        health="healthy",
+        started_at="2026-11-23T01:55:09.201591587Z",
+        image_id=one["Image"],
+        working_dir="/work/main/docker",
+    )
+
+
+def test_a_container_whose_start_was_refused_keeps_the_engines_reason() -> None:
+    """As the engine left it: created, with an exit code and an error, and never started."""
+    found = container(RECORDED["refused"])
+
+    assert (found.state, found.exit_code, found.health) == ("created", 128, "")
+    assert found.error.endswith("Bind for 127.0.0.1:17687 failed: port is already allocated")
+    assert found.started_at == ""
+
+
+def test_the_health_of_a_container_that_has_stopped_is_not_believed() -> None:
+    """The engine keeps the last one."""
+    one = recorded("etcd")
+    one["State"] |= {"Status": "exited", "ExitCode": 137, "OOMKilled": True}
+    one["RestartCount"] = 2
+
+    found = container(one)
+
+    assert (found.health, found.exit_code, found.oom_killed, found.restarts) == ("", 137, True, 2)
+
+
+def test_the_last_failed_health_check_is_quoted() -> None:
+    """Not one that passed, and not an older one."""
+    one = recorded("minio")
+    outputs = [(1, "old"), (1, " curl: (7) refused\n"), (0, "fine")]
+    one["State"]["Health"]["Log"] = [{"ExitCode": c, "Output": text} for c, text in outputs]
+
+    assert container(one).health_output == "curl: (7) refused"
+
+
+def test_a_container_without_labels_or_health_check_is_no_error() -> None:
+    """Somebody may have made it by hand."""
+    one = recorded("etcd")
+    one["Config"]["Labels"] = None
+    del one["State"]["Health"]
+
+    assert (container(one).service, container(one).health) == ("", "")
+
+
+def test_only_the_projects_own_containers_are_seen(engine: FakeEngine, api: Api) -> None:
+    """Not those of another project, and not the ones of `docker compose run`."""
+    one_off, other = recorded("etcd"), recorded("minio")
+    one_off["Config"]["Labels"]["com.docker.compose.oneoff"] = "True"
+    other["Config"]["Labels"]["com.docker.compose.project"] = "another"
+    for one in (one_off, other):
+        engine.state["containers"][one["Id"]] = one
+
+    assert [one.service for one in containers(api, "memos-dev")] == ["memos"]
+
+
+def test_stopped_containers_are_seen_too(engine: FakeEngine, api: Api) -> None:
+    """The engine lists only running ones unless it is asked for all."""
+    engine.state["containers"][id_of("etcd")]["State"]["Status"] = "exited"
+
+    assert {one.service for one in containers(api, "memos-dev")} == {"memos", "etcd", "minio"}
+
+
+def test_a_container_that_goes_away_during_the_look_is_left_out(
+    engine: FakeEngine, api: Api
+) -> None:
+    """Listed, and gone before it could be asked for."""
+    engine.state["containers"][id_of("etcd")]["gone"] = True
+
+    assert {one.service for one in containers(api, "memos-dev")} == {"memos", "minio"}
+
+
+def test_an_engine_that_is_gone_raises(tmp_path: Path) -> None:
+    """A question that could not be asked is no state of a service."""
+    with pytest.raises(EngineError, match="does not answer"):
+        containers(Api(f"unix://{tmp_path}/nobody.sock"), "memos-dev")
+
+
+def test_a_log_is_read_line_by_line(engine: FakeEngine, api: Api) -> None:
+    """The recorded stream has a header of eight bytes before each line."""
+    seen = Snapshot(containers=containers(api, "memos-dev"))
+
+    found = logs(api, ["etcd", "nobody"], seen)
+
+    assert list(found) == ["etcd"]
+    assert [line[:9] for line in found["etcd"]] == ['{"level":'] * 5
+    assert "notifying init daemon" in found["etcd"][1]
+    assert any("logs?stdout=true&stderr=true&tail=40" in call for call in engine.calls)
+
+
+def test_colours_and_broken_letters_do_not_spoil_a_log(engine: FakeEngine, api: Api) -> None:
+    """Both streams in order; a piece may end within a letter or be cut off."""
+    euro = "€".encode()
+    pieces = [(1, b"\x1b[31mred\x1b[0m\n"), (2, b"half " + euro[:1]), (2, euro[1:] + b"\n\xff")]
+    raw = b"".join(bytes([s, 0, 0, 0]) + len(p).to_bytes(4, "big") + p for s, p in pieces)
+    engine.state["logs"][id_of("etcd")] = base64.b64encode(raw + b"\1\0\0").decode()
+
+    found = logs(api, ["etcd"], Snapshot(containers=containers(api, "memos-dev")))
+
+    assert found["etcd"] == ("red", "half €", "\ufffd")
+
+
+class Door:
+    """A server that answers when it is let, and counts."""
+
+    def __init__(self) -> None:
+        """Let answers through at first."""
+        self.open = threading.Event()
+        self.open.set()
+        self.status = 200
+        self.asked = 0
+
+    def respond(self, request: Request) -> Answer:
+        """Wait for the door, then answer."""
+        del request
+        self.asked += 1
+        self.open.wait(timeout=30)
+        return self.status, ""
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    """Give the server behind `memos`; whatever waits at its end is let through."""
+    found = Door()
+    yield found
+    found.open.set()
+
+
+@pytest.fixture
+def observer(api: Api, door: Door) -> Iterator[Observer]:
+    """Watch three services: memos has a probe, etcd and minio have none."""
+    with http(door.respond) as port:
+        found = Observer(api, watched(port))
+        yield found
+        door.open.set()
+        found.close()
+
+
+def watched(port: int) -> Stack:
+    """Give a stack of the recorded services."""
+    probe = Probe(kind="http", port=port)
+    services = stack(
+        *(
+            Service(
+                name=name, container=name, image="i", probes=(probe,) if name == "memos" else ()
+            )
+            for name in ("etcd", "minio", "memos")
+        )
+    )
+    return replace(services, project="memos-dev")
+
+
+def details(seen: Snapshot) -> dict[str, str]:
+    """Give all readings of a look."""
+    return {reading.service: reading.detail for reading in seen.readings}
+
+
+def test_one_look_gives_containers_and_answers(observer: Observer) -> None:
+    """Only what has a probe is probed."""
+    seen = observer.look(patience=PATIENCE)
+
+    assert len(seen.containers) == 3
+    assert details(seen) == {"memos": "200 GET /"}
+
+
+@pytest.mark.parametrize("state", ["created", "exited", "restarting", "paused"])
+def test_what_does_not_run_is_not_probed(
+    engine: FakeEngine, observer: Observer, door: Door, state: str
+) -> None:
+    """And its last answer is forgotten."""
+    observer.look(patience=PATIENCE)
+    engine.state["containers"][id_of("memos")]["State"]["Status"] = state
+
+    assert details(observer.look(patience=PATIENCE)) == {}
+    assert door.asked == 1
+
+
+def test_only_what_is_asked_for_is_probed_and_the_rest_keeps_its_reading(
+    observer: Observer, door: Door
+) -> None:
+    """A service that was ready a moment ago needs no new call."""
+    observer.look(patience=PATIENCE)
+    door.status = 503
+
+    assert details(observer.look(set(), patience=PATIENCE)) == {"memos": "200 GET /"}
+    assert details(observer.look({"memos"}, patience=PATIENCE)) == {"memos": "503: "}
+    assert door.asked == 2
+
+
+def test_a_probe_that_hangs_holds_up_nothing_and_is_not_put_twice(
+    observer: Observer, door: Door
+) -> None:
+    """Its answer is taken by the look after it has come; until then the last one holds."""
+    observer.look(patience=PATIENCE)
+    door.open.clear()
+    door.status = 503
+
+    hanging = [observer.look(patience=0.01) for _ in range(3)]
+    door.open.set()
+    done = observer.look(patience=PATIENCE)
+
+    assert [details(seen) for seen in hanging] == [{"memos": "200 GET /"}] * 3
+    assert details(done) == {"memos": "503: "}
+    assert door.asked == 2
+
+
+def test_an_answer_of_a_container_that_has_stopped_meanwhile_is_dropped(
+    engine: FakeEngine, observer: Observer, door: Door
+) -> None:
+    """It says nothing about what is there now."""
+    door.open.clear()
+    observer.look(patience=0.01)
+    engine.state["containers"][id_of("memos")]["State"]["Status"] = "exited"
+    door.open.set()
+
+    assert details(observer.look(patience=PATIENCE)) == {}
+
+
+def test_a_launch_is_carried_out_and_told_once(engine: FakeEngine, observer: Observer) -> None:
+    """It waits for nothing; how it ended is asked for later."""
+    state = engine.state["containers"][id_of("etcd")]["State"]
+    state["Status"] = "created"
+    one = observer.look(patience=0.01).container("etcd")
+    assert one is not None
+
+    observer.launch(one)
+
+    assert launched(observer) == {"etcd": ""}
+    assert observer.launched() == {}
+    assert state["Status"] == "running"
+
+
+def launched(observer: Observer) -> dict[str, str]:
+    """Ask until a start has ended."""
+    for _ in range(500):
+        if done := observer.launched():
+            return done
+        threading.Event().wait(0.01)
+    raise AssertionError("no start ended within 5 s")
+
+
+def test_a_launch_that_the_engine_refuses_gives_its_words(
+    engine: FakeEngine, observer: Observer
+) -> None:
+    """No exception: what it means is decided elsewhere."""
+    engine.state["refuse"] = {id_of("etcd"): RECORDED["refused"]["State"]["Error"]}
+    one = observer.look(patience=0.01).container("etcd")
+    assert one is not None
+
+    observer.launch(one)
+
+    assert launched(observer)["etcd"].endswith("port is already allocated")
+
+
+def test_logs_are_added_to_a_look(observer: Observer) -> None:
+    """Only of the guilty ones: each costs a call."""
+    seen = observer.look(patience=PATIENCE)
+
+    found = observer.with_logs(seen, ["minio"])
+
+    assert list(found.logs) == ["minio"]
+    assert (found.containers, found.readings) == (seen.containers, seen.readings)

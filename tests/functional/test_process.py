@@ -1,0 +1,191 @@
+"""Real processes: what they get, what they leave, and how they are ended."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scripts.errors import RefusedError
+from scripts.process import Running, attach, detach, dial, run
+
+PATIENCE = 30.0
+"""Seconds after which a test gives up; none of them measures time."""
+
+
+def eventually(path: Path) -> str:
+    """Wait until a file has text, and give it."""
+    deadline = time.monotonic() + PATIENCE
+    while not (path.is_file() and path.read_text()):
+        assert time.monotonic() < deadline, f"{path} is still empty"
+        time.sleep(0.01)
+    return path.read_text()
+
+
+def shell(script: str) -> list[str]:
+    """Give the command that runs a script."""
+    return ["sh", "-c", script]
+
+
+def test_a_process_leaves_both_streams_and_its_exit_code() -> None:
+    """They are kept apart, and an exit code is a value, not an exception."""
+    done = run(shell("echo out; echo err >&2; exit 3"))
+
+    assert (done.exit_code, done.stdout, done.stderr) == (3, "out\n", "err\n")
+    assert done.argv == ("sh", "-c", "echo out; echo err >&2; exit 3")
+
+
+def test_arguments_arrive_as_they_are() -> None:
+    """No shell looks at them: blanks, quotes and stars stay, empty ones too."""
+    words = ["a b", "'", "*", "", "$HOME"]
+    done = run([sys.executable, "-c", "import sys; print(sys.argv[1:])", *words])
+
+    assert done.stdout == f"{words}\n"
+
+
+def test_variables_are_added_to_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process sees both, the given ones winning."""
+    monkeypatch.setenv("OURS", "1")
+    monkeypatch.setenv("BOTH", "ours")
+
+    done = run(shell("echo $OURS $BOTH $GIVEN"), env={"BOTH": "given", "GIVEN": "2"})
+
+    assert done.stdout == "1 given 2\n"
+
+
+def test_a_program_is_found_on_the_path_that_it_will_run_with(tmp_path: Path) -> None:
+    """The private engine brings a docker of its own, which no PATH of the user names."""
+    program = tmp_path / "own-docker"
+    program.write_text("#!/bin/sh\necho mine\n")
+    program.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+
+    assert run(["own-docker"], env={"PATH": path}).stdout == "mine\n"
+
+
+def test_a_program_that_is_not_there_is_refused_by_name() -> None:
+    """Whichever way it is started: the name and what to do, no traceback."""
+    for start in (run, attach, dial):
+        with pytest.raises(RefusedError, match="no program 'no-such-program' on PATH") as caught:
+            start(["no-such-program"])
+        assert caught.value.next_step == "install no-such-program"
+
+
+@pytest.mark.parametrize("text", ["", "two\nlines\n"])
+def test_input_is_written_and_closed(text: str) -> None:
+    """A process that reads to the end gets there, also when there is nothing."""
+    assert run(["cat"], stdin=text, timeout=PATIENCE).stdout == text
+
+
+def test_lines_are_seen_while_the_process_runs(tmp_path: Path) -> None:
+    """Those of both streams, without their line ends; the whole is kept too."""
+    heard: list[str] = []
+
+    def on_line(line: str) -> None:
+        heard.append(line)
+        (tmp_path / line).touch()
+
+    # it ends only when its first line was heard
+    script = f"echo first; until [ -e '{tmp_path}/first' ]; do sleep 0.01; done; echo last >&2"
+    done = run(shell(script), on_line=on_line, timeout=PATIENCE)
+
+    assert heard == ["first", "last"]
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "first\n", "last\n")
+
+
+def test_bytes_that_are_no_text_are_replaced() -> None:
+    """A log in another encoding does not end the command."""
+    assert run(["printf", r"a\377b\n"]).stdout == "a�b\n"
+
+
+def test_a_process_that_takes_too_long_is_asked_to_end(tmp_path: Path) -> None:
+    """It gets SIGTERM, may clean up, and 124 says why it ended."""
+    trap = f"trap 'touch {tmp_path}/cleaned; exit 0' TERM"
+    done = run(shell(f"{trap}; echo begun; while :; do sleep 0.01; done"), timeout=0.5)
+
+    assert (done.exit_code, done.stdout) == (124, "begun\n")
+    assert (tmp_path / "cleaned").exists()
+
+
+def test_a_process_that_a_signal_ended_has_its_negative_number() -> None:
+    """As in `subprocess`, so that it is not taken for an exit code."""
+    assert run(shell("kill -KILL $$")).exit_code == -signal.SIGKILL
+
+
+def test_a_process_can_be_watched_and_stopped(tmp_path: Path) -> None:
+    """`running` tells, `stop` ends it, and stopping again is no error."""
+    running = Running(shell(f"echo $$ > {tmp_path}/pid; exec sleep 600"))
+    eventually(tmp_path / "pid")
+    assert running.running()
+
+    running.stop()
+
+    assert running.wait().exit_code == -signal.SIGTERM
+    assert not running.running()
+    running.stop()
+
+
+def test_a_process_can_believe_in_a_terminal() -> None:
+    """Docker shows the progress of a pull only then; everything else writes to a pipe."""
+    script = shell("test -t 1 && echo terminal || echo pipe")
+
+    assert Running(script, terminal=True).wait().stdout.strip() == "terminal"
+    assert Running(script).wait().stdout.strip() == "pipe"
+
+
+def test_ctrl_c_ends_the_process_that_is_waited_for(tmp_path: Path) -> None:
+    """It is not left behind, and the interrupt goes on to the caller."""
+    running = Running(shell(f"echo $$ > {tmp_path}/pid; exec sleep 600"))
+    pid = int(eventually(tmp_path / "pid"))
+
+    def interrupted(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupted)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            running.wait()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert running.wait().exit_code == -signal.SIGTERM
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_an_attached_process_writes_to_our_own_streams(capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing is collected; only the exit code comes back."""
+    assert attach(shell("echo $GIVEN; echo err >&2; exit 5"), env={"GIVEN": "out"}) == 5
+
+    assert capfd.readouterr() == ("out\n", "err\n")
+
+
+def test_a_detached_process_outlives_its_starter(tmp_path: Path) -> None:
+    """It has a session of its own, no input, and adds its output to the log."""
+    log = tmp_path / "a log"
+    log.write_text("")
+    script = "import os, sys; print(os.getsid(0), os.getpid(), sys.stdin.read() == '')"
+
+    detach([sys.executable, "-c", script], log=log)
+
+    session, pid, no_input = eventually(log).split()
+    assert session == pid != str(os.getsid(0))
+    assert no_input == "True"
+    detach(["printenv", "GIVEN"], log=log, env={"GIVEN": "more"})
+    deadline = time.monotonic() + PATIENCE
+    while "more" not in log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert log.read_text().startswith(session)
+
+
+def test_a_dialled_process_is_spoken_to_over_a_socket() -> None:
+    """What is sent is its input, what it prints comes back, and closing ends it."""
+    with dial(["tr", "a-z", "A-Z"]) as stream:
+        stream.settimeout(PATIENCE)
+        stream.sendall(b"hello\n")
+        stream.shutdown(1)
+        assert stream.makefile("rb").read() == b"HELLO\n"

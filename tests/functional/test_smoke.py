@@ -1,0 +1,201 @@
+"""The smoke trial against servers that answer as the stack's do, well and ill."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from scripts import smoke
+from scripts.errors import BrokenError
+from scripts.model import Auth, Port, Probe, Stack
+from scripts.smoke import Stage, run
+from tests.functional.fake_stack import FakeStack
+from tests.functional.servers import Answer, closed_port, http
+from tests.words import service, stack
+
+CUBE = "smoke-0a1b"
+CYPHER = "/db/neo4j/tx/commit"
+SCROLL = "/collections/neo4j_vec_db/points/scroll"
+SWEEP = "/collections/neo4j_vec_db/points/delete"
+V1_CREATE, V1_DROP = "/v1/vector/collections/create", "/v1/vector/collections/drop"
+
+
+@pytest.fixture
+def world() -> FakeStack:
+    """Give what the servers hold."""
+    return FakeStack()
+
+
+@pytest.fixture
+def port(world: FakeStack) -> Iterator[int]:
+    """Serve it; give the port."""
+    with http(world.respond) as found:
+        yield found
+
+
+def stack_at(port: int, *, milvus: str = "/v1/vector/collections") -> Stack:
+    """Give a stack whose four services are all behind one port; Milvus' probe names its version."""
+    auth = Auth(kind="bearer", user="root", password="12345678")  # noqa: S106 - the example's
+    targets = {"memos": 8000, "neo4j": 7474, "qdrant": 6333, "milvus": 19530}
+    return stack(
+        *(
+            replace(
+                service(name, ports=(Port(host="127.0.0.1", published=port, target=target),)),
+                probes=(Probe(kind="http", port=port, path=milvus, auth=auth),),
+            )
+            for name, target in targets.items()
+        )
+    )
+
+
+def tried(at: Stack, *, preferences: bool = False) -> list[Stage]:
+    """Run the whole trial."""
+    return list(run(at, CUBE, dimension=384, preferences=preferences))
+
+
+def empty(world: FakeStack) -> bool:
+    """Say whether no trace is left in any database."""
+    return not (world.nodes or world.points or world.tables)
+
+
+@pytest.mark.parametrize("milvus", ["/v1/vector/collections", "/v2/vectordb/collections/list"])
+def test_a_memory_is_found_everywhere_and_removed_again(
+    world: FakeStack, port: int, milvus: str
+) -> None:
+    """Whichever version of Milvus' interface the stack speaks."""
+    stages = tried(stack_at(port, milvus=milvus))
+
+    assert empty(world)
+    names = ["add", "get_all", "neo4j", "qdrant", "milvus", "removed"]
+    assert [stage.name for stage in stages] == names
+    assert stages[0].detail == f"memory 4f2c in cube {CUBE}"
+    assert any(path.startswith(milvus[:3]) for path in world.paths)
+
+
+def test_with_preference_memory_milvus_must_have_got_one(
+    world: FakeStack, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It arrives a little later than the memory, and is removed too."""
+    monkeypatch.setattr(smoke, "SETTLE", 5.0)
+
+    stages = tried(stack_at(port, milvus="/v2/vectordb/collections/list"), preferences=True)
+
+    assert world.preferences == {}
+    assert "2 preferences in Milvus" in [stage.detail for stage in stages]
+
+
+def test_a_preference_that_never_arrives_blames_the_chat_model(
+    world: FakeStack, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only that one makes preferences."""
+    monkeypatch.setattr(smoke, "SETTLE", 0.0)
+    world.preferences[CUBE] = 99
+
+    with pytest.raises(BrokenError, match=f"no preference of cube {CUBE} arrived") as error:
+        tried(stack_at(port, milvus="/v2/vectordb/collections/list"), preferences=True)
+
+    assert "chat model" in error.value.next_step
+    assert empty(world)
+
+
+def test_a_search_that_finds_nothing_yet_is_asked_again(world: FakeStack, port: int) -> None:
+    """Milvus shows what was inserted a moment later."""
+    world.searches_in_vain = 1
+
+    assert "milvus" in [stage.name for stage in tried(stack_at(port))]
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "words"),
+    [
+        ("/product/add", (200, {"code": 200, "data": []}), "memos: POST /product/add stored"),
+        ("/product/add", (200, {"code": 500, "data": None}), "memos: POST /product/add stored"),
+        ("/product/add", (500, {"detail": "x"}), "memos: POST /product/add answered 500"),
+        ("/product/add", (200, "no JSON"), "memos: POST /product/add answered 200"),
+        ("/product/get_all", (200, {"data": []}), "memos: get_all does not give it back"),
+        (SCROLL, (200, {"result": {"points": []}}), f"qdrant: no point of cube {CUBE}"),
+        (
+            SCROLL,
+            (200, {"result": {"points": [{"vector": [0.0] * 768}]}}),
+            "qdrant: vectors of {768} numbers, wanted 384",
+        ),
+        (CYPHER, (200, {"results": [{"data": []}], "errors": []}), "neo4j: no node with it"),
+        (CYPHER, (200, {"results": [], "errors": ["down"]}), "neo4j: MATCH"),
+        (V1_CREATE, (200, {"code": 1, "message": "no"}), f"milvus: {V1_CREATE}"),
+        ("/v1/vector/search", (200, {"code": 200, "data": [{"word": "far"}]}), "milvus: search"),
+    ],
+)
+def test_what_is_broken_is_named_with_what_it_answered(
+    world: FakeStack, port: int, path: str, answer: Answer, words: str
+) -> None:
+    """And whatever was stored until then is removed, as far as the databases let us."""
+    world.faults[path] = answer
+
+    with pytest.raises(BrokenError) as error:
+        tried(stack_at(port))
+
+    assert str(error.value).startswith(words)
+    assert "inv logs --service" in error.value.next_step
+    assert world.tables == {}
+    assert world.points == {} or path == CYPHER
+
+
+@pytest.mark.parametrize(
+    ("faults", "words"),
+    [
+        (
+            {"/product/add": (500, "down"), SWEEP: (404, "no collection")},
+            "memos: POST /product/add",
+        ),
+        ({V1_CREATE: (200, {"code": 1}), V1_DROP: (200, {"code": 100})}, f"milvus: {V1_CREATE}"),
+    ],
+)
+def test_a_failure_while_tidying_up_does_not_hide_the_first_one(
+    world: FakeStack, port: int, faults: dict[str, Answer], words: str
+) -> None:
+    """The cause is what a user needs, not that its traces could not be removed."""
+    world.faults |= faults
+
+    with pytest.raises(BrokenError) as error:
+        tried(stack_at(port))
+
+    assert str(error.value).startswith(words)
+
+
+def test_traces_that_cannot_be_removed_fail_the_trial(world: FakeStack, port: int) -> None:
+    """A server may say yes and keep them."""
+    world.faults[SWEEP] = (200, {"result": {}, "status": "ok"})
+
+    with pytest.raises(BrokenError, match="qdrant: the points could not be removed"):
+        tried(stack_at(port))
+
+
+def test_a_failure_of_tidying_alone_is_told(world: FakeStack, port: int) -> None:
+    """Everything was found, but a trace is left."""
+    world.faults[SWEEP] = (500, {"status": {"error": "read only"}})
+
+    with pytest.raises(BrokenError, match=f"qdrant: POST {SWEEP}"):
+        tried(stack_at(port))
+
+
+def test_a_trial_that_is_left_early_leaves_no_trace(world: FakeStack, port: int) -> None:
+    """Ctrl-C after the first stage."""
+    stages = run(stack_at(port), CUBE, dimension=384, preferences=False)
+    next(stages)
+    assert CUBE in world.nodes
+
+    stages.close()  # type: ignore[attr-defined]
+
+    assert empty(world)
+
+
+def test_a_stack_that_is_down_is_told_as_such() -> None:
+    """The first service that was asked, and that nobody answered."""
+    with pytest.raises(BrokenError, match=r"answered 0: .connection refused"):
+        tried(stack_at(closed_port()))
+
+
+def test_a_stack_without_the_api_cannot_be_tried() -> None:
+    """No service publishes its port."""
+    with pytest.raises(BrokenError, match="no service publishes container port 8000"):
+        tried(stack(service("db")))

@@ -1,0 +1,575 @@
+"""The commands as they are typed: the real parser, a fake `docker` on PATH, an engine's socket.
+
+The engine and the services are processes of their own, because ours starts processes too.
+"""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from invoke.program import Program
+
+import tasks
+from scripts import engine, lock
+from scripts.engine import Engine
+from scripts.schema import validate
+from tests.functional.fake_engine import RECORDED, made
+
+REPO = Path(__file__).resolve().parents[2]
+DOCKER = """#!/bin/sh
+printf '%s\\n' "$*" >>{folder}/calls
+for file in {folder}/answers/*.words; do
+    [ -e "$file" ] || break
+    words=$(head -n 1 "$file")
+    case "$*" in *"$words"*) . "${{file%.words}}.sh"; exit ;; esac
+done
+case "$*" in
+    "compose version --short") echo 2.26.1 ;;
+    *" config") cat {folder}/config.yml ;;
+esac
+"""
+TARGETS = {"memos": 8000, "neo4j": 7474, "qdrant": 6333, "milvus": 19530}
+CHECK = {"test": ["CMD", "true"], "interval": "30s", "timeout": "5s", "start_period": "2m0s"}
+Capture = pytest.CaptureFixture[str]
+
+
+def service(name: str, **facts: object) -> dict[str, object]:
+    """Give a service as `docker compose config` prints it."""
+    return {
+        "image": f"docker.io/library/{name}:1.2",
+        "container_name": f"{name}-docker",
+        "restart": "unless-stopped",
+        "security_opt": ["no-new-privileges:true"],
+        "logging": {"driver": "json-file", "options": {"max-size": "10m"}},
+        "mem_limit": "1073741824",
+        "healthcheck": {**CHECK, "start_interval": "500ms"},
+        **facts,
+    }
+
+
+def probed(name: str, port: int) -> dict[str, object]:
+    """Give a service with a probe over a published port."""
+    target = TARGETS[name]
+    return service(
+        name,
+        ports=[
+            {"target": target, "published": str(port), "host_ip": "127.0.0.1", "protocol": "tcp"}
+        ],
+        **{
+            "x-probe": [{"kind": "http", "target": target, "path": "/v1/vector/collections"}],
+            "x-open": [{"target": target, "path": "/docs", "label": f"{name} page"}],
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def ports() -> Iterator[list[int]]:
+    """Run the stack's services as a process; give their ports."""
+    argv = [sys.executable, "-m", "tests.functional.fake_stack", str(len(TARGETS))]
+    with subprocess.Popen(  # noqa: S603 - our own module
+        argv, cwd=REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield [int(word) for word in process.stdout.readline().split()]
+        process.communicate()
+
+
+class Checkout:
+    """A checkout of its own, with all that the commands ask."""
+
+    def __init__(self, folder: Path, ports: list[int]) -> None:
+        """Lay out the files; every service but etcd runs and answers."""
+        self.folder = folder
+        self.root = folder / "checkout"
+        (folder / "answers").mkdir()
+        (folder / "bin").mkdir()
+        (folder / "calls").touch()
+        (self.root / "docker").mkdir(parents=True)
+        for file in (REPO / "docker").glob("docker-compose*.yml"):
+            shutil.copy(file, self.root / "docker")
+        shutil.copy(REPO / ".env.example", self.root)
+        self.env_file = self.root / ".env"
+        self.env_file.write_text("IMAGE_SOURCE=registry\n")
+        docker = folder / "bin" / "docker"
+        docker.write_text(DOCKER.format(folder=shlex.quote(str(folder))))
+        docker.chmod(0o755)
+        services = {name: probed(name, port) for name, port in zip(TARGETS, ports, strict=True)}
+        reason = "it has no published port"
+        services["etcd"] = service("etcd", **{"x-no-probe": reason, "x-data-group": "etcd"})
+        mount = {"type": "volume", "source": "etcd_data", "target": "/etcd"}
+        services["etcd"]["volumes"] = [mount]
+        self.config: dict[str, Any] = {
+            "name": "memos-test",
+            "services": services,
+            "networks": {"default": None},
+            "volumes": {"etcd_data": {"name": "memos-test_etcd_data"}},
+        }
+        self.state: dict[str, Any] = {
+            "version": RECORDED["version"],
+            "containers": {f"id-{name}": self.container(name) for name in services},
+            "images": {str(one["image"]): {} for one in services.values()},
+            "volumes": ["memos-test_etcd_data", "somebody_elses"],
+        }
+        self._engine: subprocess.Popen[str] | None = None
+
+    def container(self, name: str, state: str = "running") -> dict[str, Any]:
+        """Give a container of this checkout."""
+        return made(name, state, folder=str(self.root / "docker"), project="memos-test")
+
+    def answer(self, words: str, script: str) -> None:
+        """Let `docker … WORDS …` run a shell script instead."""
+        file = self.folder / "answers" / words.replace(" ", "-")
+        file.with_name(file.name + ".words").write_text(words + "\n")
+        file.with_name(file.name + ".sh").write_text(script + "\n")
+
+    def inv(self, *words: str) -> int:
+        """Type `inv WORDS`; give the exit code."""
+        self._serve()
+        try:
+            Program(namespace=tasks.ns, binary="inv").run(["inv", *words])
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    def calls(self) -> list[str]:
+        """Give what docker was asked to do, without the paths before it."""
+        lines = (self.folder / "calls").read_text().splitlines()
+        return [line.rpartition("docker-compose.yml ")[2] for line in lines]
+
+    def _serve(self) -> None:
+        (self.folder / "config.yml").write_text(yaml.safe_dump(self.config, sort_keys=False))
+        if self._engine is None:
+            (self.folder / "state.json").write_text(json.dumps(self.state))
+            files = [str(self.folder / name) for name in ("engine.sock", "state.json")]
+            self._engine = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", "tests.functional.fake_engine", *files],
+                cwd=REPO,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            assert self._engine.stdout is not None
+            assert self._engine.stdout.readline() == "ready\n"
+
+    def close(self) -> None:
+        """End the engine."""
+        if self._engine is not None:
+            with self._engine as process:
+                process.communicate()
+
+
+@pytest.fixture
+def at(tmp_path: Path, ports: list[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkout]:
+    """Give a checkout on which `inv` works, and nothing of this machine's own settings."""
+    found = Checkout(tmp_path, ports)
+    monkeypatch.setattr(tasks, "ROOT", found.root)
+    example = (REPO / ".env.example").read_text()
+    for name in list(os.environ):
+        if name.startswith(("DOCKER_", "COMPOSE_")) or f"\n{name}=" in example:
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("ENV_FILE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
+    yield found
+    found.close()
+
+
+Prepare = Callable[[Checkout], object]
+
+
+def put(name: str, value: str) -> Prepare:
+    """Set a variable in `.env`."""
+    return lambda at: at.env_file.write_text(at.env_file.read_text() + f"{name}={value}\n")
+
+
+def nothing(at: Checkout) -> None:
+    """Change nothing."""
+    del at
+
+
+def broken_env(at: Checkout) -> None:
+    """Write a line that is no assignment."""
+    at.env_file.write_text("IMAGE_SOURCE registry\n")
+
+
+def no_yaml(at: Checkout) -> None:
+    """Break the compose file."""
+    (at.root / "docker" / "docker-compose.yml").write_text("services: [")
+
+
+def breach(at: Checkout) -> None:
+    """Take a key away that a service must have."""
+    del at.config["services"]["etcd"]["mem_limit"]
+
+
+def foreign(at: Checkout) -> None:
+    """Let a container be made by another checkout."""
+    at.state["containers"]["id-etcd"] = made(
+        "etcd", "running", folder="/elsewhere/docker", project="memos-test"
+    )
+
+
+def old_engine(at: Checkout) -> None:
+    """Let the engine be 24."""
+    at.state["version"] = {"Version": "24.0.9", "ApiVersion": "1.43"}
+
+
+@pytest.mark.parametrize(
+    ("words", "prepare", "code", "told"),
+    [
+        ("up --service milvsu", nothing, 2, "'milvsu'; did you mean milvus?\nnext: one of: memos,"),
+        ("up --service nothing-like-it", nothing, 2, "no service 'nothing-like-it'\nnext: one of"),
+        ("up --timeout soon", nothing, 2, "--timeout is 'soon', wanted a number of seconds"),
+        ("restart --timeout -1", nothing, 2, "--timeout is '-1'"),
+        ("ps --format yaml", nothing, 2, "--format is 'yaml', wanted text or json"),
+        ("up --format yaml", nothing, 2, "--format is 'yaml'"),
+        ("logs --tail many", nothing, 2, "--tail is 'many', wanted a whole number"),
+        ("logs --since yesterday", nothing, 2, "--since is 'yesterday', wanted a duration"),
+        ("ps", broken_env, 2, ".env line 1: 'IMAGE_SOURCE registry' is no NAME=value"),
+        ("up", put("NEO4J_HTTP_PORT", "http"), 2, "NEO4J_HTTP_PORT is 'http', wanted a port"),
+        (
+            "up",
+            put("ENABLE_PREFERENCE_MEMORY", "True"),
+            2,
+            "MEMORY is 'True', wanted true or false",
+        ),
+        (
+            "up",
+            lambda at: at.env_file.write_text(
+                "IMAGE_SOURCE=packages\nENABLE_PREFERENCE_MEMORY=true\n"
+            ),
+            2,
+            "preference memory needs Milvus 2.5",
+        ),
+        ("ps", no_yaml, 2, "docker-compose.yml"),
+        ("ps", breach, 2, "service etcd: mem_limit: found nothing"),
+        (
+            "up",
+            foreign,
+            2,
+            "container etcd of project 'memos-test' belongs to the checkout at /else",
+        ),
+        ("down", foreign, 2, "belongs to the checkout at /elsewhere"),
+        ("restart", foreign, 2, "COMPOSE_PROJECT_NAME"),
+        ("up", old_engine, 3, "is 24.0.9 (API 1.43); wanted is 25.0"),
+        (
+            "ps",
+            lambda at: at.answer("compose version", "echo 2.20.3"),
+            3,
+            "Docker Compose is 2.20.3; wanted is 2.24.4",
+        ),
+        ("up", lambda at: at.answer(" create ", "echo no >&2; exit 1"), 4, "create failed: no"),
+        ("down --volumes", nothing, 7, "memos-test_etcd_data\nerror: Delete these volumes?"),
+        ("engine.remove", nothing, 7, "nothing was changed\nnext: the same command with --yes"),
+        ("fly", nothing, 1, "No idea what 'fly' is!"),
+        ("up --higher", nothing, 1, "No idea what '--higher' is!"),
+    ],
+)
+def test_what_is_wrong_has_its_exit_code_and_is_told_with_its_value(  # noqa: PLR0913, PLR0917 - one table
+    at: Checkout, capsys: Capture, words: str, prepare: Prepare, code: int, told: str
+) -> None:
+    """As the README's table says; nothing is on stdout, and no container was touched."""
+    prepare(at)
+
+    assert at.inv(*words.split()) == code
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert told in shown.err
+    assert "Traceback" not in shown.err
+    assert not any(call.startswith("--progress plain down") for call in at.calls())
+
+
+@pytest.mark.parametrize("words", ["ps", "up", "down", "logs", "images.status", "engine.env"])
+def test_without_an_engine_it_is_3(
+    at: Checkout, words: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that was named is never replaced by another without a word."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{at.folder}/nobody.sock")
+
+    assert at.inv(words) == 3
+
+    assert "no engine answers there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["up", "down", "restart"])
+def test_while_another_run_holds_the_lock_nothing_is_changed(
+    at: Checkout, words: str, capsys: Capture
+) -> None:
+    """And it says who holds it."""
+    with lock.held(at.root / ".cache" / "memos-test", "reset"):
+        assert at.inv(words) == 4
+
+    told = capsys.readouterr().err
+    assert f"another run holds the lock: inv reset, pid {os.getpid()}" in told
+    assert not any("--progress" in call for call in at.calls())
+
+
+def test_ctrl_c_is_130(at: Checkout, capsys: Capture) -> None:
+    """While Compose is at work: it is stopped, and there is no traceback."""
+    at.answer(" config", "kill -INT $PPID; exec sleep 30")
+
+    assert at.inv("ps") == 130
+
+    told = capsys.readouterr().err
+    assert told.splitlines()[-1] == "interrupted; inv ps shows what runs"
+    assert "Traceback" not in told
+
+
+def test_up_starts_what_is_missing_and_gives_the_addresses(at: Checkout, capsys: Capture) -> None:
+    """Containers are made by Compose, and what runs already is left alone."""
+    at.state["containers"]["id-etcd"] = at.container("etcd", "created")
+
+    assert at.inv("up", "--timeout", "20") == 0
+
+    shown = capsys.readouterr()
+    create = "--progress plain create --no-build --pull never memos neo4j qdrant milvus etcd"
+    assert at.calls()[-1] == create
+    assert [line.split()[1:4] for line in shown.err.splitlines() if "started" in line] == [
+        ["s", "etcd", "started"]
+    ]
+    port = at.config["services"]["memos"]["ports"][0]["published"]
+    assert f"http://127.0.0.1:{port}/docs" in shown.out
+
+
+def test_up_as_json_is_one_event_a_line_and_the_result_last(at: Checkout, capsys: Capture) -> None:
+    """JSON alone on stdout, each line as its schema promises."""
+    assert at.inv("up", "--service", "memos", "--service", "etcd-docker", "--format", "json") == 0
+
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [validate(event, "event") for event in events] == [()] * len(events)
+    assert {event["service"] for event in events[:-1]} == {"memos", "etcd"}
+    assert (events[-1]["verdict"], events[-1]["exit_code"]) == ("ready", 0)
+
+
+def test_a_service_that_ended_ends_the_run_with_5_and_its_log(
+    at: Checkout, capsys: Capture
+) -> None:
+    """The engine starts it, and it is gone again."""
+    one = at.container("etcd", "paused")
+    at.state["containers"]["id-etcd"] = one
+
+    assert at.inv("up", "--service", "etcd", "--format", "json") == 5
+
+    shown = capsys.readouterr()
+    assert json.loads(shown.out.splitlines()[-1])["exit_code"] == 5
+    assert "✗ etcd: it is paused\n  next: inv restart --service etcd" in shown.err
+
+
+def test_when_time_is_up_it_is_6(at: Checkout, capsys: Capture) -> None:
+    """And it says for whom."""
+    one = at.container("etcd")
+    one["State"]["Health"]["Status"] = "starting"
+    at.state["containers"]["id-etcd"] = one
+
+    assert at.inv("up", "--service", "etcd", "--timeout", "0.3") == 6
+
+    assert "error: time is up: etcd: starting\n" in capsys.readouterr().err
+
+
+def test_a_port_that_somebody_else_holds_is_told_before_anything_is_touched(
+    at: Checkout, capsys: Capture
+) -> None:
+    """5: waiting does not help."""
+    at.state["containers"]["id-memos"] = at.container("memos", "exited")
+
+    assert at.inv("up") == 5
+
+    port = at.config["services"]["memos"]["ports"][0]["published"]
+    assert f"memos: port {port} is taken by" in capsys.readouterr().err
+    assert not any("create" in call for call in at.calls())
+
+
+def test_up_makes_env_where_there_is_none_and_writes_its_choice_into_it(
+    at: Checkout, capsys: Capture
+) -> None:
+    """The images are all here, so no registry has to be asked."""
+    at.env_file.unlink()
+
+    assert at.inv("up") == 0
+
+    assert "IMAGE_SOURCE=registry\n" in at.env_file.read_text()
+    told = capsys.readouterr().err
+    assert "made .env from .env.example" in told
+    assert "IMAGE_SOURCE=registry written to .env" in told
+    assert "embeddings: the small local model answers" in told
+
+
+def test_ps_as_json_keeps_its_schema(at: Checkout, capsys: Capture) -> None:
+    """One document, also when something is sick: then it is 0 all the same."""
+    del at.state["containers"]["id-neo4j"]
+    at.state["containers"]["id-etcd"] = at.container("etcd", "exited")
+
+    assert at.inv("ps", "--format", "json") == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert validate(document, "ps") == ()
+    rows = {row["service"]: row for row in document["services"]}
+    assert (rows["memos"]["ready"], rows["memos"]["contains"]) == (True, "official")
+    assert rows["neo4j"]["state"] == "absent"
+    assert [finding["code"] for finding in rows["etcd"]["findings"]] == ["ended"]
+
+
+def test_ps_works_before_there_is_an_env_file(at: Checkout, capsys: Capture) -> None:
+    """It uses the defaults, says so, and makes no file."""
+    at.env_file.unlink()
+
+    assert at.inv("ps") == 0
+
+    shown = capsys.readouterr()
+    assert not at.env_file.exists()
+    assert "there is no .env yet" in shown.err
+    assert "memos" in shown.out
+
+
+def test_logs_are_composes_own(at: Checkout) -> None:
+    """With the flags as they were checked."""
+    assert at.inv("logs", "--service", "etcd", "--tail", "5", "--since", "10m", "--follow") == 0
+
+    assert at.calls()[-1] == "logs --tail 5 --follow --since 10m etcd"
+
+
+def test_logs_that_compose_refuses_are_4(at: Checkout) -> None:
+    """Its own words stand on the screen."""
+    at.answer(" logs ", "exit 1")
+
+    assert at.inv("logs") == 4
+
+
+def test_restart_stops_what_is_named_and_waits_for_it(at: Checkout) -> None:
+    """With all it needs."""
+    assert at.inv("restart", "--service", "etcd") == 0
+
+    assert at.calls()[-2:] == [
+        "--progress plain stop etcd",
+        "--progress plain create --no-build --pull never etcd",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "call", "told"),
+    [
+        ("down", "down --remove-orphans", "the data is kept"),
+        ("down --volumes --yes", "down --remove-orphans --volumes", "the data was deleted"),
+    ],
+)
+def test_down_deletes_data_only_when_told_so(
+    at: Checkout, capsys: Capture, words: str, call: str, told: str
+) -> None:
+    """And lists whose, without what belongs to others."""
+    assert at.inv(*words.split()) == 0
+
+    assert at.calls()[-1] == f"--progress plain {call}"
+    shown = capsys.readouterr().err
+    assert told in shown
+    assert ("memos-test_etcd_data" in shown) is ("--volumes" in words)
+    assert "somebody_elses" not in shown
+
+
+def test_smoke_tells_each_stage(at: Checkout, capsys: Capture) -> None:
+    """One line a stage on stdout."""
+    assert at.inv("smoke") == 0
+
+    words = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    stages = ["add", "get_all", "neo4j", "qdrant", "milvus", "removed"]
+    assert words == [["ok", stage] for stage in stages]
+
+
+def test_secrets_are_masked(at: Checkout, capsys: Capture) -> None:
+    """In the resolved file and in the list of variables; both say what is set."""
+    secret = "correct-horse-battery"  # noqa: S105 - of this test
+    put("NEO4J_PASSWORD", secret)(at)
+    at.config["services"]["neo4j"]["environment"] = {"NEO4J_AUTH": f"neo4j/{secret}"}
+
+    assert (at.inv("config"), at.inv("env")) == (0, 0)
+
+    shown = capsys.readouterr().out
+    assert secret not in shown
+    assert "NEO4J_AUTH: neo4j/********" in shown
+    assert "NEO4J_PASSWORD" in shown
+
+
+def test_images_status_says_what_is_missing(at: Checkout, capsys: Capture) -> None:
+    """A table on stdout."""
+    del at.state["images"]["docker.io/library/etcd:1.2"]
+
+    assert at.inv("images.status") == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[2] for line in lines[1:]] == ["here"] * 4 + ["missing"]
+
+
+def built(at: Checkout, name: str) -> None:
+    """Let a service's image be built here."""
+    context = at.root / "docker" / name
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM scratch\n")
+    at.config["services"][name]["build"] = {"context": str(context), "dockerfile": "Dockerfile"}
+
+
+def test_up_builds_and_pulls_what_is_missing(at: Checkout) -> None:
+    """Each with the command that fits, before anything is created."""
+    built(at, "etcd")
+    del at.state["images"]["docker.io/library/milvus:1.2"]
+    at.answer("pip config", "true")
+
+    assert at.inv("up") == 0
+
+    calls = at.calls()
+    assert "pull docker.io/library/milvus:1.2" in calls
+    (build,) = [index for index, call in enumerate(calls) if call.startswith("build ")]
+    assert "--tag docker.io/library/etcd:1.2" in calls[build]
+    (create,) = [index for index, call in enumerate(calls) if " create " in call]
+    assert build < create
+
+
+def test_images_are_built_or_pulled_on_request(at: Checkout, capsys: Capture) -> None:
+    """What is built here is not pulled, and the other way round."""
+    built(at, "etcd")
+
+    assert at.inv("images.build") == 0
+    assert at.inv("images.pull", "--service", "milvus") == 0
+    assert at.inv("images.pull", "--service", "etcd") == 0
+
+    calls = [call.split()[0] for call in at.calls() if call.startswith(("build ", "pull "))]
+    assert calls == ["build", "pull"]
+    assert "nothing to pull: with IMAGE_SOURCE=registry use inv images.build" in (
+        capsys.readouterr().err
+    )
+
+
+def test_engine_commands_show_the_one_that_is_used(at: Checkout, capsys: Capture) -> None:
+    """Its address for people, and as shell lines for a plain docker."""
+    assert (at.inv("engine.status"), at.inv("engine.env")) == (0, 0)
+
+    shown = capsys.readouterr().out
+    assert f"26.1.5+dfsg1 at unix://{at.folder}/engine.sock (yours)" in shown
+    assert f"export DOCKER_HOST=unix://{at.folder}/engine.sock\n" in shown
+
+
+def test_a_private_engine_that_is_not_there_can_be_stopped_and_removed(at: Checkout) -> None:
+    """Both leave nothing, and nothing is what is there."""
+    assert (at.inv("engine.stop"), at.inv("engine.remove", "--yes")) == (0, 0)
+
+    assert not (at.root / ".engine").exists()
+
+
+def test_engine_start_says_where_it_runs(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start itself is tried with a real one, in e2e."""
+    found = Engine(endpoint="unix:///e", env={}, private=True, version="26", api_version="1.45")
+    monkeypatch.setattr(engine, "start", lambda *_: found)
+
+    assert at.inv("engine.start") == 0
+
+    assert capsys.readouterr().out == "the private engine 26 runs at unix:///e\n"

@@ -1,0 +1,125 @@
+"""Builds get what the host has configured, and nothing of it but through secret files."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from scripts import build_secrets, debian
+from tests.fakes import FakeRunner
+
+PIP = """:env:.index-url='https://user:token@mirror.example/simple'
+global.cert='/host/only.pem'
+global.extra-index-url='\\nhttps://a.example/simple\\nhttps://b.example/simple'
+global.timeout='60'
+install.trusted-host='mirror.example'
+"""
+"""What `pip config list` of pip 23.2.1 prints for such settings."""
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch, runner: FakeRunner) -> FakeRunner:
+    """A host with apt and pip settings."""
+    monkeypatch.setattr(debian, "apt_sources", lambda release: f"Suites: {release}\n")
+    monkeypatch.setattr(debian, "apt_conf", lambda _runner: "Acquire::Retries 3;\n")
+    return runner.answer("pip config list", PIP)
+
+
+def test_all_files_are_private(host: FakeRunner, tmp_path: Path) -> None:
+    """An index address may hold a password: only the owner reads the folder and each file."""
+    folder = tmp_path / "a" / "build"
+
+    build_secrets.write(folder, "packages", {}, host)
+
+    assert sorted(file.name for file in folder.iterdir()) == [
+        *("apt.conf", "apt.sources", "ca.crt", "maven-settings.xml", "pip.conf")
+    ]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("source", "sources", "conf"),
+    [("packages", "Suites: trixie\n", "Acquire::Retries 3;\n"), ("registry", "", "")],
+)
+def test_only_package_builds_get_the_hosts_apt(
+    host: FakeRunner, tmp_path: Path, source: str, sources: str, conf: str
+) -> None:
+    """An official base image has sources of its own release."""
+    build_secrets.write(tmp_path, source, {}, host)
+
+    assert (tmp_path / "apt.sources").read_text() == sources
+    assert (tmp_path / "apt.conf").read_text() == conf
+
+
+def test_writing_again_leaves_nothing_old(host: FakeRunner, tmp_path: Path) -> None:
+    """What the host no longer says is gone from the files."""
+    build_secrets.write(tmp_path, "packages", {}, host)
+    build_secrets.write(tmp_path, "registry", {}, host)
+
+    assert (tmp_path / "apt.sources").read_text() == ""
+
+
+def test_pip_gets_index_and_proxy_settings_but_no_paths_of_the_host(host: FakeRunner) -> None:
+    """A list over several lines becomes one; the certificate is where builds have it."""
+    assert build_secrets.pip_conf(host).splitlines() == [
+        "[global]",
+        "index-url = https://user:token@mirror.example/simple",
+        "extra-index-url =  https://a.example/simple https://b.example/simple",
+        "timeout = 60",
+        "trusted-host = mirror.example",
+        "cert = /run/secrets/ca",
+        "disable-pip-version-check = 1",
+    ]
+
+
+def test_a_host_without_pip_has_only_our_settings(runner: FakeRunner) -> None:
+    """Debian's python3 comes without pip."""
+    runner.answer("pip", "global.index-url='x'", stderr="No module named pip", exit_code=1)
+
+    assert "index-url" not in build_secrets.pip_conf(runner)
+
+
+@pytest.mark.parametrize("variable", build_secrets.CA_VARIABLES)
+def test_certificates_that_the_user_names_come_first(tmp_path: Path, variable: str) -> None:
+    """An inspecting proxy's certificate is usually named so."""
+    (tmp_path / "own.pem").write_text("own")
+
+    assert build_secrets.ca_bundle({variable: str(tmp_path / "own.pem")}) == "own"
+
+
+def test_certificates_are_the_systems_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first bundle that is there, wherever this system keeps it."""
+    (tmp_path / "system.pem").write_text("system")
+    bundles = (str(tmp_path / "none.pem"), str(tmp_path / "system.pem"))
+    monkeypatch.setattr(build_secrets, "CA_BUNDLES", bundles)
+
+    assert build_secrets.ca_bundle({"SSL_CERT_FILE": "/no/such.pem"}) == "system"
+
+
+def test_without_certificates_there_is_an_empty_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build then has what its image has."""
+    monkeypatch.setattr(build_secrets, "CA_BUNDLES", ())
+
+    assert build_secrets.ca_bundle({}) == ""
+
+
+def test_maven_gets_the_users_settings_or_empty_ones(tmp_path: Path) -> None:
+    """A mirror in ~/.m2 holds for the build too."""
+    assert build_secrets.maven_settings(tmp_path) == "<settings/>\n"
+
+    (tmp_path / ".m2").mkdir()
+    (tmp_path / ".m2" / "settings.xml").write_text("<settings>mine</settings>")
+
+    assert build_secrets.maven_settings(tmp_path) == "<settings>mine</settings>"
+
+
+def test_proxies_are_handed_on_by_name() -> None:
+    """Their values may hold a password, so they are not in the command."""
+    environ = {"https_proxy": "http://user:secret@proxy:3128", "NO_PROXY": "", "OTHER": "1"}
+
+    assert build_secrets.proxy_args(environ) == [
+        *("--build-arg", "NO_PROXY", "--build-arg", "https_proxy")
+    ]

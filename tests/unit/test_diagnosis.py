@@ -1,0 +1,214 @@
+"""What a look means: each rule, and what they amount to."""
+
+import pytest
+
+from scripts.diagnosis import answers, diagnose, verdict
+from scripts.model import Container, Finding, Reading, Service, Snapshot, Verdict
+from tests.words import container, reading, service, stack
+
+WEB = service("web", memory=512 * 2**20)
+DB = service("db", probed=False)
+JOB = service("job", probed=False, one_shot=True)
+STACK = stack(WEB, DB, JOB)
+
+
+def look(*seen: Container | Reading, **logs: list[str]) -> Snapshot:
+    """Give a snapshot of these containers, readings and logs."""
+    return Snapshot(
+        containers=tuple(one for one in seen if isinstance(one, Container)),
+        readings=tuple(one for one in seen if isinstance(one, Reading)),
+        logs={name: tuple(lines) for name, lines in logs.items()},
+    )
+
+
+def found(seen: Snapshot) -> list[Finding]:
+    """Give all findings of a look."""
+    return list(diagnose(STACK, STACK.names(), seen))
+
+
+WRONG_PASSWORD = "401: it rejects the login of neo4j"  # noqa: S105 - a reading, no password
+OTHER_SIZE = "collection c holds vectors of 768 numbers, wanted 384 (EMBEDDING_DIMENSION)"
+NO_AVX = "illegal instruction: the CPU lacks a feature such as AVX"
+VOLUME = "its volume was made with another setting"
+
+
+@pytest.mark.parametrize(
+    ("seen", "code", "cause", "fatal"),
+    [
+        (
+            look(container("web", "exited", exit_code=137, oom_killed=True)),
+            "out-of-memory",
+            "killed at its memory limit of 512 MiB",
+            True,
+        ),
+        (
+            look(container("web", oom_killed=True), reading("web", ok=False)),
+            "out-of-memory",
+            "killed at its memory limit of 512 MiB",
+            True,
+        ),
+        (
+            look(container("web", "restarting", restarts=3, exit_code=1)),
+            "crash-loop",
+            "it crashed 3 times, exit code 1",
+            True,
+        ),
+        (
+            look(container("web", restarts=4, exit_code=132), reading("web", ok=False)),
+            "crash-loop",
+            f"it crashed 4 times, exit code 132 ({NO_AVX})",
+            True,
+        ),
+        (look(container("web", "exited", exit_code=3)), "ended", "it ended, exit code 3", True),
+        (
+            look(container("web", "dead", exit_code=139)),
+            "ended",
+            "it ended, exit code 139 (segmentation fault)",
+            True,
+        ),
+        (look(container("job", "exited", exit_code=1)), "ended", "it ended, exit code 1", True),
+        (look(container("web", "paused")), "paused", "it is paused", True),
+        (
+            look(container("web"), reading("web", WRONG_PASSWORD, ok=False, final=True)),
+            "login-rejected",
+            f"it rejects the stack's login; {VOLUME}",
+            True,
+        ),
+        (
+            look(container("web"), reading("web", OTHER_SIZE, ok=False, final=True)),
+            "data-mismatch",
+            f"it holds data of another kind; {VOLUME}",
+            True,
+        ),
+        (look(container("web", health="unhealthy")), "unhealthy", "its health check fails", False),
+        (look(container("db", health="unhealthy")), "unhealthy", "its health check fails", True),
+    ],
+)
+def test_a_sick_service_has_one_finding_with_its_cause(
+    seen: Snapshot, code: str, cause: str, *, fatal: bool
+) -> None:
+    """Each rule speaks alone, in words that a user reads, with something to type next."""
+    (finding,) = found(seen)
+
+    assert (finding.code, finding.cause, finding.fatal) == (code, cause, fatal)
+    assert finding.service == seen.containers[0].service
+    assert finding.next_step
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        look(),
+        look(container("web", "created")),
+        look(container("web", health="healthy"), reading("web")),
+        look(container("web", health="starting"), reading("web", "connection refused", ok=False)),
+        look(container("web", "restarting", restarts=2)),
+        look(container("web", restarts=9), reading("web")),
+        look(container("web", oom_killed=True), reading("web")),
+        look(container("db", restarts=9, health="healthy")),
+        look(container("job", "exited", exit_code=0)),
+    ],
+)
+def test_what_is_well_or_still_on_its_way_is_no_finding(seen: Snapshot) -> None:
+    """One crash may be a late neighbour, and what happened before it answered is history."""
+    assert found(seen) == []
+
+
+@pytest.mark.parametrize(
+    "seen", [look(container("web", restarts=5)), look(container("web", oom_killed=True))]
+)
+def test_a_service_that_crashed_long_ago_is_not_blamed_before_its_first_answer(
+    seen: Snapshot,
+) -> None:
+    """A probe takes longer than the first look: that it has not answered yet proves nothing."""
+    assert found(seen) == []
+
+
+def test_the_engines_own_reason_comes_before_the_log() -> None:
+    """An error such as a missing program never reaches the log."""
+    error = 'exec: "milvus": executable file not found in $PATH'
+    (finding,) = found(look(container("web", "exited", exit_code=127, error=error), web=["hello"]))
+
+    assert finding.evidence == error
+
+
+@pytest.mark.parametrize(
+    ("lines", "telling"),
+    [
+        (["fatal: no space", "an error", "bye"], "fatal: no space"),
+        (["error one", "error two", "bye"], "error two"),
+        (["  Permission DENIED  ", "", "bye"], "Permission DENIED"),
+        (["one", "two", "  "], "two"),
+        ([], ""),
+    ],
+)
+def test_the_evidence_is_the_line_of_the_log_that_matters(lines: list[str], telling: str) -> None:
+    """The last line with the strongest word, or simply the last."""
+    (finding,) = found(look(container("web", "exited", exit_code=1), web=lines))
+
+    assert finding.evidence == telling
+
+
+@pytest.mark.parametrize(
+    ("output", "evidence"), [("curl: (7) refused", "curl: (7) refused"), ("", "the log")]
+)
+def test_a_failing_health_check_shows_what_it_printed(output: str, evidence: str) -> None:
+    """And the log where it printed nothing."""
+    sick = container("db", health="unhealthy", health_output=output)
+    (finding,) = found(look(sick, db=["the log"]))
+
+    assert finding.evidence == evidence
+
+
+@pytest.mark.parametrize(
+    ("one", "seen", "ready"),
+    [
+        (WEB, look(container("web"), reading("web")), True),
+        (WEB, look(container("web"), reading("web", ok=False)), False),
+        (WEB, look(container("web", health="healthy")), False),
+        (WEB, look(container("web", "paused"), reading("web")), False),
+        (WEB, look(), False),
+        (DB, look(container("db", health="healthy")), True),
+        (DB, look(container("db", health="starting")), False),
+        (DB, look(container("db")), False),
+        (JOB, look(container("job", "exited", exit_code=0)), True),
+        (JOB, look(container("job", "exited", exit_code=1)), False),
+        (JOB, look(container("job")), False),
+    ],
+)
+def test_ready_means_that_a_real_call_was_answered(
+    one: Service, seen: Snapshot, *, ready: bool
+) -> None:
+    """Without probes the engine's check must pass; a job must have ended well."""
+    assert answers(one, seen) is ready
+
+
+FATAL = Finding(code="ended", cause="it ended", next_step="inv logs")
+HARMLESS = Finding(code="unhealthy", cause="a flash", next_step="inv logs", fatal=False)
+
+
+@pytest.mark.parametrize(
+    ("ok", "findings", "expected"),
+    [
+        (True, (), Verdict.READY),
+        (True, (HARMLESS,), Verdict.READY),
+        (True, (HARMLESS, FATAL), Verdict.BROKEN),
+        (False, (), Verdict.STARTING),
+        (False, (HARMLESS,), Verdict.STARTING),
+        (False, (FATAL,), Verdict.BROKEN),
+    ],
+)
+def test_the_verdict_follows_from_the_findings_and_the_answers(
+    findings: tuple[Finding, ...], expected: Verdict, *, ok: bool
+) -> None:
+    """Broken beats ready, and only an answer of every service is ready."""
+    seen = look(container("web"), reading("web", ok=ok))
+
+    assert verdict(STACK, ("web",), seen, findings) is expected
+
+
+def test_findings_come_in_the_order_of_the_file() -> None:
+    """What others depend on stands first there, so the cause comes before its victims."""
+    seen = look(container("job", "exited", exit_code=1), container("web", "paused"))
+
+    assert [finding.service for finding in found(seen)] == ["web", "job"]

@@ -1,0 +1,123 @@
+"""Wrong values of flags are configuration errors that say what was wanted."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts import flags
+from scripts.errors import ConfigError
+from scripts.model import Service, Stack
+
+STACK = Stack(
+    project="test",
+    folder=Path("/test"),
+    services=tuple(
+        Service(name=name, container=container, image=f"{name}:1")
+        for name, container in (
+            ("memos", "memos-api-docker"),
+            ("neo4j", "neo4j-docker"),
+            ("milvus", "milvus-standalone"),
+        )
+    ),
+)
+
+
+@pytest.mark.parametrize(("text", "number"), [("300", 300.0), ("1.5", 1.5), ("1e3", 1000.0)])
+def test_seconds_are_any_number_above_zero(text: str, number: float) -> None:
+    """Whole numbers and fractions are taken."""
+    assert flags.seconds("timeout", text) == number
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "", "5m", "nan", "inf", "1e999", "five"])
+def test_seconds_that_are_no_time_are_refused(text: str) -> None:
+    """Zero, a unit, infinity and words are configuration errors that show the value."""
+    with pytest.raises(ConfigError) as caught:
+        flags.seconds("timeout", text)
+
+    assert f"--timeout is {text!r}, wanted a number of seconds" in str(caught.value)
+    assert caught.value.next_step == "for example: --timeout 300"
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("200", 200)])
+def test_a_count_is_a_whole_number(text: str, number: int) -> None:
+    """Zero is a count too."""
+    assert flags.count("tail", text) == number
+
+
+@pytest.mark.parametrize("text", ["-1", "1.5", "", "many", "²", "٣"])
+def test_a_count_that_is_none_is_refused(text: str) -> None:
+    """Signs, fractions and digits of other scripts are configuration errors."""
+    with pytest.raises(ConfigError) as caught:
+        flags.count("tail", text)
+
+    assert f"--tail is {text!r}, wanted a whole number" in str(caught.value)
+    assert caught.value.next_step == "for example: --tail 200"
+
+
+@pytest.mark.parametrize(
+    "text", ["10m", "1h30m", "1.5h", "2026-01-31", "2026-01-31T12:00", "2026-01-31T12:00:00+08:00"]
+)
+def test_a_moment_is_a_duration_or_a_time(text: str) -> None:
+    """What Compose takes is handed on as it is."""
+    assert flags.moment("since", text) == text
+
+
+@pytest.mark.parametrize("text", ["", "10", "yesterday", "10 m", "31.01.2026", "10m\n"])
+def test_a_moment_that_is_none_is_refused(text: str) -> None:
+    """A wrong moment is found before Compose is asked."""
+    with pytest.raises(ConfigError) as caught:
+        flags.moment("since", text)
+
+    assert f"--since is {text!r}, wanted a duration or a time" in str(caught.value)
+    assert "--since 10m" in caught.value.next_step
+
+
+def test_an_output_format_is_text_or_json() -> None:
+    """Both are taken, anything else is a configuration error that names both."""
+    assert [flags.form("text"), flags.form("json")] == ["text", "json"]
+    with pytest.raises(ConfigError, match="--format is 'yaml', wanted text or json") as caught:
+        flags.form("yaml")
+    assert caught.value.next_step == "--format json"
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ([], ("memos", "neo4j", "milvus")),
+        (["neo4j"], ("neo4j",)),
+        (["milvus-standalone", "memos"], ("memos", "milvus")),
+        (["neo4j", "neo4j-docker"], ("neo4j",)),
+    ],
+)
+def test_services_are_named_by_service_or_container(named: list[str], found: object) -> None:
+    """Either name is taken, repeated or not; none means all; the file's order is kept."""
+    assert flags.services(STACK, named) == found
+
+
+@pytest.mark.parametrize(
+    ("named", "guess"), [("milvsu", "did you mean milvus?"), ("neo4j-dokcer", "neo4j-docker?")]
+)
+def test_a_misspelt_service_gets_the_nearest_name(named: str, guess: str) -> None:
+    """The message has the wrong name and the nearest one, the next step all of them."""
+    with pytest.raises(ConfigError) as caught:
+        flags.services(STACK, ["memos", named])
+
+    assert f"there is no service {named!r}" in str(caught.value)
+    assert guess in str(caught.value)
+    assert caught.value.next_step == "one of: memos, neo4j, milvus"
+
+
+def test_a_service_that_resembles_none_gets_no_guess() -> None:
+    """A guess that is no help is not made."""
+    with pytest.raises(ConfigError) as caught:
+        flags.services(STACK, ["xyz"])
+
+    assert str(caught.value) == "there is no service 'xyz'"
+
+
+@pytest.mark.parametrize("parse", [flags.seconds, flags.count, flags.moment])
+def test_every_flag_that_is_wrong_is_named(parse: Callable[[str, str], object]) -> None:
+    """The message begins with the flag as it is typed."""
+    with pytest.raises(ConfigError, match=r"^--some-flag is '\?'"):
+        parse("some-flag", "?")

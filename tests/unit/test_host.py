@@ -1,0 +1,61 @@
+"""Facts of a machine, read from recorded files of /proc."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.host import look
+
+MEMINFO = """MemTotal:        8126764 kB
+MemFree:          412340 kB
+MemAvailable:    5120000 kB
+HugePages_Total:       0
+"""
+CPUINFO = """processor\t: 0
+vendor_id\t: GenuineIntel
+flags\t\t: fpu sse4_2 avx
+bugs\t\t: spectre_v1
+
+processor\t: 1
+flags\t\t: fpu
+"""
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    """A /proc with memory and processor."""
+    (tmp_path / "meminfo").write_text(MEMINFO)
+    (tmp_path / "cpuinfo").write_text(CPUINFO)
+    return tmp_path
+
+
+def test_memory_is_what_programs_can_still_get(proc: Path) -> None:
+    """Not the total and not what is unused: MemAvailable, in bytes."""
+    assert look(proc, proc).memory == 5120000 * 1024
+
+
+def test_flags_are_those_of_the_first_processor(proc: Path) -> None:
+    """All words of the first line of flags."""
+    assert look(proc, proc).cpu_flags == {"fpu", "sse4_2", "avx"}
+
+
+def test_a_processor_without_a_line_of_flags_has_none(proc: Path) -> None:
+    """ARM calls them Features: not known is not missing."""
+    (proc / "cpuinfo").write_text("Features\t: fp asimd\n")
+
+    assert look(proc, proc).cpu_flags == frozenset()
+
+
+def test_a_machine_without_proc_is_not_known(tmp_path: Path) -> None:
+    """On macOS there is no /proc: sizes are 0 and flags are none."""
+    found = look(tmp_path, tmp_path / "none")
+
+    assert (found.memory, found.cpu_flags) == (0, frozenset())
+
+
+def test_a_folder_that_is_not_there_yet_is_measured_where_it_would_be(proc: Path) -> None:
+    """The nearest folder that exists is on the same disk."""
+    found = look(proc / "not" / "yet", proc)
+
+    assert found.disk_free > 0
+    assert found.cpus > 0

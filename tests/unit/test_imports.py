@@ -1,0 +1,75 @@
+"""Who may import whom, and how long a module may be: read from the source, not from a list."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = {path.stem: path for path in sorted((ROOT / "scripts").glob("*.py"))}
+IN_IMAGES = sorted((ROOT / "docker").rglob("*.py"))
+DECIDING = ("diagnosis", "starting", "preflight", "status", "waiting", "model")
+ASKING = {
+    *("scripts.process", "scripts.probes", "scripts.compose", "scripts.engine_api"),
+    *("scripts.observing", "requests", "sh", "rich"),
+}
+LONGEST = 250
+"""Lines of a module; tasks.py holds flags and help texts and may be longer."""
+
+
+def imported(path: Path) -> set[str]:
+    """Give the names that a file imports anywhere: `scripts.x` for ours, else the package."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names |= {f"{module}.{alias.name}" for alias in node.names} | {module}
+    return {
+        ".".join(name.split(".")[:2]) if name.startswith("scripts.") else name.split(".")[0]
+        for name in names
+    }
+
+
+@pytest.mark.parametrize("name", DECIDING)
+def test_what_decides_does_not_ask(name: str) -> None:
+    """These rules see values only, so a test can give them any world."""
+    assert imported(MODULES[name]) & ASKING == set()
+
+
+@pytest.mark.parametrize(
+    ("package", "owners"),
+    [("sh", {"process"}), ("requests", {"probes"}), ("rich", {"report"}), ("invoke", set())],
+)
+def test_a_package_has_one_owner(package: str, owners: set[str]) -> None:
+    """One module starts processes, one speaks HTTP to services, one formats, none knows invoke."""
+    assert {name for name, path in MODULES.items() if package in imported(path)} == owners
+
+
+def test_nothing_starts_processes_past_the_one_that_does() -> None:
+    """A second way through is a defect."""
+    doors = {"subprocess", "pty", "multiprocessing"}
+
+    assert {name for name, path in MODULES.items() if doors & imported(path)} == set()
+
+
+def test_scripts_know_nothing_of_the_tasks() -> None:
+    """The arrow points one way: tasks.py uses the modules."""
+    assert {name for name, path in MODULES.items() if "tasks" in imported(path)} == set()
+
+
+@pytest.mark.parametrize(
+    "path", [*MODULES.values(), *IN_IMAGES], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_module_stays_short(path: Path) -> None:
+    """What is longer holds two nouns."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+def test_the_reader_of_imports_sees_what_stands_inside_functions(tmp_path: Path) -> None:
+    """tasks.py imports late; a rule that sees only the top of a file holds nothing."""
+    file = tmp_path / "late.py"
+    file.write_text("def f():\n    from scripts import probes\n    import rich.table\n")
+
+    assert imported(file) >= {"scripts.probes", "rich"}

@@ -1,0 +1,167 @@
+"""Who holds a port is read from recorded files of /proc and a recorded list of containers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts import ports
+from scripts.model import Port, Service, Stack
+from scripts.ports import Owner, holders, owner, wanted
+from tests.fakes import FakeApi
+
+DATA = Path(__file__).resolve().parents[1] / "data" / "engine"
+RECORDED = json.loads((DATA / "26.1.5.json").read_text())
+STRANGER = {"Id": "5", "Names": ["/stranger"], "Ports": [{"PrivatePort": 1}, {"PublicPort": 8080}]}
+TCP = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 5001 1
+   1: 0100007F:1F41 0100007F:1F40 01 00000000:00000000 00:00000000 00000000     0        0 5002 1
+"""
+TCP6 = """\
+  sl  local_address                         remote_address                        st tx_queue
+   0: 00000000000000000000000000000000:1F42 00000000000000000000000000000000:0000 0A \
+00000000:00000000 00:00000000 00000000     0        0 6001 1
+"""
+
+
+def service(name: str, container: str, *published: int) -> Service:
+    """Give a service that publishes ports."""
+    found = tuple(Port(host="127.0.0.1", published=port, target=80) for port in published)
+    return Service(name=name, container=container, image="i:1", ports=found)
+
+
+STACK = Stack(
+    project="memos-dev",
+    folder=Path("/workspace/docker"),
+    services=(
+        service("memos", "memos-api-docker", 8000),
+        service("minio", "milvus-minio", 9000, 9191),
+        service("web", "web", 8080),
+    ),
+)
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    """A /proc in which process 77 listens on 8000, and 88 cannot be looked into."""
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "tcp").write_text(TCP)
+    (tmp_path / "net" / "tcp6").write_text(TCP6)
+    for pid, name, inode in ((66, "other", 5002), (77, "nginx", 5001), (99, "java", 6001)):
+        (tmp_path / str(pid) / "fd").mkdir(parents=True)
+        (tmp_path / str(pid) / "comm").write_text(f"{name}\n")
+        (tmp_path / str(pid) / "fd" / "3").symlink_to(f"socket:[{inode}]")
+    (tmp_path / "88").mkdir()
+    (tmp_path / "self").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("port", "pid", "text"),
+    [
+        (8000, 77, "nginx (pid 77)"),
+        (8002, 99, "java (pid 99)"),
+        (8001, 0, "a process that cannot be seen"),
+        (8003, 0, "a process that cannot be seen"),
+    ],
+)
+def test_the_owner_of_a_port_is_who_listens_on_it(
+    proc: Path, port: int, pid: int, text: str
+) -> None:
+    """Over IPv4 or IPv6; a connection from that port is no listener."""
+    found = owner(port, proc)
+
+    assert (found.port, found.pid) == (port, pid)
+    assert str(found) == text
+
+
+def test_without_proc_the_owner_is_not_known(tmp_path: Path) -> None:
+    """On macOS a taken port is just that."""
+    assert owner(8000, tmp_path / "none") == Owner(port=8000)
+
+
+def test_wanted_ports_are_those_of_the_named_services() -> None:
+    """Each port comes with the service that publishes it."""
+    found = wanted(STACK, ("web", "minio"))
+
+    assert [(name, port.published) for name, port in found] == [
+        *(("web", 8080), ("minio", 9000), ("minio", 9191))
+    ]
+
+
+class Engine(FakeApi):
+    """The recorded engine; asked without a filter it also has a container of somebody else."""
+
+    def get(self, path: str, **query: object) -> object:
+        """Give what was recorded, and the stranger where all containers are asked for."""
+        if path != "/containers/json":
+            return RECORDED["inspected"].get(path.split("/")[2])
+        self.asked.append(path)
+        return RECORDED["containers"] + ([] if "filters" in query else [STRANGER])
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """An engine on a machine where nginx holds every taken port that no container publishes."""
+    monkeypatch.setattr(ports, "owner", lambda port: Owner(port=port, pid=7, name="nginx"))
+    return Engine()
+
+
+def held(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, *taken: int
+) -> dict[int, tuple[str, str]]:
+    """Give the holders of the stack's ports when these are taken."""
+    monkeypatch.setattr(ports, "taken", lambda _host, port: port in taken)
+    return holders(engine, STACK, STACK.names())
+
+
+def test_free_ports_have_no_holders(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the engine is not even asked."""
+    assert held(engine, monkeypatch) == {}
+    assert engine.asked == []
+
+
+def test_what_our_own_containers_publish_is_no_conflict(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`up` on a stack that runs finds its own ports, and goes on."""
+    assert held(engine, monkeypatch, 8000, 9000) == {}
+
+
+def test_a_port_of_another_container_is_held_by_it(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name helps more than that of the engine's proxy process."""
+    assert held(engine, monkeypatch, 8000, 8080) == {8080: ("web", "container stranger")}
+
+
+def test_a_new_port_of_a_running_service_can_be_taken(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That a service runs says nothing about a port that `.env` gave it since."""
+    assert held(engine, monkeypatch, 8000, 9191) == {9191: ("minio", "nginx (pid 7)")}
+
+
+def test_a_file_that_is_closed_meanwhile_hides_no_owner(
+    proc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy process opens and closes files while it is looked at."""
+    real = Path.readlink
+
+    def readlink(path: Path) -> Path:
+        if path.name == "4":
+            raise FileNotFoundError(path)
+        return real(path)
+
+    (proc / "77" / "fd" / "4").touch()
+    monkeypatch.setattr(Path, "readlink", readlink)
+
+    assert owner(8000, proc).pid == 77
+
+
+def test_a_process_that_ends_meanwhile_is_not_seen(proc: Path) -> None:
+    """Its name cannot be read any more, and the port may be free by now."""
+    (proc / "77" / "comm").unlink()
+
+    assert owner(8000, proc) == Owner(port=8000)

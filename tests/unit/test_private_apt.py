@@ -1,0 +1,320 @@
+"""The private apt and the base image made with it, on a runner that plays apt-get."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from scripts import base_image
+from scripts.debian import Mirror
+from scripts.errors import RefusedError
+from scripts.model import Build, Service
+from scripts.private_apt import PATIENCE, Pace, PrivateApt, Watch
+from scripts.process import Completed
+from tests.fakes import FakeApi, FakeRunner
+
+DEBS = {"one_1_amd64.deb": b"one", "two_2_amd64.deb": b"second"}
+URIS = "".join(
+    f"'http://mirror.test/{name}' {name} {len(text)} SHA256:{hashlib.sha256(text).hexdigest()}\n"
+    for name, text in DEBS.items()
+)
+
+
+class Apt(FakeRunner):
+    """Puts package files where apt-get would."""
+
+    def __init__(self, debs: Path, brings: dict[str, bytes] | None = None) -> None:
+        super().__init__()
+        self.debs = debs
+        self.brings = DEBS if brings is None else brings
+        self.answer("apt-get update", "pid 7\n").answer("apt-get download").answer("xargs")
+        self.answer("apt-get install")
+        self.answer("--print-uris", "Reading package lists...\n" + URIS)
+
+    def __call__(self, argv: Sequence[str], **words: object) -> Completed:
+        """Bring the files for a call of download or install."""
+        done = super().__call__(argv, **words)  # type: ignore[arg-type]
+        if "--print-uris" not in argv and {"download", "install"} & set(argv):
+            for name, text in self.brings.items():
+                (self.debs / name).write_bytes(text)
+        return done
+
+
+@pytest.fixture
+def said() -> list[str]:
+    """Give the list that lines of progress go to."""
+    return []
+
+
+def private(
+    folder: Path, runner: FakeRunner, said: list[str], sources: str = "deb x"
+) -> PrivateApt:
+    """Give a private apt."""
+    return PrivateApt(folder, sources=sources, preferences="pin", runner=runner, say=said.append)
+
+
+def test_packages_are_fetched_into_folders_of_its_own(tmp_path: Path, said: list[str]) -> None:
+    """The host's hooks are switched off: one of them empties the host's cache."""
+    runner = Apt(tmp_path / "debs")
+    (tmp_path / "debs").mkdir()
+    (tmp_path / "debs" / "old_0_amd64.deb").touch()
+
+    debs = private(tmp_path, runner, said).fetch("download", "one", "two/trixie")
+
+    assert sorted(DEBS) == [deb.name for deb in debs]
+    assert sorted(DEBS) == sorted(path.name for path in (tmp_path / "debs").glob("*.deb"))
+    assert (tmp_path / "sources.list").read_text() == "deb x"
+    conf = (tmp_path / "apt.conf").read_text()
+    assert f'Dir::State::lists "{tmp_path}/lists";' in conf
+    assert "#clear APT::Update::Post-Invoke;" in conf
+    assert all(f"-c {tmp_path}/apt.conf" in line for line in runner.commands())
+    assert runner.commands()[-1].endswith("download one two/trixie")
+
+
+def test_what_was_fetched_is_not_fetched_again(tmp_path: Path, said: list[str]) -> None:
+    """The second time needs no network."""
+    first = private(tmp_path, Apt(tmp_path / "debs"), said).fetch("download", "one")
+    silent = FakeRunner()
+
+    assert private(tmp_path, silent, said).fetch("download", "one") == first
+    assert silent.calls == []
+
+
+@pytest.mark.parametrize("change", ["words", "sources", "file", "note"])
+def test_what_does_not_fit_any_more_is_fetched_again(
+    tmp_path: Path, said: list[str], change: str
+) -> None:
+    """Other packages, another mirror, a damaged file, a damaged note."""
+    private(tmp_path, Apt(tmp_path / "debs"), said).fetch("download", "one")
+    if change == "file":
+        (tmp_path / "debs" / "one_1_amd64.deb").write_bytes(b"onf")
+    if change == "note":
+        (tmp_path / "fetched.json").write_text("{")
+    runner = Apt(tmp_path / "debs")
+
+    again = private(tmp_path, runner, said, "deb y" if change == "sources" else "deb x")
+    again.fetch("download", "two" if change == "words" else "one")
+
+    assert any(line.endswith("update") for line in runner.commands())
+
+
+@pytest.mark.parametrize("brings", [{}, {**DEBS, "one_1_amd64.deb": b"bad"}])
+def test_a_wrong_file_is_refused(tmp_path: Path, said: list[str], brings: dict[str, bytes]) -> None:
+    """A file that broke off has the wrong sum."""
+    with pytest.raises(RefusedError, match=r"no correct one_1_amd64\.deb"):
+        private(tmp_path, Apt(tmp_path / "debs", brings), said).fetch("download", "one")
+    assert not (tmp_path / "fetched.json").exists()
+
+
+def test_no_package_at_all_is_refused(tmp_path: Path, said: list[str]) -> None:
+    """apt-get says nothing when a pattern fits nothing."""
+    runner = Apt(tmp_path / "debs").answer("--print-uris", "")
+
+    with pytest.raises(RefusedError, match="no correct package"):
+        private(tmp_path, runner, said).fetch("install", "?essential")
+
+
+@pytest.mark.parametrize(
+    ("output", "message", "step"),
+    [
+        ("E: Unable to locate package docker.io\n", "E: Unable to locate", "apt-get update"),
+        ("W: GPG error: NO_PUBKEY 1\nE: not signed\n", "W: GPG error", "debian-archive-keyring"),
+        ("something else\n", "something else", "apt-get update"),
+    ],
+)
+def test_a_refusal_gives_apts_own_reason(
+    tmp_path: Path, said: list[str], output: str, message: str, step: str
+) -> None:
+    """The first error is the cause of the others."""
+    runner = Apt(tmp_path / "debs").answer("apt-get update", stderr=output, exit_code=100)
+
+    with pytest.raises(RefusedError, match=message) as caught:
+        private(tmp_path, runner, said).fetch("download", "one")
+    assert step in caught.value.next_step
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def watch(clock: Clock, said: list[str], killed: list[int]) -> Watch:
+    """Give a watch over a download of 50 MB."""
+    return Watch(
+        pace=Pace(said.append, clock),
+        tell=lambda share: f"{share * 50:.0f} of 50 MB",
+        clock=clock,
+        kill=lambda pid, _: killed.append(pid),
+    )
+
+
+def test_progress_is_told_now_and_then(said: list[str]) -> None:
+    """apt reports twice a second, which is too much for a log."""
+    clock = Clock()
+    see = watch(clock, said, [])
+
+    see("pid 12")
+    see("some other line")
+    for tenth in range(10):
+        see(f"dlstatus:1:{tenth}0.0000:Retrieving file 1 of 1")
+        clock.now += 0.5
+
+    assert said == ["0 of 50 MB", "15 of 50 MB", "30 of 50 MB", "45 of 50 MB"]
+
+
+def test_a_download_that_stands_still_is_ended(said: list[str]) -> None:
+    """apt itself would wait for each file in turn."""
+    clock, killed = Clock(), list[int]()
+    see = watch(clock, said, killed)
+
+    see("pid 12")
+    see("Get:1 http://mirror.test/debian trixie/main amd64 runc")
+    for _ in range(4):
+        see("dlstatus:1:10.0000:Retrieving file 1 of 1")
+        clock.now += PATIENCE / 2 + 1
+
+    assert (killed, see.stalled) == ([12], True)
+    assert see.item == "http://mirror.test/debian trixie/main amd64 runc"
+
+
+def test_a_stalled_download_says_what_it_waited_for(
+    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 4, with the file's address."""
+    monkeypatch.setattr("scripts.private_apt.PATIENCE", -1.0)
+    monkeypatch.setattr("scripts.private_apt.os.kill", lambda *_: None)
+    monkeypatch.setattr(Watch, "__init__", _with_fake_kill(Watch.__init__))
+    lines = "pid 1\nGet:1 http://mirror.test/x\ndlstatus:1:0.0:x\ndlstatus:1:0.0:x\n"
+    runner = Apt(tmp_path / "debs").answer("apt-get update", lines, exit_code=-15)
+
+    with pytest.raises(RefusedError, match=r"while fetching http://mirror\.test/x"):
+        private(tmp_path, runner, said).fetch("download", "one")
+
+
+def _with_fake_kill(init: Callable[..., None]) -> Callable[..., None]:
+    def made(self: Watch, **words: object) -> None:
+        init(self, **words, kill=lambda *_: None)
+
+    return made
+
+
+MIRROR = Mirror(uri="http://mirror.test/debian", suite="bookworm", keyring=Path("/k.gpg"))
+
+
+class Tools(Apt):
+    """apt-get, and a tar that leaves an archive."""
+
+    def __call__(self, argv: Sequence[str], **words: object) -> Completed:
+        """Write the archive that tar is asked for."""
+        if argv[0] == "tar":
+            Path(argv[3]).write_bytes(b"tar")
+        return super().__call__(argv, **words)
+
+
+def test_the_context_of_the_base_image_is_made_once(tmp_path: Path, said: list[str]) -> None:
+    """The packages are unpacked by the host, so that dpkg can run inside."""
+    runner = Tools(tmp_path / "debs").answer("tar")
+
+    base_image.prepare(tmp_path, MIRROR, runner, said.append)
+    base_image.prepare(tmp_path, MIRROR, runner, said.append)
+
+    assert (tmp_path / "rootfs.tar").read_bytes() == b"tar"
+    assert not (tmp_path / "rootfs").exists()
+    assert sum(line.startswith("tar ") for line in runner.commands()) == 1
+    assert "trixie main" in (tmp_path / "sources.list").read_text()
+
+
+def test_a_full_disk_while_packing_is_said(tmp_path: Path, said: list[str]) -> None:
+    """And the next run packs again."""
+    runner = Tools(tmp_path / "debs").answer("tar", stderr="no space left", exit_code=2)
+
+    with pytest.raises(RefusedError, match="no space left"):
+        base_image.prepare(tmp_path, MIRROR, runner, said.append)
+    assert not (tmp_path / "rootfs.list").exists()
+
+
+def service(name: str, **args: str) -> Service:
+    """Give a service that is built with these arguments."""
+    return Service(name=name, container=name, image=name, build=Build(context=Path(), args=args))
+
+
+def test_the_base_image_is_wanted_by_who_is_built_upon_it() -> None:
+    """An image from a registry needs none."""
+    plain = Service(name="plain", container="plain", image="plain")
+
+    assert base_image.wanted([plain, service("etcd", BASE=base_image.TAG)])
+    assert not base_image.wanted([plain, service("memos", BASE="python:3.11")])
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a checkout with the recipe, whose context is ready."""
+    recipe = tmp_path / "docker" / "packages" / "base" / "Dockerfile"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text("FROM scratch\n")
+    monkeypatch.setattr(base_image, "prepare", lambda *_: None)
+    monkeypatch.setattr(base_image, "find_mirror", lambda *_: MIRROR)
+    return tmp_path
+
+
+def test_the_base_image_is_built_with_the_engines_own_docker(checkout: Path) -> None:
+    """PATH of the engine counts, not ours."""
+    docker = checkout / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.touch(mode=0o755)
+    steps: list[tuple[str, str]] = []
+    log = "#6 1.2 Unpacking apt (1) ...\n#6 2.0 Setting up apt (1) ...\n#6 2.1 noise\n"
+    runner = FakeRunner().answer("build", log)
+
+    base_image.have(
+        FakeApi(), {"PATH": str(docker.parent)}, checkout, runner, lambda *step: steps.append(step)
+    )
+
+    assert runner.calls[0].argv[0] == str(docker)
+    assert ("base", "setting up apt") in steps
+
+
+def test_the_base_image_that_is_there_is_kept(checkout: Path) -> None:
+    """Its label names the recipe that it was made by; another recipe builds it again."""
+    runner = FakeRunner().answer("build")
+    base_image.have(FakeApi(), {}, checkout, runner, lambda *_: None)
+    label = next(word for word in runner.calls[0].argv if "dev.memos.recipe=" in word)
+    labels = {"Config": {"Labels": dict([label.split("=")])}}
+    api = FakeApi({f"/images/{base_image.TAG}/json": labels})
+
+    base_image.have(api, {}, checkout, runner, lambda *_: None)
+    assert len(runner.calls) == 1
+
+    (checkout / "docker" / "packages" / "base" / "Dockerfile").write_text("FROM other\n")
+    base_image.have(api, {}, checkout, runner, lambda *_: None)
+    assert len(runner.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("#5 ERROR: process failed\nlater\n", "ERROR: process failed"),
+        ("plain\n", "plain"),
+        ("", "it said nothing"),
+    ],
+)
+def test_a_failed_build_gives_its_reason(checkout: Path, output: str, reason: str) -> None:
+    """The line with the error, where there is one."""
+    runner = FakeRunner().answer("build", stderr=output, exit_code=1)
+
+    with pytest.raises(RefusedError, match=reason):
+        base_image.have(FakeApi(), {}, checkout, runner, lambda *_: None)
+
+
+def test_the_note_of_a_fetch_is_readable(tmp_path: Path, said: list[str]) -> None:
+    """People look into `.cache/` too."""
+    private(tmp_path, Apt(tmp_path / "debs"), said).fetch("download", "one")
+
+    note = json.loads((tmp_path / "fetched.json").read_text())
+    assert note["words"] == ["download", "one"]

@@ -1,0 +1,581 @@
+"""The private engine's files, processes and life, on a played /proc."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from scripts import engine_files, engine_network, engine_process, private_engine, root_mount
+from scripts.debian import Mirror
+from scripts.engine_files import Places, bring, client_env, packages, places, present
+from scripts.errors import EngineError, RefusedError
+from scripts.os_release import System
+from scripts.private_apt import Deb, PrivateApt
+from scripts.private_engine import Life, last_error
+from tests.fakes import FakeRunner
+
+BOOKWORM = {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}
+DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release=BOOKWORM)
+UBUNTU = System(kernel="linux", machine="x86_64", uid=0, release={"ID": "ubuntu"})
+TRIXIE = System(
+    kernel="linux",
+    machine="x86_64",
+    uid=0,
+    release={"ID": "debian", "VERSION_CODENAME": "trixie"},
+)
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Places:
+    """Give the places of a checkout."""
+    return places(tmp_path / "checkout", run=tmp_path / "run")
+
+
+def test_names_fit_their_limits(at: Places) -> None:
+    """Whatever the checkout's path: an interface has 15 bytes, a socket's path 107."""
+    deep = places(Path("/") / ("x" * 200))
+
+    assert len(deep.bridge) <= 15
+    assert len(str(deep.exec_root / "containerd" / "containerd-debug.sock")) < 80
+    assert deep.bridge != at.bridge
+
+
+def test_path_names_the_engines_docker_once(at: Places) -> None:
+    """`eval` may be typed twice."""
+    once = client_env(at, {"PATH": "/usr/bin:/bin"})
+
+    assert client_env(at, once)["PATH"] == f"{at.home}/bin:/usr/bin:/bin"
+
+
+def test_packages_of_a_newer_release_are_named_with_it() -> None:
+    """runc and iptables stay with the host: they need its libraries."""
+    assert {"docker.io/trixie", "runc"} <= set(packages(DEBIAN))
+    assert {"docker.io", "runc"} <= set(packages(TRIXIE))
+    assert "docker-compose-v2" in packages(UBUNTU)
+
+
+@pytest.fixture
+def mirror(monkeypatch: pytest.MonkeyPatch) -> Mirror:
+    """Give a mirror, and packages that are fetched without apt."""
+    found = Mirror(uri="http://mirror.test/debian", suite="bookworm", keyring=Path("/k.gpg"))
+    monkeypatch.setattr(engine_files, "find_mirror", lambda *_: found)
+    debs = tuple(Deb(name=name, size=1, sha256="0") for name in ("a.deb", "b.deb"))
+
+    def fetch(*_: object) -> tuple[Deb, ...]:
+        return debs
+
+    monkeypatch.setattr(PrivateApt, "fetch", fetch)
+    return found
+
+
+@pytest.mark.parametrize("system", [DEBIAN, TRIXIE])
+def test_programs_are_brought_once(
+    at: Places, runner: FakeRunner, mirror: Mirror, system: System
+) -> None:
+    """The stamp is written last, and belongs to the list of packages."""
+    runner.answer("xargs", "a.deb\nb.deb\n")
+    said: list[str] = []
+    plugin = at.home / "root.partial/usr/libexec/docker/cli-plugins/docker-compose"
+
+    def unpacking(line: str) -> None:
+        said.append(line)
+        plugin.parent.mkdir(parents=True, exist_ok=True)
+        plugin.touch()
+
+    for _ in range(2):
+        bring(at, system, runner=runner, say=unpacking)
+
+    assert said == ["unpacking 2 packages"]
+    assert len(runner.calls) == 1
+    assert present(at, system)
+    assert not present(at, UBUNTU)
+    assert mirror.suite == "bookworm"
+    assert (at.home / "docker/cli-plugins/docker-compose").resolve().is_file()
+    assert "xtables-legacy-multi iptables" in (at.home / "sbin/iptables").read_text()
+    limits = json.loads((at.home / "daemon.json").read_text())["default-ulimits"]["nofile"]
+    assert limits["Soft"] == limits["Hard"] > 0
+
+
+def test_an_unpacking_that_breaks_off_leaves_no_stamp(
+    at: Places, runner: FakeRunner, mirror: Mirror
+) -> None:
+    """The next run begins with a clean folder."""
+    runner.answer("xargs", stderr="tar: no space left", exit_code=123)
+    (at.home / "root.partial" / "old").mkdir(parents=True)
+
+    with pytest.raises(RefusedError, match="no space left"):
+        bring(at, DEBIAN, runner=runner, say=print)
+    assert not present(at, DEBIAN)
+    assert not (at.home / "root.partial" / "old").exists()
+    assert mirror.uri
+
+
+class Proc:
+    """A /proc with processes that a test makes and signals end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.signals: list[tuple[int, int]] = []
+        self.deaf: set[int] = set()
+        self.add(1, "/sbin/init")
+        (folder / "self" / "ns").mkdir(parents=True)
+        (folder / "self" / "ns" / "net").symlink_to("net:[1]")
+        (folder / "self" / "mountinfo").write_text("1 0 8:1 / / rw - ext4 /dev/x rw\n")
+        (folder / "uptime").write_text("1000.0 900.0\n")
+        (folder / "version").touch()
+
+    def add(self, pid: int, *argv: str, parent: int = 1, net: str = "net:[1]") -> None:
+        """Add a process."""
+        process = self.folder / str(pid)
+        (process / "ns").mkdir(parents=True)
+        (process / "cmdline").write_bytes("\0".join([*argv, ""]).encode())
+        numbers = " ".join(["0"] * 17)
+        (process / "stat").write_text(f"{pid} (a) b) S {parent} {numbers} 50000 0\n")
+        (process / "ns" / "net").symlink_to(net)
+
+    def end(self, pid: int) -> None:
+        """Let a process end."""
+        process = self.folder / str(pid)
+        (process / "cmdline").write_bytes(b"")
+        (process / "stat").write_text("")
+
+    def kill(self, pid: int, by: int) -> None:
+        """Take a signal; the deaf only hear SIGKILL."""
+        self.signals.append((pid, by))
+        if not (self.folder / str(pid)).exists():
+            raise ProcessLookupError
+        if by == signal.SIGKILL or pid not in self.deaf:
+            self.end(pid)
+
+
+@pytest.fixture
+def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proc:
+    """Give a played /proc."""
+    fake = Proc(tmp_path / "proc")
+    monkeypatch.setattr(os, "kill", fake.kill)
+    for name in ("argv", "ours", "daemon", "other_engines", "uptime", "mounts", "is_chroot"):
+        whole = getattr(engine_process, name)
+        monkeypatch.setattr(
+            engine_process,
+            name,
+            lambda *words, whole=whole: (
+                whole(*words[:1], proc=fake.folder)
+                if whole.__name__ != "is_chroot"
+                else whole(fake.folder)
+            ),
+        )
+    reap = engine_process.reap
+    monkeypatch.setattr(
+        engine_process, "reap", lambda at, grace=0.0: reap(at, grace, proc=fake.folder)
+    )
+    monkeypatch.setattr(engine_process, "poll", instant)
+    monkeypatch.setattr(private_engine, "poll", instant)
+    return fake
+
+
+def instant(observe: Callable[[], object], **_: float) -> Iterator[object]:
+    """Look 50 times without sleeping."""
+    for _look in range(50):
+        yield observe()
+
+
+def crashed(at: Places, proc: Proc) -> None:
+    """Leave what a dockerd leaves that was killed: a shim and its container."""
+    socket = f"{at.exec_root}/containerd/containerd.sock"
+    proc.add(30, "/x/containerd-shim-runc-v2", "-address", socket)
+    proc.add(31, "postgres", parent=30)
+
+
+def test_our_processes_are_known_by_their_command_lines(at: Places, proc: Proc) -> None:
+    """A process id in a file may belong to anybody by now."""
+    proc.add(10, "/x/dockerd", "--exec-root", str(at.exec_root))
+    proc.add(11, "containerd", "--config", f"{at.exec_root}/containerd/containerd.toml")
+    proc.add(12, "tail", str(at.exec_root))
+    proc.add(13, "dockerd", "--exec-root", "/run/other")
+    proc.add(14, "dockerd", net="net:[2]")
+    proc.add(15, "")
+
+    assert engine_process.ours(at) == {10: "dockerd", 11: "containerd"}
+    assert engine_process.daemon(at) == 10
+    assert engine_process.other_engines(at) == (13,)
+    assert engine_process.argv(99, proc.folder) == ()
+    assert engine_process.uptime(10) == 1000.0 - 50000 / os.sysconf("SC_CLK_TCK")
+    assert engine_process.uptime(99) == 0.0
+
+
+def test_what_a_crash_leaves_is_ended_containers_first(at: Places, proc: Proc) -> None:
+    """A shim that ends first leaves its container behind for ever."""
+    crashed(at, proc)
+
+    engine_process.reap(at, 1.0)
+
+    assert proc.signals == [(31, signal.SIGTERM), (30, signal.SIGKILL)]
+
+
+def test_a_container_that_does_not_listen_is_killed(at: Places, proc: Proc) -> None:
+    """After its grace."""
+    crashed(at, proc)
+    proc.deaf.add(31)
+
+    engine_process.reap(at, 1.0)
+
+    assert proc.signals[:2] == [(31, signal.SIGTERM), (31, signal.SIGKILL)]
+
+
+def test_a_process_that_is_gone_needs_no_signal(proc: Proc) -> None:
+    """It may end between the look and the signal."""
+    engine_process.end([404], signal.SIGTERM)
+
+    assert proc.signals == [(404, signal.SIGTERM)]
+
+
+def test_mounts_are_taken_from_the_inside_out(proc: Proc) -> None:
+    """Also with a blank in the path."""
+    lines = "".join(
+        f"{number} 0 8:1 / {point} rw - ext4 /dev/x rw\n"
+        for number, point in enumerate(["/", "/a\\040b", "/a\\040b/c", "/a\\040bc"])
+    )
+    (proc.folder / "self" / "mountinfo").write_text(lines)
+
+    assert engine_process.mounts([Path("/a b")]) == ("/a b/c", "/a b")
+    assert not engine_process.is_chroot()
+    (proc.folder / "self" / "mountinfo").write_text("1 0 8:1 / /proc rw - proc proc rw\n")
+    assert engine_process.is_chroot()
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ((), "is empty"),
+        (("memory/tasks",), ""),
+        (("cgroup.controllers", "cgroup.procs"), ""),
+    ],
+)
+def test_control_groups_must_be_there(tmp_path: Path, files: Sequence[str], why: str) -> None:
+    """Version 1 has a folder for each controller, version 2 one for all."""
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    if why:
+        with pytest.raises(EngineError, match=why) as caught:
+            engine_process.check_cgroups(tmp_path)
+        assert "mount --rbind /sys" in caught.value.next_step
+    else:
+        engine_process.check_cgroups(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["memory", "cgroup.controllers"])
+def test_read_only_control_groups_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As in an unprivileged container."""
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    with pytest.raises(EngineError, match="read-only"):
+        engine_process.check_cgroups(tmp_path)
+
+
+def test_our_control_groups_are_removed(at: Places, tmp_path: Path) -> None:
+    """Only ours, in every hierarchy."""
+    folder = tmp_path / "cgroup"
+    (folder / f"memory{at.cgroup}" / "container").mkdir(parents=True)
+    (folder / "cpu" / "docker").mkdir(parents=True)
+
+    engine_process.remove_cgroups(at, folder)
+
+    assert not (folder / f"memory{at.cgroup}").exists()
+    assert (folder / "cpu" / "docker").exists()
+
+
+@pytest.mark.parametrize(
+    ("log", "line"),
+    [
+        ("level=info msg=up\nfailed to start daemon: no overlay\nlevel=info msg=bye\n", "failed"),
+        ('level=error msg="no rules"\nlevel=info msg=bye\n', 'level=error msg="no rules"'),
+        ("level=info msg=up\nlevel=info msg=bye\n", "level=info msg=bye"),
+        ("", "its log is empty"),
+    ],
+)
+def test_the_line_that_matters_is_found(tmp_path: Path, log: str, line: str) -> None:
+    """dockerd says more after it has failed."""
+    (tmp_path / "log").write_text(log)
+
+    assert last_error(tmp_path / "log").startswith(line)
+    assert last_error(tmp_path / "none") == "it wrote no log"
+
+
+class World:
+    """What happens around the private engine in a test."""
+
+    def __init__(self, at: Places, proc: Proc) -> None:
+        self.at, self.proc = at, proc
+        self.said: list[str] = []
+        self.done: list[str] = []
+        self.argv: list[str] = []
+        self.healthy = True
+        self.starts = True
+
+    def detach(self, argv: Sequence[str], *, log: Path, env: dict[str, str]) -> None:
+        """Start dockerd."""
+        self.argv = list(argv)
+        assert str(self.at.home / "sbin") in env["PATH"]
+        log.write_text("failed to start daemon: no overlay\n")
+        if self.starts:
+            self.proc.add(50, "/x/dockerd", "--exec-root", str(self.at.exec_root))
+
+    def note(self, word: str, answer: object = None) -> Callable[..., object]:
+        """Give a function that only remembers that it was called."""
+
+        def noted(*_: object, **__: object) -> object:
+            self.done.append(word)
+            return answer
+
+        return noted
+
+
+@pytest.fixture
+def world(at: Places, proc: Proc, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Give a world in which an engine can be started."""
+    fake = World(at, proc)
+    at.home.mkdir(parents=True)
+    at.run.mkdir(parents=True)
+    monkeypatch.setattr(private_engine, "bring", fake.note("bring"))
+    monkeypatch.setattr(private_engine, "detach", fake.detach)
+    monkeypatch.setattr(private_engine, "SYSTEMD", at.root / "no-systemd")
+    monkeypatch.setattr(
+        Life, "answers", lambda _: fake.healthy and engine_process.daemon(at) is not None
+    )
+    for name in ("prepare", "restore", "repair_others"):
+        monkeypatch.setattr(engine_network, name, fake.note(name, {}))
+    for name in ("check_cgroups", "remove_cgroups", "unmount"):
+        monkeypatch.setattr(engine_process, name, fake.note(name))
+    return fake
+
+
+@pytest.fixture
+def life(world: World, runner: FakeRunner) -> Life:
+    """Give the engine of the world."""
+    return Life(
+        at=world.at, system=DEBIAN, environ={"PATH": "/bin"}, runner=runner, say=world.said.append
+    )
+
+
+def test_a_start_prepares_launches_and_repairs(life: Life, world: World) -> None:
+    """In that order; the second time it says that all is there."""
+    world.at.log.write_text("old\n")
+    world.at.pidfile.write_text("1")
+
+    private_engine.start(life)
+    private_engine.start(life)
+
+    assert world.done == ["check_cgroups", "bring", "prepare", "repair_others"]
+    assert world.said == ["engine: starting", "engine: ready", "engine: is running"]
+    assert world.argv[-2:] == ["--cgroup-parent", world.at.cgroup]
+    assert not world.at.pidfile.exists()
+    assert world.at.log.with_suffix(".old.log").read_text() == "old\n"
+
+
+def test_in_a_chroot_dockerd_gets_a_root_that_is_mounted(
+    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where systemd runs, the control groups are left to it."""
+    (world.proc.folder / "self" / "mountinfo").write_text("")
+    monkeypatch.setattr(private_engine, "SYSTEMD", world.at.home)
+
+    private_engine.start(life)
+
+    assert world.argv[1].endswith("root_mount.py")
+    assert "--cgroup-parent" not in world.argv
+
+
+def test_an_engine_that_is_starting_is_waited_for(
+    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run may have started it."""
+    world.detach([], log=world.at.log, env={"PATH": str(world.at.home / "sbin")})
+    looks = iter([False, False, True])
+    monkeypatch.setattr(Life, "answers", lambda _: next(looks))
+
+    private_engine.start(life)
+
+    assert world.said == ["engine: ready"]
+
+
+@pytest.mark.parametrize("starts", [True, False])
+def test_a_dockerd_that_does_not_come_up_is_explained_and_ended(
+    life: Life, world: World, *, starts: bool
+) -> None:
+    """The line of its log, the log's path, and nothing half-started."""
+    world.healthy, world.starts = False, starts
+
+    with pytest.raises(EngineError, match="failed to start daemon: no overlay") as caught:
+        private_engine.start(life)
+
+    assert str(world.at.log) in caught.value.next_step
+    assert engine_process.ours(world.at) == {}
+    assert "engine: it did not come up, stopping it again" in world.said
+
+
+def test_a_dockerd_that_ends_is_not_waited_for(
+    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was seen and is gone will not come back."""
+    ends = iter([True, True, False, False, False, False])
+    world.healthy = False
+    world.proc.deaf.add(50)
+    seen = engine_process.daemon
+
+    def daemon(at: Places) -> int | None:
+        return seen(at) if next(ends, False) else None
+
+    monkeypatch.setattr(engine_process, "daemon", daemon)
+
+    with pytest.raises(EngineError, match="did not start"):
+        private_engine.start(life)
+    assert len(list(ends)) < 6
+
+
+def test_a_machine_that_cannot_have_one_is_told_so(world: World, runner: FakeRunner) -> None:
+    """With the line that installs another."""
+    system = System(kernel="linux", machine="x86_64", uid=1000, release=BOOKWORM)
+    life = Life(at=world.at, system=system, environ={}, runner=runner, say=world.said.append)
+
+    with pytest.raises(EngineError, match="needs root"):
+        private_engine.start(life)
+    assert world.done == []
+
+
+def test_a_stop_waits_for_the_containers(life: Life, world: World) -> None:
+    """And says that it does; a second one finds nothing."""
+    private_engine.start(life)
+    world.proc.deaf.add(50)
+
+    private_engine.stop(life)
+    private_engine.stop(life)
+
+    assert world.proc.signals == [(50, signal.SIGTERM), (50, signal.SIGKILL)]
+    assert world.said[2:] == [
+        "engine: stopping its containers",
+        "engine: stopping its containers",
+        "engine: stopped",
+        "engine: was not running",
+    ]
+
+
+class Emptied:
+    """Plays the API while all is removed."""
+
+    calls: list[str]
+
+    def __init__(self, _: str) -> None:
+        self.calls = []
+
+    def get(self, path: str, **_: object) -> list[dict[str, str]]:
+        """List one container."""
+        self.calls.append(f"GET {path}")
+        return [{"Id": "c1"}]
+
+    def delete(self, path: str, **_: object) -> None:
+        """Remove it."""
+        self.calls.append(f"DELETE {path}")
+
+    def post(self, path: str) -> None:
+        """Fail, as an engine does that is full."""
+        self.calls.append(f"POST {path}")
+        raise RefusedError("no space", next_step="")
+
+
+def test_removing_leaves_nothing(life: Life, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers and networks through the API, then processes, mounts, network, files."""
+    api = Emptied("")
+    monkeypatch.setattr(private_engine, "Api", lambda _: api)
+    private_engine.start(life)
+    mounted = iter([("/a/b", "/a"), ()])
+    monkeypatch.setattr(engine_process, "mounts", lambda _: next(mounted))
+
+    private_engine.remove(life)
+
+    assert api.calls == ["GET /containers/json", "DELETE /containers/c1", "POST /networks/prune"]
+    assert world.done[4:] == ["unmount", "unmount", "restore", "remove_cgroups"]
+    assert not world.at.home.exists()
+    assert not world.at.run.parent.exists()
+    assert world.said[-1] == "engine: removed"
+
+
+def test_nothing_is_deleted_through_a_mount(
+    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is mounted below may be somebody's data."""
+    monkeypatch.setattr(engine_process, "mounts", lambda _: ("/a",))
+
+    with pytest.raises(EngineError, match="/a is still mounted, so nothing was deleted"):
+        private_engine.remove(life)
+    assert world.at.home.exists()
+
+
+def test_another_checkouts_engine_is_left_alone(life: Life, world: World) -> None:
+    """Its folder stands beside ours."""
+    (world.at.run.parent / "other").mkdir()
+
+    private_engine.remove(life)
+
+    assert (world.at.run.parent / "other").exists()
+    assert not world.at.run.exists()
+
+
+class Libc:
+    """Plays the calls that make a root."""
+
+    def __init__(self, result: int) -> None:
+        self.result = result
+        self.calls: list[tuple[str, tuple[object, ...]]] = []
+
+    def unshare(self, *words: object) -> int:
+        """Make a namespace."""
+        self.calls.append(("unshare", words))
+        return self.result
+
+    def mount(self, *words: object) -> int:
+        """Mount."""
+        self.calls.append(("mount", words))
+        return self.result
+
+
+@pytest.mark.parametrize("result", [0, -1])
+def test_a_root_is_made_in_a_namespace_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, result: int
+) -> None:
+    """First of all, so that nothing is seen outside; a refusal of the kernel ends it."""
+    libc = Libc(result)
+    entered: list[str] = []
+    monkeypatch.setattr(root_mount, "ctypes", FakeCtypes(libc))
+    monkeypatch.setattr(os, "chroot", entered.append)
+    monkeypatch.setattr(os, "chdir", entered.append)
+
+    if result:
+        with pytest.raises(PermissionError):
+            root_mount.enter()
+    else:
+        root_mount.enter()
+    assert libc.calls[0] == ("unshare", (root_mount.CLONE_NEWNS,))
+    assert entered == ([] if result else ["/proc", "/"])
+
+
+class FakeCtypes:
+    """Gives the played libc."""
+
+    def __init__(self, libc: Libc) -> None:
+        self.libc = libc
+
+    def CDLL(self, *_: object, **__: object) -> Libc:  # noqa: N802 - the name in ctypes
+        """Give it."""
+        return self.libc
+
+    def get_errno(self) -> int:
+        """Give EPERM."""
+        return 1

@@ -1,0 +1,352 @@
+"""`.env` is read as Compose reads it, and every value that cannot be right is named at once."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from scripts import settings
+from scripts.errors import ConfigError
+from scripts.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A checkout with the real example and no `.env`."""
+    (tmp_path / ".env.example").write_text((ROOT / ".env.example").read_text())
+    return tmp_path
+
+
+def env(root: Path, text: str) -> Settings:
+    """Write `.env` and read it in an empty environment."""
+    (root / ".env").write_text(text)
+    return settings.load(root, {})
+
+
+def problems(root: Path, text: str) -> list[str]:
+    """Give what is wrong with a `.env`, a line each."""
+    try:
+        settings.check(env(root, text))
+    except ConfigError as error:
+        return str(error).splitlines()
+    return []
+
+
+def test_the_example_itself_is_right(root: Path) -> None:
+    """A fresh checkout starts with what it came with."""
+    settings.check(settings.load(root, {}))
+
+
+def test_without_env_the_example_is_read_and_that_is_known(root: Path) -> None:
+    """Commands that change nothing use the defaults and can say so."""
+    found = settings.load(root, {})
+
+    assert (found.missing, found.file) == (True, root / ".env.example")
+    assert found.get("MEMOS_PORT") == "8000"
+
+
+def test_the_environment_beats_the_file_which_beats_the_example(root: Path) -> None:
+    """The same order as Compose has; unknown variables of the environment stay outside."""
+    (root / ".env").write_text("MEMOS_PORT=8001\nATTU_PORT=3001\nMY_OWN=1\n")
+
+    found = settings.load(root, {"ATTU_PORT": "3002", "MY_OWN": "2", "EDITOR": "vi"})
+
+    assert [
+        found.get(name) for name in ("NEO4J_HTTP_PORT", "MEMOS_PORT", "ATTU_PORT", "MY_OWN")
+    ] == [
+        "7474",
+        "8001",
+        "3002",
+        "2",
+    ]
+    assert "EDITOR" not in found.values
+
+
+def test_an_empty_value_means_the_default(root: Path) -> None:
+    """As in the compose file, where `${NAME:-default}` stands."""
+    assert env(root, "MEMOS_PORT=\n").get("MEMOS_PORT") == "8000"
+
+
+def test_a_name_that_nobody_knows_is_empty(root: Path) -> None:
+    """Asking for it is no error."""
+    assert env(root, "").get("NO_SUCH_NAME") == ""
+
+
+def test_env_file_names_another_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found from the folder where the user is, and nothing is missing then."""
+    (root / "sub").mkdir()
+    monkeypatch.chdir(root / "sub")
+    (root / "sub" / ".env.two").write_text("MEMOS_PORT=9000\n")
+
+    found = settings.load(root, {"ENV_FILE": ".env.two"})
+
+    assert (found.file, found.missing) == (root / "sub" / ".env.two", False)
+    assert found.get("MEMOS_PORT") == "9000"
+
+
+def test_an_env_file_that_is_not_there_is_an_error(root: Path) -> None:
+    """What the user names is never replaced by the defaults without a word."""
+    with pytest.raises(ConfigError, match="ENV_FILE names '/no/such") as caught:
+        settings.load(root, {"ENV_FILE": "/no/such.env"})
+
+    assert "cp " in caught.value.next_step
+    assert "unset ENV_FILE" in caught.value.next_step
+
+
+def test_comments_blank_lines_quotes_and_a_byte_order_mark_are_read(root: Path) -> None:
+    """Files that other editors and systems made are read too."""
+    found = env(root, '\ufeffA=1\n\n# B=2\nexport C="three words"\r\nD=\n')
+
+    assert dict(found.values) == {"A": "1", "C": "three words", "D": ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "shown"),
+    [
+        ("A=1\nNAME\n", 2, "NAME"),
+        ("bad-name=secret\n", 1, "bad-name=…"),
+        ("A='secret\n", 1, "A=…"),
+        ("\n\n=secret\n", 3, "=…"),
+    ],
+)
+def test_a_line_that_is_no_assignment_is_named_without_its_value(
+    root: Path, text: str, line: int, shown: str
+) -> None:
+    """The message has the file, the line and the name, but no value: it may be a secret."""
+    with pytest.raises(ConfigError) as caught:
+        env(root, text)
+
+    assert f".env line {line}: {shown!r} is no NAME=value" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert caught.value.next_step.startswith(f"edit {root / '.env'}")
+
+
+def test_a_made_env_is_the_example_and_private(root: Path) -> None:
+    """It will hold passwords, so only its owner may read it."""
+    file = settings.create(root)
+
+    assert file.read_text() == (root / ".env.example").read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert settings.load(root, {}).missing is False
+
+
+def test_a_chosen_image_source_is_kept_in_the_file(root: Path) -> None:
+    """The empty line is filled in, everything else stays, and the file stays private."""
+    found = settings.load(root, {"ENV_FILE": str(settings.create(root))})
+    before = found.file.read_text()
+
+    settings.choose_source(found, "packages")
+
+    assert found.file.read_text() == before.replace("IMAGE_SOURCE=\n", "IMAGE_SOURCE=packages\n")
+    assert settings.load(root, {}).image_source == "packages"
+    assert stat.S_IMODE(found.file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("MEMOS_PORT", "0", "wanted a port from 1 to 65535"),
+        ("MEMOS_PORT", "65536", "wanted a port from 1 to 65535"),
+        ("ATTU_PORT", "80-90", "wanted a port from 1 to 65535"),
+        ("ATTU_PORT", "²", "wanted a port from 1 to 65535"),
+        ("IMAGE_SOURCE", "mirror", "wanted registry, packages or nothing"),
+        ("ENABLE_PREFERENCE_MEMORY", "True", "wanted true or false in small letters"),
+        ("EMBEDDING_DIMENSION", "-3", "wanted a whole number such as 1024"),
+        ("EMBEDDING_DIMENSION", "²", "wanted a whole number such as 1024"),
+        ("COMPOSE_PROJECT_NAME", "My Project", "wanted small letters, digits, - and _"),
+        ("CONTAINER_PREFIX", "-two", "wanted letters, digits, -, _ and ."),
+        ("NEO4J_MEMORY", "lots", "wanted a size such as 2g or 512m"),
+        ("BIND_ADDRESS", "localhost", "wanted an IPv4 address such as 127.0.0.1"),
+        ("BIND_ADDRESS", "::1", "wanted an IPv4 address such as 127.0.0.1"),
+    ],
+)
+def test_a_wrong_value_is_shown_with_what_was_wanted(
+    root: Path, name: str, value: str, wanted: str
+) -> None:
+    """One line: the file, the variable, its value, what would be right."""
+    assert problems(root, f"{name}={value}\n") == [f".env: {name} is {value!r}, {wanted}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("ENABLE_PREFERENCE_MEMORY=true\nIMAGE_SOURCE=packages", "needs Milvus 2.5"),
+        ("MOS_EMBEDDER_API_KEY=sk-1", "wanted the address of the model that the key is for"),
+        ("MOS_EMBEDDER_API_BASE=http://m/v1", "wanted the vector size of your embedding model"),
+    ],
+)
+def test_values_that_contradict_each_other_are_named(root: Path, text: str, wanted: str) -> None:
+    """Each alone would be right; together they cannot work."""
+    (problem,) = problems(root, text)
+
+    assert wanted in problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "EMBEDDING_DIMENSION=1024\nMOS_EMBEDDER_API_BASE=http://m/v1\nMOS_EMBEDDER_API_KEY=sk-1",
+        "ENABLE_PREFERENCE_MEMORY=true\nIMAGE_SOURCE=registry",
+        "NEO4J_MEMORY=1.5G\nMILVUS_MEMORY=512mb\nETCD_MEMORY=1073741824",
+        "COMPOSE_PROJECT_NAME=two_2\nCONTAINER_PREFIX=two.-",
+        "BIND_ADDRESS=127.0.0.2",
+    ],
+)
+def test_right_values_pass(root: Path, text: str) -> None:
+    """What the example's comments describe is accepted."""
+    assert problems(root, text) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("NEO4J_PASSWORD", "seven77", "wanted 8 to 72 bytes"),
+        ("MILVUS_PASSWORD", "five5", "wanted 6 to 72 bytes"),
+        ("MINIO_ROOT_PASSWORD", "seven77", "wanted 8 to 72 bytes"),
+        ("MILVUS_PASSWORD", "ü" * 37, "wanted 6 to 72 bytes"),
+        ("NEO4J_PASSWORD", "cost$much", "wanted a password without one"),
+    ],
+)
+def test_a_password_that_a_server_would_refuse_is_found_and_not_shown(
+    root: Path, name: str, value: str, wanted: str
+) -> None:
+    """The variable and the limits are named, the password is not."""
+    (problem,) = problems(root, f"{name}={value}\n")
+
+    assert problem.startswith(f".env: {name} ")
+    assert wanted in problem
+    assert value not in problem
+
+
+def test_all_problems_are_named_at_once(root: Path) -> None:
+    """Nobody mends one line to learn of the next."""
+    found = problems(root, "MEMOS_PORT=x\nIMAGE_SOURCE=y\nBIND_ADDRESS=z\nNEO4J_PASSWORD=p\n")
+
+    assert len(found) == 4
+
+
+def test_the_file_to_edit_is_the_next_step(root: Path) -> None:
+    """With its whole path: it may be another than `.env`."""
+    with pytest.raises(ConfigError) as caught:
+        settings.check(env(root, "MEMOS_PORT=x\n"))
+
+    assert caught.value.next_step.startswith(f"edit {root / '.env'}")
+
+
+def test_an_open_address_wants_own_passwords_and_an_acknowledgement(root: Path) -> None:
+    """Every default password and the services without a login are named."""
+    found = problems(root, "BIND_ADDRESS=0.0.0.0\nNEO4J_PASSWORD=my-own-one\n")
+
+    assert len(found) == 3
+    assert any("MILVUS_PASSWORD is still the default" in line for line in found)
+    assert any("MINIO_ROOT_PASSWORD is still the default" in line for line in found)
+    assert any("ALLOW_WITHOUT_LOGIN=yes" in line and "ssh -L" in line for line in found)
+
+
+def test_an_open_address_is_taken_with_own_passwords_and_acknowledgement(root: Path) -> None:
+    """Who has done both is let through."""
+    names = settings.SHORTEST_PASSWORD
+    text = "BIND_ADDRESS=192.0.2.7\nALLOW_WITHOUT_LOGIN=yes\n"
+
+    assert problems(root, text + "".join(f"{name}=my-own-one\n" for name in names)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("NEO4J_PASSWORD", True),
+        ("OPENAI_API_KEY", True),
+        ("SOME_TOKEN", True),
+        ("CLIENT_SECRET", True),
+        ("AK", True),
+        ("SK", True),
+        ("KEYBOARD", False),
+        ("MEMOS_PORT", False),
+        ("TASK", False),
+    ],
+)
+def test_a_secret_is_known_by_its_name(name: str, secret: object) -> None:
+    """Passwords, keys, tokens and secrets, but not every word that holds these letters."""
+    assert settings.is_secret(name) is secret
+
+
+@pytest.mark.parametrize(
+    ("password", "written"),
+    [
+        ("plain-password", "neo4j/plain-password"),
+        # as Compose 2.26.1 wrote it
+        ("q'\"x$y: #1234", "'neo4j/q''\"x$$y: #1234'"),
+        ('tab\t"quoted"', '"neo4j/tab\\t\\"quoted\\""'),
+    ],
+)
+def test_a_secret_is_masked_however_it_is_written(root: Path, password: str, written: str) -> None:
+    """The quotes that YAML puts around a value do not give it away."""
+    found = settings.load(root, {"NEO4J_PASSWORD": password})
+
+    assert (
+        settings.masked(f"NEO4J_AUTH: {written} end", found)
+        == "NEO4J_AUTH: "
+        + (
+            written[0] * (written[0] in "'\"")
+            + "neo4j/********"
+            + written[0] * (written[0] in "'\"")
+        )
+        + " end"
+    )
+
+
+def test_a_secret_that_holds_another_is_masked_whole(root: Path) -> None:
+    """The longest first, or the rest of it would show."""
+    found = env(root, "NEO4J_PASSWORD=password1\nMILVUS_PASSWORD=password1-and-more\n")
+
+    assert settings.masked("password1-and-more password1", found) == "******** ********"
+
+
+def test_words_that_stand_for_no_key_are_not_masked(root: Path) -> None:
+    """EMPTY is the example's way to say that there is no key."""
+    assert settings.masked("KEY: EMPTY", settings.load(root, {})) == "KEY: EMPTY"
+
+
+def test_rows_tell_value_and_source_of_every_variable(root: Path) -> None:
+    """Environment, file or default; secrets are masked wherever they come from."""
+    (root / ".env").write_text("ATTU_PORT=3001\nNEO4J_PASSWORD=my-own-one\nOPENAI_API_KEY=EMPTY\n")
+    environ = {"MEMOS_PORT": "8001"}
+    rows = {row[0]: row[1:] for row in settings.rows(settings.load(root, environ), environ)}
+
+    assert rows["MEMOS_PORT"] == ("8001", "environment")
+    assert rows["ATTU_PORT"] == ("3001", ".env")
+    assert rows["QDRANT_HTTP_PORT"] == ("6333", "default")
+    assert rows["NEO4J_PASSWORD"] == ("********", ".env")
+    assert rows["OPENAI_API_KEY"] == ("EMPTY", ".env")
+    assert list(rows) == sorted(rows)
+
+
+def test_without_a_model_of_ones_own_compose_starts_the_local_one(root: Path) -> None:
+    """The profile and the size of its vectors are set together."""
+    found = env(root, "")
+
+    assert found.local_embedder
+    assert found.for_compose() == {
+        "ENV_FILE": str(root / ".env"),
+        "COMPOSE_PROFILES": "embedder",
+        "EMBEDDING_DIMENSION": "384",
+    }
+
+
+def test_with_a_model_of_ones_own_compose_is_told_nothing_of_the_local_one(root: Path) -> None:
+    """The user's dimension stays the user's."""
+    found = env(root, "MOS_EMBEDDER_API_BASE=http://m/v1\nEMBEDDING_DIMENSION=1024\n")
+
+    assert found.for_compose() == {"ENV_FILE": str(root / ".env")}
+
+
+@pytest.mark.parametrize(
+    ("value", "path"), [("../MemOS/src", "../MemOS/src"), ("/opt/MemOS/src", "/opt/MemOS/src")]
+)
+def test_a_memos_checkout_is_seen_from_the_file(root: Path, value: str, path: str) -> None:
+    """Compose would look from its own folder, so it gets an absolute path."""
+    found = env(root, f"MEMOS_SRC={value}\n")
+
+    assert found.for_compose()["MEMOS_SRC"] == str((root / path).resolve())

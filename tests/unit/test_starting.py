@@ -1,0 +1,351 @@
+"""Starting, in a world of its own time: who is launched when, what is told, how it ends."""
+
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import pytest
+
+from scripts.model import Container, Reading, Service, Snapshot, Verdict
+from scripts.starting import Event, start
+from tests.words import container, reading, service, stack
+
+BEGAN = 50.0
+SLACK = 1e-6
+"""Seconds by which a sum of naps may be wrong."""
+Step = tuple[float, Container, Reading | None]
+"""From so many seconds after its start on, a service looks and answers like this."""
+
+
+@dataclass(slots=True)
+class Life:
+    """What becomes of one service once it is launched."""
+
+    before: Container | None
+    steps: list[Step] = field(default_factory=list)
+    lands: float = 0.0
+    """Seconds that the engine takes to carry out the start."""
+    refused: str = ""
+
+
+@dataclass(slots=True)
+class FakeWorld:
+    """A `starting.World` whose services live as the test says; only sleeping moves its clock."""
+
+    lives: dict[str, Life]
+    now: float = BEGAN
+    launches: dict[str, float] = field(default_factory=dict)
+    probed: list[tuple[float, str]] = field(default_factory=list)
+    asked_logs: tuple[str, ...] = ()
+    looks: int = 0
+    _told: set[str] = field(default_factory=set)
+    _readings: dict[str, Reading] = field(default_factory=dict)
+
+    def clock(self) -> float:
+        """Give the time."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+    def look(self, probed: set[str], *, patience: float) -> Snapshot:
+        """Give what there is to see now; like the observer, keep the last reading."""
+        del patience
+        self.looks += 1
+        seen = []
+        for name, life in self.lives.items():
+            found, answer = self._at(name, life)
+            if found is None or found.state != "running":
+                self._readings.pop(name, None)
+            elif name in probed:
+                self.probed.append((self.now, name))
+                if answer is not None:
+                    self._readings[name] = answer
+            seen += [found] if found is not None else []
+        return Snapshot(containers=tuple(seen), readings=tuple(self._readings.values()))
+
+    def _at(self, name: str, life: Life) -> tuple[Container | None, Reading | None]:
+        runs = life.before is not None and life.before.state == "running"
+        landed = BEGAN if runs else self.launches.get(name, float("inf")) + life.lands
+        past = [step for step in life.steps if landed + step[0] <= self.now + SLACK]
+        return past[-1][1:] if past else (life.before, None)
+
+    def launch(self, one: Container) -> None:
+        """Note who was started when."""
+        assert one.service not in self.launches
+        self.launches[one.service] = self.now
+
+    def launched(self) -> dict[str, str]:
+        """Give whose start the engine has carried out since the last call."""
+        done = {
+            name: self.lives[name].refused
+            for name, began in self.launches.items()
+            if name not in self._told and self.now + SLACK >= began + self.lives[name].lands
+        }
+        self._told |= set(done)
+        return done
+
+    def with_logs(self, seen: Snapshot, names: tuple[str, ...]) -> Snapshot:
+        """Give a log to those that are asked for."""
+        self.asked_logs = names
+        return replace(seen, logs=dict.fromkeys(names, ("hello", "panic: no space", "bye")))
+
+
+WEB, DB, QUEUE = service("web", "db", "queue"), service("db"), service("queue", probed=False)
+WEB_ALONE = replace(WEB, needs=())
+ALL = (DB, QUEUE, WEB)
+
+
+def well(name: str, after: float = 0.0) -> Life:
+    """Give a life that answers `after` seconds from its start."""
+    healthy = container(name, health="healthy")
+    return Life(
+        before=container(name, "created"),
+        steps=[
+            (0.0, container(name, health="starting"), reading(name, "refused", ok=False)),
+            (after, healthy, reading(name)),
+        ],
+    )
+
+
+def told(
+    world: FakeWorld, *services: Service, timeout: float = 10.0, wanted: tuple[str, ...] = ()
+) -> list[Event]:
+    """Start these services, or `wanted` of them, to the end; give the events."""
+    names = wanted or tuple(one.name for one in services)
+    events = start(
+        stack(*services), names, world, timeout=timeout, clock=world.clock, sleep=world.sleep
+    )
+    return list(events)
+
+
+def kinds(events: list[Event], *wanted: str) -> list[str]:
+    """Give events of these kinds as text."""
+    return [f"{one.kind} {one.service}" for one in events if one.kind in wanted]
+
+
+def codes(events: list[Event]) -> list[str]:
+    """Give the codes of all findings."""
+    return [one.finding.code for one in events if one.finding is not None]
+
+
+def test_what_runs_and_answers_is_left_alone() -> None:
+    """One look, nothing started, ready at once."""
+    world = FakeWorld({one.name: well(one.name) for one in ALL})
+    for name, life in world.lives.items():
+        life.before = container(name, health="healthy")
+
+    events = told(world, *ALL)
+
+    assert (world.launches, world.looks) == ({}, 1)
+    assert kinds(events, "ready") == ["ready db", "ready queue", "ready web"]
+    assert events[-1] == Event(kind="result", seconds=0.0, verdict=Verdict.READY)
+
+
+def test_nothing_is_launched_before_what_it_needs_is_ready() -> None:
+    """The two that need nothing start together; the third when the slower one answers."""
+    world = FakeWorld({"db": well("db", 2.0), "queue": well("queue", 3.0), "web": well("web", 1.0)})
+
+    events = told(world, *ALL)
+
+    assert {name: at - BEGAN for name, at in world.launches.items()} == pytest.approx(
+        {"db": 0.0, "queue": 0.0, "web": 3.0}
+    )
+    assert kinds(events, "started", "ready", "result") == [
+        "started db",
+        "started queue",
+        "ready db",
+        "ready queue",
+        "started web",
+        "ready web",
+        "result ",
+    ]
+    assert events[-1].verdict is Verdict.READY
+    assert events[-1].seconds == pytest.approx(4.0)
+
+
+def test_what_each_service_waits_for_is_told_when_it_changes() -> None:
+    """First for both, then for one, then for its own answer: three lines, not one a look."""
+    world = FakeWorld({"db": well("db", 1.0), "queue": well("queue", 2.0), "web": well("web", 1.0)})
+
+    events = told(world, *ALL)
+
+    waits = [one.detail for one in events if (one.kind, one.service) == ("waiting", "web")]
+    assert waits == ["waits for db, queue", "waits for queue", "created", "refused"]
+
+
+def test_a_container_that_was_never_created_is_waited_for_and_said_so() -> None:
+    """Compose creates all; one that is gone again is told, not started."""
+    world = FakeWorld({"db": Life(before=None)})
+
+    events = told(world, DB, timeout=1.0)
+
+    assert world.launches == {}
+    assert [one.detail for one in events if one.kind == "waiting"] == ["no container"]
+    assert events[-1].verdict is Verdict.STARTING
+
+
+def test_a_container_left_of_a_former_run_is_started_and_not_reported() -> None:
+    """It ended with an error yesterday, which says nothing about today."""
+    life = well("db", 0.5)
+    life.before = container("db", "exited", exit_code=137, oom_killed=True)
+    life.lands = 0.3
+
+    events = told(world := FakeWorld({"db": life}), DB)
+
+    assert list(world.launches) == ["db"]
+    assert codes(events) == []
+    assert events[-1].verdict is Verdict.READY
+
+
+def test_a_start_under_way_is_not_probed() -> None:
+    """While the engine plugs the network in, a first packet is lost, and that costs a second."""
+    life = well("db", 0.5)
+    life.lands = 2.0
+    life.before = container("db", "created")
+
+    told(world := FakeWorld({"db": life}), DB)
+
+    assert min(at for at, _ in world.probed) - world.launches["db"] >= 2.0
+
+
+def test_a_ready_service_is_probed_once_a_second_while_others_start() -> None:
+    """It may fall over again, but there is no need to ask it ten times a second."""
+    world = FakeWorld({"db": well("db"), "web": well("web", 4.0)})
+
+    told(world, DB, WEB_ALONE)
+
+    looks = [at for at, name in world.probed if name == "db"]
+    assert len(looks) == 4
+    assert all(later - at >= 1.0 - SLACK for at, later in pairwise(looks))
+
+
+def test_a_service_that_was_ready_and_fell_over_is_told_as_lost() -> None:
+    """Its crash is a finding; what it was a moment ago does not count."""
+    life = well("db", 0.5)
+    life.steps.append((2.0, container("db", "exited", exit_code=1), None))
+    world = FakeWorld({"db": life, "web": well("web", 5.0)})
+
+    events = told(world, DB, WEB_ALONE)
+
+    assert kinds(events, "ready", "lost", "finding") == ["ready db", "lost db", "finding db"]
+    assert events[-1].verdict is Verdict.BROKEN
+
+
+def test_a_service_that_answers_again_is_ready_again() -> None:
+    """One crash may be a late neighbour: the engine starts it again, and all goes on."""
+    life = well("db", 0.5)
+    life.steps += [
+        (1.0, container("db", "restarting", restarts=1), None),
+        (2.0, container("db", restarts=1), reading("db")),
+    ]
+    world = FakeWorld({"db": life, "web": well("web", 3.0)})
+
+    events = told(world, DB, WEB_ALONE)
+
+    assert kinds(events, "ready", "lost") == ["ready db", "lost db", "ready db", "ready web"]
+    assert events[-1].verdict is Verdict.READY
+
+
+def test_a_crash_loop_ends_the_run_with_the_line_of_the_log_that_matters() -> None:
+    """Long before the deadline, and with the log of the guilty one only."""
+    life = well("db", 99.0)
+    life.steps += [
+        (1.0 * n, container("db", "restarting", restarts=n, exit_code=134), None) for n in (1, 2, 3)
+    ]
+    world = FakeWorld({"db": life, "web": well("web")})
+
+    events = told(world, DB, WEB_ALONE, timeout=300)
+
+    assert world.asked_logs == ("db",)
+    assert codes(events) == ["crash-loop"]
+    (finding,) = [one.finding for one in events if one.finding is not None]
+    assert finding.evidence == "panic: no space"
+    assert events[-1].verdict is Verdict.BROKEN
+    assert events[-1].seconds == pytest.approx(3.0)
+
+
+def test_a_service_that_ends_at_once_keeps_its_exit_code() -> None:
+    """It was never seen running."""
+    ends = Life(
+        before=container("db", "created"),
+        steps=[(0.0, container("db", "exited", exit_code=126), None)],
+        lands=0.1,
+    )
+
+    events = told(FakeWorld({"db": ends}), DB)
+
+    assert codes(events) == ["ended"]
+    assert [one.finding.cause for one in events if one.finding] == ["it ended, exit code 126"]
+    assert events[-1].verdict is Verdict.BROKEN
+
+
+PORT_TAKEN = (
+    "driver failed programming external connectivity on endpoint db-1:"
+    " Bind for 127.0.0.1:17687 failed: port is already allocated"
+)
+
+
+@pytest.mark.parametrize("state", ["created", "exited", "dead"])
+def test_a_start_that_the_engine_refuses_is_final_and_keeps_its_words(state: str) -> None:
+    """Its error never reaches a log; and it is the only finding about that service."""
+    left = container("db", state, exit_code=128, error=PORT_TAKEN)
+    refused = Life(before=left, lands=0.2, refused=PORT_TAKEN)
+
+    events = told(FakeWorld({"db": refused, "web": well("web")}), DB, WEB_ALONE)
+
+    assert codes(events) == ["start-refused"]
+    assert [one.finding.evidence for one in events if one.finding] == [PORT_TAKEN]
+    assert events[-1].verdict is Verdict.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("timeout", "late", "verdict"),
+    [(2.0, 2.1, Verdict.STARTING), (2.0, 2.0, Verdict.READY), (0.05, 0.05, Verdict.READY)],
+)
+def test_when_time_is_up_there_is_one_last_look(
+    timeout: float, late: float, verdict: Verdict
+) -> None:
+    """What became ready at the last moment counts; what did not is still starting."""
+    world = FakeWorld({"db": well("db", late)})
+
+    events = told(world, DB, timeout=timeout)
+
+    assert events[-1].verdict is verdict
+    assert events[-1].seconds == pytest.approx(timeout)
+
+
+def test_a_failing_health_check_is_told_when_time_is_up() -> None:
+    """Where a probe of ours says more, it is a hint and ends nothing before."""
+    life = well("db", 99.0)
+    sick = container("db", health="unhealthy", health_output="curl: (7)")
+    life.steps.append((0.5, sick, reading("db", "refused", ok=False)))
+
+    events = told(FakeWorld({"db": life}), DB, timeout=3.0)
+
+    assert codes(events) == ["unhealthy"]
+    assert events[-1].verdict is Verdict.STARTING
+    assert events[-1].seconds == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("state", ["paused", "restarting"])
+def test_what_is_wrong_with_a_container_that_was_there_before_is_told(state: str) -> None:
+    """It is not ours to unpause, and a crash loop does not end because somebody looks."""
+    restarts = 7 if state == "restarting" else 0
+    world = FakeWorld({"db": Life(before=container("db", state, restarts=restarts))})
+
+    events = told(world, DB)
+
+    assert world.launches == {}
+    assert len(codes(events)) == 1
+    assert events[-1].verdict is Verdict.BROKEN
+
+
+def test_what_is_not_wanted_is_neither_started_nor_waited_for() -> None:
+    """Only the wanted names count; the world may hold more."""
+    world = FakeWorld({"db": well("db"), "web": well("web")})
+
+    events = told(world, DB, WEB_ALONE, wanted=("db",))
+
+    assert kinds(events, "ready") == ["ready db"]
+    assert list(world.launches) == ["db"]
