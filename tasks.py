@@ -384,10 +384,10 @@ def engine_status(c: Context) -> ExitCode:
 def engine_env(c: Context) -> ExitCode:
     """Print the shell lines that point a plain docker at the engine: eval "$(inv engine.env)"."""
     del c
-    from scripts import engine, workspace
+    from scripts import engine
     from scripts.process import run
 
-    _report().text(engine.shell_env(workspace.running_engine(ROOT, os.environ, run)))
+    _report().text(engine.shell_env(engine.required(ROOT, os.environ, run)))
     return ExitCode.OK
 
 

@@ -21,6 +21,7 @@ PULL_SILENCE = 60.0
 BUILD_SILENCE = 180.0
 """Seconds: a build step such as a pip installation says nothing for up to a minute here."""
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+_MOUNTS = re.compile(r"--(mount|network)=\S+")
 _STEP = re.compile(r"#\d+ (\[.*)|#\d+ [\d.]+ (.*)")
 _FAILED = re.compile(r"^#(\d+) ERROR: (.*)$", re.MULTILINE)
 _CAUSE = re.compile(r"(?i:\berror\b|not found|denied|failed)|\bE: ")
@@ -112,7 +113,7 @@ def together(  # noqa: PLR0913 - builds and pulls differ in exactly these
 
 def telling(line: str) -> str:
     """Give what a line of build or pull output tells a person, or nothing."""
-    clean = _ESCAPES.sub("", line).strip()
+    clean = " ".join(_MOUNTS.sub("", _ESCAPES.sub("", line)).split())
     if found := _STEP.match(clean):
         return found[1] or found[2] or ""
     return "" if clean.startswith("#") else clean

@@ -35,7 +35,7 @@ def status_row(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Give the cells of one service for `inv ps`."""
     state = row["state"] + (f", {row['health']}" if row["health"] else "")
     ports = [f"{port['published']}→{port['target']}" for port in row["ports"]]
-    gaps = [f"no {gap}" for gap in row["not_offered"]]
+    gaps = [f"no {', no '.join(row['not_offered'])}"] if row["not_offered"] else []
     return (
         row["service"],
         state,
@@ -45,6 +45,15 @@ def status_row(row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{row['image']} ({row['contains']})",
         row["answer"],
     )
+
+
+def status_lines(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Give one service for `inv ps` on a narrow terminal: what matters, and under it the rest."""
+    name, state, ready, age, ports, image, answer = status_row(row)
+    mark = "✓" if ready == "yes" else "✗"
+    plain, _, gaps = ports.partition(" no ")
+    rest = " · ".join(part for part in (answer, image, gaps and f"no {gaps}") if part)
+    return f"{mark} {name:<9} {state:<19} {age:<12} {plain}".rstrip(), rest
 
 
 def image_row(one: ImageStatus) -> tuple[str, ...]:

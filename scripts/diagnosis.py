@@ -62,6 +62,19 @@ def ended(service: Service, container: Container, seen: Snapshot) -> Iterator[Fi
         )
 
 
+def refused(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+    """The engine refused to start it, and left it as it was."""
+    del seen
+    if container.state == "created" and container.error:
+        yield Finding(
+            code="start-refused",
+            service=service.name,
+            cause="the engine could not start it",
+            evidence=container.error,
+            next_step=f"inv up --service {service.name}",
+        )
+
+
 def paused(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
     """Somebody paused it."""
     del seen
@@ -103,7 +116,7 @@ def unhealthy(service: Service, container: Container, seen: Snapshot) -> Iterato
         )
 
 
-RULES: tuple[Rule, ...] = (out_of_memory, crash_loop, ended, paused, rejected, unhealthy)
+RULES: tuple[Rule, ...] = (out_of_memory, crash_loop, ended, refused, paused, rejected, unhealthy)
 
 
 def answers(service: Service, seen: Snapshot) -> bool:

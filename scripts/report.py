@@ -2,6 +2,7 @@
 
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,10 +11,18 @@ from typing import Any
 
 from rich.console import Console
 from rich.live import Live
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from scripts.cells import IMAGE_COLUMNS, PS_COLUMNS, engine_rows, image_row, status_row
+from scripts.cells import (
+    IMAGE_COLUMNS,
+    PS_COLUMNS,
+    engine_rows,
+    image_row,
+    status_lines,
+    status_row,
+)
 from scripts.engine import EngineStatus
 from scripts.errors import DeclinedError, ExitCode, OverdueError, StackError
 from scripts.images import ImageStatus
@@ -27,8 +36,12 @@ CODES = {
     Verdict.BROKEN: ExitCode.BROKEN,
     Verdict.STARTING: ExitCode.TIMEOUT,
 }
+WIDE = 150
+"""Columns from which on `inv ps` writes one line a service."""
 PIPE_WIDTH = 240
 """Columns where there is no terminal: a line stays a line for grep."""
+STEP_WIDTH = 120
+"""Characters of a step's line where there is no terminal; the logs have all of it."""
 PLAIN_PAUSE = 2.0
 """Seconds between two lines of progress about one thing where there is no terminal."""
 
@@ -58,7 +71,8 @@ class Report:
             self._live.update(self._board())
         elif time.monotonic() - self._told.get(name, -PLAIN_PAUSE) >= PLAIN_PAUSE:
             self._told[name] = time.monotonic()
-            self.err.print(Text(f"{name:<9} {line}"), soft_wrap=True)
+            short = textwrap.shorten(str(line), STEP_WIDTH, placeholder="…")
+            self.err.print(Text(f"{name:<9} {short}"), soft_wrap=True)
 
     @contextmanager
     def board(self, names: Sequence[str]) -> Iterator[None]:
@@ -135,11 +149,9 @@ class Report:
         """Write the addresses to open, once all is ready."""
         if self.form == "json":
             return
-        table = Table.grid(padding=(0, 2))
         for name in names:
             for link in stack.service(name).links:
-                table.add_row(name, link.label, link.url)
-        self.out.print(table)
+                self.text(f"{name:<9} {link.label:<17} {link.url}")
         if local_embedder and "memos" in names:
             self.say(
                 "embeddings: the small local model answers (384 numbers);"
@@ -171,7 +183,13 @@ class Report:
         if self.form == "json":
             self.json_line(document)
             return
-        self.table(PS_COLUMNS, (status_row(row) for row in document["services"]))
+        if self.out.width >= WIDE:
+            self.table(PS_COLUMNS, (status_row(row) for row in document["services"]))
+        else:
+            for row in document["services"]:
+                main, rest = status_lines(row)
+                self.out.print(Text(main, style="" if row["ready"] else "red"))
+                self.out.print(Padding(Text(rest, style="dim"), (0, 0, 0, 2)))
         for row in document["services"]:
             for finding in row["findings"]:
                 self.finding(Finding(**finding))

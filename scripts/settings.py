@@ -1,10 +1,9 @@
-"""`.env`: read, checked, made from the example, and what it means for Compose."""
+"""`.env`: read, made from the example, and what it means for Compose."""
 
-import ipaddress
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,17 +17,8 @@ WORKSPACE_VARIABLES = ("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "ENV_FILE")
 """Variables that the workspace itself reads; all others are read by the compose file."""
 LOCAL_DIMENSION = "384"
 """Vector size of the local embedder's model, all-MiniLM-L6-v2."""
-SHORTEST_PASSWORD = {"NEO4J_PASSWORD": 8, "MILVUS_PASSWORD": 6, "MINIO_ROOT_PASSWORD": 8}
-"""Characters; what the servers themselves demand (../docs/official-images.md)."""
-LONGEST_PASSWORD = 72
-"""Bytes that Milvus' bcrypt takes."""
-LAST_PORT = 65535
 _SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|(^|_)KEY$|^AK$|^SK$")
-_NUMBER = re.compile(r"[1-9][0-9]*\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
-_PREFIX = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*)?\Z")
-_MEMORY = re.compile(r"[0-9]+(\.[0-9]+)?[bkmgBKMG]?[bB]?\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,16 +132,6 @@ def choose_source(settings: Settings, source: str) -> None:
     settings.file.chmod(0o600)
 
 
-def check(settings: Settings) -> None:
-    """Raise one ConfigError that names every variable whose value cannot be right."""
-    problems = [*_ports(settings), *_choices(settings), *_shapes(settings), *_open_doors(settings)]
-    if problems:
-        raise ConfigError(
-            "\n".join(f"{settings.file.name}: {problem}" for problem in problems),
-            next_step=f"edit {settings.file}; .env.example explains every variable",
-        )
-
-
 def _written(secret: str) -> set[str]:
     """Give the forms of a secret: itself, and as Compose writes it between quotes in YAML."""
     quoted = (secret, secret.replace("'", "''"), json.dumps(secret, ensure_ascii=False)[1:-1])
@@ -178,73 +158,3 @@ def _read(file: Path) -> dict[str, str]:
                 )
             values[name] = binding.value
     return values
-
-
-def _ports(settings: Settings) -> Iterator[str]:
-    for name in sorted(settings.defaults):
-        value = settings.get(name)
-        if name.endswith("_PORT") and not (_NUMBER.match(value) and int(value) <= LAST_PORT):
-            yield f"{name} is {value!r}, wanted a port from 1 to {LAST_PORT}"
-
-
-def _choices(settings: Settings) -> Iterator[str]:
-    if settings.image_source not in ("", *IMAGE_SOURCES):
-        yield f"IMAGE_SOURCE is {settings.image_source!r}, wanted registry, packages or nothing"
-    preference = settings.get("ENABLE_PREFERENCE_MEMORY")
-    if preference not in {"true", "false"}:
-        # MemOS compares once with "true" and once in small letters: `True` breaks every add
-        yield f"ENABLE_PREFERENCE_MEMORY is {preference!r}, wanted true or false in small letters"
-    if preference == "true" and settings.image_source == "packages":
-        yield (
-            "ENABLE_PREFERENCE_MEMORY is 'true', and IMAGE_SOURCE is 'packages': preference memory"
-            " needs Milvus 2.5 (BM25), the package-built one is 2.3.5; wanted false"
-        )
-    if settings.get("MOS_EMBEDDER_API_KEY") not in {"", "EMPTY"} and settings.local_embedder:
-        yield (
-            "MOS_EMBEDDER_API_KEY is set, and MOS_EMBEDDER_API_BASE is empty;"
-            " wanted the address of the model that the key is for"
-        )
-
-
-def _shapes(settings: Settings) -> Iterator[str]:
-    dimension = settings.get("EMBEDDING_DIMENSION")
-    if dimension and not _NUMBER.match(dimension):
-        yield f"EMBEDDING_DIMENSION is {dimension!r}, wanted a whole number such as 1024"
-    if not settings.local_embedder and not dimension:
-        yield "EMBEDDING_DIMENSION is empty, wanted the vector size of your embedding model"
-    for name, shape, wanted in (
-        ("COMPOSE_PROJECT_NAME", _PROJECT, "small letters, digits, - and _"),
-        ("CONTAINER_PREFIX", _PREFIX, "letters, digits, -, _ and ."),
-    ):
-        if not shape.match(settings.get(name)):
-            yield f"{name} is {settings.get(name)!r}, wanted {wanted}"
-    for name in sorted(settings.defaults):
-        limit = name.endswith("_MEMORY") and not name.startswith("ENABLE_")
-        if limit and not _MEMORY.match(settings.get(name)):
-            yield f"{name} is {settings.get(name)!r}, wanted a size such as 2g or 512m"
-    for name, shortest in SHORTEST_PASSWORD.items():
-        if not shortest <= len(settings.get(name).encode()) <= LONGEST_PASSWORD:
-            yield f"{name} is too short or too long, wanted {shortest} to {LONGEST_PASSWORD} bytes"
-        if "$" in settings.get(name):
-            # Compose would replace what follows, and nobody would know the password
-            yield f"{name} holds a dollar sign, wanted a password without one"
-
-
-def _open_doors(settings: Settings) -> Iterator[str]:
-    address = settings.get("BIND_ADDRESS")
-    try:
-        # an IPv6 address would need brackets in the compose file, and other calls in our probes
-        loopback = ipaddress.IPv4Address(address).is_loopback
-    except ValueError:
-        yield f"BIND_ADDRESS is {address!r}, wanted an IPv4 address such as 127.0.0.1"
-        return
-    if loopback:
-        return
-    for name in SHORTEST_PASSWORD:
-        if settings.get(name) == settings.defaults.get(name):
-            yield f"BIND_ADDRESS is {address!r}, and {name} is still the default; wanted your own"
-    if settings.get("ALLOW_WITHOUT_LOGIN") != "yes":
-        yield (
-            f"BIND_ADDRESS is {address!r}, and the API and Qdrant have no login;"
-            " wanted 127.0.0.1 (and ssh -L), or ALLOW_WITHOUT_LOGIN=yes"
-        )

@@ -13,12 +13,13 @@ from scripts import (
     raw_rules,
     schema,
     settings,
+    settings_rules,
     stack_rules,
 )
 from scripts.compose import Compose
 from scripts.engine import Engine
 from scripts.engine_api import Api
-from scripts.errors import ConfigError, EngineError, RefusedError
+from scripts.errors import ConfigError, RefusedError
 from scripts.model import Stack
 from scripts.observing import containers
 from scripts.process import Runner
@@ -63,7 +64,7 @@ def read_settings(root: Path, environ: Mapping[str, str], say: Say) -> Settings:
     found = settings.load(root, environ)
     if found.missing:
         say("there is no .env yet: using the defaults of .env.example")
-    settings.check(found)
+    settings_rules.check(found)
     return found
 
 
@@ -75,21 +76,13 @@ def made_settings(root: Path, environ: Mapping[str, str], say: Say) -> Settings:
     return read_settings(root, environ, say)
 
 
-def running_engine(root: Path, environ: Mapping[str, str], runner: Runner) -> Engine:
-    """Give the engine that runs; EngineError when none does."""
-    found = engine.discover(root, environ, runner)
-    if found is None:
-        raise EngineError("no engine is running", next_step="inv up, or: inv engine.start")
-    return found
-
-
 def look(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Workspace:
     """Give the workspace as it is, changing nothing.
 
-    Raises EngineError when no engine runs; ConfigError as `settings.check` and the schema do.
+    Raises EngineError when no engine runs; ConfigError as `settings_rules.check` and the schema do.
     """
     found = read_settings(root, environ, say)
-    running = running_engine(root, environ, runner)
+    running = engine.required(root, environ, runner)
     engine.check_versions(running, runner)
     return _resolved(found, running, runner, found.image_source or "registry")
 
@@ -158,7 +151,8 @@ def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[str
     if not reasons:
         return "registry", "every registry answers"
     registry, reason = next(iter(reasons.items()))
-    why = f"the registry {registry} cannot be used ({reason})"
+    # the engine wraps the cause several times, it comes last
+    why = f"the registry {registry} cannot be used ({reason.rpartition(': ')[2]})"
     if packages_possible:
         return "packages", why
     raise RefusedError(

@@ -37,6 +37,10 @@ class FakeEngine:
 class _Server(ThreadingMixIn, UnixStreamServer):
     daemon_threads = True
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that hung up."""
+        del request, client_address
+
 
 def _handler(engine: FakeEngine) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):

@@ -6,6 +6,7 @@ Containers and answers are recorded ones of a real engine (tests/data/engine), o
 import base64
 import json
 import sys
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,19 @@ SERVICE = "com.docker.compose.service"
 FOLDER = "com.docker.compose.project.working_dir"
 
 
-def made(service: str, state: str, *, folder: str, project: str) -> dict[str, Any]:
-    """Give a container of another project, made from a recorded one."""
+def made(
+    service: str, state: str, *, folder: str, project: str, ports: Mapping[int, int] | None = None
+) -> dict[str, Any]:
+    """Give a container of another project that publishes `ports`, made from a recorded one."""
     found: dict[str, Any] = deepcopy(next(iter(RECORDED["inspected"].values())))
     found["Id"], found["Name"] = f"id-{service}", f"/{service}"
     found["State"]["Status"] = state
+    # what the list of containers shows of it; the engine shows the ports of running ones only
+    found["Ports"] = [
+        {"IP": "127.0.0.1", "PrivatePort": target, "PublicPort": published, "Type": "tcp"}
+        for target, published in (ports or {}).items()
+        if state == "running"
+    ]
     found["Config"]["Labels"] |= {PROJECT: project, SERVICE: service, FOLDER: folder}
     return found
 
@@ -73,7 +82,9 @@ class FakeEngine:
             labels = one["Config"]["Labels"]
             has = {f"{name}={value}" for name, value in labels.items()}
             if set(wanted) <= has and ("all" in query or one["State"]["Status"] == "running"):
-                rows.append({"Id": one["Id"], "Names": [one["Name"]], "Ports": []})
+                rows.append(
+                    {"Id": one["Id"], "Names": [one["Name"]], "Ports": one.get("Ports", [])}
+                )
         return rows
 
     def _container(self, name: str, what: str) -> Answer:

@@ -81,7 +81,7 @@ class FakeStack:
         return 200, {"result": {"points": found, "next_page_offset": None}, "status": "ok"}
 
     def _milvus(self, path: str, body: Any) -> Answer:  # noqa: ANN401 - JSON
-        good, name = (200 if path.startswith("/v1") else 0), body["collectionName"]
+        good, name = (200 if path.startswith("/v1") else 0), body.get("collectionName", "")
         data: object = {}
         match path.rpartition("/")[2]:
             case "create":

@@ -14,7 +14,7 @@ from scripts.engine_api import Api
 from scripts.errors import EngineError
 from scripts.model import Container, Probe, Service, Snapshot, Stack
 from scripts.observing import Observer, container, containers, logs
-from tests.functional.fake_engine import RECORDED, SERVICE, FakeEngine
+from tests.functional.fake_engine import FOLDER, RECORDED, SERVICE, FakeEngine
 from tests.functional.servers import Answer, Request, http, unix
 from tests.words import stack
 
@@ -60,7 +60,7 @@ def test_a_running_container_is_read_whole() -> None:
         health="healthy",
         started_at="2026-11-23T01:55:09.201591587Z",
         image_id=one["Image"],
-        working_dir="/work/main/docker",
+        working_dir=one["Config"]["Labels"][FOLDER],
     )
 
 

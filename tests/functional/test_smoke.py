@@ -162,6 +162,19 @@ def test_a_failure_while_tidying_up_does_not_hide_the_first_one(
     assert str(error.value).startswith(words)
 
 
+def test_a_search_that_never_finds_anything_is_told(
+    world: FakeStack, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was inserted does not show up in time."""
+    monkeypatch.setattr(smoke, "SETTLE", 0.0)
+    world.searches_in_vain = 99
+
+    with pytest.raises(BrokenError, match=r"milvus: search gave \[\]"):
+        tried(stack_at(port))
+
+    assert empty(world)
+
+
 def test_traces_that_cannot_be_removed_fail_the_trial(world: FakeStack, port: int) -> None:
     """A server may say yes and keep them."""
     world.faults[SWEEP] = (200, {"result": {}, "status": "ok"})

@@ -18,7 +18,7 @@ import yaml
 from invoke.program import Program
 
 import tasks
-from scripts import engine, lock
+from scripts import base_image, engine, lock
 from scripts.engine import Engine
 from scripts.schema import validate
 from tests.functional.fake_engine import RECORDED, made
@@ -122,7 +122,10 @@ class Checkout:
 
     def container(self, name: str, state: str = "running") -> dict[str, Any]:
         """Give a container of this checkout."""
-        return made(name, state, folder=str(self.root / "docker"), project="memos-test")
+        folder = str(self.root / "docker")
+        published = self.config["services"][name].get("ports", ())
+        ports = {port["target"]: int(port["published"]) for port in published}
+        return made(name, state, folder=folder, project="memos-test", ports=ports)
 
     def answer(self, words: str, script: str) -> None:
         """Let `docker … WORDS …` run a shell script instead."""
@@ -351,12 +354,9 @@ def test_up_as_json_is_one_event_a_line_and_the_result_last(at: Checkout, capsys
     assert (events[-1]["verdict"], events[-1]["exit_code"]) == ("ready", 0)
 
 
-def test_a_service_that_ended_ends_the_run_with_5_and_its_log(
-    at: Checkout, capsys: Capture
-) -> None:
-    """The engine starts it, and it is gone again."""
-    one = at.container("etcd", "paused")
-    at.state["containers"]["id-etcd"] = one
+def test_what_waiting_cannot_mend_ends_the_run_with_5(at: Checkout, capsys: Capture) -> None:
+    """At once, with the cause and what to type; the last line of JSON says the same."""
+    at.state["containers"]["id-etcd"] = at.container("etcd", "paused")
 
     assert at.inv("up", "--service", "etcd", "--format", "json") == 5
 
@@ -436,6 +436,14 @@ def test_logs_are_composes_own(at: Checkout) -> None:
     assert at.inv("logs", "--service", "etcd", "--tail", "5", "--since", "10m", "--follow") == 0
 
     assert at.calls()[-1] == "logs --tail 5 --follow --since 10m etcd"
+
+
+@pytest.mark.parametrize(("words", "code"), [("logs --follow", 0), ("logs", 130)])
+def test_ctrl_c_is_how_following_a_log_ends(at: Checkout, words: str, code: int) -> None:
+    """Otherwise it is an interruption."""
+    at.answer(" logs ", "kill -INT $PPID")
+
+    assert at.inv(*words.split()) == code
 
 
 def test_logs_that_compose_refuses_are_4(at: Checkout) -> None:
@@ -530,6 +538,21 @@ def test_up_builds_and_pulls_what_is_missing(at: Checkout) -> None:
     assert "--tag docker.io/library/etcd:1.2" in calls[build]
     (create,) = [index for index, call in enumerate(calls) if " create " in call]
     assert build < create
+
+
+def test_the_base_image_is_there_before_what_is_built_upon_it(
+    at: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How it is made is tried with a real engine, in e2e."""
+    built(at, "etcd")
+    at.config["services"]["etcd"]["build"]["args"] = {"BASE": base_image.TAG}
+    before: list[list[str]] = []
+    monkeypatch.setattr(base_image, "have", lambda *_: before.append(at.calls()))
+
+    assert at.inv("images.build") == 0
+
+    assert [call for call in before[0] if call.startswith("build ")] == []
+    assert at.calls()[-1].startswith("build ")
 
 
 def test_images_are_built_or_pulled_on_request(at: Checkout, capsys: Capture) -> None:

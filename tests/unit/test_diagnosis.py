@@ -67,6 +67,12 @@ VOLUME = "its volume was made with another setting"
             True,
         ),
         (look(container("job", "exited", exit_code=1)), "ended", "it ended, exit code 1", True),
+        (
+            look(container("web", "created", exit_code=128, error="port is already allocated")),
+            "start-refused",
+            "the engine could not start it",
+            True,
+        ),
         (look(container("web", "paused")), "paused", "it is paused", True),
         (
             look(container("web"), reading("web", WRONG_PASSWORD, ok=False, final=True)),

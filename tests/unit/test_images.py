@@ -151,7 +151,7 @@ def test_each_registry_is_asked_for_its_first_image(monkeypatch: pytest.MonkeyPa
 def test_every_registry_that_fails_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused, silent and unknown are three reasons; the engine is not blamed for a registry."""
     lookup = RefusedError("lookup registry.example: no such host", next_step="inv ps")
-    answers = {
+    answers: dict[str, object] = {
         "docker.io/library/neo4j:5": lookup,
         "quay.io/minio:1": EngineError("the engine does not answer", next_step=""),
         "localhost/own:1": None,

@@ -199,7 +199,12 @@ def test_only_official_images_that_are_absent_are_asked_for(
     asked: list[str] = []
     here = FakeApi({"/images/docker.io/library/neo4j:5.26.4/json": {"Config": {}}})
     monkeypatch.setattr(workspace, "Api", lambda _endpoint: here)
-    monkeypatch.setattr(images, "unreachable", lambda _endpoint, names: asked.extend(names) or {})
+
+    def unreachable(_endpoint: str, names: list[str]) -> dict[str, str]:
+        asked.extend(names)
+        return {}
+
+    monkeypatch.setattr(images, "unreachable", unreachable)
 
     bench.prepared()
 

@@ -1,0 +1,107 @@
+"""Rules about the values in `.env`: each yields a sentence about a variable that is wrong."""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from scripts.errors import ConfigError
+from scripts.settings import IMAGE_SOURCES, LOCAL_DIMENSION, Settings
+
+SHORTEST_PASSWORD = {"NEO4J_PASSWORD": 8, "MILVUS_PASSWORD": 6, "MINIO_ROOT_PASSWORD": 8}
+"""Characters; what the servers themselves demand (../docs/official-images.md)."""
+LONGEST_PASSWORD = 72
+"""Bytes that Milvus' bcrypt takes."""
+LAST_PORT = 65535
+_NUMBER = re.compile(r"[1-9][0-9]*\Z")
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
+_PREFIX = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*)?\Z")
+_MEMORY = re.compile(r"[0-9]+(\.[0-9]+)?[bkmgBKMG]?[bB]?\Z")
+
+
+def check(settings: Settings) -> None:
+    """Raise one ConfigError that names every variable whose value cannot be right."""
+    rules = (_ports, _choices, _dimension, _shapes, _open_doors)
+    problems = [problem for rule in rules for problem in rule(settings)]
+    if problems:
+        raise ConfigError(
+            "\n".join(f"{settings.file.name}: {problem}" for problem in problems),
+            next_step=f"edit {settings.file}; .env.example explains every variable",
+        )
+
+
+def _ports(settings: Settings) -> Iterator[str]:
+    for name in sorted(settings.defaults):
+        value = settings.get(name)
+        if name.endswith("_PORT") and not (_NUMBER.match(value) and int(value) <= LAST_PORT):
+            yield f"{name} is {value!r}, wanted a port from 1 to {LAST_PORT}"
+
+
+def _choices(settings: Settings) -> Iterator[str]:
+    if settings.image_source not in ("", *IMAGE_SOURCES):
+        yield f"IMAGE_SOURCE is {settings.image_source!r}, wanted registry, packages or nothing"
+    preference = settings.get("ENABLE_PREFERENCE_MEMORY")
+    if preference not in {"true", "false"}:
+        # MemOS compares once with "true" and once in small letters: `True` breaks every add
+        yield f"ENABLE_PREFERENCE_MEMORY is {preference!r}, wanted true or false in small letters"
+    if preference == "true" and settings.image_source == "packages":
+        yield (
+            "ENABLE_PREFERENCE_MEMORY is 'true', and IMAGE_SOURCE is 'packages': preference memory"
+            " needs Milvus 2.5 (BM25), the package-built one is 2.3.5; wanted false"
+        )
+    if settings.get("MOS_EMBEDDER_API_KEY") not in {"", "EMPTY"} and settings.local_embedder:
+        yield (
+            "MOS_EMBEDDER_API_KEY is set, and MOS_EMBEDDER_API_BASE is empty;"
+            " wanted the address of the model that the key is for"
+        )
+
+
+def _dimension(settings: Settings) -> Iterator[str]:
+    dimension = settings.get("EMBEDDING_DIMENSION")
+    if dimension and not _NUMBER.match(dimension):
+        yield f"EMBEDDING_DIMENSION is {dimension!r}, wanted a whole number such as 1024"
+    if settings.local_embedder and dimension not in {"", LOCAL_DIMENSION}:
+        yield (
+            f"EMBEDDING_DIMENSION is {dimension!r}, and MOS_EMBEDDER_API_BASE is empty: the local"
+            f" model's vectors have {LOCAL_DIMENSION}; wanted that, nothing, or a model of your own"
+        )
+    if not settings.local_embedder and not dimension:
+        yield "EMBEDDING_DIMENSION is empty, wanted the vector size of your embedding model"
+
+
+def _shapes(settings: Settings) -> Iterator[str]:
+    for name, shape, wanted in (
+        ("COMPOSE_PROJECT_NAME", _PROJECT, "small letters, digits, - and _"),
+        ("CONTAINER_PREFIX", _PREFIX, "letters, digits, -, _ and ."),
+    ):
+        if not shape.match(settings.get(name)):
+            yield f"{name} is {settings.get(name)!r}, wanted {wanted}"
+    for name in sorted(settings.defaults):
+        limit = name.endswith("_MEMORY") and not name.startswith("ENABLE_")
+        if limit and not _MEMORY.match(settings.get(name)):
+            yield f"{name} is {settings.get(name)!r}, wanted a size such as 2g or 512m"
+    for name, shortest in SHORTEST_PASSWORD.items():
+        if not shortest <= len(settings.get(name).encode()) <= LONGEST_PASSWORD:
+            yield f"{name} is too short or too long, wanted {shortest} to {LONGEST_PASSWORD} bytes"
+        if "$" in settings.get(name):
+            # Compose would replace what follows, and nobody would know the password
+            yield f"{name} holds a dollar sign, wanted a password without one"
+
+
+def _open_doors(settings: Settings) -> Iterator[str]:
+    address = settings.get("BIND_ADDRESS")
+    try:
+        # an IPv6 address would need brackets in the compose file, and other calls in our probes
+        loopback = ipaddress.IPv4Address(address).is_loopback
+    except ValueError:
+        yield f"BIND_ADDRESS is {address!r}, wanted an IPv4 address such as 127.0.0.1"
+        return
+    if loopback:
+        return
+    for name in SHORTEST_PASSWORD:
+        if settings.get(name) == settings.defaults.get(name):
+            yield f"BIND_ADDRESS is {address!r}, and {name} is still the default; wanted your own"
+    if settings.get("ALLOW_WITHOUT_LOGIN") != "yes":
+        yield (
+            f"BIND_ADDRESS is {address!r}, and the API and Qdrant have no login;"
+            " wanted 127.0.0.1 (and ssh -L), or ALLOW_WITHOUT_LOGIN=yes"
+        )
