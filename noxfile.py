@@ -16,9 +16,10 @@ nox.options.stop_on_first_error = True
 PYTHON = ["scripts", "tests", "docker", "tasks.py", "noxfile.py"]
 
 
-def install(session: nox.Session, group: str) -> None:
+def install(session: nox.Session, name: str, *flags: str) -> None:
     """Install one of the pinned sets of requirements/, checked by its hashes."""
-    session.install("--quiet", "--require-hashes", "--requirement", f"requirements/{group}.txt")
+    words = ["--quiet", "--require-hashes", "--requirement", f"requirements/{name}.txt"]
+    session.install(*words, *flags)
 
 
 @nox.session(tags=["ci", "fast"])
@@ -51,6 +52,14 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "report", "--skip-covered")
 
 
+@nox.session(tags=["ci", "fast"])
+def clients(session: nox.Session) -> None:
+    """The Qdrant stand-in against the next qdrant-client too; MemOS' own is in `tests`."""
+    install(session, "test")
+    install(session, "qdrant-1.15", "--no-deps")
+    session.run("pytest", "tests/functional/test_qdrant_front.py", *session.posargs)
+
+
 @nox.session(tags=["ci"])
 def e2e(session: nox.Session) -> None:
     """Promises held on real containers, in a stack of their own that is gone afterwards."""
@@ -62,8 +71,12 @@ def e2e(session: nox.Session) -> None:
 @nox.session(default=False)
 def fresh(session: nox.Session) -> None:
     """The README's first command in a minimal Debian with python3 and ca-certificates only."""
-    install(session, "test")
-    session.run("python", "-m", "tests.e2e.fresh", *session.posargs)
+    install(session, "runtime")
+    session.run(
+        *("python", "tests/e2e/fresh.py", *session.posargs),
+        env={"PYTHONPATH": "."},
+        interrupt_timeout=600.0,  # after Ctrl-C it stops and removes what it made
+    )
 
 
 @nox.session(default=False)

@@ -6,7 +6,8 @@ Imports stand in the tasks that need them, so that `inv --list` and a Tab stay f
 import functools
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -15,7 +16,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from scripts.errors import ExitCode, StackError
+from scripts.errors import ConfigError, ExitCode, StackError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,15 +41,40 @@ def command(body: Callable[P, ExitCode]) -> Callable[P, None]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             code = body(*args, **kwargs)
-        except StackError as error:
-            _report().error(error)
-            raise Exit(code=error.exit_code) from error
+        except BrokenPipeError:  # pragma: no cover - held by e2e, it needs a pipe of its own
+            # the reader has seen enough: inv ps | head
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise Exit(code=ExitCode.OK) from None
+        except (StackError, OSError) as error:
+            known = _known(error)
+            _report().error(known)
+            raise Exit(code=known.exit_code) from error
         except KeyboardInterrupt:
             raise Exit("interrupted; inv ps shows what runs", ExitCode.INTERRUPTED) from None
         if code is not ExitCode.OK:
             raise Exit(code=code)
 
     return wrapper
+
+
+def _known(error: StackError | OSError) -> StackError:
+    """Give an error of ours; one of the system says which file it is about, and what to look at."""
+    if isinstance(error, StackError):
+        return error
+    return ConfigError(
+        f"{error.strerror or error}: {error.filename or 'a file or a connection'}",
+        next_step="look whose it is (ls -l), and whether the disk is full (df)",
+    )
+
+
+@contextmanager
+def _result_line(tell: "Report") -> Iterator[None]:
+    """Give `--format json` its last line also when an error ends the block."""
+    try:
+        yield
+    except (StackError, OSError) as error:
+        tell.failed(_known(error))
+        raise
 
 
 def _report(form: str = "text") -> "Report":
@@ -85,31 +111,20 @@ def up(
 ) -> ExitCode:
     """Start what is named and all that it needs; return when every one of them answers."""
     del c
-    from scripts import flags, lock, workspace
+    from scripts import flags, lock, precautions, workspace
     from scripts.process import run
 
-    tell, limit = _report(format), flags.seconds("timeout", timeout)
-    space = workspace.prepared(ROOT, os.environ, run, tell.say)
-    names = space.stack.closure(flags.services(space.stack, service))
-    with lock.held(space.cache, "up"):
-        if code := _preflight(space, names, tell):
-            return code
-        _have_images(space, names, tell, rebuild=build)
-        return _start(space, names, limit, tell)
-
-
-def _preflight(space: "Workspace", names: tuple[str, ...], tell: "Report") -> ExitCode:
-    from scripts import host, ports, preflight, workspace
-
-    workspace.require_own(space)
-    local = space.engine.endpoint.startswith("unix://")
-    findings = preflight.check(
-        names,
-        host=host.look(ROOT) if local else host.Host(),
-        holders=ports.holders(space.api, space.stack, names) if local else {},
-        folder=ROOT,
-    )
-    return tell.preflight(findings)
+    tell = _report(format)
+    with _result_line(tell):
+        limit = flags.seconds("timeout", timeout)
+        space = workspace.prepared(ROOT, os.environ, run, tell.say)
+        names = space.stack.closure(flags.services(space.stack, service))
+        with lock.held(space.cache, "up"):
+            precautions.require_own(space)
+            if code := tell.preflight(precautions.findings(space, names)):
+                return code
+            _have_images(space, names, tell, rebuild=build)
+            return _start(space, names, limit, tell)
 
 
 def _have_images(
@@ -125,12 +140,14 @@ def _have_images(
 
 
 def _build(space: "Workspace", services: "Sequence[Service]", tell: "Report") -> None:
-    from scripts import base_image, build_secrets, building
+    from scripts import base_image, build_secrets, building, lock
     from scripts.process import run
 
     if services:
-        build_secrets.write(space.secrets, space.image_source, os.environ, run)
-        with tell.board(("base", *(service.name for service in services))):
+        # the stacks of one checkout share what is downloaded and what builds are told
+        board = tell.board(("base", *(service.name for service in services)))
+        with lock.held(ROOT / ".cache", "images.build"), board:
+            build_secrets.write(space.settings.build_settings, space.image_source, os.environ, run)
             if base_image.wanted(services):
                 base_image.have(space.api, space.engine.env, ROOT, run, tell.step)
             building.build(services, space.engine.env, space.cache / "build", tell.step)
@@ -218,15 +235,18 @@ def restart(
 ) -> ExitCode:
     """Stop and start what is named, then wait until it answers."""
     del c
-    from scripts import flags, lock, workspace
+    from scripts import flags, lock, precautions
 
-    tell, limit = _report(format), flags.seconds("timeout", timeout)
-    space = _look(tell)
-    names = flags.services(space.stack, service)
-    with lock.held(space.cache, "restart"):
-        workspace.require_own(space)
-        space.compose.change("stop", *names)
-        return _start(space, space.stack.closure(names), limit, tell)
+    tell = _report(format)
+    with _result_line(tell):
+        limit = flags.seconds("timeout", timeout)
+        space = _look(tell)
+        names = flags.services(space.stack, service)
+        with lock.held(space.cache, "restart"):
+            precautions.require_own(space)
+            precautions.require_created(space, names)
+            space.compose.change("stop", *names)
+            return _start(space, space.stack.closure(names), limit, tell)
 
 
 @task(help={"volumes": "delete the data too, after asking", "yes": YES})
@@ -234,12 +254,12 @@ def restart(
 def down(c: Context, *, volumes: bool = False, yes: bool = False) -> ExitCode:
     """Stop and remove the containers; the data stays unless --volumes."""
     del c
-    from scripts import lock, workspace
+    from scripts import lock, precautions, workspace
 
     tell = _report()
     space = workspace.with_all_profiles(_look(tell))
     with lock.held(space.cache, "down"):
-        workspace.require_own(space)
+        precautions.require_own(space)
         if volumes:
             tell.confirm("Delete these volumes?", workspace.volumes(space), yes=yes)
         words = ["down", "--remove-orphans", *(["--volumes"] if volumes else [])]
@@ -257,11 +277,10 @@ def smoke(c: Context) -> ExitCode:
 
     tell = _report()
     space = _look(tell)
-    variables = {**space.settings.values, **space.settings.for_compose()}
     stages = trial.run(
         space.stack,
         f"smoke-{uuid.uuid4().hex[:12]}",
-        dimension=int(variables["EMBEDDING_DIMENSION"]),
+        dimension=space.settings.dimension,
         preferences=space.settings.get("ENABLE_PREFERENCE_MEMORY") == "true",
     )
     for stage in stages:

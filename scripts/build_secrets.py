@@ -7,7 +7,7 @@ everything comes from the host's own configuration.
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts import debian
+from scripts import debian, host_pip
 from scripts.process import Runner
 
 CA_BUNDLES = (
@@ -16,7 +16,15 @@ CA_BUNDLES = (
     "/etc/ssl/cert.pem",  # macOS, Alpine
 )
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-PIP_KEYS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
+PIP_KEYS = (
+    "index-url",
+    "extra-index-url",
+    "trusted-host",
+    "proxy",
+    "timeout",
+    "default-timeout",
+    "retries",
+)
 """Settings of pip that mean the same inside a container; paths do not."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
@@ -31,7 +39,7 @@ def write(folder: Path, image_source: str, environ: Mapping[str, str], runner: R
         "apt.sources": debian.apt_sources(debian.BASE_RELEASE) if packages else "",
         "apt.conf": debian.apt_conf(runner) if packages else "",
         "ca.crt": ca_bundle(environ),
-        "pip.conf": pip_conf(runner),
+        "pip.conf": pip_conf(environ),
         "maven-settings.xml": maven_settings(Path.home()),
     }
     for name, text in files.items():
@@ -49,15 +57,10 @@ def ca_bundle(environ: Mapping[str, str]) -> str:
     return ""
 
 
-def pip_conf(runner: Runner) -> str:
+def pip_conf(environ: Mapping[str, str]) -> str:
     """Give a pip.conf with the host's index and proxy, and the CA bundle where builds have it."""
-    done = runner(["python3", "-m", "pip", "config", "list"], timeout=30.0)
-    found: dict[str, str] = {}
-    for line in done.stdout.splitlines() if done.exit_code == 0 else ():
-        key, _, value = line.partition("=")
-        name = key.rpartition(".")[2]
-        if name in PIP_KEYS:
-            found[name] = value.strip().strip("'\"").replace("\\n", " ")
+    settings = host_pip.settings(environ, Path.home())
+    found = {key: settings[key] for key in PIP_KEYS if key in settings}
     found |= {"cert": "/run/secrets/ca", "disable-pip-version-check": "1"}
     return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in found.items())
 

@@ -11,23 +11,38 @@ from pathlib import Path
 from scripts.build_secrets import proxy_args
 from scripts.compose import last_words
 from scripts.errors import RefusedError
-from scripts.images import RECIPE_LABEL, recipe
 from scripts.model import Build, Service
 from scripts.process import Completed, Running
+from scripts.progress import Step
+from scripts.recipes import RECIPE_LABEL, recipe
 from scripts.waiting import poll
 
-PULL_SILENCE = 60.0
-"""Seconds without a byte after which a pull is given up."""
-BUILD_SILENCE = 180.0
-"""Seconds: a build step such as a pip installation says nothing for up to a minute here."""
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 _MOUNTS = re.compile(r"--(mount|network)=\S+")
 _STEP = re.compile(r"#\d+ (\[.*)|#\d+ [\d.]+ (.*)")
 _FAILED = re.compile(r"^#(\d+) ERROR: (.*)$", re.MULTILINE)
 _CAUSE = re.compile(r"(?i:\berror\b|not found|denied|failed)|\bE: ")
 
-Say = Callable[[str, str], None]
-"""Called with the name of an image's service and what is going on with it."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A way to have images."""
+
+    task: str
+    """What does it again."""
+    silence: float
+    """Seconds without a byte after which one is given up."""
+    env: Mapping[str, str]
+    terminal: bool = False
+
+
+BUILDS = Work(
+    task="inv images.build",
+    silence=180.0,  # a step such as a pip installation says nothing for up to a minute here
+    # another builder of the user keeps the image to itself, and has no network of the host
+    env={"BUILDX_BUILDER": "default"},
+)
+PULLS = Work(task="inv images.pull", silence=60.0, env={}, terminal=True)
 
 
 def build_argv(service: Service, build: Build) -> list[str]:
@@ -44,21 +59,18 @@ def build_argv(service: Service, build: Build) -> list[str]:
     return [*words, *proxy_args(os.environ), str(build.context)]
 
 
-def build(services: Sequence[Service], env: Mapping[str, str], logs: Path, say: Say) -> None:
+def build(services: Sequence[Service], env: Mapping[str, str], logs: Path, say: Step) -> None:
     """Build the images of these services side by side; each build's output goes to `logs`.
 
     Raises RefusedError that names the first image that failed, its last words and its log.
     """
     commands = {s.name: build_argv(s, s.build) for s in services if s.build is not None}
-    logs.mkdir(parents=True, exist_ok=True)
-    together(commands, env, say, silence=BUILD_SILENCE, logs=logs)
+    together(BUILDS, commands, env, logs, say)
 
 
-def pull(services: Sequence[Service], env: Mapping[str, str], logs: Path, say: Say) -> None:
+def pull(services: Sequence[Service], env: Mapping[str, str], logs: Path, say: Step) -> None:
     """Pull the images of these services side by side; errors as in `build`."""
-    commands = {s.name: ["docker", "pull", s.image] for s in services}
-    logs.mkdir(parents=True, exist_ok=True)
-    together(commands, env, say, silence=PULL_SILENCE, logs=logs, terminal=True)
+    together(PULLS, {s.name: ["docker", "pull", s.image] for s in services}, env, logs, say)
 
 
 @dataclass(slots=True)
@@ -70,20 +82,16 @@ class Job:
     """When it last said something."""
 
 
-def together(  # noqa: PLR0913 - builds and pulls differ in exactly these
-    commands: Mapping[str, list[str]],
-    env: Mapping[str, str],
-    say: Say,
-    *,
-    silence: float,
-    logs: Path,
-    terminal: bool = False,
+def together(
+    work: Work, commands: Mapping[str, list[str]], env: Mapping[str, str], logs: Path, say: Step
 ) -> None:
-    """Run commands side by side to their end; stop one that is silent for `silence` seconds.
+    """Run commands side by side to their end; stop one that is silent for too long.
 
-    Raises RefusedError when one fails, after all have ended.
+    Each one's output goes to its own file in `logs`. Raises RefusedError when one fails, after all
+    have ended.
     """
     jobs: dict[str, Job] = {}
+    logs.mkdir(parents=True, exist_ok=True)
 
     def hear(name: str, file: Path) -> Callable[[str], None]:
         def on_line(line: str) -> None:
@@ -100,15 +108,17 @@ def together(  # noqa: PLR0913 - builds and pulls differ in exactly these
         for name, argv in commands.items():
             file = logs / f"{name}.log"
             file.write_text(f"{' '.join(argv)}\n")
-            running = Running(argv, env=env, on_line=hear(name, file), terminal=terminal)
+            running = Running(
+                argv, env={**env, **work.env}, on_line=hear(name, file), terminal=work.terminal
+            )
             jobs[name] = Job(running=running, heard=time.monotonic())
-        silent = _attend(jobs, silence)
+        silent = _attend(jobs, work.silence)
     except KeyboardInterrupt:
         for job in jobs.values():
             job.running.stop()
         raise
     for name, job in jobs.items():
-        _judge(name, job.running.wait(), logs, silent.get(name, 0.0))
+        _judge(work, name, job.running.wait(), logs, silent.get(name, 0.0))
 
 
 def telling(line: str) -> str:
@@ -137,13 +147,13 @@ def _attend(jobs: Mapping[str, Job], silence: float) -> dict[str, float]:
     return silent
 
 
-def _judge(name: str, done: Completed, logs: Path, silence: float) -> None:
+def _judge(work: Work, name: str, done: Completed, logs: Path, silence: float) -> None:
     if done.exit_code == 0:
         return
     reason = f"no progress for {silence:.0f} s" if silence else cause(done)
     raise RefusedError(
         f"the image of {name} could not be had: {reason}",
-        next_step=f"read {logs / (name + '.log')}, then: inv images.build or inv images.pull",
+        next_step=f"read {logs / (name + '.log')}, then: {work.task}",
     )
 
 

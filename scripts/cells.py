@@ -1,13 +1,23 @@
-"""Pure: what stands in the cells of the tables that `report` writes."""
+"""Pure: the rows and documents that `report` writes."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from scripts.engine import EngineStatus
-from scripts.images import ImageStatus
+from scripts.errors import ExitCode
+from scripts.inventory import EngineStatus, ImageStatus
+from scripts.model import Verdict
+from scripts.starting import Event
 
 PS_COLUMNS = ("service", "state", "ready", "up for", "ports", "image", "answer")
 IMAGE_COLUMNS = ("service", "image", "state", "contains", "size")
+
+CODES = {
+    Verdict.READY: ExitCode.OK,
+    Verdict.BROKEN: ExitCode.BROKEN,
+    Verdict.STARTING: ExitCode.TIMEOUT,
+}
+"""What each verdict of a start means for the exit status."""
 
 
 def size(number: int) -> str:
@@ -78,3 +88,17 @@ def engine_rows(status: EngineStatus) -> tuple[tuple[str, str], ...]:
         ("data", size(status.data_size)),
         ("downloads", size(status.cache_size)),
     )
+
+
+def event_document(event: Event) -> dict[str, object]:
+    """Give an event as `schemas/event.schema.json` promises it."""
+    found: dict[str, object] = {"event": event.kind, "seconds": round(event.seconds, 3)}
+    if event.service:
+        found["service"] = event.service
+    if event.detail:
+        found["detail"] = event.detail
+    if event.finding is not None:
+        found["finding"] = asdict(event.finding)
+    if event.verdict is not None:
+        found |= {"verdict": event.verdict.value, "exit_code": int(CODES[event.verdict])}
+    return found

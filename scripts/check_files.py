@@ -3,15 +3,15 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from scripts import compose, compose_text, engine_files, os_release, raw_rules, schema, stack_rules
+from scripts import compose, compose_text, programs, raw_rules, schema, stack_rules
 from scripts.compose import Compose
-from scripts.errors import ExitCode, RefusedError, StackError
+from scripts.errors import ExitCode, StackError
 from scripts.process import run
 from scripts.report import Report
 from scripts.schema import Breach
@@ -25,7 +25,7 @@ def main() -> ExitCode:
     tell = Report()
     try:
         schemas = _schemas()
-        breaches = (*_written(), *_resolved(_programs(tell.say)))
+        breaches = (*_written(), *_resolved(programs.have(ROOT, os.environ, run, tell.say)))
         schema.require(breaches)
     except StackError as error:
         tell.error(error)
@@ -35,20 +35,6 @@ def main() -> ExitCode:
         f" {len(_combinations())} combinations, and .env.example keep every rule"
     )
     return ExitCode.OK
-
-
-def _programs(say: Callable[[str], None]) -> Mapping[str, str]:
-    """Give the environment in which `docker compose` is found; no engine needs to run."""
-    try:
-        asked = run(["docker", "compose", "version", "--short"], timeout=30.0)
-    except RefusedError:
-        asked = None
-    if asked is not None and asked.exit_code == 0:
-        return {}
-    at, system = engine_files.places(ROOT), os_release.this_system()
-    if not engine_files.present(at, system):
-        engine_files.bring(at, system, runner=run, say=say)
-    return engine_files.client_env(at, os.environ)
 
 
 def _compose_files() -> tuple[Path, ...]:

@@ -131,6 +131,7 @@ def _service(
         ),
         one_shot=bool(one.get("x-one-shot")),
         memory=int(one.get("mem_limit", 0)),
+        cpu_flags=tuple(one.get("x-cpu-flags") or ()),
     )
 
 

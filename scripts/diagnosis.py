@@ -18,6 +18,8 @@ EXIT_CODES = {
     143: "it was asked to stop",
 }
 """What exit codes of containers mean (128 + signal)."""
+CAUSED_BY_NEIGHBOURS = frozenset({"crash-loop", "unhealthy"})
+"""Codes of what a service may do only because one that it needs is not ready."""
 TELLING = ("fatal", "panic", "error", "exception", "unrecognized", "denied", "refused", "invalid")
 """Words of the log line that matters, the strongest first."""
 
@@ -89,9 +91,10 @@ def paused(service: Service, container: Container, seen: Snapshot) -> Iterator[F
 
 def rejected(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
     """It answers, and waiting will not make the answer a better one."""
-    del container
     reading = seen.reading(service.name)
-    if reading is not None and reading.final:
+    # while a server loads its logins it may reject all of them
+    settled = container.health in {"healthy", ""}
+    if reading is not None and reading.final and settled:
         login = "login" in reading.detail
         cause = "it rejects the stack's login" if login else "it holds data of another kind"
         yield Finding(
@@ -146,8 +149,10 @@ def diagnose(stack: Stack, names: tuple[str, ...], seen: Snapshot) -> tuple[Find
     for name in names:
         service, container = stack.service(name), seen.container(name)
         if container is not None:
-            for rule in RULES:
-                found.extend(rule(service, container, seen))
+            alone = all(answers(stack.service(need), seen) for need in service.needs)
+            findings = (finding for rule in RULES for finding in rule(service, container, seen))
+            # who lacks a neighbour may fall again and again until that one is there
+            found += (one for one in findings if alone or one.code not in CAUSED_BY_NEIGHBOURS)
     return tuple(found)
 
 

@@ -3,59 +3,20 @@
 import os
 import re
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 from scripts import engine_process, private_engine
-from scripts.engine_discovery import Engine, check_versions, discover
+from scripts.engine_discovery import discover
 from scripts.engine_files import Places, places, present
 from scripts.errors import EngineError
+from scripts.inventory import Engine, EngineStatus
 from scripts.os_release import install_hint, obstacle, this_system
 from scripts.private_engine import Life
 from scripts.process import Runner
+from scripts.progress import Say
 
-__all__ = [
-    "Engine",
-    "EngineStatus",
-    "check_versions",
-    "discover",
-    "ensure",
-    "kept_volumes",
-    "packages_possible",
-    "remove",
-    "required",
-    "shell_env",
-    "start",
-    "status",
-    "stop",
-]
-
-Say = Callable[[str], None]
 ANONYMOUS = re.compile("[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineStatus:
-    """What is known of the engines; sizes in bytes, times in seconds."""
-
-    found: Engine | None
-    """The engine that commands would use now."""
-    files: bool
-    """The private engine's programs are there."""
-    running: bool
-    """The private engine runs."""
-    pid: int | None
-    uptime: float
-    size: int
-    """Of the private engine's programs."""
-    data_size: int
-    """Of its images, containers and volumes."""
-    cache_size: int
-    """Of the downloads, which stay when it is removed."""
-    socket: Path
-    log: Path
-    problems: tuple[str, ...] = ()
 
 
 def packages_possible() -> bool:
@@ -114,9 +75,16 @@ def remove(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> 
 def kept_volumes(root: Path) -> tuple[str, ...]:
     """Give the names of the private engine's named volumes, which `remove` deletes.
 
-    They are read from its files, so this also holds while it is stopped.
+    They are read from its files, so this also holds while it is stopped. Raises EngineError when
+    this user may not read them.
     """
-    names = (path.name for path in (places(root).data / "volumes").glob("*/"))
+    folder = places(root).data / "volumes"
+    try:
+        names = [path.name for path in folder.glob("*/")]
+    except PermissionError:
+        raise EngineError(
+            f"this user may not read {folder}", next_step="sudo ./dev inv engine.remove"
+        ) from None
     return tuple(sorted(name for name in names if not ANONYMOUS.fullmatch(name)))
 
 

@@ -6,6 +6,7 @@ https://docs.docker.com/reference/api/engine/version/v1.44/
 
 import json
 import socket
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -23,10 +24,16 @@ FIRST_ERROR = 400
 class Connection(HTTPConnection):
     """An HTTP connection to the engine at `endpoint`: unix:// directly, any other by dialling."""
 
-    def __init__(self, endpoint: str, timeout: float) -> None:
-        """Keep the address; `timeout` in seconds holds for each read and write."""
+    def __init__(
+        self, endpoint: str, timeout: float, *, env: Mapping[str, str] | None = None
+    ) -> None:
+        """Keep the address; `timeout` in seconds holds for each read and write.
+
+        `env` adds to the environment of what dials: where keys for TLS lie, for instance.
+        """
         super().__init__("engine", timeout=timeout)
         self.endpoint = endpoint
+        self.env = env
 
     def connect(self) -> None:
         """Open the stream that HTTP is spoken over."""
@@ -36,17 +43,24 @@ class Connection(HTTPConnection):
             self.sock.settimeout(self.timeout)
             self.sock.connect(parts.path)
         else:  # ssh, TCP with or without TLS, a named pipe: the docker program knows how
-            self.sock = dial(["docker", "--host", self.endpoint, "system", "dial-stdio"])
+            words = ["docker", "--host", self.endpoint, "system", "dial-stdio"]
+            self.sock = dial(words, env=self.env)
             self.sock.settimeout(self.timeout)
 
 
 class Api:
     """Calls to one engine. A call opens its own connection, so threads may share an Api."""
 
-    def __init__(self, endpoint: str, *, timeout: float = 30.0) -> None:
-        """Remember the engine at `endpoint`; `timeout` in seconds for each answer."""
+    def __init__(
+        self, endpoint: str, *, timeout: float = 30.0, env: Mapping[str, str] | None = None
+    ) -> None:
+        """Remember the engine at `endpoint`; `timeout` in seconds for each answer.
+
+        `env` is what docker needs in its environment to reach the engine, as `Engine.env` has it.
+        """
         self.endpoint = endpoint
         self.timeout = timeout
+        self.env = env
 
     def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - the engine's JSON, any shape
         """Give the JSON that the engine answers; None for 404.
@@ -57,10 +71,10 @@ class Api:
 
     def raw(self, path: str, **query: object) -> bytes:
         """Give the bytes of an answer that is no JSON; errors as in `get`."""
-        return _judged(*self._call("GET", path, query), f"GET {path}")
+        return _judged(*self._call("GET", path, query), "GET", path)
 
     def post(self, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401 - as get
-        """Like `get`, for calls that change something; 304 (already so) gives None."""
+        """Like `get`, for calls that change something: 304 (already so) gives None, 404 is a no."""
         return self._json("POST", path, query, body)
 
     def delete(self, path: str, **query: object) -> Any:  # noqa: ANN401 - as get
@@ -68,13 +82,13 @@ class Api:
         return self._json("DELETE", path, query)
 
     def _json(self, method: str, path: str, query: dict[str, object], body: object = None) -> Any:  # noqa: ANN401 - as get
-        text = _judged(*self._call(method, path, query, body), f"{method} {path}")
+        text = _judged(*self._call(method, path, query, body), method, path)
         return json.loads(text) if text.strip() else None
 
     def _call(
         self, method: str, path: str, query: dict[str, object], body: object = None
     ) -> tuple[int, bytes]:
-        connection = Connection(self.endpoint, self.timeout)
+        connection = Connection(self.endpoint, self.timeout, env=self.env)
         target = f"/{API_VERSION}{quote(path)}"
         if query:
             words = {k: v if isinstance(v, str) else json.dumps(v) for k, v in query.items()}
@@ -97,11 +111,12 @@ class Api:
             connection.close()
 
 
-def _judged(status: int, text: bytes, call: str) -> bytes:
-    if status in {NOT_FOUND, NOT_MODIFIED}:
+def _judged(status: int, text: bytes, method: str, path: str) -> bytes:
+    if status == NOT_MODIFIED or (status == NOT_FOUND and method == "GET"):
         return b""
     if status >= FIRST_ERROR:
-        raise RefusedError(f"the engine refused {call}: {_message(text)}", next_step="inv ps")
+        reason = _message(text)
+        raise RefusedError(f"the engine refused {method} {path}: {reason}", next_step="inv ps")
     return text
 
 

@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from scripts.engine_api import Connection
 from scripts.engine_files import Places, client_env, places
 from scripts.errors import EngineError, RefusedError
+from scripts.inventory import Engine
 from scripts.os_release import install_hint, this_system
 from scripts.process import Runner
 
@@ -24,18 +24,6 @@ OLDEST_API = (1, 44)
 OLDEST_COMPOSE = (2, 24, 4)
 """The first that reads everything in our compose files (`!override`)."""
 TLS_NAMES = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """An engine that answers."""
-
-    endpoint: str
-    env: Mapping[str, str]
-    """What docker and compose need in their environment to reach it."""
-    private: bool
-    version: str
-    api_version: str
 
 
 def discover(

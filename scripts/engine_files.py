@@ -6,17 +6,16 @@ import os
 import resource
 import shlex
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.debian import find_mirror
-from scripts.errors import RefusedError
 from scripts.os_release import System
-from scripts.private_apt import Deb, Pace, PrivateApt
+from scripts.private_apt import PrivateApt, unpack
 from scripts.process import Runner
+from scripts.progress import Say
 
-Say = Callable[[str], None]
 RUN = Path("/run/memos-dev")
 DEBIAN = ("docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd")
 UBUNTU = ("docker.io", "docker-compose-v2", "docker-buildx", "containerd")
@@ -167,33 +166,6 @@ def bring(at: Places, system: System, *, runner: Runner, say: Say) -> None:
         stamp = {"wanted": packages(system), "files": [deb.name for deb in debs]}
         (at.home / "packages.json").write_text(json.dumps(stamp, indent=1), encoding="utf-8")
     link(at)
-
-
-def unpack(into: Path, folder: Path, debs: tuple[Deb, ...], *, runner: Runner, say: Say) -> None:
-    """Unpack `debs` from `folder` into the empty folder `into`, one process for each CPU."""
-    shutil.rmtree(into, ignore_errors=True)
-    into.mkdir(parents=True)
-    done = 0
-
-    def count(_: str) -> None:
-        nonlocal done
-        done += 1
-        pace(f"unpacking {len(debs)} packages, {done} done")
-
-    pace = Pace(say)
-    pace(f"unpacking {len(debs)} packages")
-    largest_first = sorted(debs, key=lambda deb: -deb.size)
-    script = 'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$0" && echo "$1"'
-    unpacked = runner(
-        ["xargs", "-0", "-P", str(os.cpu_count() or 1), "-n", "1", "sh", "-c", script, str(into)],
-        stdin="\0".join(str(folder / deb.name) for deb in largest_first),
-        on_line=count,
-    )
-    if unpacked.exit_code:
-        raise RefusedError(
-            f"unpacking into {into} failed: {unpacked.stderr.strip()}",
-            next_step=f"df {into.parent}, then try again",
-        )
 
 
 def link(at: Places) -> None:

@@ -49,7 +49,10 @@ def _choose_variant(at: Places, runner: Runner) -> None:
 
 
 def restore(at: Places, runner: Runner) -> None:
-    """Remove the engine's bridges and rules; without another engine, all that engines change."""
+    """Remove the engine's bridges and rules; without another engine, all that engines change.
+
+    Raises EngineError when iptables keeps the rules: then the bridges stay too, for another try.
+    """
     ours = _bridges(at)
     record = at.run.parent / RECORD
     before = host_record.read(record)
@@ -66,6 +69,10 @@ def restore(at: Places, runner: Runner) -> None:
 
 
 def repair_others(at: Places, runner: Runner, before: Mapping[str, str]) -> None:
+    """Bring back the rules of other engines that ours has thrown out while it started.
+
+    `before` is what `prepare` gave. Raises EngineError when iptables does not take them.
+    """
     interfaces = [path.name for path in network.INTERFACES.iterdir()]
     for family in network.FAMILIES:
         after = _saved(at, runner, family)
@@ -88,4 +95,11 @@ def _saved(at: Places, runner: Runner, family: str) -> str:
 def _apply(at: Places, runner: Runner, family: str, text: str) -> None:
     if text:
         program = _program(at, f"{family}-restore")
-        runner([program, "--noflush", "--wait"], stdin=text, timeout=SECONDS)
+        done = runner([program, "--noflush", "--wait"], stdin=text, timeout=SECONDS)
+        if done.exit_code:
+            reason = done.stderr.strip() or f"exit code {done.exit_code}"
+            raise EngineError(
+                f"{family} refused a change, its rules are as they were: {reason}",
+                next_step=f"{program.removesuffix('-restore')}-save shows them; then the same "
+                "command again",
+            )

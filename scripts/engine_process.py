@@ -73,10 +73,17 @@ def uptime(pid: int, proc: Path = PROC) -> float:
 
 
 def end(pids: Iterable[int], by: signal.Signals) -> None:
-    """Send a signal; a process that is gone already is no error."""
+    """Send a signal; a process that is gone already is no error, one of root's is EngineError."""
     for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
+        try:
             os.kill(pid, by)
+        except ProcessLookupError:
+            continue
+        except PermissionError:
+            raise EngineError(
+                f"process {pid} of the private engine may not be ended by this user",
+                next_step="sudo ./dev inv engine.stop",
+            ) from None
 
 
 def reap(at: Places, grace: float = GRACE, proc: Path = PROC) -> None:
@@ -148,7 +155,9 @@ def _hierarchies(folder: Path) -> list[Path]:
 
 
 def _pids(proc: Path) -> list[int]:
-    return [int(path.name) for path in proc.iterdir() if path.name.isdigit()]
+    """Give all process ids; none where there is no /proc, as on macOS."""
+    names = (path.name for path in proc.iterdir()) if proc.is_dir() else ()
+    return [int(name) for name in names if name.isdigit()]
 
 
 def _parent(pid: int, proc: Path) -> int:

@@ -2,12 +2,18 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from difflib import get_close_matches
 
 from scripts.errors import ConfigError
 from scripts.model import Stack
 
-_MOMENT = re.compile(r"(\d+(\.\d+)?[hms])+\Z|\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}.*)?\Z")
+_DURATION = re.compile(r"([0-9]+(\.[0-9]+)?[hms])+\Z")
+_TIME = re.compile(
+    r"[0-9]{4}(-[0-9]{2}){2}"
+    r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?\Z"
+)
+"""Of the forms that `datetime.fromisoformat` knows, those that Compose knows too."""
 FORMATS = ("text", "json")
 
 
@@ -36,7 +42,7 @@ def count(flag: str, value: str) -> int:
 
 def moment(flag: str, value: str) -> str:
     """Give a duration such as 10m or a time, as Compose takes it; ConfigError for anything else."""
-    if not _MOMENT.match(value):
+    if not _DURATION.match(value) and not _is_time(value):
         raise ConfigError(
             f"--{flag} is {value!r}, wanted a duration or a time",
             next_step=f"for example: --{flag} 10m, or --{flag} 2026-01-31T12:00:00",
@@ -70,3 +76,11 @@ def services(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
             )
     wanted = {known[name] for name in named} or set(stack.names())
     return tuple(name for name in stack.names() if name in wanted)
+
+
+def _is_time(value: str) -> bool:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return bool(_TIME.match(value))

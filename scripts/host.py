@@ -1,30 +1,19 @@
 """Asks this machine: memory, processor and disk."""
 
-import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.inventory import Host
+
 PROC = Path("/proc")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
-    """What preflight must know of a machine; sizes in bytes, 0 or nothing when not known."""
-
-    memory: int = 0
-    """Memory that programs can still get."""
-    cpus: int = 0
-    cpu_flags: frozenset[str] = frozenset()
-    disk_free: int = 0
 
 
 def look(folder: Path, proc: Path = PROC) -> Host:
     """Give the facts of this machine; `folder` lies on the disk that the engine uses."""
     return Host(
         memory=_memory(proc),
-        cpus=os.cpu_count() or 0,
         cpu_flags=_cpu_flags(proc),
+        disk=str(folder),
         disk_free=shutil.disk_usage(_existing(folder)).free,
     )
 

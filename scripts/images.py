@@ -1,42 +1,66 @@
-"""Asks for images: which are there, what they contain, and whether registries have the others."""
+"""Asks for images: which are there, what they contain, and whether registries have the others.
 
-import hashlib
+`status` and `unreachable` ask; what stands below them decides by values.
+"""
+
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import Any
 
 from scripts.engine_api import Api
 from scripts.errors import EngineError, RefusedError
-from scripts.model import Build, Service
+from scripts.inventory import ImageStatus
+from scripts.model import Service
+from scripts.recipes import RECIPE_LABEL, recipe
 
 CONTAINS_LABEL = "dev.memos.contains"
-RECIPE_LABEL = "dev.memos.recipe"
 VERSION_LABEL = "org.opencontainers.image.version"
 DESCRIPTION_LABEL = "org.opencontainers.image.description"
 REGISTRY_PATIENCE = 6.0
 """Seconds for a registry to answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageStatus:
-    """One service's image on the engine; `size` in bytes, 0 when it is not there."""
-
-    service: str
-    image: str
-    present: bool
-    contains: str = ""
-    """real, stand-in, or official for an image without our label."""
-    version: str = ""
-    description: str = ""
-    size: int = 0
-    stale: bool = False
-    """Its recipe has changed since it was built."""
-    built_here: bool = False
-
-
 def status(api: Api, service: Service) -> ImageStatus:
     """Ask the engine for a service's image."""
-    found = api.get(f"/images/{service.image}/json")
+    return _status(service, api.get(f"/images/{service.image}/json"))
+
+
+def unreachable(
+    api_endpoint: str, images: Sequence[str], *, env: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Ask the registry behind each image for it, through the engine, and give those that fail.
+
+    One image a registry is enough; the value says why. Waits a few seconds at most. `env` as in
+    `Api`.
+    """
+    firsts = {_registry(image): image for image in reversed(images)}
+    api = Api(api_endpoint, timeout=REGISTRY_PATIENCE, env=env)
+
+    def ask(image: str) -> str:
+        try:
+            found = api.get(f"/distribution/{image}/json")
+        except EngineError:  # it waits for the registry
+            return f"no answer within {REGISTRY_PATIENCE:.0f} s"
+        except RefusedError as error:
+            return str(error)
+        return "" if found else "it does not know the image"
+
+    with ThreadPoolExecutor(max_workers=len(firsts) or 1) as pool:
+        answers = dict(zip(firsts, pool.map(ask, firsts.values()), strict=True))
+    return {registry: reason for registry, reason in answers.items() if reason}
+
+
+def needed(
+    statuses: Sequence[ImageStatus], *, rebuild: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the services whose image is to be built, and those whose image is to be pulled."""
+    absent = [one for one in statuses if not one.present or (one.built_here and one.stale)]
+    to_build = [one for one in statuses if one.built_here and (one in absent or rebuild)]
+    to_pull = [one for one in absent if not one.built_here]
+    return tuple(one.service for one in to_build), tuple(one.service for one in to_pull)
+
+
+def _status(service: Service, found: Mapping[str, Any] | None) -> ImageStatus:
     built = service.build is not None
     if found is None:
         return ImageStatus(
@@ -54,48 +78,6 @@ def status(api: Api, service: Service) -> ImageStatus:
         stale=service.build is not None and labels.get(RECIPE_LABEL) != recipe(service.build),
         built_here=built,
     )
-
-
-def recipe(build: Build) -> str:
-    """Give the fingerprint of what an image is made from: its folder's files and its arguments."""
-    digest = hashlib.sha256(repr(sorted(build.args.items())).encode())
-    for file in sorted(path for path in build.context.rglob("*") if path.is_file()):
-        if "__pycache__" not in file.parts:
-            digest.update(file.relative_to(build.context).as_posix().encode())
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:16]
-
-
-def needed(
-    statuses: Sequence[ImageStatus], *, rebuild: bool
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give the services whose image is to be built, and those whose image is to be pulled."""
-    absent = [one for one in statuses if not one.present or (one.built_here and one.stale)]
-    to_build = [one for one in statuses if one.built_here and (one in absent or rebuild)]
-    to_pull = [one for one in absent if not one.built_here]
-    return tuple(one.service for one in to_build), tuple(one.service for one in to_pull)
-
-
-def unreachable(api_endpoint: str, images: Sequence[str]) -> dict[str, str]:
-    """Ask the registry behind each image for it, through the engine, and give those that fail.
-
-    One image a registry is enough; the value says why. Waits a few seconds at most.
-    """
-    firsts = {_registry(image): image for image in reversed(images)}
-    api = Api(api_endpoint, timeout=REGISTRY_PATIENCE)
-
-    def ask(image: str) -> str:
-        try:
-            found = api.get(f"/distribution/{image}/json")
-        except EngineError:  # it waits for the registry
-            return f"no answer within {REGISTRY_PATIENCE:.0f} s"
-        except RefusedError as error:
-            return str(error)
-        return "" if found else "it does not know the image"
-
-    with ThreadPoolExecutor(max_workers=len(firsts) or 1) as pool:
-        answers = dict(zip(firsts, pool.map(ask, firsts.values()), strict=True))
-    return {registry: reason for registry, reason in answers.items() if reason}
 
 
 def _registry(image: str) -> str:

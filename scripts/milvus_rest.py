@@ -7,6 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+PREFERENCES = ("explicit_preference", "implicit_preference")
+"""The collections in which MemOS keeps preferences."""
+
+
+def by_cube(cube: str) -> str:
+    """Give the filter for what MemOS keeps of one cube."""
+    return f'payload["mem_cube_id"] == "{cube}"'
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MilvusWords:

@@ -83,6 +83,8 @@ class Service:
     one_shot: bool = False
     memory: int = 0
     """Its memory limit in bytes; 0 for none."""
+    cpu_flags: tuple[str, ...] = ()
+    """Features that the processor must have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Asks who holds the ports that a stack wants to publish."""
+"""Asks who holds the ports and the container names that a stack wants."""
 
 import errno
 import socket
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scripts.engine_api import Api
 from scripts.model import Port, Stack
-from scripts.observing import containers
+from scripts.observing import PROJECT_LABEL, containers
 
 PROC = Path("/proc")
 LISTEN = "0A"
@@ -49,6 +49,18 @@ def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[s
         for name, port in busy
         if publishers.get(port.published) not in ours
     }
+
+
+def strangers(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """Give the services whose container name another project has: that name, and the project."""
+    found = {}
+    wanted_names = {stack.service(name).container: name for name in names}
+    for one in api.get("/containers/json", all=True) or ():
+        project = (one.get("Labels") or {}).get(PROJECT_LABEL, "")
+        for name in (word.lstrip("/") for word in one.get("Names") or ()):
+            if name in wanted_names and project != stack.project:
+                found[wanted_names[name]] = (name, project)
+    return found
 
 
 def _publishers(api: Api) -> Mapping[int, str]:

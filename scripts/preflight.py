@@ -1,31 +1,34 @@
 """Pure rules over what is known before any container is touched."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.host import Host
-from scripts.model import Container, Finding
+from scripts.inventory import Host
+from scripts.model import Container, Finding, Service
 
 GIB = 2**30
 LEAST_MEMORY = 3 * GIB
 """Bytes; the package-built stack takes about 2 GiB, Neo4j's and MemOS' peaks included."""
 LEAST_DISK = 5 * GIB
-CPU_FLAGS = frozenset({"avx", "sse4_2"})
-"""What Milvus' binaries were compiled for (https://github.com/milvus-io/milvus/issues/43729)."""
 
 
-def check(
-    names: tuple[str, ...],
-    *,
-    host: Host,
-    holders: Mapping[int, tuple[str, str]],
-    folder: Path,
-) -> tuple[Finding, ...]:
-    """Give all findings at once about starting the services of these names.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What was asked before any container is touched."""
 
-    `holders` maps a taken port to its service and its holder.
-    """
-    return (*_ports(holders), *_machine(names, host, folder))
+    host: Host = field(default_factory=Host)
+    holders: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    """Taken ports, each with the service that wants it and its holder."""
+    strangers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Services whose container name another project has taken: that name, and the project."""
+    running: bool = False
+    """Some of the stack runs already, and so takes memory."""
+
+
+def check(services: Sequence[Service], facts: Facts) -> tuple[Finding, ...]:
+    """Give all findings at once about starting these services."""
+    return (*_ports(facts), *_names(facts), *_machine(services, facts))
 
 
 def foreign(containers: tuple[Container, ...], folder: Path) -> Container | None:
@@ -33,8 +36,8 @@ def foreign(containers: tuple[Container, ...], folder: Path) -> Container | None
     return next((c for c in containers if c.working_dir not in {"", str(folder)}), None)
 
 
-def _ports(holders: Mapping[int, tuple[str, str]]) -> Iterator[Finding]:
-    for port, (service, holder) in sorted(holders.items()):
+def _ports(facts: Facts) -> Iterator[Finding]:
+    for port, (service, holder) in sorted(facts.holders.items()):
         yield Finding(
             code="port-taken",
             service=service,
@@ -43,16 +46,29 @@ def _ports(holders: Mapping[int, tuple[str, str]]) -> Iterator[Finding]:
         )
 
 
-def _machine(names: tuple[str, ...], host: Host, folder: Path) -> Iterator[Finding]:
-    missing = CPU_FLAGS - host.cpu_flags
-    if host.cpu_flags and missing and "milvus" in names:
+def _names(facts: Facts) -> Iterator[Finding]:
+    for service, (name, project) in sorted(facts.strangers.items()):
+        owner = f"project {project!r}" if project else "no Compose project"
         yield Finding(
-            code="cpu-flags",
-            service="milvus",
-            cause=f"the processor lacks {', '.join(sorted(missing))}, which Milvus needs",
-            next_step="inv up --service neo4j --service qdrant, or use another machine",
+            code="name-taken",
+            service=service,
+            cause=f"there is a container {name} already, and it belongs to {owner}",
+            next_step=f"docker rm --force {name}, or set CONTAINER_PREFIX in .env",
         )
-    if 0 < host.memory < LEAST_MEMORY:
+
+
+def _machine(services: Sequence[Service], facts: Facts) -> Iterator[Finding]:
+    host = facts.host
+    for service in services:
+        missing = set(service.cpu_flags) - host.cpu_flags
+        if host.cpu_flags and missing:
+            yield Finding(
+                code="cpu-flags",
+                service=service.name,
+                cause=f"the processor lacks {', '.join(sorted(missing))}",
+                next_step="another machine; or name services that do not need it: inv up --service",
+            )
+    if 0 < host.memory < LEAST_MEMORY and not facts.running:
         yield Finding(
             code="memory",
             cause=f"{host.memory / GIB:.1f} GiB of memory are free, the stack wants 3 GiB",
@@ -62,7 +78,7 @@ def _machine(names: tuple[str, ...], host: Host, folder: Path) -> Iterator[Findi
     if 0 < host.disk_free < LEAST_DISK:
         yield Finding(
             code="disk",
-            cause=f"{host.disk_free / GIB:.1f} GiB are free under {folder}, wanted 5 GiB",
+            cause=f"{host.disk_free / GIB:.1f} GiB are free under {host.disk}, wanted 5 GiB",
             next_step="make room, then: inv up",
             fatal=host.disk_free < GIB,
         )

@@ -4,20 +4,19 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scripts.errors import RefusedError
 from scripts.process import Runner
+from scripts.progress import Pace, Say
 
-Say = Callable[[str], None]
 PATIENCE = 60.0
 """Seconds without progress after which a download is given up."""
-PACE = 1.5
-"""Seconds between two lines of progress."""
 MEGABYTE = 1_000_000
 OPTIONS = """\
 #clear APT::Update::Pre-Invoke;
@@ -65,22 +64,6 @@ class Deb:
             return False
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
-
-
-class Pace:
-    """Passes on a line of progress, but not more often than every PACE seconds."""
-
-    def __init__(self, say: Say, clock: Callable[[], float] = time.monotonic) -> None:
-        """Pass lines on to `say`."""
-        self._say = say
-        self._clock = clock
-        self._next = 0.0
-
-    def __call__(self, line: str) -> None:
-        """Take a line."""
-        if line and self._clock() >= self._next:
-            self._next = self._clock() + PACE
-            self._say(line)
 
 
 @dataclass(kw_only=True)
@@ -153,7 +136,7 @@ class PrivateApt:
             self._apt(["update"], lambda share: f"reading package lists, {share:.0%}")
             wanted = self._listed(words)
             self._download(words, wanted)
-            note = {"words": words, "files": self._files, "debs": [_as_dict(deb) for deb in wanted]}
+            note = {"words": words, "files": self._files, "debs": [asdict(deb) for deb in wanted]}
             self._note.write_text(json.dumps(note, indent=1), encoding="utf-8")
         return wanted
 
@@ -226,6 +209,33 @@ class PrivateApt:
         return done.stdout
 
 
+def unpack(into: Path, folder: Path, debs: tuple[Deb, ...], *, runner: Runner, say: Say) -> None:
+    """Unpack `debs` from `folder` into the empty folder `into`, one process for each CPU."""
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(parents=True)
+    done = 0
+
+    def count(_: str) -> None:
+        nonlocal done
+        done += 1
+        pace(f"unpacking {len(debs)} packages, {done} done")
+
+    pace = Pace(say)
+    pace(f"unpacking {len(debs)} packages")
+    largest_first = sorted(debs, key=lambda deb: -deb.size)
+    script = 'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$0" && echo "$1"'
+    unpacked = runner(
+        ["xargs", "-0", "-P", str(os.cpu_count() or 1), "-n", "1", "sh", "-c", script, str(into)],
+        stdin="\0".join(str(folder / deb.name) for deb in largest_first),
+        on_line=count,
+    )
+    if unpacked.exit_code:
+        raise RefusedError(
+            f"unpacking into {into} failed: {unpacked.stderr.strip()}",
+            next_step=f"df {into.parent}, then try again",
+        )
+
+
 def _refusal(word: str, output: str) -> RefusedError:
     lines = output.splitlines()
     errors = [line for line in lines if line.startswith(("E:", "W:", "sh:"))] or lines[-1:]
@@ -233,10 +243,6 @@ def _refusal(word: str, output: str) -> RefusedError:
     if "NO_PUBKEY" in output:
         step = "the keyring is too old: apt-get install debian-archive-keyring"
     return RefusedError(f"apt-get {word} failed: {errors[0].strip()}", next_step=step)
-
-
-def _as_dict(deb: Deb) -> dict[str, object]:
-    return {name: getattr(deb, name) for name in Deb.__slots__}
 
 
 def _silent(_: float) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from scripts import engine_network, root_mount
 from scripts import engine_process as processes
 from scripts.engine_api import Api
 from scripts.engine_files import Places, bring, daemon_env
-from scripts.errors import EngineError, StackError
+from scripts.errors import EngineError, RefusedError, StackError
 from scripts.lock import held
 from scripts.os_release import System, install_hint, obstacle
 from scripts.process import Runner, detach
+from scripts.progress import Say
 from scripts.waiting import poll
 
-Say = Callable[[str], None]
 READY_TIME = 60.0
 """Seconds for dockerd to answer; here it takes 1 to 3."""
 LAUNCH_LOOKS = 20
@@ -79,7 +79,11 @@ def start(life: Life) -> None:
 
 
 def stop(life: Life) -> None:
-    """Stop the engine with its containers; also what a crash left of it."""
+    """Stop the engine with its containers; also what a crash left of it.
+
+    Raises EngineError when it is root's and we are not.
+    """
+    _require_root(life, "engine.stop")
     with held(life.at.cache, "engine.stop"):
         was = bool(processes.ours(life.at))
         _end(life)
@@ -90,9 +94,13 @@ def remove(life: Life) -> None:
     """Stop the engine and remove all that it made, with every image, container and volume.
 
     Downloads stay in `.cache/`. Where no other engine runs, the host's network is as it was
-    before the first private engine; else only what names our bridges is taken out.
+    before the first private engine; else only what names our bridges is taken out. Raises
+    EngineError when it is root's and we are not, and with what is left when something cannot go.
     """
     at = life.at
+    if not _require_root(life, "engine.remove"):
+        life.say("engine: there is none")
+        return
     with held(at.cache, "engine.remove"):
         if processes.daemon(at):
             with contextlib.suppress(StackError):  # what cannot be asked for is taken by force
@@ -108,11 +116,35 @@ def remove(life: Life) -> None:
             )
         engine_network.restore(at, life.runner)
         processes.remove_cgroups(at)
-        shutil.rmtree(at.home, ignore_errors=True)
-        shutil.rmtree(at.run, ignore_errors=True)
+        _delete(at.home)
+        _delete(at.run)
         with contextlib.suppress(OSError):  # another checkout's engine is still there
             at.run.parent.rmdir()
     life.say("engine: removed")
+
+
+def _require_root(life: Life, task: str) -> bool:
+    """Say whether we are root; raise EngineError when we are not and there is an engine."""
+    at, uid = life.at, life.system.uid
+    if uid and (processes.ours(at) or at.home.exists() or at.run.exists()):
+        raise EngineError(
+            f"the private engine belongs to root, this is user id {uid}",
+            next_step=f"sudo ./dev inv {task}",
+        )
+    return uid == 0
+
+
+def _delete(folder: Path) -> None:
+    """Delete all of a folder that can be; raise EngineError with what is left."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise EngineError(
+                f"{error.filename or folder} is left and cannot be deleted: {error.strerror}",
+                next_step="see who holds it (lsattr, mount, fuser), then: inv engine.remove",
+            ) from error
 
 
 def last_error(log: Path) -> str:
@@ -187,5 +219,6 @@ def _end(life: Life, grace: float = processes.GRACE) -> None:
 def _empty(api: Api) -> None:
     """Remove containers and networks while dockerd can, so that it takes its own rules out."""
     for container in api.get("/containers/json", all=True):
-        api.delete(f"/containers/{container['Id']}", force=True)
+        with contextlib.suppress(RefusedError):  # it has gone by itself, or is left to force
+            api.delete(f"/containers/{container['Id']}", force=True)
     api.post("/networks/prune")

@@ -1,9 +1,10 @@
-"""The only module that starts processes, and so the only importer of `sh`."""
+"""The only module that starts processes, and so the only importer of `sh` and `subprocess`."""
 
 import os
 import shutil
-import signal
 import socket
+import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from scripts.errors import RefusedError
 
 ANY_EXIT_CODE = tuple(range(-64, 256))
 """Exit codes that come back as a value; sh gives a signal as a negative number."""
+
+TIME_IS_UP = 124
+"""Exit code of a process that had to be ended, as timeout(1) has it."""
 
 OnLine = Callable[[str], None]
 
@@ -59,8 +63,7 @@ class Running:
         """Start `argv`; `env` adds to ours, `on_line` sees each line of both streams at once.
 
         With `terminal` the process believes that it writes to one: some show progress only then.
-        After `timeout` seconds it gets SIGTERM, so that Compose can clean up after itself; what it
-        prints from then on is lost (sh stops reading).
+        After `timeout` seconds it gets SIGTERM, so that Compose can clean up after itself.
         Raises RefusedError when there is no such program.
         """
         self.argv = tuple(argv)
@@ -73,8 +76,6 @@ class Running:
             _out=out,
             _err=err,
             _env={**os.environ, **(env or {})},
-            _timeout=timeout,
-            _timeout_signal=signal.SIGTERM,
             _ok_code=ANY_EXIT_CODE,
             _tty_out=terminal,
             _bg=True,
@@ -82,17 +83,28 @@ class Running:
             _return_cmd=True,
             _decode_errors="replace",
         )
+        # sh's own timeout makes every process wait in steps of 0.1 s
+        self._expired = False
+        self._timer = threading.Timer(timeout, self._expire) if timeout is not None else None
+        if self._timer is not None:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _expire(self) -> None:
+        self._expired = True
+        self.stop()
 
     def wait(self) -> Completed:
         """Give what the process left, once it has ended; 124 as exit code when its time was up."""
         try:
             self._command.wait()
-        except sh.TimeoutException:
-            return self._completed(124)
         except KeyboardInterrupt:
             self.stop()
             raise
-        return self._completed(self._command.exit_code)
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+        return self._completed(TIME_IS_UP if self._expired else self._command.exit_code)
 
     def running(self) -> bool:
         """Say whether the process has yet to end."""
@@ -137,23 +149,36 @@ def detach(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = No
     run(["setsid", "--fork", "sh", "-c", script, "sh", str(log), *argv], env=env)
 
 
-def dial(argv: Sequence[str]) -> socket.socket:
-    """Start a process that reads from and writes to a socket; give our end of it."""
-    program = _program(argv[0], None)
+def dial(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> socket.socket:
+    """Start a process that reads from and writes to a socket; give our end of it.
+
+    Any thread may do so, hence no `sh`: that runs Python in the child between fork and exec, where
+    a lock of another thread stays held for ever.
+    """
+    path = _path(argv[0], env)
     ours, theirs = socket.socketpair()
-    with theirs, theirs.makefile("rb") as source:
-        program(
-            *argv[1:], _in=source, _out=theirs.fileno(), _bg=True, _bg_exc=False, _tty_out=False
+    with theirs:
+        started = subprocess.Popen(  # noqa: S603 - the words are ours
+            [path, *argv[1:]],
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **(env or {})},
         )
+    threading.Thread(target=started.wait, daemon=True).start()  # or it stays as a zombie
     return ours
 
 
 def _program(name: str, env: Mapping[str, str] | None) -> sh.Command:
+    return sh.Command(_path(name, env))
+
+
+def _path(name: str, env: Mapping[str, str] | None) -> str:
     """Find a program on the PATH that it will run with: the private engine brings its own."""
     path = shutil.which(name, path=(env or {}).get("PATH"))
     if path is None:
         raise RefusedError(f"there is no program {name!r} on PATH", next_step=f"install {name}")
-    return sh.Command(path)
+    return path
 
 
 def _collector(lines: list[str], on_line: OnLine | None) -> OnLine:

@@ -3,10 +3,8 @@
 import json
 import sys
 import textwrap
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -16,34 +14,29 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.cells import (
+    CODES,
     IMAGE_COLUMNS,
     PS_COLUMNS,
     engine_rows,
+    event_document,
     image_row,
     status_lines,
     status_row,
 )
-from scripts.engine import EngineStatus
 from scripts.errors import DeclinedError, ExitCode, OverdueError, StackError
-from scripts.images import ImageStatus
+from scripts.inventory import EngineStatus, ImageStatus
 from scripts.model import Finding, Stack, Verdict
+from scripts.progress import Pace
 from scripts.starting import Event
 
 MARKS = {"started": "·", "ready": "✓", "lost": "!", "waiting": "·"}
 STYLES = {"ready": "green", "lost": "red", "started": "cyan", "waiting": "dim"}
-CODES = {
-    Verdict.READY: ExitCode.OK,
-    Verdict.BROKEN: ExitCode.BROKEN,
-    Verdict.STARTING: ExitCode.TIMEOUT,
-}
 WIDE = 150
 """Columns from which on `inv ps` writes one line a service."""
 PIPE_WIDTH = 240
 """Columns where there is no terminal: a line stays a line for grep."""
 STEP_WIDTH = 120
 """Characters of a step's line where there is no terminal; the logs have all of it."""
-PLAIN_PAUSE = 2.0
-"""Seconds between two lines of progress about one thing where there is no terminal."""
 
 
 class Report:
@@ -56,7 +49,7 @@ class Report:
         self.err = Console(stderr=True, highlight=False)
         self._live: Live | None = None
         self._lines: dict[str, Text] = {}
-        self._told: dict[str, float] = {}
+        self._paces: dict[str, Pace] = {}
 
     # progress -------------------------------------------------------------------------------
 
@@ -69,10 +62,12 @@ class Report:
         if self._live is not None:
             self._lines[name] = line if isinstance(line, Text) else Text(line)
             self._live.update(self._board())
-        elif time.monotonic() - self._told.get(name, -PLAIN_PAUSE) >= PLAIN_PAUSE:
-            self._told[name] = time.monotonic()
+        else:
             short = textwrap.shorten(str(line), STEP_WIDTH, placeholder="…")
-            self.err.print(Text(f"{name:<9} {short}"), soft_wrap=True)
+            self._paces.setdefault(name, Pace(self._plain))(f"{name:<9} {short}")
+
+    def _plain(self, line: str) -> None:
+        self.err.print(Text(line), soft_wrap=True)
 
     @contextmanager
     def board(self, names: Sequence[str]) -> Iterator[None]:
@@ -145,6 +140,13 @@ class Report:
             self.finding(one)
         return ExitCode.BROKEN if fatal else ExitCode.OK
 
+    def failed(self, error: StackError) -> None:
+        """Write the last line of `--format json` when an error ended the command."""
+        if self.form == "json":
+            code = int(error.exit_code)
+            line = {"event": "result", "seconds": 0.0, "verdict": "refused", "exit_code": code}
+            self.json_line({**line, "detail": str(error)})
+
     def ready(self, stack: Stack, names: Sequence[str], *, local_embedder: bool) -> None:
         """Write the addresses to open, once all is ready."""
         if self.form == "json":
@@ -192,7 +194,7 @@ class Report:
                 self.out.print(Padding(Text(rest, style="dim"), (0, 0, 0, 2)))
         for row in document["services"]:
             for finding in row["findings"]:
-                self.finding(Finding(**finding))
+                self.finding(Finding(**finding), to=self.out)
 
     def images(self, statuses: Sequence[ImageStatus]) -> None:
         """Write which images are here, and what the stand-ins stand for."""
@@ -207,14 +209,15 @@ class Report:
         for problem in status.problems:
             self.say(problem)
 
-    def finding(self, finding: Finding) -> None:
-        """Tell a finding: cause, evidence, next step."""
+    def finding(self, finding: Finding, *, to: Console | None = None) -> None:
+        """Tell a finding: cause, evidence, next step; on stdout where it is the result."""
+        to = to or self.err
         mark, style = ("✗", "bold red") if finding.fatal else ("!", "yellow")
         subject = f"{finding.service}: " if finding.service else ""
-        self.err.print(Text(f"{mark} {subject}{finding.cause}", style=style), soft_wrap=True)
+        to.print(Text(f"{mark} {subject}{finding.cause}", style=style), soft_wrap=True)
         if finding.evidence:
-            self.err.print(Text(f"  evidence: {finding.evidence}"), soft_wrap=True)
-        self.err.print(Text(f"  next: {finding.next_step}"), soft_wrap=True)
+            to.print(Text(f"  evidence: {finding.evidence}"), soft_wrap=True)
+        to.print(Text(f"  next: {finding.next_step}"), soft_wrap=True)
 
     def error(self, error: StackError) -> None:
         """Tell an error and the next step."""
@@ -235,17 +238,3 @@ class Report:
         self.err.print(Text(f"{question} [y/N] "), end="")
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             raise DeclinedError("not confirmed; nothing was changed", next_step="inv ps")
-
-
-def event_document(event: Event) -> dict[str, object]:
-    """Give an event as `schemas/event.schema.json` promises it."""
-    found: dict[str, object] = {"event": event.kind, "seconds": round(event.seconds, 3)}
-    if event.service:
-        found["service"] = event.service
-    if event.detail:
-        found["detail"] = event.detail
-    if event.finding is not None:
-        found["finding"] = asdict(event.finding)
-    if event.verdict is not None:
-        found |= {"verdict": event.verdict.value, "exit_code": int(CODES[event.verdict])}
-    return found

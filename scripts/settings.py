@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 from dotenv import set_key
@@ -17,7 +18,9 @@ WORKSPACE_VARIABLES = ("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "ENV_FILE")
 """Variables that the workspace itself reads; all others are read by the compose file."""
 LOCAL_DIMENSION = "384"
 """Vector size of the local embedder's model, all-MiniLM-L6-v2."""
-_SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|(^|_)KEY$|^AK$|^SK$")
+_SECRET = re.compile(r"PASSWORD|SECRET|(^|_)(TOKEN|KEY)$|^AK$|^SK$")
+_SHORT = 4
+"""Characters from which a secret is masked wherever it stands: a shorter one is in other words."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -46,7 +49,25 @@ class Settings:
     @property
     def local_embedder(self) -> bool:
         """Say whether the stack's own small embedding model answers: no other one is named."""
-        return not self.get("MOS_EMBEDDER_API_BASE")
+        # it speaks OpenAI's protocol only
+        ollama = self.get("MOS_EMBEDDER_BACKEND") == "ollama"
+        return not ollama and not self.get("MOS_EMBEDDER_API_BASE")
+
+    @property
+    def memos_src(self) -> Path | None:
+        """Give the folder with the user's own MemOS, seen from the file; None for the released."""
+        source = self.get("MEMOS_SRC")
+        return (self.file.parent / Path(source).expanduser()).resolve() if source else None
+
+    @property
+    def dimension(self) -> int:
+        """Give how many numbers a vector has."""
+        return int(LOCAL_DIMENSION if self.local_embedder else self.get("EMBEDDING_DIMENSION"))
+
+    @property
+    def build_settings(self) -> Path:
+        """Give the folder for what builds need of this host, shared by the checkout's stacks."""
+        return self.root / ".cache" / "build-settings"
 
     def secrets(self) -> tuple[str, ...]:
         """Give the values that must never be printed, the longest first."""
@@ -56,11 +77,11 @@ class Settings:
 
     def for_compose(self) -> dict[str, str]:
         """Give the variables that Compose must see beside the file's own."""
-        variables = {"ENV_FILE": str(self.file)}
+        variables = {"ENV_FILE": str(self.file), "BUILD_SETTINGS": str(self.build_settings)}
         if self.local_embedder:
             variables |= {"COMPOSE_PROFILES": "embedder", "EMBEDDING_DIMENSION": LOCAL_DIMENSION}
-        if source := self.get("MEMOS_SRC"):
-            variables["MEMOS_SRC"] = str((self.file.parent / Path(source).expanduser()).resolve())
+        if self.memos_src:
+            variables["MEMOS_SRC"] = str(self.memos_src)
         return variables
 
 
@@ -70,10 +91,16 @@ def is_secret(name: str) -> bool:
 
 
 def masked(text: str, settings: Settings) -> str:
-    """Give `text` with every secret value replaced by asterisks."""
+    """Give `text` with every secret value replaced by asterisks.
+
+    One shorter than 4 characters is replaced only between blanks or quotes, as a value stands.
+    """
     for secret in settings.secrets():
         for written in _written(secret):
-            text = text.replace(written, "********")
+            pattern = re.escape(written)
+            if len(secret) < _SHORT:
+                pattern = rf"(?<![^\s'\"]){pattern}(?![^\s'\"])"
+            text = re.sub(pattern, "********", text)
     return text
 
 
@@ -93,13 +120,13 @@ def rows(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, str,
 def load(root: Path, environ: Mapping[str, str]) -> Settings:
     """Read `.env`, or the file that ENV_FILE names, or the example when there is no `.env`.
 
-    Raises ConfigError for a file that ENV_FILE names and that is not there, and for a line that
-    is no assignment.
+    Raises ConfigError for a file that ENV_FILE names and that is not there, for one that cannot be
+    read, and for a line that is no assignment.
     """
     example = root / ".env.example"
     named = environ.get("ENV_FILE", "")
     file = (Path.cwd() / Path(named).expanduser()).resolve() if named else root / ".env"
-    missing = not file.is_file()
+    missing = not _is_there(file)
     if missing and named:
         raise ConfigError(
             f"ENV_FILE names {named!r}, and there is no such file",
@@ -138,23 +165,49 @@ def _written(secret: str) -> set[str]:
     return {secret, *(form.replace("$", "$$") for form in quoted)}
 
 
+def _is_there(file: Path) -> bool:
+    """Say whether the file exists; ConfigError for a folder, and where nobody lets us look."""
+    try:
+        if file.is_dir():
+            raise ConfigError(
+                f"{file} is a folder, wanted a file of NAME=value lines",
+                next_step=f"ls -la {file}, and move it away",
+            )
+        return file.is_file()
+    except PermissionError as error:
+        raise _unreadable(file.parent) from error
+
+
+def _unreadable(file: Path) -> ConfigError:
+    """Say whose it is that cannot be read."""
+    try:
+        owner = file.owner()
+    except (KeyError, OSError):  # a user without a name, or a folder above that hides it
+        owner = "another user"
+    return ConfigError(
+        f"{file} belongs to {owner}, and you may not read it",
+        next_step=f"run this as {owner}, or let ENV_FILE name a file of your own",
+    )
+
+
 def _read(file: Path) -> dict[str, str]:
+    try:
+        text = file.read_text(encoding="utf-8-sig", errors="replace")
+    except PermissionError as error:
+        raise _unreadable(file) from error
     values: dict[str, str] = {}
-    with file.open(encoding="utf-8-sig", errors="replace") as stream:
-        for binding in parse_stream(stream):
-            text = binding.original.string.strip()
-            name = binding.key
-            if not binding.error and name is None:
-                continue
-            if binding.error or name is None or binding.value is None or not _NAME.match(name):
-                shown = re.sub(r"=.*", "=…", text.splitlines()[0])
-                # dotenv counts from the blank lines before it
-                line = binding.original.line + binding.original.string.partition(text)[0].count(
-                    "\n"
-                )
-                raise ConfigError(
-                    f"{file.name} line {line}: {shown!r} is no NAME=value",
-                    next_step=f"edit {file}; .env.example shows the form",
-                )
-            values[name] = binding.value
+    for binding in parse_stream(StringIO(text)):
+        text = binding.original.string.strip()
+        name = binding.key
+        if not binding.error and name is None:
+            continue
+        if binding.error or name is None or binding.value is None or not _NAME.match(name):
+            shown = re.sub(r"=.*", "=…", text.splitlines()[0])
+            # dotenv counts from the blank lines before it
+            line = binding.original.line + binding.original.string.partition(text)[0].count("\n")
+            raise ConfigError(
+                f"{file.name} line {line}: {shown!r} is no NAME=value",
+                next_step=f"edit {file}; .env.example shows the form",
+            )
+        values[name] = binding.value
     return values

@@ -12,15 +12,31 @@ SHORTEST_PASSWORD = {"NEO4J_PASSWORD": 8, "MILVUS_PASSWORD": 6, "MINIO_ROOT_PASS
 LONGEST_PASSWORD = 72
 """Bytes that Milvus' bcrypt takes."""
 LAST_PORT = 65535
+EMBEDDER_BACKENDS = ("universal_api", "ollama")
 _NUMBER = re.compile(r"[1-9][0-9]*\Z")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
 _PREFIX = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*)?\Z")
 _MEMORY = re.compile(r"[0-9]+(\.[0-9]+)?[bkmgBKMG]?[bB]?\Z")
+_JAVA_SIZE = re.compile(r"[1-9][0-9]*[kmgKMG]\Z")
+_USER = re.compile(r"[^\s$]{3,}\Z")
+_REGISTRY = re.compile(r"([A-Za-z0-9][^\s:/]*(:[0-9]+)?(/[^\s:/]+)*)?\Z")
+_SHAPES = (
+    ("COMPOSE_PROJECT_NAME", _PROJECT, "small letters, digits, - and _"),
+    ("CONTAINER_PREFIX", _PREFIX, "letters, digits, -, _ and ."),
+    (
+        "IMAGE_REGISTRY",
+        _REGISTRY,
+        "HOST or HOST:PORT/PATH, without https:// and a slash at the end",
+    ),
+    ("MINIO_ROOT_USER", _USER, "3 characters or more, no blank and no dollar sign"),
+    ("NEO4J_HEAP", _JAVA_SIZE, "a size such as 512m or 2g"),
+    ("NEO4J_PAGECACHE", _JAVA_SIZE, "a size such as 512m or 2g"),
+)
 
 
 def check(settings: Settings) -> None:
     """Raise one ConfigError that names every variable whose value cannot be right."""
-    rules = (_ports, _choices, _dimension, _shapes, _open_doors)
+    rules = (_ports, _choices, _embedder, _dimension, _shapes, _passwords, _source, _open_doors)
     problems = [problem for rule in rules for problem in rule(settings)]
     if problems:
         raise ConfigError(
@@ -39,14 +55,28 @@ def _ports(settings: Settings) -> Iterator[str]:
 def _choices(settings: Settings) -> Iterator[str]:
     if settings.image_source not in ("", *IMAGE_SOURCES):
         yield f"IMAGE_SOURCE is {settings.image_source!r}, wanted registry, packages or nothing"
-    preference = settings.get("ENABLE_PREFERENCE_MEMORY")
-    if preference not in {"true", "false"}:
+    for name in sorted({*settings.defaults, *settings.values}):
         # MemOS compares once with "true" and once in small letters: `True` breaks every add
-        yield f"ENABLE_PREFERENCE_MEMORY is {preference!r}, wanted true or false in small letters"
-    if preference == "true" and settings.image_source == "packages":
+        if name.startswith("ENABLE_") and settings.get(name) not in {"true", "false"}:
+            yield f"{name} is {settings.get(name)!r}, wanted true or false in small letters"
+    preference = settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
+    if preference and settings.image_source == "packages":
         yield (
             "ENABLE_PREFERENCE_MEMORY is 'true', and IMAGE_SOURCE is 'packages': preference memory"
             " needs Milvus 2.5 (BM25), the package-built one is 2.3.5; wanted false"
+        )
+
+
+def _embedder(settings: Settings) -> Iterator[str]:
+    backend = settings.get("MOS_EMBEDDER_BACKEND")
+    if backend not in EMBEDDER_BACKENDS:
+        # MemOS takes any other word for ollama
+        yield f"MOS_EMBEDDER_BACKEND is {backend!r}, wanted {' or '.join(EMBEDDER_BACKENDS)}"
+    if backend == "ollama" and not settings.get("OLLAMA_API_BASE"):
+        # MemOS does not read MOS_EMBEDDER_API_BASE then, and looks inside its own container
+        yield (
+            "MOS_EMBEDDER_BACKEND is 'ollama', and OLLAMA_API_BASE is empty; wanted Ollama's"
+            " address there, such as http://HOST:11434, or MOS_EMBEDDER_BACKEND=universal_api"
         )
     if settings.get("MOS_EMBEDDER_API_KEY") not in {"", "EMPTY"} and settings.local_embedder:
         yield (
@@ -69,22 +99,35 @@ def _dimension(settings: Settings) -> Iterator[str]:
 
 
 def _shapes(settings: Settings) -> Iterator[str]:
-    for name, shape, wanted in (
-        ("COMPOSE_PROJECT_NAME", _PROJECT, "small letters, digits, - and _"),
-        ("CONTAINER_PREFIX", _PREFIX, "letters, digits, -, _ and ."),
-    ):
+    for name, shape, wanted in _SHAPES:
         if not shape.match(settings.get(name)):
             yield f"{name} is {settings.get(name)!r}, wanted {wanted}"
     for name in sorted(settings.defaults):
         limit = name.endswith("_MEMORY") and not name.startswith("ENABLE_")
         if limit and not _MEMORY.match(settings.get(name)):
             yield f"{name} is {settings.get(name)!r}, wanted a size such as 2g or 512m"
+
+
+def _passwords(settings: Settings) -> Iterator[str]:
     for name, shortest in SHORTEST_PASSWORD.items():
         if not shortest <= len(settings.get(name).encode()) <= LONGEST_PASSWORD:
             yield f"{name} is too short or too long, wanted {shortest} to {LONGEST_PASSWORD} bytes"
         if "$" in settings.get(name):
             # Compose would replace what follows, and nobody would know the password
             yield f"{name} holds a dollar sign, wanted a password without one"
+    if "/" in settings.get("NEO4J_PASSWORD"):
+        # the server takes user and password as NEO4J_AUTH=user/password
+        yield "NEO4J_PASSWORD holds a slash, wanted a password without one"
+
+
+def _source(settings: Settings) -> Iterator[str]:
+    source = settings.memos_src
+    if source is None or (source / "memos").is_dir():
+        return
+    # without memos/ in it the released version would run, and nobody would be told
+    guess = f"; did you mean {source}/src?" if (source / "src" / "memos").is_dir() else ""
+    value = settings.get("MEMOS_SRC")
+    yield f"MEMOS_SRC is {value!r}, wanted the src/ folder of MemOS, with memos/ in it{guess}"
 
 
 def _open_doors(settings: Settings) -> Iterator[str]:

@@ -3,6 +3,7 @@
 MemOS' own delete does nothing in 2.0.6, so the traces are removed in the databases themselves.
 """
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,14 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scripts.errors import BrokenError
-from scripts.milvus_rest import V1, V2, MilvusWords
+from scripts.milvus_rest import PREFERENCES, V1, V2, MilvusWords, by_cube
 from scripts.model import Auth, Probe, Service, Stack
 from scripts.probes import call
 from scripts.waiting import poll
 
 TEXT = "The lighthouse keeper counts the ships every evening."
 COLLECTION = "neo4j_vec_db"
-PREFERENCES = ("explicit_preference", "implicit_preference")
 TIMEOUT = 60.0
 """Seconds for one call; the first memory took 2.7 s on two cores."""
 SETTLE = 30.0
@@ -49,7 +49,7 @@ def run(stack: Stack, cube: str, *, dimension: int, preferences: bool) -> Iterat
         if preferences:
             yield _preference(stack, cube)
         yield _milvus(stack, cube)
-    yield _absent(stack, cube)
+    yield _absent(stack, cube, preferences=preferences)
 
 
 @contextmanager
@@ -142,19 +142,32 @@ def _preference(stack: Stack, cube: str) -> Stage:
 
 
 def _remove(stack: Stack, cube: str, *, preferences: bool) -> None:
-    _cypher(stack, "MATCH (n {user_name: $cube}) DETACH DELETE n", cube)
-    path = f"/collections/{COLLECTION}/points/delete?wait=true"
-    _ask(stack, VECTORS, path, {"filter": _of(cube)})
-    if preferences:
-        for name in PREFERENCES:
-            body = {"collectionName": name, "filter": _by_cube(cube)}
-            _milvus_ask(stack, "/v2/vectordb/entities/delete", body)
+    """Try every removal, whatever becomes of the one before; raise the first failure."""
+    points = f"/collections/{COLLECTION}/points/delete?wait=true"
+    delete = "/v2/vectordb/entities/delete"
+    steps: list[Callable[[], object]] = [
+        lambda: _cypher(stack, "MATCH (n {user_name: $cube}) DETACH DELETE n", cube),
+        lambda: _ask(stack, VECTORS, points, {"filter": _of(cube)}),
+    ]
+    for name in PREFERENCES if preferences else ():
+        body = {"collectionName": name, "filter": by_cube(cube)}
+        steps.append(functools.partial(_milvus_ask, stack, delete, body))
+    failures = []
+    for step in steps:
+        try:
+            step()
+        except BrokenError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
-def _absent(stack: Stack, cube: str) -> Stage:
+def _absent(stack: Stack, cube: str, *, preferences: bool) -> Stage:
     left = _cypher(stack, "MATCH (n {user_name: $cube}) RETURN n.id", cube)
     _demand(not left, "neo4j", f"{len(left)} nodes could not be removed")
     _demand(not _points(stack, cube), "qdrant", "the points could not be removed")
+    if preferences:
+        _demand(not _preferences(stack, cube), "milvus", "the preferences could not be removed")
     return Stage(name="removed", detail="no trace of it left")
 
 
@@ -175,14 +188,10 @@ def _points(stack: Stack, cube: str) -> list[dict[str, Any]]:
     return list(answer["result"]["points"])
 
 
-def _by_cube(cube: str) -> str:
-    return f'payload["mem_cube_id"] == "{cube}"'
-
-
 def _preferences(stack: Stack, cube: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for name in PREFERENCES:
-        body = {"collectionName": name, "filter": _by_cube(cube), "outputFields": ["id"]}
+        body = {"collectionName": name, "filter": by_cube(cube), "outputFields": ["id"]}
         found += _milvus_ask(stack, "/v2/vectordb/entities/query", body)
     return found
 

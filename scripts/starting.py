@@ -168,6 +168,17 @@ def _findings(
         )
         for name, error in now.failed.items()
     )
+    gone = tuple(
+        Finding(
+            code="container-gone",
+            service=name,
+            cause="its container was removed while it started",
+            next_step="inv up",
+        )
+        for name in wanted
+        if seen.container(name) is None
+    )
+    failed += gone
     told = {finding.service for finding in failed}
     return failed + tuple(f for f in diagnose(stack, touched, seen) if f.service not in told)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scripts.diagnosis import answers, diagnose
-from scripts.images import ImageStatus
+from scripts.inventory import ImageStatus
 from scripts.model import Container, Service, Snapshot, Stack
 
 

@@ -1,15 +1,16 @@
 """One stack as the tasks see it: its settings, the engine, Compose, and the resolved file."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from scripts import (
     compose,
     compose_text,
     engine,
     images,
-    preflight,
+    programs,
     raw_rules,
     schema,
     settings,
@@ -17,17 +18,17 @@ from scripts import (
     stack_rules,
 )
 from scripts.compose import Compose
-from scripts.engine import Engine
 from scripts.engine_api import Api
-from scripts.errors import ConfigError, RefusedError
+from scripts.engine_discovery import check_versions, discover
+from scripts.errors import RefusedError
+from scripts.inventory import Engine
 from scripts.model import Stack
-from scripts.observing import containers
 from scripts.process import Runner
+from scripts.progress import Say
 from scripts.schema import Breach
 from scripts.settings import Settings
 
 CACHE = ".cache"
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,17 +47,12 @@ class Workspace:
     @property
     def api(self) -> Api:
         """Give the way to the engine's API."""
-        return Api(self.engine.endpoint)
+        return Api(self.engine.endpoint, env=self.engine.env)
 
     @property
     def cache(self) -> Path:
         """Give the folder for what can be made again, one for each stack of this checkout."""
         return self.settings.root / CACHE / self.stack.project
-
-    @property
-    def secrets(self) -> Path:
-        """Give the folder that the compose files name for build secrets."""
-        return self.settings.root / CACHE / "build"
 
 
 def read_settings(root: Path, environ: Mapping[str, str], say: Say) -> Settings:
@@ -83,44 +79,66 @@ def look(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Wo
     """
     found = read_settings(root, environ, say)
     running = engine.required(root, environ, runner)
-    engine.check_versions(running, runner)
+    check_versions(running, runner)
     return _resolved(found, running, runner, found.image_source or "registry")
 
 
 def prepared(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Workspace:
     """Give the workspace ready for a start: `.env`, an engine and an image source are there.
 
-    Brings the private engine where none runs, and settles the image source once for all.
+    Everything that is written is checked before an engine is touched. Brings the private engine
+    where none runs, and settles the image source once for all.
     """
     found = made_settings(root, environ, say)
-    running = engine.ensure(root, environ, runner, say)
-    engine.check_versions(running, runner)
-    source = found.image_source or _chosen(found, running, runner, say)
+    source = found.image_source or "registry"
+    schema.require(_raw_breaches(compose.files(root, source)))
+    running = discover(root, environ, runner)
+    if running is None and engine.packages_possible():
+        _checked(_compose(found, programs.have(root, environ, runner, say), runner, source))
+    running = running or engine.ensure(root, environ, runner, say)
+    check_versions(running, runner)
     if not found.image_source:
+        source = _chosen(found, running, runner, say)
         found = read_settings(root, {**environ, "IMAGE_SOURCE": source}, say)
     return _resolved(found, running, runner, source)
 
 
-def _resolved(found: Settings, running: Engine, runner: Runner, source: str) -> Workspace:
-    composed = Compose(
+def _compose(found: Settings, env: Mapping[str, str], runner: Runner, source: str) -> Compose:
+    return Compose(
         files=compose.files(found.root, source),
         env_file=found.file,
-        env={**running.env, **found.for_compose()},
+        env={**env, **found.for_compose()},
         runner=runner,
     )
+
+
+def _checked(composed: Compose) -> tuple[str, dict[str, Any]]:
+    """Give the resolved file, as text and as a document; ConfigError for what breaks a rule."""
     schema.require(_raw_breaches(composed.files))
     resolved = compose.text(composed)
     document = compose.document(resolved)
     names = " + ".join(file.name for file in composed.files)
     schema.require(stack_rules.check_resolved(document, names))
+    return resolved, document
+
+
+def _resolved(found: Settings, running: Engine, runner: Runner, source: str) -> Workspace:
+    composed = _compose(found, running.env, runner, source)
+    resolved, document = _checked(composed)
+    stack = compose.parse(document, composed.files[0].parent)
     return Workspace(
         settings=found,
         image_source=source,
         engine=running,
         compose=composed,
         resolved=resolved,
-        stack=compose.parse(document, composed.files[0].parent),
+        stack=stack if running.local else without_probes(stack),
     )
+
+
+def without_probes(stack: Stack) -> Stack:
+    """Give the stack for an engine elsewhere: its ports are out of reach, health is believed."""
+    return replace(stack, services=tuple(replace(one, probes=()) for one in stack.services))
 
 
 def _raw_breaches(files: tuple[Path, ...]) -> Iterator[Breach]:
@@ -134,9 +152,9 @@ def _chosen(found: Settings, running: Engine, runner: Runner, say: Say) -> str:
     """Choose where images come from, write it into `.env`, and say which and why."""
     official = _resolved(found, running, runner, "registry").stack
     wanted = [service for service in official.services if service.build is None]
-    api = Api(running.endpoint)
+    api = Api(running.endpoint, env=running.env)
     absent = [service.image for service in wanted if not images.status(api, service).present]
-    reasons = images.unreachable(running.endpoint, absent) if absent else {}
+    reasons = images.unreachable(running.endpoint, absent, env=running.env) if absent else {}
     source, why = decided(reasons, packages_possible=engine.packages_possible())
     settings.choose_source(found, source)
     say(f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {found.file.name})")
@@ -173,15 +191,3 @@ def volumes(space: Workspace) -> tuple[str, ...]:
     existing = {volume["Name"] for volume in found}
     wanted = {name for service in space.stack.services for name in service.volumes}
     return tuple(sorted(existing & wanted))
-
-
-def require_own(space: Workspace) -> None:
-    """Raise ConfigError when containers of this project belong to another checkout."""
-    other = preflight.foreign(containers(space.api, space.stack.project), space.stack.folder)
-    if other is not None:
-        raise ConfigError(
-            f"container {other.name} of project {space.stack.project!r} belongs to the checkout"
-            f" at {Path(other.working_dir).parent}",
-            next_step="use that one; or set COMPOSE_PROJECT_NAME, CONTAINER_PREFIX and the ports"
-            " in this checkout's .env to run side by side",
-        )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import engine
+from scripts import engine, engine_discovery
 from scripts.errors import StackError
 from scripts.process import run
 from tests.fakes import FakeRunner
@@ -28,7 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def docker_possible() -> bool:
     """Say whether an engine answers, or a private one can be brought; asked once a run."""
     try:
-        return engine.discover(ROOT, os.environ, run) is not None or engine.packages_possible()
+        found = engine_discovery.discover(ROOT, os.environ, run)
+        return found is not None or engine.packages_possible()
     except StackError:  # the user names an engine that does not answer
         return False
 

@@ -1,44 +1,25 @@
-"""A Debian with python3 and ca-certificates only, in a folder: made, entered, left, deleted.
+"""A Debian with python3 and ca-certificates only, in a folder: entered, used, left.
 
 It has its own mounts and processes; the network and the control groups are this machine's.
 """
 
+import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from checkout import ROOT
+from scripts.build_secrets import CA_VARIABLES, PROXIES
 
-from scripts.build_secrets import CA_BUNDLES, CA_VARIABLES, PROXIES, ca_bundle
-from scripts.debian import find_mirror
-from scripts.engine_files import unpack
-from scripts.os_release import this_system
-from scripts.private_apt import PrivateApt
-from scripts.process import run
-
-PACKAGES = ("?essential", "apt", "python3", "ca-certificates")
 HOME = "root"
 FOLDER = f"/{HOME}/memos-dev-workspace"
 """Where the checkout lies inside."""
-MERGED = ("bin", "sbin", "lib", "lib64")
-"""Links into /usr, which bookworm's packages themselves do not bring."""
-SETTINGS = (
-    *("etc/resolv.conf", "etc/hosts", "etc/pip.conf", "etc/xdg/pip"),
-    *("etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/mirrors", "etc/apt/keyrings"),
-    *("etc/apt/trusted.gpg", "etc/apt/trusted.gpg.d", "usr/share/keyrings"),
-    *("etc/apt/auth.conf", "etc/apt/auth.conf.d"),
-)
-"""What is configured on this machine, beside apt's proxies and the CA bundle."""
-HOME_SETTINGS = (".pip/pip.conf", ".config/pip/pip.conf", ".m2/settings.xml")
 HANDED_ON = re.compile(rf"PIP_\w+|SSL_CERT_\w+|{'|'.join((*CA_VARIABLES, *PROXIES))}|ALL_PROXY")
 """Variables that belong to a machine's configuration too."""
 DEVICES = "null zero full random urandom tty"
@@ -69,6 +50,7 @@ exec /usr/bin/python3 -c "$3" "$pid"
 INIT = """\
 import ctypes, os, signal, sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 ctypes.CDLL(None).umount2(b"/outer", 2)
 os.rmdir("/outer")
 print(sys.argv[1], flush=True)
@@ -76,15 +58,6 @@ while True:
     signal.pause()
 """
 """Process 1 inside: it lets go of the outer root (MNT_DETACH), and leaves no zombies."""
-CONFIGURE = """\
-export DEBIAN_FRONTEND=noninteractive
-cd /debs
-dpkg --force-depends --install base-passwd_*.deb base-files_*.deb
-dpkg --force-depends --force-unsafe-io --install ./*.deb
-cd /
-rm -rf /debs
-"""
-"""base-passwd and base-files first: the scripts of the others need users and /etc."""
 PROCESSES = """\
 import os, pathlib
 for path in pathlib.Path("/proc").glob("[0-9]*"):
@@ -192,18 +165,26 @@ class Machine:
 
     def rules(self) -> list[str]:
         """Give all iptables rules, as the engine's own programs list them after its removal."""
-        return self.run(RULES, at=f"{FOLDER}/.cache/engine/debs").stdout.splitlines()
+        ran = self.run(RULES, at=f"{FOLDER}/.cache/engine/debs")
+        if ran.exit_code:
+            raise OSError(f"the rules could not be read: {ran.lines}")
+        return ran.stdout.splitlines()
 
     @staticmethod
     def _interrupt(process: "subprocess.Popen[str]") -> None:
-        os.killpg(process.pid, signal.SIGINT)
+        """Send Ctrl-C to what runs inside, and wait; nsenter itself would not wait for it."""
+        for path in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(ProcessLookupError):
+                pid = int(path.name)
+                if pid != process.pid and os.getpgid(pid) == process.pid:
+                    os.kill(pid, signal.SIGINT)
         try:
             process.wait(timeout=30.0)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-@contextmanager
+@contextlib.contextmanager
 def entered(root: Path, environ: Mapping[str, str]) -> Iterator[Machine]:
     """Start the machine whose files are in `root`; at the end all its processes are killed.
 
@@ -216,75 +197,20 @@ def entered(root: Path, environ: Mapping[str, str]) -> Iterator[Machine]:
     with subprocess.Popen(  # noqa: S603 - our own command line
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
+        pid = 0
         try:
             pid = int(process.stdout.readline() or 0) if process.stdout else 0
             if not pid:
                 raise OSError(f"{root} could not be entered; the reason is above")
-            try:
-                yield Machine(root=root, pid=pid, environ=_environ(environ))
-            finally:
-                os.kill(pid, signal.SIGKILL)  # its end waits for the end of all others inside
+            yield Machine(root=root, pid=pid, environ=_environ(environ))
         finally:
-            process.wait(timeout=60.0)
-
-
-def make(folder: Path, release: str, say: Callable[[str], None]) -> Path:
-    """Make the root file system of `release` in `folder`, not configured; give its path."""
-    system = this_system()
-    mirror = find_mirror(system, system.family)
-    apt = PrivateApt(folder / "apt", sources=mirror.line(release), runner=run, say=say)
-    debs = apt.fetch("install", "--download-only", *PACKAGES)
-    root = folder / "root"
-    unpack(root, apt.debs, debs, runner=run, say=say)
-    for name in MERGED:
-        if (root / name).is_dir() and not (root / name).is_symlink():
-            shutil.copytree(root / name, root / "usr" / name, symlinks=True, dirs_exist_ok=True)
-            shutil.rmtree(root / name)
-            (root / name).symlink_to(f"usr/{name}")
-    for name in ("dev", "proc", "sys", "run", "tmp", HOME):
-        (root / name).mkdir(exist_ok=True)
-    apt.debs.rename(root / "debs")
-    shutil.rmtree(apt.folder)
-    return root
-
-
-def furnish(root: Path, release: str) -> None:
-    """Copy this machine's configuration and a clean checkout into `root`, and nothing else."""
-    for name in SETTINGS:
-        _copy(Path("/", name), root / name)
-    for name in HOME_SETTINGS:
-        _copy(Path.home() / name, root / HOME / name)
-    for path in (root / "etc/apt").glob("sources.list*/**/*"):
-        _rename_release(path, release)
-    _rename_release(root / "etc/apt/sources.list", release)
-    settings = run(["apt-config", "dump"], timeout=30).stdout.splitlines()
-    lines = [f"{line}\n" for line in settings if line.startswith("Acquire::")]
-    (root / "etc/apt/apt.conf.d/99machine").write_text("".join(lines))
-    for name in {CA_BUNDLES[0], *filter(None, map(os.environ.get, CA_VARIABLES))}:
-        file = root / name.lstrip("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(ca_bundle(os.environ))
-    files = run(["git", "-C", str(ROOT), "ls-files", "-coz", "--exclude-standard"]).stdout
-    for name in filter(None, files.split("\0")):
-        _copy(ROOT / name, root / FOLDER.removeprefix("/") / name)
+            if pid:
+                os.kill(pid, signal.SIGTERM)  # its end waits for the end of all others inside
+            else:
+                process.kill()
 
 
 def _environ(more: Mapping[str, str]) -> dict[str, str]:
     handed_on = {name: value for name, value in os.environ.items() if HANDED_ON.fullmatch(name)}
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return {"PATH": path, "HOME": f"/{HOME}", **handed_on, **more}
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file, or a folder's files; what is not there is not configured."""
-    if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-    elif source.is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target)
-
-
-def _rename_release(file: Path, release: str) -> None:
-    if file.is_file():
-        text = re.sub(rf"\b{this_system().codename}\b", release, file.read_text())
-        file.write_text(text)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,13 @@ class Checkout:
     root: Path
     env_file: Path
     project: str
+    engine: Mapping[str, str] = field(default_factory=dict)
+    """Variables that name an engine, for a checkout that must not bring its own."""
 
     @property
     def environ(self) -> dict[str, str]:
         """Give the environment in which this stack's commands run."""
-        return {**os.environ, "ENV_FILE": str(self.env_file)}
+        return {**os.environ, "ENV_FILE": str(self.env_file), **self.engine}
 
     def inv(self, *words: str, check: bool = True, timeout: float = LONGEST) -> Ran:
         """Run an `inv` command to its end; with `check` its exit code must be 0."""
@@ -120,6 +122,15 @@ class Checkout:
     def url(self, port_variable: str, path: str) -> str:
         """Give an address behind one of the published ports."""
         return f"http://127.0.0.1:{self.values()[port_variable]}{path}"
+
+    def resolved(self) -> str:
+        """Give the resolved compose file, secrets and all."""
+        names = ["docker-compose.yml"]
+        if self.values()["IMAGE_SOURCE"] == "packages":
+            names.append("docker-compose.packages.yml")
+        files = [word for name in names for word in ("--file", f"docker/{name}")]
+        env_file = ["--env-file", str(self.env_file), "--profile", "embedder"]
+        return self.docker("compose", *env_file, *files, "config").stdout
 
     def left(self) -> list[str]:
         """Give what the engine has of this project: containers, networks and volumes."""

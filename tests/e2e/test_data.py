@@ -5,15 +5,14 @@ import pty
 import subprocess
 import sys
 import uuid
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import replace
 
 import pytest
 import requests
-from checkout import Checkout
+import yaml
+from checkout import ROOT, Checkout
 
-from scripts.model import Auth
-from scripts.probes import s3_headers
+from scripts import compose, probes
 
 pytestmark = pytest.mark.docker
 
@@ -99,44 +98,37 @@ def test_down_with_volumes_and_yes_removes_all(other: Checkout) -> None:
     assert other.left() == []
 
 
-def neo4j(stack: Checkout, password: str) -> int:
-    """Ask Neo4j something with this password; give the status."""
-    body: dict[str, Any] = {"statements": [{"statement": "RETURN 1"}]}
-    url = stack.url("NEO4J_HTTP_PORT", "/db/neo4j/tx/commit")
-    return requests.post(url, json=body, auth=("neo4j", password), timeout=10).status_code
+def asked(stack: Checkout, service: str, password: str) -> bool:
+    """Put a service's own probe with another password; say whether it was let in."""
+    document = yaml.safe_load(stack.resolved())
+    probe = compose.parse(document, ROOT / "docker").service(service).probes[0]
+    assert probe.auth is not None
+    answer = probes.call(replace(probe, auth=replace(probe.auth, password=password)), timeout=10)
+    assert answer[0] in {200, 401, 403}
+    # Milvus 2.5 rejects with status 200 and a code
+    return answer[0] == 200 and (not isinstance(answer[1], dict) or "message" not in answer[1])
 
 
-def milvus(stack: Checkout, password: str) -> int:
-    """Ask Milvus for its collections with this password; give the status."""
-    url = stack.url("MILVUS_PORT", "/v1/vector/collections")
-    login = {"Authorization": f"Bearer root:{password}"}
-    return requests.get(url, headers=login, timeout=10).status_code
-
-
-def test_neo4j_rejects_a_wrong_password(running: Checkout) -> None:
+@pytest.mark.parametrize(
+    ("service", "variable", "default"),
+    [
+        ("neo4j", "NEO4J_PASSWORD", "neo4j"),
+        ("milvus", "MILVUS_PASSWORD", "Milvus"),
+        ("minio", "MINIO_ROOT_PASSWORD", "another-one"),
+    ],
+)
+def test_a_wrong_password_is_rejected(
+    running: Checkout, service: str, variable: str, default: str
+) -> None:
     """The password of `.env` is let in, the vendor's default and a wrong one are not."""
-    right = running.values()["NEO4J_PASSWORD"]
-    assert [neo4j(running, word) for word in (right, "neo4j", "wrong-one")] == [200, 401, 401]
+    right = running.values()[variable]
+    words = (right, default, "wrong-one")
+    assert [asked(running, service, word) for word in words] == [True, False, False]
 
 
-def test_milvus_rejects_a_wrong_password(running: Checkout) -> None:
-    """The password of `.env` is let in, the vendor's default and a wrong one are not."""
-    right = running.values()["MILVUS_PASSWORD"]
-    assert [milvus(running, word) for word in (right, "Milvus", "wrong-one")] == [200, 401, 401]
-
-
-def test_the_object_store_rejects_a_wrong_password(running: Checkout) -> None:
-    """A request signed with another secret, and one not signed at all, are refused."""
-    values = running.values()
+def test_the_object_store_rejects_what_is_not_signed(running: Checkout) -> None:
+    """A request without any login is refused."""
     url = running.url("MINIO_API_PORT", "/")
-    host = url.split("/")[2]
-
-    def status(password: str) -> int:
-        login = Auth(kind="s3", user=values["MINIO_ROOT_USER"], password=password)
-        headers = s3_headers(login, host, "/", datetime.now(UTC))
-        return requests.get(url, headers=headers, timeout=10).status_code
-
-    assert [status(values["MINIO_ROOT_PASSWORD"]), status("wrong-one")] == [200, 403]
     assert requests.get(url, timeout=10).status_code == 403
 
 
@@ -148,4 +140,5 @@ def test_other_passwords_than_the_default_work_throughout(other: Checkout) -> No
     other.env_file.write_text(text)
     other.inv("up")
     assert "no trace of it left" in other.inv("smoke").stdout
-    assert [milvus(other, word) for word in ("another-milvus_password", "12345678")] == [200, 401]
+    assert asked(other, "milvus", "another-milvus_password")
+    assert not asked(other, "milvus", "12345678")

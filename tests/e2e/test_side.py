@@ -1,6 +1,7 @@
 """What stands beside the stack: other checkouts, a registry, a failing test, the machine."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,8 @@ import requests
 from checkout import ROOT, Checkout, checkout, free_ports
 
 from scripts.debian import find_mirror
-from scripts.engine_files import unpack
 from scripts.os_release import this_system
-from scripts.private_apt import PrivateApt
+from scripts.private_apt import PrivateApt, unpack
 from scripts.process import run
 from scripts.waiting import poll
 
@@ -41,7 +41,12 @@ def test_containers_of_another_checkout_are_not_taken_over(
 ) -> None:
     """Exit code 2, with the path of the other one and how to run side by side."""
     root = copied(tmp_path / "elsewhere")
-    twin = Checkout(root=root, env_file=running.env_file, project=running.project)
+    twin = Checkout(
+        root=root,
+        env_file=running.env_file,
+        project=running.project,
+        engine=running.engine_env(),
+    )
     before = running.docker("ps", "--no-trunc", "--quiet").stdout
     for words in (["up"], ["restart", "--service", "qdrant"], ["down"]):
         refused = twin.inv(*words, check=False)
@@ -164,10 +169,18 @@ def machine() -> dict[str, object]:
             continue
         if any(name in words[0] for name in (b"dockerd", b"containerd", b"docker-proxy")):
             daemons.add((folder.name, words[0]))
+    save = ROOT / ".engine/sbin/iptables-save"
+    rules = ""
+    if save.exists():
+        done = subprocess.run([save], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+        rules = "\n".join(
+            line for line in done.stdout.splitlines() if line[0] not in "#:" or "DOCKER" in line
+        )
     return {
         "links": links,
         "mounts": {one for one in mounts if "/overlay2/" not in one and "netns" not in one},
         "daemons": daemons,
+        "rules": re.sub(r" \[\d+:\d+]", "", rules),
         "forward": Path("/proc/sys/net/ipv4/ip_forward").read_text(),
         "run": sorted(Path("/run").glob("memos-dev/*")),
     }

@@ -4,13 +4,13 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from typing import Any
 
 import pytest
 from checkout import Checkout
 
 from scripts import schema
+from scripts.waiting import poll
 
 pytestmark = pytest.mark.docker
 
@@ -67,13 +67,11 @@ def test_the_image_source_is_settled_at_the_first_start(
 
 def test_the_engine_finds_all_healthy_too(running: Checkout) -> None:
     """The health checks in the compose file agree with the probes, shortly after."""
-    deadline = time.monotonic() + 30
-    health: set[str] = set()
-    while time.monotonic() < deadline:
-        health = {row["health"] for row in states(running).values()}
-        if health == {"healthy"}:
-            break
-    assert health == {"healthy"}
+
+    def health() -> set[str]:
+        return {row["health"] for row in states(running).values()}
+
+    assert {"healthy"} in poll(health, timeout=30, interval=0.5)
 
 
 def test_up_again_changes_nothing(running: Checkout) -> None:

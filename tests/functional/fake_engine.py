@@ -82,9 +82,8 @@ class FakeEngine:
             labels = one["Config"]["Labels"]
             has = {f"{name}={value}" for name, value in labels.items()}
             if set(wanted) <= has and ("all" in query or one["State"]["Status"] == "running"):
-                rows.append(
-                    {"Id": one["Id"], "Names": [one["Name"]], "Ports": one.get("Ports", [])}
-                )
+                row = {"Id": one["Id"], "Names": [one["Name"]], "Labels": labels}
+                rows.append({**row, "Ports": one.get("Ports", [])})
         return rows
 
     def _container(self, name: str, what: str) -> Answer:

@@ -107,8 +107,10 @@ class FakeStack:
         return [{"word": row["word"]} for row in rows if row["vector"] == wanted]
 
     def _preference(self, cube: str) -> list[dict[str, str]]:
-        left = self.preferences.get(cube, 1)
-        self.preferences[cube] = left - 1
+        if cube not in self.preferences:
+            return []
+        left = self.preferences[cube]
+        self.preferences[cube] -= 1
         return [{"id": "p"}] if left <= 0 else []
 
 

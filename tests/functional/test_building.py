@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scripts import building
-from scripts.building import build, pull, together
+from scripts.building import BUILDS, build, pull, together
 from scripts.errors import RefusedError
 from scripts.model import Build, Service
 
@@ -49,7 +50,10 @@ def services(tmp_path: Path) -> tuple[Service, ...]:
 def test_all_builds_run_at_once_and_tell_their_steps(
     fake_docker: FakeDocker, services: tuple[Service, ...], heard: Heard, tmp_path: Path
 ) -> None:
-    """Each waits here for the other; what is not built is left alone."""
+    """Each waits here for the other; what is not built is left alone.
+
+    The builder is the engine's own, whichever the user has chosen: another keeps the image.
+    """
     fake_docker(
         """
         for context; do :; done
@@ -57,13 +61,13 @@ def test_all_builds_run_at_once_and_tell_their_steps(
         until [ -e $here/one ] && [ -e $here/two ]; do sleep 0.01; done
         echo "#1 [1/2] FROM base" >&2
         echo "#1 DONE" >&2
-        echo "$DOCKER_HOST"
+        echo "$DOCKER_HOST on $BUILDX_BUILDER"
         """
     )
 
     build(services, {"DOCKER_HOST": "unix:///s"}, tmp_path / "logs" / "build", heard)
 
-    told = ["[1/2] FROM base", "unix:///s"]
+    told = ["[1/2] FROM base", "unix:///s on default"]
     assert {name: sorted(lines) for name, lines in heard.lines.items()} == {
         "one": told,
         "two": told,
@@ -116,7 +120,7 @@ def test_a_failure_is_told_after_all_have_ended(
     assert str(caught.value) == (
         "the image of one could not be had: Error response from daemon: no space left on device"
     )
-    assert caught.value.next_step.startswith(f"read {tmp_path / 'one.log'}, then: inv images.build")
+    assert caught.value.next_step == f"read {tmp_path / 'one.log'}, then: inv images.build"
     assert (folder / "done").exists()
 
 
@@ -126,7 +130,7 @@ def test_one_that_falls_silent_is_stopped_and_named(heard: Heard, tmp_path: Path
     commands = {"talking": ["sh", "-c", talking], "stuck": ["sh", "-c", "echo 0; exec sleep 600"]}
 
     with pytest.raises(RefusedError, match="the image of stuck could not be had: no progress for"):
-        together(commands, {}, heard, silence=0.6, logs=tmp_path)
+        together(replace(BUILDS, silence=0.6), commands, {}, tmp_path, heard)
 
     assert heard.lines == {"talking": list("12345678"), "stuck": ["0"]}
 
@@ -147,7 +151,7 @@ def test_ctrl_c_stops_all(heard: Heard, tmp_path: Path, monkeypatch: pytest.Monk
     commands = {name: ["sh", "-c", "echo $$; exec sleep 600"] for name in ("one", "two")}
 
     with pytest.raises(KeyboardInterrupt):
-        together(commands, {}, say, silence=60, logs=tmp_path)
+        together(BUILDS, commands, {}, tmp_path, say)
 
     deadline = time.monotonic() + 30
     for lines in heard.lines.values():

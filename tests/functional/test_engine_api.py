@@ -91,14 +91,23 @@ def test_a_change_sends_its_body_and_gives_the_answer_if_any(
 
 
 def test_a_removal_is_a_delete(fake_engine: FakeEngine, api: Api) -> None:
-    """What is gone already is no error."""
+    """It has its words in the query, and no answer."""
     fake_engine.answer("/v1.44/volumes/a", "", 204)
 
-    assert (api.delete("/volumes/a", force=True), api.delete("/volumes/b")) == (None, None)
-    assert [one[:2] for one in fake_engine.asked] == [
-        ("DELETE", "/v1.44/volumes/a?force=true"),
-        ("DELETE", "/v1.44/volumes/b"),
-    ]
+    assert api.delete("/volumes/a", force=True) is None
+    assert [one[:2] for one in fake_engine.asked] == [("DELETE", "/v1.44/volumes/a?force=true")]
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/containers/x/start"), ("DELETE", "/x")])
+def test_what_is_not_there_cannot_be_changed(
+    fake_engine: FakeEngine, api: Api, method: str, path: str
+) -> None:
+    """A start of a container that is gone is no success."""
+    fake_engine.answer(f"/v1.44{path}", {"message": "No such container: x"}, 404)
+    change = api.post if method == "POST" else api.delete
+
+    with pytest.raises(RefusedError, match=f"refused {method} {path}: No such container: x"):
+        change(path)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +162,22 @@ def test_any_other_address_is_dialled_by_docker(
 
     assert Api("ssh://me@far", timeout=20).get("/version") == RECORDED["version"]
     assert (folder / "calls").read_text() == "--host ssh://me@far system dial-stdio\n"
+
+
+def test_who_dials_is_told_where_the_keys_lie(
+    fake_engine: FakeEngine, fake_docker: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """A context with TLS is resolved to variables, which our own environment does not have."""
+    fake_engine.answer("/v1.44/version", RECORDED["version"])
+    (tmp_path / "dial.py").write_text(DIAL)
+    folder = fake_docker(
+        "echo $DOCKER_CERT_PATH > $here/keys\n"
+        f"exec {sys.executable} {tmp_path}/dial.py {fake_engine.socket}"
+    )
+
+    Api("tcp://far:2376", timeout=20, env={"DOCKER_CERT_PATH": "/keys"}).get("/version")
+
+    assert (folder / "keys").read_text() == "/keys\n"
 
 
 def test_a_dialler_that_ends_is_an_engine_that_does_not_answer(

@@ -11,14 +11,13 @@ from socketserver import ThreadingUnixStreamServer
 
 import pytest
 
-from scripts import engine_process, host_network, private_apt
-from scripts.engine import discover
+from scripts import engine_process, host_network, private_apt, progress
 from scripts.engine_api import Api
-from scripts.engine_discovery import check_versions
-from scripts.engine_files import client_env, places, unpack
+from scripts.engine_discovery import check_versions, discover
+from scripts.engine_files import client_env, places
 from scripts.errors import EngineError, RefusedError
 from scripts.os_release import this_system
-from scripts.private_apt import PrivateApt
+from scripts.private_apt import PrivateApt, unpack
 from scripts.private_engine import Life
 from scripts.process import run
 
@@ -113,7 +112,7 @@ def test_a_mirror_that_says_nothing_is_given_up(
 ) -> None:
     """By the clock of progress, not by apt's own, which counts for each file anew."""
     monkeypatch.setattr(private_apt, "PATIENCE", 1.0)
-    monkeypatch.setattr(private_apt, "PACE", 0.2)
+    monkeypatch.setattr(progress, "PACE", 0.2)
     said: list[str] = []
     apt = PrivateApt(
         tmp_path,

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,41 @@ def test_a_dialled_process_is_spoken_to_over_a_socket() -> None:
         stream.sendall(b"hello\n")
         stream.shutdown(1)
         assert stream.makefile("rb").read() == b"HELLO\n"
+
+
+def test_a_dialled_process_is_found_and_run_with_the_given_variables(tmp_path: Path) -> None:
+    """Where the keys for TLS lie is said there, and the private engine has a docker of its own."""
+    program = tmp_path / "own-docker"
+    program.write_text("#!/bin/sh\nprintenv DOCKER_CERT_PATH\n")
+    program.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+
+    with dial(["own-docker"], env={"PATH": path, "DOCKER_CERT_PATH": "/keys"}) as stream:
+        stream.settimeout(PATIENCE)
+        assert stream.makefile("rb").read() == b"/keys\n"
+
+
+def test_threads_may_dial_at_once() -> None:
+    """The observer asks the engine from several; each has a stream of its own."""
+
+    def echo(word: bytes) -> bytes:
+        with dial(["cat"]) as stream:
+            stream.settimeout(PATIENCE)
+            stream.sendall(word)
+            stream.shutdown(1)
+            return stream.makefile("rb").read()
+
+    words = [str(number).encode() for number in range(32)]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        assert list(pool.map(echo, words)) == words
+
+
+def test_a_dialled_process_that_has_ended_is_no_zombie(tmp_path: Path) -> None:
+    """A command that watches for hours would collect thousands."""
+    with dial(["sh", "-c", f"echo $$ > {tmp_path}/pid; exec cat"]):
+        pid = int(eventually(tmp_path / "pid"))
+
+    deadline = time.monotonic() + PATIENCE
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

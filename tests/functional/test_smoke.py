@@ -1,5 +1,6 @@
 """The smoke trial against servers that answer as the stack's do, well and ill."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ CUBE = "smoke-0a1b"
 CYPHER = "/db/neo4j/tx/commit"
 SCROLL = "/collections/neo4j_vec_db/points/scroll"
 SWEEP = "/collections/neo4j_vec_db/points/delete"
+V2_DELETE = "/v2/vectordb/entities/delete"
 V1_CREATE, V1_DROP = "/v1/vector/collections/create", "/v1/vector/collections/drop"
 
 
@@ -181,6 +183,31 @@ def test_traces_that_cannot_be_removed_fail_the_trial(world: FakeStack, port: in
 
     with pytest.raises(BrokenError, match="qdrant: the points could not be removed"):
         tried(stack_at(port))
+
+
+@pytest.mark.parametrize("path", [CYPHER, SWEEP, V2_DELETE])
+def test_every_removal_is_tried_whatever_becomes_of_the_one_before(
+    world: FakeStack, port: int, path: str
+) -> None:
+    """What can be removed is; the first failure is told."""
+    at = stack_at(port, milvus="/v2/vectordb/collections/list")
+    stages = run(at, CUBE, dimension=384, preferences=True)
+    assert [next(stages).name for _ in range(5)][-1] == "preference"
+    world.faults[path] = (500, {"message": "read only"})
+
+    with pytest.raises(BrokenError, match=re.escape(f"POST {path}")):
+        list(stages)
+
+    left = {CYPHER: world.nodes, SWEEP: world.points, V2_DELETE: world.preferences}
+    assert [where for where, kept in left.items() if kept] == [path]
+
+
+def test_preferences_that_cannot_be_removed_fail_the_trial(world: FakeStack, port: int) -> None:
+    """Milvus may say yes and keep them."""
+    world.faults[V2_DELETE] = (200, {"code": 0, "data": {}})
+
+    with pytest.raises(BrokenError, match="milvus: the preferences could not be removed"):
+        tried(stack_at(port, milvus="/v2/vectordb/collections/list"), preferences=True)
 
 
 def test_a_failure_of_tidying_alone_is_told(world: FakeStack, port: int) -> None:

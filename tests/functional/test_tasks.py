@@ -19,7 +19,7 @@ from invoke.program import Program
 
 import tasks
 from scripts import base_image, engine, lock
-from scripts.engine import Engine
+from scripts.inventory import Engine
 from scripts.schema import validate
 from tests.functional.fake_engine import RECORDED, made
 
@@ -221,6 +221,29 @@ def foreign(at: Checkout) -> None:
     )
 
 
+def stranger(at: Checkout) -> None:
+    """Let another project have a container with the name of one of ours."""
+    del at.state["containers"]["id-etcd"]
+    other = made("etcd", "exited", folder="/elsewhere/docker", project="memos-old")
+    at.state["containers"]["id-stranger"] = {**other, "Name": "/etcd-docker"}
+
+
+def uncreated(at: Checkout) -> None:
+    """Let a service have no container."""
+    del at.state["containers"]["id-etcd"]
+
+
+def no_folder(at: Checkout) -> None:
+    """Let a file be where a folder has to be made."""
+    (at.root / ".cache").touch()
+
+
+def raw_breach(at: Checkout) -> None:
+    """Write a fixed container name, which no second stack could have."""
+    file = at.root / "docker" / "docker-compose.yml"
+    file.write_text(file.read_text().replace("${CONTAINER_PREFIX:-}qdrant-docker", "qdrant"))
+
+
 def old_engine(at: Checkout) -> None:
     """Let the engine be 24."""
     at.state["version"] = {"Version": "24.0.9", "ApiVersion": "1.43"}
@@ -263,6 +286,21 @@ def old_engine(at: Checkout) -> None:
         ),
         ("down", foreign, 2, "belongs to the checkout at /elsewhere"),
         ("restart", foreign, 2, "COMPOSE_PROJECT_NAME"),
+        ("up", raw_breach, 2, "docker-compose.yml: service qdrant: container_name: found "),
+        (
+            "restart --service etcd",
+            uncreated,
+            2,
+            "etcd has no container yet\nnext: inv up --service etcd",
+        ),
+        ("up", no_folder, 2, "/.cache/memos-test\nnext: look whose it is (ls -l)"),
+        ("down", no_folder, 2, "/.cache/memos-test\nnext: look whose it is (ls -l)"),
+        (
+            "up",
+            stranger,
+            5,
+            "etcd: there is a container etcd-docker already, and it belongs to project 'memos-old'",
+        ),
         ("up", old_engine, 3, "is 24.0.9 (API 1.43); wanted is 25.0"),
         (
             "ps",
@@ -290,6 +328,50 @@ def test_what_is_wrong_has_its_exit_code_and_is_told_with_its_value(  # noqa: PL
     assert told in shown.err
     assert "Traceback" not in shown.err
     assert not any(call.startswith("--progress plain down") for call in at.calls())
+
+
+@pytest.mark.parametrize(
+    ("words", "prepare", "code", "detail"),
+    [
+        ("up --timeout soon", nothing, 2, "--timeout is 'soon'"),
+        ("up --service milvsu", nothing, 2, "no service 'milvsu'"),
+        ("up", raw_breach, 2, "service qdrant: container_name"),
+        ("up", breach, 2, "service etcd: mem_limit"),
+        ("up", foreign, 2, "belongs to the checkout at /elsewhere"),
+        ("up", no_folder, 2, "/.cache"),
+        ("up", old_engine, 3, "is 24.0.9"),
+        ("up", lambda at: at.answer(" create ", "echo no >&2; exit 1"), 4, "create failed: no"),
+        ("restart --service etcd", uncreated, 2, "etcd has no container yet"),
+        ("restart --timeout soon", nothing, 2, "--timeout is 'soon'"),
+    ],
+)
+def test_what_is_refused_is_the_result_line_of_json(  # noqa: PLR0913, PLR0917 - one table
+    at: Checkout, capsys: Capture, words: str, prepare: Prepare, code: int, detail: str
+) -> None:
+    """A program that reads only stdout learns the exit code, and why."""
+    prepare(at)
+
+    assert at.inv(*words.split(), "--format", "json") == code
+
+    shown = capsys.readouterr()
+    (line,) = (json.loads(line) for line in shown.out.splitlines())
+    assert validate(line, "event") == ()
+    assert (line["verdict"], line["exit_code"]) == ("refused", code)
+    assert detail in line["detail"]
+    assert "Traceback" not in shown.err
+
+
+def test_a_file_that_breaks_a_rule_comes_before_an_engine_that_does_not_answer(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What can be mended at once is told first, and no process was started to find it."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{at.folder}/nobody.sock")
+    raw_breach(at)
+
+    assert at.inv("up") == 2
+
+    assert "service qdrant: container_name" in capsys.readouterr().err
+    assert at.calls() == []
 
 
 @pytest.mark.parametrize("words", ["ps", "up", "down", "logs", "images.status", "engine.env"])

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from scripts.building import build_argv, cause, telling
-from scripts.images import RECIPE_LABEL, recipe
 from scripts.model import Build, Service
 from scripts.process import Completed
+from scripts.recipes import RECIPE_LABEL, recipe
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "build"
 

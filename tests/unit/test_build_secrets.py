@@ -8,21 +8,13 @@ import pytest
 from scripts import build_secrets, debian
 from tests.fakes import FakeRunner
 
-PIP = """:env:.index-url='https://user:token@mirror.example/simple'
-global.cert='/host/only.pem'
-global.extra-index-url='\\nhttps://a.example/simple\\nhttps://b.example/simple'
-global.timeout='60'
-install.trusted-host='mirror.example'
-"""
-"""What `pip config list` of pip 23.2.1 prints for such settings."""
-
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, runner: FakeRunner) -> FakeRunner:
-    """A host with apt and pip settings."""
+    """A host with apt settings."""
     monkeypatch.setattr(debian, "apt_sources", lambda release: f"Suites: {release}\n")
     monkeypatch.setattr(debian, "apt_conf", lambda _runner: "Acquire::Retries 3;\n")
-    return runner.answer("pip config list", PIP)
+    return runner
 
 
 def test_all_files_are_private(host: FakeRunner, tmp_path: Path) -> None:
@@ -60,24 +52,32 @@ def test_writing_again_leaves_nothing_old(host: FakeRunner, tmp_path: Path) -> N
     assert (tmp_path / "apt.sources").read_text() == ""
 
 
-def test_pip_gets_index_and_proxy_settings_but_no_paths_of_the_host(host: FakeRunner) -> None:
-    """A list over several lines becomes one; the certificate is where builds have it."""
-    assert build_secrets.pip_conf(host).splitlines() == [
+def test_pip_gets_index_and_proxy_settings_but_no_paths_of_the_host() -> None:
+    """The certificate is where builds have it."""
+    environ = {
+        "PIP_CERT": "/host/only.pem",
+        "PIP_DEFAULT_TIMEOUT": "60",
+        "PIP_INDEX_URL": "https://user:token@mirror.example/simple",
+        "PIP_TRUSTED_HOST": "mirror.example",
+    }
+
+    assert build_secrets.pip_conf(environ).splitlines() == [
         "[global]",
         "index-url = https://user:token@mirror.example/simple",
-        "extra-index-url =  https://a.example/simple https://b.example/simple",
-        "timeout = 60",
         "trusted-host = mirror.example",
+        "default-timeout = 60",
         "cert = /run/secrets/ca",
         "disable-pip-version-check = 1",
     ]
 
 
-def test_a_host_without_pip_has_only_our_settings(runner: FakeRunner) -> None:
-    """Debian's python3 comes without pip."""
-    runner.answer("pip", "global.index-url='x'", stderr="No module named pip", exit_code=1)
+def test_the_users_pip_configuration_holds_for_builds() -> None:
+    """Without pip at hand too: nothing is started."""
+    file = Path.home() / ".config" / "pip" / "pip.conf"
+    file.parent.mkdir(parents=True)
+    file.write_text("[global]\nindex-url = https://mirror.example/simple\n")
 
-    assert "index-url" not in build_secrets.pip_conf(runner)
+    assert "index-url = https://mirror.example/simple" in build_secrets.pip_conf({})
 
 
 @pytest.mark.parametrize("variable", build_secrets.CA_VARIABLES)

@@ -4,9 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cells import duration, engine_rows, image_row, size, status_row
-from scripts.engine import Engine, EngineStatus
-from scripts.images import ImageStatus
+from scripts.cells import (
+    duration,
+    engine_rows,
+    event_document,
+    image_row,
+    size,
+    status_lines,
+    status_row,
+)
+from scripts.inventory import Engine, EngineStatus, ImageStatus
+from scripts.model import Verdict
+from scripts.starting import Event
 
 
 @pytest.mark.parametrize(
@@ -34,22 +43,23 @@ def test_a_duration_is_told_for_people(seconds: float | None, text: str) -> None
     assert duration(seconds) == text
 
 
+ROW = {
+    "service": "qdrant",
+    "state": "running",
+    "health": "healthy",
+    "ready": True,
+    "uptime_seconds": 61.0,
+    "ports": [{"host": "127.0.0.1", "published": 16333, "target": 6333}],
+    "not_offered": ["6334, gRPC"],
+    "image": "example/qdrant:1",
+    "contains": "stand-in",
+    "answer": "200 GET /readyz",
+}
+
+
 def test_a_service_has_one_row() -> None:
     """What its image, a stand-in, does not offer stands beside its ports."""
-    row = {
-        "service": "qdrant",
-        "state": "running",
-        "health": "healthy",
-        "ready": True,
-        "uptime_seconds": 61.0,
-        "ports": [{"host": "127.0.0.1", "published": 16333, "target": 6333}],
-        "not_offered": ["6334, gRPC"],
-        "image": "example/qdrant:1",
-        "contains": "stand-in",
-        "answer": "200 GET /readyz",
-    }
-
-    assert status_row(row) == (
+    assert status_row(ROW) == (
         "qdrant",
         "running, healthy",
         "yes",
@@ -58,7 +68,56 @@ def test_a_service_has_one_row() -> None:
         "example/qdrant:1 (stand-in)",
         "200 GET /readyz",
     )
-    assert status_row({**row, "health": "", "ready": False})[1:3] == ("running", "no")
+    assert status_row({**ROW, "health": "", "ready": False})[1:3] == ("running", "no")
+
+
+NOTHING: dict[str, object] = {
+    "ready": False,
+    "uptime_seconds": None,
+    "ports": [],
+    "not_offered": [],
+    "answer": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("facts", "main", "rest"),
+    [
+        (
+            {},
+            "✓ qdrant    running, healthy    1 min 1 s    16333→6333",
+            "200 GET /readyz · example/qdrant:1 (stand-in) · no 6334, gRPC",
+        ),
+        ({**NOTHING, "state": "absent", "health": ""}, "✗ qdrant    absent", None),
+    ],
+)
+def test_on_a_narrow_terminal_a_service_has_two_lines(
+    facts: dict[str, object], main: str, rest: str | None
+) -> None:
+    """What matters first; of the rest only what there is."""
+    assert status_lines({**ROW, **facts}) == (main, rest or "example/qdrant:1 (stand-in)")
+
+
+def test_an_event_holds_only_what_it_has() -> None:
+    """Empty fields are left out, and seconds are told to the millisecond."""
+    started = Event(kind="started", service="db", seconds=0.01234)
+
+    assert event_document(started) == {"event": "started", "seconds": 0.012, "service": "db"}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"), [(Verdict.READY, 0), (Verdict.BROKEN, 5), (Verdict.STARTING, 6)]
+)
+def test_the_last_event_has_the_verdict_and_its_exit_code(verdict: Verdict, code: int) -> None:
+    """The number that the command will end with."""
+    result = Event(kind="result", seconds=4.0, verdict=verdict)
+
+    assert event_document(result) == {
+        "event": "result",
+        "seconds": 4.0,
+        "verdict": verdict.value,
+        "exit_code": code,
+    }
 
 
 @pytest.mark.parametrize(

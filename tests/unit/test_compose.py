@@ -223,7 +223,7 @@ def test_packages_have_volumes_and_builds_of_their_own() -> None:
     assert qdrant.build.context == Path("/workspace/docker/packages/qdrant")
     assert qdrant.build.args == {"BASE": "memos-dev/base:trixie"}
     assert qdrant.build.network == "host"
-    assert qdrant.build.secrets["ca"] == Path("/workspace/.cache/build/ca.crt")
+    assert qdrant.build.secrets["ca"] == Path("/workspace/docker/build-settings/ca.crt")
     assert all(service.build is not None for service in stack.services)
 
 
@@ -232,6 +232,15 @@ def test_a_bind_mount_is_no_volume() -> None:
     memos = recorded("registry.yml").service("memos")
 
     assert (memos.volumes, memos.data_group) == ((), "")
+
+
+@pytest.mark.parametrize("name", ["registry.yml", "packages.yml"])
+def test_what_a_processor_must_have_stands_beside_the_service(name: str) -> None:
+    """Milvus' binaries were compiled for it, the official ones and those of the wheel."""
+    wanted = {service.name: service.cpu_flags for service in recorded(name).services}
+
+    assert wanted.pop("milvus") == ("avx", "sse4_2")
+    assert set(wanted.values()) == {()}
 
 
 def test_a_service_with_only_a_name_has_defaults() -> None:

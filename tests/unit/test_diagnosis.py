@@ -130,6 +130,63 @@ def test_a_service_that_crashed_long_ago_is_not_blamed_before_its_first_answer(
     assert found(seen) == []
 
 
+@pytest.mark.parametrize(
+    ("health", "codes"),
+    [
+        ("starting", []),
+        ("unhealthy", ["unhealthy"]),
+        ("healthy", ["login-rejected"]),
+        ("", ["login-rejected"]),
+    ],
+)
+def test_a_rejected_login_counts_once_the_service_has_settled(
+    health: str, codes: list[str]
+) -> None:
+    """A server that still loads its logins rejects all of them; one without a check is believed."""
+    seen = look(
+        container("web", health=health), reading("web", WRONG_PASSWORD, ok=False, final=True)
+    )
+
+    assert [finding.code for finding in found(seen)] == codes
+
+
+VICTIM = service("victim", "db", "web")
+NEEDY = stack(DB, WEB, VICTIM)
+READY = (container("db", health="healthy"), container("web"), reading("web"))
+
+
+@pytest.mark.parametrize(
+    ("victim", "code"),
+    [
+        (container("victim", "restarting", restarts=3, exit_code=1), "crash-loop"),
+        (container("victim", health="unhealthy"), "unhealthy"),
+    ],
+)
+def test_who_fails_for_want_of_a_neighbour_is_not_told(victim: Container, code: str) -> None:
+    """Only when all that it needs is ready is it to blame itself."""
+    for waiting in ((), READY[:1], READY[1:]):
+        assert diagnose(NEEDY, ("victim",), look(victim, *waiting)) == ()
+
+    (finding,) = diagnose(NEEDY, ("victim",), look(victim, *READY))
+    assert finding.code == code
+
+
+@pytest.mark.parametrize(
+    ("victim", "code"),
+    [
+        (container("victim", "exited", exit_code=1), "ended"),
+        (container("victim", "paused"), "paused"),
+        (container("victim", "exited", exit_code=137, oom_killed=True), "out-of-memory"),
+        (container("victim", "created", error="no such program"), "start-refused"),
+    ],
+)
+def test_what_no_neighbour_can_mend_is_told_at_once(victim: Container, code: str) -> None:
+    """Nobody starts these again, whoever becomes ready."""
+    (finding,) = diagnose(NEEDY, ("victim",), look(victim))
+
+    assert finding.code == code
+
+
 def test_the_engines_own_reason_comes_before_the_log() -> None:
     """An error such as a missing program never reaches the log."""
     error = 'exec: "milvus": executable file not found in $PATH'

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from scripts import engine, engine_discovery, engine_process, private_engine
-from scripts.engine import Engine, check_versions, discover
+from scripts.engine_discovery import check_versions, discover
 from scripts.engine_files import places
 from scripts.errors import EngineError
+from scripts.inventory import Engine
 from scripts.os_release import System
 from scripts.private_engine import Life
 from tests.fakes import FakeRunner, no_program
@@ -243,6 +244,15 @@ def test_without_compose_the_hint_says_how_to_get_it(runner: FakeRunner) -> None
         check_versions(engine_of(), runner)
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "local"),
+    [("unix:///run/docker.sock", True), ("tcp://127.0.0.1:2375", True), ("ssh://me@far", False)],
+)
+def test_an_engine_is_local_when_its_address_is(endpoint: str, *, local: bool) -> None:
+    """Only then are the ports that it publishes on 127.0.0.1 those of this machine."""
+    assert engine_of(endpoint=endpoint).local is local
+
+
 @pytest.fixture
 def lives(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Life]]:
     """Give what is asked of the private engine, instead of doing it."""
@@ -354,6 +364,38 @@ def test_volumes_are_read_from_the_engines_files(tmp_path: Path) -> None:
     (tmp_path / ".engine/data/volumes/metadata.db").touch()
 
     assert engine.kept_volumes(tmp_path) == ("a_data", "b_data")
+
+
+def test_volumes_that_only_root_may_read_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anybody is asked whether they may be deleted."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "glob", refuse)
+
+    with pytest.raises(EngineError, match="may not read") as caught:
+        engine.kept_volumes(tmp_path)
+    assert caught.value.next_step.startswith("sudo ")
+
+
+def test_the_status_needs_no_proc(
+    tmp_path: Path, sockets: Sockets, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """macOS has none."""
+    monkeypatch.setattr(engine, "this_system", lambda: MAC)
+    for name in ("ours", "daemon"):
+        whole = getattr(engine_process, name)
+        monkeypatch.setattr(
+            engine_process, name, lambda at, _="", whole=whole: whole(at, tmp_path / "proc")
+        )
+    sockets.found["unix:///mine"] = VERSION
+
+    found = engine.status(tmp_path, {"DOCKER_HOST": "unix:///mine"}, runner)
+
+    assert (found.running, found.problems) == (False, ())
 
 
 def test_the_status_tells_what_there_is(

@@ -56,14 +56,20 @@ def test_a_count_that_is_none_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["10m", "1h30m", "1.5h", "2026-01-31", "2026-01-31T12:00", "2026-01-31T12:00:00+08:00"]
+    "text",
+    [
+        *("10m", "1h30m", "1.5h", "2026-01-31", "2026-01-31T12:00", "2026-01-31T12:00:00+08:00"),
+        "2026-01-31T12:00:00.123456789Z",
+    ],
 )
 def test_a_moment_is_a_duration_or_a_time(text: str) -> None:
     """What Compose takes is handed on as it is."""
     assert flags.moment("since", text) == text
 
 
-@pytest.mark.parametrize("text", ["", "10", "yesterday", "10 m", "31.01.2026", "10m\n"])
+@pytest.mark.parametrize(
+    "text", ["", "10", "yesterday", "10 m", "31.01.2026", "10m\n", "20260131", "٣m"]
+)
 def test_a_moment_that_is_none_is_refused(text: str) -> None:
     """A wrong moment is found before Compose is asked."""
     with pytest.raises(ConfigError) as caught:
@@ -71,6 +77,13 @@ def test_a_moment_that_is_none_is_refused(text: str) -> None:
 
     assert f"--since is {text!r}, wanted a duration or a time" in str(caught.value)
     assert "--since 10m" in caught.value.next_step
+
+
+@pytest.mark.parametrize("text", ["2026-13-99", "2026-02-30", "2026-01-31T25:00"])
+def test_a_moment_that_no_calendar_has_is_refused(text: str) -> None:
+    """Compose would answer it with exit code 1, or with nothing."""
+    with pytest.raises(ConfigError, match=f"--since is '{text}'"):
+        flags.moment("since", text)
 
 
 def test_an_output_format_is_text_or_json() -> None:

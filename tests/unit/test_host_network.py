@@ -338,6 +338,23 @@ def test_the_last_engine_takes_back_what_engines_do(at: Places, runner: FakeRunn
     assert not (at.run.parent / "host.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("stderr", "reason"), [("line 3 failed\n", "line 3 failed"), ("", "exit code 2")]
+)
+def test_rules_that_iptables_keeps_are_said(
+    at: Places, runner: FakeRunner, stderr: str, reason: str
+) -> None:
+    """And the record stays, for another try."""
+    prepared(at, runner)
+    runner.answer(str(at.home / "sbin" / "iptables-restore"), stderr=stderr, exit_code=2)
+
+    with pytest.raises(EngineError, match=f"iptables refused a change, .*: {reason}") as caught:
+        engine_network.restore(at, runner)
+
+    assert "sbin/iptables-save shows them" in caught.value.next_step
+    assert (at.run.parent / "host.json").exists()
+
+
 def test_beside_another_checkout_the_record_stays(
     at: Places, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,8 +10,10 @@ import pytest
 from scripts import images
 from scripts.engine_api import Api
 from scripts.errors import EngineError, RefusedError
-from scripts.images import ImageStatus, needed, recipe, status, unreachable
+from scripts.images import needed, status, unreachable
+from scripts.inventory import ImageStatus
 from scripts.model import Build, Service
+from scripts.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, recipe
 from tests.fakes import FakeApi
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "engine"
@@ -65,7 +67,7 @@ def test_an_image_without_our_label_is_official(
 def test_a_built_image_is_stale_when_its_recipe_has_changed(service: Service) -> None:
     """The label holds the fingerprint of what the image was made from."""
     assert service.build is not None
-    api = labelled({images.RECIPE_LABEL: recipe(service.build)})
+    api = labelled({RECIPE_LABEL: recipe(service.build)})
     assert not status(api, service).stale
 
     (service.build.context / "Dockerfile").write_text("FROM another\n")
@@ -95,6 +97,46 @@ def test_a_recipe_does_not_depend_on_what_python_leaves_behind(service: Service)
     (service.build.context / "app" / "__pycache__" / "front.pyc").write_bytes(b"1")
 
     assert recipe(service.build) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        *(("Dockerfile", True), ("read.me", False), (".dockerignore", False)),
+        *(("app/front.py", True), ("app/front.txt", False), ("app/deep/front.py", False)),
+        *(("any/where/pins1.in", True), ("pins1.in", True), ("pins12.in", False)),
+        *(("whole/a/b", True), ("whole/a/b.tmp", False), ("whole/a.tmp/b", False)),
+    ],
+)
+def test_a_recipe_leaves_out_what_a_build_does_not_see(
+    service: Service, name: str, *, seen: bool
+) -> None:
+    """The last line of .dockerignore that fits decides; the Dockerfile is always seen."""
+    assert service.build is not None
+    lines = ("# all but", "*", "", "!app/*.py", "!**/pins?.in", "!/whole/", "whole/**/*.tmp")
+    (service.build.context / ".dockerignore").write_text("\n".join(lines))
+    file = service.build.context / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    before = recipe(service.build)
+
+    with file.open("a") as text:
+        text.write("# a change that no rule minds\n")
+
+    assert (recipe(service.build) != before) is seen
+
+
+@pytest.mark.parametrize(("base", "changes"), [(BASE_TAG, True), ("debian:trixie", False)])
+def test_a_recipe_holds_that_of_our_own_base(tmp_path: Path, base: str, *, changes: bool) -> None:
+    """A new base would else never reach a machine that has images."""
+    build = Build(context=tmp_path / "packages" / "etcd", args={"BASE": base})
+    file = tmp_path / BASE_FILE
+    file.parent.mkdir(parents=True)
+    file.write_text("FROM scratch\n")
+    before = recipe(build)
+
+    file.write_text("FROM scratch\nENV A=1\n")
+
+    assert (recipe(build) != before) is changes
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Who may import whom, and how long a module may be: read from the source, not from a list."""
 
 import ast
+import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -8,10 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = {path.stem: path for path in sorted((ROOT / "scripts").glob("*.py"))}
 IN_IMAGES = sorted((ROOT / "docker").rglob("*.py"))
-DECIDING = ("diagnosis", "starting", "preflight", "status", "waiting", "model")
+DECIDING = (
+    *("model", "inventory", "errors", "diagnosis", "starting", "preflight", "status", "waiting"),
+    *("cells", "report"),
+)
 ASKING = {
     *("scripts.process", "scripts.probes", "scripts.compose", "scripts.engine_api"),
-    *("scripts.observing", "requests", "sh", "rich"),
+    *("scripts.observing", "scripts.host", "requests", "sh"),
 }
 LONGEST = 250
 """Lines of a module; tasks.py holds flags and help texts and may be longer."""
@@ -32,10 +37,38 @@ def imported(path: Path) -> set[str]:
     }
 
 
+def reached(name: str) -> set[str]:
+    """Give what a module of ours imports, itself or through others of ours."""
+    found: set[str] = set()
+    pending = [f"scripts.{name}"]
+    while pending:
+        module = pending.pop()
+        if module not in found:
+            found.add(module)
+            path = MODULES.get(module.removeprefix("scripts."))
+            pending += imported(path) if path is not None else ()
+    return found
+
+
 @pytest.mark.parametrize("name", DECIDING)
-def test_what_decides_does_not_ask(name: str) -> None:
-    """These rules see values only, so a test can give them any world."""
-    assert imported(MODULES[name]) & ASKING == set()
+def test_what_decides_or_tells_does_not_ask(name: str) -> None:
+    """These see values only, so a test can give them any world; not even through a neighbour."""
+    assert reached(name) & ASKING == set()
+
+
+def test_what_a_neighbour_imports_is_reached_too() -> None:
+    """`images` asks the engine through `engine_api`, and starts processes through that one."""
+    assert {"scripts.engine_api", "scripts.process", "sh"} <= reached("images")
+
+
+def test_the_module_map_names_every_module() -> None:
+    """Whoever looks for a place finds it in CONTRIBUTING.md; what is gone stands there no more."""
+    lines = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()
+    start = lines.index("| | module | |")
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines[start + 2 :])
+    named = [name for row in rows for name in re.findall("`([a-z_]+)`", row.split("|")[2])]
+
+    assert sorted(named) == sorted(MODULES.keys() - {"__init__"})
 
 
 @pytest.mark.parametrize(
@@ -51,7 +84,7 @@ def test_nothing_starts_processes_past_the_one_that_does() -> None:
     """A second way through is a defect."""
     doors = {"subprocess", "pty", "multiprocessing"}
 
-    assert {name for name, path in MODULES.items() if doors & imported(path)} == set()
+    assert {name for name, path in MODULES.items() if doors & imported(path)} == {"process"}
 
 
 def test_scripts_know_nothing_of_the_tasks() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from scripts import ports
 from scripts.model import Port, Service, Stack
-from scripts.ports import Owner, holders, owner, wanted
+from scripts.ports import Owner, holders, owner, strangers, wanted
 from tests.fakes import FakeApi
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "engine"
@@ -141,6 +141,50 @@ def test_a_new_port_of_a_running_service_can_be_taken(
 ) -> None:
     """That a service runs says nothing about a port that `.env` gave it since."""
     assert held(engine, monkeypatch, 8000, 9191) == {9191: ("minio", "nginx (pid 7)")}
+
+
+@pytest.mark.parametrize(
+    ("labels", "project"),
+    [({"com.docker.compose.project": "memos-old"}, "memos-old"), ({}, ""), (None, "")],
+)
+def test_a_container_of_another_project_with_our_name_is_a_stranger(
+    labels: dict[str, str] | None, project: str
+) -> None:
+    """Also one that is stopped, and one that no Compose made."""
+    rows = [{"Id": "1", "Names": ["/web"], "Labels": labels}]
+
+    found = strangers(FakeApi({"/containers/json": rows}), STACK, STACK.names())
+
+    assert found == {"web": ("web", project)}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"Id": "1", "Names": ["/web"], "Labels": {"com.docker.compose.project": "memos-dev"}},
+        {"Id": "1", "Names": ["/website"], "Labels": {}},
+        {"Id": "1", "Names": ["/milvus-minio"], "Labels": {}},
+        {"Id": "1", "Names": None, "Labels": {}},
+    ],
+)
+def test_what_is_ours_or_has_another_name_is_no_stranger(row: dict[str, object]) -> None:
+    """Only the names of what is to be started count."""
+    api = FakeApi({"/containers/json": [row]})
+
+    assert strangers(api, STACK, ("memos", "web")) == {}
+
+
+def test_an_engine_without_containers_has_no_strangers() -> None:
+    """It is asked for all, those that are stopped as well."""
+    asked: list[object] = []
+
+    class Empty(FakeApi):
+        def get(self, path: str, **query: object) -> object:
+            asked.append((path, query))
+            return None
+
+    assert strangers(Empty(), STACK, STACK.names()) == {}
+    assert asked == [("/containers/json", {"all": True})]
 
 
 def test_a_file_that_is_closed_meanwhile_hides_no_owner(

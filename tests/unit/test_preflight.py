@@ -1,37 +1,41 @@
 """What is known before a start is judged at once, each finding with what to do."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from scripts.host import Host
+from scripts.inventory import Host
 from scripts.model import Container, Finding
-from scripts.preflight import GIB, check, foreign
+from scripts.preflight import GIB, Facts, check, foreign
+from tests.words import service
 
 GOOD = Host(
-    memory=16 * GIB, cpus=8, cpu_flags=frozenset({"avx", "sse4_2", "fpu"}), disk_free=90 * GIB
+    memory=16 * GIB,
+    cpu_flags=frozenset({"avx", "sse4_2", "fpu"}),
+    disk="/srv/memos",
+    disk_free=90 * GIB,
 )
-FOLDER = Path("/work/memos")
+FOLDER = Path("/srv/memos")
+PICKY = service("milvus", cpu_flags=("avx", "sse4_2"))
+PLAIN = service("neo4j")
 
 
-def findings(
-    host: Host = GOOD,
-    names: tuple[str, ...] = ("milvus", "neo4j"),
-    holders: dict[int, tuple[str, str]] | None = None,
-) -> tuple[Finding, ...]:
-    """Give the findings about a good machine with one fact changed."""
-    return check(names, host=host, holders=holders or {}, folder=FOLDER)
+def findings(facts: Facts) -> tuple[Finding, ...]:
+    """Give the findings about starting a service that wants a good processor, and another."""
+    return check([PICKY, PLAIN], facts)
 
 
-@pytest.mark.parametrize("host", [GOOD, Host()])
-def test_a_good_or_unknown_machine_has_no_findings(host: Host) -> None:
+@pytest.mark.parametrize("facts", [Facts(host=GOOD), Facts()])
+def test_a_good_or_unknown_machine_has_no_findings(facts: Facts) -> None:
     """What is not known, as with an engine elsewhere, is not judged."""
-    assert findings(host) == ()
+    assert findings(facts) == ()
 
 
 def test_every_taken_port_is_found_with_its_holder() -> None:
     """All ports are told at once, the lowest first, each with service, holder and next step."""
-    found = findings(holders={7687: ("neo4j", "java (pid 7)"), 3000: ("attu", "container x")})
+    holders = {7687: ("neo4j", "java (pid 7)"), 3000: ("attu", "container x")}
+    found = findings(Facts(holders=holders))
 
     assert [(one.code, one.service, one.fatal) for one in found] == [
         ("port-taken", "attu", True),
@@ -41,37 +45,69 @@ def test_every_taken_port_is_found_with_its_holder() -> None:
     assert "another port for neo4j in .env" in found[1].next_step
 
 
-def test_a_processor_without_avx_cannot_run_milvus() -> None:
-    """The missing flags are named, and what can be started without them."""
-    (found,) = findings(Host(cpu_flags=frozenset({"sse4_2", "fpu"})))
+@pytest.mark.parametrize(
+    ("project", "owner"),
+    [("memos-old", "project 'memos-old'"), ("", "no Compose project")],
+)
+def test_a_container_name_that_another_project_has_is_found(project: str, owner: str) -> None:
+    """Compose would only say that the name is in use, after it had made half of the others."""
+    (found,) = findings(Facts(strangers={"neo4j": ("neo4j-docker", project)}))
+
+    assert (found.code, found.service, found.fatal) == ("name-taken", "neo4j", True)
+    assert found.cause == f"there is a container neo4j-docker already, and it belongs to {owner}"
+    assert found.next_step == "docker rm --force neo4j-docker, or set CONTAINER_PREFIX in .env"
+
+
+def test_a_processor_without_avx_cannot_run_what_wants_it() -> None:
+    """The service and the missing flags are named; what does not want them can be started."""
+    weak = Facts(host=Host(cpu_flags=frozenset({"sse4_2", "fpu"})))
+    (found,) = findings(weak)
 
     assert (found.code, found.service, found.fatal) == ("cpu-flags", "milvus", True)
-    assert "lacks avx, which Milvus needs" in found.cause
-    assert found.next_step.startswith("inv up --service neo4j --service qdrant")
-
-
-def test_a_processor_without_avx_can_start_what_is_not_milvus() -> None:
-    """The next step of the finding above works: only what is to be started is judged."""
-    assert findings(Host(cpu_flags=frozenset({"fpu"})), names=("neo4j", "qdrant")) == ()
+    assert found.cause == "the processor lacks avx"
+    assert "inv up --service" in found.next_step
+    assert check([PLAIN], weak) == ()
 
 
 @pytest.mark.parametrize(
     ("host", "code", "fatal", "cause"),
     [
         (Host(memory=2 * GIB), "memory", False, "2.0 GiB of memory are free, the stack wants 3"),
-        (Host(disk_free=3 * GIB), "disk", False, "3.0 GiB are free under /work/memos, wanted 5"),
-        (Host(disk_free=GIB // 2), "disk", True, "0.5 GiB are free under /work/memos, wanted 5"),
+        (Host(disk_free=3 * GIB), "disk", False, "3.0 GiB are free under /srv/memos, wanted 5"),
+        (Host(disk_free=GIB // 2), "disk", True, "0.5 GiB are free under /srv/memos, wanted 5"),
     ],
 )
 def test_little_room_is_told_and_fatal_only_when_there_is_almost_none(
     host: Host, code: str, fatal: object, cause: str
 ) -> None:
     """What is free and what is wanted are in the message; slow is not broken."""
-    (found,) = findings(host)
+    (found,) = findings(Facts(host=replace(host, disk="/srv/memos")))
 
     assert (found.code, found.fatal) == (code, fatal)
     assert cause in found.cause
     assert "inv up" in found.next_step
+
+
+def test_a_stack_that_runs_has_its_memory_already() -> None:
+    """What is free beside it does not say whether it fits; the disk is judged all the same."""
+    found = findings(Facts(host=Host(memory=GIB, disk_free=3 * GIB), running=True))
+
+    assert [one.code for one in found] == ["disk"]
+
+
+def test_all_findings_come_at_once() -> None:
+    """Who mends one need not start again to learn of the next."""
+    found = findings(
+        Facts(
+            host=Host(memory=GIB, cpu_flags=frozenset({"fpu"}), disk_free=GIB),
+            holders={7687: ("neo4j", "java (pid 7)")},
+            strangers={"neo4j": ("neo4j-docker", "")},
+        )
+    )
+
+    assert [one.code for one in found] == [
+        *("port-taken", "name-taken", "cpu-flags", "memory", "disk")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from scripts import base_image
+from scripts import base_image, building
+from scripts.building import Work
 from scripts.debian import Mirror
 from scripts.errors import RefusedError
 from scripts.model import Build, Service
-from scripts.private_apt import PATIENCE, Pace, PrivateApt, Watch
+from scripts.private_apt import PATIENCE, PrivateApt, Watch
 from scripts.process import Completed
+from scripts.progress import Pace
+from scripts.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, base_recipe
 from tests.fakes import FakeApi, FakeRunner
 
 DEBS = {"one_1_amd64.deb": b"one", "two_2_amd64.deb": b"second"}
@@ -248,14 +251,14 @@ def test_the_base_image_is_wanted_by_who_is_built_upon_it() -> None:
     """An image from a registry needs none."""
     plain = Service(name="plain", container="plain", image="plain")
 
-    assert base_image.wanted([plain, service("etcd", BASE=base_image.TAG)])
+    assert base_image.wanted([plain, service("etcd", BASE=BASE_TAG)])
     assert not base_image.wanted([plain, service("memos", BASE="python:3.11")])
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a checkout with the recipe, whose context is ready."""
-    recipe = tmp_path / "docker" / "packages" / "base" / "Dockerfile"
+    recipe = tmp_path / "docker" / BASE_FILE
     recipe.parent.mkdir(parents=True)
     recipe.write_text("FROM scratch\n")
     monkeypatch.setattr(base_image, "prepare", lambda *_: None)
@@ -263,53 +266,56 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_base_image_is_built_with_the_engines_own_docker(checkout: Path) -> None:
-    """PATH of the engine counts, not ours."""
-    docker = checkout / "bin" / "docker"
-    docker.parent.mkdir()
-    docker.touch(mode=0o755)
-    steps: list[tuple[str, str]] = []
-    log = "#6 1.2 Unpacking apt (1) ...\n#6 2.0 Setting up apt (1) ...\n#6 2.1 noise\n"
-    runner = FakeRunner().answer("build", log)
-
-    base_image.have(
-        FakeApi(), {"PATH": str(docker.parent)}, checkout, runner, lambda *step: steps.append(step)
-    )
-
-    assert runner.calls[0].argv[0] == str(docker)
-    assert ("base", "setting up apt") in steps
+Built = list[tuple[str, list[str], dict[str, str], Path]]
 
 
-def test_the_base_image_that_is_there_is_kept(checkout: Path) -> None:
-    """Its label names the recipe that it was made by; another recipe builds it again."""
-    runner = FakeRunner().answer("build")
-    base_image.have(FakeApi(), {}, checkout, runner, lambda *_: None)
-    label = next(word for word in runner.calls[0].argv if "dev.memos.recipe=" in word)
-    labels = {"Config": {"Labels": dict([label.split("=")])}}
-    api = FakeApi({f"/images/{base_image.TAG}/json": labels})
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> Built:
+    """Give what is built, each with its task, command, environment and folder of logs."""
+    done: Built = []
 
-    base_image.have(api, {}, checkout, runner, lambda *_: None)
-    assert len(runner.calls) == 1
+    def together(
+        work: Work, commands: dict[str, list[str]], env: dict[str, str], logs: Path, _: object
+    ) -> None:
+        done.append((work.task, commands[base_image.NAME], env, logs))
 
-    (checkout / "docker" / "packages" / "base" / "Dockerfile").write_text("FROM other\n")
-    base_image.have(api, {}, checkout, runner, lambda *_: None)
-    assert len(runner.calls) == 2
+    monkeypatch.setattr(building, "together", together)
+    return done
 
 
-@pytest.mark.parametrize(
-    ("output", "reason"),
-    [
-        ("#5 ERROR: process failed\nlater\n", "ERROR: process failed"),
-        ("plain\n", "plain"),
-        ("", "it said nothing"),
-    ],
-)
-def test_a_failed_build_gives_its_reason(checkout: Path, output: str, reason: str) -> None:
-    """The line with the error, where there is one."""
-    runner = FakeRunner().answer("build", stderr=output, exit_code=1)
+def test_the_base_image_is_built_like_the_others(checkout: Path, built: Built) -> None:
+    """On the engine that is used, with a log; the folder with the packages is the last word."""
+    base_image.have(FakeApi(), {"DOCKER_HOST": "x"}, checkout, FakeRunner(), lambda *_: None)
 
-    with pytest.raises(RefusedError, match=reason):
-        base_image.have(FakeApi(), {}, checkout, runner, lambda *_: None)
+    folder = checkout / ".cache" / "base"
+    file = checkout / "docker" / BASE_FILE
+    assert built == [
+        (
+            "inv images.build",
+            [
+                *("docker", "build", "--progress", "plain", "--tag", BASE_TAG),
+                *("--file", str(file)),
+                *("--label", f"{RECIPE_LABEL}={base_recipe(file)}", str(folder)),
+            ],
+            {"DOCKER_HOST": "x"},
+            folder / "log",
+        )
+    ]
+
+
+@pytest.mark.parametrize(("text", "builds"), [("FROM scratch\n", 0), ("FROM other\n", 1)])
+def test_the_base_image_is_kept_while_its_recipe_is_the_same(
+    checkout: Path, built: Built, text: str, builds: int
+) -> None:
+    """Its label names the recipe that it was made by."""
+    file = checkout / "docker" / BASE_FILE
+    labels = {"Config": {"Labels": {RECIPE_LABEL: base_recipe(file)}}}
+    api = FakeApi({f"/images/{BASE_TAG}/json": labels})
+    file.write_text(text)
+
+    base_image.have(api, {}, checkout, FakeRunner(), lambda *_: None)
+
+    assert len(built) == builds
 
 
 def test_the_note_of_a_fetch_is_readable(tmp_path: Path, said: list[str]) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -230,6 +232,20 @@ def test_a_process_that_is_gone_needs_no_signal(proc: Proc) -> None:
     engine_process.end([404], signal.SIGTERM)
 
     assert proc.signals == [(404, signal.SIGTERM)]
+
+
+def test_a_process_of_root_is_left_to_root(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to type, and no traceback."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+
+    with pytest.raises(EngineError, match=r"process 7 .* may not be ended by this user") as caught:
+        engine_process.end([7], signal.SIGTERM)
+    assert caught.value.next_step.startswith("sudo ")
+    assert proc.signals == []
 
 
 def test_mounts_are_taken_from_the_inside_out(proc: Proc) -> None:
@@ -467,6 +483,36 @@ def test_a_stop_waits_for_the_containers(life: Life, world: World) -> None:
     ]
 
 
+def as_user(life: Life) -> Life:
+    """Give the same engine as a user sees it who is not root."""
+    return replace(life, system=replace(DEBIAN, uid=1000))
+
+
+@pytest.mark.parametrize("task", ["stop", "remove"])
+def test_what_belongs_to_root_is_left_to_root(life: Life, world: World, task: str) -> None:
+    """A user is told what to type, and nothing has changed."""
+    private_engine.start(life)
+
+    with pytest.raises(EngineError, match="belongs to root, this is user id 1000") as caught:
+        getattr(private_engine, task)(as_user(life))
+
+    assert caught.value.next_step == f"sudo ./dev inv engine.{task}"
+    assert engine_process.daemon(world.at) == 50
+    assert world.proc.signals == []
+
+
+def test_a_user_without_an_engine_needs_no_root(life: Life, world: World) -> None:
+    """There is nothing to stop and nothing to remove."""
+    world.at.home.rmdir()
+    world.at.run.rmdir()
+
+    private_engine.stop(as_user(life))
+    private_engine.remove(as_user(life))
+
+    assert world.said == ["engine: was not running", "engine: there is none"]
+    assert "restore" not in world.done
+
+
 class Emptied:
     """Plays the API while all is removed."""
 
@@ -476,13 +522,15 @@ class Emptied:
         self.calls = []
 
     def get(self, path: str, **_: object) -> list[dict[str, str]]:
-        """List one container."""
+        """List two containers."""
         self.calls.append(f"GET {path}")
-        return [{"Id": "c1"}]
+        return [{"Id": "gone"}, {"Id": "c1"}]
 
     def delete(self, path: str, **_: object) -> None:
-        """Remove it."""
+        """Remove it, unless it has gone by itself."""
         self.calls.append(f"DELETE {path}")
+        if path.endswith("gone"):
+            raise RefusedError("No such container", next_step="")
 
     def post(self, path: str) -> None:
         """Fail, as an engine does that is full."""
@@ -500,7 +548,10 @@ def test_removing_leaves_nothing(life: Life, world: World, monkeypatch: pytest.M
 
     private_engine.remove(life)
 
-    assert api.calls == ["GET /containers/json", "DELETE /containers/c1", "POST /networks/prune"]
+    assert api.calls == [
+        *("GET /containers/json", "DELETE /containers/gone", "DELETE /containers/c1"),
+        "POST /networks/prune",
+    ]
     assert world.done[4:] == ["unmount", "unmount", "restore", "remove_cgroups"]
     assert not world.at.home.exists()
     assert not world.at.run.parent.exists()
@@ -516,6 +567,41 @@ def test_nothing_is_deleted_through_a_mount(
     with pytest.raises(EngineError, match="/a is still mounted, so nothing was deleted"):
         private_engine.remove(life)
     assert world.at.home.exists()
+
+
+def test_what_cannot_be_deleted_is_named(
+    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Instead of saying that all was removed."""
+    kept = str(world.at.home / "data")
+
+    def rmtree(_: Path, *, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise PermissionError(1, "Operation not permitted", kept)
+
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+
+    with pytest.raises(EngineError, match=f"{kept} is left .*: Operation not permitted"):
+        private_engine.remove(life)
+    assert "engine: removed" not in world.said
+
+
+def test_what_can_be_deleted_at_second_try_is_removed(
+    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that ends just then still writes."""
+    rmtree = shutil.rmtree
+
+    def late(folder: Path, *, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            rmtree(folder)
+
+    monkeypatch.setattr(shutil, "rmtree", late)
+
+    private_engine.remove(life)
+
+    assert not world.at.home.exists()
+    assert world.said[-1] == "engine: removed"
 
 
 def test_another_checkouts_engine_is_left_alone(life: Life, world: World) -> None:

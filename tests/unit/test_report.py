@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.text import Text
 
-from scripts.engine import EngineStatus
-from scripts.errors import ConfigError, DeclinedError, ExitCode
-from scripts.images import ImageStatus
+from scripts.errors import (
+    ConfigError,
+    DeclinedError,
+    EngineError,
+    ExitCode,
+    RefusedError,
+    StackError,
+)
+from scripts.inventory import EngineStatus, ImageStatus
 from scripts.model import Finding, Link, Verdict
-from scripts.report import Report, event_document
+from scripts.report import Report
 from scripts.schema import validate
 from scripts.starting import Event
 from tests.words import service, stack
@@ -87,6 +94,9 @@ def test_with_json_each_event_is_a_line_and_the_result_is_the_last(capsys: Captu
         {"event": "ready", "seconds": 1.0},
         {"event": "result", "seconds": 1.0},
         {"event": "result", "seconds": 1.0, "verdict": "ready", "exit_code": 3},
+        {"event": "result", "seconds": 1.0, "verdict": "broken", "exit_code": 6},
+        {"event": "result", "seconds": 1.0, "verdict": "refused", "exit_code": 4},
+        {"event": "result", "seconds": 1.0, "verdict": "ready", "exit_code": 0, "detail": "x"},
         {"event": "finding", "seconds": 1.0, "service": "db"},
         {"event": "started", "seconds": -1.0, "service": "db"},
         {"event": "started", "seconds": 1.0, "service": "db", "mood": "good"},
@@ -96,11 +106,6 @@ def test_with_json_each_event_is_a_line_and_the_result_is_the_last(capsys: Captu
 def test_the_schema_of_events_refuses_what_was_not_promised(wrong: dict[str, object]) -> None:
     """A schema that takes everything promises nothing."""
     assert validate(wrong, "event")
-
-
-def test_an_event_holds_only_what_it_has() -> None:
-    """Empty fields are left out."""
-    assert event_document(STARTED) == {"event": "started", "seconds": 0.01, "service": "db"}
 
 
 def test_without_a_terminal_progress_is_plain_lines_on_stderr(capsys: Capture) -> None:
@@ -252,10 +257,54 @@ def test_a_status_is_a_table_and_under_it_what_is_wrong(capsys: Capture) -> None
     Report().status({"services": [{**ROW, "answer": "x" * 120}]})
 
     shown = capsys.readouterr()
-    head, row = shown.out.splitlines()
+    head, row, *under = shown.out.splitlines()
     assert head.split() == ["service", "state", "ready", "up", "for", "ports", "image", "answer"]
     assert row.split() == ["db", "exited", "no", "example/db:1", "(real)", "x" * 120]
-    assert shown.err.splitlines() == ["✗ db: it ended", "  next: inv logs"]
+    assert under == ["✗ db: it ended", "  next: inv logs"]
+    assert shown.err == ""
+
+
+def test_on_a_narrow_terminal_a_service_is_a_line_and_the_rest_under_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """What matters is not broken in the middle; who is not ready is red."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    ready = {**ROW, "service": "web", "state": "running", "ready": True, "answer": "200 GET /"}
+
+    Report().status({"services": [ROW, {**ready, "findings": []}]})
+
+    shown = Text.from_ansi(capsys.readouterr().out).plain
+    assert [line.rstrip() for line in shown.splitlines()] == [
+        "✗ db        exited",
+        "  example/db:1 (real)",
+        "✓ web       running",
+        "  200 GET / · example/db:1 (real)",
+        "✗ db: it ended",
+        "  next: inv logs",
+    ]
+
+
+@pytest.mark.parametrize("error", [ConfigError, EngineError, RefusedError])
+def test_with_json_an_error_is_the_result_line(error: type[StackError], capsys: Capture) -> None:
+    """A program that reads the last line learns the exit code, and why."""
+    Report(form="json").failed(error("port is 'x'", next_step="edit .env"))
+
+    (line,) = lines(capsys.readouterr().out)
+    assert line == {
+        "event": "result",
+        "seconds": 0.0,
+        "verdict": "refused",
+        "exit_code": error.exit_code,
+        "detail": "port is 'x'",
+    }
+
+
+def test_for_people_an_error_leaves_nothing_on_stdout(capsys: Capture) -> None:
+    """It is told on stderr, once, by whoever ends the command."""
+    Report().failed(ConfigError("port is 'x'", next_step="edit .env"))
+
+    assert tuple(capsys.readouterr()) == ("", "")
 
 
 def test_a_status_as_json_is_one_document_alone(capsys: Capture) -> None:

@@ -81,6 +81,63 @@ def test_an_env_file_that_is_not_there_is_an_error(root: Path) -> None:
     assert "unset ENV_FILE" in caught.value.next_step
 
 
+@pytest.mark.parametrize("environ", [{}, {"ENV_FILE": ".env"}])
+def test_a_folder_in_the_place_of_the_file_is_an_error(
+    root: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    """Neither read nor taken for a file that is not there; Docker makes such folders."""
+    monkeypatch.chdir(root)
+    (root / ".env").mkdir()
+
+    with pytest.raises(ConfigError, match=r"/\.env is a folder, wanted a file"):
+        settings.load(root, environ)
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, method: str, name: str) -> None:
+    """Make a method of Path fail for files of that name; for root the system never would."""
+    real = getattr(Path, method)
+
+    def refused(self: Path, *words: str, **named: str) -> object:
+        if self.name == name:
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self, *words, **named)
+
+    monkeypatch.setattr(Path, method, refused)
+
+
+def test_whose_file_it_is_that_cannot_be_read_is_said(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that `sudo inv up` made; with what to do instead."""
+    monkeypatch.setattr(Path, "owner", lambda _: "somebody")
+    refuse(monkeypatch, "read_text", ".env")
+
+    with pytest.raises(ConfigError) as caught:
+        env(root, "A=1\n")
+
+    assert str(caught.value) == f"{root}/.env belongs to somebody, and you may not read it"
+    assert caught.value.next_step.startswith("run this as somebody, or let ENV_FILE name")
+
+
+def test_a_folder_that_hides_the_file_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not the same as a file that is not there."""
+    refuse(monkeypatch, "is_dir", ".env")
+
+    with pytest.raises(ConfigError, match=rf"^{root} belongs to "):
+        env(root, "")
+
+
+def test_an_owner_without_a_name_is_another_user(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container, where a number is all there is."""
+    refuse(monkeypatch, "read_text", ".env")
+    refuse(monkeypatch, "owner", ".env")
+
+    with pytest.raises(ConfigError, match="belongs to another user"):
+        env(root, "")
+
+
 def test_comments_blank_lines_quotes_and_a_byte_order_mark_are_read(root: Path) -> None:
     """Files that other editors and systems made are read too."""
     found = env(root, '\ufeffA=1\n\n# B=2\nexport C="three words"\r\nD=\n')
@@ -140,6 +197,8 @@ def test_a_chosen_image_source_is_kept_in_the_file(root: Path) -> None:
         ("AK", True),
         ("SK", True),
         ("KEYBOARD", False),
+        ("MOS_MAX_TOKENS", False),
+        ("TOKENIZER", False),
         ("MEMOS_PORT", False),
         ("TASK", False),
     ],
@@ -181,6 +240,15 @@ def test_a_secret_that_holds_another_is_masked_whole(root: Path) -> None:
     assert settings.masked("password1-and-more password1", found) == "******** ********"
 
 
+def test_a_short_secret_is_masked_where_it_stands_alone(root: Path) -> None:
+    """As a value between blanks or quotes; within other text it would blot out what is none."""
+    found = env(root, "OPENAI_API_KEY=80\n")
+
+    assert settings.masked("port: 8000\nkey: 80\nquoted: '80'\nan: 127.0.0.1:80", found) == (
+        "port: 8000\nkey: ********\nquoted: '********'\nan: 127.0.0.1:80"
+    )
+
+
 def test_words_that_stand_for_no_key_are_not_masked(root: Path) -> None:
     """EMPTY is the example's way to say that there is no key."""
     assert settings.masked("KEY: EMPTY", settings.load(root, {})) == "KEY: EMPTY"
@@ -207,6 +275,7 @@ def test_without_a_model_of_ones_own_compose_starts_the_local_one(root: Path) ->
     assert found.local_embedder
     assert found.for_compose() == {
         "ENV_FILE": str(root / ".env"),
+        "BUILD_SETTINGS": str(root / ".cache" / "build-settings"),
         "COMPOSE_PROFILES": "embedder",
         "EMBEDDING_DIMENSION": "384",
     }
@@ -216,7 +285,21 @@ def test_with_a_model_of_ones_own_compose_is_told_nothing_of_the_local_one(root:
     """The user's dimension stays the user's."""
     found = env(root, "MOS_EMBEDDER_API_BASE=http://m/v1\nEMBEDDING_DIMENSION=1024\n")
 
-    assert found.for_compose() == {"ENV_FILE": str(root / ".env")}
+    assert found.for_compose().keys() == {"ENV_FILE", "BUILD_SETTINGS"}
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("", 384), ("MOS_EMBEDDER_API_BASE=http://m/v1\nEMBEDDING_DIMENSION=1024\n", 1024)],
+)
+def test_vectors_have_the_size_of_the_model_that_answers(root: Path, text: str, size: int) -> None:
+    """The local one's is known, for another it is said."""
+    assert env(root, text).dimension == size
+
+
+def test_with_ollama_the_local_model_is_not_started(root: Path) -> None:
+    """It does not speak Ollama's protocol."""
+    assert not env(root, "MOS_EMBEDDER_BACKEND=ollama\n").local_embedder
 
 
 @pytest.mark.parametrize(

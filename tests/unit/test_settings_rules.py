@@ -9,6 +9,7 @@ from scripts.errors import ConfigError
 from scripts.settings_rules import SHORTEST_PASSWORD, check
 
 ROOT = Path(__file__).resolve().parents[2]
+MIRROR = "HOST or HOST:PORT/PATH, without https:// and a slash at the end"
 
 
 @pytest.fixture
@@ -49,6 +50,20 @@ def test_the_example_itself_is_right(root: Path) -> None:
         ("ENABLE_PREFERENCE_MEMORY", "True", "wanted true or false in small letters"),
         ("COMPOSE_PROJECT_NAME", "My Project", "wanted small letters, digits, - and _"),
         ("CONTAINER_PREFIX", "-two", "wanted letters, digits, -, _ and ."),
+        ("ENABLE_INTERNET", "1", "wanted true or false in small letters"),
+        ("ENABLE_ACTIVATION_MEMORY", "False", "wanted true or false in small letters"),
+        ("MOS_EMBEDDER_BACKEND", "openai", "wanted universal_api or ollama"),
+        ("NEO4J_HEAP", "lots", "wanted a size such as 512m or 2g"),
+        ("NEO4J_HEAP", "512", "wanted a size such as 512m or 2g"),
+        ("NEO4J_PAGECACHE", "256mb", "wanted a size such as 512m or 2g"),
+        *(
+            ("MINIO_ROOT_USER", user, "wanted 3 characters or more, no blank and no dollar sign")
+            for user in ("me", "a user", "user$1")
+        ),
+        *(
+            ("IMAGE_REGISTRY", mirror, f"wanted {MIRROR}")
+            for mirror in ("https://m.example", "m.example/", "m.example:5000/hub/", "m example")
+        ),
         ("NEO4J_MEMORY", "lots", "wanted a size such as 2g or 512m"),
         ("BIND_ADDRESS", "localhost", "wanted an IPv4 address such as 127.0.0.1"),
         ("BIND_ADDRESS", "::1", "wanted an IPv4 address such as 127.0.0.1"),
@@ -67,6 +82,11 @@ def test_a_wrong_value_is_shown_with_what_was_wanted(
         ("ENABLE_PREFERENCE_MEMORY=true\nIMAGE_SOURCE=packages", "needs Milvus 2.5"),
         ("MOS_EMBEDDER_API_KEY=sk-1", "wanted the address of the model that the key is for"),
         ("EMBEDDING_DIMENSION=1024", "the local model's vectors have 384"),
+        ("MOS_EMBEDDER_BACKEND=ollama\nEMBEDDING_DIMENSION=768", "OLLAMA_API_BASE is empty"),
+        (
+            "MOS_EMBEDDER_BACKEND=ollama\nOLLAMA_API_BASE=http://m:11434",
+            "EMBEDDING_DIMENSION is empty",
+        ),
         ("MOS_EMBEDDER_API_BASE=http://m/v1", "wanted the vector size of your embedding model"),
     ],
 )
@@ -85,6 +105,9 @@ def test_values_that_contradict_each_other_are_named(root: Path, text: str, want
         "NEO4J_MEMORY=1.5G\nMILVUS_MEMORY=512mb\nETCD_MEMORY=1073741824",
         "COMPOSE_PROJECT_NAME=two_2\nCONTAINER_PREFIX=two.-",
         "BIND_ADDRESS=127.0.0.2",
+        "NEO4J_HEAP=1G\nNEO4J_PAGECACHE=1048576k",
+        "IMAGE_REGISTRY=mirror.example:5000/docker/hub",
+        "MOS_EMBEDDER_BACKEND=ollama\nOLLAMA_API_BASE=http://m:11434\nEMBEDDING_DIMENSION=768",
     ],
 )
 def test_right_values_pass(root: Path, text: str) -> None:
@@ -100,6 +123,7 @@ def test_right_values_pass(root: Path, text: str) -> None:
         ("MINIO_ROOT_PASSWORD", "seven77", "wanted 8 to 72 bytes"),
         ("MILVUS_PASSWORD", "ü" * 37, "wanted 6 to 72 bytes"),
         ("NEO4J_PASSWORD", "cost$much", "wanted a password without one"),
+        ("NEO4J_PASSWORD", "pass/word", "wanted a password without one"),
     ],
 )
 def test_a_password_that_a_server_would_refuse_is_found_and_not_shown(
@@ -111,6 +135,26 @@ def test_a_password_that_a_server_would_refuse_is_found_and_not_shown(
     assert problem.startswith(f".env: {name} ")
     assert wanted in problem
     assert value not in problem
+
+
+@pytest.mark.parametrize(
+    ("value", "guess"), [("checkout", "; did you mean {}/checkout/src?"), ("no-such", "")]
+)
+def test_a_memos_folder_without_memos_is_found(root: Path, value: str, guess: str) -> None:
+    """The released version would run, without a word; the usual slip is the checkout's root."""
+    (root / "checkout" / "src" / "memos").mkdir(parents=True)
+
+    assert problems(root, f"MEMOS_SRC={value}\n") == [
+        f".env: MEMOS_SRC is {value!r}, wanted the src/ folder of MemOS, with memos/ in it"
+        + guess.format(root)
+    ]
+
+
+def test_a_memos_folder_with_memos_is_taken(root: Path) -> None:
+    """The src/ of a checkout."""
+    (root / "src" / "memos").mkdir(parents=True)
+
+    assert problems(root, f"MEMOS_SRC={root}/src\n") == []
 
 
 @pytest.mark.parametrize("value", ["-3", "0", "many", "²", "1024.0"])

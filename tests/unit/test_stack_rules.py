@@ -15,7 +15,9 @@ from scripts.stack_rules import check_resolved
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = sorted((ROOT / "tests" / "data" / "config").glob("*.yml"))
 GONE = object()
-X_KEYS = "x-probe, x-no-probe, x-one-shot, x-data-group, x-open, x-not-offered, x-start"
+X_KEYS = (
+    "x-probe, x-no-probe, x-one-shot, x-data-group, x-open, x-not-offered, x-start, x-cpu-flags"
+)
 
 HEALTH = {
     "test": ["CMD", "curl", "-f", "http://127.0.0.1:80/"],
@@ -53,6 +55,7 @@ DB = {
         {"kind": "bolt", "target": 6333},
     ],
     "x-not-offered": ["6334, gRPC"],
+    "x-cpu-flags": ["avx", "sse4_2"],
     "x-data-group": "db",
 }
 GOOD = {"name": "test", "services": {"web": WEB, "db": DB}, "networks": {"default": None}}
@@ -324,6 +327,12 @@ def test_the_recorded_answers_have_the_services_of_the_compose_files(
             "gRPC",
             'x-not-offered: found "gRPC", wanted a list of what this image does not offer',
         ),
+        (
+            "db/x-cpu-flags",
+            "avx",
+            'x-cpu-flags: found "avx", wanted a list of features that the processor must have',
+        ),
+        ("db/x-cpu-flags/1", "", 'x-cpu-flags[1]: found "", wanted a flag of /proc/cpuinfo'),
         ("web/x-start", "late", 'x-start: found "late", wanted early, or no such key'),
         (
             "web/x-prob",
@@ -595,6 +604,7 @@ def test_what_stands_for_a_probe_says_something(key: str, value: object, message
         ("db/x-data-group", "My data", "x-data-group"),
         ("db/x-not-offered", [""], "x-not-offered[0]"),
         ("db/x-not-offered", [1], "x-not-offered[0]"),
+        ("db/x-cpu-flags", [132], "x-cpu-flags[0]"),
         ("web/x-open/0/link", "/", "x-open[0].link"),
         ("web/x-open/0/label", "", "x-open[0].label"),
         ("web/x-open/0/path", GONE, "x-open[0].path"),

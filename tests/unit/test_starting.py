@@ -12,8 +12,8 @@ from tests.words import container, reading, service, stack
 BEGAN = 50.0
 SLACK = 1e-6
 """Seconds by which a sum of naps may be wrong."""
-Step = tuple[float, Container, Reading | None]
-"""From so many seconds after its start on, a service looks and answers like this."""
+Step = tuple[float, Container | None, Reading | None]
+"""From so many seconds after its start on, a service looks and answers like this; None is gone."""
 
 
 @dataclass(slots=True)
@@ -174,15 +174,31 @@ def test_what_each_service_waits_for_is_told_when_it_changes() -> None:
     assert waits == ["waits for db, queue", "waits for queue", "created", "refused"]
 
 
-def test_a_container_that_was_never_created_is_waited_for_and_said_so() -> None:
-    """Compose creates all; one that is gone again is told, not started."""
-    world = FakeWorld({"db": Life(before=None)})
+@pytest.mark.parametrize("needed", [(), ("web",)])
+def test_a_container_that_is_not_there_ends_the_run(needed: tuple[str, ...]) -> None:
+    """Compose has created all; who removes one meanwhile is not waited for until time is up."""
+    world = FakeWorld({"db": Life(before=None), "web": well("web")})
+    one = replace(DB, needs=needed)
 
-    events = told(world, DB, timeout=1.0)
+    events = told(world, WEB_ALONE, one)
 
-    assert world.launches == {}
-    assert [one.detail for one in events if one.kind == "waiting"] == ["no container"]
-    assert events[-1].verdict is Verdict.STARTING
+    assert "db" not in world.launches
+    assert codes(events) == ["container-gone"]
+    assert [one.finding.next_step for one in events if one.finding] == ["inv up"]
+    assert events[-1].verdict is Verdict.BROKEN
+    assert events[-1].seconds == pytest.approx(0.0)
+
+
+def test_a_container_that_is_removed_while_it_starts_is_told_as_gone() -> None:
+    """Somebody typed `docker rm --force` beside us."""
+    life = well("db", 99.0)
+    life.steps = [(0.0, container("db", health="starting"), None), (1.0, None, None)]
+
+    events = told(FakeWorld({"db": life, "web": well("web")}), DB, WEB_ALONE)
+
+    assert codes(events) == ["container-gone"]
+    assert events[-1].verdict is Verdict.BROKEN
+    assert events[-1].seconds == pytest.approx(1.0)
 
 
 def test_a_container_left_of_a_former_run_is_started_and_not_reported() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scripts.images import ImageStatus
+from scripts.inventory import ImageStatus
 from scripts.model import Container, Port, Reading, Snapshot
 from scripts.schema import validate
 from scripts.status import document

@@ -1,13 +1,15 @@
 """How a stack comes together: settings, engine, image source and the resolved file."""
 
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from scripts import compose, engine, images, workspace
-from scripts.engine import Engine
+from scripts import compose, engine, images, programs, workspace
 from scripts.errors import ConfigError, EngineError, RefusedError
+from scripts.inventory import Engine
 from scripts.model import Stack
 from tests.fakes import FakeApi, FakeRunner
 
@@ -53,13 +55,19 @@ class Bench:
         (self.root / ".env").write_text(text)
 
 
+def discovered(monkeypatch: pytest.MonkeyPatch, discover: Callable[..., Engine | None]) -> None:
+    """Let this be how an engine is found."""
+    monkeypatch.setattr(engine, "discover", discover)
+    monkeypatch.setattr(workspace, "discover", discover)
+
+
 @pytest.fixture
 def bench(tmp_path: Path, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A checkout on a machine with an engine, without images, whose registries answer."""
-    monkeypatch.setattr(engine, "discover", lambda *_: ENGINE)
+    discovered(monkeypatch, lambda *_: ENGINE)
     monkeypatch.setattr(engine, "packages_possible", lambda: True)
-    monkeypatch.setattr(workspace, "Api", lambda _endpoint: FakeApi())
-    monkeypatch.setattr(images, "unreachable", lambda *_: {})
+    monkeypatch.setattr(workspace, "Api", lambda *_, **__: FakeApi())
+    monkeypatch.setattr(images, "unreachable", lambda *_, **__: {})
     (tmp_path / "checkout").mkdir()
     return Bench(tmp_path / "checkout", runner)
 
@@ -93,26 +101,35 @@ def test_compose_sees_the_engine_and_the_settings(bench: Bench) -> None:
     assert space.compose.env == {
         **ENGINE.env,
         "ENV_FILE": str(bench.root / ".env"),
+        "BUILD_SETTINGS": str(bench.root / ".cache" / "build-settings"),
         "COMPOSE_PROFILES": "embedder",
         "EMBEDDING_DIMENSION": "384",
     }
     assert space.resolved == (CONFIG / "registry.yml").read_text()
-    assert space.api is not None
+
+
+def test_the_engine_is_asked_in_the_way_that_reaches_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys for TLS lie where the engine's variables say, so these go with its address."""
+    asked: list[object] = []
+    monkeypatch.setattr(workspace, "Api", lambda *words, **more: asked.append((words, more)))
+
+    assert bench.look().api is None
+
+    assert asked == [((ENGINE.endpoint,), {"env": ENGINE.env})]
 
 
 def test_files_that_can_be_made_again_lie_apart_for_each_stack(bench: Bench) -> None:
-    """Build secrets lie where the compose files name them."""
-    space = bench.look()
-
-    assert space.cache == bench.root / ".cache" / "memos-dev"
-    assert space.secrets == bench.root / ".cache" / "build"
+    """By the project's name, which no two stacks on one engine share."""
+    assert bench.look().cache == bench.root / ".cache" / "memos-dev"
 
 
 def test_a_look_without_an_engine_says_how_to_get_one(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is started by a command that only looks."""
-    monkeypatch.setattr(engine, "discover", lambda *_: None)
+    discovered(monkeypatch, lambda *_: None)
 
     with pytest.raises(EngineError, match="no engine is running") as caught:
         bench.look()
@@ -172,7 +189,7 @@ def test_the_second_start_asks_no_registry(bench: Bench, monkeypatch: pytest.Mon
     """What was chosen once stays, also when a registry has gone since."""
     bench.prepared()
     bench.said.clear()
-    monkeypatch.setattr(images, "unreachable", lambda *_: UNREACHABLE)
+    monkeypatch.setattr(images, "unreachable", lambda *_, **__: UNREACHABLE)
 
     assert bench.prepared().image_source == "registry"
     assert bench.said == []
@@ -182,7 +199,7 @@ def test_a_registry_that_does_not_answer_leads_to_packages(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The choice, its reason and where it was written are said."""
-    monkeypatch.setattr(images, "unreachable", lambda *_: UNREACHABLE)
+    monkeypatch.setattr(images, "unreachable", lambda *_, **__: UNREACHABLE)
 
     space = bench.prepared()
 
@@ -198,9 +215,9 @@ def test_only_official_images_that_are_absent_are_asked_for(
     """What is built here comes from no registry, and what is here need not be fetched."""
     asked: list[str] = []
     here = FakeApi({"/images/docker.io/library/neo4j:5.26.4/json": {"Config": {}}})
-    monkeypatch.setattr(workspace, "Api", lambda _endpoint: here)
+    monkeypatch.setattr(workspace, "Api", lambda *_, **__: here)
 
-    def unreachable(_endpoint: str, names: list[str]) -> dict[str, str]:
+    def unreachable(_endpoint: str, names: list[str], **_: object) -> dict[str, str]:
         asked.extend(names)
         return {}
 
@@ -219,10 +236,113 @@ def test_with_all_images_here_no_registry_is_asked(
     """A machine without network goes on with what it has."""
     stack = compose.parse(compose.document((CONFIG / "registry.yml").read_text()), bench.root)
     here = FakeApi({f"/images/{one.image}/json": {"Config": {}} for one in stack.services})
-    monkeypatch.setattr(workspace, "Api", lambda _endpoint: here)
-    monkeypatch.setattr(images, "unreachable", lambda *_: UNREACHABLE)
+    monkeypatch.setattr(workspace, "Api", lambda *_, **__: here)
+    monkeypatch.setattr(images, "unreachable", lambda *_, **__: UNREACHABLE)
 
     assert bench.prepared().image_source == "registry"
+
+
+def without_engine(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Take the engine away; give the list in which a start of the private one is noted."""
+    brought: list[str] = []
+
+    def ensure(*_: object) -> Engine:
+        brought.append("engine")
+        return ENGINE
+
+    discovered(monkeypatch, lambda *_: None)
+    monkeypatch.setattr(engine, "ensure", ensure)
+    bench.runner.answer("compose version", "2.26.1\n")
+    return brought
+
+
+def test_where_no_engine_runs_the_private_one_is_brought(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the files were found to be right, with the programs that are there or were fetched."""
+    brought = without_engine(bench, monkeypatch)
+
+    assert bench.prepared().engine is ENGINE
+    assert brought == ["engine"]
+
+
+def test_a_file_that_breaks_a_rule_is_found_before_an_engine_is_brought(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only shows after interpolation as well: Compose resolves without an engine."""
+    brought = without_engine(bench, monkeypatch)
+    text = (CONFIG / "registry.yml").read_text()
+    bench.runner.answer("config", text.replace("neo4j:5.26.4", "neo4j:latest"))
+
+    with pytest.raises(ConfigError, match=r"service neo4j: image: .*a pinned image"):
+        bench.prepared()
+    assert brought == []
+
+
+def test_a_file_as_it_is_written_is_checked_before_anything_is_started(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a single process, and no engine that does not answer, stands before the message."""
+
+    def asked(*_: object) -> None:
+        raise EngineError("it does not answer", next_step="start it")
+
+    discovered(monkeypatch, asked)
+    file = bench.root / "docker" / "docker-compose.yml"
+    file.write_text(file.read_text().replace("${CONTAINER_PREFIX:-}qdrant-docker", "qdrant"))
+
+    with pytest.raises(ConfigError, match="service qdrant: container_name"):
+        bench.prepared()
+    assert bench.runner.calls == []
+
+
+def test_where_there_can_be_no_engine_no_programs_are_fetched(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message is about the engine that has to be installed, and Compose comes with it."""
+    without_engine(bench, monkeypatch)
+    monkeypatch.setattr(engine, "packages_possible", lambda: False)
+    fetched: list[str] = []
+    monkeypatch.setattr(programs, "have", lambda *_: fetched.append("programs"))
+
+    bench.prepared()
+
+    assert fetched == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "here"),
+    [
+        ("unix:///run/docker.sock", True),
+        ("npipe:////./pipe/docker_engine", True),
+        ("tcp://127.0.0.1:2375", True),
+        ("tcp://localhost:2375", True),
+        ("tcp://192.0.2.7:2376", False),
+        ("ssh://me@far.example", False),
+    ],
+)
+def test_an_engine_is_local_when_its_ports_are(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, endpoint: str, *, here: bool
+) -> None:
+    """Elsewhere nothing that we could call is published here: the engine's checks are believed."""
+    running = replace(ENGINE, endpoint=endpoint)
+    discovered(monkeypatch, lambda *_: running)
+
+    stack = bench.look().stack
+
+    assert running.local is here
+    assert any(service.probes for service in stack.services) is here
+    assert len(stack.services) == 8
+
+
+def test_without_probes_all_else_stays() -> None:
+    """Ports, links and what each needs are the same."""
+    stack = compose.parse(compose.document((CONFIG / "registry.yml").read_text()), ROOT)
+    bare = workspace.without_probes(stack)
+
+    assert replace(bare, services=()) == replace(stack, services=())
+    for one, other in zip(stack.services, bare.services, strict=True):
+        assert replace(one, probes=()) == other
 
 
 @pytest.mark.parametrize("possible", [True, False])
@@ -261,50 +381,12 @@ def test_volumes_are_those_of_the_stack_that_exist(
 ) -> None:
     """What other stacks keep is never listed, so never deleted."""
     answer = {"Volumes": [{"Name": name} for name in existing] or None}
-    monkeypatch.setattr(workspace, "Api", lambda _endpoint: FakeApi({"/volumes": answer}))
+    monkeypatch.setattr(workspace, "Api", lambda *_, **__: FakeApi({"/volumes": answer}))
 
     found = workspace.volumes(bench.look())
 
     assert list(found) == sorted(existing[:2])
     assert len(found) == ours
-
-
-def owned_by(folder: Path) -> FakeApi:
-    """Give an engine with one container that was made from this folder."""
-    labels = {
-        "com.docker.compose.service": "neo4j",
-        "com.docker.compose.project.working_dir": str(folder),
-    }
-    found = {
-        "Id": "1",
-        "Name": "/neo4j-docker",
-        "Config": {"Labels": labels},
-        "State": {"Status": "running"},
-    }
-    return FakeApi({"/containers/json": [{"Id": "1"}], "/containers/1/json": found})
-
-
-def test_own_containers_may_be_changed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compose's label names our own folder."""
-    own = owned_by(bench.root / "docker")
-    monkeypatch.setattr(workspace, "Api", lambda _endpoint: own)
-
-    workspace.require_own(bench.look())
-
-
-def test_containers_of_another_checkout_are_never_taken_over(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Container, project and the other checkout are named, and how to run side by side."""
-    other = owned_by(Path("/home/me/other/docker"))
-    monkeypatch.setattr(workspace, "Api", lambda _endpoint: other)
-
-    with pytest.raises(ConfigError) as caught:
-        workspace.require_own(bench.look())
-
-    assert "container neo4j-docker of project 'memos-dev'" in str(caught.value)
-    assert str(caught.value).endswith("the checkout at /home/me/other")
-    assert "COMPOSE_PROJECT_NAME, CONTAINER_PREFIX" in caught.value.next_step
 
 
 def test_the_stack_is_the_resolved_file(bench: Bench) -> None:

@@ -1,0 +1,107 @@
+"""The host's pip settings, read without pip: a .venv that uv made has none.
+
+`dev` runs this before anything is installed, so it needs the standard library only.
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from configparser import Error, RawConfigParser
+from pathlib import Path
+
+from scripts.errors import ConfigError
+
+GLOBAL = (
+    Path("/Library/Application Support/pip/pip.conf"),  # macOS
+    Path("/etc/xdg/pip/pip.conf"),
+    Path("/etc/pip.conf"),
+)
+"""Files for all users (https://pip.pypa.io/en/stable/topics/configuration/), the last one wins."""
+FOR_UV = {
+    "index-url": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
+    "extra-index-url": ("UV_INDEX", "UV_EXTRA_INDEX_URL"),
+    "trusted-host": ("UV_INSECURE_HOST",),
+}
+"""uv's variable for a setting of pip, and an older name that a user may have set instead."""
+
+
+def settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Give every setting that holds for `pip install`, by its name on pip's command line.
+
+    Variables beat files, and the section [install] beats [global]. A list is one line.
+    """
+    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, "environ": {}}
+    for file in _files(environ, home):
+        parser = _parsed(file)
+        for section in parser.sections():
+            sections.setdefault(section, {}).update(parser.items(section))
+    for name, value in environ.items():
+        if name.startswith("PIP_"):
+            sections["environ"][name.removeprefix("PIP_").lower()] = value
+    return {
+        name.replace("_", "-"): " ".join(value.split())
+        for section in ("global", "install", "environ")
+        for name, value in sections[section].items()
+        if value.strip()
+    }
+
+
+def for_uv(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Give the variables that make uv use the same indexes; what the user has set for uv stays."""
+    found = settings(environ, home)
+    variables = {
+        names[0]: found[setting]
+        for setting, names in FOR_UV.items()
+        if setting in found and not any(environ.get(name) for name in names)
+    }
+    if "UV_INDEX" in variables and not environ.get("UV_INDEX_STRATEGY"):
+        variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # pip's; our pins have hashes
+    if not environ.get("UV_NATIVE_TLS"):
+        variables["UV_NATIVE_TLS"] = "true"
+    return variables
+
+
+def main() -> int:
+    """Print uv's variables as lines for a shell; give the exit code."""
+    try:
+        variables = for_uv(os.environ, Path.home())
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\nnext: {error.next_step}\n")
+        return error.exit_code
+    sys.stdout.writelines(
+        f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()
+    )
+    return 0
+
+
+def _files(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
+    """Give the files that pip would read, the strongest last."""
+    named = environ.get("PIP_CONFIG_FILE", "")
+    if named == os.devnull:
+        return
+    yield from GLOBAL
+    if not (named and Path(named).exists()):
+        yield home / ".pip" / "pip.conf"
+        yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / "pip.conf"
+        yield home / "Library" / "Application Support" / "pip" / "pip.conf"
+    yield Path(sys.prefix) / "pip.conf"
+    if named:
+        yield Path(named)
+
+
+def _parsed(file: Path) -> RawConfigParser:
+    parser = RawConfigParser()
+    try:
+        parser.read(file, encoding="utf-8")
+    except (Error, UnicodeDecodeError) as error:
+        # its text would quote the line, and an index address may hold a password
+        raise ConfigError(
+            f"{file} is no pip configuration: {type(error).__name__}",
+            next_step=f"edit {file}: lines NAME = value below a line [global]",
+        ) from None
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

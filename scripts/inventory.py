@@ -1,0 +1,76 @@
+"""Words for what is there beside the stack: engines, images, this machine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """An engine that answers."""
+
+    endpoint: str
+    env: Mapping[str, str]
+    """What docker and compose need in their environment to reach it."""
+    private: bool
+    version: str
+    api_version: str
+
+    @property
+    def local(self) -> bool:
+        """Say whether what it publishes on 127.0.0.1 is published on this machine."""
+        address = urlsplit(self.endpoint)
+        return address.scheme in {"unix", "npipe"} or address.hostname in {"127.0.0.1", "localhost"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStatus:
+    """What is known of the engines; sizes in bytes, times in seconds."""
+
+    found: Engine | None
+    """The engine that commands would use now."""
+    files: bool
+    """The private engine's programs are there."""
+    running: bool
+    """The private engine runs."""
+    pid: int | None
+    uptime: float
+    size: int
+    """Of the private engine's programs."""
+    data_size: int
+    """Of its images, containers and volumes."""
+    cache_size: int
+    """Of the downloads, which stay when it is removed."""
+    socket: Path
+    log: Path
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageStatus:
+    """One service's image on the engine; `size` in bytes, 0 when it is not there."""
+
+    service: str
+    image: str
+    present: bool
+    contains: str = ""
+    """real, stand-in, or official for an image without our label."""
+    version: str = ""
+    description: str = ""
+    size: int = 0
+    stale: bool = False
+    """Its recipe has changed since it was built."""
+    built_here: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What preflight must know of a machine; sizes in bytes, 0 or nothing when not known."""
+
+    memory: int = 0
+    """Memory that programs can still get."""
+    cpu_flags: frozenset[str] = frozenset()
+    disk: str = ""
+    """Where the engine keeps its data."""
+    disk_free: int = 0

@@ -1,0 +1,46 @@
+"""What must hold before a command changes something; asked of the engine and of this machine."""
+
+from pathlib import Path
+
+from scripts import host, ports, preflight
+from scripts.errors import ConfigError
+from scripts.model import Finding
+from scripts.observing import containers
+from scripts.workspace import Workspace
+
+
+def require_own(space: Workspace) -> None:
+    """Raise ConfigError when containers of this project belong to another checkout."""
+    other = preflight.foreign(containers(space.api, space.stack.project), space.stack.folder)
+    if other is not None:
+        raise ConfigError(
+            f"container {other.name} of project {space.stack.project!r} belongs to the checkout"
+            f" at {Path(other.working_dir).parent}",
+            next_step="use that one; or set COMPOSE_PROJECT_NAME, CONTAINER_PREFIX and the ports"
+            " in this checkout's .env to run side by side",
+        )
+
+
+def require_created(space: Workspace, names: tuple[str, ...]) -> None:
+    """Raise ConfigError when one of these services has no container yet."""
+    made = {one.service for one in containers(space.api, space.stack.project)}
+    for name in names:
+        if name not in made:
+            raise ConfigError(f"{name} has no container yet", next_step=f"inv up --service {name}")
+
+
+def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:
+    """Ask all that can be known to be wrong before a container is touched, and judge it."""
+    services = [space.stack.service(name) for name in names]
+    seen = containers(space.api, space.stack.project)
+    strangers = ports.strangers(space.api, space.stack, names)
+    facts = preflight.Facts(strangers=strangers)
+    if space.engine.local:
+        folder = Path((space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root)
+        facts = preflight.Facts(
+            host=host.look(folder),
+            holders=ports.holders(space.api, space.stack, names),
+            strangers=strangers,
+            running=any(one.state == "running" for one in seen),
+        )
+    return preflight.check(services, facts)

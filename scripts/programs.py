@@ -1,0 +1,28 @@
+"""Docker's programs without an engine: Compose resolves files also where none runs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.engine_files import bring, client_env, places, present
+from scripts.errors import RefusedError
+from scripts.os_release import this_system
+from scripts.process import Runner
+from scripts.progress import Say
+
+
+def have(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Mapping[str, str]:
+    """Give the environment in which `docker compose` is found; fetch it where there is none.
+
+    Raises RefusedError and ConfigError as a fetch does.
+    """
+    try:
+        asked = runner(["docker", "compose", "version", "--short"], timeout=30.0)
+    except RefusedError:
+        pass
+    else:
+        if asked.exit_code == 0:
+            return {}
+    at, system = places(root), this_system()
+    if not present(at, system):
+        bring(at, system, runner=runner, say=say)
+    return client_env(at, environ)

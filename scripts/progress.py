@@ -1,0 +1,27 @@
+"""How progress is told: a line, a line about one of several things, and not too many of either."""
+
+import time
+from collections.abc import Callable
+
+Say = Callable[[str], None]
+"""Called with a line of progress."""
+Step = Callable[[str, str], None]
+"""Called with the name of one of several things and what is going on with it."""
+PACE = 1.5
+"""Seconds between two lines of progress about one thing."""
+
+
+class Pace:
+    """Passes on a line of progress, but not more often than every PACE seconds."""
+
+    def __init__(self, say: Say, clock: Callable[[], float] = time.monotonic) -> None:
+        """Pass lines on to `say`."""
+        self._say = say
+        self._clock = clock
+        self._next = 0.0
+
+    def __call__(self, line: str) -> None:
+        """Take a line."""
+        if line and self._clock() >= self._next:
+            self._next = self._clock() + PACE
+            self._say(line)

@@ -1,0 +1,171 @@
+"""`./dev` makes its environment when it must, and runs its words in it; uv is a fake."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scripts.process import Completed, run
+
+ROOT = Path(__file__).resolve().parents[2]
+NEEDED = ("dev", "scripts/__init__.py", "scripts/errors.py", "scripts/host_pip.py")
+PYTHON = Path(sys.base_exec_prefix) / "bin" / f"python3.{sys.version_info.minor}"
+UV = """\
+#!/bin/sh
+echo "$1 ${UV_DEFAULT_INDEX-none}" >> "$UV_CALLS"
+[ "$1" = venv ] || exit ${UV_FAILS:-0}
+for venv; do :; done
+mkdir -p "$venv/bin"
+ln -s PYTHON "$venv/bin/python"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A checkout with `dev`, and a machine with Python and uv."""
+
+    folder: Path
+    base: Path
+
+    def dev(self, *words: str, at: Path | None = None, env: Mapping[str, str] = {}) -> Completed:
+        """Run `dev` from a folder."""
+        path = f"{self.base / 'bin'}:/usr/bin:/bin"
+        environ = {"PATH": path, "HOME": str(self.base), "PIP_CONFIG_FILE": os.devnull, **env}
+        environ["UV_CALLS"] = str(self.base / "calls")
+        script = 'cd "$1" && shift && exec "$@"'
+        place = str(at or self.base)
+        argv = ["/bin/sh", "-c", script, "sh", place, str(self.folder / "dev"), *words]
+        return run(argv, timeout=30, env=environ)
+
+    def calls(self) -> list[str]:
+        """Give the calls of uv since the last time, each with the index it was told."""
+        file = self.base / "calls"
+        lines = file.read_text().splitlines() if file.exists() else []
+        file.unlink(missing_ok=True)
+        return lines
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    """A fresh checkout, without .venv."""
+    made = Checkout(folder=tmp_path / "a checkout", base=tmp_path)
+    for name in NEEDED:
+        (made.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, made.folder / name)
+    (made.folder / "requirements").mkdir()
+    (made.folder / "requirements" / "runtime.txt").write_text("invoke==1\n")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to(PYTHON)
+    (tmp_path / "bin" / "uv").write_text(UV.replace("PYTHON", str(PYTHON)))
+    (tmp_path / "bin" / "uv").chmod(0o755)
+    return made
+
+
+def test_the_environment_is_made_once(checkout: Checkout) -> None:
+    """The second run uses what the first has made."""
+    assert checkout.dev("true").exit_code == 0
+    assert checkout.calls() == ["venv none", "pip none"]
+
+    assert checkout.dev("true").exit_code == 0
+    assert checkout.calls() == []
+
+
+def test_other_pins_make_it_again(checkout: Checkout) -> None:
+    """As after a pull."""
+    checkout.dev("true")
+    (checkout.folder / "requirements" / "runtime.txt").write_text("invoke==2\n")
+    checkout.calls()
+
+    checkout.dev("true")
+
+    assert checkout.calls() == ["venv none", "pip none"]
+
+
+def test_a_moved_checkout_makes_it_again(checkout: Checkout, tmp_path: Path) -> None:
+    """The programs in it begin with the path of the old place."""
+    checkout.dev("true")
+    checkout.calls()
+    checkout.folder.rename(tmp_path / "moved")
+
+    Checkout(folder=tmp_path / "moved", base=tmp_path).dev("true")
+
+    assert checkout.calls() == ["venv none", "pip none"]
+
+
+def test_an_environment_whose_python_is_gone_is_made_again(checkout: Checkout) -> None:
+    """As after an upgrade of the system."""
+    checkout.dev("true")
+    checkout.calls()
+    python = checkout.folder / ".venv" / "bin" / "python"
+    python.unlink()
+    python.symlink_to("/no/such/python")
+
+    assert checkout.dev("true").exit_code == 0
+    assert checkout.calls() == ["venv none", "pip none"]
+
+
+def test_an_activated_environment_is_no_ground_for_the_next(checkout: Checkout) -> None:
+    """It is deleted before the new one is made, so the Python below it is taken."""
+    active = checkout.folder / ".venv"
+    (active / "bin").mkdir(parents=True)
+    (active / "bin" / "python3").symlink_to(PYTHON)
+    (active / "pyvenv.cfg").write_text(f"home = {PYTHON.parent}\n")
+    path = f"{active / 'bin'}:{checkout.base / 'bin'}:/usr/bin:/bin"
+
+    assert checkout.dev("true", env={"PATH": path}).exit_code == 0
+
+
+def test_uv_is_told_pips_index(checkout: Checkout) -> None:
+    """While the environment is made."""
+    checkout.dev("true", env={"PIP_INDEX_URL": "https://mirror.example"})
+
+    assert checkout.calls() == ["venv https://mirror.example", "pip https://mirror.example"]
+
+
+def test_every_run_is_told_pips_index(checkout: Checkout) -> None:
+    """Nox uses uv too."""
+    checkout.dev("true")
+
+    done = checkout.dev("printenv", "UV_DEFAULT_INDEX", env={"PIP_INDEX_URL": "https://m"})
+
+    assert done.stdout == "https://m\n"
+
+
+def test_a_wrong_pip_configuration_stops_the_run(checkout: Checkout) -> None:
+    """Exit code 2 with the file's name."""
+    (checkout.base / "pip.conf").write_text("no section\n")
+
+    done = checkout.dev("true", env={"PIP_CONFIG_FILE": str(checkout.base / "pip.conf")})
+
+    assert (done.exit_code, "pip.conf is no pip configuration" in done.stderr) == (2, True)
+
+
+def test_packages_that_cannot_be_installed_are_an_error(checkout: Checkout) -> None:
+    """And the next run tries again."""
+    done = checkout.dev("true", env={"UV_FAILS": "1"})
+
+    assert (done.exit_code, "could not be installed" in done.stderr) == (2, True)
+    assert checkout.dev("true").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "seen"), [(".env.two", "{}/.env.two"), ("/a/b.env", "/a/b.env"), ("~/x", "~/x")]
+)
+def test_an_env_file_is_seen_from_the_callers_folder(
+    checkout: Checkout, named: str, seen: str
+) -> None:
+    """The words run in the checkout, wherever the caller is."""
+    done = checkout.dev("sh", "-c", "pwd; echo $ENV_FILE", env={"ENV_FILE": named})
+
+    assert done.stdout.splitlines() == [str(checkout.folder), seen.format(checkout.base)]
+
+
+def test_nothing_to_run_is_an_error(checkout: Checkout) -> None:
+    """With examples of what there is."""
+    done = checkout.dev()
+
+    assert (done.exit_code, "next: ./dev inv --list" in done.stderr) == (2, True)

@@ -1,0 +1,162 @@
+"""What must hold before a command changes something, with an engine that answers from records."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scripts import host, ports, workspace
+from scripts.compose import Compose
+from scripts.errors import ConfigError
+from scripts.inventory import Engine, Host
+from scripts.precautions import findings, require_created, require_own
+from scripts.preflight import GIB
+from scripts.settings import Settings
+from scripts.workspace import Workspace
+from tests.fakes import FakeApi, FakeRunner
+from tests.words import service, stack
+
+HERE = "/checkout/docker"
+"""Where the compose file of `words.stack` lies."""
+PROJECT = "com.docker.compose.project"
+ENGINE = Engine(
+    endpoint="unix:///run/docker.sock",
+    env={"DOCKER_HOST": "unix:///run/docker.sock"},
+    private=False,
+    version="26.1.5",
+    api_version="1.45",
+)
+
+
+class World:
+    """An engine, and what is asked of this machine."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, runner: FakeRunner) -> None:
+        """Start without containers, on a machine with room."""
+        self.api = FakeApi({"/info": {"DockerRootDir": "/var/lib/docker"}})
+        self.machine = Host(memory=16 * GIB, disk_free=90 * GIB)
+        self.measured: list[Path] = []
+        self.holders: dict[int, tuple[str, str]] = {}
+        monkeypatch.setattr(workspace, "Api", lambda *_, **__: self.api)
+        monkeypatch.setattr(host, "look", self._look)
+        monkeypatch.setattr(ports, "holders", lambda *_: self.holders)
+        root = Path("/checkout")
+        self.space = Workspace(
+            settings=Settings(root=root, file=root / ".env", missing=False, values={}, defaults={}),
+            image_source="registry",
+            engine=ENGINE,
+            compose=Compose(files=(), env_file=root / ".env", env={}, runner=runner),
+            resolved="",
+            stack=stack(service("db"), service("web", "db")),
+        )
+
+    def _look(self, folder: Path) -> Host:
+        self.measured.append(folder)
+        return replace(self.machine, disk=str(folder))
+
+    def elsewhere(self) -> Workspace:
+        """Give the same stack on an engine of another machine."""
+        return replace(self.space, engine=replace(ENGINE, endpoint="ssh://me@far.example"))
+
+    def container(self, name: str, *, folder: str = HERE, project: str = "test") -> None:
+        """Let a container run."""
+        labels = {
+            PROJECT: project,
+            "com.docker.compose.service": name,
+            "com.docker.compose.project.working_dir": folder,
+        }
+        rows = self.api.answers.setdefault("/containers/json", [])
+        assert isinstance(rows, list)
+        rows.append({"Id": name, "Names": [f"/{name}-1"], "Labels": labels})
+        self.api.answers[f"/containers/{name}/json"] = {
+            "Id": name,
+            "Name": f"/{name}-1",
+            "Config": {"Labels": labels},
+            "State": {"Status": "running"},
+        }
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, runner: FakeRunner) -> World:
+    """A stack of two services, and nothing of it created."""
+    return World(monkeypatch, runner)
+
+
+def test_own_containers_may_be_changed(world: World) -> None:
+    """Compose's label names our own folder."""
+    world.container("db")
+
+    require_own(world.space)
+
+
+def test_containers_of_another_checkout_are_never_taken_over(world: World) -> None:
+    """Container, project and the other checkout are named, and how to run side by side."""
+    world.container("db", folder="/home/me/other/docker")
+
+    with pytest.raises(ConfigError) as caught:
+        require_own(world.space)
+
+    assert "container db-1 of project 'test'" in str(caught.value)
+    assert str(caught.value).endswith("the checkout at /home/me/other")
+    assert "COMPOSE_PROJECT_NAME, CONTAINER_PREFIX" in caught.value.next_step
+
+
+def test_what_was_never_created_cannot_be_restarted(world: World) -> None:
+    """The first one without a container is named, with the command that makes it."""
+    world.container("db")
+
+    require_created(world.space, ("db",))
+    with pytest.raises(ConfigError, match="web has no container yet") as caught:
+        require_created(world.space, ("db", "web"))
+
+    assert caught.value.next_step == "inv up --service web"
+
+
+def test_on_a_good_machine_nothing_is_found(world: World) -> None:
+    """The disk is that of the engine's data, not that of the checkout."""
+    assert findings(world.space, ("db", "web")) == ()
+    assert world.measured == [Path("/var/lib/docker")]
+
+
+@pytest.mark.parametrize("info", [None, {}, {"DockerRootDir": ""}])
+def test_an_engine_that_does_not_say_where_its_data_lies_has_it_beside_us(
+    world: World, info: object
+) -> None:
+    """The checkout's disk is the best guess."""
+    world.api.answers["/info"] = info
+
+    findings(world.space, ("db",))
+
+    assert world.measured == [Path("/checkout")]
+
+
+def test_all_that_is_wrong_is_found_at_once(world: World) -> None:
+    """The ports, the names and the machine."""
+    world.machine = Host(memory=GIB, disk_free=2 * GIB)
+    world.holders = {7687: ("db", "java (pid 7)")}
+    world.container("web", project="memos-old")
+
+    found = findings(world.space, ("db", "web"))
+
+    assert {one.code for one in found} >= {"port-taken", "name-taken", "disk"}
+    assert "/var/lib/docker" in next(one.cause for one in found if one.code == "disk")
+
+
+def test_what_runs_already_takes_memory(world: World) -> None:
+    """So a machine that the stack fills is not told to have too little."""
+    world.machine = Host(memory=GIB, disk_free=90 * GIB)
+
+    assert [one.code for one in findings(world.space, ("db",))] == ["memory"]
+
+    world.container("db")
+    assert findings(world.space, ("db",)) == ()
+
+
+def test_of_an_engine_elsewhere_only_the_names_are_judged(world: World) -> None:
+    """This machine's ports, memory and disk are not those of that one."""
+    world.machine = Host(memory=GIB, disk_free=GIB)
+    world.holders = {7687: ("db", "java (pid 7)")}
+    world.container("web", project="memos-old")
+
+    assert [one.code for one in findings(world.elsewhere(), ("db", "web"))] == ["name-taken"]
+    assert world.measured == []

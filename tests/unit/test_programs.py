@@ -1,0 +1,60 @@
+"""Where `docker compose` comes from when no engine has brought it."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts import programs
+from scripts.engine_files import Places, places
+from scripts.process import Runner
+from tests.fakes import FakeRunner, no_program
+
+ENVIRON = {"PATH": "/usr/bin"}
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Give the list in which each fetch is noted; none is there yet."""
+    found: list[Path] = []
+
+    def bring(at: Places, system: object, *, runner: Runner, say: object) -> None:
+        del system, runner, say
+        found.append(at.root)
+
+    monkeypatch.setattr(programs, "bring", bring)
+    monkeypatch.setattr(programs, "present", lambda *_: bool(found))
+    return found
+
+
+def have(root: Path, runner: FakeRunner) -> object:
+    """Give the environment in which Compose is found."""
+    return programs.have(root, ENVIRON, runner, lambda _line: None)
+
+
+def test_compose_that_is_there_is_used_as_it_is(
+    tmp_path: Path, runner: FakeRunner, fetched: list[Path]
+) -> None:
+    """Nothing is fetched, and nothing added to the environment."""
+    runner.answer("compose version", "2.26.1\n")
+
+    assert have(tmp_path, runner) == {}
+    assert fetched == []
+
+
+@pytest.mark.parametrize("missing", ["docker", "plugin"])
+def test_without_compose_the_private_engines_programs_do(
+    tmp_path: Path, runner: FakeRunner, fetched: list[Path], missing: str
+) -> None:
+    """There may be no docker, or one without the plugin; they are fetched once, not started."""
+    if missing == "docker":
+        runner.fail("compose version", no_program("docker"))
+    else:
+        runner.answer("compose version", stderr="no such command", exit_code=1)
+
+    first = have(tmp_path, runner)
+
+    assert first == have(tmp_path, runner)
+    assert fetched == [tmp_path]
+    assert isinstance(first, dict)
+    assert first["PATH"] == f"{places(tmp_path).docker.parent}:/usr/bin"
+    assert all(command.endswith("version --short") for command in runner.commands())
