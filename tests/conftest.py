@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail the tests marked docker where they cannot run, instead of skipping them",
     )
+
+
+# A shell starts background jobs with SIGINT ignored, and children inherit that: Ctrl-C tests, and
+# the commands they start, must hear it wherever pytest was started.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @functools.cache
