@@ -170,17 +170,20 @@ def machine() -> dict[str, object]:
         if any(name in words[0] for name in (b"dockerd", b"containerd", b"docker-proxy")):
             daemons.add((folder.name, words[0]))
     save = ROOT / ".engine/sbin/iptables-save"
-    rules = ""
+    rules: set[str] = set()
     if save.exists():
         done = subprocess.run([save], capture_output=True, text=True, check=True)  # noqa: S603 - ours
-        rules = "\n".join(
-            line for line in done.stdout.splitlines() if line[0] not in "#:" or "DOCKER" in line
-        )
+        # what a crashed engine left about a bridge that is gone may go as well
+        rules = {
+            re.sub(r" \[\d+:\d+]", "", line)
+            for line in done.stdout.splitlines()
+            if line[0] != "#" and links.issuperset(re.findall(r"(?:mdv|br-)[0-9a-f]+", line))
+        }
     return {
         "links": links,
         "mounts": {one for one in mounts if "/overlay2/" not in one and "netns" not in one},
         "daemons": daemons,
-        "rules": re.sub(r" \[\d+:\d+]", "", rules),
+        "rules": rules,
         "forward": Path("/proc/sys/net/ipv4/ip_forward").read_text(),
         "run": sorted(Path("/run").glob("memos-dev/*")),
     }
