@@ -117,7 +117,7 @@ def up(
     tell = _report(format)
     with _result_line(tell):
         limit = flags.seconds("timeout", timeout)
-        space = workspace.prepared(ROOT, os.environ, run, tell.say)
+        space = workspace.prepared(ROOT, os.environ, run, tell.say, named=service)
         names = space.stack.closure(flags.services(space.stack, service))
         with lock.held(space.cache, "up"):
             precautions.require_own(space)

@@ -1,7 +1,7 @@
 """Values of flags: parsed here, because invoke answers a wrong number with a traceback."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -66,16 +66,21 @@ def services(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
     """
     known = {service.name: service.name for service in stack.services}
     known |= {service.container: service.name for service in stack.services}
+    require_known(named, known)
+    wanted = {known[name] for name in named} or set(stack.names())
+    return tuple(name for name in stack.names() if name in wanted)
+
+
+def require_known(named: Sequence[str], known: Mapping[str, str]) -> None:
+    """Raise ConfigError for a name that is none of `known`, which maps names to services."""
     for name in named:
         if name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             guess = f"; did you mean {near[0]}?" if near else ""
             raise ConfigError(
                 f"there is no service {name!r}{guess}",
-                next_step=f"one of: {', '.join(stack.names())}",
+                next_step=f"one of: {', '.join(dict.fromkeys(known.values()))}",
             )
-    wanted = {known[name] for name in named} or set(stack.names())
-    return tuple(name for name in stack.names() if name in wanted)
 
 
 def _is_time(value: str) -> bool:

@@ -1,6 +1,6 @@
 """One stack as the tasks see it: its settings, the engine, Compose, and the resolved file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from scripts import (
     compose,
     compose_text,
     engine,
+    flags,
     images,
     programs,
     raw_rules,
@@ -25,7 +26,7 @@ from scripts.inventory import Engine
 from scripts.model import Stack
 from scripts.process import Runner
 from scripts.progress import Say
-from scripts.schema import Breach
+from scripts.schema import Breach, as_tree
 from scripts.settings import Settings
 
 CACHE = ".cache"
@@ -83,15 +84,23 @@ def look(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Wo
     return _resolved(found, running, runner, found.image_source or "registry")
 
 
-def prepared(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Workspace:
+def prepared(
+    root: Path,
+    environ: Mapping[str, str],
+    runner: Runner,
+    say: Say,
+    *,
+    named: Sequence[str] = (),
+) -> Workspace:
     """Give the workspace ready for a start: `.env`, an engine and an image source are there.
 
-    Everything that is written is checked before an engine is touched. Brings the private engine
-    where none runs, and settles the image source once for all.
+    Everything that is written, `named` services too, is checked before an engine is touched.
+    Brings the private engine where none runs, and settles the image source once for all.
     """
     found = made_settings(root, environ, say)
     source = found.image_source or "registry"
     schema.require(_raw_breaches(compose.files(root, source)))
+    flags.require_known(named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX")))
     running = discover(root, environ, runner)
     if running is None and engine.packages_possible():
         _checked(_compose(found, programs.have(root, environ, runner, say), runner, source))
@@ -146,6 +155,18 @@ def _raw_breaches(files: tuple[Path, ...]) -> Iterator[Breach]:
         if file.is_file():  # `compose.text` names one that is not there
             document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
             yield from raw_rules.check_raw(document, file.name)
+
+
+def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
+    """Give the services by name and by container name, as the files are written."""
+    found = {}
+    for file in (one for one in files if one.is_file()):
+        document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
+        for name, service in as_tree(document.get("services")).items():
+            container = str(as_tree(service).get("container_name", name))
+            found[name] = name
+            found[container.replace("${CONTAINER_PREFIX:-}", prefix)] = name
+    return found
 
 
 def _chosen(found: Settings, running: Engine, runner: Runner, say: Say) -> str:

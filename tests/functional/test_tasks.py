@@ -18,7 +18,7 @@ import yaml
 from invoke.program import Program
 
 import tasks
-from scripts import base_image, engine, lock
+from scripts import base_image, engine, lock, workspace
 from scripts.inventory import Engine
 from scripts.schema import validate
 from tests.functional.fake_engine import RECORDED, made
@@ -252,7 +252,7 @@ def old_engine(at: Checkout) -> None:
 @pytest.mark.parametrize(
     ("words", "prepare", "code", "told"),
     [
-        ("up --service milvsu", nothing, 2, "'milvsu'; did you mean milvus?\nnext: one of: memos,"),
+        ("up --service milvsu", nothing, 2, "'milvsu'; did you mean milvus?\nnext: one of: etcd,"),
         ("up --service nothing-like-it", nothing, 2, "no service 'nothing-like-it'\nnext: one of"),
         ("up --timeout soon", nothing, 2, "--timeout is 'soon', wanted a number of seconds"),
         ("restart --timeout -1", nothing, 2, "--timeout is '-1'"),
@@ -428,7 +428,7 @@ def test_up_starts_what_is_missing_and_gives_the_addresses(at: Checkout, capsys:
 
 def test_up_as_json_is_one_event_a_line_and_the_result_last(at: Checkout, capsys: Capture) -> None:
     """JSON alone on stdout, each line as its schema promises."""
-    assert at.inv("up", "--service", "memos", "--service", "etcd-docker", "--format", "json") == 0
+    assert at.inv("up", "--service", "memos", "--service", "etcd", "--format", "json") == 0
 
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [validate(event, "event") for event in events] == [()] * len(events)
@@ -650,6 +650,16 @@ def test_images_are_built_or_pulled_on_request(at: Checkout, capsys: Capture) ->
     assert "nothing to pull: with IMAGE_SOURCE=registry use inv images.build" in (
         capsys.readouterr().err
     )
+
+
+def test_an_unknown_service_is_told_before_an_engine_is_brought(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistyped name costs no download: nothing is fetched, started or chosen."""
+    monkeypatch.setattr(workspace, "discover", lambda *_: pytest.fail("an engine was looked for"))
+
+    assert at.inv("up", "--service", "mlivus") == 2
+    assert "there is no service 'mlivus'; did you mean milvus?" in capsys.readouterr().err
 
 
 def test_engine_commands_show_the_one_that_is_used(at: Checkout, capsys: Capture) -> None:
