@@ -45,7 +45,8 @@ def crash_loop(service: Service, container: Container, seen: Snapshot) -> Iterat
         yield Finding(
             code="crash-loop",
             service=service.name,
-            cause=f"it crashed {container.restarts} times, {_exit(container)}",
+            cause=f"it crashed {container.restarts} times"
+            + ("" if container.state == "running" else f", {_exit(container)}"),
             evidence=_log_line(service, seen),
             next_step=f"inv logs --service {service.name}",
         )

@@ -65,8 +65,9 @@ class Observer:
 
     def launch(self, container: Container) -> None:
         """Ask the engine to start a container, without waiting for it."""
+        verb = "restart" if container.state == "restarting" else "start"
         self._starting[container.service] = self._pool.submit(
-            self.api.post, f"/containers/{container.id}/start"
+            self.api.post, f"/containers/{container.id}/{verb}"
         )
 
     def launched(self) -> dict[str, str]:

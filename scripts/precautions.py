@@ -40,6 +40,7 @@ def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:
         facts = preflight.Facts(
             host=host.look(folder),
             holders=ports.holders(space.api, space.stack, names),
+            variables=space.settings.port_variables(),
             strangers=strangers,
             running=any(one.state == "running" for one in seen),
         )

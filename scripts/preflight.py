@@ -20,6 +20,8 @@ class Facts:
     host: Host = field(default_factory=Host)
     holders: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     """Taken ports, each with the service that wants it and its holder."""
+    variables: Mapping[int, str] = field(default_factory=dict)
+    """Which variable of `.env` gives a port."""
     strangers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Services whose container name another project has taken: that name, and the project."""
     running: bool = False
@@ -42,7 +44,7 @@ def _ports(facts: Facts) -> Iterator[Finding]:
             code="port-taken",
             service=service,
             cause=f"port {port} is taken by {holder}",
-            next_step=f"stop it, or choose another port for {service} in .env",
+            next_step=f"stop it, or give {facts.variables.get(port, service)} another port in .env",
         )
 
 
@@ -53,7 +55,8 @@ def _names(facts: Facts) -> Iterator[Finding]:
             code="name-taken",
             service=service,
             cause=f"there is a container {name} already, and it belongs to {owner}",
-            next_step=f"docker rm --force {name}, or set CONTAINER_PREFIX in .env",
+            next_step=f'eval "$(inv engine.env)"; docker rm --force {name}'
+            "; or set CONTAINER_PREFIX in .env",
         )
 
 

@@ -81,9 +81,9 @@ class Report:
         self._live = None
 
     def _board(self) -> Table:
-        table = Table.grid(padding=(0, 1))
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ellipsis")
+        table = Table.grid(padding=(0, 1), expand=True)
+        table.add_column(no_wrap=True, min_width=max(map(len, self._lines)))
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         for name, line in self._lines.items():
             table.add_row(name, line)
         return table
@@ -220,8 +220,10 @@ class Report:
         to.print(Text(f"  next: {finding.next_step}"), soft_wrap=True)
 
     def error(self, error: StackError) -> None:
-        """Tell an error and the next step."""
-        self.err.print(Text(f"error: {error}", style="bold red"), soft_wrap=True)
+        """Tell an error and the next step; to say no is none."""
+        no = isinstance(error, DeclinedError)
+        text = Text(str(error)) if no else Text(f"error: {error}", style="bold red")
+        self.err.print(text, soft_wrap=True)
         self.err.print(Text(f"next: {error.next_step}"), soft_wrap=True)
 
     def confirm(self, question: str, names: Sequence[str], *, yes: bool) -> None:
@@ -237,4 +239,4 @@ class Report:
             )
         self.err.print(Text(f"{question} [y/N] "), end="")
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-            raise DeclinedError("not confirmed; nothing was changed", next_step="inv ps")
+            raise DeclinedError("nothing was changed", next_step="answer y, or add --yes")

@@ -64,6 +64,11 @@ class Settings:
         """Give how many numbers a vector has."""
         return int(LOCAL_DIMENSION if self.local_embedder else self.get("EMBEDDING_DIMENSION"))
 
+    def port_variables(self) -> dict[int, str]:
+        """Give which variable each host port comes from."""
+        names = (name for name in sorted(self.defaults) if name.endswith("_PORT"))
+        return {int(self.get(name)): name for name in names}
+
     @property
     def build_settings(self) -> Path:
         """Give the folder for what builds need of this host, shared by the checkout's stacks."""

@@ -46,10 +46,14 @@ def check(settings: Settings) -> None:
 
 
 def _ports(settings: Settings) -> Iterator[str]:
+    taken: dict[int, str] = {}
     for name in sorted(settings.defaults):
         value = settings.get(name)
         if name.endswith("_PORT") and not (_NUMBER.match(value) and int(value) <= LAST_PORT):
             yield f"{name} is {value!r}, wanted a port from 1 to {LAST_PORT}"
+            continue
+        if name.endswith("_PORT") and (first := taken.setdefault(int(value), name)) != name:
+            yield f"{first} and {name} are both {value}, wanted a port of its own for each"
 
 
 def _choices(settings: Settings) -> Iterator[str]:

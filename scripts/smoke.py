@@ -93,7 +93,7 @@ def _read_back(stack: Stack, cube: str) -> Stage:
 def _node(stack: Stack, cube: str) -> Stage:
     found = _cypher(stack, "MATCH (n:Memory {user_name: $cube}) RETURN n.memory", cube)
     _demand(TEXT in json.dumps(found), "neo4j", f"no node with it in Neo4j: {found}")
-    return Stage(name="neo4j", detail=f"{len(found)} nodes")
+    return Stage(name="neo4j", detail=f"nodes: {len(found)}")
 
 
 def _vector(stack: Stack, cube: str, dimension: int) -> Stage:
@@ -101,7 +101,7 @@ def _vector(stack: Stack, cube: str, dimension: int) -> Stage:
     sizes = {len(point["vector"]) for point in points}
     _demand(bool(points), "qdrant", f"no point of cube {cube} in {COLLECTION}")
     _demand(sizes == {dimension}, "qdrant", f"vectors of {sizes} numbers, wanted {dimension}")
-    return Stage(name="qdrant", detail=f"{len(points)} vectors of {dimension} numbers")
+    return Stage(name="qdrant", detail=f"vectors: {len(points)}, of {dimension} numbers")
 
 
 def _milvus(stack: Stack, cube: str) -> Stage:

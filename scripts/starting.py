@@ -5,7 +5,7 @@ Knows nothing of rendering: it yields events. One deadline holds for all, from t
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from scripts.diagnosis import GONE, answers, diagnose, verdict
@@ -59,6 +59,22 @@ class Progress:
     ready: dict[str, float] = field(default_factory=dict)
     """When each ready service was last probed."""
     waiting: dict[str, str] = field(default_factory=dict)
+    crashes: dict[str, int] | None = None
+    """How often each container had been restarted before we came: that says nothing of now."""
+
+    def since_we_came(self, seen: Snapshot) -> Snapshot:
+        """Give the look with only the restarts that happened since the first one."""
+        if self.crashes is None:
+            self.crashes = {one.id: one.restarts for one in seen.containers}
+        before = self.crashes
+        return replace(
+            seen,
+            containers=tuple(
+                # the engine begins to count anew when a container is started by hand
+                replace(one, restarts=max(0, one.restarts - before.get(one.id, 0)))
+                for one in seen.containers
+            ),
+        )
 
 
 def start(  # noqa: PLR0913 - clock and sleep are there for tests
@@ -85,7 +101,7 @@ def start(  # noqa: PLR0913 - clock and sleep are there for tests
         # the engine still plugs the network in
         under_way = now.started - now.landed
         due = {name for name in wanted if clock() - now.ready.get(name, -RECHECK) >= RECHECK}
-        return world.look(due - under_way, patience=PATIENCE)
+        return now.since_we_came(world.look(due - under_way, patience=PATIENCE))
 
     findings: tuple[Finding, ...] = ()
     result = Verdict.STARTING
@@ -143,8 +159,9 @@ def _due(
         container = seen.container(name)
         if container is None or name in now.started:
             continue
-        # the engine refuses to start a dead container, and says why
-        stopped = container.state in {"created", *GONE}
+        # the engine refuses to start a dead container, and says why; one that waits for its next
+        # restart, up to a minute, is started anew
+        stopped = container.state in {"created", "restarting", *GONE}
         if stopped and all(answers(stack.service(need), seen) for need in _needs(stack, name)):
             yield container
 

@@ -309,7 +309,7 @@ def old_engine(at: Checkout) -> None:
             "Docker Compose is 2.20.3; wanted is 2.24.4",
         ),
         ("up", lambda at: at.answer(" create ", "echo no >&2; exit 1"), 4, "create failed: no"),
-        ("down --volumes", nothing, 7, "memos-test_etcd_data\nerror: Delete these volumes?"),
+        ("down --volumes", nothing, 7, "memos-test_etcd_data\nDelete these volumes?"),
         ("engine.remove", nothing, 7, "nothing was changed\nnext: the same command with --yes"),
         ("fly", nothing, 1, "No idea what 'fly' is!"),
         ("up --higher", nothing, 1, "No idea what '--higher' is!"),

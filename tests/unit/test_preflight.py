@@ -42,7 +42,7 @@ def test_every_taken_port_is_found_with_its_holder() -> None:
         ("port-taken", "neo4j", True),
     ]
     assert found[1].cause == "port 7687 is taken by java (pid 7)"
-    assert "another port for neo4j in .env" in found[1].next_step
+    assert "give neo4j another port in .env" in found[1].next_step
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,9 @@ def test_a_container_name_that_another_project_has_is_found(project: str, owner:
 
     assert (found.code, found.service, found.fatal) == ("name-taken", "neo4j", True)
     assert found.cause == f"there is a container neo4j-docker already, and it belongs to {owner}"
-    assert found.next_step == "docker rm --force neo4j-docker, or set CONTAINER_PREFIX in .env"
+    assert found.next_step == (
+        'eval "$(inv engine.env)"; docker rm --force neo4j-docker; or set CONTAINER_PREFIX in .env'
+    )
 
 
 def test_a_processor_without_avx_cannot_run_what_wants_it() -> None:

@@ -400,9 +400,9 @@ def test_yes_is_taken_for_yes(
 @pytest.mark.parametrize(
     ("stdin", "words"),
     [
-        (Answers("n\n"), "not confirmed; nothing was changed"),
-        (Answers("\n"), "not confirmed"),
-        (Answers(""), "not confirmed"),
+        (Answers("n\n"), "nothing was changed"),
+        (Answers("\n"), "nothing was changed"),
+        (Answers(""), "nothing was changed"),
         (io.StringIO("y\n"), "Nobody is there to answer; nothing was changed"),
     ],
 )

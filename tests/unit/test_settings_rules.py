@@ -198,3 +198,10 @@ def test_an_open_address_is_taken_with_own_passwords_and_acknowledgement(root: P
     text = "BIND_ADDRESS=192.0.2.7\nALLOW_WITHOUT_LOGIN=yes\n"
 
     assert problems(root, text + "".join(f"{name}=my-own-one\n" for name in names)) == []
+
+
+def test_two_services_cannot_have_the_same_port(root: Path) -> None:
+    """Both variables are named, before Compose or the engine would say it in their words."""
+    assert problems(root, "MEMOS_PORT=7474\n") == [
+        ".env: MEMOS_PORT and NEO4J_HTTP_PORT are both 7474, wanted a port of its own for each"
+    ]

@@ -344,17 +344,37 @@ def test_a_failing_health_check_is_told_when_time_is_up() -> None:
     assert events[-1].seconds == pytest.approx(3.0)
 
 
-@pytest.mark.parametrize("state", ["paused", "restarting"])
-def test_what_is_wrong_with_a_container_that_was_there_before_is_told(state: str) -> None:
-    """It is not ours to unpause, and a crash loop does not end because somebody looks."""
-    restarts = 7 if state == "restarting" else 0
-    world = FakeWorld({"db": Life(before=container("db", state, restarts=restarts))})
+def test_a_container_that_somebody_paused_is_told_and_left_alone() -> None:
+    """It is not ours to unpause."""
+    world = FakeWorld({"db": Life(before=container("db", "paused"))})
 
     events = told(world, DB)
 
     assert world.launches == {}
     assert len(codes(events)) == 1
     assert events[-1].verdict is Verdict.BROKEN
+
+
+def test_a_crash_loop_of_before_gets_a_new_chance() -> None:
+    """What was mended meanwhile is not judged by old crashes, nor waited a minute for."""
+    life = well("db")
+    world = FakeWorld({"db": replace(life, before=container("db", "restarting", restarts=7))})
+
+    events = told(world, DB)
+
+    assert list(world.launches) == ["db"]
+    assert events[-1].verdict is Verdict.READY
+
+
+def test_old_crashes_of_a_running_container_do_not_count() -> None:
+    """It runs again and has yet to answer: only what happens from now on is held against it."""
+    old = container("db", "running", restarts=7)
+    world = FakeWorld({"db": Life(before=old, steps=[(0.0, old, reading("db", ok=False))])})
+
+    events = told(world, DB, timeout=1.0)
+
+    assert codes(events) == []
+    assert events[-1].verdict is Verdict.STARTING
 
 
 def test_what_is_not_wanted_is_neither_started_nor_waited_for() -> None:
