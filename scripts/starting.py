@@ -59,22 +59,21 @@ class Progress:
     ready: dict[str, float] = field(default_factory=dict)
     """When each ready service was last probed."""
     waiting: dict[str, str] = field(default_factory=dict)
-    crashes: dict[str, int] | None = None
+    looked: bool = False
+    crashes: dict[str, int] = field(default_factory=dict)
     """How often each container had been restarted before we came: that says nothing of now."""
 
     def since_we_came(self, seen: Snapshot) -> Snapshot:
         """Give the look with only the restarts that happened since the first one."""
-        if self.crashes is None:
-            self.crashes = {one.id: one.restarts for one in seen.containers}
-        before = self.crashes
-        return replace(
-            seen,
-            containers=tuple(
-                # the engine begins to count anew when a container is started by hand
-                replace(one, restarts=max(0, one.restarts - before.get(one.id, 0)))
-                for one in seen.containers
-            ),
+        for one in seen.containers:
+            # the engine counts anew when a container is started by hand
+            before = self.crashes.setdefault(one.id, 0 if self.looked else one.restarts)
+            self.crashes[one.id] = min(before, one.restarts)
+        self.looked = True
+        recent = (
+            replace(one, restarts=one.restarts - self.crashes[one.id]) for one in seen.containers
         )
+        return replace(seen, containers=tuple(recent))
 
 
 def start(  # noqa: PLR0913 - clock and sleep are there for tests
