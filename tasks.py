@@ -5,9 +5,10 @@ Imports stand in the tasks that need them, so that `inv --list` and a Tab stay f
 
 import functools
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -21,7 +22,7 @@ from scripts.errors import ConfigError, ExitCode, StackError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scripts.model import Service
+    from scripts.model import Service, Snapshot
     from scripts.report import Report
     from scripts.workspace import Workspace
 
@@ -162,37 +163,65 @@ def _pull(space: "Workspace", services: "Sequence[Service]", tell: "Report") -> 
 
 
 def _start(space: "Workspace", names: tuple[str, ...], limit: float, tell: "Report") -> ExitCode:
-    from scripts import starting
-    from scripts.observing import Observer
+    from scripts import ready_moments, starting
+    from scripts.observing import Observer, containers
 
     space.compose.change("create", "--no-build", "--pull", "never", *names)
-    observer = Observer(space.api, space.stack)
+    observer, moments = Observer(space.api, space.stack), ready_moments.Moments()
     try:
-        code = tell.follow(names, starting.start(space.stack, names, observer, timeout=limit))
+        events = starting.start(space.stack, names, observer, timeout=limit)
+        code = tell.follow(names, moments.noted(events))
     finally:
         observer.close()
+        with suppress(StackError, OSError):  # what `ps` will not know then is no fault
+            moments.keep(space.cache, containers(space.api, space.stack.project))
     if code is ExitCode.OK:
         tell.ready(space.stack, names, local_embedder=space.settings.local_embedder)
     return code
 
 
-@task(help={"format": FORMAT})
+@task(
+    iterable=["service"],
+    help={
+        "service": SERVICE,
+        "watch": "look again every 2 s until Ctrl-C, with the CPU in percent",
+        "format": FORMAT,
+    },
+)
 @command
-def ps(c: Context, *, format: str = "text") -> ExitCode:
-    """Show every service: state, health, what its probe answers, ports, image, uptime."""
+def ps(c: Context, *, service: list[str], watch: bool = False, format: str = "text") -> ExitCode:
+    """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     del c
-    from scripts import images, status
+    from scripts import flags, images, measuring, ready_moments, status
     from scripts.observing import Observer
+    from scripts.waiting import poll
 
     tell = _report(format)
+    if watch:
+        tell.require_terminal("watch")
     space = _look(tell)
+    names = flags.services(space.stack, service)
+    kinds = [images.status(space.api, space.stack.service(name)) for name in names]
+    source = space.settings.image_source
     observer = Observer(space.api, space.stack)
+
+    def look() -> "Snapshot":
+        # what is wrong with a service depends on those that it needs
+        seen = observer.look(space.stack.closure(names))
+        return ready_moments.added(space.cache, measuring.measured(space.api, seen, names))
+
     try:
-        seen = observer.look()
+        if watch:
+            looks = poll(look, timeout=float("inf"), interval=2)
+            tell.watch(status.frames(space.stack, looks, kinds, source))
+        else:
+            tell.status(status.document(space.stack, look(), kinds, source))
+    except KeyboardInterrupt:
+        if not watch:
+            raise
+        # the way to end it
     finally:
         observer.close()
-    kinds = [images.status(space.api, service) for service in space.stack.services]
-    tell.status(status.document(space.stack, seen, kinds, space.settings.image_source))
     return ExitCode.OK
 
 
@@ -200,32 +229,45 @@ def ps(c: Context, *, format: str = "text") -> ExitCode:
     iterable=["service"],
     help={
         "service": SERVICE,
-        "follow": "go on until Ctrl-C",
+        "follow": "go on until Ctrl-C, through restarts too",
         "tail": "lines of each service, from the end",
         "since": "only what is younger: 10m, 2h, or a time such as 2026-01-31T12:00:00",
+        "level": "only error, warning (and error), or info (and both)",
+        "grep": "only lines with this text, in small or capital letters",
     },
 )
 @command
-def logs(
-    c: Context, *, service: list[str], follow: bool = False, tail: str = "200", since: str = ""
+def logs(  # noqa: PLR0913 - one flag each
+    c: Context,
+    *,
+    service: list[str],
+    follow: bool = False,
+    tail: str = "200",
+    since: str = "",
+    level: str = "",
+    grep: str = "",
 ) -> ExitCode:
-    """Show what the services wrote; without --follow it ends."""
+    """Show what the services wrote, in order of time; without --follow it ends."""
     del c
-    from scripts import flags
-    from scripts.process import attach
+    from scripts import flags, log_lines, moments
+    from scripts.journal import Journal
 
-    words = ["logs", "--tail", str(flags.count("tail", tail))]
-    words += ["--follow"] if follow else []
-    words += ["--since", flags.moment("since", since)] if since else []
-    space = _look(_report())
-    names = flags.services(space.stack, service) if service else ()
+    count, level = flags.count("tail", tail), flags.level(level)
+    began = moments.since(flags.moment("since", since), time.time()) if since else 0
+    tell = _report()
+    space = _look(tell)
+    names = flags.services(space.stack, service)
+    journal = Journal(space.api, space.stack.project, names, tail=count, since=began)
     try:
-        code = attach(space.compose.argv(*words, *names), env=space.compose.env)
+        lines = journal.lines(follow=follow)
+        tell.logs(space.stack.names(), log_lines.chosen(lines, at_least=level, text=grep))
     except KeyboardInterrupt:
         if not follow:
             raise
-        return ExitCode.OK  # the way to end it
-    return ExitCode.OK if code == 0 else ExitCode.REFUSED
+        # the way to end it
+    finally:
+        journal.close()
+    return ExitCode.OK
 
 
 @task(iterable=["service"], help={"service": SERVICE, "timeout": TIMEOUT, "format": FORMAT})
@@ -266,6 +308,21 @@ def down(c: Context, *, volumes: bool = False, yes: bool = False) -> ExitCode:
         space.compose.change(*words, on_line=tell.say)
     tell.say("the data was deleted" if volumes else "the data is kept; inv up brings all back")
     return ExitCode.OK
+
+
+@task(help={"format": FORMAT})
+@command
+def doctor(c: Context, *, format: str = "text") -> ExitCode:
+    """Look for all that can be known to be wrong, also when nothing runs; repairs nothing."""
+    del c
+    from scripts import checkup
+    from scripts import doctor as rules
+    from scripts.process import run
+
+    tell = _report(format)
+    found = rules.document(checkup.ask(ROOT, os.environ, run))
+    tell.doctor(found)
+    return ExitCode(found["exit_code"])
 
 
 @task()
@@ -425,7 +482,7 @@ def engine_remove(c: Context, *, yes: bool = False) -> ExitCode:
     return ExitCode.OK
 
 
-ns = Collection(up, ps, logs, restart, down, smoke, config, env)
+ns = Collection(up, ps, logs, restart, down, doctor, smoke, config, env)
 ns.add_collection(Collection("images", images_status, images_build, images_pull))
 ns.add_collection(
     Collection("engine", engine_start, engine_stop, engine_status, engine_env, engine_remove)

@@ -14,6 +14,7 @@ from scripts.errors import RefusedError
 from scripts.model import Build, Service
 from scripts.process import Completed, Running
 from scripts.progress import Step
+from scripts.pull_causes import pull_cause
 from scripts.recipes import RECIPE_LABEL, recipe
 from scripts.waiting import poll
 
@@ -150,10 +151,12 @@ def _attend(jobs: Mapping[str, Job], silence: float) -> dict[str, float]:
 def _judge(work: Work, name: str, done: Completed, logs: Path, silence: float) -> None:
     if done.exit_code == 0:
         return
+    log = logs / f"{name}.log"
+    known = None if silence else pull_cause(_ESCAPES.sub("", done.stdout + done.stderr))
     reason = f"no progress for {silence:.0f} s" if silence else cause(done)
     raise RefusedError(
-        f"the image of {name} could not be had: {reason}",
-        next_step=f"read {logs / (name + '.log')}, then: {work.task}",
+        f"the image of {name} could not be had: {known.cause if known else reason} (log: {log})",
+        next_step=known.next_step if known else f"read the log, then: {work.task}",
     )
 
 

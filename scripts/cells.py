@@ -7,9 +7,13 @@ from typing import Any
 from scripts.errors import ExitCode
 from scripts.inventory import EngineStatus, ImageStatus
 from scripts.model import Verdict
+from scripts.moments import SECOND, nanoseconds
 from scripts.starting import Event
 
-PS_COLUMNS = ("service", "state", "ready", "up for", "ports", "image", "answer")
+PS_COLUMNS = (
+    *("service", "state", "ready", "ready for", "up for", "restarts", "memory", "CPU"),
+    *("ports", "image", "answer"),
+)
 IMAGE_COLUMNS = ("service", "image", "state", "contains", "size")
 
 CODES = {
@@ -41,29 +45,55 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def status_row(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the cells of one service for `inv ps`."""
-    state = row["state"] + (f", {row['health']}" if row["health"] else "")
+def status_row(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
+    """Give the cells of one service for `inv ps`, `now` in seconds since 1970."""
     ports = [f"{port['published']}→{port['target']}" for port in row["ports"]]
-    gaps = [f"no {', no '.join(row['not_offered'])}"] if row["not_offered"] else []
     return (
         row["service"],
-        state,
+        _state(row),
         "yes" if row["ready"] else "no",
+        duration(_ready_for(row, now)),
         duration(row["uptime_seconds"]),
-        " ".join(ports + gaps),
+        str(row["restarts"]),
+        *_usage(row),
+        " ".join([*ports, *_gaps(row)]),
         f"{row['image']} ({row['contains']})",
         row["answer"],
     )
 
 
-def status_lines(row: Mapping[str, Any]) -> tuple[str, str]:
+def status_lines(row: Mapping[str, Any], now: float) -> tuple[str, str]:
     """Give one service for `inv ps` on a narrow terminal: what matters, and under it the rest."""
-    name, state, ready, age, ports, image, answer = status_row(row)
-    mark = "✓" if ready == "yes" else "✗"
-    plain, _, gaps = ports.partition(" no ")
-    rest = " · ".join(part for part in (answer, image, gaps and f"no {gaps}") if part)
-    return f"{mark} {name:<9} {state:<19} {age:<12} {plain}".rstrip(), rest
+    mark = "✓" if row["ready"] else "✗"
+    ready, up = _ready_for(row, now), row["uptime_seconds"]
+    age = f"up {duration(up)}" if ready is None else f"ready {duration(ready)}"
+    memory, cpu = _usage(row)
+    facts = f"{age if up is not None else '':<17} {memory:>10} {cpu:>12}"
+    again = f"{row['restarts']} restart{'s' * (row['restarts'] > 1)}" if row["restarts"] else ""
+    ports = " ".join(str(port["published"]) for port in row["ports"])
+    image = f"{row['image'].rpartition('/')[2]} ({row['contains']})"
+    rest = " · ".join(part for part in (again, ports, row["answer"], image, *_gaps(row)) if part)
+    return f"{mark} {row['service']:<9} {_state(row):<18} {facts}".rstrip(), rest
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    return str(row["state"]) + (f", {row['health']}" if row["health"] else "")
+
+
+def _gaps(row: Mapping[str, Any]) -> list[str]:
+    return [f"no {', no '.join(row['not_offered'])}"] if row["not_offered"] else []
+
+
+def _ready_for(row: Mapping[str, Any], now: float) -> float | None:
+    since = row["ready_since"]
+    return None if since is None else max(0.0, now - nanoseconds(since) / SECOND)
+
+
+def _usage(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Give memory, and of the CPU the percentage where it is known, else the seconds so far."""
+    memory, seconds, percent = row["memory_bytes"], row["cpu_seconds"], row.get("cpu_percent")
+    cpu = "" if seconds is None else f"{seconds:.1f} s CPU"
+    return "" if memory is None else size(memory), cpu if percent is None else f"{percent} % CPU"
 
 
 def image_row(one: ImageStatus) -> tuple[str, ...]:
@@ -102,3 +132,13 @@ def event_document(event: Event) -> dict[str, object]:
     if event.verdict is not None:
         found |= {"verdict": event.verdict.value, "exit_code": int(CODES[event.verdict])}
     return found
+
+
+def doctor_lines(document: Mapping[str, Any]) -> str:
+    """Give the areas of a checkup that are fine, or of which something is not known, a line each.
+
+    An area with a finding needs no line of its own.
+    """
+    marks = {"ok": "ok", "unknown": "?"}
+    rows = [row for row in document["areas"] if row["state"] in marks]
+    return "\n".join(f"{marks[r['state']]:<3} {r['area']:<9} {r['detail']}" for r in rows)

@@ -4,12 +4,15 @@ A rule speaks of services that were started; what waits for another service is t
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
+from scripts.evidence import masked
 from scripts.model import Container, Finding, Service, Snapshot, Stack, Verdict
+from scripts.readiness import GONE, answers, failing
+from scripts.signatures import recognised
 
 CRASHES = 3
 """Restarts from which on a container is in a crash loop; one crash may be a late neighbour."""
-GONE = frozenset({"exited", "dead"})
 EXIT_CODES = {
     132: "illegal instruction: the CPU lacks a feature such as AVX",
     134: "it aborted",
@@ -108,53 +111,77 @@ def rejected(service: Service, container: Container, seen: Snapshot) -> Iterator
 
 
 def unhealthy(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
-    """The engine's check fails; final only where no probe of ours says more."""
-    if container.state == "running" and container.health == "unhealthy":
+    """The engine's check fails; final only where no probe of ours says more.
+
+    The engine also says unhealthy of what was just unpaused, until its next check: then the last
+    check has not failed.
+    """
+    del seen
+    if container.state == "running" and container.health == "unhealthy" and container.health_output:
         yield Finding(
             code="unhealthy",
             service=service.name,
             cause="its health check fails",
-            evidence=container.health_output or _log_line(service, seen),
+            evidence=container.health_output,
             next_step=f"inv logs --service {service.name}",
             fatal=not service.probes,
         )
 
 
-RULES: tuple[Rule, ...] = (out_of_memory, crash_loop, ended, refused, paused, rejected, unhealthy)
+RULES: tuple[Rule, ...] = (
+    out_of_memory,
+    recognised,
+    crash_loop,
+    ended,
+    refused,
+    paused,
+    rejected,
+    unhealthy,
+)
 
 
-def answers(service: Service, seen: Snapshot) -> bool:
-    """Say whether a service is ready: it runs, and its probes (or else its health check) pass."""
+def troubled(service: Service, seen: Snapshot) -> bool:
+    """Say whether a service's log may say what is wrong: it fell over, or its check fails."""
     container = seen.container(service.name)
-    if container is None:
+    if container is None or not failing(service, container, seen):
         return False
-    if service.one_shot:
-        return container.state in GONE and container.exit_code == 0
-    if container.state != "running":
-        return False
-    if not service.probes:
-        return container.health == "healthy"
-    reading = seen.reading(service.name)
-    return reading is not None and reading.ok
-
-
-def failing(service: Service, container: Container, seen: Snapshot) -> bool:
-    """Say whether a service is known not to be ready: what has yet to be probed is not known."""
-    unknown = container.state == "running" and service.probes and seen.reading(service.name) is None
-    return not unknown and not answers(service, seen)
+    fell = container.state != "running" or container.restarts > 0
+    return fell or container.health == "unhealthy" or container.oom_killed
 
 
 def diagnose(stack: Stack, names: tuple[str, ...], seen: Snapshot) -> tuple[Finding, ...]:
-    """Give the findings about these services, in the order of the file and of the rules."""
-    found: list[Finding] = []
+    """Give the findings about these services, one for each: root causes first, with their victims.
+
+    Of several rules that find something about a service the first knows most.
+    """
+    found = []
     for name in names:
         service, container = stack.service(name), seen.container(name)
-        if container is not None:
-            alone = all(answers(stack.service(need), seen) for need in service.needs)
-            findings = (finding for rule in RULES for finding in rule(service, container, seen))
-            # who lacks a neighbour may fall again and again until that one is there
-            found += (one for one in findings if alone or one.code not in CAUSED_BY_NEIGHBOURS)
+        if container is None:
+            continue
+        alone = all(answers(stack.service(need), seen) for need in service.needs)
+        findings = (finding for rule in RULES for finding in rule(service, container, seen))
+        # who lacks a neighbour may fall again and again until that one is there
+        telling = (one for one in findings if alone or one.code not in CAUSED_BY_NEIGHBOURS)
+        if (first := next(telling, None)) is not None:
+            victims = _victims(stack, names, seen, first)
+            evidence = masked(first.evidence, service)
+            found.append(replace(first, victims=victims, evidence=evidence))
     return tuple(found)
+
+
+def _victims(
+    stack: Stack, names: tuple[str, ...], seen: Snapshot, finding: Finding
+) -> tuple[str, ...]:
+    """Give who needs a broken service, directly or not, and is not ready."""
+    return tuple(
+        name
+        for name in names
+        if finding.fatal
+        and name != finding.service
+        and finding.service in stack.closure((name,))
+        and not answers(stack.service(name), seen)
+    )
 
 
 def verdict(

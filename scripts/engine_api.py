@@ -6,7 +6,8 @@ https://docs.docker.com/reference/api/engine/version/v1.44/
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -19,15 +20,17 @@ API_VERSION = "v1.44"
 NOT_FOUND = 404
 NOT_MODIFIED = 304
 FIRST_ERROR = 400
+PIECE = 65536
+"""Bytes that are taken from a stream at once, if there are as many."""
 
 
 class Connection(HTTPConnection):
     """An HTTP connection to the engine at `endpoint`: unix:// directly, any other by dialling."""
 
     def __init__(
-        self, endpoint: str, timeout: float, *, env: Mapping[str, str] | None = None
+        self, endpoint: str, timeout: float | None, *, env: Mapping[str, str] | None = None
     ) -> None:
-        """Keep the address; `timeout` in seconds holds for each read and write.
+        """Keep the address; `timeout` in seconds holds for each read and write, None for ever.
 
         `env` adds to the environment of what dials: where keys for TLS lie, for instance.
         """
@@ -73,6 +76,11 @@ class Api:
         """Give the bytes of an answer that is no JSON; errors as in `get`."""
         return _judged(*self._call("GET", path, query), "GET", path)
 
+    def stream(self, path: str, *, endless: bool = False, **query: object) -> "Stream":
+        """Give an answer as it comes; errors when it is read. `endless`: silence is no fault."""
+        timeout = None if endless else self.timeout
+        return Stream(Connection(self.endpoint, timeout, env=self.env), path, _target(path, query))
+
     def post(self, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401 - as get
         """Like `get`, for calls that change something: 304 (already so) gives None, 404 is a no."""
         return self._json("POST", path, query, body)
@@ -89,26 +97,69 @@ class Api:
         self, method: str, path: str, query: dict[str, object], body: object = None
     ) -> tuple[int, bytes]:
         connection = Connection(self.endpoint, self.timeout, env=self.env)
-        target = f"/{API_VERSION}{quote(path)}"
-        if query:
-            words = {k: v if isinstance(v, str) else json.dumps(v) for k, v in query.items()}
-            target += "?" + urlencode(words)
         try:
             connection.request(
                 method,
-                target,
+                _target(path, query),
                 body=None if body is None else json.dumps(body),
                 headers={"Content-Type": "application/json"},
             )
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, HTTPException) as error:
-            raise EngineError(
-                f"the engine at {self.endpoint} does not answer: {error}",
-                next_step="inv engine.status",
-            ) from error
+            raise _silent(self.endpoint, error) from error
         finally:
             connection.close()
+
+
+class Stream:
+    """An answer that is read as it comes, until the engine or `close` ends it."""
+
+    def __init__(self, connection: Connection, path: str, target: str) -> None:
+        """Prepare the call; iterating sends it."""
+        self._connection = connection
+        self._path = path
+        self._target = target
+        self._socket: socket.socket | None = None
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give what comes; nothing for 404, errors as `Api.get` has them."""
+        try:
+            self._connection.connect()
+            self._socket = self._connection.sock
+            if self._closed:
+                return
+            self._connection.request("GET", self._target)
+            with self._connection.getresponse() as answer:
+                if answer.status >= FIRST_ERROR:
+                    _judged(answer.status, answer.read(), "GET", self._path)
+                    return
+                while data := answer.read1(PIECE):
+                    yield data
+        except (OSError, HTTPException) as error:
+            if not self._closed:
+                raise _silent(self._connection.endpoint, error) from error
+        finally:
+            self._connection.close()
+
+    def close(self) -> None:
+        """End it, from any thread; who reads sees its end."""
+        self._closed = True
+        if self._socket is not None:
+            with suppress(OSError):  # it has ended by itself
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def _target(path: str, query: Mapping[str, object]) -> str:
+    words = {k: v if isinstance(v, str) else json.dumps(v) for k, v in query.items()}
+    return f"/{API_VERSION}{quote(path)}" + ("?" + urlencode(words) if words else "")
+
+
+def _silent(endpoint: str, error: Exception) -> EngineError:
+    return EngineError(
+        f"the engine at {endpoint} does not answer: {error}", next_step="inv engine.status"
+    )
 
 
 def _judged(status: int, text: bytes, method: str, path: str) -> bytes:

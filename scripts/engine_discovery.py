@@ -1,7 +1,6 @@
 """Finds the engine to use: the user's own first, else this checkout's private one."""
 
 import json
-import re
 import shutil
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -15,6 +14,7 @@ from scripts.errors import EngineError, RefusedError
 from scripts.inventory import Engine
 from scripts.os_release import install_hint, this_system
 from scripts.process import Runner
+from scripts.versions import numbers
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 PATIENCE = 10.0
@@ -47,10 +47,13 @@ def discover(
     return _default(default, runner) or _private(at, environ, runner)
 
 
-def check_versions(engine: Engine, runner: Runner) -> None:
-    """Raise EngineError when the engine or Compose is too old, or Compose is not there."""
+def check_versions(engine: Engine, runner: Runner) -> str:
+    """Give the version of Compose.
+
+    Raises EngineError when the engine or Compose is too old, or Compose is not there.
+    """
     hint = install_hint(this_system())
-    if _numbers(engine.api_version) < OLDEST_API:
+    if numbers(engine.api_version) < OLDEST_API:
         raise EngineError(
             f"the engine at {engine.endpoint} is {engine.version} (API {engine.api_version}); "
             "wanted is 25.0 (API 1.44) or newer",
@@ -63,21 +66,16 @@ def check_versions(engine: Engine, runner: Runner) -> None:
         raise EngineError(str(error), next_step=hint) from error
     if asked.exit_code:
         raise EngineError(f"{docker} has no compose plugin", next_step=hint)
-    if _numbers(asked.stdout) < OLDEST_COMPOSE:
+    if numbers(asked.stdout) < OLDEST_COMPOSE:
         raise EngineError(
             f"Docker Compose is {asked.stdout.strip()}; wanted is 2.24.4 or newer", next_step=hint
         )
+    return asked.stdout.strip()
 
 
 def _docker(engine: Engine) -> str:
     """Give the docker program: PATH is looked up in our environment, not in the engine's."""
     return shutil.which("docker", path=engine.env.get("PATH")) or "docker"
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """Give a version's numbers: v2.24.4, 2.26.1-4, 5.0.0, 2.24.6+ds1-0ubuntu2; () for none."""
-    found = re.search(r"\d+(\.\d+)*", version)
-    return tuple(int(number) for number in found[0].split(".")) if found else ()
 
 
 def _private(at: Places, environ: Mapping[str, str], runner: Runner) -> Engine | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from difflib import get_close_matches
 
 from scripts.errors import ConfigError
+from scripts.log_lines import LEVELS
 from scripts.model import Stack
 
 _DURATION = re.compile(r"([0-9]+(\.[0-9]+)?[hms])+\Z")
@@ -55,6 +56,15 @@ def form(value: str) -> str:
     if value not in FORMATS:
         raise ConfigError(
             f"--format is {value!r}, wanted {' or '.join(FORMATS)}", next_step="--format json"
+        )
+    return value
+
+
+def level(value: str) -> str:
+    """Give a level of log lines, empty for all; ConfigError for an unknown one."""
+    if value and value not in LEVELS:
+        raise ConfigError(
+            f"--level is {value!r}, wanted {', '.join(LEVELS)}", next_step="--level warning"
         )
     return value
 

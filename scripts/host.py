@@ -1,5 +1,7 @@
 """Asks this machine: memory, processor and disk."""
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -11,29 +13,31 @@ PROC = Path("/proc")
 def look(folder: Path, proc: Path = PROC) -> Host:
     """Give the facts of this machine; `folder` lies on the disk that the engine uses."""
     return Host(
-        memory=_memory(proc),
-        cpu_flags=_cpu_flags(proc),
+        memory=memory(_text(proc / "meminfo")),
+        cpus=os.cpu_count() or 0,
+        cpu_flags=cpu_flags(_text(proc / "cpuinfo")),
         disk=str(folder),
         disk_free=shutil.disk_usage(_existing(folder)).free,
     )
 
 
-def _memory(proc: Path) -> int:
-    try:
-        lines = (proc / "meminfo").read_text().splitlines()
-    except OSError:
-        return 0
-    sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines}
-    return sizes.get("MemAvailable", 0)
+def memory(text: str) -> int:
+    """Give the bytes that programs can still get, from the text of /proc/meminfo; 0 for none."""
+    found = re.search(r"^MemAvailable: +(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
-def _cpu_flags(proc: Path) -> frozenset[str]:
-    try:
-        text = (proc / "cpuinfo").read_text()
-    except OSError:
-        return frozenset()
+def cpu_flags(text: str) -> frozenset[str]:
+    """Give the features of the first processor, from the text of /proc/cpuinfo."""
     flags = (line.split(":")[1] for line in text.splitlines() if line.startswith("flags"))
     return frozenset(next(flags, "").split())
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
 
 
 def _existing(folder: Path) -> Path:

@@ -77,6 +77,7 @@ def _status(service: Service, found: Mapping[str, Any] | None) -> ImageStatus:
         size=found.get("Size", 0),
         stale=service.build is not None and labels.get(RECIPE_LABEL) != recipe(service.build),
         built_here=built,
+        architecture=found.get("Architecture", ""),
     )
 
 

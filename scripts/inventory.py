@@ -62,6 +62,8 @@ class ImageStatus:
     stale: bool = False
     """Its recipe has changed since it was built."""
     built_here: bool = False
+    architecture: str = ""
+    """In the engine's words: amd64, arm64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class Host:
 
     memory: int = 0
     """Memory that programs can still get."""
+    cpus: int = 0
     cpu_flags: frozenset[str] = frozenset()
     disk: str = ""
     """Where the engine keeps its data."""

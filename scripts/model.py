@@ -137,11 +137,13 @@ class Container:
     error: str = ""
     started_at: str = ""
     """RFC 3339; empty when it never ran."""
+    finished_at: str = ""
+    """When it last ended, also of one that runs again; empty when it never did."""
     image_id: str = ""
     working_dir: str = ""
     """Where the compose file that made it lies."""
     health_output: str = ""
-    """What the last failed health check printed."""
+    """What the last health check printed, when it failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +160,18 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a container uses, as the engine measured it at one moment."""
+
+    memory: int
+    """Bytes, without file pages that the kernel can drop."""
+    cpu: int
+    """Nanoseconds of all processors since it was started."""
+    read_at: int
+    """Nanoseconds since 1970, by the engine's clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything seen in one look: what diagnosis decides upon."""
 
@@ -165,6 +179,10 @@ class Snapshot:
     readings: tuple[Reading, ...] = ()
     logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The last lines of a service's log, where they were asked for."""
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    """What services use, where it was asked for."""
+    ready_since: Mapping[str, str] = field(default_factory=dict)
+    """When services became ready, RFC 3339, where it was asked for and is known."""
 
     def container(self, service: str) -> Container | None:
         """Give the container of a service, if it was created."""
@@ -185,6 +203,8 @@ class Finding:
     service: str = ""
     evidence: str = ""
     fatal: bool = True
+    victims: tuple[str, ...] = ()
+    """Services that are not ready because this one is not."""
 
 
 class Verdict(Enum):

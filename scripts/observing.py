@@ -1,24 +1,22 @@
 """Asks the engine and the services: one look gives one Snapshot."""
 
-import re
+import time
 from collections.abc import Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
 from scripts.engine_api import Api
+from scripts.log_lines import Splitter
 from scripts.model import Container, Reading, Service, Snapshot, Stack
+from scripts.moments import NEVER, nanoseconds, query
 from scripts.probes import read
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
-LOG_LINES = 40
+LOG_LINES = 400
 """How much of a guilty container's log is read."""
-LOG_HEADER = 8
-"""Bytes before each piece of a log stream; the last four are its length."""
-NEVER = "0001-01-01T00:00:00Z"
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Observer:
@@ -31,6 +29,7 @@ class Observer:
         """Watch the containers of `stack` on the engine behind `api`."""
         self.api = api
         self.stack = stack
+        self._began = time.time_ns()
         self._pool = ThreadPoolExecutor(max_workers=2 * len(stack.services) + 1)
         self._pending: dict[str, Future[Reading]] = {}
         self._starting: dict[str, Future[Any]] = {}
@@ -78,14 +77,20 @@ class Observer:
         return {name: str(future.exception() or "") for name, future in done.items()}
 
     def with_logs(self, seen: Snapshot, names: Collection[str]) -> Snapshot:
-        """Give the look with the last log lines of these services."""
-        return replace(seen, logs=logs(self.api, names, seen))
+        """Give the look with the last log lines of these services, of this run of theirs."""
+        return replace(seen, logs=logs(self.api, names, seen, self._began))
 
 
-def containers(api: Api, project: str) -> tuple[Container, ...]:
-    """Give the containers of a Compose project, running or not."""
-    labels = {"label": [f"{PROJECT_LABEL}={project}", "com.docker.compose.oneoff=False"]}
-    found = api.get("/containers/json", all=True, filters=labels) or []
+def labels(project: str, service: str = "") -> list[str]:
+    """Give the labels that Compose puts on the containers of a project, or of one service."""
+    found = [f"{PROJECT_LABEL}={project}", "com.docker.compose.oneoff=False"]
+    return [*found, f"{SERVICE_LABEL}={service}"] if service else found
+
+
+def containers(api: Api, project: str, service: str = "") -> tuple[Container, ...]:
+    """Give the containers of a Compose project or of one service, running or not, newest first."""
+    wanted = {"label": labels(project, service)}
+    found = api.get("/containers/json", all=True, filters=wanted) or []
     details = (api.get(f"/containers/{one['Id']}/json") for one in found)
     return tuple(container(one) for one in details if one is not None)
 
@@ -93,12 +98,13 @@ def containers(api: Api, project: str) -> tuple[Container, ...]:
 def container(found: dict[str, Any]) -> Container:
     """Turn the engine's description of one container into ours."""
     state = found["State"]
-    labels = found["Config"].get("Labels") or {}
+    marks = found["Config"].get("Labels") or {}
     health = state.get("Health") or {}
-    failed = [log for log in health.get("Log") or () if log.get("ExitCode")]
+    # the last check only: the engine also calls unhealthy what it has just unpaused or restarted
+    last = (health.get("Log") or [{}])[-1]
     return Container(
         id=found["Id"],
-        service=labels.get(SERVICE_LABEL, ""),
+        service=marks.get(SERVICE_LABEL, ""),
         name=found["Name"].lstrip("/"),
         state=state["Status"],
         # the engine may keep the last health of a container that has stopped
@@ -107,33 +113,35 @@ def container(found: dict[str, Any]) -> Container:
         restarts=found.get("RestartCount", 0),
         oom_killed=state.get("OOMKilled", False),
         error=state.get("Error", ""),
-        started_at="" if state.get("StartedAt", NEVER) == NEVER else state["StartedAt"],
+        started_at=_moment(state, "StartedAt"),
+        finished_at=_moment(state, "FinishedAt"),
         image_id=found.get("Image", ""),
-        working_dir=labels.get(FOLDER_LABEL, ""),
-        health_output=failed[-1].get("Output", "").strip() if failed else "",
+        working_dir=marks.get(FOLDER_LABEL, ""),
+        health_output=(last.get("Output", "").strip() or "no output")
+        if last.get("ExitCode")
+        else "",
     )
 
 
-def logs(api: Api, names: Iterable[str], seen: Snapshot) -> dict[str, tuple[str, ...]]:
-    """Give the last lines of the logs of these services, both streams in order."""
+def logs(api: Api, names: Iterable[str], seen: Snapshot, began: int) -> dict[str, tuple[str, ...]]:
+    """Give the last lines of the logs of these services, both streams in order.
+
+    Only lines since `began` (nanoseconds since 1970), or since the start of a container that ran
+    before: what was mended meanwhile must not be told again.
+    """
     found = {}
     for name in names:
         one = seen.container(name)
         if one is not None:
-            raw = api.raw(f"/containers/{one.id}/logs", stdout=True, stderr=True, tail=LOG_LINES)
-            found[name] = tuple(_lines(raw))
+            since = query(min(began, nanoseconds(one.started_at) or began))
+            words = {"stdout": True, "stderr": True, "tail": LOG_LINES, "since": since}
+            raw = api.raw(f"/containers/{one.id}/logs", **words)
+            splitter = Splitter(moments=False)
+            lines = (*splitter.feed(raw), *splitter.rest())
+            found[name] = tuple(text for _, text in lines)
     return found
 
 
-def _lines(raw: bytes) -> Iterable[str]:
-    """Split a log stream: pieces, each with a header of eight bytes.
-
-    https://docs.docker.com/reference/api/engine/version/v1.44/ (attach to a container)
-    """
-    text = b""
-    while len(raw) >= LOG_HEADER:
-        length = int.from_bytes(raw[4:LOG_HEADER], "big")
-        text += raw[LOG_HEADER : LOG_HEADER + length]
-        raw = raw[LOG_HEADER + length :]
-    for line in text.decode(errors="replace").splitlines():
-        yield _COLOUR.sub("", line)
+def _moment(state: dict[str, Any], name: str) -> str:
+    found = str(state.get(name, NEVER))
+    return "" if found == NEVER else found

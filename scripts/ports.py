@@ -2,7 +2,7 @@
 
 import errno
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,7 @@ def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[s
 
     What our own running containers publish is no conflict. Only for an engine on this machine.
     """
-    busy = [pair for pair in wanted(stack, names) if taken(pair[1].host, pair[1].published)]
+    busy = _busy(wanted(stack, names))
     publishers = _publishers(api) if busy else {}
     ours = {f"container {c.name}" for c in containers(api, stack.project)} if busy else set()
     return {
@@ -49,6 +49,15 @@ def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[s
         for name, port in busy
         if publishers.get(port.published) not in ours
     }
+
+
+def processes(pairs: Iterable[tuple[str, Port]]) -> dict[int, tuple[str, str]]:
+    """Give those of these ports that are taken, as `holders` does, where no engine runs."""
+    return {port.published: (name, str(owner(port.published))) for name, port in _busy(pairs)}
+
+
+def _busy(pairs: Iterable[tuple[str, Port]]) -> list[tuple[str, Port]]:
+    return [pair for pair in pairs if taken(pair[1].host, pair[1].published)]
 
 
 def strangers(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:

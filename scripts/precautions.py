@@ -32,16 +32,23 @@ def require_created(space: Workspace, names: tuple[str, ...]) -> None:
 def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:
     """Ask all that can be known to be wrong before a container is touched, and judge it."""
     services = [space.stack.service(name) for name in names]
+    return preflight.check(services, facts(space, names))
+
+
+def facts(space: Workspace, names: tuple[str, ...]) -> preflight.Facts:
+    """Ask who holds ports and names, and this machine when the engine is here."""
     seen = containers(space.api, space.stack.project)
     strangers = ports.strangers(space.api, space.stack, names)
-    facts = preflight.Facts(strangers=strangers)
-    if space.engine.local:
-        folder = Path((space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root)
-        facts = preflight.Facts(
-            host=host.look(folder),
-            holders=ports.holders(space.api, space.stack, names),
-            variables=space.settings.port_variables(),
-            strangers=strangers,
-            running=any(one.state == "running" for one in seen),
-        )
-    return preflight.check(services, facts)
+    running = any(one.state == "running" for one in seen)
+    paused = tuple(one.service for one in seen if one.state == "paused" and one.service in names)
+    if not space.engine.local:
+        return preflight.Facts(strangers=strangers, paused=paused, running=running)
+    folder = Path((space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root)
+    return preflight.Facts(
+        host=host.look(folder),
+        holders=ports.holders(space.api, space.stack, names),
+        variables=space.settings.port_variables(),
+        strangers=strangers,
+        paused=paused,
+        running=running,
+    )

@@ -24,13 +24,15 @@ class Facts:
     """Which variable of `.env` gives a port."""
     strangers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Services whose container name another project has taken: that name, and the project."""
+    paused: tuple[str, ...] = ()
+    """Services whose container somebody paused: Compose refuses to go on with those."""
     running: bool = False
     """Some of the stack runs already, and so takes memory."""
 
 
 def check(services: Sequence[Service], facts: Facts) -> tuple[Finding, ...]:
     """Give all findings at once about starting these services."""
-    return (*_ports(facts), *_names(facts), *_machine(services, facts))
+    return (*_ports(facts), *_names(facts), *_paused(facts), *_machine(services, facts))
 
 
 def foreign(containers: tuple[Container, ...], folder: Path) -> Container | None:
@@ -57,6 +59,16 @@ def _names(facts: Facts) -> Iterator[Finding]:
             cause=f"there is a container {name} already, and it belongs to {owner}",
             next_step=f'eval "$(inv engine.env)"; docker rm --force {name}'
             "; or set CONTAINER_PREFIX in .env",
+        )
+
+
+def _paused(facts: Facts) -> Iterator[Finding]:
+    for service in facts.paused:
+        yield Finding(
+            code="paused",
+            service=service,
+            cause="it is paused",
+            next_step=f"inv restart --service {service}",
         )
 
 

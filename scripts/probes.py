@@ -5,19 +5,22 @@ container. A service that is down is a reading, never an exception.
 """
 
 import base64
-import hashlib
-import hmac
 import json
 import socket
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import requests
+from requests.auth import AuthBase
 
+from scripts.aws_signing import s3_headers
 from scripts.model import Auth, Probe, Reading, Service
 
+MODEL_TIMEOUT = 10.0
+"""Seconds for a model's endpoint, which may be far away and has to think."""
 TIMEOUT = 3.0
 """Seconds for one probe, so that one that hangs cannot hold up a loop."""
 BOLT_HELLO = bytes.fromhex("6060b017") + bytes.fromhex("00020405") + bytes(12)
@@ -29,7 +32,22 @@ BOLT_MAJOR = 5
 """What was offered; another program's answer, such as HTTP, has something else there."""
 REJECTED = frozenset({401, 403})
 MISSING = 404
+FIRST_OTHER = 300
 FIRST_ERROR = 400
+REASONS = {
+    "ProxyError": "the proxy does not let us through",
+    "NameResolutionError": "its name is not known here",
+    "MissingSchema": "it is no http:// or https:// address",
+    "InvalidSchema": "it is no http:// or https:// address",
+    "InvalidURL": "it is no http:// or https:// address",
+    "SSLError": "its certificate is not trusted here",
+    "Connection refused": "connection refused",
+    "ConnectionResetError": "connection reset: the port is open, nobody answers behind it",
+    "RemoteDisconnected": "connection closed without an answer",
+    "Timeout": "no answer in time",
+    "timed out": "no answer in time",
+}
+"""Words for why there was no answer, by what the error holds; the first that fits."""
 SHOWN = 120
 """Characters of an answer that a reading quotes."""
 
@@ -54,30 +72,6 @@ def read(service: Service, *, timeout: float = TIMEOUT) -> Reading:
     )
 
 
-def s3_headers(auth: Auth, host: str, path: str, now: datetime) -> dict[str, str]:
-    """Give the headers that sign a bodiless GET for an S3 server (AWS Signature Version 4).
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
-    """
-    stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
-    empty = hashlib.sha256(b"").hexdigest()
-    headers = {"host": host, "x-amz-content-sha256": empty, "x-amz-date": stamp}
-    names = ";".join(headers)
-    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-    request = f"GET\n{path}\n\n{lines}\n{names}\n{empty}"
-    scope = f"{day}/us-east-1/s3/aws4_request"
-    digest = hashlib.sha256(request.encode()).hexdigest()
-    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
-    key = f"AWS4{auth.password}".encode()
-    for part in (*scope.split("/"), text):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    return {
-        **headers,
-        "Authorization": f"AWS4-HMAC-SHA256 Credential={auth.user}/{scope}, "
-        f"SignedHeaders={names}, Signature={key.hex()}",
-    }
-
-
 def call(probe: Probe, *, timeout: float) -> tuple[int, Any]:
     """Make a probe's call and give the status and the JSON of the answer, or its text.
 
@@ -91,6 +85,49 @@ def call(probe: Probe, *, timeout: float) -> tuple[int, Any]:
         return answer.status_code, answer.json()
     except ValueError:
         return answer.status_code, answer.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a model's endpoint answered; `status` is 0, and `problem` the reason, without one."""
+
+    status: int = 0
+    problem: str = ""
+    length: int = 0
+    """How many numbers the vector has that it gave."""
+
+
+def model(base: str, key: str, *, embedding: str = "", timeout: float = MODEL_TIMEOUT) -> Reply:
+    """Ask an OpenAI-compatible endpoint for a vector of the model `embedding`, else for its models.
+
+    Through the proxy of this environment, if any. Nothing that the endpoint or the network says is
+    quoted: it may hold the key.
+    """
+    url = base.rstrip("/") + ("/embeddings" if embedding else "/models")
+    body = {"input": ["dimension"], "model": embedding} if embedding else None
+    with requests.Session() as session:
+        session.auth = _Bearer(key)  # or ~/.netrc would have a word
+        try:
+            answer = session.request(
+                "POST" if body else "GET", url, json=body, timeout=timeout, allow_redirects=False
+            )
+        except (OSError, ValueError) as error:
+            return Reply(problem=_known_reason(error) or "no answer")
+    if not embedding or answer.status_code >= FIRST_OTHER:
+        return Reply(status=answer.status_code)
+    try:
+        return Reply(status=answer.status_code, length=len(answer.json()["data"][0]["embedding"]))
+    except (ValueError, LookupError, TypeError):
+        return Reply(status=answer.status_code, problem="no embedding in the answer")
+
+
+class _Bearer(AuthBase):
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.key}"
+        return request
 
 
 Answer = tuple[bool, str, bool]
@@ -189,17 +226,14 @@ def _short(text: str) -> str:
 
 def _reason(error: OSError | ValueError) -> str:
     """Say in a word why there was no answer; requests wraps the cause several times."""
-    text = repr(error)
-    for sign, word in (
-        ("Connection refused", "connection refused"),
-        ("ConnectionResetError", "connection reset: the port is open, nobody answers behind it"),
-        ("RemoteDisconnected", "connection closed without an answer"),
-        ("Timeout", "no answer in time"),
-        ("timed out", "no answer in time"),
-    ):
-        if sign in text:
-            return word
+    if known := _known_reason(error):
+        return known
     if isinstance(error, json.JSONDecodeError):
         return "no JSON in the answer"
     # a ValueError may quote what we wanted to send, and that may hold the password
-    return type(error).__name__ if isinstance(error, ValueError) else _short(text)
+    return type(error).__name__ if isinstance(error, ValueError) else _short(repr(error))
+
+
+def _known_reason(error: OSError | ValueError) -> str:
+    text = repr(error)
+    return next((word for sign, word in REASONS.items() if sign in text), "")

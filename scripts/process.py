@@ -134,15 +134,6 @@ def run(
     return Running(argv, timeout=timeout, env=env, stdin=stdin, on_line=on_line).wait()
 
 
-def attach(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
-    """Run one process on our own terminal and streams; give its exit code."""
-    try:
-        _program(argv[0], env)(*argv[1:], _fg=True, _env={**os.environ, **(env or {})})
-    except sh.ErrorReturnCode as error:
-        return int(error.exit_code)
-    return 0
-
-
 def detach(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> None:
     """Start a process that outlives us, in a session of its own, its output appended to `log`."""
     script = 'log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null'

@@ -15,6 +15,16 @@ def have(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Ma
 
     Raises RefusedError and ConfigError as a fetch does.
     """
+    env = found(root, environ, runner)
+    if env is not None:
+        return env
+    at = places(root)
+    bring(at, this_system(), runner=runner, say=say)
+    return client_env(at, environ)
+
+
+def found(root: Path, environ: Mapping[str, str], runner: Runner) -> Mapping[str, str] | None:
+    """Give the environment in which `docker compose` is found; None where it would be fetched."""
     try:
         asked = runner(["docker", "compose", "version", "--short"], timeout=30.0)
     except RefusedError:
@@ -22,7 +32,5 @@ def have(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Ma
     else:
         if asked.exit_code == 0:
             return {}
-    at, system = places(root), this_system()
-    if not present(at, system):
-        bring(at, system, runner=runner, say=say)
-    return client_env(at, environ)
+    at = places(root)
+    return client_env(at, environ) if present(at, this_system()) else None

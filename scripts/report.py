@@ -3,36 +3,27 @@
 import json
 import sys
 import textwrap
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from scripts.cells import (
-    CODES,
-    IMAGE_COLUMNS,
-    PS_COLUMNS,
-    engine_rows,
-    event_document,
-    image_row,
-    status_lines,
-    status_row,
-)
-from scripts.errors import DeclinedError, ExitCode, OverdueError, StackError
+from scripts import cells, displays
+from scripts.cells import CODES, IMAGE_COLUMNS, engine_rows, event_document, image_row
+from scripts.errors import ConfigError, DeclinedError, ExitCode, OverdueError, StackError
 from scripts.inventory import EngineStatus, ImageStatus
+from scripts.log_lines import Line
 from scripts.model import Finding, Stack, Verdict
 from scripts.progress import Pace
 from scripts.starting import Event
 
 MARKS = {"started": "·", "ready": "✓", "lost": "!", "waiting": "·"}
 STYLES = {"ready": "green", "lost": "red", "started": "cyan", "waiting": "dim"}
-WIDE = 150
-"""Columns from which on `inv ps` writes one line a service."""
 PIPE_WIDTH = 240
 """Columns where there is no terminal: a line stays a line for grep."""
 STEP_WIDTH = 120
@@ -173,28 +164,50 @@ class Report:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Write a table; on a narrow terminal cells wrap, in a pipe they do not."""
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for column in columns:
-            table.add_column(column)
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        self.out.print(table)
+        self.out.print(displays.table(columns, rows))
 
     def status(self, document: Mapping[str, Any]) -> None:
         """Write what `inv ps` shows, and under it what is wrong."""
         if self.form == "json":
             self.json_line(document)
             return
-        if self.out.width >= WIDE:
-            self.table(PS_COLUMNS, (status_row(row) for row in document["services"]))
-        else:
-            for row in document["services"]:
-                main, rest = status_lines(row)
-                self.out.print(Text(main, style="" if row["ready"] else "red"))
-                self.out.print(Padding(Text(rest, style="dim"), (0, 0, 0, 2)))
-        for row in document["services"]:
-            for finding in row["findings"]:
-                self.finding(Finding(**finding), to=self.out)
+        for drawn in displays.status(document, self.out.width, time.time()):
+            # a line that is too long is not broken: it may be copied
+            self.out.print(drawn, soft_wrap=isinstance(drawn, Text))
+
+    def require_terminal(self, flag: str) -> None:
+        """Refuse a flag that needs somebody who looks; raises ConfigError where nobody does."""
+        if self.form == "json" or not self.out.is_terminal:
+            raise ConfigError(
+                f"--{flag} draws on a terminal, and stdout is none, or --format json was given",
+                next_step="inv ps --format json, as often as you like",
+            )
+
+    def watch(self, documents: Iterable[Mapping[str, Any]]) -> None:
+        """Draw each document over the one before, in one go, until there are no more."""
+        with Live(console=self.out, auto_refresh=False) as live:
+            for one in documents:
+                drawn = displays.status(one, self.out.width, time.time())
+                live.update(Group(*drawn), refresh=True)
+
+    def logs(self, names: Sequence[str], lines: Iterable[Line]) -> None:
+        """Write lines of logs behind the names of their services, a colour each on a terminal."""
+        width = max(map(len, names), default=0)
+        for line in lines:
+            drawn = displays.log_line(line, names, width)
+            if self.out.is_terminal:
+                self.out.print(drawn, soft_wrap=True)
+            else:
+                self.text(drawn.plain)
+
+    def doctor(self, document: Mapping[str, Any]) -> None:
+        """Write what a checkup found: what is wrong first, then what is fine."""
+        if self.form == "json":
+            self.json_line(document)
+            return
+        for one in document["findings"]:
+            self.finding(Finding(**one), to=self.out)
+        self.text(cells.doctor_lines(document))
 
     def images(self, statuses: Sequence[ImageStatus]) -> None:
         """Write which images are here, and what the stand-ins stand for."""
@@ -211,13 +224,8 @@ class Report:
 
     def finding(self, finding: Finding, *, to: Console | None = None) -> None:
         """Tell a finding: cause, evidence, next step; on stdout where it is the result."""
-        to = to or self.err
-        mark, style = ("✗", "bold red") if finding.fatal else ("!", "yellow")
-        subject = f"{finding.service}: " if finding.service else ""
-        to.print(Text(f"{mark} {subject}{finding.cause}", style=style), soft_wrap=True)
-        if finding.evidence:
-            to.print(Text(f"  evidence: {finding.evidence}"), soft_wrap=True)
-        to.print(Text(f"  next: {finding.next_step}"), soft_wrap=True)
+        for line in displays.finding(finding):
+            (to or self.err).print(line, soft_wrap=True)
 
     def error(self, error: StackError) -> None:
         """Tell an error and the next step; to say no is none."""

@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -122,11 +122,21 @@ def rows(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, str,
     return found
 
 
-def load(root: Path, environ: Mapping[str, str]) -> Settings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One assignment of a file, or (without a name) a line that is none."""
+
+    number: int
+    text: str
+    name: str = ""
+    value: str = ""
+
+
+def load(root: Path, environ: Mapping[str, str], *, strict: bool = True) -> Settings:
     """Read `.env`, or the file that ENV_FILE names, or the example when there is no `.env`.
 
     Raises ConfigError for a file that ENV_FILE names and that is not there, for one that cannot be
-    read, and for a line that is no assignment.
+    read, and, unless told otherwise with `strict`, for a line that is no assignment.
     """
     example = root / ".env.example"
     named = environ.get("ENV_FILE", "")
@@ -137,17 +147,22 @@ def load(root: Path, environ: Mapping[str, str]) -> Settings:
             f"ENV_FILE names {named!r}, and there is no such file",
             next_step=f"cp {example} {file}, or unset ENV_FILE",
         )
-    defaults = _read(example)
-    values = _read(example if missing else file)
+    return _over(root, example if missing else file, environ, missing=missing, strict=strict)
+
+
+def of_example(root: Path, environ: Mapping[str, str]) -> Settings:
+    """Give the example's settings, where the user's own cannot be read."""
+    return _over(root, root / ".env.example", environ, missing=True)
+
+
+def _over(
+    root: Path, file: Path, environ: Mapping[str, str], *, missing: bool, strict: bool = True
+) -> Settings:
+    """Give the settings of a file with the process environment over it."""
+    defaults, values = _read(root / ".env.example"), _read(file, strict=strict)
     known = {*defaults, *values}
     values |= {name: value for name, value in environ.items() if name in known}
-    return Settings(
-        root=root,
-        file=example if missing else file,
-        missing=missing,
-        values=values,
-        defaults=defaults,
-    )
+    return Settings(root=root, file=file, missing=missing, values=values, defaults=defaults)
 
 
 def create(root: Path) -> Path:
@@ -195,24 +210,40 @@ def _unreadable(file: Path) -> ConfigError:
     )
 
 
-def _read(file: Path) -> dict[str, str]:
-    try:
-        text = file.read_text(encoding="utf-8-sig", errors="replace")
-    except PermissionError as error:
-        raise _unreadable(file) from error
-    values: dict[str, str] = {}
-    for binding in parse_stream(StringIO(text)):
-        text = binding.original.string.strip()
-        name = binding.key
+def lines(text: str) -> Iterator[Line]:
+    """Give the assignments of a file's text, and the lines that should be one, numbered from 1."""
+    # dotenv ends a bad line at \r, and would count the \n as one more
+    for binding in parse_stream(StringIO(text.replace("\r\n", "\n"))):
+        name, value = binding.key, binding.value
         if not binding.error and name is None:
             continue
-        if binding.error or name is None or binding.value is None or not _NAME.match(name):
-            shown = re.sub(r"=.*", "=…", text.splitlines()[0])
-            # dotenv counts from the blank lines before it
-            line = binding.original.line + binding.original.string.partition(text)[0].count("\n")
+        own = binding.original.string.strip()
+        # dotenv counts from the blank lines before it
+        number = binding.original.line + binding.original.string.partition(own)[0].count("\n")
+        if binding.error or name is None or value is None or not _NAME.match(name):
+            yield Line(number=number, text=own)
+        else:
+            yield Line(number=number, text=own, name=name, value=value)
+
+
+def text_of(file: Path) -> str:
+    """Give a file's text; ConfigError says whose it is when this user may not read it."""
+    try:
+        return file.read_bytes().decode("utf-8-sig", errors="replace")
+    except PermissionError as error:
+        raise _unreadable(file) from error
+
+
+def _read(file: Path, *, strict: bool = True) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for line in lines(text_of(file)):
+        if line.name:
+            values[line.name] = line.value
+        elif strict:
+            # what follows the name may be a key
+            shown = re.sub(r"([=\s]).*", r"\1…", line.text.splitlines()[0])
             raise ConfigError(
-                f"{file.name} line {line}: {shown!r} is no NAME=value",
+                f"{file.name} line {line.number}: {shown!r} is no NAME=value",
                 next_step=f"edit {file}; .env.example shows the form",
             )
-        values[name] = binding.value
     return values

@@ -36,13 +36,18 @@ _SHAPES = (
 
 def check(settings: Settings) -> None:
     """Raise one ConfigError that names every variable whose value cannot be right."""
-    rules = (_ports, _choices, _embedder, _dimension, _shapes, _passwords, _source, _open_doors)
-    problems = [problem for rule in rules for problem in rule(settings)]
-    if problems:
+    found = problems(settings)
+    if found:
         raise ConfigError(
-            "\n".join(f"{settings.file.name}: {problem}" for problem in problems),
+            "\n".join(f"{settings.file.name}: {problem}" for problem in found),
             next_step=f"edit {settings.file}; .env.example explains every variable",
         )
+
+
+def problems(settings: Settings) -> tuple[str, ...]:
+    """Give a sentence for every value that cannot be right; it begins with the variable."""
+    rules = (_ports, _choices, _embedder, _dimension, _shapes, _passwords, _source, _open_doors)
+    return tuple(problem for rule in rules for problem in rule(settings))
 
 
 def _ports(settings: Settings) -> Iterator[str]:

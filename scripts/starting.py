@@ -5,15 +5,20 @@ Knows nothing of rendering: it yields events. One deadline holds for all, from t
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from scripts.diagnosis import GONE, answers, diagnose, verdict
+from scripts.diagnosis import diagnose, troubled, verdict
 from scripts.model import Container, Finding, Snapshot, Stack, Verdict
+from scripts.readiness import GONE, answers
 from scripts.waiting import poll
 
 INTERVAL = 0.1
 """Seconds between two looks; a look costs about 10 ms."""
+SLOW = 3.0
+"""Seconds after its start from which a service that does not answer has its log read."""
+LOGS_AGAIN = 1.0
+"""Seconds between two readings of the log of a service whose state has not changed."""
 RECHECK = 1.0
 """Seconds between two probes of a service that was ready already."""
 PATIENCE = 0.05
@@ -47,35 +52,6 @@ class World(Protocol):
     def with_logs(self, seen: Snapshot, names: tuple[str, ...]) -> Snapshot: ...
 
 
-@dataclass(slots=True)
-class Progress:
-    """What has happened to whom so far."""
-
-    began: float
-    started: set[str] = field(default_factory=set)
-    landed: set[str] = field(default_factory=set)
-    """Whose start the engine has carried out; before that the old state shows."""
-    failed: dict[str, str] = field(default_factory=dict)
-    ready: dict[str, float] = field(default_factory=dict)
-    """When each ready service was last probed."""
-    waiting: dict[str, str] = field(default_factory=dict)
-    looked: bool = False
-    crashes: dict[str, int] = field(default_factory=dict)
-    """How often each container had been restarted before we came: that says nothing of now."""
-
-    def since_we_came(self, seen: Snapshot) -> Snapshot:
-        """Give the look with only the restarts that happened since the first one."""
-        for one in seen.containers:
-            # the engine counts anew when a container is started by hand
-            before = self.crashes.setdefault(one.id, 0 if self.looked else one.restarts)
-            self.crashes[one.id] = min(before, one.restarts)
-        self.looked = True
-        recent = (
-            replace(one, restarts=one.restarts - self.crashes[one.id]) for one in seen.containers
-        )
-        return replace(seen, containers=tuple(recent))
-
-
 def start(  # noqa: PLR0913 - clock and sleep are there for tests
     stack: Stack,
     wanted: tuple[str, ...],
@@ -90,120 +66,176 @@ def start(  # noqa: PLR0913 - clock and sleep are there for tests
     STARTING as the verdict means that `timeout` seconds were not enough. A service that runs
     already is left alone.
     """
-    now = Progress(began=clock())
-
-    def look() -> Snapshot:
-        ended = world.launched()
-        now.landed |= set(ended)
-        now.failed |= {name: error for name, error in ended.items() if error}
-        # a probe before the start has returned can cost a second: the first packet is lost while
-        # the engine still plugs the network in
-        under_way = now.started - now.landed
-        due = {name for name in wanted if clock() - now.ready.get(name, -RECHECK) >= RECHECK}
-        return now.since_we_came(world.look(due - under_way, patience=PATIENCE))
-
+    run = Start(stack, wanted, world, clock)
     findings: tuple[Finding, ...] = ()
     result = Verdict.STARTING
-    for seen in poll(look, timeout=timeout, interval=INTERVAL, clock=clock, sleep=sleep):
-        yield from _changes(stack, wanted, seen, now, clock)
-        for container in _due(stack, wanted, seen, now):
-            world.launch(container)
-            now.started.add(container.service)
-            yield Event(kind="started", service=container.service, seconds=_since(now, clock))
-        findings = _findings(stack, wanted, seen, now)
-        result = verdict(stack, wanted, seen, findings)
+    for seen in poll(run.look, timeout=timeout, interval=INTERVAL, clock=clock, sleep=sleep):
+        yield from run.changes(seen)
+        yield from run.launches(seen)
+        known = run.with_logs(seen)
+        findings = run.findings(known)
+        result = verdict(stack, wanted, known, findings)
         if result is not Verdict.STARTING:
-            guilty = tuple(finding.service for finding in findings)
-            findings = _findings(stack, wanted, world.with_logs(seen, guilty), now)
             break
     for finding in findings:
-        yield Event(
-            kind="finding", service=finding.service, finding=finding, seconds=_since(now, clock)
+        yield run.event("finding", finding.service, finding=finding)
+    yield run.event("result", verdict=result)
+
+
+class Start:
+    """One start under way: what has happened to whom so far, and what follows from a look."""
+
+    def __init__(
+        self, stack: Stack, wanted: tuple[str, ...], world: World, clock: Callable[[], float]
+    ) -> None:
+        """Begin now, by `clock`."""
+        self.stack, self.wanted, self.world, self.clock = stack, wanted, world, clock
+        self._began = clock()
+        self._launched: set[str] = set()
+        self._landed: dict[str, float] = {}
+        """When the engine had carried out a start; before that the state of before shows."""
+        self._refused: dict[str, str] = {}
+        self._ready: dict[str, float] = {}
+        """When each ready service was last probed."""
+        self._waiting: dict[str, str] = {}
+        self._looked = False
+        self._crashes: dict[str, int] = {}
+        """How often each container had been restarted before we came."""
+        self._logs: dict[str, tuple[str, ...]] = {}
+        self._read: dict[str, tuple[float, Container]] = {}
+        """When, and in which state of its container, a log was last read."""
+
+    def event(
+        self,
+        kind: str,
+        service: str = "",
+        detail: str = "",
+        finding: Finding | None = None,
+        verdict: Verdict | None = None,
+    ) -> Event:
+        """Give an event that happens now."""
+        return Event(
+            kind=kind,
+            seconds=self.clock() - self._began,
+            service=service,
+            detail=detail,
+            finding=finding,
+            verdict=verdict,
         )
-    yield Event(kind="result", verdict=result, seconds=_since(now, clock))
 
+    def look(self) -> Snapshot:
+        """Take a look; who was ready a moment ago is not probed again."""
+        for name, error in self.world.launched().items():
+            self._landed[name] = self.clock()
+            if error:
+                self._refused[name] = error
+        # a probe before the start has returned can cost a second: the first packet is lost while
+        # the engine still plugs the network in
+        under_way = self._launched - self._landed.keys()
+        due = {name for name in self.wanted if self._old(self._ready.get(name), RECHECK)}
+        return self._since_we_came(self.world.look(due - under_way, patience=PATIENCE))
 
-def _since(now: Progress, clock: Callable[[], float]) -> float:
-    return clock() - now.began
+    def _since_we_came(self, seen: Snapshot) -> Snapshot:
+        """Give the look with only the restarts since the first one: older ones say nothing."""
+        for one in seen.containers:
+            # the engine counts anew when a container is started by hand
+            before = self._crashes.setdefault(one.id, 0 if self._looked else one.restarts)
+            self._crashes[one.id] = min(before, one.restarts)
+        self._looked = True
+        recent = (
+            replace(one, restarts=one.restarts - self._crashes[one.id]) for one in seen.containers
+        )
+        return replace(seen, containers=tuple(recent))
 
+    def changes(self, seen: Snapshot) -> Iterator[Event]:
+        """Tell who became ready, who fell over, and what the others are waiting for."""
+        for name in self.wanted:
+            if answers(self.stack.service(name), seen):
+                if name not in self._ready:
+                    yield self.event("ready", name, _answer(seen, name))
+                if self._old(self._ready.get(name), RECHECK):
+                    self._ready[name] = self.clock()
+                continue
+            if self._ready.pop(name, None) is not None:
+                yield self.event("lost", name, _answer(seen, name))
+            if self._waiting.get(name) != (detail := self._waits(seen, name)):
+                self._waiting[name] = detail
+                yield self.event("waiting", name, detail)
 
-def _changes(
-    stack: Stack,
-    wanted: tuple[str, ...],
-    seen: Snapshot,
-    now: Progress,
-    clock: Callable[[], float],
-) -> Iterator[Event]:
-    """Tell who became ready, who fell over, and what the others are waiting for."""
-    for name in wanted:
-        ok = answers(stack.service(name), seen)
-        detail = _answer(seen, name)
-        if ok and name not in now.ready:
-            yield Event(kind="ready", service=name, detail=detail, seconds=_since(now, clock))
-        if not ok and name in now.ready:
-            del now.ready[name]
-            yield Event(kind="lost", service=name, detail=detail, seconds=_since(now, clock))
-        if ok and clock() - now.ready.get(name, -RECHECK) >= RECHECK:
-            now.ready[name] = clock()
-        if not ok and now.waiting.get(name) != (detail := _waits(stack, seen, name)):
-            now.waiting[name] = detail
-            yield Event(kind="waiting", service=name, detail=detail, seconds=_since(now, clock))
+    def launches(self, seen: Snapshot) -> Iterator[Event]:
+        """Start the containers that can be started: all that they need is ready."""
+        for name in self.wanted:
+            container = seen.container(name)
+            # the engine refuses to start a dead container, and says why; one that waits for its
+            # next restart, up to a minute, is started anew
+            stopped = container is not None and container.state in {"created", "restarting", *GONE}
+            if container is None or name in self._launched or not stopped:
+                continue
+            if not self._open_needs(seen, name):
+                self.world.launch(container)
+                self._launched.add(name)
+                yield self.event("started", name)
 
+    def with_logs(self, seen: Snapshot) -> Snapshot:
+        """Add the logs of those in trouble: at once when they fall, then now and then."""
+        due = []
+        for name in self.wanted:
+            container = seen.container(name)
+            if container is None or not self._touched(seen, name):
+                continue
+            slow = name not in self._ready and self._old(self._landed.get(name), SLOW, never=False)
+            if slow or troubled(self.stack.service(name), seen):
+                when, before = self._read.get(name, (None, None))
+                if before != container or self._old(when, LOGS_AGAIN):
+                    self._read[name] = (self.clock(), container)
+                    due.append(name)
+        if due:
+            self._logs |= self.world.with_logs(seen, tuple(due)).logs
+        return replace(seen, logs=dict(self._logs))
 
-def _due(
-    stack: Stack, wanted: tuple[str, ...], seen: Snapshot, now: Progress
-) -> Iterator[Container]:
-    """Give the containers that can be started: all that they need is ready."""
-    for name in wanted:
+    def findings(self, seen: Snapshot) -> tuple[Finding, ...]:
+        """Diagnose what was started or ran before; what has yet to start is no finding."""
+        touched = tuple(name for name in self.wanted if self._touched(seen, name))
+        found = {
+            name: Finding(
+                code="start-refused",
+                service=name,
+                cause="the engine could not start it",
+                evidence=error,
+                next_step=f"inv logs --service {name}",
+            )
+            for name, error in self._refused.items()
+        }
+        for name in self.wanted:
+            if seen.container(name) is None:
+                found[name] = Finding(
+                    code="container-gone",
+                    service=name,
+                    cause="its container was removed while it started",
+                    next_step="inv up",
+                )
+        others = diagnose(self.stack, touched, seen)
+        return (*found.values(), *(one for one in others if one.service not in found))
+
+    def _old(self, moment: float | None, age: float, *, never: bool = True) -> bool:
+        """Say whether a moment is `age` seconds ago or more; `never` for one that never was."""
+        return never if moment is None else self.clock() - moment >= age
+
+    def _open_needs(self, seen: Snapshot, name: str) -> tuple[str, ...]:
+        needs = self.stack.service(name).needs
+        return tuple(need for need in needs if not answers(self.stack.service(need), seen))
+
+    def _touched(self, seen: Snapshot, name: str) -> bool:
         container = seen.container(name)
-        if container is None or name in now.started:
-            continue
-        # the engine refuses to start a dead container, and says why; one that waits for its next
-        # restart, up to a minute, is started anew
-        stopped = container.state in {"created", "restarting", *GONE}
-        if stopped and all(answers(stack.service(need), seen) for need in _needs(stack, name)):
-            yield container
-
-
-def _needs(stack: Stack, name: str) -> tuple[str, ...]:
-    return stack.service(name).needs
-
-
-def _findings(
-    stack: Stack, wanted: tuple[str, ...], seen: Snapshot, now: Progress
-) -> tuple[Finding, ...]:
-    """Diagnose what was started or ran before; a container that has yet to start is no finding."""
-    touched = tuple(name for name in wanted if _touched(seen, name, now))
-    failed = tuple(
-        Finding(
-            code="start-refused",
-            service=name,
-            cause="the engine could not start it",
-            evidence=error,
-            next_step=f"inv logs --service {name}",
+        return container is not None and (
+            container.state in {"running", "restarting", "paused"} or name in self._landed
         )
-        for name, error in now.failed.items()
-    )
-    gone = tuple(
-        Finding(
-            code="container-gone",
-            service=name,
-            cause="its container was removed while it started",
-            next_step="inv up",
-        )
-        for name in wanted
-        if seen.container(name) is None
-    )
-    failed += gone
-    told = {finding.service for finding in failed}
-    return failed + tuple(f for f in diagnose(stack, touched, seen) if f.service not in told)
 
-
-def _touched(seen: Snapshot, name: str, now: Progress) -> bool:
-    container = seen.container(name)
-    return container is not None and (
-        container.state in {"running", "restarting", "paused"} or name in now.landed
-    )
+    def _waits(self, seen: Snapshot, name: str) -> str:
+        container, needs = seen.container(name), self._open_needs(seen, name)
+        if needs and (container is None or container.state in {"created", *GONE}):
+            return "waits for " + ", ".join(needs)
+        return _answer(seen, name)
 
 
 def _answer(seen: Snapshot, name: str) -> str:
@@ -211,11 +243,3 @@ def _answer(seen: Snapshot, name: str) -> str:
     if reading is not None:
         return reading.detail
     return (container.health or container.state) if container is not None else "no container"
-
-
-def _waits(stack: Stack, seen: Snapshot, name: str) -> str:
-    container = seen.container(name)
-    open_needs = [n for n in _needs(stack, name) if not answers(stack.service(n), seen)]
-    if open_needs and (container is None or container.state in {"created", *GONE}):
-        return "waits for " + ", ".join(open_needs)
-    return _answer(seen, name)

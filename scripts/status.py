@@ -1,13 +1,15 @@
 """Pure: what a look amounts to, service by service, for people and for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from scripts.diagnosis import answers, diagnose
+from scripts.diagnosis import diagnose
 from scripts.inventory import ImageStatus
-from scripts.model import Container, Service, Snapshot, Stack
+from scripts.model import Container, Service, Snapshot, Stack, Usage
+from scripts.moments import SECOND, nanoseconds
+from scripts.readiness import answers
 
 
 def document(
@@ -17,44 +19,72 @@ def document(
     image_source: str,
     now: datetime | None = None,
 ) -> dict[str, Any]:
-    """Give what `inv ps --format json` prints (schemas/ps.schema.json)."""
+    """Give what `inv ps --format json` prints of the services that `kinds` speak of.
+
+    schemas/ps.schema.json says what the fields mean.
+    """
     now = now or datetime.now(UTC)
     return {
         "project": stack.project,
         "image_source": image_source,
-        "services": [
-            _row(stack, service, seen, kind, now)
-            for service, kind in zip(stack.services, kinds, strict=True)
-        ],
+        "services": [_row(stack, stack.service(kind.service), seen, kind, now) for kind in kinds],
     }
+
+
+def frames(
+    stack: Stack, looks: Iterable[Snapshot], kinds: Sequence[ImageStatus], image_source: str
+) -> Iterator[dict[str, Any]]:
+    """Give the document of each look; from the second on with the CPU's percentage since the last.
+
+    100 percent is one processor.
+    """
+    before = Snapshot()
+    for seen in looks:
+        found = document(stack, seen, kinds, image_source)
+        for row in found["services"]:
+            name = row["service"]
+            row["cpu_percent"] = _percent(before.usage.get(name), seen.usage.get(name))
+        before = seen
+        yield found
+
+
+def _percent(before: Usage | None, now: Usage | None) -> float | None:
+    if before is None or now is None or now.read_at <= before.read_at or now.cpu < before.cpu:
+        return None  # started again since, for instance
+    return round(100 * (now.cpu - before.cpu) / (now.read_at - before.read_at), 1)
 
 
 def _row(
     stack: Stack, service: Service, seen: Snapshot, kind: ImageStatus, now: datetime
 ) -> dict[str, Any]:
     container, reading = seen.container(service.name), seen.reading(service.name)
+    ready, used = answers(service, seen), seen.usage.get(service.name)
     return {
         "service": service.name,
         "container": service.container,
         "state": container.state if container else "absent",
         "health": container.health if container else "",
-        "ready": answers(service, seen),
+        "ready": ready,
+        "ready_since": seen.ready_since.get(service.name) if ready else None,
         "answer": reading.detail if reading else "",
         "restarts": container.restarts if container else 0,
         "uptime_seconds": _uptime(container, now),
+        "memory_bytes": used.memory if used else None,
+        "cpu_seconds": round(used.cpu / SECOND, 3) if used else None,
         "ports": [asdict(port) for port in service.ports],
         "not_offered": list(service.not_offered),
         "image": service.image,
         "contains": kind.contains or "missing",
         "version": kind.version,
-        "findings": [asdict(finding) for finding in diagnose(stack, (service.name,), seen)],
+        "findings": [
+            # a tuple is no JSON array
+            asdict(finding) | {"victims": list(finding.victims)}
+            for finding in diagnose(stack, (service.name,), seen)
+        ],
     }
 
 
 def _uptime(container: Container | None, now: datetime) -> float | None:
     if container is None or container.state != "running" or not container.started_at:
         return None
-    # the engine writes nanoseconds, Python reads microseconds
-    moment = container.started_at.rstrip("Z")[:26]
-    began = datetime.fromisoformat(moment).replace(tzinfo=UTC)
-    return round((now - began).total_seconds(), 1)
+    return round(now.timestamp() - nanoseconds(container.started_at) / SECOND, 1)

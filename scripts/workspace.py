@@ -81,7 +81,7 @@ def look(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Wo
     found = read_settings(root, environ, say)
     running = engine.required(root, environ, runner)
     check_versions(running, runner)
-    return _resolved(found, running, runner, found.image_source or "registry")
+    return resolved(found, running, runner, found.image_source or "registry")
 
 
 def prepared(
@@ -109,7 +109,7 @@ def prepared(
     if not found.image_source:
         source = _chosen(found, running, runner, say)
         found = read_settings(root, {**environ, "IMAGE_SOURCE": source}, say)
-    return _resolved(found, running, runner, source)
+    return resolved(found, running, runner, source)
 
 
 def _compose(found: Settings, env: Mapping[str, str], runner: Runner, source: str) -> Compose:
@@ -124,25 +124,32 @@ def _compose(found: Settings, env: Mapping[str, str], runner: Runner, source: st
 def _checked(composed: Compose) -> tuple[str, dict[str, Any]]:
     """Give the resolved file, as text and as a document; ConfigError for what breaks a rule."""
     schema.require(_raw_breaches(composed.files))
-    resolved = compose.text(composed)
-    document = compose.document(resolved)
+    text = compose.text(composed)
+    document = compose.document(text)
     names = " + ".join(file.name for file in composed.files)
     schema.require(stack_rules.check_resolved(document, names))
-    return resolved, document
+    return text, document
 
 
-def _resolved(found: Settings, running: Engine, runner: Runner, source: str) -> Workspace:
+def resolved(found: Settings, running: Engine, runner: Runner, source: str) -> Workspace:
+    """Give the workspace on this engine; ConfigError for a compose file that breaks a rule."""
     composed = _compose(found, running.env, runner, source)
-    resolved, document = _checked(composed)
+    text, document = _checked(composed)
     stack = compose.parse(document, composed.files[0].parent)
     return Workspace(
         settings=found,
         image_source=source,
         engine=running,
         compose=composed,
-        resolved=resolved,
+        resolved=text,
         stack=stack if running.local else without_probes(stack),
     )
+
+
+def described(found: Settings, env: Mapping[str, str], runner: Runner, source: str) -> Stack:
+    """Give the stack where no engine runs; `env` as `programs.have` gives it, errors as above."""
+    composed = _compose(found, env, runner, source)
+    return compose.parse(_checked(composed)[1], composed.files[0].parent)
 
 
 def without_probes(stack: Stack) -> Stack:
@@ -171,7 +178,7 @@ def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
 
 def _chosen(found: Settings, running: Engine, runner: Runner, say: Say) -> str:
     """Choose where images come from, write it into `.env`, and say which and why."""
-    official = _resolved(found, running, runner, "registry").stack
+    official = resolved(found, running, runner, "registry").stack
     wanted = [service for service in official.services if service.build is None]
     api = Api(running.endpoint, env=running.env)
     absent = [service.image for service in wanted if not images.status(api, service).present]

@@ -15,7 +15,9 @@ def service(name: str, *needs: str, probed: bool = True, **facts: Any) -> Servic
 
 
 def container(name: str, state: str = "running", **facts: Any) -> Container:  # noqa: ANN401 - any field of Container
-    """Give the container of a service."""
+    """Give the container of a service; what is unhealthy has failed its last check."""
+    if facts.get("health") == "unhealthy":
+        facts.setdefault("health_output", "curl: (7)")
     return Container(id=f"id-{name}", service=name, name=f"{name}-1", state=state, **facts)
 
 

@@ -81,3 +81,27 @@ def test_a_reader_that_has_seen_enough_is_no_error(running: Checkout) -> None:
     shown = running.run(["bash", "-o", "pipefail", "-c", words])
     assert shown.stdout.count("\n") == 1
     assert "Broken" not in shown.stderr
+
+
+def test_ps_says_since_when_a_service_is_ready_and_what_it_uses(stack: Checkout) -> None:
+    """A fresh start notes the moment; memory and processor time come from the engine."""
+    stack.inv("up")
+    stack.inv("restart", "--service", "neo4j")
+    rows = stack.inv("ps", "--service", "neo4j", "--format", "json").document["services"]
+    assert [row["service"] for row in rows] == ["neo4j"]
+    assert rows[0]["ready_since"] is not None
+    assert rows[0]["memory_bytes"] > 50 * 2**20
+    assert rows[0]["cpu_seconds"] > 0
+
+
+def test_logs_follow_through_a_restart(running: Checkout) -> None:
+    """The restart is marked, and the lines of the new run follow."""
+    name = running.values()["CONTAINER_PREFIX"] + "milvus-etcd"
+    with running.started("logs", "--service", "etcd", "--follow", "--tail", "1") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        running.docker("restart", name)
+        assert "etcd" in next(line for line in process.stdout if "restarted" in line)
+        assert "etcd" in process.stdout.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        assert "Traceback" not in process.stdout.read()

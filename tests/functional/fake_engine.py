@@ -6,9 +6,11 @@ Containers and answers are recorded ones of a real engine (tests/data/engine), o
 import base64
 import json
 import sys
+from collections import defaultdict
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
+from queue import Queue
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -17,6 +19,8 @@ from tests.functional.servers import Answer, Request, unix
 DATA = Path(__file__).resolve().parents[1] / "data" / "engine" / "26.1.5.json"
 RECORDED: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))
 """version, containers (rows of the list), inspected, logs (base64), refused, image, missing."""
+END = b""
+"""What ends a log that is followed: its container has ended."""
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
 FOLDER = "com.docker.compose.project.working_dir"
@@ -39,8 +43,17 @@ def made(
     return found
 
 
+def framed(*lines: str, stream: int = 1) -> bytes:
+    """Give lines as a log stream has them, a header of eight bytes before each."""
+    pieces = [line.encode() + b"\n" for line in lines]
+    return b"".join(bytes([stream, 0, 0, 0]) + len(p).to_bytes(4, "big") + p for p in pieces)
+
+
 class FakeEngine:
-    """Answers from `state`, which a test may change: containers, images, volumes, logs, refuse."""
+    """Answers from `state`, which a test may change: containers, images, volumes, logs, refuse.
+
+    Also stats and events; what a test puts into `live[id]` comes to who follows that log.
+    """
 
     def __init__(self, state: dict[str, Any]) -> None:
         """Start from `state`; what it lacks is empty."""
@@ -50,11 +63,14 @@ class FakeEngine:
             "volumes": [],
             "logs": {},
             "refuse": {},
+            "stats": {},
+            "events": [],
         }
         self.state = {"version": RECORDED["version"], **empty, **state}
         self.calls: list[str] = []
+        self.live: defaultdict[str, Queue[bytes]] = defaultdict(Queue)
 
-    def respond(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Answer:  # noqa: PLR0911 - one for each path
         """Answer one request."""
         parts = urlsplit(request.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
@@ -67,7 +83,9 @@ class FakeEngine:
             case ["containers", "json"]:
                 return 200, self._rows(query)
             case ["containers", name, what]:
-                return self._container(name, what)
+                return self._container(name, what, query)
+            case ["events"]:
+                return 200, "\n".join(json.dumps(one) for one in self._events(query))
             case ["images", *words, "json"]:
                 return self._image("/".join(words))
             case ["volumes"]:
@@ -86,10 +104,18 @@ class FakeEngine:
                 rows.append({**row, "Ports": one.get("Ports", [])})
         return rows
 
-    def _container(self, name: str, what: str) -> Answer:
+    def _events(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        since, until = (int(query[name].replace(".", "")) for name in ("since", "until"))
+        return [one for one in self.state["events"] if since <= one["timeNano"] <= until]
+
+    def _container(self, name: str, what: str, query: dict[str, str]) -> Answer:  # noqa: PLR0911 - as above
         one = self.state["containers"].get(name)
         if one is None or one.get("gone"):
             return 404, RECORDED["missing"]
+        if what == "logs" and "follow" in query:
+            return 200, iter(self.live[name].get, END)
+        if what == "stats":
+            return 200, self.state["stats"].get(name, {})
         if what == "logs":
             return 200, base64.b64decode(self.state["logs"].get(name, ""))
         if what == "start":

@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,7 +24,7 @@ class Request:
 
 
 Answer = tuple[int, object]
-"""Status and body: bytes or text as they are, anything else as JSON."""
+"""Status and body: bytes or text as they are, an iterator piece by piece, all else as JSON."""
 Respond = Callable[[Request], Answer]
 Behave = Callable[[socket.socket], object]
 
@@ -71,13 +71,26 @@ def _handler(respond: Respond) -> type[BaseHTTPRequestHandler]:
                 body=self.rfile.read(length),
             )
             status, body = respond(request)
+            if isinstance(body, Iterator):
+                self._stream(status, body)
+                return
             if isinstance(body, str):
                 body = body.encode()
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            if data:  # who expects none may have hung up
+                self.wfile.write(data)
+
+        def _stream(self, status: int, pieces: Iterator[bytes]) -> None:
+            self.send_response(status)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            with suppress(BrokenPipeError, ConnectionResetError):  # the client has hung up
+                for piece in pieces:
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                self.wfile.write(b"0\r\n\r\n")
 
         do_GET = do_POST = do_DELETE = _any  # noqa: N815 - http.server looks for these names
 

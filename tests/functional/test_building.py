@@ -118,9 +118,10 @@ def test_a_failure_is_told_after_all_have_ended(
         build(services, {}, tmp_path, heard)
 
     assert str(caught.value) == (
-        "the image of one could not be had: Error response from daemon: no space left on device"
+        "the image of one could not be had: no space (or no inodes) left where the engine keeps"
+        f" its images (log: {tmp_path / 'one.log'})"
     )
-    assert caught.value.next_step == f"read {tmp_path / 'one.log'}, then: inv images.build"
+    assert caught.value.next_step.startswith("docker system df")
     assert (folder / "done").exists()
 
 

@@ -77,6 +77,41 @@ def test_an_answer_that_is_no_json_is_given_as_it_is(fake_engine: FakeEngine, ap
     assert api.raw("/containers/2/logs") == b""
 
 
+def test_a_stream_is_given_as_it_comes(fake_engine: FakeEngine, api: Api) -> None:
+    """What is not there has none, and a refusal is one here too."""
+    fake_engine.answer("/v1.44/containers/1/logs", "raw\n")
+    fake_engine.answer("/v1.44/containers/2/logs", {"message": "no"}, 409)
+
+    assert b"".join(api.stream("/containers/1/logs", follow=True)) == b"raw\n"
+    assert list(api.stream("/containers/3/logs")) == []
+    with pytest.raises(RefusedError, match="refused GET /containers/2/logs: no"):
+        list(api.stream("/containers/2/logs"))
+    assert fake_engine.asked[0][1] == "/v1.44/containers/1/logs?follow=true"
+
+
+def test_a_stream_can_be_closed_at_any_time(fake_engine: FakeEngine, api: Api) -> None:
+    """Before it is read, while it is read, and when it has ended: no error, and no more bytes."""
+    fake_engine.answer("/v1.44/containers/1/logs", "raw\n")
+    early, late = (api.stream("/containers/1/logs", endless=True) for _ in range(2))
+
+    early.close()
+    assert list(early) == []
+    reading = iter(late)
+    assert next(reading) == b"raw\n"
+    late.close()
+    assert list(reading) == []
+    late.close()
+
+
+def test_a_stream_that_breaks_is_an_engine_that_does_not_answer(
+    fake_engine: FakeEngine, api: Api
+) -> None:
+    """Unless it was closed by us."""
+    fake_engine.broken = True
+    with pytest.raises(EngineError, match="does not answer"):
+        list(api.stream("/containers/1/logs"))
+
+
 @pytest.mark.parametrize(("status", "answer"), [(204, ""), (304, ""), (201, {"Id": "1"})])
 def test_a_change_sends_its_body_and_gives_the_answer_if_any(
     fake_engine: FakeEngine, api: Api, status: int, answer: object

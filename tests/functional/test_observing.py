@@ -2,6 +2,7 @@
 
 import base64
 import threading
+import time
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
@@ -84,13 +85,14 @@ def test_the_health_of_a_container_that_has_stopped_is_not_believed() -> None:
     assert (found.health, found.exit_code, found.oom_killed, found.restarts) == ("", 137, True, 2)
 
 
-def test_the_last_failed_health_check_is_quoted() -> None:
+@pytest.mark.parametrize(("last", "quoted"), [((1, " curl: (7)\n"), "curl: (7)"), ((0, "ok"), "")])
+def test_the_last_health_check_is_quoted_when_it_failed(last: tuple[int, str], quoted: str) -> None:
     """Not one that passed, and not an older one."""
     one = recorded("minio")
-    outputs = [(1, "old"), (1, " curl: (7) refused\n"), (0, "fine")]
+    outputs = [(1, "old"), last]
     one["State"]["Health"]["Log"] = [{"ExitCode": c, "Output": text} for c, text in outputs]
 
-    assert container(one).health_output == "curl: (7) refused"
+    assert container(one).health_output == quoted
 
 
 def test_a_container_without_labels_or_health_check_is_no_error() -> None:
@@ -139,12 +141,12 @@ def test_a_log_is_read_line_by_line(engine: FakeEngine, api: Api) -> None:
     """The recorded stream has a header of eight bytes before each line."""
     seen = Snapshot(containers=containers(api, "memos-dev"))
 
-    found = logs(api, ["etcd", "nobody"], seen)
+    found = logs(api, ["etcd", "nobody"], seen, time.time_ns())
 
     assert list(found) == ["etcd"]
     assert [line[:9] for line in found["etcd"]] == ['{"level":'] * 5
     assert "notifying init daemon" in found["etcd"][1]
-    assert any("logs?stdout=true&stderr=true&tail=40" in call for call in engine.calls)
+    assert any("logs?stdout=true&stderr=true&tail=400" in call for call in engine.calls)
 
 
 def test_colours_and_broken_letters_do_not_spoil_a_log(engine: FakeEngine, api: Api) -> None:
@@ -154,7 +156,8 @@ def test_colours_and_broken_letters_do_not_spoil_a_log(engine: FakeEngine, api: 
     raw = b"".join(bytes([s, 0, 0, 0]) + len(p).to_bytes(4, "big") + p for s, p in pieces)
     engine.state["logs"][id_of("etcd")] = base64.b64encode(raw + b"\1\0\0").decode()
 
-    found = logs(api, ["etcd"], Snapshot(containers=containers(api, "memos-dev")))
+    seen = Snapshot(containers=containers(api, "memos-dev"))
+    found = logs(api, ["etcd"], seen, time.time_ns())
 
     assert found["etcd"] == ("red", "half €", "\ufffd")
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from scripts.aws_signing import s3_headers
 from scripts.model import Auth, Probe, Reading, Service
-from scripts.probes import BOLT_HELLO, call, read, s3_headers
+from scripts.probes import BOLT_HELLO, call, read
 from tests.functional.servers import (
     Answer,
     Behave,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import RefusedError
-from scripts.process import Running, attach, detach, dial, run
+from scripts.process import Running, detach, dial, run
 
 PATIENCE = 30.0
 """Seconds after which a test gives up; none of them measures time."""
@@ -68,7 +68,7 @@ def test_a_program_is_found_on_the_path_that_it_will_run_with(tmp_path: Path) ->
 
 def test_a_program_that_is_not_there_is_refused_by_name() -> None:
     """Whichever way it is started: the name and what to do, no traceback."""
-    for start in (run, attach, dial):
+    for start in (run, dial):
         with pytest.raises(RefusedError, match="no program 'no-such-program' on PATH") as caught:
             start(["no-such-program"])
         assert caught.value.next_step == "install no-such-program"
@@ -155,13 +155,6 @@ def test_ctrl_c_ends_the_process_that_is_waited_for(tmp_path: Path) -> None:
 
     assert running.wait().exit_code == -signal.SIGTERM
     assert not Path(f"/proc/{pid}").exists()
-
-
-def test_an_attached_process_writes_to_our_own_streams(capfd: pytest.CaptureFixture[str]) -> None:
-    """Nothing is collected; only the exit code comes back."""
-    assert attach(shell("echo $GIVEN; echo err >&2; exit 5"), env={"GIVEN": "out"}) == 5
-
-    assert capfd.readouterr() == ("out\n", "err\n")
 
 
 def test_a_detached_process_outlives_its_starter(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 The engine and the services are processes of their own, because ours starts processes too.
 """
 
+import base64
 import json
 import os
 import shlex
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,12 @@ import yaml
 from invoke.program import Program
 
 import tasks
-from scripts import base_image, engine, lock, workspace
+from scripts import base_image, engine, lock, measuring, waiting, workspace
 from scripts.inventory import Engine
+from scripts.model import Snapshot, Usage
+from scripts.report import Report
 from scripts.schema import validate
-from tests.functional.fake_engine import RECORDED, made
+from tests.functional.fake_engine import RECORDED, framed, made
 
 REPO = Path(__file__).resolve().parents[2]
 DOCKER = """#!/bin/sh
@@ -117,6 +121,8 @@ class Checkout:
             "containers": {f"id-{name}": self.container(name) for name in services},
             "images": {str(one["image"]): {} for one in services.values()},
             "volumes": ["memos-test_etcd_data", "somebody_elses"],
+            "logs": {},
+            "stats": {},
         }
         self._engine: subprocess.Popen[str] | None = None
 
@@ -259,8 +265,13 @@ def old_engine(at: Checkout) -> None:
         ("ps --format yaml", nothing, 2, "--format is 'yaml', wanted text or json"),
         ("up --format yaml", nothing, 2, "--format is 'yaml'"),
         ("logs --tail many", nothing, 2, "--tail is 'many', wanted a whole number"),
+        ("logs --level loud", nothing, 2, "--level is 'loud', wanted error, warning, info"),
+        ("logs --service milvsu", nothing, 2, "no service 'milvsu'; did you mean milvus?"),
+        ("ps --service milvsu", nothing, 2, "no service 'milvsu'; did you mean milvus?"),
+        ("ps --watch", nothing, 2, "--watch draws on a terminal, and stdout is none"),
+        ("ps --watch --format json", nothing, 2, "or --format json was given"),
         ("logs --since yesterday", nothing, 2, "--since is 'yesterday', wanted a duration"),
-        ("ps", broken_env, 2, ".env line 1: 'IMAGE_SOURCE registry' is no NAME=value"),
+        ("ps", broken_env, 2, ".env line 1: 'IMAGE_SOURCE …' is no NAME=value"),
         ("up", put("NEO4J_HTTP_PORT", "http"), 2, "NEO4J_HTTP_PORT is 'http', wanted a port"),
         (
             "up",
@@ -513,26 +524,112 @@ def test_ps_works_before_there_is_an_env_file(at: Checkout, capsys: Capture) -> 
     assert "memos" in shown.out
 
 
-def test_logs_are_composes_own(at: Checkout) -> None:
-    """With the flags as they were checked."""
-    assert at.inv("logs", "--service", "etcd", "--tail", "5", "--since", "10m", "--follow") == 0
+def test_ps_shows_the_service_that_was_asked_for(at: Checkout, capsys: Capture) -> None:
+    """With what it uses, and since when it is ready where a start has seen it."""
+    at.state["containers"]["id-etcd"] = at.container("etcd", "created")
+    at.state["stats"]["id-etcd"] = {
+        "read": "2026-11-23T02:00:00Z",
+        "cpu_stats": {"cpu_usage": {"total_usage": 2_500_000_000}},
+        "memory_stats": {"usage": 2**21, "stats": {"inactive_file": 2**20}},
+    }
+    assert at.inv("up", "--service", "etcd") == 0
+    capsys.readouterr()
 
-    assert at.calls()[-1] == "logs --tail 5 --follow --since 10m etcd"
+    assert at.inv("ps", "--service", "etcd-docker", "--format", "json") == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert validate(document, "ps") == ()
+    (row,) = document["services"]
+    assert (row["service"], row["memory_bytes"], row["cpu_seconds"]) == ("etcd", 2**20, 2.5)
+    assert row["ready_since"] is not None
 
 
-@pytest.mark.parametrize(("words", "code"), [("logs --follow", 0), ("logs", 130)])
-def test_ctrl_c_is_how_following_a_log_ends(at: Checkout, words: str, code: int) -> None:
+def test_what_was_ready_before_we_came_has_no_moment(at: Checkout, capsys: Capture) -> None:
+    """A start that found all of it running does not know since when; that is no fault."""
+    assert at.inv("up") == 0
+    capsys.readouterr()
+
+    assert at.inv("ps", "--format", "json") == 0
+
+    rows = json.loads(capsys.readouterr().out)["services"]
+    assert [(row["ready"], row["ready_since"]) for row in rows] == [(True, None)] * 5
+
+
+def test_watching_ends_with_ctrl_c(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way to end it, so it is 0; from the second picture on there are percentages."""
+    used = iter([10**9, 2 * 10**9])
+    waited: list[float] = []
+
+    def measured(api: object, seen: Snapshot, names: object) -> Snapshot:
+        del api, names
+        cpu = next(used)
+        return replace(seen, usage={"etcd": Usage(memory=2**20, cpu=cpu, read_at=cpu)})
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(measuring, "measured", measured)
+    monkeypatch.setitem(waiting.poll.__kwdefaults__ or {}, "sleep", sleep)
+
+    assert at.inv("ps", "--watch", "--service", "etcd") == 0
+
+    shown = capsys.readouterr().out
+    assert "1.0 s CPU" in shown
+    assert "100.0 % CPU" in shown
+    assert waited == [2, 2]
+
+
+def wrote(at: Checkout, name: str, *lines: str) -> None:
+    """Let a service have written these lines, a second each."""
+    moments = (f"2026-11-23T02:00:{second:02}.000000000Z" for second in range(len(lines)))
+    raw = framed(*(f"{moment} {line}" for moment, line in zip(moments, lines, strict=True)))
+    at.state["logs"][f"id-{name}"] = base64.b64encode(raw).decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", ["etcd", "neo4j", "neo4j"]),
+        ("--service neo4j", ["neo4j", "neo4j"]),
+        ("--service neo4j-docker --level error", ["neo4j"]),
+        ("--level warning", ["neo4j"]),
+        ("--grep SERVING", ["etcd"]),
+        ("--tail 5 --since 10m --level info", ["etcd", "neo4j", "neo4j"]),
+    ],
+)
+def test_logs_are_shown_in_order_of_time(
+    at: Checkout, capsys: Capture, words: str, expected: list[str]
+) -> None:
+    """Behind the names of their services; without --follow it ends."""
+    wrote(at, "neo4j", "2026-11-23 02:00:00.1+0000 INFO  Starting...", "  ERROR no")
+    wrote(at, "etcd", '{"level":"info","msg":"serving"}')
+
+    assert at.inv("logs", *words.split()) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert sorted(line.split()[0] for line in lines) == expected
+    assert all(line[6:].startswith(" | ") for line in lines)
+    assert not any(call.startswith("logs") for call in at.calls())
+
+
+@pytest.mark.parametrize(("words", "code"), [("logs --follow", 0), ("logs", 130), ("ps", 130)])
+def test_ctrl_c_is_how_following_a_log_ends(
+    at: Checkout, words: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Otherwise it is an interruption."""
-    at.answer(" logs ", "kill -INT $PPID")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Report, "logs", interrupted)
+    monkeypatch.setattr(Report, "status", interrupted)
 
     assert at.inv(*words.split()) == code
-
-
-def test_logs_that_compose_refuses_are_4(at: Checkout) -> None:
-    """Its own words stand on the screen."""
-    at.answer(" logs ", "exit 1")
-
-    assert at.inv("logs") == 4
 
 
 def test_restart_stops_what_is_named_and_waits_for_it(at: Checkout) -> None:
@@ -563,6 +660,45 @@ def test_down_deletes_data_only_when_told_so(
     assert told in shown
     assert ("memos-test_etcd_data" in shown) is ("--volumes" in words)
     assert "somebody_elses" not in shown
+
+
+def test_doctor_is_0_where_nothing_would_stop_up(at: Checkout, capsys: Capture) -> None:
+    """Advice does not change it; what is fine has a line of its own."""
+    assert at.inv("doctor") == 0
+
+    shown = capsys.readouterr().out
+    assert "! Compose 2.26.1 has known bugs" in shown
+    assert "ok  services  5 of 5 are ready" in shown
+    assert "✗" not in shown
+    assert at.calls() == ["compose version --short", "config"]  # it changes nothing
+
+
+def test_doctor_is_5_where_something_would_stop_up(at: Checkout, capsys: Capture) -> None:
+    """Fatal findings first; JSON keeps its schema."""
+    stranger(at)
+    put("NEO4J_HTTP_PORT", "http")(at)
+
+    assert at.inv("doctor", "--format", "json") == 5
+
+    document = json.loads(capsys.readouterr().out)
+    assert validate(document, "doctor") == ()
+    fatal = [one["code"] for one in document["findings"] if one["fatal"]]
+    assert fatal == ["env-value", "name-taken"]
+    assert [one["fatal"] for one in document["findings"]][:2] == [True, True]
+
+
+@pytest.mark.parametrize("prepare", [broken_env, no_yaml, breach, foreign, old_engine])
+def test_doctor_goes_on_where_others_refuse(
+    at: Checkout, capsys: Capture, prepare: Prepare
+) -> None:
+    """What they would raise is one of its findings."""
+    prepare(at)
+
+    assert at.inv("doctor") == 5
+
+    shown = capsys.readouterr()
+    assert "\n  next: " in shown.out
+    assert shown.err == ""
 
 
 def test_smoke_tells_each_stage(at: Checkout, capsys: Capture) -> None:

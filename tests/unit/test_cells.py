@@ -1,5 +1,6 @@
 """What stands in the cells of tables."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -43,12 +44,17 @@ def test_a_duration_is_told_for_people(seconds: float | None, text: str) -> None
     assert duration(seconds) == text
 
 
+NOW = datetime(2026, 11, 23, 1, 59, 59, 500000, tzinfo=UTC).timestamp()
 ROW = {
     "service": "qdrant",
     "state": "running",
     "health": "healthy",
     "ready": True,
+    "ready_since": "2026-11-23T01:59:00.000Z",
+    "restarts": 0,
     "uptime_seconds": 61.0,
+    "memory_bytes": 1536 * 2**10,
+    "cpu_seconds": 12.345,
     "ports": [{"host": "127.0.0.1", "published": 16333, "target": 6333}],
     "not_offered": ["6334, gRPC"],
     "image": "example/qdrant:1",
@@ -59,21 +65,28 @@ ROW = {
 
 def test_a_service_has_one_row() -> None:
     """What its image, a stand-in, does not offer stands beside its ports."""
-    assert status_row(ROW) == (
+    assert status_row(ROW, NOW) == (
         "qdrant",
         "running, healthy",
         "yes",
+        "59 s",
         "1 min 1 s",
+        "0",
+        "1.5 MiB",
+        "12.3 s CPU",
         "16333→6333 no 6334, gRPC",
         "example/qdrant:1 (stand-in)",
         "200 GET /readyz",
     )
-    assert status_row({**ROW, "health": "", "ready": False})[1:3] == ("running", "no")
+    assert status_row({**ROW, "health": "", "ready": False}, NOW)[1:3] == ("running", "no")
 
 
 NOTHING: dict[str, object] = {
     "ready": False,
+    "ready_since": None,
     "uptime_seconds": None,
+    "memory_bytes": None,
+    "cpu_seconds": None,
     "ports": [],
     "not_offered": [],
     "answer": "",
@@ -85,8 +98,18 @@ NOTHING: dict[str, object] = {
     [
         (
             {},
-            "✓ qdrant    running, healthy    1 min 1 s    16333→6333",
-            "200 GET /readyz · example/qdrant:1 (stand-in) · no 6334, gRPC",
+            "✓ qdrant    running, healthy   ready 59 s           1.5 MiB   12.3 s CPU",
+            "16333 · 200 GET /readyz · qdrant:1 (stand-in) · no 6334, gRPC",
+        ),
+        (
+            {"ready_since": None, "restarts": 1, "cpu_percent": 104.5},
+            "✓ qdrant    running, healthy   up 1 min 1 s         1.5 MiB  104.5 % CPU",
+            "1 restart · 16333 · 200 GET /readyz · qdrant:1 (stand-in) · no 6334, gRPC",
+        ),
+        (
+            {**NOTHING, "state": "restarting", "health": "", "restarts": 12},
+            "✗ qdrant    restarting",
+            "12 restarts · qdrant:1 (stand-in)",
         ),
         ({**NOTHING, "state": "absent", "health": ""}, "✗ qdrant    absent", None),
     ],
@@ -95,7 +118,7 @@ def test_on_a_narrow_terminal_a_service_has_two_lines(
     facts: dict[str, object], main: str, rest: str | None
 ) -> None:
     """What matters first; of the rest only what there is."""
-    assert status_lines({**ROW, **facts}) == (main, rest or "example/qdrant:1 (stand-in)")
+    assert status_lines({**ROW, **facts}, NOW) == (main, rest or "qdrant:1 (stand-in)")
 
 
 def test_an_event_holds_only_what_it_has() -> None:

@@ -120,3 +120,11 @@ def test_a_container_of_another_checkout_is_foreign(folder: str, other: object) 
     container = Container(id="1", service="s", name="n", state="running", working_dir=folder)
 
     assert (foreign((container,), FOLDER) is container) is other
+
+
+def test_a_paused_container_is_found_with_what_wakes_it() -> None:
+    """Compose would refuse to go on, in words that name no next step."""
+    (found,) = check([], Facts(paused=("db",)))
+
+    assert (found.code, found.service, found.fatal) == ("paused", "db", True)
+    assert found.next_step == "inv restart --service db"

@@ -19,6 +19,7 @@ from scripts.errors import (
     StackError,
 )
 from scripts.inventory import EngineStatus, ImageStatus
+from scripts.log_lines import Line
 from scripts.model import Finding, Link, Verdict
 from scripts.report import Report
 from scripts.schema import validate
@@ -240,6 +241,10 @@ ROW = {
     "state": "exited",
     "health": "",
     "ready": False,
+    "ready_since": None,
+    "restarts": 2,
+    "memory_bytes": None,
+    "cpu_seconds": None,
     "answer": "",
     "uptime_seconds": None,
     "ports": [],
@@ -258,8 +263,9 @@ def test_a_status_is_a_table_and_under_it_what_is_wrong(capsys: Capture) -> None
 
     shown = capsys.readouterr()
     head, row, *under = shown.out.splitlines()
-    assert head.split() == ["service", "state", "ready", "up", "for", "ports", "image", "answer"]
-    assert row.split() == ["db", "exited", "no", "example/db:1", "(real)", "x" * 120]
+    columns = "service state ready ready for up for restarts memory CPU ports image answer"
+    assert head.split() == columns.split()
+    assert row.split() == ["db", "exited", "no", "2", "example/db:1", "(real)", "x" * 120]
     assert under == ["✗ db: it ended", "  next: inv logs"]
     assert shown.err == ""
 
@@ -271,15 +277,16 @@ def test_on_a_narrow_terminal_a_service_is_a_line_and_the_rest_under_it(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
     ready = {**ROW, "service": "web", "state": "running", "ready": True, "answer": "200 GET /"}
+    ready |= {"restarts": 0, "uptime_seconds": 3.0}
 
     Report().status({"services": [ROW, {**ready, "findings": []}]})
 
     shown = Text.from_ansi(capsys.readouterr().out).plain
     assert [line.rstrip() for line in shown.splitlines()] == [
         "✗ db        exited",
-        "  example/db:1 (real)",
-        "✓ web       running",
-        "  200 GET / · example/db:1 (real)",
+        "  2 restarts · db:1 (real)",
+        "✓ web       running            up 3 s",
+        "  200 GET / · db:1 (real)",
         "✗ db: it ended",
         "  next: inv logs",
     ]
@@ -439,3 +446,64 @@ def test_events_are_told_as_they_come(capsys: Capture) -> None:
     Report(form="json").follow(("db",), events())
 
     assert json.loads(told[0])["event"] == "started"
+
+
+@pytest.mark.usefixtures("terminal")
+def test_watching_draws_over_what_was_there_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each picture is written in one go, so that nothing flickers."""
+    written: list[str] = []
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr(stream, "write", written.append)
+    monkeypatch.setattr(sys, "stdout", stream)
+    tell = Report()
+
+    tell.require_terminal("watch")
+    tell.watch({"services": [{**ROW, "answer": f"look {number}"}]} for number in range(3))
+
+    for number in range(3):
+        one = next(text for text in written if f"look {number}" in text)
+        # up over the lines of the picture before, which are replaced one by one
+        assert ("\x1b[1A" in one) is (number > 0)
+        assert "\x1b[2J" not in one
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_watching_needs_a_terminal(form: str) -> None:
+    """A program asks for JSON as often as it likes."""
+    with pytest.raises(ConfigError, match="--watch draws on a terminal") as caught:
+        Report(form=form).require_terminal("watch")
+
+    assert caught.value.next_step.startswith("inv ps --format json")
+
+
+LINES = (
+    Line(service="web", at=1, text="INFO: [up]", level="info"),
+    Line(service="db", at=2, text="--- db restarted (exit 1) ---", mark=True),
+    Line(service="db", at=3, text="ERROR: no", level="error"),
+)
+
+
+def test_lines_of_logs_stand_behind_the_names_of_their_services(capsys: Capture) -> None:
+    """In a pipe without colours; what looks like markup is text, and a mark stands alone."""
+    Report().logs(("db", "web"), LINES)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "web | INFO: [up]",
+        "--- db restarted (exit 1) ---",
+        "db  | ERROR: no",
+    ]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_on_a_terminal_each_service_has_its_colour(capsys: Capture) -> None:
+    """And a line that is too long is not broken."""
+    long = Line(service="web", at=4, text="x" * 200, level="info")
+
+    Report().logs(("db", "web"), (*LINES, long))
+
+    web, mark, db, last = capsys.readouterr().out.splitlines()
+    assert web.startswith("\x1b[32mweb | \x1b[0m")
+    assert db.startswith("\x1b[36mdb  | \x1b[0m\x1b[31mERROR: no")
+    assert Text.from_ansi(mark).plain == "--- db restarted (exit 1) ---"
+    assert Text.from_ansi(last).plain == "web | " + "x" * 200

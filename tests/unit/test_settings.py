@@ -110,7 +110,7 @@ def test_whose_file_it_is_that_cannot_be_read_is_said(
 ) -> None:
     """Such as one that `sudo inv up` made; with what to do instead."""
     monkeypatch.setattr(Path, "owner", lambda _: "somebody")
-    refuse(monkeypatch, "read_text", ".env")
+    refuse(monkeypatch, "read_bytes", ".env")
 
     with pytest.raises(ConfigError) as caught:
         env(root, "A=1\n")
@@ -131,7 +131,7 @@ def test_an_owner_without_a_name_is_another_user(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a container, where a number is all there is."""
-    refuse(monkeypatch, "read_text", ".env")
+    refuse(monkeypatch, "read_bytes", ".env")
     refuse(monkeypatch, "owner", ".env")
 
     with pytest.raises(ConfigError, match="belongs to another user"):

@@ -267,7 +267,7 @@ def test_a_crash_loop_ends_the_run_with_the_line_of_the_log_that_matters() -> No
     """Long before the deadline, and with the log of the guilty one only."""
     life = well("db", 99.0)
     life.steps += [
-        (1.0 * n, container("db", "restarting", restarts=n, exit_code=134), None) for n in (1, 2, 3)
+        (1.0 * n, container("db", "restarting", restarts=n, exit_code=2), None) for n in (1, 2, 3)
     ]
     world = FakeWorld({"db": life, "web": well("web")})
 

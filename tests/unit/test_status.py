@@ -1,14 +1,15 @@
 """What `inv ps` shows of one look, and that it keeps the promise of its schema."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from scripts.inventory import ImageStatus
-from scripts.model import Container, Port, Reading, Snapshot
+from scripts.model import Container, Port, Reading, Snapshot, Usage
 from scripts.schema import validate
-from scripts.status import document
+from scripts.status import document, frames
 from tests.words import container, reading, service, stack
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -47,9 +48,12 @@ def test_a_ready_service_is_shown_with_all_that_is_known() -> None:
         "state": "running",
         "health": "healthy",
         "ready": True,
+        "ready_since": None,
         "answer": "200 GET /",
         "restarts": 1,
         "uptime_seconds": 59.5,
+        "memory_bytes": None,
+        "cpu_seconds": None,
         "ports": [{"host": "127.0.0.1", "published": 8000, "target": 80}],
         "not_offered": ["6334, gRPC"],
         "image": "example/web:1",
@@ -101,3 +105,57 @@ def test_without_a_moment_it_is_now() -> None:
     (row,) = document(stack(WEB), seen, [REAL], "registry")["services"]
 
     assert 0 <= row["uptime_seconds"] < 60
+
+
+SINCE = "2026-11-23T01:59:30.250Z"
+
+
+def used(cpu: int, seconds: float, memory: int = 2**20) -> Snapshot:
+    """Give a look in which web had used so many nanoseconds of the CPU at that second."""
+    usage = Usage(memory=memory, cpu=cpu, read_at=int(seconds * 10**9))
+    return Snapshot(
+        containers=(container("web"),), readings=(reading("web"),), usage={"web": usage}
+    )
+
+
+def test_what_is_used_is_told_in_bytes_and_seconds() -> None:
+    """And since when it is ready, where a start of ours saw it."""
+    seen = replace(used(1_234_567_890, 5), ready_since={"web": SINCE})
+
+    found = document(stack(WEB), seen, [REAL], "packages", NOW)
+
+    (row,) = found["services"]
+    assert (row["memory_bytes"], row["cpu_seconds"]) == (2**20, 1.235)
+    assert row["ready_since"] == SINCE
+    assert "cpu_percent" not in row
+    assert validate(found, "ps") == ()
+
+
+def test_who_does_not_answer_now_is_not_ready_since() -> None:
+    """Although a start saw it ready, and its container has run ever since."""
+    sick = reading("web", "503", ok=False)
+    seen = replace(used(1, 5), readings=(sick,), ready_since={"web": SINCE})
+
+    (row,) = document(stack(WEB), seen, [REAL], "packages", NOW)["services"]
+
+    assert (row["ready"], row["ready_since"]) == (False, None)
+
+
+def test_only_the_services_that_were_asked_for_have_a_row() -> None:
+    """What is wrong with one is told with an eye on those that it needs."""
+    both = stack(service("db"), service("web", "db"))
+
+    (row,) = document(both, Snapshot(), [REAL], "packages", NOW)["services"]
+
+    assert row["service"] == "web"
+
+
+def test_from_the_second_look_on_there_are_percentages() -> None:
+    """Of one processor, over the engine's own time between the two."""
+    looks = [used(10**9, 10), used(2 * 10**9, 12), used(5 * 10**9, 14), used(1, 16), used(2, 16)]
+
+    found = frames(stack(WEB), [*looks, Snapshot()], [REAL], "packages")
+
+    percents = [one["services"][0]["cpu_percent"] for one in found]
+    # then it was started again, then the engine gave the same measurement, then it was gone
+    assert percents == [None, 50.0, 150.0, None, None, None]

@@ -1,0 +1,211 @@
+"""Asks all that can be known about a stack, whatever state it is in; a failure is an answer too.
+
+Each question has its own time limit. Processes are started first, from one thread; what goes over
+sockets is asked all at once.
+"""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from scripts import (
+    checkup_models,
+    checkup_services,
+    checkup_settings,
+    host,
+    images,
+    ports,
+    precautions,
+    programs,
+    remote_host,
+    settings_rules,
+    workspace,
+)
+from scripts.engine_api import Api
+from scripts.engine_discovery import check_versions, discover
+from scripts.errors import StackError
+from scripts.facts import EngineSeen, Facts, Problem
+from scripts.inventory import ImageStatus
+from scripts.model import Port, Stack
+from scripts.os_release import install_hint, obstacle, this_system
+from scripts.preflight import Facts as Preflight
+from scripts.process import Runner
+from scripts.settings import Settings
+from scripts.workspace import Workspace
+
+ASKED_OF_ENGINE = ("names", "images", "services", "logins")
+PATIENCE = 12.0
+"""Seconds for all that is asked over sockets; a model's endpoint alone may take 10."""
+
+T = TypeVar("T")
+
+
+class Questions:
+    """Questions that are open at the same time, each about an area."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self.unknown: dict[str, str] = {}
+        self._pool = ThreadPoolExecutor(max_workers=16)
+        self._open: list[Future[Any]] = []
+
+    def ask(self, question: Callable[[], T]) -> Future[T]:
+        """Put a question."""
+        asked = self._pool.submit(question)
+        self._open.append(asked)
+        return asked
+
+    def wait(self) -> None:
+        """Wait until all are answered, or time is up."""
+        wait(self._open, timeout=PATIENCE)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def answer(self, area: str, asked: Future[T] | None) -> T | None:
+        """Give the answer; None and a line in `unknown` when there was none in time."""
+        if asked is None:
+            return None
+        try:
+            return asked.result(timeout=0)
+        except TimeoutError:
+            self.unknown[area] = f"no answer within {PATIENCE:.0f} s"
+        except (StackError, OSError) as error:
+            self.unknown[area] = str(error)
+        except (ValueError, LookupError, TypeError):
+            self.unknown[area] = "the answer has another shape than it should"
+        return None
+
+
+def ask(root: Path, environ: Mapping[str, str], runner: Runner) -> Facts:
+    """Give everything that can be known; raises only for a checkout without `.env.example`."""
+    found, written = checkup_settings.ask(root, environ)
+    engine = _engine(root, environ, runner)
+    facts = Facts(settings=written, engine=engine, image_source=found.image_source)
+    facts = replace(facts, proxies=checkup_models.proxies(environ))
+    space, stack = None, None
+    try:
+        usable, over = checkup_settings.usable(found, written)
+        source = found.image_source or "registry"
+        if engine.found is not None and engine.problem is None:
+            there = replace(engine.found, env={**engine.found.env, **over})
+            space = workspace.resolved(usable, there, runner, source)
+            stack = space.stack
+        elif (env := programs.found(root, environ, runner)) is not None:
+            stack = workspace.described(usable, {**env, **over}, runner, source)
+        else:
+            facts = replace(facts, unknown={"compose": "Docker Compose is not here yet"})
+    except StackError as error:
+        facts = replace(facts, stack_problem=Problem.of(error))
+    return _asked(found, replace(facts, stack=stack), space)
+
+
+def _asked(found: Settings, facts: Facts, space: Workspace | None) -> Facts:
+    """Add what is asked over sockets."""
+    questions = Questions()
+    questions.unknown |= facts.unknown
+    pairs = _wanted(found, facts.stack)
+    endpoints = [questions.ask(question) for question in checkup_models.endpoints(found)]
+    if space is None:
+        machine = questions.ask(lambda: _here(found, pairs)) if facts.engine.absent else None
+        usable = facts.engine.found is not None and facts.engine.problem is None
+        why = "the compose file is broken" if usable else "no engine to ask"
+        unasked = ASKED_OF_ENGINE if machine else (*ASKED_OF_ENGINE, "machine", "ports")
+        questions.unknown |= dict.fromkeys(unasked, why)
+        questions.wait()
+    else:
+        machine = questions.ask(partial(_machine, space))
+        own = questions.ask(partial(_foreign, space))
+        here = questions.ask(partial(_images, space))
+        registries = questions.ask(partial(_registries, space))
+        services = questions.ask(partial(checkup_services.look, space))
+        questions.wait()
+        looked = questions.answer("services", services)
+        facts = replace(
+            facts,
+            foreign=questions.answer("names", own),
+            images=questions.answer("images", here),
+            registries=questions.answer("images", registries) or {},
+            seen=looked.seen if looked else None,
+            sick=looked.sick if looked else (),
+            logins=looked.logins if looked else (),
+        )
+        if not space.engine.local:
+            questions.unknown["ports"] = "the engine is on another machine"
+    models = [questions.answer("models", one) for one in endpoints]
+    return replace(
+        facts,
+        machine=questions.answer("machine", machine),
+        endpoints=tuple(one for one in models if one is not None),
+        ports_wanted=len(pairs),
+        unknown=questions.unknown,
+    )
+
+
+def _here(found: Settings, pairs: tuple[tuple[str, Port], ...]) -> Preflight:
+    """Give the facts of this machine, where a private engine would be brought."""
+    return Preflight(
+        host=host.look(found.root), holders=ports.processes(pairs), variables=found.port_variables()
+    )
+
+
+def _engine(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineSeen:
+    system = this_system()
+    why = obstacle(system)
+    try:
+        found = discover(root, environ, runner)
+    except StackError as error:
+        return EngineSeen(problem=Problem.of(error), can_bring=not why)
+    if found is None:
+        cause = f"no engine is running; {why}"
+        problem = Problem(cause=cause, next_step=install_hint(system)) if why else None
+        return EngineSeen(absent=True, problem=problem, can_bring=not why)
+    try:
+        version = check_versions(found, runner)
+        answer = Api(found.endpoint, env=found.env, timeout=PATIENCE).get("/version") or {}
+    except StackError as error:
+        return EngineSeen(found=found, problem=Problem.of(error), can_bring=not why)
+    arch = str(answer.get("Arch", ""))
+    return EngineSeen(found=found, compose=version, arch=arch, can_bring=not why)
+
+
+def _wanted(found: Settings, stack: Stack | None) -> tuple[tuple[str, Port], ...]:
+    """Give the ports that the stack publishes; without its file those that the settings name."""
+    if stack is not None:
+        return ports.wanted(stack, stack.names())
+    address = found.get("BIND_ADDRESS")
+    named = {name: found.get(name) for name in sorted(found.defaults) if name.endswith("_PORT")}
+    return tuple(
+        (name, Port(host=address, published=int(value), target=0))
+        for name, value in named.items()
+        if value.isdigit() and int(value) <= settings_rules.LAST_PORT
+    )
+
+
+def _machine(space: Workspace) -> Preflight:
+    found = precautions.facts(space, space.stack.names())
+    if space.engine.local:
+        return found
+    there = remote_host.look(space.api, [one.image for one in space.stack.services])
+    return replace(found, host=there) if there else found
+
+
+def _foreign(space: Workspace) -> Problem | None:
+    try:
+        precautions.require_own(space)
+    except StackError as error:
+        return Problem.of(error)
+    return None
+
+
+def _images(space: Workspace) -> tuple[ImageStatus, ...]:
+    return tuple(images.status(space.api, service) for service in space.stack.services)
+
+
+def _registries(space: Workspace) -> Mapping[str, str]:
+    """Give why registries cannot be used that a start would have to ask."""
+    absent = [one.image for one in _images(space) if not one.present and not one.built_here]
+    if not absent:
+        return {}
+    return images.unreachable(space.engine.endpoint, absent, env=space.engine.env)

@@ -1,0 +1,60 @@
+"""Asks the services that run: what the diagnosis says of them, and whether logins are real."""
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from scripts import probes
+from scripts.diagnosis import diagnose, troubled
+from scripts.facts import Login
+from scripts.model import Finding, Snapshot
+from scripts.observing import Observer
+from scripts.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """One look at a stack, and what it means."""
+
+    seen: Snapshot
+    sick: tuple[Finding, ...]
+    logins: tuple[Login, ...]
+
+
+def look(space: Workspace) -> Services:
+    """Look once; the right password is tried before the wrong one, as servers count failures."""
+    stack = space.stack
+    observer = Observer(space.api, stack)
+    try:
+        seen = observer.look()
+        in_trouble = [one.name for one in stack.services if troubled(one, seen)]
+        seen = observer.with_logs(seen, in_trouble)
+    finally:
+        observer.close()
+    return Services(
+        seen=seen,
+        sick=diagnose(stack, stack.names(), seen),
+        logins=_logins(space, seen),
+    )
+
+
+def _logins(space: Workspace, seen: Snapshot) -> tuple[Login, ...]:
+    with_login = [
+        (service, probe, probe.auth)
+        for service in space.stack.services
+        for probe in service.probes[:1]
+        if probe.auth is not None
+    ]
+    found = []
+    with ThreadPoolExecutor(max_workers=len(with_login) or 1) as pool:
+        for service, probe, auth in with_login:
+            right = seen.reading(service.name)
+            if right is not None and right.ok:
+                # the same call, with a password that nobody has
+                wrong = replace(probe, auth=replace(auth, password=secrets.token_hex(8)))
+                asked = pool.submit(probes.read, replace(service, probes=(wrong,)))
+                found.append((service.name, auth.user, right, asked))
+    return tuple(
+        Login(service=name, user=user, right=right, wrong=asked.result())
+        for name, user, right, asked in found
+    )

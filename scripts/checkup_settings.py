@@ -1,0 +1,55 @@
+"""Asks the settings' file as it is written, also where `inv up` would refuse it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from scripts import compose, compose_text, settings, settings_rules
+from scripts.errors import StackError
+from scripts.facts import Problem, SettingsSeen
+from scripts.settings import WORKSPACE_VARIABLES, Settings
+
+
+def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsSeen]:
+    """Give the settings as far as they can be read, and what is known of their file."""
+    example = settings.text_of(root / ".env.example")
+    used = frozenset(WORKSPACE_VARIABLES) | _read_by_compose(root)
+    try:
+        found = settings.load(root, environ, strict=False)
+    except StackError as error:
+        found = settings.of_example(root, environ)
+        seen = SettingsSeen(unreadable=Problem.of(error))
+    else:
+        text = "" if found.missing else settings.text_of(found.file)
+        written = {line.name: line.value for line in settings.lines(text) if line.name}
+        exported = [name for name in written if environ.get(name, written[name]) != written[name]]
+        seen = SettingsSeen(
+            file=".env" if found.missing else found.file.name,
+            missing=found.missing,
+            text=text,
+            exported=tuple(exported),
+        )
+    problems = settings_rules.problems(found)
+    return found, replace(seen, example=example, used=used, problems=problems)
+
+
+def _read_by_compose(root: Path) -> frozenset[str]:
+    names: set[str] = set()
+    for file in compose.files(root, "packages"):  # the second goes over the first
+        try:
+            document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
+        except (StackError, OSError):  # told as the compose file's own problem
+            continue
+        names |= {use.variable.name for use in compose_text.uses(document)}
+    return frozenset(names)
+
+
+def usable(found: Settings, written: SettingsSeen) -> tuple[Settings, dict[str, str]]:
+    """Give settings that Compose can read, and what has to go over them; wrong values left out."""
+    bad_lines = not all(line.name for line in settings.lines(written.text))
+    wrong = {problem.partition(" ")[0] for problem in written.problems}
+    if not bad_lines and not wrong:
+        return found, {}
+    values = {**found.values, **{name: found.defaults.get(name, "") for name in wrong}}
+    sound = replace(found, file=found.root / ".env.example", values=values)
+    return sound, {**values, **sound.for_compose()}

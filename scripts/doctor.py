@@ -1,0 +1,243 @@
+"""Pure: judges what a checkup found out. One function a rule, the rules of an area in AREAS."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from scripts import doctor_details as details
+from scripts import env_lines, preflight
+from scripts.errors import ExitCode
+from scripts.facts import Facts, Problem
+from scripts.model import Finding
+from scripts.readiness import GONE, answers
+from scripts.versions import COMPOSE_BUGS, ENGINE_BUGS, Bug, bugs
+
+FEWEST_CPUS = 2
+"""What the time limits of this workspace were measured with."""
+RESTARTABLE = frozenset({"ended", "start-refused"})
+"""Codes of a container that `inv up` simply starts again."""
+REJECTED = frozenset({401, 403})
+FIRST_OTHER, NOT_FOUND, NOT_ALLOWED = 300, 404, 405
+
+Rule = Callable[[Facts], Iterator[Finding]]
+
+
+def env_file(facts: Facts) -> Iterator[Finding]:
+    """The settings' file, line by line."""
+    yield from env_lines.judge(facts.settings)
+
+
+def engine_answers(facts: Facts) -> Iterator[Finding]:
+    """An engine that is there, answers, and is new enough, with a Compose that is."""
+    if facts.engine.problem:
+        code = "engine-absent" if facts.engine.absent else "engine-unusable"
+        yield _fatal(code, facts.engine.problem)
+    elif facts.engine.absent:
+        yield _advice("engine-absent", "no engine is running", "inv up brings a private one")
+
+
+def known_bugs(facts: Facts) -> Iterator[Finding]:
+    """What is known to be wrong in these versions; `inv` goes round all of it."""
+    engine = facts.engine
+    if engine.found is not None:
+        yield from _bugs("engine-bugs", "Engine", engine.found.version, ENGINE_BUGS)
+    yield from _bugs("compose-bugs", "Compose", engine.compose, COMPOSE_BUGS)
+
+
+def _bugs(code: str, name: str, version: str, table: tuple[Bug, ...]) -> Iterator[Finding]:
+    found = bugs(version, table)
+    if found:
+        cause = f"{name} {version} has known bugs; inv goes round them, plain docker compose not"
+        evidence = "; ".join(f"{bug.text} ({bug.link})" for bug in found)
+        step = "inv up instead of docker compose up, or a newer version"
+        yield replace(_advice(code, cause, step), evidence=evidence)
+
+
+def compose_file(facts: Facts) -> Iterator[Finding]:
+    """The compose file with these settings."""
+    if facts.stack_problem:
+        yield _fatal("compose-file", facts.stack_problem)
+
+
+def machine(facts: Facts) -> Iterator[Finding]:
+    """Memory, processor and disk where the engine is."""
+    yield from (one for one in _preflight(facts) if one.code not in {"port-taken", "name-taken"})
+    if facts.machine and 0 < facts.machine.host.cpus < FEWEST_CPUS:
+        yield _advice(
+            "cpu-count",
+            f"there is 1 processor, wanted {FEWEST_CPUS}: the start takes longer",
+            "inv up --timeout 900, or start less: inv up --service neo4j",
+        )
+
+
+def ports(facts: Facts) -> Iterator[Finding]:
+    """Somebody else holds a port that the stack wants."""
+    yield from (one for one in _preflight(facts) if one.code == "port-taken")
+
+
+def names(facts: Facts) -> Iterator[Finding]:
+    """Another project has a container's name, or another checkout this project's containers."""
+    if facts.foreign:
+        yield _fatal("other-checkout", facts.foreign)
+    yield from (one for one in _preflight(facts) if one.code == "name-taken")
+
+
+def _preflight(facts: Facts) -> tuple[Finding, ...]:
+    services = facts.stack.services if facts.stack else ()
+    return preflight.check(services, facts.machine) if facts.machine else ()
+
+
+def images_absent(facts: Facts) -> Iterator[Finding]:
+    """Images that a start has to get first, and registries that would not give them."""
+    absent = [one.service for one in facts.images or () if not one.present]
+    if absent:
+        cause = f"{len(absent)} images are not here yet: {', '.join(absent)}"
+        yield _advice("images-missing", cause, "inv up gets them")
+    # `up` falls back to packages only while no source is chosen
+    fatal = facts.image_source == "registry" or not facts.engine.can_bring
+    for registry, reason in facts.registries.items():
+        step = "set IMAGE_REGISTRY in .env to a mirror that you can reach"
+        finding = _advice("registry", f"the registry {registry} cannot be used", step)
+        yield replace(finding, evidence=reason, fatal=fatal)
+
+
+def architecture(facts: Facts) -> Iterator[Finding]:
+    """An image for another processor runs slowly in an emulation, or not at all."""
+    wanted = facts.engine.arch
+    for one in facts.images or ():
+        if wanted and one.architecture not in {"", wanted}:
+            get = "inv images.build" if one.built_here else "inv images.pull"
+            cause = f"its image {one.image} is for {one.architecture}, the engine is {wanted}"
+            step = f"docker image rm {one.image}, then: {get} --service {one.service}"
+            yield replace(_advice("architecture", cause, step), service=one.service)
+
+
+def sick_services(facts: Facts) -> Iterator[Finding]:
+    """What the diagnosis says; what has merely stopped does not stop `inv up`."""
+    for one in facts.sick:
+        starts = one.code in RESTARTABLE
+        yield replace(one, fatal=False, next_step="inv up starts it again") if starts else one
+
+
+def unready_services(facts: Facts) -> Iterator[Finding]:
+    """It runs and is not ready, and no rule says why."""
+    told = {one.service for one in facts.sick} | {v for one in facts.sick for v in one.victims}
+    if facts.stack is None or facts.seen is None:
+        return
+    for service in facts.stack.services:
+        container, reading = facts.seen.container(service.name), facts.seen.reading(service.name)
+        idle = container is None or container.state in GONE | {"created"}
+        if not idle and service.name not in told and not answers(service, facts.seen):
+            step = f"inv up --service {service.name} waits for it and says why not"
+            finding = _advice("not-ready", "it runs, and is not ready", step)
+            evidence = reading.detail if reading else ""
+            yield replace(finding, service=service.name, evidence=evidence)
+
+
+def authorization(facts: Facts) -> Iterator[Finding]:
+    """A wrong password must be rejected."""
+    for one in facts.logins:
+        if one.right.ok and one.wrong.ok:
+            yield Finding(
+                code="authorization-off",
+                service=one.service,
+                cause=f"authorization is off: it takes any password for {one.user}",
+                evidence=f"with a wrong one: {one.wrong.detail}",
+                next_step=f"inv config shows its settings; then: inv restart --service "
+                f"{one.service}",
+            )
+
+
+def model_endpoints(facts: Facts) -> Iterator[Finding]:
+    """The user's models: there, with this key, and with vectors of the size that is wanted."""
+    for one in facts.endpoints:
+        name, key = one.variable, one.variable.replace("_BASE", "_KEY")
+        at = f"{name} ({one.host})"
+        fine = 0 < one.status < FIRST_OTHER or (
+            not one.wanted and one.status in {NOT_FOUND, NOT_ALLOWED}  # not all list their models
+        )
+        if one.status in REJECTED:
+            yield _advice("model-key", f"{at} answers {one.status} to {key}", f"mend {key} in .env")
+        elif not fine or one.problem:
+            why = one.problem or f"it answers {one.status}"
+            yield _advice("model-endpoint", f"{at} is of no use: {why}", f"mend {name} in .env")
+        elif one.wanted and one.length != one.wanted:
+            yield _advice(
+                "model-dimension",
+                f"{at} gives vectors of {one.length} numbers, and {one.wanted} are wanted:"
+                " MemOS would lose memories without a word",
+                f"EMBEDDING_DIMENSION={one.length} in .env, then: inv up",
+            )
+        if one.loopback:
+            yield _advice(
+                "model-loopback",
+                f"{at} is this machine; inside a container it means the container",
+                f"an address of this machine that containers reach, as {name} in .env",
+            )
+
+
+def proxies(facts: Facts) -> Iterator[Finding]:
+    """A proxy that stands between programs and this machine."""
+    found = facts.proxies
+    if found.hosts and not found.exempt:
+        cause = f"{details.proxies(facts)}, and NO_PROXY lacks 127.0.0.1"
+        step = "export NO_PROXY=127.0.0.1,localhost and what else is near"
+        yield _advice("proxy", cause, step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """One part of the checkup: its rules, and one line about it, empty when it is not known."""
+
+    name: str
+    rules: tuple[Rule, ...]
+    detail: Callable[[Facts], str]
+
+
+AREAS = (
+    Area(name="settings", rules=(env_file,), detail=details.settings),
+    Area(name="engine", rules=(engine_answers, known_bugs), detail=details.engine),
+    Area(name="compose", rules=(compose_file,), detail=details.compose),
+    Area(name="machine", rules=(machine,), detail=details.machine),
+    Area(name="ports", rules=(ports,), detail=details.ports),
+    Area(name="names", rules=(names,), detail=details.names),
+    Area(name="images", rules=(images_absent, architecture), detail=details.images),
+    Area(name="services", rules=(sick_services, unready_services), detail=details.services),
+    Area(name="logins", rules=(authorization,), detail=details.logins),
+    Area(name="models", rules=(model_endpoints,), detail=details.models),
+    Area(name="proxies", rules=(proxies,), detail=details.proxies),
+)
+
+
+def document(facts: Facts) -> dict[str, Any]:
+    """Give what `inv doctor --format json` prints (schemas/doctor.schema.json)."""
+    found = [(area, [one for rule in area.rules for one in rule(facts)]) for area in AREAS]
+    findings = sorted((one for _, some in found for one in some), key=lambda one: not one.fatal)
+    broken = any(one.fatal for one in findings)
+    return {
+        "exit_code": int(ExitCode.BROKEN if broken else ExitCode.OK),
+        "areas": [_row(area, some, facts) for area, some in found],
+        "findings": [asdict(one) | {"victims": list(one.victims)} for one in findings],
+    }
+
+
+def _row(area: Area, findings: list[Finding], facts: Facts) -> dict[str, str]:
+    detail, why = area.detail(facts), facts.unknown.get(area.name, "")
+    if findings:
+        state = "fatal" if any(one.fatal for one in findings) else "advice"
+    else:
+        state = "unknown" if why or not detail else "ok"
+    told = (detail, f"not known: {why}" if why else "")
+    return {
+        "area": area.name,
+        "state": state,
+        "detail": "; ".join(part for part in told if part) or "not known",
+    }
+
+
+def _fatal(code: str, problem: Problem) -> Finding:
+    return Finding(code=code, cause=problem.cause, next_step=problem.next_step)
+
+
+def _advice(code: str, cause: str, next_step: str) -> Finding:
+    return Finding(code=code, cause=cause, next_step=next_step, fatal=False)

@@ -1,0 +1,199 @@
+"""Pure rules about `.env` as it is written, line by line, held against `.env.example`."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from scripts.facts import SettingsSeen
+from scripts.model import Finding
+from scripts.raw_rules import read_example
+from scripts.settings import Line, lines
+
+LIKE = 0.85
+"""How alike two names must be to be taken for one and a typing error (difflib's ratio)."""
+NAMES_SHOWN = 8
+_PLACEHOLDER = re.compile(
+    r"(<.*>|\$?\{.*\}|x{3,}|\.{3}|sk-(x+|\.+|\*+)|(your|my)[-_ ].*|change[-_]?me.*|todo)\Z",
+    re.IGNORECASE,
+)
+_QDRANT = ("QDRANT_URL", "QDRANT_PATH")
+"""MemOS reads them before QDRANT_HOST, inside the container too."""
+
+
+def judge(seen: SettingsSeen) -> Iterator[Finding]:
+    """Give what is wrong with the file; `seen.text` is empty where there is none."""
+    if seen.unreadable:
+        problem = seen.unreadable
+        yield Finding(code="env-unreadable", cause=problem.cause, next_step=problem.next_step)
+    elif seen.missing:
+        yield Finding(
+            code="env-absent",
+            cause=f"there is no {seen.file} yet; the defaults of .env.example hold",
+            next_step="inv up makes it",
+            fatal=False,
+        )
+    if seen.exported:
+        exported = " ".join(seen.exported)
+        yield Finding(
+            code="env-exported",
+            cause=f"the environment has other values than {seen.file}, and they win: {exported}",
+            next_step=f"unset {exported}, unless you mean it",
+            fatal=False,
+        )
+    found = tuple(lines(seen.text))
+    known = {one.name for one in read_example(seen.example)} | seen.used
+    yield from _no_assignment(seen.file, found)
+    yield from _values(seen, found)
+    yield from _breaks_memos(seen.file, found)
+    yield from _unknown(seen.file, found, known)
+    yield from _written(seen.file, found)
+    yield from _twice(seen.file, found)
+    if "\r" in seen.text:
+        yield Finding(
+            code="env-crlf",
+            cause=f"{seen.file} has the line ends of Windows (CRLF)",
+            next_step=f"sed -i 's/\\r$//' {seen.file}",
+            fatal=False,
+        )
+    if not seen.missing and not seen.unreadable:
+        yield from _absent(seen, found)
+
+
+def _no_assignment(file: str, found: tuple[Line, ...]) -> Iterator[Finding]:
+    for line in found:
+        if not line.name:
+            # the rest of the line may be a secret
+            shown = re.sub(r"[\s=].*", " …", line.text, flags=re.DOTALL)
+            yield Finding(
+                code="env-line",
+                cause=f"{file} line {line.number} is no NAME=value",
+                evidence=shown,
+                next_step=f"edit {file}; .env.example shows the form",
+            )
+
+
+def _values(seen: SettingsSeen, found: tuple[Line, ...]) -> Iterator[Finding]:
+    """What `inv up` would refuse with exit code 2."""
+    where = {line.name: line.number for line in found}
+    for problem in seen.problems:
+        number = where.get(problem.partition(" ")[0], 0)
+        yield Finding(
+            code="env-value",
+            cause=f"{seen.file} line {number}: {problem}" if number else problem,
+            next_step=f"edit {seen.file}; .env.example explains every variable",
+        )
+
+
+def _breaks_memos(file: str, found: tuple[Line, ...]) -> Iterator[Finding]:
+    """Variables that MemOS takes from the file, and that end its start."""
+    for line in found:
+        if line.name in _QDRANT and line.value:
+            cause = f"{line.name} beats QDRANT_HOST, and MemOS would not find the stack's Qdrant"
+        elif line.name == "MOS_RERANKER_HEADERS_EXTRA" and not _is_json(line.value):
+            cause = f"{line.name} is no JSON, and MemOS ends with JSONDecodeError when it starts"
+        else:
+            continue
+        yield Finding(
+            code="env-breaks-memos",
+            service="memos",
+            cause=f"{file} line {line.number}: {cause}",
+            next_step=f"remove {line.name} from {file}",
+        )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text or "{}")
+    except ValueError:
+        return False
+    return True
+
+
+def _unknown(file: str, found: tuple[Line, ...], known: set[str]) -> Iterator[Finding]:
+    others = {}
+    for line in found:
+        if not line.name or line.name in known:
+            continue
+        near = get_close_matches(line.name, sorted(known), n=1, cutoff=LIKE)
+        if not near:
+            others[line.name] = line.number
+            continue
+        yield Finding(
+            code="env-unknown",
+            cause=f"{file} line {line.number}: nothing reads {line.name}",
+            next_step=f"did you mean {near[0]}? Then edit {file}",
+            fatal=False,
+        )
+    if others:
+        yield Finding(
+            code="env-unknown",
+            cause=f"{file} has {_many(others, 'variable')} that .env.example does not know",
+            evidence=_named(others),
+            next_step="nothing, if MemOS itself reads them; else remove them",
+            fatal=False,
+        )
+
+
+def _written(file: str, found: tuple[Line, ...]) -> Iterator[Finding]:
+    """What one reader of the file takes for the value and another does not."""
+    for line in found:
+        for code, what, wanted in _defects(line) if line.name else ():
+            yield Finding(
+                code=code,
+                cause=f"{file} line {line.number}: {what} {line.name}",
+                next_step=f"edit {file}: {wanted}",
+                fatal=False,
+            )
+
+
+def _defects(line: Line) -> Iterator[tuple[str, str, str]]:
+    name, _, raw = line.text.partition("=")
+    value = raw.strip()
+    if value.startswith("#") or line.value.startswith("#"):
+        yield "env-comment", "a comment stands as the value of", "put it on a line of its own"
+    elif re.search(r"\s#", value):
+        yield "env-comment", "a comment follows the value of", "put it on a line of its own"
+    if value[:1] in {'"', "'"}:
+        yield "env-quotes", "quotes stand around the value of", "leave them out; some keep them"
+    if name != name.rstrip() or raw[:1].isspace() or line.value != line.value.strip():
+        yield "env-blanks", "blanks stand around the name or value of", "leave them out"
+    if _PLACEHOLDER.match(line.value.strip()):
+        yield "env-placeholder", "a placeholder stands for the value of", "a value, or nothing"
+
+
+def _twice(file: str, found: tuple[Line, ...]) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for line in found:
+        if line.name and first.setdefault(line.name, line.number) != line.number:
+            yield Finding(
+                code="env-twice",
+                cause=f"{file} sets {line.name} in line {first[line.name]} and line {line.number}",
+                next_step=f"edit {file}: leave one; the last one holds",
+                fatal=False,
+            )
+
+
+def _absent(seen: SettingsSeen, found: tuple[Line, ...]) -> Iterator[Finding]:
+    here = {line.name for line in found}
+    wanted = [one.name for one in read_example(seen.example) if not one.off]
+    absent = dict.fromkeys((name for name in wanted if name not in here), 0)
+    if absent:
+        yield Finding(
+            code="env-missing",
+            cause=f"{seen.file} lacks {_many(absent, 'variable')} of .env.example",
+            evidence=_named(absent),
+            next_step="nothing, if you like their defaults: inv env shows what holds",
+            fatal=False,
+        )
+
+
+def _many(names: Mapping[str, int], what: str) -> str:
+    return f"{len(names)} {what}{'' if len(names) == 1 else 's'}"
+
+
+def _named(names: Mapping[str, int]) -> str:
+    """Give the names, with the number of the line where it is known; not all of many."""
+    shown = [f"{name} (line {line})" if line else name for name, line in names.items()]
+    rest = len(shown) - NAMES_SHOWN
+    return ", ".join(shown[:NAMES_SHOWN]) + (f", and {rest} more" if rest > 0 else "")

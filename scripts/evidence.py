@@ -1,0 +1,137 @@
+"""The lines that tell why a service fails: found, shortened, and without secrets."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from scripts.model import Container, Finding, Service, Snapshot
+from scripts.readiness import GONE, failing
+
+SHOWN = 300
+"""Characters of a line that a finding quotes."""
+LEAD = 80
+"""Characters kept before the telling part of a line that is cut."""
+CRASHES = 3
+"""Restarts from which on a container will not recover by itself; one may be a late neighbour."""
+HIDDEN = "***"
+_SECRETS = (
+    # name=value and "name": "value", as settings, JSON and Python's repr write them
+    re.compile(
+        r"(?i)((?:password|passwd|rootpass|secret|token|api_?-?key|secret_?-?access_?-?key)\w*"
+        r"['\"\]]{0,2}\s*[:=]\s*['\"]?)([^\s'\",;)\]}]+)"
+    ),
+    re.compile(r"(?i)((?:bearer|basic) )([\w.~+/=:-]{6,})"),
+    re.compile(r"()\b(sk-[\w-]{6,})"),
+    re.compile(r"(\w+://[^\s:/@]*:)([^\s/@]+)(?=@)"),
+    re.compile(r"(NEO4J_AUTH\b.{0,3}['\"])([^'\"]+)"),
+    # the official Neo4j image echoes NEO4J_AUTH so
+    re.compile(r"^(\s*)(\S+/\S*)(?= is invalid$)"),
+)
+_STACK = re.compile(r'[\s,]*("stacktrace":|\[stack=).*')
+
+
+def heard(service: Service, container: Container, seen: Snapshot) -> tuple[str, ...]:
+    """Give all that was said about a service that is known to fail; nothing about any other.
+
+    Its log, then its health check, the engine, and what it answers to us.
+    """
+    if not failing(service, container, seen):
+        return ()
+    reading = seen.reading(service.name)
+    lines = (
+        *seen.logs.get(service.name, ()),
+        *container.health_output.splitlines(),
+        container.error,
+        reading.detail if reading is not None else "",
+    )
+    return tuple(line for line in lines if line.strip())
+
+
+def last(lines: Iterable[str], *patterns: str) -> re.Match[str] | None:
+    """Give the last match of the first of these patterns that any line matches."""
+    told = tuple(lines)[::-1]
+    found = (re.search(pattern, line) for pattern in patterns for line in told)
+    return next((match for match in found if match), None)
+
+
+def masked(text: str, service: Service) -> str:
+    """Give a text without the service's passwords and whatever else looks like a secret."""
+    logins = (probe.auth.password for probe in service.probes if probe.auth is not None)
+    for password in sorted(filter(None, logins), key=len, reverse=True):
+        text = text.replace(password, HIDDEN)
+    for secret in _SECRETS:
+        text = secret.sub(rf"\1{HIDDEN}", text)
+    return text
+
+
+def quoted(match: re.Match[str], service: Service) -> str:
+    """Give the line of a match as evidence: around the match, no stack, no secrets."""
+    # hidden first: what a cut leaves of a secret would not be recognised
+    line = _STACK.sub("", masked(match.string, service)).strip()
+    place = match.re.search(line)
+    start = max(0, place.start() - LEAD) if place and len(line) > SHOWN else 0
+    rest = line[start:]
+    cut = rest if len(rest) <= SHOWN else rest[: SHOWN - 1] + "…"
+    return f"…{cut}" if start else cut
+
+
+def finding(  # noqa: PLR0913 - a finding has this many parts
+    service: Service,
+    code: str,
+    cause: str,
+    match: re.Match[str] | str,
+    next_step: str,
+    *,
+    fatal: bool = True,
+) -> Iterator[Finding]:
+    """Give one finding whose evidence is the line of `match`, or that text."""
+    evidence = masked(match, service) if isinstance(match, str) else quoted(match, service)
+    yield Finding(
+        code=code,
+        service=service.name,
+        cause=masked(cause, service),
+        evidence=evidence,
+        next_step=next_step,
+        fatal=fatal,
+    )
+
+
+def over(container: Container) -> bool:
+    """Say whether a container will not recover by itself: nobody restarts it, or it is a loop."""
+    return container.state in GONE or container.restarts >= CRASHES
+
+
+def hopeless(service: Service, container: Container, seen: Snapshot) -> bool:
+    """Say whether waiting for neighbours is in vain: it is over, and all that it needs is ready."""
+    looping = container.restarts >= CRASHES and all(_ready(need, seen) for need in service.needs)
+    return container.state in GONE or looping
+
+
+def _ready(name: str, seen: Snapshot) -> bool:
+    container, reading = seen.container(name), seen.reading(name)
+    if container is None or container.state != "running":
+        return False
+    return reading.ok if reading is not None else container.health in {"healthy", ""}
+
+
+def neighbour(hint: str, service: Service, seen: Snapshot) -> str:
+    """Give the needed service that a host name or a word of a log means, or that word itself."""
+    for need in service.needs:
+        container = seen.container(need)
+        names = (need, container.name) if container is not None else (need,)
+        if any(name in hint or hint in name for name in names):
+            return need
+    return hint
+
+
+def again(service: Service) -> str:
+    """Give the command that starts a service once more."""
+    return f"inv up --service {service.name}"
+
+
+def variable(service: Service, kind: str) -> str:
+    """Give the name in `.env` of a service's variable, such as NEO4J_HEAP."""
+    return f"{service.name.upper().replace('-', '_')}_{kind}"
+
+
+DELETE = "inv down --volumes (ALL data of the stack goes), then: inv up"
+"""The last resort when stored data cannot be used."""

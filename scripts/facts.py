@@ -1,0 +1,119 @@
+"""What a checkup found out, before anybody judges it; None for what is not known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from scripts.errors import StackError
+from scripts.inventory import Engine, ImageStatus
+from scripts.model import Finding, Reading, Snapshot, Stack
+from scripts.preflight import Facts as Preflight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why a question could not be answered, and what to do about it."""
+
+    cause: str
+    next_step: str
+
+    @classmethod
+    def of(cls, error: StackError) -> Self:
+        """Give the problem that an error tells."""
+        return cls(cause=str(error), next_step=error.next_step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsSeen:
+    """The settings' file as it is written."""
+
+    file: str = ".env"
+    missing: bool = False
+    """There is none yet; `text` is empty then."""
+    text: str = ""
+    example: str = ""
+    """The text of `.env.example`."""
+    used: frozenset[str] = frozenset()
+    """Variables that the compose files and the workspace read."""
+    problems: tuple[str, ...] = ()
+    """Sentences about values that cannot be right."""
+    unreadable: Problem | None = None
+    exported: tuple[str, ...] = ()
+    """Variables whose value in the environment beats another one in the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSeen:
+    """The engine and Compose, or why there is none."""
+
+    found: Engine | None = None
+    compose: str = ""
+    problem: Problem | None = None
+    """It does not answer, or it is too old, or Compose is not there."""
+    absent: bool = False
+    """There is none; not one that does not answer."""
+    can_bring: bool = False
+    """`inv up` would bring a private one."""
+    arch: str = ""
+    """amd64, arm64."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """A login tried for real: with the stack's password, and with one that must be rejected."""
+
+    service: str
+    user: str
+    right: Reading
+    wrong: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A model's endpoint of the user's; the key is not in here."""
+
+    variable: str
+    host: str
+    status: int
+    problem: str = ""
+    length: int = 0
+    wanted: int = 0
+    """Numbers of a vector; 0 where none was asked for."""
+    loopback: bool = False
+    """Inside a container its address means the container."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxies:
+    """Proxies of this environment, host and port only: the rest may hold a password."""
+
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    exempt: bool = True
+    """NO_PROXY holds 127.0.0.1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that one checkup found out."""
+
+    settings: SettingsSeen = field(default_factory=SettingsSeen)
+    engine: EngineSeen = field(default_factory=EngineSeen)
+    image_source: str = ""
+    stack: Stack | None = None
+    stack_problem: Problem | None = None
+    """The compose file, resolved with these settings, breaks a rule."""
+    machine: Preflight | None = None
+    ports_wanted: int = 0
+    foreign: Problem | None = None
+    """A container of this project belongs to another checkout."""
+    images: tuple[ImageStatus, ...] | None = None
+    registries: Mapping[str, str] = field(default_factory=dict)
+    """Registries that are needed and do not answer, and why."""
+    seen: Snapshot | None = None
+    sick: tuple[Finding, ...] = ()
+    """What the diagnosis says of the containers that are there."""
+    logins: tuple[Login, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    proxies: Proxies = field(default_factory=Proxies)
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    """Areas with a question that could not be asked, and why."""

@@ -1,0 +1,178 @@
+"""Pure: what is shown of logs: their lines out of a stream, levels, restarts, one order for all."""
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from scripts.moments import nanoseconds
+
+HEADER = 8
+"""Bytes before each piece of a stream: its number, and in the last four the length."""
+LEVELS = {"error": 3, "warning": 2, "info": 1}
+"""What --level takes, and how heavy each is; what is lighter than info is 0."""
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0e-\x1f\x7f-\x9f]"
+)
+"""Colours, movements, titles and bells: a log must not steer the terminal of its reader."""
+
+_WORDS = (
+    *(("error", word) for word in ("error", "err", "critical", "crit", "fatal", "panic", "severe")),
+    *(("error", word) for word in ("dpanic", "alert", "emerg")),
+    *(("warning", word) for word in ("warning", "warn")),
+    *(("info", word) for word in ("info", "notice")),
+    *(("debug", word) for word in ("debug", "trace")),
+)
+_MEANING = {word: level for level, word in _WORDS}
+_ANY = "|".join(sorted(_MEANING, key=len, reverse=True))
+_MARKED = re.compile(
+    rf"""\b(?:level|severity|lvl)"?\s*[=:]\s*"?(?P<named>{_ANY})\b  # JSON, logfmt
+    | \[\s*(?P<boxed>{_ANY})\s*\]                                   # Milvus, MinIO
+    | (?<![^\s|(])(?P<bare>(?-i:{_ANY.upper()}))(?=[\s:|,)]|$)      # Neo4j, uvicorn, logging
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_GLOG = re.compile(r"([IWEF])\d{4,8} \d\d:\d\d:\d\d")
+"""SeaweedFS, and parts of Milvus: a letter, the day, the time."""
+_GLOG_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "error"}
+_PLAIN = re.compile(r"(?:fatal )?error: ", re.IGNORECASE)
+_FALL = re.compile(
+    r"traceback \(most recent|exception in thread|panic: |thread '.*' panicked", re.IGNORECASE
+)
+"""How a line begins after which all lines without a level belong to one fault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a service's log, or a mark of ours between two."""
+
+    service: str
+    at: int
+    """Nanoseconds since 1970."""
+    text: str
+    level: str = ""
+    """error, warning, info or debug."""
+    mark: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """A container of a service ended and one started, `at` in nanoseconds since 1970."""
+
+    service: str
+    at: int
+    exit_code: int | None = None
+    """None where the engine no longer knows."""
+
+
+class Splitter:
+    """Cuts an engine's log stream into lines, as it comes.
+
+    Pieces come with a header each; a long line comes as several pieces, each with its moment.
+    https://docs.docker.com/reference/api/engine/version/v1.44/ (attach to a container)
+    """
+
+    def __init__(self, *, moments: bool) -> None:
+        """Begin; `moments` when the stream was asked for with timestamps."""
+        self._moments = moments
+        self._raw = b""
+        self._open: dict[int, tuple[int, bytes]] = {}
+        """The beginning of an unfinished line of each of the two streams, with its moment."""
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, str]]:
+        """Take bytes; give the lines that are whole now, each with its moment (0 without)."""
+        self._raw += data
+        while len(self._raw) >= HEADER:
+            end = HEADER + int.from_bytes(self._raw[4:HEADER], "big")
+            if len(self._raw) < end:
+                return
+            stream, piece, self._raw = self._raw[0], self._raw[HEADER:end], self._raw[end:]
+            yield from self._piece(stream, piece)
+
+    def rest(self) -> Iterator[tuple[int, str]]:
+        """Give what has no end of line, once nothing more comes."""
+        for at, text in self._open.values():
+            yield from _clean(at, text)
+        self._open.clear()
+
+    def _piece(self, stream: int, piece: bytes) -> Iterator[tuple[int, str]]:
+        at = 0
+        if self._moments and piece:
+            moment, _, piece = piece.partition(b" ")
+            at = nanoseconds(moment.decode(errors="replace"))
+        began, text = self._open.pop(stream, (at, b""))
+        *whole, last = (text + piece).split(b"\n")
+        for one in whole:
+            yield from _clean(began, one)
+        if last:
+            self._open[stream] = (began, last)
+
+
+def _clean(at: int, raw: bytes) -> Iterator[tuple[int, str]]:
+    text = _CONTROL.sub("", raw.decode(errors="replace"))
+    # a progress bar writes many lines as one
+    for line in text.splitlines() or [""]:
+        yield at, line
+
+
+def level(text: str) -> str:
+    """Give the level that a line states: error, warning, info, debug; empty when it states none."""
+    if glog := _GLOG.match(text):
+        return _GLOG_LEVELS[glog[1]]
+    if found := _MARKED.search(text):
+        return _MEANING[found[found.lastgroup or 0].lower()]
+    return "error" if _PLAIN.match(text) else ""
+
+
+def levelled(lines: Iterable[Line]) -> Iterator[Line]:
+    """Give the lines of one service with their levels.
+
+    What belongs to the line before has its level: what is indented, and after the first line of a
+    traceback or panic all that states none. Any other line without a level is information.
+    """
+    before, falling = "info", False
+    for line in lines:
+        stated = level(line.text)
+        if not stated and _FALL.match(line.text):
+            falling = True
+            before = before if before in {"error", "warning"} else "error"
+        elif stated:
+            before, falling = stated, False
+        elif not (falling or line.text[:1].isspace()):
+            before = "info"
+        yield replace(line, level=before)
+
+
+def marked(lines: Iterable[Line], restarts: Sequence[Restart], *, seen: bool) -> Iterator[Line]:
+    """Put a mark between the lines of one service where its container started again.
+
+    `seen` says that a line was shown before these: otherwise no mark comes before the first.
+    """
+    pending = sorted(restarts, key=lambda restart: restart.at)
+    for line in lines:
+        while pending and pending[0].at <= line.at:
+            restart = pending.pop(0)
+            if seen:
+                yield _mark(restart)
+        seen = True
+        yield line
+
+
+def _mark(restart: Restart) -> Line:
+    end = "" if restart.exit_code is None else f" (exit {restart.exit_code})"
+    text = f"--- {restart.service} restarted{end} ---"
+    return Line(service=restart.service, at=restart.at, text=text, mark=True)
+
+
+def merged(services: Iterable[Iterable[Line]]) -> Iterator[Line]:
+    """Bring the lines of several services into one order of time, each read only as needed."""
+    return heapq.merge(*services, key=lambda line: line.at)
+
+
+def chosen(lines: Iterable[Line], *, at_least: str = "", text: str = "") -> Iterator[Line]:
+    """Give the lines of this level or a heavier one that hold `text`, and every mark."""
+    weight, text = LEVELS.get(at_least, 0), text.casefold()
+    for line in lines:
+        heavy = LEVELS.get(line.level, 0) >= weight
+        if line.mark or (heavy and text in line.text.casefold()):
+            yield line

@@ -1,0 +1,48 @@
+"""Pure: moments and durations as the engine and people write them."""
+
+import re
+from datetime import UTC, datetime
+
+SECOND = 10**9
+"""Nanoseconds."""
+NEVER = "0001-01-01T00:00:00Z"
+"""How the engine writes a moment that has not come."""
+_PARTS = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)\Z")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([hms])")
+_UNITS = {"h": 3600, "m": 60, "s": 1}
+
+
+def nanoseconds(text: str) -> int:
+    """Give nanoseconds since 1970 of a moment of the engine; 0 for none, ValueError for no moment.
+
+    The engine writes nanoseconds, of which `datetime` keeps only microseconds.
+    """
+    if text in {"", NEVER}:
+        return 0
+    parts = _PARTS.match(text)
+    if parts is None:
+        raise ValueError(f"no moment of an engine: {text!r}")
+    whole, fraction, zone = parts.groups()
+    seconds = int(datetime.fromisoformat(whole + zone).timestamp())
+    return seconds * SECOND + int((fraction or "").ljust(9, "0")[:9])
+
+
+def written(moment: float) -> str:
+    """Write seconds since 1970 as the engine does, to the millisecond."""
+    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"
+
+
+def query(moment: int) -> str:
+    """Write nanoseconds since 1970 as the engine's API wants them in a query."""
+    return f"{moment // SECOND}.{moment % SECOND:09d}"
+
+
+def since(value: str, now: float) -> int:
+    """Give nanoseconds since 1970 of what `flags.moment` lets pass; a time without zone is local.
+
+    `now` is in seconds since 1970, for durations such as 10m.
+    """
+    if parts := _DURATION.findall(value):
+        return int((now - sum(float(number) * _UNITS[unit] for number, unit in parts)) * SECOND)
+    return int(datetime.fromisoformat(value).timestamp() * SECOND)

@@ -1,0 +1,27 @@
+"""Whether a service is ready, by one snapshot: what every rule about a failing one asks first."""
+
+from scripts.model import Container, Service, Snapshot
+
+GONE = frozenset({"exited", "dead"})
+"""States in which nobody starts a container again."""
+
+
+def answers(service: Service, seen: Snapshot) -> bool:
+    """Say whether a service is ready: it runs, and its probes (or else its health check) pass."""
+    container = seen.container(service.name)
+    if container is None:
+        return False
+    if service.one_shot:
+        return container.state in GONE and container.exit_code == 0
+    if container.state != "running":
+        return False
+    if not service.probes:
+        return container.health == "healthy"
+    reading = seen.reading(service.name)
+    return reading is not None and reading.ok
+
+
+def failing(service: Service, container: Container, seen: Snapshot) -> bool:
+    """Say whether a service is known not to be ready: what has yet to be probed is not known."""
+    unknown = container.state == "running" and service.probes and seen.reading(service.name) is None
+    return not unknown and not answers(service, seen)

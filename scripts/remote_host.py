@@ -1,0 +1,71 @@
+"""Asks a machine whose engine is elsewhere: a throw-away container reads its memory and disk."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from scripts import host
+from scripts.engine_api import Api
+from scripts.errors import StackError
+from scripts.inventory import Host
+
+SCRIPT = "df -Pk / && cat /proc/meminfo /proc/cpuinfo"
+"""A container's / lies where the engine keeps its data; /proc shows the machine's own numbers."""
+LEAST_WORDS = 5
+"""Up to and with "Available" in a line of `df -P`."""
+
+
+def look(api: Api, images: Sequence[str]) -> Host | None:
+    """Give the facts of the engine's machine; None when no image that is there has a shell.
+
+    Raises EngineError when the engine does not answer.
+    """
+    for image in images:
+        if api.get(f"/images/{image}/json") is not None:
+            try:
+                with _container(api, image) as name:
+                    found = parse(_output(api, name))
+            except StackError:  # it has no shell, as etcd's
+                continue
+            if found is not None:
+                return found
+    return None
+
+
+def parse(text: str) -> Host | None:
+    """Read what SCRIPT printed; None when that is something else."""
+    lines = text.splitlines()
+    words = lines[1].split() if len(lines) > 1 else []
+    if len(words) < LEAST_WORDS or not words[3].isdigit():
+        return None
+    return Host(
+        memory=host.memory(text),
+        cpus=sum(line.startswith("processor") for line in lines),
+        cpu_flags=host.cpu_flags(text),
+        disk="the engine's folder",
+        disk_free=int(words[3]) * 1024,
+    )
+
+
+@contextmanager
+def _container(api: Api, image: str) -> Iterator[str]:
+    body = {
+        "Image": image,
+        "Entrypoint": ["sh", "-c", SCRIPT],
+        "Cmd": [],
+        "User": "",
+        "Healthcheck": {"Test": ["NONE"]},
+        "Tty": True,  # or each piece of the log would have a header
+        "HostConfig": {"NetworkMode": "none"},
+        "NetworkDisabled": True,
+    }
+    name = str(api.post("/containers/create", body)["Id"])
+    try:
+        yield name
+    finally:
+        api.delete(f"/containers/{name}", force=True, v=True)
+
+
+def _output(api: Api, name: str) -> str:
+    api.post(f"/containers/{name}/start")
+    api.post(f"/containers/{name}/wait")
+    return api.raw(f"/containers/{name}/logs", stdout=True).decode(errors="replace")

@@ -1,0 +1,85 @@
+"""Known causes, recognised by what programs, kernel and engine say, whatever a service is called.
+
+Every code, what it means and what mends it: ../docs/causes.md. Adding one is a function in the
+module of its noun, its name in SIGNATURES, a line in that table and a test.
+"""
+
+from collections.abc import Callable, Iterator
+
+from scripts import signatures_api as api
+from scripts import signatures_databases as databases
+from scripts import signatures_engine as engine
+from scripts import signatures_python as python
+from scripts import signatures_store as store
+from scripts.model import Container, Finding, Service, Snapshot
+
+Signature = Callable[[Service, Container, Snapshot], Iterator[Finding]]
+
+SIGNATURES: tuple[Signature, ...] = (
+    # the engine never started it, so no log can say more
+    engine.port_taken,
+    engine.mount_missing,
+    engine.program_missing,
+    engine.image_missing,
+    # what looks like everything else: a full disk breaks each program in its own words
+    store.etcd_no_space,
+    engine.disk_full,
+    engine.read_only,
+    engine.no_such_instruction,
+    # data
+    store.etcd_version,
+    store.etcd_damaged,
+    store.s3_damaged,
+    databases.store_locked,
+    databases.graph_version,
+    databases.graph_damaged,
+    databases.vectors_version,
+    store.rocksdb_damaged,
+    databases.vectors_damaged,
+    api.vectors_size,
+    # settings and logins
+    databases.heap_too_large,
+    databases.setting_unknown,
+    databases.login_unfit,
+    databases.setting_invalid,
+    databases.heap_exhausted,
+    store.s3_login_unfit,
+    store.s3_login_rejected,
+    store.milvus_login_unfit,
+    store.no_full_text,
+    api.graph_backend,
+    api.tokenizer,
+    api.qdrant_settings,
+    api.variable_missing,
+    api.folder_missing,
+    api.value_unreadable,
+    # neighbours
+    api.qdrant_unreachable,
+    api.neo4j_unreachable,
+    api.milvus_unreachable,
+    api.nacos,
+    store.waits_for_etcd,
+    store.waits_for_s3,
+    databases.graph_unavailable,
+    # the program itself
+    python.source_unreadable,
+    python.source_broken,
+    python.package_missing,
+    databases.cannot_start,
+    store.s3_part_ended,
+    # what tells least
+    engine.too_many_files,
+    engine.permission,
+    engine.health_check_broken,
+    engine.killed,
+    engine.exit_code,
+)
+"""What knows most first."""
+
+
+def recognised(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+    """Give the findings of the first signature that knows why this service fails."""
+    for signature in SIGNATURES:
+        if findings := tuple(signature(service, container, seen)):
+            yield from findings
+            return

@@ -1,0 +1,69 @@
+"""Recorded and quoted logs, and a service that fails with one, for tests of diagnosis."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from scripts.model import Auth, Finding, Probe, Service, Snapshot
+from scripts.signatures import recognised
+from tests.words import container, reading, service
+
+LOGS = Path(__file__).parent / "data" / "logs"
+SECRET = "correct-horse-battery"  # noqa: S105 - made for tests
+LOGIN = Probe(kind="http", port=1, auth=Auth(kind="basic", user="neo4j", password=SECRET))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A fault: what is seen of it, and what must be told."""
+
+    log: str = ""
+    """The name of a recorded log."""
+    lines: tuple[str, ...] = ()
+    """What is said after it."""
+    state: str = "restarting"
+    facts: dict[str, Any] = field(default_factory=dict)
+    """More about the container."""
+    answer: str = "connection refused"
+    code: str
+    fatal: bool = True
+    cause: str
+    """A part of the cause: the wrong value, or who is meant."""
+    evidence: str
+    step: str
+
+
+def recorded(name: str) -> tuple[str, ...]:
+    """Give the lines of a recorded log."""
+    return tuple((LOGS / f"{name}.txt").read_text(encoding="utf-8").splitlines())
+
+
+def sick(case: Case, name: str = "some-name") -> tuple[Service, Snapshot]:
+    """Give a service of that name and a snapshot in which the fault is seen."""
+    neighbours = ("db-etcd", "db-minio", "db-qdrant", "db-neo4j", "db-milvus")
+    one = replace(
+        service(name, *neighbours, image="example/image:1", memory=2**30), probes=(LOGIN,)
+    )
+    others = (container(need, health="healthy") for need in neighbours)
+    seen = Snapshot(
+        containers=(container(name, case.state, **case.facts), *others),
+        readings=(reading(name, case.answer, ok=False),),
+        logs={name: (*(recorded(case.log) if case.log else ()), *case.lines)[-40:]},
+    )
+    return one, seen
+
+
+def told(case: Case, name: str = "some-name") -> list[Finding]:
+    """Give what is recognised in a fault."""
+    one, seen = sick(case, name)
+    return list(recognised(one, seen.containers[0], seen))
+
+
+def check(case: Case) -> None:
+    """Hold one finding against what must be told, whatever the service is called."""
+    for name in ("some-name", "x"):
+        (found,) = told(case, name)
+        assert (found.code, found.fatal, found.service) == (case.code, case.fatal, name)
+        assert case.cause in found.cause
+        assert case.evidence in found.evidence
+        assert case.step in found.next_step

@@ -1,0 +1,122 @@
+"""Whatever is seen: diagnosis never fails, tells causes before victims, and keeps secrets."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts import diagnosis
+from scripts.model import Container, Finding, Reading, Snapshot
+from scripts.readiness import answers
+from scripts.signatures import SIGNATURES, recognised
+from tests.recorded import LOGIN, LOGS, SECRET
+from tests.words import service, stack
+
+NAMES = ("etcd", "minio", "milvus", "neo4j", "memos")
+STACK = stack(
+    service("etcd", probed=False),
+    replace(service("minio"), probes=(LOGIN,)),
+    replace(service("milvus", "etcd", "minio"), probes=(LOGIN,)),
+    replace(service("neo4j", memory=2**30), probes=(LOGIN,)),
+    replace(service("memos", "neo4j", "milvus"), probes=(LOGIN,)),
+)
+RECORDED = sorted(
+    {line for path in LOGS.glob("*.txt") for line in path.read_text(encoding="utf-8").splitlines()}
+)
+LINES = st.one_of(
+    st.sampled_from(RECORDED),
+    st.sampled_from(
+        [
+            f"Invalid value for NEO4J_AUTH: 'neo4j/{SECRET}'",
+            f"{SECRET} no space left on device {SECRET}",
+            f"panic: {SECRET}",
+            f"ERROR cannot start on x: {SECRET}",
+            "x" * 290 + f"permission denied: '/{SECRET}'",
+        ]
+    ),
+    st.text(max_size=60),
+)
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    """Give any look at the stack: what cannot be is in it too."""
+    containers = tuple(
+        Container(
+            id=name,
+            service=name,
+            name=f"{name}-1",
+            state=draw(
+                st.sampled_from(["created", "running", "paused", "restarting", "exited", "dead"])
+            ),
+            health=draw(st.sampled_from(["", "starting", "healthy", "unhealthy"])),
+            exit_code=draw(st.sampled_from([0, 1, 2, 132, 134, 137, 139, 143, 255])),
+            restarts=draw(st.integers(0, 5)),
+            oom_killed=draw(st.booleans()),
+            error=draw(st.one_of(st.just(""), LINES)),
+            health_output=draw(st.one_of(st.just(""), LINES)),
+        )
+        for name in draw(st.sets(st.sampled_from(NAMES)))
+    )
+    readings = tuple(
+        Reading(service=name, ok=draw(st.booleans()), detail=draw(LINES), final=draw(st.booleans()))
+        for name in draw(st.sets(st.sampled_from(NAMES)))
+    )
+    logs = draw(st.dictionaries(st.sampled_from(NAMES), st.lists(LINES, max_size=8).map(tuple)))
+    return Snapshot(containers=containers, readings=readings, logs=logs)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def with_signatures() -> Iterator[None]:
+    """Hold the promises with the signatures, also where diagnosis does not list them yet."""
+    rules = diagnosis.RULES
+    if not {*SIGNATURES, recognised} & {*diagnosis.RULES}:
+        diagnosis.RULES = (recognised, *rules)
+    yield
+    diagnosis.RULES = rules
+
+
+def found(seen: Snapshot) -> tuple[Finding, ...]:
+    """Give all findings of a look."""
+    return diagnosis.diagnose(STACK, NAMES, seen)
+
+
+@given(snapshots())
+def test_a_cause_comes_before_its_victims(seen: Snapshot) -> None:
+    """Who needs a broken service, directly or not, is told after it."""
+    order = [finding.service for finding in found(seen)]
+
+    for place, name in enumerate(order):
+        assert not (set(STACK.closure((name,))) - {name}) & set(order[place + 1 :])
+
+
+@given(snapshots())
+def test_a_victim_needs_the_one_that_it_is_told_of(seen: Snapshot) -> None:
+    """Nobody is the victim of itself or of a stranger, nor when it is ready."""
+    for finding in found(seen):
+        for victim in finding.victims:
+            assert victim != finding.service
+            assert finding.service in STACK.closure((victim,))
+            assert not answers(STACK.service(victim), seen)
+
+
+@given(snapshots())
+def test_every_finding_can_be_acted_upon(seen: Snapshot) -> None:
+    """It has a code, a cause and a next step, and belongs to a service that is there."""
+    for finding in found(seen):
+        assert finding.code
+        assert finding.cause
+        assert finding.next_step
+        assert seen.container(finding.service) is not None
+
+
+@given(snapshots())
+def test_what_is_recognised_holds_no_secret(seen: Snapshot) -> None:
+    """Whatever a program prints of its own password."""
+    for one in STACK.services:
+        container = seen.container(one.name)
+        if container is not None and one.probes:
+            for finding in recognised(one, container, seen):
+                assert SECRET not in repr(finding)

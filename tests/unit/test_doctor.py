@@ -1,0 +1,186 @@
+"""Each rule of `inv doctor` on facts, and what becomes of findings."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scripts import cells
+from scripts.doctor import AREAS, document
+from scripts.facts import Endpoint, EngineSeen, Facts, Login, Problem, Proxies, SettingsSeen
+from scripts.inventory import Engine, Host, ImageStatus
+from scripts.model import Finding, Snapshot
+from scripts.preflight import GIB
+from scripts.preflight import Facts as Preflight
+from scripts.schema import validate
+from tests.words import container, reading, service, stack
+
+ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="28.0.1", api_version="1.48")
+SEEN = EngineSeen(found=ENGINE, compose="", arch="amd64", can_bring=True)
+STACK = stack(service("neo4j"), service("memos", "neo4j"))
+UP = Snapshot(
+    containers=(container("neo4j"), container("memos")),
+    readings=(reading("neo4j"), reading("memos")),
+)
+HOST = Host(memory=8 * GIB, cpus=4, disk="/srv", disk_free=50 * GIB)
+IMAGE = ImageStatus(
+    service="neo4j", image="n:1", present=True, contains="real", architecture="amd64"
+)
+LOGIN = Login(
+    service="neo4j",
+    user="neo4j",
+    right=reading("neo4j"),
+    wrong=reading("neo4j", "401: it rejects the login", ok=False, final=True),
+)
+MODEL = Endpoint(variable="MOS_EMBEDDER_API_BASE", host="m:1", status=200, length=8, wanted=8)
+PROBLEM = Problem(cause="it is broken", next_step="mend it")
+FINE = Facts(
+    settings=SettingsSeen(text="A=1\n", example="# a\nA=1\n"),
+    engine=SEEN,
+    image_source="packages",
+    stack=STACK,
+    machine=Preflight(host=HOST),
+    ports_wanted=2,
+    images=(IMAGE,),
+    seen=UP,
+    logins=(LOGIN,),
+    endpoints=(MODEL,),
+    proxies=Proxies(hosts={"HTTP_PROXY": "p:3128"}),
+)
+
+
+def judged(facts: Facts) -> list[tuple[str, str, bool]]:
+    """Give code, service and weight of each finding; the document keeps its schema."""
+    found = document(facts)
+    assert validate(found, "doctor") == ()
+    return [(one["code"], one["service"], one["fatal"]) for one in found["findings"]]
+
+
+def states(facts: Facts) -> dict[str, str]:
+    """Give the state of each area."""
+    return {row["area"]: row["state"] for row in document(facts)["areas"]}
+
+
+def test_where_all_is_well_every_area_says_so() -> None:
+    """And the exit code is 0."""
+    assert judged(FINE) == []
+    assert set(states(FINE).values()) == {"ok"}
+    assert document(FINE)["exit_code"] == 0
+    lines = cells.doctor_lines(document(FINE)).splitlines()
+    assert lines[1] == "ok  engine    28.0.1 (unix:///e), Compose not known"
+    assert "ok  machine   8.0 GiB of memory free, 4 processors, 50.0 GiB free in /srv" in lines
+    assert "ok  logins    neo4j: a wrong password is rejected" in lines
+
+
+def test_where_nothing_is_known_nothing_is_wrong() -> None:
+    """Each area says that it is not known, and there is no exception."""
+    assert judged(Facts(settings=SettingsSeen(missing=True), engine=EngineSeen(absent=True))) == [
+        ("env-absent", "", False),
+        ("engine-absent", "", False),
+    ]
+    assert set(states(Facts()).values()) == {"ok", "unknown"}
+    assert "?   machine   not known\n" in cells.doctor_lines(document(Facts()))
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"engine": EngineSeen(absent=True, problem=PROBLEM)}, ("engine-absent", "", True)),
+        ({"engine": EngineSeen(absent=True, can_bring=True)}, ("engine-absent", "", False)),
+        ({"engine": replace(SEEN, problem=PROBLEM)}, ("engine-unusable", "", True)),
+        ({"engine": replace(SEEN, compose="2.26.1")}, ("compose-bugs", "", False)),
+        (
+            {"engine": replace(SEEN, found=replace(ENGINE, version="26.1.5", private=True))},
+            ("engine-bugs", "", False),
+        ),
+        ({"stack_problem": PROBLEM}, ("compose-file", "", True)),
+        ({"machine": Preflight(host=replace(HOST, cpus=1))}, ("cpu-count", "", False)),
+        ({"machine": Preflight(host=replace(HOST, memory=GIB))}, ("memory", "", False)),
+        ({"machine": Preflight(host=replace(HOST, disk_free=1))}, ("disk", "", True)),
+        ({"machine": Preflight(holders={1: ("memos", "x")})}, ("port-taken", "memos", True)),
+        (
+            {"machine": Preflight(strangers={"memos": ("m", "old")})},
+            ("name-taken", "memos", True),
+        ),
+        ({"foreign": PROBLEM}, ("other-checkout", "", True)),
+        ({"images": (replace(IMAGE, present=False),)}, ("images-missing", "", False)),
+        ({"images": (replace(IMAGE, architecture="arm64"),)}, ("architecture", "neo4j", False)),
+        ({"registries": {"r": "429"}}, ("registry", "", False)),
+        ({"registries": {"r": "429"}, "image_source": "registry"}, ("registry", "", True)),
+        (
+            {"logins": (replace(LOGIN, wrong=reading("neo4j")),)},
+            ("authorization-off", "neo4j", True),
+        ),
+        ({"endpoints": (replace(MODEL, status=401),)}, ("model-key", "", False)),
+        ({"endpoints": (replace(MODEL, status=0, problem="x"),)}, ("model-endpoint", "", False)),
+        ({"endpoints": (replace(MODEL, status=404),)}, ("model-endpoint", "", False)),
+        ({"endpoints": (replace(MODEL, problem="none"),)}, ("model-endpoint", "", False)),
+        ({"endpoints": (replace(MODEL, length=7),)}, ("model-dimension", "", False)),
+        ({"endpoints": (replace(MODEL, loopback=True),)}, ("model-loopback", "", False)),
+        ({"proxies": Proxies(hosts={"HTTP_PROXY": "p:1"}, exempt=False)}, ("proxy", "", False)),
+    ],
+)
+def test_each_rule_finds_its_own(change: dict[str, Any], wanted: tuple[str, str, bool]) -> None:
+    """One thing is wrong, one finding tells it; only a fatal one changes the exit code."""
+    facts = replace(FINE, **change)
+
+    assert judged(facts) == [wanted]
+    assert document(facts)["exit_code"] == (5 if wanted[2] else 0)
+    assert ("fatal" if wanted[2] else "advice") in states(facts).values()
+
+
+def test_an_endpoint_for_chat_need_not_list_its_models() -> None:
+    """404 and 405 are answers, and no vector was asked for."""
+    chat = Endpoint(variable="OPENAI_API_BASE", host="m:1", status=404)
+
+    assert judged(replace(FINE, endpoints=(chat, replace(chat, status=405)))) == []
+
+
+def test_what_has_merely_stopped_does_not_stop_a_start() -> None:
+    """What the diagnosis calls fatal stays so, unless `inv up` simply starts it again."""
+    ended = Finding(code="ended", service="neo4j", cause="it ended", next_step="inv logs")
+    rejected = replace(ended, code="login-rejected", service="memos")
+    facts = replace(FINE, sick=(ended, rejected))
+    found = document(facts)["findings"]
+
+    assert [(one["code"], one["fatal"]) for one in found] == [
+        ("login-rejected", True),
+        ("ended", False),
+    ]
+    assert found[1]["next_step"] == "inv up starts it again"
+
+
+def test_who_runs_and_does_not_answer_is_told_unless_somebody_else_is_the_cause() -> None:
+    """A container that was not started is none of these."""
+    silent = Snapshot(
+        containers=(container("neo4j"), container("memos")),
+        readings=(reading("neo4j", "no answer in time", ok=False),),
+    )
+    victim = Finding(code="x", service="neo4j", cause="c", next_step="n", victims=("memos",))
+    idle = Snapshot(containers=(container("neo4j", "created"), container("memos", "exited")))
+
+    assert [code for code, *_ in judged(replace(FINE, seen=silent, logins=()))] == ["not-ready"] * 2
+    assert judged(replace(FINE, seen=silent, sick=(victim,))) == [("x", "neo4j", True)]
+    assert judged(replace(FINE, seen=idle)) == []
+    rows = {row["area"]: row["detail"] for row in document(replace(FINE, seen=idle))["areas"]}
+    assert rows["services"] == "none runs; inv up starts them"
+
+
+def test_details_say_what_could_not_be_tried() -> None:
+    """A wrong password that got no answer proves nothing; a question without an answer is named."""
+    hung = replace(LOGIN, wrong=reading("neo4j", "no answer in time", ok=False))
+    unknown = {"models": "no answer within 12 s", "ports": "elsewhere"}
+    facts = replace(FINE, logins=(hung,), unknown=unknown, endpoints=())
+    rows = {row["area"]: row for row in document(facts)["areas"]}
+
+    assert rows["logins"]["detail"] == "neo4j: wrong one: no answer in time"
+    assert rows["models"]["state"] == "unknown"
+    assert rows["models"]["detail"].endswith("; not known: no answer within 12 s")
+    assert rows["ports"]["detail"] == "not known: elsewhere"
+    gone = replace(FINE, endpoints=(replace(MODEL, status=0, length=0, problem="x"),))
+    assert {row["detail"] for row in document(gone)["areas"]} >= {"m:1 does not answer"}
+
+
+def test_areas_have_names_of_their_own() -> None:
+    """The schema lists them."""
+    assert len({area.name for area in AREAS}) == len(AREAS) == 11

@@ -1,0 +1,62 @@
+"""Times as the engine and people write them."""
+
+from datetime import datetime
+
+import pytest
+
+from scripts.flags import moment
+from scripts.moments import SECOND, nanoseconds, query, since, written
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("", 0),
+        ("0001-01-01T00:00:00Z", 0),
+        ("1970-01-01T00:00:01Z", SECOND),
+        ("2026-11-23T01:55:09.201591587Z", 1795398909201591587),
+        ("2026-11-23T01:55:09.2Z", 1795398909200000000),
+        ("2026-11-23T09:55:09.201591587+08:00", 1795398909201591587),
+    ],
+)
+def test_a_moment_of_the_engine_keeps_its_nanoseconds(text: str, number: int) -> None:
+    """Zeros at the end are left out by Go; a moment that never came is 0."""
+    assert nanoseconds(text) == number
+
+
+@pytest.mark.parametrize("text", ["soon", "2026-11-23", "2026-11-23T01:55:09"])
+def test_what_is_no_moment_of_an_engine_is_refused(text: str) -> None:
+    """With its text."""
+    with pytest.raises(ValueError, match=text):
+        nanoseconds(text)
+
+
+def test_what_is_written_can_be_read() -> None:
+    """To the millisecond."""
+    assert written(1795398909.2016) == "2026-11-23T01:55:09.201Z"
+    assert nanoseconds(written(1795398909.0)) == 1795398909 * SECOND
+
+
+def test_a_query_has_seconds_and_nine_digits() -> None:
+    """As the engine's API wants it."""
+    assert query(1795398909 * SECOND + 42) == "1795398909.000000042"
+
+
+@pytest.mark.parametrize(
+    ("value", "ago"), [("10m", 600), ("1h30m", 5400), ("1.5s", 1.5), ("2h", 7200)]
+)
+def test_a_duration_counts_back_from_now(value: str, ago: float) -> None:
+    """Of hours, minutes, seconds."""
+    assert since(moment("since", value), 10_000.0) == (10_000.0 - ago) * SECOND
+
+
+@pytest.mark.parametrize("value", ["2026-01-31T12:00:00Z", "2026-01-31T13:00:00+01:00"])
+def test_a_time_with_a_zone_is_that_moment(value: str) -> None:
+    """Whatever the clock says now."""
+    assert since(moment("since", value), 0.0) == 1769860800 * SECOND
+
+
+@pytest.mark.parametrize("value", ["2026-01-31", "2026-01-31T12:00:00"])
+def test_a_time_without_a_zone_is_one_of_this_machine(value: str) -> None:
+    """As people write it."""
+    assert since(value, 0.0) == int(datetime.fromisoformat(value).astimezone().timestamp()) * SECOND
