@@ -4,7 +4,7 @@ import pytest
 
 from scripts.pull_causes import pull_cause
 
-HUB = 'Error response from daemon: Get "https://registry-1.docker.io/v2/": '
+HUB = 'Error response from daemon: Get "https://registry.example/v2/": '
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ HUB = 'Error response from daemon: Get "https://registry-1.docker.io/v2/": '
             "docker login",
         ),
         (
-            HUB + "dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host",
+            HUB + "dial tcp: lookup registry.example on 10.0.0.1:53: no such host",
             "no-network",
-            "registry-1.docker.io cannot be reached from the engine: no such host",
+            "registry.example cannot be reached from the engine: no such host",
             "IMAGE_SOURCE=packages",
         ),
         (
             HUB + "dial tcp 1.2.3.4:443: i/o timeout",
             "no-network",
-            "registry-1.docker.io cannot be reached",
+            "registry.example cannot be reached",
             "proxy of the engine",
         ),
         (
@@ -86,7 +86,7 @@ HUB = 'Error response from daemon: Get "https://registry-1.docker.io/v2/": '
             HUB
             + "tls: failed to verify certificate: x509: certificate signed by unknown authority",
             "tls-resigned",
-            "registry-1.docker.io",
+            "registry.example",
             "CA",
         ),
         (
