@@ -134,8 +134,11 @@ class Start:
         # a probe before the start has returned can cost a second: the first packet is lost while
         # the engine still plugs the network in
         under_way = self._launched - self._landed.keys()
-        ready, others = self._ready, set(self.wanted) - self._ready - under_way
-        due = self._unprobed(others, INTERVAL) | self._unprobed(ready, RECHECK)
+        asked = {name for name in self.wanted if self.stack.service(name).probes}
+        unready = set(self.wanted) - self._ready - under_way
+        # a health check is run by us only when all others answer, and after it has failed
+        later = (asked & self._ready) | (unready - asked)
+        due = self._unprobed(unready & asked, INTERVAL) | self._unprobed(later, RECHECK)
         return self._told(self._look(due, patience=0.0))
 
     def last_look(self, seen: Snapshot | None = None) -> Snapshot:
