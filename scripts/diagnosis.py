@@ -64,7 +64,7 @@ def ended(service: Service, container: Container, seen: Snapshot) -> Iterator[Fi
             service=service.name,
             cause=f"it ended, {_exit(container)}",
             evidence=container.error or _log_line(service, seen),
-            next_step=f"inv logs --service {service.name}",
+            next_step=f"inv logs --service {service.name}, then: inv up --service {service.name}",
         )
 
 

@@ -14,7 +14,7 @@ from workbench import Bench
 
 Made = Generator[None, str, None]
 USUAL = "interval: 30s, timeout: 5s, retries: 5, start_period: 120s, start_interval: 500ms"
-IMPATIENT = "interval: 1s, timeout: 1s, retries: 1, start_period: 1s, start_interval: 500ms"
+IMPATIENT = "interval: 5s, timeout: 1s, retries: 1, start_period: 1s, start_interval: 500ms"
 
 
 # what the engine refuses, or programs cannot bear -----------------------------------------------
@@ -204,7 +204,7 @@ damaged(
     *("a damaged data file of Neo4j", "neo4j", "databases/neo4j/neostore"),
     code="database-unavailable",
 )
-damaged("a damaged data file of Qdrant", "qdrant", "collections/*/config.json")
+damaged("a damaged data file of Qdrant", "qdrant", "collections/*/*config.json")
 
 
 @contextmanager
@@ -370,7 +370,7 @@ memos_setting(
     "a comment where JSON is wanted",
     "setting-invalid",
     "MOS_RERANKER_HEADERS_EXTRA",
-    MOS_RERANKER_HEADERS_EXTRA="# extra headers, JSON",
+    MOS_RERANKER_HEADERS_EXTRA="    # extra headers, JSON",
 )
 memos_setting("no tokenizer", "tokenizer-missing", "gpt2", HF_HOME="/nothing")
 
@@ -397,7 +397,7 @@ def source(bench: Bench) -> Iterator[Path]:
     *("a source tree with a syntax error", "memos"),
     service="memos",
     code="source-broken",
-    says=("product_router.py", "line 3"),
+    says=("server_router.py:3", "SyntaxError"),
     sample=True,
 )
 def syntax_error(bench: Bench) -> Made:
@@ -567,7 +567,7 @@ def removed(bench: Bench) -> Made:
     "neo4j",
     "qdrant",
     service="qdrant",
-    code="stopped",
+    code="ended",
 )
 def lost(bench: Bench) -> Made:
     """It was ready; that it no longer is is noticed before the others are."""
