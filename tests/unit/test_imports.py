@@ -12,7 +12,7 @@ MODULES = {path.stem: path for path in sorted((ROOT / "scripts").glob("*.py"))}
 IN_IMAGES = sorted((ROOT / "docker").rglob("*.py"))
 DECIDING = (
     *("model", "inventory", "errors", "diagnosis", "starting", "preflight", "status", "waiting"),
-    *("cells", "report", "displays", "log_lines", "moments"),
+    *("cells", "report", "displays", "boards", "log_lines", "moments"),
     *("doctor", "doctor_details", "env_lines", "facts", "versions", "aws_signing"),
 )
 ASKING = {
@@ -77,12 +77,12 @@ def test_the_module_map_names_every_module() -> None:
     [
         ("sh", {"process"}),
         ("requests", {"probes"}),
-        ("rich", {"report", "displays"}),
+        ("rich", {"report", "displays", "boards"}),
         ("invoke", set()),
     ],
 )
 def test_a_package_has_one_owner(package: str, owners: set[str]) -> None:
-    """One module starts processes, one speaks HTTP to services, two format, none knows invoke."""
+    """One module starts processes, one speaks HTTP to services, three tell, none knows invoke."""
     assert {name for name, path in MODULES.items() if package in imported(path)} == owners
 
 
