@@ -185,11 +185,19 @@ def _start(space: "Workspace", names: tuple[str, ...], limit: float, tell: "Repo
     help={
         "service": SERVICE,
         "watch": "look again every 2 s until Ctrl-C, with the CPU in percent",
+        "all": "every stack of this kind on the engine, of other checkouts too",
         "format": FORMAT,
     },
 )
 @command
-def ps(c: Context, *, service: list[str], watch: bool = False, format: str = "text") -> ExitCode:
+def ps(
+    c: Context,
+    *,
+    service: list[str],
+    watch: bool = False,
+    all: bool = False,
+    format: str = "text",
+) -> ExitCode:
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     del c
     from scripts import flags, images, measuring, ready_moments, status
@@ -197,6 +205,9 @@ def ps(c: Context, *, service: list[str], watch: bool = False, format: str = "te
     from scripts.waiting import poll
 
     tell = _report(format)
+    if all:
+        flags.alone("all", service=service, watch=watch)
+        return _every_stack(tell)
     if watch:
         tell.require_terminal("watch")
     space = _look(tell)
@@ -222,6 +233,18 @@ def ps(c: Context, *, service: list[str], watch: bool = False, format: str = "te
         # the way to end it
     finally:
         observer.close()
+    return ExitCode.OK
+
+
+def _every_stack(tell: "Report") -> ExitCode:
+    from scripts import engine, stacks, workspace
+    from scripts.engine_api import Api
+    from scripts.process import run
+
+    found = workspace.read_settings(ROOT, os.environ, tell.say)
+    running = engine.required(ROOT, os.environ, run)
+    members = stacks.seen(Api(running.endpoint, env=running.env))
+    tell.stacks(stacks.document(members, ROOT, found.get("COMPOSE_PROJECT_NAME")))
     return ExitCode.OK
 
 
@@ -358,16 +381,38 @@ def config(c: Context) -> ExitCode:
     return ExitCode.OK
 
 
-@task()
+@task(
+    help={
+        "offset": "with --write: how far the ports of a second stack are from these",
+        "write": "make this settings file for a second stack, with ports and names of its own",
+    }
+)
 @command
-def env(c: Context) -> ExitCode:
+def env(c: Context, *, offset: str = "", write: str = "") -> ExitCode:
     """Print every variable, its value (secrets masked) and where the value comes from."""
     del c
-    from scripts import settings, workspace
+    from scripts import flags, settings, workspace
 
     tell = _report()
+    if offset or write:
+        flags.together(offset=offset, write=write)
+        return _second_env(flags.offset(offset), Path(write).expanduser().absolute(), tell)
     found = workspace.read_settings(ROOT, os.environ, tell.say)
     tell.table(("variable", "value", "from"), settings.rows(found, os.environ))
+    return ExitCode.OK
+
+
+def _second_env(offset: int, file: Path, tell: "Report") -> ExitCode:
+    from scripts import neighbour, ports, settings, workspace
+
+    # what the environment says holds for both stacks, and does not belong into the file
+    named = {name: value for name, value in os.environ.items() if name == "ENV_FILE"}
+    found = workspace.read_settings(ROOT, named, tell.say)
+    wanted = neighbour.ports(found, offset)
+    neighbour.require(found, offset, ports.taken_ones(found.get("BIND_ADDRESS"), wanted))
+    changed = neighbour.changes(found, offset)
+    neighbour.write(file, neighbour.changed_text(settings.text_of(found.file), changed))
+    tell.second_env(file, changed, [name for name in changed if name in os.environ])
     return ExitCode.OK
 
 

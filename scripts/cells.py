@@ -76,6 +76,22 @@ def status_lines(row: Mapping[str, Any], now: float) -> tuple[str, str]:
     return f"{mark} {row['service']:<9} {_state(row):<18} {facts}".rstrip(), rest
 
 
+def stack_lines(row: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Give one stack for `inv ps --all`: how it is, and under it where it is and its ports."""
+    services, ready = row["services"], row["ready"]
+    mark = "✓" if len(ready) == len(services) else "✗"
+    states = ", ".join(f"{count} {state}" for state, count in row["states"].items())
+    whose = " (this one)" if row["present"] else ""
+    sick = " ".join(one["service"] for one in services if not one["healthy"])
+    ports = [
+        f"{one['service']} {' '.join(map(str, one['ports']))}" for one in services if one["ports"]
+    ]
+    place = row["checkout"] + (f" with {row['env_file']}" if row["env_file"] else "")
+    rest = (place, f"not healthy: {sick}" if sick else "", " · ".join(ports))
+    main = f"{mark} {row['project']}{whose}  {states}, {len(ready)} healthy"
+    return main, tuple(line for line in rest if line)
+
+
 def _state(row: Mapping[str, Any]) -> str:
     return str(row["state"]) + (f", {row['health']}" if row["health"] else "")
 

@@ -41,6 +41,31 @@ def count(flag: str, value: str) -> int:
     return int(value)
 
 
+def offset(value: str) -> int:
+    """Give how far ports are to be shifted; ConfigError for what is no whole number from 1."""
+    if not value.isascii() or not value.isdigit() or int(value) == 0:
+        raise ConfigError(
+            f"--offset is {value!r}, wanted a whole number from 1", next_step="--offset 100"
+        )
+    return int(value)
+
+
+def together(**given: object) -> None:
+    """Raise ConfigError unless all of these flags were given: one means nothing alone."""
+    absent = [f"--{name}" for name, value in given.items() if not value]
+    if absent:
+        every = " and ".join(f"--{name}" for name in given)
+        raise ConfigError(f"{' '.join(absent)} is missing", next_step=f"give {every} together")
+
+
+def alone(flag: str, **others: object) -> None:
+    """Raise ConfigError when `flag` was given with one of the others, which it cannot go with."""
+    if given := [f"--{name}" for name, value in others.items() if value]:
+        raise ConfigError(
+            f"--{flag} does not go with {' and '.join(given)}", next_step=f"--{flag} alone"
+        )
+
+
 def moment(flag: str, value: str) -> str:
     """Give a duration such as 10m or a time, as Compose takes it; ConfigError for anything else."""
     if not _DURATION.match(value) and not _is_time(value):

@@ -1,9 +1,11 @@
 """The only place that formats: results go to stdout, progress and errors to stderr."""
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
@@ -130,6 +132,14 @@ class Report(Board):
             # a line that is too long is not broken: it may be copied
             self.out.print(drawn, soft_wrap=isinstance(drawn, Text))
 
+    def stacks(self, document: Mapping[str, Any]) -> None:
+        """Write what `inv ps --all` shows."""
+        if self.form == "json":
+            self.json_line(document)
+            return
+        for drawn in displays.stacks(document):
+            self.out.print(drawn, soft_wrap=isinstance(drawn, Text))
+
     def require_terminal(self, flag: str) -> None:
         """Refuse a flag that needs somebody who looks; raises ConfigError where nobody does."""
         if self.form == "json" or not self.out.is_terminal:
@@ -163,6 +173,14 @@ class Report(Board):
         for one in document["findings"]:
             self.finding(Finding(**one), to=self.out)
         self.text(cells.doctor_lines(document))
+
+    def second_env(self, file: Path, changed: Mapping[str, str], exported: Sequence[str]) -> None:
+        """Write what differs in a second stack's settings, and how it is started."""
+        self.table(("variable", "value"), changed.items())
+        self.say(f"wrote {file}; next: ENV_FILE={shlex.quote(str(file))} inv up")
+        if exported:
+            names = " ".join(exported)
+            self.say(f"the environment sets {names}, which beats the file: unset {names}")
 
     def images(self, statuses: Sequence[ImageStatus]) -> None:
         """Write which images are here, and what the stand-ins stand for."""

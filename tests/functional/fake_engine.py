@@ -94,13 +94,17 @@ class FakeEngine:
                 return 404, {"message": "page not found"}
 
     def _rows(self, query: dict[str, str]) -> list[dict[str, Any]]:
-        wanted = json.loads(query.get("filters", "{}")).get("label", [])
+        filters = json.loads(query.get("filters", "{}"))
+        wanted, healths = filters.get("label", []), filters.get("health")
         rows = []
         for one in self.state["containers"].values():
             labels = one["Config"]["Labels"]
-            has = {f"{name}={value}" for name, value in labels.items()}
-            if set(wanted) <= has and ("all" in query or one["State"]["Status"] == "running"):
-                row = {"Id": one["Id"], "Names": [one["Name"]], "Labels": labels}
+            has = {*labels, *(f"{name}={value}" for name, value in labels.items())}
+            state = one["State"]["Status"]
+            asked = "all" in query or state == "running"
+            fit = healths is None or one["State"].get("Health", {}).get("Status") in healths
+            if set(wanted) <= has and asked and fit:
+                row = {"Id": one["Id"], "Names": [one["Name"]], "Labels": labels, "State": state}
                 rows.append({**row, "Ports": one.get("Ports", [])})
         return rows
 

@@ -20,11 +20,13 @@ import yaml
 from invoke.program import Program
 
 import tasks
-from scripts import base_image, engine, lock, measuring, waiting, workspace
+from scripts import base_image, engine, lock, measuring, settings, waiting, workspace
+from scripts import ports as host_ports
 from scripts.inventory import Engine
 from scripts.model import Snapshot, Usage
 from scripts.report import Report
 from scripts.schema import validate
+from scripts.stacks import KIND_LABEL
 from tests.functional.fake_engine import RECORDED, framed, made
 
 REPO = Path(__file__).resolve().parents[2]
@@ -270,6 +272,13 @@ def old_engine(at: Checkout) -> None:
         ("ps --service milvsu", nothing, 2, "no service 'milvsu'; did you mean milvus?"),
         ("ps --watch", nothing, 2, "--watch draws on a terminal, and stdout is none"),
         ("ps --watch --format json", nothing, 2, "or --format json was given"),
+        ("ps --all --watch", nothing, 2, "--all does not go with --watch\nnext: --all alone"),
+        ("ps --all --service etcd", nothing, 2, "--all does not go with --service"),
+        ("env --offset 100", nothing, 2, "--write is missing\nnext: give --offset and --write"),
+        ("env --write new.env", nothing, 2, "--offset is missing"),
+        ("env --offset far --write new.env", nothing, 2, "--offset is 'far', wanted a whole"),
+        ("env --offset 0 --write new.env", nothing, 2, "--offset is '0', wanted a whole number"),
+        ("env --offset 50000 --write new.env", nothing, 2, "MILVUS_PORT would be 69530, and 65535"),
         ("logs --since yesterday", nothing, 2, "--since is 'yesterday', wanted a duration"),
         ("ps", broken_env, 2, ".env line 1: 'IMAGE_SOURCE …' is no NAME=value"),
         ("up", put("NEO4J_HTTP_PORT", "http"), 2, "NEO4J_HTTP_PORT is 'http', wanted a port"),
@@ -553,6 +562,75 @@ def test_what_was_ready_before_we_came_has_no_moment(at: Checkout, capsys: Captu
 
     rows = json.loads(capsys.readouterr().out)["services"]
     assert [(row["ready"], row["ready_since"]) for row in rows] == [(True, None)] * 5
+
+
+def test_every_stack_on_the_engine_is_shown(at: Checkout, capsys: Capture) -> None:
+    """Also of another checkout; what has not our label is somebody else's."""
+    second = made("memos", "running", folder="/second/docker", project="two", ports={8000: 8100})
+    second["State"]["Health"] = {"Status": "healthy", "Log": []}
+    down = made("etcd", "exited", folder="/second/docker", project="two")
+    del down["State"]["Health"]
+    for name, one in (("second", second), ("down", down), ("first", at.container("neo4j"))):
+        one["Config"]["Labels"][KIND_LABEL] = "workspace"
+        at.state["containers"][f"id-{name}"] = {**one, "Id": f"id-{name}"}
+    put("COMPOSE_PROJECT_NAME", "memos-test")(at)
+
+    assert (at.inv("ps", "--all", "--format", "json"), at.inv("ps", "--all")) == (0, 0)
+
+    shown = capsys.readouterr().out.splitlines()
+    document = json.loads(shown[0])
+    assert validate(document, "stacks") == ()
+    found = {one["project"]: one for one in document["stacks"]}
+    assert {name: one["present"] for name, one in found.items()} == {
+        "memos-test": True,
+        "two": False,
+    }
+    assert (found["two"]["checkout"], found["two"]["ready"]) == ("/second", ["memos"])
+    assert found["two"]["states"] == {"exited": 1, "running": 1}
+    assert "✗ two  1 exited, 1 running, 1 healthy" in shown
+    assert "  memos 8100" in shown
+    assert "  not healthy: etcd" in shown
+
+
+def test_without_a_stack_that_is_said(at: Checkout, capsys: Capture) -> None:
+    """An empty list for programs, a sentence for people."""
+    at.state["containers"] = {}
+
+    assert (at.inv("ps", "--all", "--format", "json"), at.inv("ps", "--all")) == (0, 0)
+
+    shown = capsys.readouterr().out.splitlines()
+    assert json.loads(shown[0]) == {"stacks": []}
+    assert "no stack of this kind" in shown[1]
+
+
+def test_the_settings_of_a_second_stack_are_written_once(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other ports and names, else the same; only its owner may read it."""
+    put("NEO4J_PASSWORD", "correct-horse")(at)
+    monkeypatch.setenv("MEMOS_PORT", "8001")
+    monkeypatch.setattr(host_ports, "taken", lambda *_: False)
+    file = at.folder / "second.env"
+    words = ("env", "--offset", "2000", "--write", str(file))
+
+    assert at.inv(*words) == 0
+
+    shown = capsys.readouterr()
+    found = settings.load(at.root, {"ENV_FILE": str(file)})
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert (found.get("MEMOS_PORT"), found.get("ATTU_PORT")) == ("10000", "5000")
+    assert (found.get("NEO4J_PASSWORD"), found.image_source) == ("correct-horse", "registry")
+    assert found.get("CONTAINER_PREFIX") == "memos-dev-2000-"
+    assert f"next: ENV_FILE={file} inv up" in shown.err
+    assert "unset MEMOS_PORT" in shown.err
+    assert "correct-horse" not in shown.out + shown.err
+
+    assert at.inv(*words) == 2
+    assert f"there is a file {file} already" in capsys.readouterr().err
+    monkeypatch.setattr(host_ports, "taken", lambda _, port: port == 9100)
+    assert at.inv("env", "--offset", "100", "--write", f"{file}.new") == 2
+    assert "MINIO_API_PORT would be 9100, which is taken by" in capsys.readouterr().err
+    assert not Path(f"{file}.new").exists()
 
 
 def test_watching_ends_with_ctrl_c(
