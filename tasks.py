@@ -22,6 +22,7 @@ from scripts.errors import ConfigError, ExitCode, StackError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scripts.bundle import Bundle
     from scripts.model import Service, Snapshot
     from scripts.report import Report
     from scripts.workspace import Workspace
@@ -131,13 +132,25 @@ def up(
 def _have_images(
     space: "Workspace", names: tuple[str, ...], tell: "Report", *, rebuild: bool
 ) -> None:
-    from scripts import images
+    from scripts import bundle, images, unbundling
 
     services = [space.stack.service(name) for name in names]
     statuses = [images.status(space.api, service) for service in services]
+    packed = bundle.named(os.environ)
+    if packed and unbundling.missing(statuses):
+        _load(packed, space, tell)
+        statuses = [images.status(space.api, service) for service in services]
+        unbundling.require_all(packed, statuses)
     to_build, to_pull = images.needed(statuses, rebuild=rebuild)
     _build(space, [service for service in services if service.name in to_build], tell)
     _pull(space, [service for service in services if service.name in to_pull], tell)
+
+
+def _load(packed: "Bundle", space: "Workspace", tell: "Report") -> None:
+    from scripts import lock, unbundling
+
+    with lock.held(ROOT / ".cache", "images.load"), tell.board(["images"]):
+        unbundling.load(packed, space.api, tell.step)
 
 
 def _build(space: "Workspace", services: "Sequence[Service]", tell: "Report") -> None:
@@ -445,6 +458,48 @@ def images_pull(c: Context, *, service: list[str]) -> ExitCode:
     return _images(service, build=False)
 
 
+@task(
+    name="save",
+    help={
+        "file": "the bundle to make, such as memos-dev.tar",
+        "engine": "with the private engine's packages, also when another engine is used",
+    },
+)
+@command
+def images_save(c: Context, file: str, *, engine: bool = False) -> ExitCode:
+    """Make a bundle of wheels, engine and images, for a machine without any network."""
+    del c
+    from scripts import bundling, lock
+    from scripts.process import run
+
+    tell, target = _report(), Path(file).expanduser().absolute()
+    bundling.require_new(target)
+    space = _look(tell)
+    with lock.held(ROOT / ".cache", "images.save"), tell.board(bundling.STEPS):
+        made = bundling.save(space, target, run, tell.step, with_engine=engine)
+    tell.bundle(target, made)
+    return ExitCode.OK
+
+
+@task(name="load", help={"file": "a bundle, as images.save makes it"})
+@command
+def images_load(c: Context, file: str) -> ExitCode:
+    """Bring the images of a bundle to the engine, after checking every byte."""
+    del c
+    from scripts import bundle, images, unbundling, workspace
+    from scripts.process import run
+
+    tell, source = _report(), Path(file).expanduser().absolute()
+    packed = bundle.read(source)
+    named = {**os.environ, bundle.VARIABLE: str(source)}
+    space = workspace.prepared(ROOT, named, run, tell.say)
+    _load(packed, space, tell)
+    statuses = [images.status(space.api, service) for service in space.stack.services]
+    unbundling.require_all(packed, statuses)
+    tell.images(statuses)
+    return ExitCode.OK
+
+
 def _images(service: list[str], *, build: bool) -> ExitCode:
     from scripts import flags, workspace
     from scripts.process import run
@@ -528,7 +583,9 @@ def engine_remove(c: Context, *, yes: bool = False) -> ExitCode:
 
 
 ns = Collection(up, ps, logs, restart, down, doctor, smoke, config, env)
-ns.add_collection(Collection("images", images_status, images_build, images_pull))
+ns.add_collection(
+    Collection("images", images_status, images_build, images_pull, images_save, images_load)
+)
 ns.add_collection(
     Collection("engine", engine_start, engine_stop, engine_status, engine_env, engine_remove)
 )

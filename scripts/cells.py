@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from scripts.bundle import Manifest
 from scripts.errors import ExitCode
 from scripts.inventory import EngineStatus, ImageStatus
 from scripts.model import Verdict
@@ -133,6 +135,19 @@ def engine_rows(status: EngineStatus) -> tuple[tuple[str, str], ...]:
         ("programs", size(status.size) if status.files else "not fetched"),
         ("data", size(status.data_size)),
         ("downloads", size(status.cache_size)),
+    )
+
+
+def bundle_rows(file: Path, made: Manifest) -> tuple[tuple[str, str], ...]:
+    """Give what is in a bundle, a fact a row."""
+    packages = f"{made.distribution} {made.release}" if made.release else "not in it"
+    return (
+        ("file", str(file)),
+        ("size", size(sum(one.size for one in made.members))),
+        ("workspace", made.workspace),
+        ("wheels", f"Python {' '.join(made.python)} on {made.kernel} {made.machine}"),
+        ("engine", packages),
+        ("images", f"{len(made.images)} for {made.architecture}, from {made.image_source}"),
     )
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from scripts import cells, displays
 from scripts.boards import Board
+from scripts.bundle import Manifest
 from scripts.cells import CODES, IMAGE_COLUMNS, engine_rows, event_document, image_row
 from scripts.errors import ConfigError, DeclinedError, ExitCode, OverdueError, StackError
 from scripts.inventory import EngineStatus, ImageStatus
@@ -181,6 +182,11 @@ class Report(Board):
         if exported:
             names = " ".join(exported)
             self.say(f"the environment sets {names}, which beats the file: unset {names}")
+
+    def bundle(self, file: Path, made: Manifest) -> None:
+        """Write what a bundle holds, and how it is used."""
+        self.table(("bundle", ""), cells.bundle_rows(file, made))
+        self.say(f"on a machine without network: ./dev --bundle {shlex.quote(file.name)} inv up")
 
     def images(self, statuses: Sequence[ImageStatus]) -> None:
         """Write which images are here, and what the stand-ins stand for."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import (
+    bundle,
     compose,
     compose_text,
     engine,
@@ -17,6 +18,7 @@ from scripts import (
     settings,
     settings_rules,
     stack_rules,
+    unbundling,
 )
 from scripts.compose import Compose
 from scripts.engine_api import Api
@@ -24,6 +26,7 @@ from scripts.engine_discovery import check_versions, discover
 from scripts.errors import RefusedError
 from scripts.inventory import Engine
 from scripts.model import Stack
+from scripts.os_release import this_system
 from scripts.process import Runner
 from scripts.progress import Say
 from scripts.schema import Breach, as_tree
@@ -95,21 +98,31 @@ def prepared(
     """Give the workspace ready for a start: `.env`, an engine and an image source are there.
 
     Everything that is written, `named` services too, is checked before an engine is touched.
-    Brings the private engine where none runs, and settles the image source once for all.
+    Brings the private engine where none runs, and settles the image source once for all; both out
+    of a bundle when `environ` names one.
     """
     found = made_settings(root, environ, say)
+    packed = bundle.named(environ)
+    if packed:
+        found = _settled(found, unbundling.source(packed, found, say), environ, say)
     source = found.image_source or "registry"
     schema.require(_raw_breaches(compose.files(root, source)))
     flags.require_known(named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX")))
     running = discover(root, environ, runner)
+    if running is None and packed:
+        unbundling.bring_engine(packed, root, this_system(), runner, say)
     if running is None and engine.packages_possible():
         _checked(_compose(found, programs.have(root, environ, runner, say), runner, source))
     running = running or engine.ensure(root, environ, runner, say)
     check_versions(running, runner)
     if not found.image_source:
         source = _chosen(found, running, runner, say)
-        found = read_settings(root, {**environ, "IMAGE_SOURCE": source}, say)
+        found = _settled(found, source, environ, say)
     return resolved(found, running, runner, source)
+
+
+def _settled(found: Settings, source: str, environ: Mapping[str, str], say: Say) -> Settings:
+    return read_settings(found.root, {**environ, "IMAGE_SOURCE": source}, say)
 
 
 def _compose(found: Settings, env: Mapping[str, str], runner: Runner, source: str) -> Compose:

@@ -86,6 +86,12 @@ class FakeEngine:
                 return self._container(name, what, query)
             case ["events"]:
                 return 200, "\n".join(json.dumps(one) for one in self._events(query))
+            case ["images", "get"]:
+                return 200, iter([json.dumps(parse_qs(parts.query)["names"]).encode()])
+            case ["images", "load"]:
+                return 200, self._load(json.loads(request.body))
+            case ["images", *words, "history"]:
+                return 200, [{"Created": 1, "CreatedBy": words[-1], "Size": 2048}]
             case ["images", *words, "json"]:
                 return self._image("/".join(words))
             case ["volumes"]:
@@ -100,7 +106,7 @@ class FakeEngine:
         for one in self.state["containers"].values():
             labels = one["Config"]["Labels"]
             has = {*labels, *(f"{name}={value}" for name, value in labels.items())}
-            state = one["State"]["Status"]
+            state = one["State"].get("Status")
             asked = "all" in query or state == "running"
             fit = healths is None or one["State"].get("Health", {}).get("Status") in healths
             if set(wanted) <= has and asked and fit:
@@ -129,10 +135,17 @@ class FakeEngine:
             return 204, b""
         return 200, one
 
+    def _load(self, names: list[str]) -> dict[str, str]:
+        if refusal := self.state["refuse"].get("load"):
+            return {"error": refusal}
+        self.state["images"] |= {name: {} for name in names}
+        return {"stream": f"Loaded image: {names}"}
+
     def _image(self, name: str) -> Answer:
         if name not in self.state["images"]:
             return 404, {"message": f"No such image: {name}"}
-        return 200, {"Size": 1536, "Config": {"Labels": self.state["images"][name]}}
+        facts = {"Id": f"sha256:{name}", "Architecture": "amd64", "Size": 1536}
+        return 200, {**facts, "Config": {"Labels": self.state["images"][name]}}
 
 
 def main() -> None:

@@ -4,12 +4,14 @@ The engine and the services are processes of their own, because ours starts proc
 """
 
 import base64
+import hashlib
 import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,13 +22,14 @@ import yaml
 from invoke.program import Program
 
 import tasks
-from scripts import base_image, engine, lock, measuring, settings, waiting, workspace
+from scripts import base_image, bundle, engine, lock, measuring, settings, waiting, workspace
 from scripts import ports as host_ports
 from scripts.inventory import Engine
 from scripts.model import Snapshot, Usage
 from scripts.report import Report
 from scripts.schema import validate
 from scripts.stacks import KIND_LABEL
+from tests.bundles import MANIFEST, bundled
 from tests.functional.fake_engine import RECORDED, framed, made
 
 REPO = Path(__file__).resolve().parents[2]
@@ -186,7 +189,8 @@ def at(tmp_path: Path, ports: list[int], monkeypatch: pytest.MonkeyPatch) -> Ite
     for name in list(os.environ):
         if name.startswith(("DOCKER_", "COMPOSE_")) or f"\n{name}=" in example:
             monkeypatch.delenv(name)
-    monkeypatch.delenv("ENV_FILE", raising=False)
+    for name in ("ENV_FILE", "BUNDLE_FILE"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
@@ -864,6 +868,156 @@ def test_images_are_built_or_pulled_on_request(at: Checkout, capsys: Capture) ->
     assert "nothing to pull: with IMAGE_SOURCE=registry use inv images.build" in (
         capsys.readouterr().err
     )
+
+
+@pytest.fixture
+def wheel(at: Checkout, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let .venv be made of one small wheel, which pip finds in a folder."""
+    wheel = at.folder / "wheels" / "demo-1.0-py3-none-any.whl"
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("demo.py", "")
+        file.writestr(
+            "demo-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
+        )
+        file.writestr("demo-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
+        file.writestr("demo-1.0.dist-info/RECORD", "")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (at.root / "requirements").mkdir()
+    pins = at.root / "requirements" / "runtime.txt"
+    pins.write_text(f"demo==1.0 --hash=sha256:{digest}\n")
+    shutil.copy(REPO / "pyproject.toml", at.root)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    return wheel
+
+
+def test_a_bundle_brings_all_images_to_another_engine(
+    at: Checkout, capsys: Capture, wheel: Path
+) -> None:
+    """Saved once, loaded where they were not; the image source is noted in `.env`."""
+    file = at.folder / "b.tar"
+    put("NEO4J_PASSWORD", "correct-horse")(at)
+
+    assert at.inv("images.save", str(file)) == 0
+
+    made = bundle.read(file).manifest
+    assert validate(made.document(), "bundle") == ()
+    assert [one.name for one in made.members] == [f"wheels/{wheel.name}", "images.tar"]
+    assert set(made.images) == {f"docker.io/library/{name}:1.2" for name in at.config["services"]}
+    assert (made.image_source, made.release) == ("registry", "")
+    assert b"correct-horse" not in file.read_bytes()
+    shown = capsys.readouterr()
+    assert "5 for amd64, from registry" in shown.out
+    assert "./dev --bundle b.tar inv up" in shown.err
+
+    at.close()
+    other = Checkout.__new__(Checkout)
+    other.__dict__ |= at.__dict__ | {"_engine": None, "state": {**at.state, "images": {}}}
+    (at.folder / "engine.sock").unlink()
+    at.env_file.write_text("")
+    try:
+        assert other.inv("images.load", str(file)) == 0
+    finally:
+        other.close()
+    shown = capsys.readouterr()
+    assert [line.split()[2] for line in shown.out.splitlines()[1:]] == ["here"] * 5
+    assert "IMAGE_SOURCE=registry written to .env" in shown.err
+    assert "IMAGE_SOURCE=registry" in at.env_file.read_text()
+
+
+def test_up_takes_from_a_bundle_what_is_missing(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is pulled; and once all is there the bundle is not read again."""
+    names = [str(one["image"]) for one in at.config["services"].values()]
+    here = replace(MANIFEST, image_source="registry")
+    bundled(at.folder / "b.tar", {"images.tar": json.dumps(names).encode()}, here)
+    monkeypatch.setenv("BUNDLE_FILE", str(at.folder / "b.tar"))
+    at.state["images"] = {}
+
+    assert at.inv("up", "--service", "etcd") == 0
+    assert "images    checked" in capsys.readouterr().err
+
+    assert at.inv("up", "--service", "etcd") == 0
+    assert "images    checked" not in capsys.readouterr().err
+    assert [call for call in at.calls() if call.startswith("pull")] == []
+
+
+def in_bundle(image: str, **facts: Any) -> Prepare:  # noqa: ANN401 - any field of Manifest
+    """Make a bundle b.tar that brings one image."""
+    made = replace(MANIFEST, image_source="registry", **facts)
+
+    def make(at: Checkout) -> None:
+        at.state["images"] = {}
+        bundled(at.folder / "b.tar", {"images.tar": json.dumps([image]).encode()}, made)
+
+    return make
+
+
+def full_disk(at: Checkout) -> None:
+    """Let the engine have no room for images."""
+    in_bundle("x:1")(at)
+    at.state["refuse"] = {"load": "no space left on device"}
+
+
+def changed_byte(at: Checkout) -> None:
+    """Let a byte of the images change on the way."""
+    in_bundle("example/memos:1")(at)
+    file = at.folder / "b.tar"
+    file.write_bytes(file.read_bytes().replace(b'["example', b'["exbmple'))
+
+
+@pytest.mark.parametrize(
+    ("words", "prepare", "code", "told"),
+    [
+        ("images.load b.tar", nothing, 2, "there is no file "),
+        ("images.load b.tar", in_bundle("x:1"), 2, "does not bring the image of memos, neo4j,"),
+        ("images.load b.tar", in_bundle("x:1", architecture="arm64"), 2, "the engine is for amd64"),
+        ("images.load b.tar", changed_byte, 2, "is damaged: images.tar is not what was saved"),
+        ("images.load b.tar", full_disk, 4, "did not take the images: no space left on device"),
+        ("images.save b.tar", in_bundle("x:1"), 2, "b.tar already, and it is not overwritten"),
+        (
+            "images.save c.tar",
+            in_bundle("x:1"),
+            2,
+            "images are missing or out of date: etcd, memos",
+        ),
+    ],
+)
+def test_a_bundle_that_does_not_fit_is_told(  # noqa: PLR0913, PLR0917 - one table
+    at: Checkout, capsys: Capture, words: str, prepare: Prepare, code: int, told: str
+) -> None:
+    """What it is, before anything is changed as far as that can be known."""
+    prepare(at)
+    task, file = words.split()
+
+    assert (at.inv(task, str(at.folder / file)), told in capsys.readouterr().err) == (code, True)
+    assert not (at.folder / "c.tar").exists()
+
+
+def test_what_pip_refuses_ends_a_bundle(at: Checkout, capsys: Capture, wheel: Path) -> None:
+    """Another hash than the pinned one, for instance; no file is left."""
+    wheel.write_bytes(wheel.read_bytes() + b" ")
+
+    assert at.inv("images.save", str(at.folder / "b.tar")) == 4
+
+    assert "pip could not download the wheels: THESE PACKAGES DO NOT" in capsys.readouterr().err
+    assert list(at.folder.glob("b.tar*")) == []
+
+
+def test_a_disk_without_room_ends_a_bundle_at_once(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before pip or the engine is asked for anything."""
+    usage = shutil.disk_usage(at.folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+
+    assert at.inv("images.save", str(at.folder / "b.tar")) == 5
+
+    assert "0 MB are free in" in capsys.readouterr().err
+    assert list(at.folder.glob("b.tar*")) == []
 
 
 def test_an_unknown_service_is_told_before_an_engine_is_brought(

@@ -3,6 +3,7 @@
 import ast
 import itertools
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,14 @@ def test_the_module_map_names_every_module() -> None:
 def test_a_package_has_one_owner(package: str, owners: set[str]) -> None:
     """One module starts processes, one speaks HTTP to services, three tell, none knows invoke."""
     assert {name for name, path in MODULES.items() if package in imported(path)} == owners
+
+
+@pytest.mark.parametrize("name", ["host_pip", "bundle_wheels"])
+def test_what_dev_runs_needs_the_standard_library_only(name: str) -> None:
+    """It runs before anything is installed."""
+    others = {one for one in reached(name) if one.partition(".")[0] != "scripts"}
+
+    assert others <= sys.stdlib_module_names
 
 
 def test_nothing_starts_processes_past_the_one_that_does() -> None:
