@@ -460,23 +460,26 @@ def images_pull(c: Context, *, service: list[str]) -> ExitCode:
 
 @task(
     name="save",
+    iterable=["python"],
     help={
         "file": "the bundle to make, such as memos-dev.tar",
+        "python": "wheels for this version too, such as 3.13; may be repeated",
         "engine": "with the private engine's packages, also when another engine is used",
     },
 )
 @command
-def images_save(c: Context, file: str, *, engine: bool = False) -> ExitCode:
+def images_save(c: Context, file: str, *, python: list[str], engine: bool = False) -> ExitCode:
     """Make a bundle of wheels, engine and images, for a machine without any network."""
     del c
-    from scripts import bundling, lock
+    from scripts import bundling, flags, lock
     from scripts.process import run
 
     tell, target = _report(), Path(file).expanduser().absolute()
+    pythons = flags.pythons(python)
     bundling.require_new(target)
     space = _look(tell)
     with lock.held(ROOT / ".cache", "images.save"), tell.board(bundling.STEPS):
-        made = bundling.save(space, target, run, tell.step, with_engine=engine)
+        made = bundling.save(space, target, run, tell.step, with_engine=engine, pythons=pythons)
     tell.bundle(target, made)
     return ExitCode.OK
 

@@ -1,5 +1,6 @@
 """Makes a bundle of this stack: wheels, the private engine's packages, images."""
 
+import re
 import shutil
 import sys
 import tomllib
@@ -25,6 +26,8 @@ PIP = (
     *("-m", "pip", "download", "--disable-pip-version-check", "--progress-bar", "off"),
     *("--require-hashes", "--only-binary", ":all:"),
 )
+MARKER = re.compile(r" *;[^\\\n]*")
+"""pip would hold it against the Python that runs it, not the one that the wheels are for."""
 PIP_TIME = 600.0
 """Seconds for pip, which itself gives a silent server up after some."""
 
@@ -38,6 +41,8 @@ class Work:
     step: Step
     engine: bool
     """The private engine's packages are wanted."""
+    pythons: tuple[str, ...]
+    """Versions that wheels are wanted for."""
     system: System
 
     @property
@@ -46,20 +51,27 @@ class Work:
         return self.space.settings.root
 
 
-def save(
-    space: Workspace, file: Path, runner: Runner, step: Step, *, with_engine: bool
+def save(  # noqa: PLR0913 - each is one choice
+    space: Workspace,
+    file: Path,
+    runner: Runner,
+    step: Step,
+    *,
+    with_engine: bool,
+    pythons: Sequence[str],
 ) -> Manifest:
     """Make the bundle `file`; give what is in it.
 
-    The private engine's packages are in it when that one is used, or `with_engine`. Raises
-    ConfigError for an image that is not here, BrokenError for a full disk, RefusedError when pip,
-    apt or the engine refuses.
+    The private engine's packages are in it when that one is used, or `with_engine`; the wheels are
+    for the running Python, and for `pythons`. Raises ConfigError for an image that is not here,
+    BrokenError for a full disk, RefusedError when pip, apt or the engine refuses.
     """
     work = Work(
         space=space,
         runner=runner,
         step=step,
         engine=with_engine or space.engine.private,
+        pythons=tuple(dict.fromkeys((bundle_wheels.python_version(), *pythons))),
         system=this_system(),
     )
     if work.engine and (why := obstacle(work.system)):
@@ -118,20 +130,33 @@ def _wheels(work: Work) -> list[Path]:
     folder = work.root / bundle_wheels.FOLDER
     shutil.rmtree(folder, ignore_errors=True)  # what other pins wanted
     folder.mkdir(parents=True)
-    pins = work.root / bundle_wheels.PINS
-    words = [sys.executable, *PIP, "--dest", str(folder), "--requirement", str(pins)]
-    work.step("wheels", "pip downloads them")
-    done = work.runner(words, timeout=PIP_TIME, on_line=partial(work.step, "wheels"))
+    pins = folder.with_suffix(".txt")
+    text = (work.root / bundle_wheels.PINS).read_text(encoding="utf-8")
+    pins.write_text(MARKER.sub("", text), encoding="utf-8")
+    for version in work.pythons:
+        work.step("wheels", f"pip downloads those for Python {version}")
+        _download(work, version, pins, folder)
+    wheels = sorted(folder.glob("*.whl"))
+    work.step("wheels", f"{len(wheels)} wheels for Python {' '.join(work.pythons)}")
+    return wheels
+
+
+def _download(work: Work, version: str, pins: Path, folder: Path) -> None:
+    words = [sys.executable, *PIP, "--python-version", version, "--dest", str(folder)]
+    done = work.runner(
+        [*words, "--requirement", str(pins)],
+        timeout=PIP_TIME,
+        on_line=partial(work.step, "wheels"),
+    )
     if done.exit_code:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
-        reason = (errors or done.stderr.splitlines() or [f"exit code {done.exit_code}"])[-1]
+        lines = done.stderr.splitlines()
+        errors = [line for line in lines if line.startswith("ERROR:")]
+        reason = (errors or lines or [f"exit code {done.exit_code}"])[-1]
         raise RefusedError(
-            f"pip could not download the wheels: {reason.removeprefix('ERROR: ')}",
+            "pip could not download the wheels for Python"
+            f" {version}: {reason.removeprefix('ERROR: ')}",
             next_step="behind a proxy set HTTPS_PROXY, with a mirror PIP_INDEX_URL",
         )
-    wheels = sorted(folder.glob("*.whl"))
-    work.step("wheels", f"{len(wheels)} wheels for Python {bundle_wheels.python_version()}")
-    return wheels
 
 
 def _engine(work: Work) -> list[Path]:
@@ -162,7 +187,7 @@ def _manifest(work: Work, wanted: Sequence[ImageStatus], writer: Writer) -> Mani
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         image_source=work.space.image_source,
         architecture=wanted[0].architecture,
-        python=(bundle_wheels.python_version(),),
+        python=work.pythons,
         kernel=work.system.kernel,
         machine=work.system.machine,
         distribution=release if work.engine else "",

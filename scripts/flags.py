@@ -15,6 +15,9 @@ _TIME = re.compile(
     r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?\Z"
 )
 """Of the forms that `datetime.fromisoformat` knows, those that Compose knows too."""
+_PYTHON = re.compile(r"3\.([0-9]{1,3})\Z", re.ASCII)
+OLDEST_PYTHON = 11
+"""Of 3, as pyproject.toml has it."""
 FORMATS = ("text", "json")
 
 
@@ -48,6 +51,18 @@ def offset(value: str) -> int:
             f"--offset is {value!r}, wanted a whole number from 1", next_step="--offset 100"
         )
     return int(value)
+
+
+def pythons(values: Sequence[str]) -> tuple[str, ...]:
+    """Give versions of Python; ConfigError for what is none, or too old."""
+    for value in values:
+        found = _PYTHON.match(value)
+        if not found or int(found[1]) < OLDEST_PYTHON:
+            raise ConfigError(
+                f"--python is {value!r}, wanted a version from 3.{OLDEST_PYTHON} on",
+                next_step="for example: --python 3.13",
+            )
+    return tuple(values)
 
 
 def together(**given: object) -> None:

@@ -1,6 +1,7 @@
 """A Debian with python3 and ca-certificates only, in a folder: entered, used, left.
 
-It has its own mounts and processes; the network and the control groups are this machine's.
+It has its own mounts and processes, and the network too when it is cut off; else that and the
+control groups are this machine's.
 """
 
 import contextlib
@@ -58,6 +59,12 @@ while True:
     signal.pause()
 """
 """Process 1 inside: it lets go of the outer root (MNT_DETACH), and leaves no zombies."""
+LOOPBACK = """\
+import fcntl, socket, struct
+with socket.socket() as one:
+    fcntl.ioctl(one, 0x8914, struct.pack("16sh22x", b"lo", 1))
+"""
+"""127.0.0.1 works (SIOCSIFFLAGS, IFF_UP: linux/sockios.h, linux/if.h), and nothing else."""
 PROCESSES = """\
 import os, pathlib
 for path in pathlib.Path("/proc").glob("[0-9]*"):
@@ -100,6 +107,8 @@ class Machine:
     root: Path
     pid: int
     environ: Mapping[str, str]
+    network: bool = True
+    """It has this machine's network; else none."""
 
     @property
     def inside(self) -> Path:
@@ -118,6 +127,7 @@ class Machine:
         started = time.monotonic()
         argv = [
             *("nsenter", f"--target={self.pid}", "--mount", "--pid", "--root"),
+            *(() if self.network else ("--net",)),
             *("env", "-i", *(f"{name}={value}" for name, value in self.environ.items())),
             *("sh", "-euc", f"cd {at}\n{script}"),
         ]
@@ -185,14 +195,16 @@ class Machine:
 
 
 @contextlib.contextmanager
-def entered(root: Path, environ: Mapping[str, str]) -> Iterator[Machine]:
+def entered(root: Path, environ: Mapping[str, str], *, network: bool = True) -> Iterator[Machine]:
     """Start the machine whose files are in `root`; at the end all its processes are killed.
 
-    Its variables are `environ`, and those of ours that configure pip, TLS and proxies.
+    Its variables are `environ`, and those of ours that configure pip, TLS and proxies. Without
+    `network` it can reach itself only.
     """
     argv = [
         *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation=private"),
-        *("sh", "-euc", ENTER, "sh", str(root), DEVICES, INIT),
+        *(() if network else ("--net",)),
+        *("sh", "-euc", ENTER, "sh", str(root), DEVICES, ("" if network else LOOPBACK) + INIT),
     ]
     with subprocess.Popen(  # noqa: S603 - our own command line
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -202,7 +214,7 @@ def entered(root: Path, environ: Mapping[str, str]) -> Iterator[Machine]:
             pid = int(process.stdout.readline() or 0) if process.stdout else 0
             if not pid:
                 raise OSError(f"{root} could not be entered; the reason is above")
-            yield Machine(root=root, pid=pid, environ=_environ(environ))
+            yield Machine(root=root, pid=pid, environ=_environ(environ), network=network)
         finally:
             if pid:
                 os.kill(pid, signal.SIGTERM)  # its end waits for the end of all others inside

@@ -22,10 +22,23 @@ import yaml
 from invoke.program import Program
 
 import tasks
-from scripts import base_image, bundle, engine, lock, measuring, settings, waiting, workspace
+from scripts import (
+    base_image,
+    bundle,
+    bundling,
+    engine,
+    engine_files,
+    lock,
+    measuring,
+    settings,
+    waiting,
+    workspace,
+)
 from scripts import ports as host_ports
 from scripts.inventory import Engine
 from scripts.model import Snapshot, Usage
+from scripts.os_release import System
+from scripts.private_apt import Deb
 from scripts.report import Report
 from scripts.schema import validate
 from scripts.stacks import KIND_LABEL
@@ -977,6 +990,7 @@ def changed_byte(at: Checkout) -> None:
         ("images.load b.tar", in_bundle("x:1", architecture="arm64"), 2, "the engine is for amd64"),
         ("images.load b.tar", changed_byte, 2, "is damaged: images.tar is not what was saved"),
         ("images.load b.tar", full_disk, 4, "did not take the images: no space left on device"),
+        ("images.save c.tar --python=3.9", nothing, 2, "--python is '3.9', wanted a version"),
         ("images.save b.tar", in_bundle("x:1"), 2, "b.tar already, and it is not overwritten"),
         (
             "images.save c.tar",
@@ -991,10 +1005,55 @@ def test_a_bundle_that_does_not_fit_is_told(  # noqa: PLR0913, PLR0917 - one tab
 ) -> None:
     """What it is, before anything is changed as far as that can be known."""
     prepare(at)
-    task, file = words.split()
+    task, file, *more = words.split()
 
-    assert (at.inv(task, str(at.folder / file)), told in capsys.readouterr().err) == (code, True)
+    assert (at.inv(task, str(at.folder / file), *more), told in capsys.readouterr().err) == (
+        code,
+        True,
+    )
     assert not (at.folder / "c.tar").exists()
+
+
+DEBIAN = System(
+    kernel="linux",
+    machine="x86_64",
+    uid=0,
+    release={"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"},
+)
+
+
+def test_a_bundle_brings_the_engine_and_other_pythons_on_request(
+    at: Checkout, capsys: Capture, wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wheels first, then packages, then images; it says what each is for."""
+
+    def fetched(at: engine_files.Places, *_: object, **__: object) -> tuple[Deb, ...]:
+        at.debs.mkdir(parents=True)
+        (at.debs / "runc.deb").write_bytes(b"a package")
+        return (Deb(name="runc.deb", size=9, sha256=""),)
+
+    monkeypatch.setattr(engine_files, "fetched", fetched)
+    monkeypatch.setattr(bundling, "this_system", lambda: DEBIAN)
+    words = ("--engine", "--python", "3.13", "--python", "3.14")
+
+    assert at.inv("images.save", str(at.folder / "b.tar"), *words) == 0
+
+    made = bundle.read(at.folder / "b.tar").manifest
+    names = [one.name for one in made.members]
+    assert names == [f"wheels/{wheel.name}", "engine/runc.deb", "images.tar"]
+    assert (made.distribution, made.release) == ("debian", "bookworm")
+    assert set(made.python) >= {"3.13", "3.14"}
+    assert "debian bookworm" in capsys.readouterr().out
+
+
+def test_where_there_can_be_no_private_engine_none_is_saved(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 2, and why."""
+    monkeypatch.setattr(bundling, "this_system", lambda: replace(DEBIAN, uid=1000))
+
+    assert at.inv("images.save", str(at.folder / "b.tar"), "--engine") == 2
+    assert "a private engine needs root, this is user id 1000" in capsys.readouterr().err
 
 
 def test_what_pip_refuses_ends_a_bundle(at: Checkout, capsys: Capture, wheel: Path) -> None:
@@ -1003,7 +1062,7 @@ def test_what_pip_refuses_ends_a_bundle(at: Checkout, capsys: Capture, wheel: Pa
 
     assert at.inv("images.save", str(at.folder / "b.tar")) == 4
 
-    assert "pip could not download the wheels: THESE PACKAGES DO NOT" in capsys.readouterr().err
+    assert "download the wheels for Python 3." in capsys.readouterr().err
     assert list(at.folder.glob("b.tar*")) == []
 
 
