@@ -29,7 +29,12 @@ read -r pid rest </proc/self/stat  # the number outside: this /proc is still the
 mount --bind "$1" "$1"
 cd "$1"
 mount -t proc proc proc
-mount --rbind /sys sys
+if [ "$4" ]; then  # with a network of its own it sees that one's interfaces
+    mount -t sysfs sysfs sys
+    mount --rbind /sys/fs/cgroup sys/fs/cgroup
+else
+    mount --rbind /sys sys
+fi
 mount -t tmpfs -o mode=755 dev dev
 mkdir dev/pts dev/shm outer
 for device in $2; do touch "dev/$device"; mount --bind "/dev/$device" "dev/$device"; done
@@ -46,7 +51,7 @@ fi
 mount -t tmpfs -o mode=1777 tmp tmp
 pivot_root . outer
 cd /
-exec /usr/bin/python3 -c "$3" "$pid"
+exec /usr/bin/python3 -c "$4$3" "$pid"
 """
 INIT = """\
 import ctypes, os, signal, sys
@@ -173,6 +178,11 @@ class Machine:
         lines = Path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
         return sorted(line.split()[4] for line in lines)
 
+    def interfaces(self) -> list[str]:
+        """Give the network interfaces that it sees."""
+        lines = Path(f"/proc/{self.pid}/net/dev").read_text().splitlines()[2:]
+        return [line.partition(":")[0].strip() for line in lines]
+
     def rules(self) -> list[str]:
         """Give all iptables rules, as the engine's own programs list them after its removal."""
         ran = self.run(RULES, at=f"{FOLDER}/.cache/engine/debs")
@@ -204,7 +214,7 @@ def entered(root: Path, environ: Mapping[str, str], *, network: bool = True) -> 
     argv = [
         *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation=private"),
         *(() if network else ("--net",)),
-        *("sh", "-euc", ENTER, "sh", str(root), DEVICES, ("" if network else LOOPBACK) + INIT),
+        *("sh", "-euc", ENTER, "sh", str(root), DEVICES, INIT, "" if network else LOOPBACK),
     ]
     with subprocess.Popen(  # noqa: S603 - our own command line
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True

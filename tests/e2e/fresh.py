@@ -23,7 +23,7 @@ from bare_machine import Machine, entered
 from checkout import PORT, ROOT
 from trial import PARTS, Marks, Trial, parts
 
-from scripts.host_network import INTERFACES, Ours, our_bridges
+from scripts.host_network import Ours, our_bridges
 from scripts.os_release import obstacle, this_system
 
 ABSENT = ("docker", "dockerd", "ip", "ps", "iptables", "modprobe", "mount", "git", "curl", "uv")
@@ -82,10 +82,12 @@ def try_out(
         _same([str(path) for path in machine.checkout.glob(".engine")], [])
     with trial.check("nothing is left: network interfaces"):
         bridges = {f"mdv{mark}", *(name for ours in networks for name in ours.bridges)}
-        _same(sorted(bridges & {path.name for path in INTERFACES.iterdir()}), [])
+        names = set(machine.interfaces())
+        _same(sorted(names & bridges if machine.network else names - {"lo"}), [])
     with trial.check("nothing is left: iptables rules"):
         rules = [rule for rule in machine.rules() if rule.startswith("-A")]
-        _same([rule for rule in rules if any(ours.has(rule) for ours in networks)], [])
+        alone = not machine.network  # then every rule is the engine's
+        _same([rule for rule in rules if alone or any(ours.has(rule) for ours in networks)], [])
     with trial.check("nothing is left: control groups"):
         _same([str(path) for path in _groups(f"memos-dev-{mark}")], [])
 
@@ -116,7 +118,9 @@ def _files(folder: Path) -> list[str]:
 
 
 def _network(machine: Machine) -> Ours:
-    """Give the bridges of the engine inside, and the networks behind them."""
+    """Give the bridges of the engine inside, and the networks behind them; none when cut off."""
+    if not machine.network:
+        return Ours(bridges=frozenset(), networks=frozenset())
     store = machine.checkout / ".engine/data/network/files/local-kv.db"
     found = our_bridges(f"mdv{_mark(machine)}", store)
     assert found.networks, "the engine's networks are not known"
