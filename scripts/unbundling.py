@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from scripts import engine_files, images, settings
+from scripts import engine_files, images
 from scripts.bundle import ENGINE, IMAGES, Bundle, damaged
 from scripts.engine_api import Api
 from scripts.errors import ConfigError, RefusedError
@@ -19,20 +19,14 @@ from scripts.settings import Settings
 ELSEWHERE = "make one on such a machine: inv images.save FILE"
 
 
-def source(packed: Bundle, found: Settings, say: Say) -> str:
-    """Give where the bundle's images come from; note it in `.env` where nothing is chosen yet.
-
-    Raises ConfigError when the settings want images from elsewhere.
-    """
-    wanted, name = packed.manifest.image_source, packed.file.name
+def source(packed: Bundle, found: Settings) -> str:
+    """Give where the bundle's images come from; ConfigError when the settings want others."""
+    wanted = packed.manifest.image_source
     if found.image_source not in {"", wanted}:
         raise ConfigError(
-            f"IMAGE_SOURCE is {found.image_source!r}, and {name} holds {wanted!r}",
+            f"IMAGE_SOURCE is {found.image_source!r}, and {packed.file.name} holds {wanted!r}",
             next_step=f"set IMAGE_SOURCE={wanted} in {found.file}: its volumes are others",
         )
-    if not found.image_source:
-        settings.choose_source(found, wanted)
-        say(f"images: {wanted}, as in {name} (IMAGE_SOURCE={wanted} written to {found.file.name})")
     return wanted
 
 
@@ -40,7 +34,7 @@ def require_architecture(packed: Bundle, api: Api) -> None:
     """Raise ConfigError when the engine is for another processor than the images."""
     theirs = packed.manifest.architecture
     here = str((api.get("/version") or {}).get("Arch", ""))
-    if here != theirs:
+    if here not in {"", theirs}:
         raise ConfigError(
             f"the engine is for {here}, and the images in {packed.file.name} are for {theirs}",
             next_step=ELSEWHERE,
@@ -83,10 +77,8 @@ def bring_engine(packed: Bundle, root: Path, system: System, runner: Runner, say
 def load(packed: Bundle, api: Api, step: Step) -> None:
     """Bring the images to the engine, after all their bytes have been checked.
 
-    Raises ConfigError for a damaged bundle or one for another processor, RefusedError when the
-    engine does not take them.
+    Raises ConfigError for a damaged bundle, RefusedError when the engine does not take them.
     """
-    require_architecture(packed, api)
     say = partial(step, "images")
     one = next((one for one in packed.manifest.members if one.name == IMAGES), None)
     if one is None:

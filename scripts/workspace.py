@@ -101,11 +101,9 @@ def prepared(
     Brings the private engine where none runs, and settles the image source once for all; both out
     of a bundle when `environ` names one.
     """
-    found = made_settings(root, environ, say)
     packed = bundle.named(environ)
-    if packed:
-        found = _settled(found, unbundling.source(packed, found, say), environ, say)
-    source = found.image_source or "registry"
+    found = made_settings(root, environ, say)
+    source = unbundling.source(packed, found) if packed else found.image_source or "registry"
     schema.require(_raw_breaches(compose.files(root, source)))
     flags.require_known(named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX")))
     running = discover(root, environ, runner)
@@ -115,13 +113,21 @@ def prepared(
         _checked(_compose(found, programs.have(root, environ, runner, say), runner, source))
     running = running or engine.ensure(root, environ, runner, say)
     check_versions(running, runner)
+    if packed:
+        unbundling.require_architecture(packed, Api(running.endpoint, env=running.env))
     if not found.image_source:
-        source = _chosen(found, running, runner, say)
-        found = _settled(found, source, environ, say)
+        why = f"{packed.file.name} holds them" if packed else ""
+        source, why = (source, why) if why else _chosen(found, running, runner)
+        found = _settled(found, source, why, environ, say)
     return resolved(found, running, runner, source)
 
 
-def _settled(found: Settings, source: str, environ: Mapping[str, str], say: Say) -> Settings:
+def _settled(
+    found: Settings, source: str, why: str, environ: Mapping[str, str], say: Say
+) -> Settings:
+    """Write the image source into `.env`, so that it never changes silently."""
+    settings.choose_source(found, source)
+    say(f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {found.file.name})")
     return read_settings(found.root, {**environ, "IMAGE_SOURCE": source}, say)
 
 
@@ -189,17 +195,14 @@ def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
     return found
 
 
-def _chosen(found: Settings, running: Engine, runner: Runner, say: Say) -> str:
-    """Choose where images come from, write it into `.env`, and say which and why."""
+def _chosen(found: Settings, running: Engine, runner: Runner) -> tuple[str, str]:
+    """Choose where images come from; give it, and why."""
     official = resolved(found, running, runner, "registry").stack
     wanted = [service for service in official.services if service.build is None]
     api = Api(running.endpoint, env=running.env)
     absent = [service.image for service in wanted if not images.status(api, service).present]
     reasons = images.unreachable(running.endpoint, absent, env=running.env) if absent else {}
-    source, why = decided(reasons, packages_possible=engine.packages_possible())
-    settings.choose_source(found, source)
-    say(f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {found.file.name})")
-    return source
+    return decided(reasons, packages_possible=engine.packages_possible())
 
 
 def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[str, str]:
@@ -216,7 +219,8 @@ def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[str
         return "packages", why
     raise RefusedError(
         f"{why}, and packages are built only as root on x86-64 Debian or its kin",
-        next_step="set IMAGE_REGISTRY in .env to a mirror that you can reach, then: inv up",
+        next_step="set IMAGE_REGISTRY in .env to a mirror that you can reach, then: inv up;"
+        " or bring a bundle from elsewhere: inv images.load FILE",
     )
 
 

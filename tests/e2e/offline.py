@@ -25,9 +25,10 @@ from scripts.os_release import obstacle, this_system
 NAME = "a bundle.tar"
 MARKS = (
     ("dev: .venv out of the bundle", r"dev: making"),
-    ("inv: .env, the image source", r"made \.env"),
+    ("inv: .env", r"made \.env"),
     ("engine: unpack", r"engine: (taking|unpacking)"),
     ("engine: start dockerd", r"engine: starting"),
+    ("inv: the image source", r"images: "),
     ("images: check", r"images +checked"),
     ("images: load", r"images +loaded"),
     ("containers: start until ready", r" *\d+\.\d s  "),

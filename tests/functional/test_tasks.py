@@ -322,7 +322,7 @@ def old_engine(at: Checkout) -> None:
             "container etcd of project 'memos-test' belongs to the checkout at /else",
         ),
         ("down", foreign, 2, "belongs to the checkout at /elsewhere"),
-        ("restart", foreign, 2, "COMPOSE_PROJECT_NAME"),
+        ("restart", foreign, 2, "inv env --offset 100 --write second.env"),
         ("up", raw_breach, 2, "docker-compose.yml: service qdrant: container_name: found "),
         (
             "restart --service etcd",

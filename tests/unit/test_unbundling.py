@@ -85,17 +85,12 @@ def test_packages_for_another_machine_are_refused(  # noqa: PLR0913, PLR0917 - o
     assert not engine_files.places(root).home.exists()
 
 
-def test_the_image_source_is_noted_once(packed: Bundle, root: Path) -> None:
-    """In `.env`, as `up` does when it chooses."""
-    settings.create(root)
-    said: list[str] = []
+@pytest.mark.parametrize("text", ["", "IMAGE_SOURCE=packages\n"])
+def test_settings_without_a_source_take_the_bundles(packed: Bundle, root: Path, text: str) -> None:
+    """So do those that have the same."""
+    (root / ".env").write_text(text)
 
-    for _ in range(2):
-        found = settings.load(root, {})
-        assert unbundling.source(packed, found, said.append) == "packages"
-
-    assert len(said) == 1
-    assert settings.load(root, {}).image_source == "packages"
+    assert unbundling.source(packed, settings.load(root, {})) == "packages"
 
 
 def test_settings_that_want_other_images_are_not_changed(packed: Bundle, root: Path) -> None:
@@ -103,7 +98,7 @@ def test_settings_that_want_other_images_are_not_changed(packed: Bundle, root: P
     (root / ".env").write_text("IMAGE_SOURCE=registry\n")
 
     with pytest.raises(ConfigError) as caught:
-        unbundling.source(packed, settings.load(root, {}), print)
+        unbundling.source(packed, settings.load(root, {}))
     assert str(caught.value) == "IMAGE_SOURCE is 'registry', and b.tar holds 'packages'"
     assert caught.value.next_step.startswith("set IMAGE_SOURCE=packages in ")
 
@@ -113,7 +108,7 @@ def test_images_for_another_processor_are_refused(packed: Bundle) -> None:
     api = FakeApi({"/version": {"Arch": "arm64"}})
 
     with pytest.raises(ConfigError) as caught:
-        unbundling.load(packed, api, lambda *_: None)
+        unbundling.require_architecture(packed, api)
     assert str(caught.value) == "the engine is for arm64, and the images in b.tar are for amd64"
 
 
@@ -122,11 +117,7 @@ def test_a_bundle_without_images_is_damaged(tmp_path: Path) -> None:
     bundled(tmp_path / "b.tar", {"wheels/a.whl": b""})
 
     with pytest.raises(ConfigError, match=r"b\.tar is damaged: it has no images\.tar"):
-        unbundling.load(
-            bundle.read(tmp_path / "b.tar"),
-            FakeApi({"/version": {"Arch": "amd64"}}),
-            lambda *_: None,
-        )
+        unbundling.load(bundle.read(tmp_path / "b.tar"), FakeApi(), lambda *_: None)
 
 
 def test_an_image_that_the_bundle_does_not_bring_is_named(packed: Bundle) -> None:
