@@ -105,14 +105,15 @@ def _images(space: Workspace) -> list[ImageStatus]:
     services = compose.parse(every, space.stack.folder).services
     found = [images.status(space.api, one) for one in services]
     wanted = [one for one in found if one.service in space.stack.names()]
-    absent = {name for names in images.needed(wanted, rebuild=False) for name in names}
-    if absent:
-        verb = "build" if space.image_source == "packages" else "pull"
+    to_build, to_pull = images.needed(wanted, rebuild=False)
+    if to_build or to_pull:
+        steps = ("inv images.build" if to_build else "", "inv images.pull" if to_pull else "")
         raise ConfigError(
-            f"images are missing or out of date: {', '.join(sorted(absent))}",
-            next_step=f"inv images.{verb}, then the same again",
+            f"images are missing or out of date: {', '.join((*to_build, *to_pull))}",
+            next_step=f"{', '.join(filter(None, steps))}, then the same again",
         )
-    return [one for one in found if one.present]
+    more = [one for one in found if one not in wanted and one.present and not one.stale]
+    return [*wanted, *more]
 
 
 def _require_room(folder: Path, total: int) -> None:

