@@ -71,11 +71,16 @@ def _known(error: StackError | OSError) -> StackError:
 
 @contextmanager
 def _result_line(tell: "Report") -> Iterator[None]:
-    """Give `--format json` its last line also when an error ends the block."""
+    """Give `--format json` its last line also when an error or Ctrl-C ends the block."""
     try:
         yield
     except (StackError, OSError) as error:
-        tell.failed(_known(error))
+        known = _known(error)
+        more = {"code": known.code, "detail": str(known), "next_step": known.next_step}
+        tell.ended("refused", known.exit_code, **more)
+        raise
+    except KeyboardInterrupt:
+        tell.ended("interrupted", ExitCode.INTERRUPTED, next_step="inv ps")
         raise
 
 
@@ -180,7 +185,7 @@ def _start(space: "Workspace", names: tuple[str, ...], limit: float, tell: "Repo
     from scripts.observing import Observer, containers
 
     space.compose.change("create", "--no-build", "--pull", "never", *names)
-    observer, moments = Observer(space.api, space.stack), ready_moments.Moments()
+    observer, moments = Observer(space.api, space.stack, live=True), ready_moments.Moments()
     try:
         events = starting.start(space.stack, names, observer, timeout=limit)
         code = tell.follow(names, moments.noted(events))

@@ -52,7 +52,8 @@ def framed(*lines: str, stream: int = 1) -> bytes:
 class FakeEngine:
     """Answers from `state`, which a test may change: containers, images, volumes, logs, refuse.
 
-    Also stats and events; what a test puts into `live[id]` comes to who follows that log.
+    Also stats and events; `checks[id]`, exit code and words of a health check that is run, or None
+    where it cannot be; what a test puts into `live[id]` comes to who follows that log.
     """
 
     def __init__(self, state: dict[str, Any]) -> None:
@@ -65,10 +66,16 @@ class FakeEngine:
             "refuse": {},
             "stats": {},
             "events": [],
+            "checks": {},
         }
         self.state = {"version": RECORDED["version"], **empty, **state}
         self.calls: list[str] = []
+        self._happening: Queue[bytes] = Queue()
         self.live: defaultdict[str, Queue[bytes]] = defaultdict(Queue)
+
+    def tell(self, event: dict[str, Any] | None) -> None:
+        """Let an event happen, for who follows them; None ends the stream."""
+        self._happening.put(END if event is None else json.dumps(event).encode() + b"\n")
 
     def respond(self, request: Request) -> Answer:  # noqa: PLR0911 - one for each path
         """Answer one request."""
@@ -84,16 +91,15 @@ class FakeEngine:
                 return 200, self._rows(query)
             case ["containers", name, what]:
                 return self._container(name, what, query)
+            case ["events"] if "until" not in query:
+                return 200, iter(self._happening.get, END)
             case ["events"]:
                 return 200, "\n".join(json.dumps(one) for one in self._events(query))
-            case ["images", "get"]:
-                return 200, iter([json.dumps(parse_qs(parts.query)["names"]).encode()])
-            case ["images", "load"]:
-                return 200, self._load(json.loads(request.body))
-            case ["images", *words, "history"]:
-                return 200, [{"Created": 1, "CreatedBy": words[-1], "Size": 2048}]
-            case ["images", *words, "json"]:
-                return self._image("/".join(words))
+            case ["exec", name, what]:
+                code, said = self.state["checks"].get(name, (0, ""))
+                return 200, framed(said) if what == "start" else {"ExitCode": code}
+            case ["images", *words, what]:
+                return self._images("/".join(words), what, request)
             case ["volumes"]:
                 return 200, {"Volumes": [{"Name": name} for name in self.state["volumes"]]}
             case _:
@@ -124,6 +130,9 @@ class FakeEngine:
             return 404, RECORDED["missing"]
         if what == "logs" and "follow" in query:
             return 200, iter(self.live[name].get, END)
+        if what == "exec":
+            gone = name in self.state["checks"] and self.state["checks"][name] is None
+            return (409, {"message": "it is not running"}) if gone else (201, {"Id": name})
         if what == "stats":
             return 200, self.state["stats"].get(name, {})
         if what == "logs":
@@ -134,6 +143,18 @@ class FakeEngine:
             one["State"]["Status"] = "running"
             return 204, b""
         return 200, one
+
+    def _images(self, name: str, what: str, request: Request) -> Answer:
+        match what:
+            case "get":
+                names = parse_qs(urlsplit(request.path).query)["names"]
+                return 200, iter([json.dumps(names).encode()])
+            case "load":
+                return 200, self._load(json.loads(request.body))
+            case "history":
+                return 200, [{"Created": 1, "CreatedBy": name, "Size": 2048}]
+            case _:
+                return self._image(name)
 
     def _load(self, names: list[str]) -> dict[str, str]:
         if refusal := self.state["refuse"].get("load"):

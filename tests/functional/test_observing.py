@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from scripts import health_check
 from scripts.engine_api import Api
 from scripts.errors import EngineError
-from scripts.model import Container, Probe, Service, Snapshot, Stack
+from scripts.model import Container, Probe, Reading, Service, Snapshot, Stack
 from scripts.observing import Observer, container, containers, logs
 from tests.functional.fake_engine import FOLDER, RECORDED, SERVICE, FakeEngine
 from tests.functional.servers import Answer, Request, http, unix
@@ -62,6 +63,7 @@ def test_a_running_container_is_read_whole() -> None:
         started_at="2026-11-23T01:55:09.201591587Z",
         image_id=one["Image"],
         working_dir=one["Config"]["Labels"][FOLDER],
+        check=tuple(one["Config"]["Healthcheck"]["Test"]),
     )
 
 
@@ -213,15 +215,17 @@ def watched(port: int) -> Stack:
 
 
 def details(seen: Snapshot) -> dict[str, str]:
-    """Give all readings of a look."""
-    return {reading.service: reading.detail for reading in seen.readings}
+    """Give what the service with a probe answered; the others' health checks are run as well."""
+    found = {reading.service: reading.detail for reading in seen.readings}
+    return {name: detail for name, detail in found.items() if name == "memos"}
 
 
 def test_one_look_gives_containers_and_answers(observer: Observer) -> None:
-    """Only what has a probe is probed."""
+    """What has no probe is asked by its own health check."""
     seen = observer.look(patience=PATIENCE)
 
     assert len(seen.containers) == 3
+    assert [seen.reading(name) is not None for name in ("etcd", "minio")] == [True, True]
     assert details(seen) == {"memos": "200 GET /"}
 
 
@@ -322,3 +326,135 @@ def test_logs_are_added_to_a_look(observer: Observer) -> None:
 
     assert list(found.logs) == ["minio"]
     assert (found.containers, found.readings) == (seen.containers, seen.readings)
+
+
+def happened(name: str, action: str, **attributes: str) -> dict[str, Any]:
+    """Give an event as Engine 26.1.5 writes it."""
+    actor = {"ID": id_of(name), "Attributes": attributes}
+    return {"Type": "container", "Action": action, "Actor": actor, "timeNano": 1}
+
+
+@pytest.fixture
+def live(engine: FakeEngine, api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Observer]:
+    """Watch live, and never look at all again by the clock: only events tell."""
+    monkeypatch.setattr("scripts.observing.FULL_LOOK", float("inf"))
+    found = Observer(api, watched(1), live=True)
+    found._looked = 0.0  # noqa: SLF001 - one look at all has been
+    found._seen = {one.id: one for one in containers(api, "memos-dev")}  # noqa: SLF001 - its result
+    yield found
+    engine.tell(None)
+    found.close()
+
+
+def heard(observer: Observer, wanted: str) -> Container:
+    """Look until an event has changed what is seen of etcd."""
+    for _ in range(100):
+        one = observer.look(set(), patience=0.0).container("etcd")
+        if one is not None and one.state == wanted:
+            return one
+        observer.nap(0.05)
+    raise AssertionError(f"etcd was not seen {wanted} within 5 s")
+
+
+def test_an_event_wakes_who_waits_and_only_its_container_is_asked_for(
+    engine: FakeEngine, live: Observer
+) -> None:
+    """A look costs one call, whatever the number of services."""
+    engine.state["containers"][id_of("etcd")]["State"]["Status"] = "exited"
+    engine.calls.clear()
+    engine.tell(happened("etcd", "die", exitCode="3"))
+
+    assert heard(live, "exited").exit_code == 0
+    asked = {call for call in engine.calls if "/containers/" in call}
+    assert asked == {f"GET /v1.44/containers/{id_of('etcd')}/json"}
+
+
+def test_the_exit_code_of_a_crash_is_kept_when_the_container_runs_again(
+    engine: FakeEngine, live: Observer
+) -> None:
+    """The engine forgets it, and the mark of a kill for memory, with the next start."""
+    one = engine.state["containers"][id_of("etcd")]
+    one["State"]["Status"], one["RestartCount"] = "restarting", 1
+    engine.tell(happened("etcd", "oom"))
+    engine.tell(happened("etcd", "die", exitCode="137"))
+    heard(live, "restarting")
+    one["State"] |= {"Status": "running", "ExitCode": 0, "OOMKilled": False}
+    engine.tell(happened("etcd", "start"))
+
+    found = heard(live, "running")
+
+    assert (found.exit_code, found.oom_killed) == (137, True)
+
+
+def test_a_removed_container_is_seen_no_more(engine: FakeEngine, live: Observer) -> None:
+    """Its event comes, and the engine has none of that name."""
+    engine.state["containers"][id_of("etcd")]["gone"] = True
+    engine.tell(happened("etcd", "destroy"))
+
+    for _ in range(100):
+        if live.look(set(), patience=0.0).container("etcd") is None:
+            return
+        live.nap(0.05)
+    raise AssertionError("etcd was still seen after 5 s")
+
+
+def test_when_the_engine_tells_no_more_all_are_asked_for(
+    engine: FakeEngine, live: Observer
+) -> None:
+    """A stream that has ended is no reason to believe that nothing happens."""
+    engine.tell(None)
+    engine.state["containers"][id_of("etcd")]["State"]["Status"] = "paused"
+
+    assert heard(live, "paused").id == id_of("etcd")
+
+
+def test_an_engine_that_dies_is_told_by_the_next_look(tmp_path: Path) -> None:
+    """Whoever waits is woken, and the look raises."""
+    observer = Observer(Api(f"unix://{tmp_path}/nobody.sock"), watched(1), live=True)
+    observer.nap(5.0)
+
+    with pytest.raises(EngineError, match="does not answer"):
+        observer.look(patience=0.0)
+
+
+CHECK = ("CMD-SHELL", "curl -f http://127.0.0.1/ || exit 1")
+
+
+def checked(engine: FakeEngine, api: Api, answer: object) -> Reading:
+    """Run the health check of etcd, which answers so."""
+    engine.state["checks"][id_of("etcd")] = answer
+    return health_check.read(api, replace(container(recorded("etcd")), check=CHECK))
+
+
+def test_a_health_check_that_passes_now_is_an_answer(engine: FakeEngine, api: Api) -> None:
+    """It is run in the container as the engine would run it."""
+    found = checked(engine, api, (0, "fine"))
+
+    assert (found.service, found.ok, found.detail) == ("etcd", True, "healthy")
+    assert any(f"POST /v1.44/containers/{id_of('etcd')}/exec" in call for call in engine.calls)
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [((1, "alarm: NOSPACE"), "alarm: NOSPACE"), ((2, ""), "exit code 2"), (None, "not running")],
+)
+def test_a_health_check_that_fails_now_says_why(
+    engine: FakeEngine, api: Api, answer: object, detail: str
+) -> None:
+    """Whatever the engine's last result, half a minute ago, was."""
+    found = checked(engine, api, answer)
+
+    assert not found.ok
+    assert detail in found.detail
+
+
+def test_a_container_without_a_health_check_is_not_asked(
+    engine: FakeEngine, observer: Observer
+) -> None:
+    """NONE switches one off, and one that is not healthy yet is not disturbed."""
+    engine.state["containers"][id_of("etcd")]["Config"]["Healthcheck"] = {"Test": ["NONE"]}
+    engine.state["containers"][id_of("minio")]["State"]["Health"]["Status"] = "starting"
+
+    seen = observer.look(patience=PATIENCE)
+
+    assert [one.service for one in seen.readings] == ["memos"]
