@@ -114,6 +114,14 @@ def _ready(name: str, seen: Snapshot) -> bool:
     return reading.ok if reading is not None else container.health in {"healthy", ""}
 
 
+def cut_off(need: str, match: re.Match[str], seen: Snapshot) -> bool:
+    """Say whether the way to a needed service is cut: it is well, and a wait for it goes on.
+
+    Our own images say so after two seconds, and again when the wait is over.
+    """
+    return _ready(need, seen) and bool(re.search(r" for \d+ s \(| \d+ s so far", match.string))
+
+
 def neighbour(hint: str, service: Service, seen: Snapshot) -> str:
     """Give the needed service that a host name or a word of a log means, or that word itself."""
     for need in service.needs:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from bench import copied
 from checkout import ROOT, Checkout, checkout, free_ports
+from workbench import copied
 
 from scripts.debian import find_mirror
 from scripts.os_release import this_system

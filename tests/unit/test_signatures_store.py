@@ -188,11 +188,10 @@ FAULTS = {
                 " refused); is its container running?"
             ),
         ),
-        code="neighbour-unreachable",
-        fatal=False,
-        cause="it waits for db-etcd,",
+        code="network-cut",
+        cause="it cannot reach db-etcd, which is well",
         evidence="is its container running?",
-        step="inv logs --service db-etcd",
+        step="inv down, then: inv up",
     ),
     "Milvus waits for etcd in a loop though it is there": Case(
         lines=("panic: failed to create etcd client: context deadline exceeded",),
