@@ -80,6 +80,17 @@ def fresh(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bundle(session: nox.Session) -> None:
+    """A bundle of this machine's images starts a stack on a bare Debian without any network."""
+    install(session, "runtime")
+    session.run(
+        *("python", "tests/e2e/offline.py", *session.posargs),
+        env={"PYTHONPATH": "."},
+        interrupt_timeout=600.0,  # as for `fresh`
+    )
+
+
+@nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Pin requirements/*.txt again, with hashes and without naming an index."""
     session.install("uv")

@@ -22,6 +22,7 @@ from scripts.errors import ConfigError, ExitCode, StackError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scripts.bundle import Bundle
     from scripts.model import Service, Snapshot
     from scripts.report import Report
     from scripts.workspace import Workspace
@@ -136,13 +137,25 @@ def up(
 def _have_images(
     space: "Workspace", names: tuple[str, ...], tell: "Report", *, rebuild: bool
 ) -> None:
-    from scripts import images
+    from scripts import bundle, images, unbundling
 
     services = [space.stack.service(name) for name in names]
     statuses = [images.status(space.api, service) for service in services]
+    packed = bundle.named(os.environ)
+    if packed and unbundling.missing(statuses):
+        _load(packed, space, tell)
+        statuses = [images.status(space.api, service) for service in services]
+        unbundling.require_all(packed, statuses)
     to_build, to_pull = images.needed(statuses, rebuild=rebuild)
     _build(space, [service for service in services if service.name in to_build], tell)
     _pull(space, [service for service in services if service.name in to_pull], tell)
+
+
+def _load(packed: "Bundle", space: "Workspace", tell: "Report") -> None:
+    from scripts import lock, unbundling
+
+    with lock.held(ROOT / ".cache", "images.load"), tell.board(["images"]):
+        unbundling.load(packed, space.api, tell.step)
 
 
 def _build(space: "Workspace", services: "Sequence[Service]", tell: "Report") -> None:
@@ -190,11 +203,19 @@ def _start(space: "Workspace", names: tuple[str, ...], limit: float, tell: "Repo
     help={
         "service": SERVICE,
         "watch": "look again every 2 s until Ctrl-C, with the CPU in percent",
+        "all": "every stack of this kind on the engine, of other checkouts too",
         "format": FORMAT,
     },
 )
 @command
-def ps(c: Context, *, service: list[str], watch: bool = False, format: str = "text") -> ExitCode:
+def ps(
+    c: Context,
+    *,
+    service: list[str],
+    watch: bool = False,
+    all: bool = False,
+    format: str = "text",
+) -> ExitCode:
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     del c
     from scripts import flags, images, measuring, ready_moments, status
@@ -202,6 +223,9 @@ def ps(c: Context, *, service: list[str], watch: bool = False, format: str = "te
     from scripts.waiting import poll
 
     tell = _report(format)
+    if all:
+        flags.alone("all", service=service, watch=watch)
+        return _every_stack(tell)
     if watch:
         tell.require_terminal("watch")
     space = _look(tell)
@@ -227,6 +251,18 @@ def ps(c: Context, *, service: list[str], watch: bool = False, format: str = "te
         # the way to end it
     finally:
         observer.close()
+    return ExitCode.OK
+
+
+def _every_stack(tell: "Report") -> ExitCode:
+    from scripts import engine, stacks, workspace
+    from scripts.engine_api import Api
+    from scripts.process import run
+
+    found = workspace.read_settings(ROOT, os.environ, tell.say)
+    running = engine.required(ROOT, os.environ, run)
+    members = stacks.seen(Api(running.endpoint, env=running.env))
+    tell.stacks(stacks.document(members, ROOT, found.get("COMPOSE_PROJECT_NAME")))
     return ExitCode.OK
 
 
@@ -363,16 +399,38 @@ def config(c: Context) -> ExitCode:
     return ExitCode.OK
 
 
-@task()
+@task(
+    help={
+        "offset": "with --write: how far the ports of a second stack are from these",
+        "write": "make this settings file for a second stack, with ports and names of its own",
+    }
+)
 @command
-def env(c: Context) -> ExitCode:
+def env(c: Context, *, offset: str = "", write: str = "") -> ExitCode:
     """Print every variable, its value (secrets masked) and where the value comes from."""
     del c
-    from scripts import settings, workspace
+    from scripts import flags, settings, workspace
 
     tell = _report()
+    if offset or write:
+        flags.together(offset=offset, write=write)
+        return _second_env(flags.offset(offset), Path(write).expanduser().absolute(), tell)
     found = workspace.read_settings(ROOT, os.environ, tell.say)
     tell.table(("variable", "value", "from"), settings.rows(found, os.environ))
+    return ExitCode.OK
+
+
+def _second_env(offset: int, file: Path, tell: "Report") -> ExitCode:
+    from scripts import neighbour, ports, settings, workspace
+
+    # what the environment says holds for both stacks, and does not belong into the file
+    named = {name: value for name, value in os.environ.items() if name == "ENV_FILE"}
+    found = workspace.read_settings(ROOT, named, tell.say)
+    wanted = neighbour.ports(found, offset)
+    neighbour.require(found, offset, ports.taken_ones(found.get("BIND_ADDRESS"), wanted))
+    changed = neighbour.changes(found, offset)
+    neighbour.write(file, neighbour.changed_text(settings.text_of(found.file), changed))
+    tell.second_env(file, changed, [name for name in changed if name in os.environ])
     return ExitCode.OK
 
 
@@ -403,6 +461,51 @@ def images_pull(c: Context, *, service: list[str]) -> ExitCode:
     """Pull the official images, through IMAGE_REGISTRY when it is set."""
     del c
     return _images(service, build=False)
+
+
+@task(
+    name="save",
+    iterable=["python"],
+    help={
+        "file": "the bundle to make, such as memos-dev.tar",
+        "python": "wheels for this version too, such as 3.13; may be repeated",
+        "engine": "with the private engine's packages, also when another engine is used",
+    },
+)
+@command
+def images_save(c: Context, file: str, *, python: list[str], engine: bool = False) -> ExitCode:
+    """Make a bundle of wheels, engine and images, for a machine without any network."""
+    del c
+    from scripts import bundling, flags, lock
+    from scripts.process import run
+
+    tell, target = _report(), Path(file).expanduser().absolute()
+    pythons = flags.pythons(python)
+    bundling.require_new(target)
+    space = _look(tell)
+    with lock.held(ROOT / ".cache", "images.save"), tell.board(bundling.STEPS):
+        made = bundling.save(space, target, run, tell.step, with_engine=engine, pythons=pythons)
+    tell.bundle(target, made)
+    return ExitCode.OK
+
+
+@task(name="load", help={"file": "a bundle, as images.save makes it"})
+@command
+def images_load(c: Context, file: str) -> ExitCode:
+    """Bring the images of a bundle to the engine, after checking every byte."""
+    del c
+    from scripts import bundle, images, unbundling, workspace
+    from scripts.process import run
+
+    tell, source = _report(), Path(file).expanduser().absolute()
+    packed = bundle.read(source)
+    named = {**os.environ, bundle.VARIABLE: str(source)}
+    space = workspace.prepared(ROOT, named, run, tell.say)
+    _load(packed, space, tell)
+    statuses = [images.status(space.api, service) for service in space.stack.services]
+    unbundling.require_all(packed, statuses)
+    tell.images(statuses)
+    return ExitCode.OK
 
 
 def _images(service: list[str], *, build: bool) -> ExitCode:
@@ -488,7 +591,9 @@ def engine_remove(c: Context, *, yes: bool = False) -> ExitCode:
 
 
 ns = Collection(up, ps, logs, restart, down, doctor, smoke, config, env)
-ns.add_collection(Collection("images", images_status, images_build, images_pull))
+ns.add_collection(
+    Collection("images", images_status, images_build, images_pull, images_save, images_load)
+)
 ns.add_collection(
     Collection("engine", engine_start, engine_stop, engine_status, engine_env, engine_remove)
 )

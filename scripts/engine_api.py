@@ -6,7 +6,7 @@ https://docs.docker.com/reference/api/engine/version/v1.44/
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -81,6 +81,11 @@ class Api:
         timeout = None if endless else self.timeout
         return Stream(Connection(self.endpoint, timeout, env=self.env), path, _target(path, query))
 
+    def send(self, path: str, pieces: Iterable[bytes], size: int, **query: object) -> "Stream":
+        """POST `size` bytes piece by piece once the answer is read, which may take its time."""
+        connection = Connection(self.endpoint, None, env=self.env)
+        return Stream(connection, path, _target(path, query), pieces=pieces, size=size)
+
     def post(self, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401 - as get
         """Like `get`, for calls that change something: 304 (already so) gives None, 404 is a no."""
         return self._json("POST", path, query, body)
@@ -119,11 +124,22 @@ class Api:
 class Stream:
     """An answer that is read as it comes, until the engine or `close` ends it."""
 
-    def __init__(self, connection: Connection, path: str, target: str) -> None:
-        """Prepare the call; iterating sends it."""
+    def __init__(
+        self,
+        connection: Connection,
+        path: str,
+        target: str,
+        *,
+        pieces: Iterable[bytes] | None = None,
+        size: int = 0,
+    ) -> None:
+        """Prepare the call, a POST of `size` bytes with `pieces`; iterating sends it."""
         self._connection = connection
         self._path = path
         self._target = target
+        self._method = "GET" if pieces is None else "POST"
+        self._pieces = pieces
+        self._headers = {"Content-Type": "application/x-tar", "Content-Length": str(size)}
         self._socket: socket.socket | None = None
         self._closed = False
 
@@ -134,10 +150,10 @@ class Stream:
             self._socket = self._connection.sock
             if self._closed:
                 return
-            self._connection.request("GET", self._target)
+            self._ask()
             with self._connection.getresponse() as answer:
                 if answer.status >= FIRST_ERROR:
-                    _judged(answer.status, answer.read(), "GET", self._path)
+                    _judged(answer.status, answer.read(), self._method, self._path)
                     return
                 while data := answer.read1(PIECE):
                     yield data
@@ -146,6 +162,14 @@ class Stream:
                 raise _silent(self._connection.endpoint, error) from error
         finally:
             self._connection.close()
+
+    def _ask(self) -> None:
+        if self._pieces is None:
+            self._connection.request("GET", self._target)
+            return
+        # an engine that refuses hangs up before it has everything, and says why
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.request("POST", self._target, self._pieces, self._headers)
 
     def close(self) -> None:
         """End it, from any thread; who reads sees its end."""
@@ -156,7 +180,9 @@ class Stream:
 
 
 def _target(path: str, query: Mapping[str, object]) -> str:
-    words = {k: v if isinstance(v, str) else json.dumps(v) for k, v in query.items()}
+    """Give what stands in the request: a tuple is one word for each of its values."""
+    every = [(k, one) for k, v in query.items() for one in (v if isinstance(v, tuple) else (v,))]
+    words = [(name, one if isinstance(one, str) else json.dumps(one)) for name, one in every]
     return f"/{API_VERSION}{quote(path)}" + ("?" + urlencode(words) if words else "")
 
 

@@ -15,6 +15,9 @@ _TIME = re.compile(
     r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?\Z"
 )
 """Of the forms that `datetime.fromisoformat` knows, those that Compose knows too."""
+_PYTHON = re.compile(r"3\.([0-9]{1,3})\Z", re.ASCII)
+OLDEST_PYTHON = 11
+"""Of 3, as pyproject.toml has it."""
 FORMATS = ("text", "json")
 
 
@@ -39,6 +42,43 @@ def count(flag: str, value: str) -> int:
             f"--{flag} is {value!r}, wanted a whole number", next_step=f"for example: --{flag} 200"
         )
     return int(value)
+
+
+def offset(value: str) -> int:
+    """Give how far ports are to be shifted; ConfigError for what is no whole number from 1."""
+    if not value.isascii() or not value.isdigit() or int(value) == 0:
+        raise ConfigError(
+            f"--offset is {value!r}, wanted a whole number from 1", next_step="--offset 100"
+        )
+    return int(value)
+
+
+def pythons(values: Sequence[str]) -> tuple[str, ...]:
+    """Give versions of Python; ConfigError for what is none, or too old."""
+    for value in values:
+        found = _PYTHON.match(value)
+        if not found or int(found[1]) < OLDEST_PYTHON:
+            raise ConfigError(
+                f"--python is {value!r}, wanted a version from 3.{OLDEST_PYTHON} on",
+                next_step="for example: --python 3.13",
+            )
+    return tuple(values)
+
+
+def together(**given: object) -> None:
+    """Raise ConfigError unless all of these flags were given: one means nothing alone."""
+    absent = [f"--{name}" for name, value in given.items() if not value]
+    if absent:
+        every = " and ".join(f"--{name}" for name in given)
+        raise ConfigError(f"{' '.join(absent)} is missing", next_step=f"give {every} together")
+
+
+def alone(flag: str, **others: object) -> None:
+    """Raise ConfigError when `flag` was given with one of the others, which it cannot go with."""
+    if given := [f"--{name}" for name, value in others.items() if value]:
+        raise ConfigError(
+            f"--{flag} does not go with {' and '.join(given)}", next_step=f"--{flag} alone"
+        )
 
 
 def moment(flag: str, value: str) -> str:

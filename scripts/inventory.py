@@ -64,6 +64,7 @@ class ImageStatus:
     built_here: bool = False
     architecture: str = ""
     """In the engine's words: amd64, arm64."""
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import (
+    bundle,
     compose,
     compose_text,
     engine,
@@ -17,6 +18,7 @@ from scripts import (
     settings,
     settings_rules,
     stack_rules,
+    unbundling,
 )
 from scripts.compose import Compose
 from scripts.engine_api import Api
@@ -24,6 +26,7 @@ from scripts.engine_discovery import check_versions, discover
 from scripts.errors import RefusedError
 from scripts.inventory import Engine
 from scripts.model import Stack
+from scripts.os_release import this_system
 from scripts.process import Runner
 from scripts.progress import Say
 from scripts.schema import Breach, as_tree
@@ -95,21 +98,37 @@ def prepared(
     """Give the workspace ready for a start: `.env`, an engine and an image source are there.
 
     Everything that is written, `named` services too, is checked before an engine is touched.
-    Brings the private engine where none runs, and settles the image source once for all.
+    Brings the private engine where none runs, and settles the image source once for all; both out
+    of a bundle when `environ` names one.
     """
+    packed = bundle.named(environ)
     found = made_settings(root, environ, say)
-    source = found.image_source or "registry"
+    source = unbundling.source(packed, found) if packed else found.image_source or "registry"
     schema.require(_raw_breaches(compose.files(root, source)))
     flags.require_known(named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX")))
     running = discover(root, environ, runner)
+    if running is None and packed:
+        unbundling.bring_engine(packed, root, this_system(), runner, say)
     if running is None and engine.packages_possible():
         _checked(_compose(found, programs.have(root, environ, runner, say), runner, source))
     running = running or engine.ensure(root, environ, runner, say)
     check_versions(running, runner)
+    if packed:
+        unbundling.require_architecture(packed, Api(running.endpoint, env=running.env))
     if not found.image_source:
-        source = _chosen(found, running, runner, say)
-        found = read_settings(root, {**environ, "IMAGE_SOURCE": source}, say)
+        why = f"{packed.file.name} holds them" if packed else ""
+        source, why = (source, why) if why else _chosen(found, running, runner)
+        found = _settled(found, source, why, environ, say)
     return resolved(found, running, runner, source)
+
+
+def _settled(
+    found: Settings, source: str, why: str, environ: Mapping[str, str], say: Say
+) -> Settings:
+    """Write the image source into `.env`, so that it never changes silently."""
+    settings.choose_source(found, source)
+    say(f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {found.file.name})")
+    return read_settings(found.root, {**environ, "IMAGE_SOURCE": source}, say)
 
 
 def _compose(found: Settings, env: Mapping[str, str], runner: Runner, source: str) -> Compose:
@@ -176,17 +195,14 @@ def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
     return found
 
 
-def _chosen(found: Settings, running: Engine, runner: Runner, say: Say) -> str:
-    """Choose where images come from, write it into `.env`, and say which and why."""
+def _chosen(found: Settings, running: Engine, runner: Runner) -> tuple[str, str]:
+    """Choose where images come from; give it, and why."""
     official = resolved(found, running, runner, "registry").stack
     wanted = [service for service in official.services if service.build is None]
     api = Api(running.endpoint, env=running.env)
     absent = [service.image for service in wanted if not images.status(api, service).present]
     reasons = images.unreachable(running.endpoint, absent, env=running.env) if absent else {}
-    source, why = decided(reasons, packages_possible=engine.packages_possible())
-    settings.choose_source(found, source)
-    say(f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {found.file.name})")
-    return source
+    return decided(reasons, packages_possible=engine.packages_possible())
 
 
 def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[str, str]:
@@ -203,7 +219,8 @@ def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[str
         return "packages", why
     raise RefusedError(
         f"{why}, and packages are built only as root on x86-64 Debian or its kin",
-        next_step="set IMAGE_REGISTRY in .env to a mirror that you can reach, then: inv up",
+        next_step="set IMAGE_REGISTRY in .env to a mirror that you can reach, then: inv up;"
+        " or bring a bundle from elsewhere: inv images.load FILE",
     )
 
 

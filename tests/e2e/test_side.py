@@ -39,7 +39,7 @@ def test_containers_of_another_checkout_are_not_taken_over(
         refused = twin.inv(*words, check=False)
         assert refused.exit_code == 2
         assert str(ROOT) in refused.stderr
-        assert "COMPOSE_PROJECT_NAME" in refused.stderr
+        assert "inv env --offset 100 --write second.env" in refused.stderr
     assert running.docker("ps", "--no-trunc", "--quiet").stdout == before
 
 

@@ -98,21 +98,25 @@ class FakeEngine:
             case ["exec", name, what]:
                 code, said = self.state["checks"].get(name, (0, ""))
                 return 200, framed(said) if what == "start" else {"ExitCode": code}
-            case ["images", *words, "json"]:
-                return self._image("/".join(words))
+            case ["images", *words, what]:
+                return self._images("/".join(words), what, request)
             case ["volumes"]:
                 return 200, {"Volumes": [{"Name": name} for name in self.state["volumes"]]}
             case _:
                 return 404, {"message": "page not found"}
 
     def _rows(self, query: dict[str, str]) -> list[dict[str, Any]]:
-        wanted = json.loads(query.get("filters", "{}")).get("label", [])
+        filters = json.loads(query.get("filters", "{}"))
+        wanted, healths = filters.get("label", []), filters.get("health")
         rows = []
         for one in self.state["containers"].values():
             labels = one["Config"]["Labels"]
-            has = {f"{name}={value}" for name, value in labels.items()}
-            if set(wanted) <= has and ("all" in query or one["State"]["Status"] == "running"):
-                row = {"Id": one["Id"], "Names": [one["Name"]], "Labels": labels}
+            has = {*labels, *(f"{name}={value}" for name, value in labels.items())}
+            state = one["State"].get("Status")
+            asked = "all" in query or state == "running"
+            fit = healths is None or one["State"].get("Health", {}).get("Status") in healths
+            if set(wanted) <= has and asked and fit:
+                row = {"Id": one["Id"], "Names": [one["Name"]], "Labels": labels, "State": state}
                 rows.append({**row, "Ports": one.get("Ports", [])})
         return rows
 
@@ -140,10 +144,29 @@ class FakeEngine:
             return 204, b""
         return 200, one
 
+    def _images(self, name: str, what: str, request: Request) -> Answer:
+        match what:
+            case "get":
+                names = parse_qs(urlsplit(request.path).query)["names"]
+                return 200, iter([json.dumps(names).encode()])
+            case "load":
+                return 200, self._load(json.loads(request.body))
+            case "history":
+                return 200, [{"Created": 1, "CreatedBy": name, "Size": 2048}]
+            case _:
+                return self._image(name)
+
+    def _load(self, names: list[str]) -> dict[str, str]:
+        if refusal := self.state["refuse"].get("load"):
+            return {"error": refusal}
+        self.state["images"] |= {name: {} for name in names}
+        return {"stream": f"Loaded image: {names}"}
+
     def _image(self, name: str) -> Answer:
         if name not in self.state["images"]:
             return 404, {"message": f"No such image: {name}"}
-        return 200, {"Size": 1536, "Config": {"Labels": self.state["images"][name]}}
+        facts = {"Id": f"sha256:{name}", "Architecture": "amd64", "Size": 1536}
+        return 200, {**facts, "Config": {"Labels": self.state["images"][name]}}
 
 
 def main() -> None:

@@ -134,3 +134,18 @@ def test_every_flag_that_is_wrong_is_named(parse: Callable[[str, str], object]) 
     """The message begins with the flag as it is typed."""
     with pytest.raises(ConfigError, match=r"^--some-flag is '\?'"):
         parse("some-flag", "?")
+
+
+@pytest.mark.parametrize("text", ["3.10", "2.7", "3", "3.13.1", "3.x", "python3.13", "", "3.१३"])
+def test_a_python_that_is_too_old_or_none_is_refused(text: str) -> None:
+    """Wheels are for a minor version from 3.11 on."""
+    assert flags.pythons(["3.11", "3.14"]) == ("3.11", "3.14")
+    with pytest.raises(ConfigError, match=r"--python is .*, wanted a version from 3\.11 on"):
+        flags.pythons(["3.13", text])
+
+
+def test_the_oldest_python_is_the_one_that_the_project_wants() -> None:
+    """It stands in pyproject.toml too."""
+    text = (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text()
+
+    assert f'requires-python = ">=3.{flags.OLDEST_PYTHON}"' in text
