@@ -136,6 +136,7 @@ class Observer:
         done = {name: future for name, future in self._starting.items() if future.done()}
         for name in done:
             del self._starting[name]
+            self._looked = -FULL_LOOK  # the event may come later than the answer
         return {name: str(future.exception() or "") for name, future in done.items()}
 
     def with_logs(self, seen: Snapshot, names: Collection[str]) -> Snapshot:
