@@ -14,7 +14,7 @@ from dotenv.parser import parse_stream
 from scripts.errors import ConfigError
 
 IMAGE_SOURCES = ("registry", "packages")
-WORKSPACE_VARIABLES = ("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "ENV_FILE")
+WORKSPACE_VARIABLES = ("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "SNAPSHOTS_KEEP", "ENV_FILE")
 """Variables that the workspace itself reads; all others are read by the compose file."""
 LOCAL_DIMENSION = "384"
 """Vector size of the local embedder's model, all-MiniLM-L6-v2."""

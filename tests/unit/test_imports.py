@@ -14,6 +14,7 @@ DECIDING = (
     *("model", "inventory", "errors", "diagnosis", "starting", "preflight", "status", "waiting"),
     *("log_watch", "course", "restarts", "cells", "report", "displays", "log_lines", "moments"),
     *("doctor", "doctor_details", "env_lines", "facts", "versions", "aws_signing"),
+    *("data_plan", "data_texts", "data_report", "data_words", "doctor_data", "volume_scripts"),
 )
 ASKING = {
     *("scripts.process", "scripts.probes", "scripts.compose", "scripts.engine_api"),
@@ -78,6 +79,7 @@ def test_the_module_map_names_every_module() -> None:
         ("sh", {"process"}),
         ("requests", {"probes"}),
         ("rich", {"report", "displays"}),
+        ("zstandard", {"archive"}),
         ("invoke", set()),
     ],
 )
