@@ -91,6 +91,13 @@ def bundle(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def kills(session: nox.Session) -> None:
+    """`kill -9` at 30 moments of each data command; -- --seed N --only restore:17 for one again."""
+    install(session, "test")
+    session.run("python", "tests/e2e/kills.py", *session.posargs, env={"PYTHONPATH": "."})
+
+
+@nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Pin requirements/*.txt again, with hashes and without naming an index."""
     session.install("uv")

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scripts.bundle import Bundle
-    from scripts.model import Service, Snapshot
+    from scripts.data_recovery import Site
+    from scripts.data_report import DataReport
+    from scripts.model import Service, Snapshot, Stack
     from scripts.report import Report
     from scripts.workspace import Workspace
 
@@ -31,7 +33,11 @@ ROOT = Path(__file__).resolve().parent
 SERVICE = "service or container name; may be repeated; none means all"
 TIMEOUT = "seconds from the first start until all must be ready"
 FORMAT = "text for people, json for programs"
+GROUP = "service whose data group is meant; may be repeated; none means all"
+LIMIT = 300.0
+"""Seconds for what a data command stopped to be ready again."""
 YES = "do not ask"
+SNAPSHOT = "its name, as inv snapshot.list has it, or the path of one from elsewhere"
 
 P = ParamSpec("P")
 
@@ -84,11 +90,11 @@ def _result_line(tell: "Report") -> Iterator[None]:
         raise
 
 
-def _report(form: str = "text") -> "Report":
+def _report(form: str = "text") -> "DataReport":
     from scripts import flags
-    from scripts.report import Report
+    from scripts.data_report import DataReport
 
-    return Report(form=flags.form(form))
+    return DataReport(form=flags.form(form))
 
 
 def _look(tell: "Report") -> "Workspace":
@@ -131,6 +137,8 @@ def up(
             if code := tell.preflight(precautions.findings(space, names)):
                 return code
             _have_images(space, names, tell, rebuild=build)
+            if code := _settled(space, tell, limit):
+                return code
             return _start(space, names, limit, tell)
 
 
@@ -181,21 +189,50 @@ def _pull(space: "Workspace", services: "Sequence[Service]", tell: "Report") -> 
 
 
 def _start(space: "Workspace", names: tuple[str, ...], limit: float, tell: "Report") -> ExitCode:
+    space.compose.change("create", "--no-build", "--pull", "never", *names)
+    code = _follow(space, space.stack, names, limit, tell)
+    if code is ExitCode.OK:
+        tell.ready(space.stack, names, local_embedder=space.settings.local_embedder)
+    return code
+
+
+def _follow(
+    space: "Workspace", stack: "Stack", names: tuple[str, ...], limit: float, tell: "Report"
+) -> ExitCode:
     from scripts import ready_moments, starting
     from scripts.observing import Observer, containers
 
-    space.compose.change("create", "--no-build", "--pull", "never", *names)
-    observer, moments = Observer(space.api, space.stack, live=True), ready_moments.Moments()
+    observer, moments = Observer(space.api, stack, live=True), ready_moments.Moments()
     try:
-        events = starting.start(space.stack, names, observer, timeout=limit)
-        code = tell.follow(names, moments.noted(events))
+        events = starting.start(stack, names, observer, timeout=limit)
+        return tell.follow(names, moments.noted(events))
     finally:
         observer.close()
         with suppress(StackError, OSError):  # what `ps` will not know then is no fault
             moments.keep(space.cache, containers(space.api, space.stack.project))
-    if code is ExitCode.OK:
-        tell.ready(space.stack, names, local_embedder=space.settings.local_embedder)
-    return code
+
+
+def _site(space: "Workspace", tell: "DataReport", limit: float = LIMIT) -> "Site":
+    """Give where data commands work; they start again what they stopped, and nothing else."""
+    from scripts import holdings, precautions
+
+    def bring_back(names: tuple[str, ...]) -> ExitCode:
+        if not names:
+            return ExitCode.OK
+        if not precautions.created(space, names):
+            # what is there stays as it is, also when `.env` says otherwise by now
+            words = ("--no-build", "--pull", "never", "--no-recreate")
+            space.compose.change("create", *words, *names)
+        return _follow(space, space.stack.only(names), names, limit, tell)
+
+    return holdings.site(space, tell, bring_back)
+
+
+def _settled(space: "Workspace", tell: "DataReport", limit: float = LIMIT) -> ExitCode:
+    """Finish what an interrupted data command left."""
+    from scripts import data_recovery
+
+    return data_recovery.settle(_site(space, tell, limit))
 
 
 @task(
@@ -218,7 +255,7 @@ def ps(
 ) -> ExitCode:
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     del c
-    from scripts import flags, images, measuring, ready_moments, status
+    from scripts import data_recovery, flags, images, measuring, ready_moments, status
     from scripts.observing import Observer
     from scripts.waiting import poll
 
@@ -232,6 +269,8 @@ def ps(
     names = flags.services(space.stack, service)
     kinds = [images.status(space.api, space.stack.service(name)) for name in names]
     source = space.settings.image_source
+    if unfinished := data_recovery.pending(_site(space, tell).folder):
+        tell.say(unfinished)
     observer = Observer(space.api, space.stack)
 
     def look() -> "Snapshot":
@@ -327,6 +366,8 @@ def restart(
         names = flags.services(space.stack, service)
         with lock.held(space.cache, "restart"):
             precautions.require_own(space)
+            if code := _settled(space, tell, limit):
+                return code
             precautions.require_created(space, names)
             space.compose.change("stop", *names)
             return _start(space, space.stack.closure(names), limit, tell)
@@ -337,7 +378,7 @@ def restart(
 def down(c: Context, *, volumes: bool = False, yes: bool = False) -> ExitCode:
     """Stop and remove the containers; the data stays unless --volumes."""
     del c
-    from scripts import lock, precautions, workspace
+    from scripts import data_journal, data_recovery, lock, precautions, workspace
 
     tell = _report()
     space = workspace.with_all_profiles(_look(tell))
@@ -345,10 +386,198 @@ def down(c: Context, *, volumes: bool = False, yes: bool = False) -> ExitCode:
         precautions.require_own(space)
         if volumes:
             tell.confirm("Delete these volumes?", workspace.volumes(space), yes=yes)
+        site = _site(space, tell)
+        data_recovery.settle_data(site)
         words = ["down", "--remove-orphans", *(["--volumes"] if volumes else [])]
         space.compose.change(*words, on_line=tell.say)
+        if volumes:
+            data_journal.remove(site.folder)
     tell.say("the data was deleted" if volumes else "the data is kept; inv up brings all back")
     return ExitCode.OK
+
+
+@task(
+    iterable=["service"],
+    help={
+        "service": "service whose data group is meant; may be repeated",
+        "all": "all data groups",
+        "yes": YES,
+        "dry_run": "only show what would happen",
+        "no_snapshot": "delete without a snapshot: the data is lost for good",
+    },
+)
+@command
+def reset(  # noqa: PLR0913 - one flag each
+    c: Context,
+    *,
+    service: list[str],
+    all: bool = False,
+    yes: bool = False,
+    dry_run: bool = False,
+    no_snapshot: bool = False,
+) -> ExitCode:
+    """Delete the data of what is named, after a snapshot; then bring back what ran."""
+    del c
+    from scripts import data_commands, flags, holdings, lock, precautions, snapshots
+
+    tell = _report()
+    space = _look(tell)
+    groups = flags.groups_to_reset(space.stack, service, every=all)
+    site = _site(space, tell)
+    with lock.held(space.cache, "reset"):
+        precautions.require_own(space)
+        if not dry_run and (code := _settled(space, tell)):
+            return code
+        name = holdings.name(space.stack, groups, data_commands.now(), before="before-reset")
+        work = holdings.work(site, "reset", groups, snapshot="" if no_snapshot else name)
+        tell.plan(work.plan, result=dry_run)
+        if dry_run or not work.plan.volumes:
+            return ExitCode.OK
+        tell.confirm("Delete this data?", (), yes=yes)
+        file = snapshots.fresh(site.folder, name) if work.plan.snapshot else None
+        facts = holdings.facts(space, work.plan, automatic=True)
+        code = data_commands.reset(work, file, facts)
+        keep = int(space.settings.get("SNAPSHOTS_KEEP"))
+        tell.pruned(snapshots.prune_automatic(site.folder, groups, keep))
+    tell.reset(work.plan, file)
+    return code
+
+
+@task(name="save", iterable=["service"], help={"service": GROUP, "name": "what to call it"})
+@command
+def snapshot_save(c: Context, *, service: list[str], name: str = "") -> ExitCode:
+    """Save the data as one file under snapshots/; what has to stop for it starts again."""
+    del c
+    from scripts import data_commands, flags, holdings, lock, precautions, snapshots
+
+    tell = _report()
+    space = _look(tell)
+    groups = flags.data_groups(space.stack, service)
+    name = name or holdings.name(space.stack, groups, data_commands.now())
+    site = _site(space, tell)
+    file = snapshots.fresh(site.folder, name)
+    with lock.held(space.cache, "snapshot.save"):
+        precautions.require_own(space)
+        if code := _settled(space, tell):
+            return code
+        work = holdings.work(site, "save", groups, snapshot=name)
+        holdings.require_data(work.plan)
+        tell.plan(work.plan, result=False)
+        code = data_commands.save(work, file, holdings.facts(space, work.plan, automatic=False))
+    tell.saved(snapshots.look(file))
+    return code
+
+
+@task(name="list", help={"format": FORMAT})
+@command
+def snapshot_list(c: Context, *, format: str = "text") -> ExitCode:
+    """Show the snapshots of this stack, the newest first."""
+    del c
+    from scripts import snapshots
+
+    tell = _report(format)
+    project, folder = _snapshots(tell)
+    tell.snapshots(project, snapshots.listed(folder))
+    return ExitCode.OK
+
+
+@task(name="verify", help={"name": SNAPSHOT, "format": FORMAT})
+@command
+def snapshot_verify(c: Context, name: str, *, format: str = "text") -> ExitCode:
+    """Read a snapshot whole and compare every byte with its checksums; 5 when it is damaged."""
+    del c
+    from scripts import data_commands, snapshots
+
+    tell = _report(format)
+    project, folder = _snapshots(tell)
+    found = data_commands.checked(snapshots.look(snapshots.find(folder, name)), tell)
+    tell.verified(project, found)
+    return ExitCode.BROKEN if found.problem else ExitCode.OK
+
+
+@task(
+    name="restore",
+    help={
+        "name": SNAPSHOT,
+        "yes": YES,
+        "anyway": "also with another image source or an older server",
+    },
+)
+@command
+def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool = False) -> ExitCode:
+    """Put a snapshot in the place of the data; that stays until all is ready on the new one."""
+    del c
+    from scripts import archive, data_commands, holdings, lock, precautions, snapshots
+
+    tell = _report()
+    space = _look(tell)
+    site = _site(space, tell)
+    file = snapshots.find(site.folder, name)
+    manifest = archive.manifest(file)
+    holdings.require_restorable(space, file, manifest, anyway=anyway)
+    with lock.held(space.cache, "snapshot.restore"):
+        precautions.require_own(space)
+        if code := _settled(space, tell):
+            return code
+        work = holdings.work(site, "restore", manifest["groups"], snapshot=snapshots.name(file))
+        holdings.require_space(work.survey, manifest["tar_bytes"])
+        tell.plan(work.plan, result=False)
+        tell.confirm("Replace this data?", (), yes=yes)
+        code = data_commands.restore(work, file, manifest["tar_bytes"])
+    tell.restored(work.plan, code)
+    return code
+
+
+@task(name="undo")
+@command
+def snapshot_undo(c: Context) -> ExitCode:
+    """Bring back the data from before a restore on which not all became ready."""
+    del c
+    from scripts import holdings, lock, precautions
+
+    tell = _report()
+    space = _look(tell)
+    with lock.held(space.cache, "snapshot.undo"):
+        precautions.require_own(space)
+        return holdings.undo(_site(space, tell))
+
+
+@task(name="delete", help={"name": SNAPSHOT, "yes": YES})
+@command
+def snapshot_delete(c: Context, name: str, *, yes: bool = False) -> ExitCode:
+    """Delete one snapshot, after asking."""
+    del c
+    from scripts import snapshots
+
+    tell = _report()
+    file = snapshots.find(_snapshots(tell)[1], name)
+    tell.confirm("Delete this snapshot?", [str(file)], yes=yes)
+    tell.pruned(snapshots.removed([file]))
+    return ExitCode.OK
+
+
+@task(name="prune", help={"keep": "how many of the newest stay", "yes": YES})
+@command
+def snapshot_prune(c: Context, *, keep: str = "", yes: bool = False) -> ExitCode:
+    """Delete all snapshots but the newest, after asking; damaged ones are left alone."""
+    del c
+    from scripts import flags, snapshots
+
+    count = flags.count("keep", keep)
+    tell = _report()
+    files = [one.file for one in snapshots.spare(snapshots.listed(_snapshots(tell)[1]), count)]
+    if files:
+        tell.confirm("Delete these snapshots?", [str(file) for file in files], yes=yes)
+    tell.pruned(snapshots.removed(files))
+    return ExitCode.OK
+
+
+def _snapshots(tell: "Report") -> tuple[str, Path]:
+    """Give the project and its folder of snapshots; no engine is asked."""
+    from scripts import snapshots, workspace
+
+    project = workspace.read_settings(ROOT, os.environ, tell.say).get("COMPOSE_PROJECT_NAME")
+    return project, snapshots.folder(ROOT, project)
 
 
 @task(help={"format": FORMAT})
@@ -391,11 +620,11 @@ def smoke(c: Context) -> ExitCode:
 def config(c: Context) -> ExitCode:
     """Print the resolved compose file, with the secrets masked."""
     del c
-    from scripts.settings import masked
+    from scripts.secrets import masked
 
     tell = _report()
     space = _look(tell)
-    tell.text(masked(space.resolved, space.settings))
+    tell.text(masked(space.resolved, space.settings.secrets()))
     return ExitCode.OK
 
 
@@ -590,7 +819,19 @@ def engine_remove(c: Context, *, yes: bool = False) -> ExitCode:
     return ExitCode.OK
 
 
-ns = Collection(up, ps, logs, restart, down, doctor, smoke, config, env)
+ns = Collection(up, ps, logs, restart, down, reset, doctor, smoke, config, env)
+ns.add_collection(
+    Collection(
+        "snapshot",
+        snapshot_save,
+        snapshot_list,
+        snapshot_verify,
+        snapshot_restore,
+        snapshot_undo,
+        snapshot_delete,
+        snapshot_prune,
+    )
+)
 ns.add_collection(
     Collection("images", images_status, images_build, images_pull, images_save, images_load)
 )

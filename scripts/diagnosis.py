@@ -106,7 +106,8 @@ def rejected(service: Service, container: Container, seen: Snapshot) -> Iterator
             service=service.name,
             cause=f"{cause}; its volume was made with another setting",
             evidence=reading.detail,
-            next_step="put the former value back into .env, or: inv down --volumes",
+            next_step="put the former value back into .env, or: inv reset --service "
+            f"{service.name}",
         )
 
 

@@ -142,5 +142,7 @@ def variable(service: Service, kind: str) -> str:
     return f"{service.name.upper().replace('-', '_')}_{kind}"
 
 
-DELETE = "inv down --volumes (ALL data of the stack goes), then: inv up"
-"""The last resort when stored data cannot be used."""
+def reset(service: Service) -> str:
+    """Give the last resort when stored data cannot be used: a snapshot is made before it goes."""
+    of = service.data_group or service.name
+    return f"inv reset --service {service.name} (the data of {of} goes), then: inv up"

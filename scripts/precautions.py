@@ -29,6 +29,11 @@ def require_created(space: Workspace, names: tuple[str, ...]) -> None:
             raise ConfigError(f"{name} has no container yet", next_step=f"inv up --service {name}")
 
 
+def created(space: Workspace, names: tuple[str, ...]) -> bool:
+    """Say whether every one of these services has a container."""
+    return set(names) <= {one.service for one in containers(space.api, space.stack.project)}
+
+
 def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:
     """Ask all that can be known to be wrong before a container is touched, and judge it."""
     services = [space.stack.service(name) for name in names]

@@ -7,6 +7,8 @@ Say = Callable[[str], None]
 """Called with a line of progress."""
 Step = Callable[[str, str], None]
 """Called with the name of one of several things and what is going on with it."""
+OnBytes = Callable[[int], None]
+"""Called with how many bytes are done, as often as you like."""
 PACE = 1.5
 """Seconds between two lines of progress about one thing."""
 MEGABYTE = 1_000_000

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 
 from scripts.evidence import (
-    DELETE,
     again,
     cut_off,
     finding,
@@ -16,6 +15,7 @@ from scripts.evidence import (
     last,
     neighbour,
     over,
+    reset,
 )
 from scripts.model import Container, Finding, Service, Snapshot
 
@@ -39,7 +39,7 @@ def etcd_no_space(service: Service, container: Container, seen: Snapshot) -> Ite
             "etcd has used up its quota (alarm NOSPACE) and takes no more writes",
             found,
             f"{tool} defrag --command-timeout=60s && {tool} alarm disarm, then: inv up;"
-            f" when it fills up again: {DELETE}",
+            f" when it fills up again: {reset(service)}",
         )
 
 
@@ -56,7 +56,8 @@ def etcd_version(service: Service, container: Container, seen: Snapshot) -> Iter
             "data-version",
             f"its data was written by a newer version than {service.image}",
             found,
-            f"put the former image of {service.name} back into .env, then: inv up; or {DELETE}",
+            f"put the former image of {service.name} back into .env, then: inv up;"
+            f" or {reset(service)}",
         )
 
 
@@ -93,7 +94,8 @@ def s3_damaged(service: Service, container: Container, seen: Snapshot) -> Iterat
             "data-version",
             f"its data was written by another store or version than {service.image}",
             found,
-            f"put the former image of {service.name} back into .env, then: inv up; or {DELETE}",
+            f"put the former image of {service.name} back into .env, then: inv up;"
+            f" or {reset(service)}",
         )
         return
     found = last(heard(service, container, seen), r"corrupted backend format", r"file is corrupted")
@@ -213,7 +215,7 @@ def no_full_text(service: Service, container: Container, seen: Snapshot) -> Iter
 
 def _damaged(service: Service, found: re.Match[str], what: str) -> Iterator[Finding]:
     yield from finding(
-        service, "data-damaged", f"{what} are damaged and cannot be read", found, DELETE
+        service, "data-damaged", f"{what} are damaged and cannot be read", found, reset(service)
     )
 
 

@@ -1,6 +1,7 @@
 """Wrong values of flags are configuration errors that say what was wanted."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,21 @@ def test_the_oldest_python_is_the_one_that_the_project_wants() -> None:
     text = (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text()
 
     assert f'requires-python = ">=3.{flags.OLDEST_PYTHON}"' in text
+
+
+def test_data_groups_are_those_of_the_services_that_are_named() -> None:
+    """Each once; all for none; a reset must be told which."""
+    grouped = replace(
+        STACK,
+        services=tuple(
+            replace(one, data_group="" if one.name == "memos" else one.name)
+            for one in STACK.services
+        ),
+    )
+    assert flags.data_groups(grouped, ["neo4j-docker", "neo4j"]) == ("neo4j",)
+    assert flags.data_groups(grouped, []) == ("neo4j", "milvus")
+    assert flags.groups_to_reset(grouped, ["milvus"], every=True) == ("neo4j", "milvus")
+    with pytest.raises(ConfigError, match="memos keeps no data of its own"):
+        flags.data_groups(grouped, ["neo4j", "memos"])
+    with pytest.raises(ConfigError, match="no service is named"):
+        flags.groups_to_reset(grouped, [], every=False)

@@ -16,6 +16,7 @@ DECIDING = (
     *("log_watch", "course", "restarts", "cells", "report", "displays", "boards", "log_lines"),
     "moments",
     *("doctor", "doctor_details", "env_lines", "facts", "versions", "aws_signing"),
+    *("data_plan", "data_texts", "data_report", "data_words", "doctor_data", "volume_scripts"),
 )
 ASKING = {
     *("scripts.process", "scripts.probes", "scripts.compose", "scripts.engine_api"),
@@ -80,6 +81,7 @@ def test_the_module_map_names_every_module() -> None:
         ("sh", {"process"}),
         ("requests", {"probes"}),
         ("rich", {"report", "displays", "boards"}),
+        ("zstandard", {"archive"}),
         ("invoke", set()),
     ],
 )
