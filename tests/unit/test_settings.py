@@ -251,7 +251,7 @@ def test_a_short_secret_is_masked_where_it_stands_alone(root: Path) -> None:
 
 def test_words_that_stand_for_no_key_are_not_masked(root: Path) -> None:
     """EMPTY is the example's way to say that there is no key."""
-    assert secrets.masked("KEY: EMPTY", settings.load(root, {})) == "KEY: EMPTY"
+    assert secrets.masked("KEY: EMPTY", settings.load(root, {}).secrets()) == "KEY: EMPTY"
 
 
 def test_rows_tell_value_and_source_of_every_variable(root: Path) -> None:
