@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from checkout import Checkout, checkout
+from workbench import Bench, bench
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +59,10 @@ def other(engine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield one
     finally:
         one.destroy()
+
+
+@pytest.fixture(scope="session")
+def broken(engine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A stack, and a checkout of its own, in which anything may be broken."""
+    with bench(tmp_path_factory.mktemp("faults"), engine) as found:
+        yield found

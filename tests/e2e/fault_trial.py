@@ -24,7 +24,7 @@ from scripts.moments import SECOND, nanoseconds, query
 
 TOLD_BY = ("die", "oom", "health_status: unhealthy", "destroy", "pause")
 """Events of the engine that show a fault."""
-PLAIN_LIMIT = 60.0
+PLAIN_LIMIT = 30.0
 """Seconds that plain Compose is given; where it waits without a word, it waits for ever."""
 
 

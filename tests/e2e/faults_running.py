@@ -192,11 +192,12 @@ def damaged(
         with victim.open("r+b") as file:
             file.write(b"nonsense" * 2048)
         try:
-            bench.obey((yield))
-        finally:
-            if victim.exists() and victim.read_bytes() != kept and folder.exists():
-                bench.stack.docker("stop", bench.name(service), check=False)
-                victim.write_bytes(kept)
+            next_step = yield
+        except GeneratorExit:
+            bench.stack.docker("stop", bench.name(service))
+            victim.write_bytes(kept)
+            raise
+        bench.obey(next_step)
 
     fault(name, service, service=service, code=code, shown=shown, keeps=False)(make)
 

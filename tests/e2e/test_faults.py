@@ -6,10 +6,9 @@ import fault_table
 import faults_before  # noqa: F401 - importing it adds its faults
 import faults_running  # noqa: F401 - as above
 import pytest
-from checkout import Checkout
 from fault import FAULTS, Fault
 from fault_trial import plain, try_fault
-from workbench import Bench, bench
+from workbench import Bench
 
 pytestmark = pytest.mark.docker
 
@@ -20,13 +19,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         every = metafunc.config.getoption("--all-faults")
         wanted = [one for one in FAULTS if every or one.sample]
         metafunc.parametrize("fault", wanted, ids=lambda one: one.name.replace(" ", "-"))
-
-
-@pytest.fixture(scope="session")
-def broken(engine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A stack in which anything may be broken."""
-    with bench(tmp_path_factory.mktemp("faults"), engine) as found:
-        yield found
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from checkout import Checkout
-from workbench import Bench, bench
+from workbench import Bench
 
 pytestmark = pytest.mark.docker
 
@@ -26,12 +25,14 @@ HEALTHY = "healthcheck: {test: ['CMD', 'true'], interval: 30s, timeout: 5s, retr
 HEALTHY += "start_period: 120s, start_interval: 500ms}"
 
 
-@pytest.fixture(scope="module")
-def liar(engine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+@pytest.fixture
+def liar(broken: Bench) -> Iterator[Bench]:
     """A stack whose Qdrant is another program."""
-    with bench(tmp_path_factory.mktemp("lies"), engine) as found:
-        found.set_key("qdrant", "healthcheck", HEALTHY)
-        yield found
+    broken.set_key("qdrant", "healthcheck", HEALTHY)
+    try:
+        yield broken
+    finally:
+        broken.restore()
 
 
 def serve(liar: Bench, program: str) -> None:
