@@ -37,10 +37,17 @@ def memories(stack: Checkout, cube: str) -> list[str]:
     return sorted(found for found in re.findall(r'"memory": ?"([^"]*)"', text) if found)
 
 
-def found(stack: Checkout, cube: str, query: str) -> str:
-    """Give what a search in a cube brings: it needs the graph and the vectors."""
-    body = {"user_id": cube, "readable_cube_ids": [cube], "query": query, "mode": "fast"}
-    return requests.post(stack.url("MEMOS_PORT", "/product/search"), json=body, timeout=60).text
+def vectors(stack: Checkout, cube: str) -> dict[str, list[float]]:
+    """Give the vectors of a cube's memories by the ids of their nodes.
+
+    Not by a search through the API: that of MemOS 2.0.6 finds nothing
+    (https://github.com/MemTensor/MemOS/issues/1093).
+    """
+    url = stack.url("QDRANT_HTTP_PORT", "/collections/neo4j_vec_db/points/scroll")
+    wanted = {"must": [{"key": "user_name", "match": {"value": cube}}]}
+    body = {"filter": wanted, "limit": 100, "with_vector": True}
+    answer = requests.post(url, json=body, timeout=60).json()
+    return {one["id"]: one["vector"] for one in answer["result"]["points"]}
 
 
 def test_every_record_is_back_after_save_reset_and_restore(running: Checkout) -> None:
@@ -51,6 +58,8 @@ def test_every_record_is_back_after_save_reset_and_restore(running: Checkout) ->
         remember(running, cube, text)
     known = memories(running, cube)
     assert all(any(text in one for one in known) for text in TEXTS)
+    pointed = vectors(running, cube)
+    assert len(pointed) >= len(TEXTS)
     running.inv("snapshot.save", "--name", "all-of-it")
 
     running.inv("reset", "--service", "milvus", "--yes")
@@ -66,7 +75,7 @@ def test_every_record_is_back_after_save_reset_and_restore(running: Checkout) ->
     assert records.qdrant() == expected()
     assert records.neo4j() == (nodes(), ties())
     assert memories(running, cube) == known
-    assert TEXTS[0] in found(running, cube, "Where is the green key?")
+    assert vectors(running, cube) == pointed
     assert "no trace of it left" in running.inv("smoke").stdout
 
 
