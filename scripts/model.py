@@ -75,6 +75,8 @@ class Service:
     probes: tuple[Probe, ...] = ()
     needs: tuple[str, ...] = ()
     """Services that must be ready before it starts."""
+    early: bool = False
+    """Its own entry point waits for them, so it may start before (`x-start`)."""
     links: tuple[Link, ...] = ()
     not_offered: tuple[str, ...] = ()
     data_group: str = ""

@@ -1,5 +1,7 @@
 """Starts what is wanted, each the moment what it needs is ready, and says what happens.
 
+One whose entry point waits by itself is started at once (`x-start: early`).
+
 Knows nothing of rendering: it yields events. One deadline holds for all, from the first start.
 """
 
@@ -171,7 +173,7 @@ class Start:
             stopped = container is not None and container.state in {"created", "restarting", *GONE}
             if container is None or name in self._launched or not stopped:
                 continue
-            if not self._open_needs(seen, name):
+            if self.stack.service(name).early or not self._open_needs(seen, name):
                 self.world.launch(container)
                 self._launched.add(name)
                 yield self.event("started", name)
@@ -233,7 +235,8 @@ class Start:
 
     def _waits(self, seen: Snapshot, name: str) -> str:
         container, needs = seen.container(name), self._open_needs(seen, name)
-        if needs and (container is None or container.state in {"created", *GONE}):
+        early = self.stack.service(name).early
+        if needs and (early or container is None or container.state in {"created", *GONE}):
             return "waits for " + ", ".join(needs)
         return _answer(seen, name)
 
