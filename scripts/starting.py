@@ -173,10 +173,11 @@ class Start:
             stopped = container is not None and container.state in {"created", "restarting", *GONE}
             if container is None or name in self._launched or not stopped:
                 continue
-            if self.stack.service(name).early or not self._open_needs(seen, name):
+            needs = self._open_needs(seen, name)
+            if self.stack.service(name).early or not needs:
                 self.world.launch(container)
                 self._launched.add(name)
-                yield self.event("started", name)
+                yield self.event("started", name, self._waiting[name] if needs else "")
 
     def with_logs(self, seen: Snapshot) -> Snapshot:
         """Add the logs of those in trouble: at once when they fall, then now and then."""

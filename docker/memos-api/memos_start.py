@@ -106,13 +106,19 @@ def ask_neo4j(uri: str, login: tuple[str, str]) -> str:
     """Run a query that needs the login; a rejected one is an answer, MemOS tells the rest."""
     neo4j = importlib.import_module("neo4j")
     limits = {"connection_timeout": TIMEOUT, "max_transaction_retry_time": 0}
-    try:
-        with neo4j.GraphDatabase.driver(uri, auth=login, **limits) as driver:
+    with neo4j.GraphDatabase.driver(uri, auth=login, **limits) as driver:
+        try:
             driver.execute_query("RETURN 1")
-    except neo4j.exceptions.AuthError:
-        return ""
-    except (neo4j.exceptions.DriverError, neo4j.exceptions.Neo4jError, OSError) as error:
-        return plain(error)
+        except neo4j.exceptions.AuthError:
+            return ""
+        # a name that nobody has is a ValueError
+        except (
+            neo4j.exceptions.DriverError,
+            neo4j.exceptions.Neo4jError,
+            OSError,
+            ValueError,
+        ) as e:
+            return plain(e)
     return ""
 
 

@@ -192,7 +192,13 @@ class Auth(Down):
 
 @pytest.mark.parametrize(
     ("error", "why"),
-    [(None, ""), (Auth("no"), ""), (Down("No connection:\nrefused"), "refused"), (Down(), "Down")],
+    [
+        (None, ""),
+        (Auth("no"), ""),
+        (Down("No connection:\nrefused"), "refused"),
+        (Down(), "Down"),
+        (ValueError("Cannot resolve address db:7687"), "Cannot resolve address db:7687"),
+    ],
 )
 def test_neo4j_is_there_when_it_answers_the_login(
     error: Exception | None, why: str, monkeypatch: pytest.MonkeyPatch
