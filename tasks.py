@@ -22,6 +22,7 @@ from scripts.errors import ConfigError, ExitCode, StackError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scripts.inventory import ImageStatus
     from scripts.model import Service, Snapshot
     from scripts.report import Report
     from scripts.workspace import Workspace
@@ -112,7 +113,7 @@ def up(
 ) -> ExitCode:
     """Start what is named and all that it needs; return when every one of them answers."""
     del c
-    from scripts import flags, lock, precautions, workspace
+    from scripts import flags, lock, precautions, settled, workspace
     from scripts.process import run
 
     tell = _report(format)
@@ -122,19 +123,21 @@ def up(
         names = space.stack.closure(flags.services(space.stack, service))
         with lock.held(space.cache, "up"):
             precautions.require_own(space)
-            if code := tell.preflight(precautions.findings(space, names)):
-                return code
-            _have_images(space, names, tell, rebuild=build)
-            return _start(space, names, limit, tell)
+            statuses = _statuses(space, names)
+            if build or not settled.unchanged(space, statuses):
+                if code := tell.preflight(precautions.findings(space, names)):
+                    return code
+                _have_images(space, statuses, tell, rebuild=build)
+                statuses = _create(space, names)
+            return _start(space, statuses, limit, tell)
 
 
 def _have_images(
-    space: "Workspace", names: tuple[str, ...], tell: "Report", *, rebuild: bool
+    space: "Workspace", statuses: "Sequence[ImageStatus]", tell: "Report", *, rebuild: bool
 ) -> None:
     from scripts import images
 
-    services = [space.stack.service(name) for name in names]
-    statuses = [images.status(space.api, service) for service in services]
+    services = [space.stack.service(one.service) for one in statuses]
     to_build, to_pull = images.needed(statuses, rebuild=rebuild)
     _build(space, [service for service in services if service.name in to_build], tell)
     _pull(space, [service for service in services if service.name in to_pull], tell)
@@ -162,11 +165,25 @@ def _pull(space: "Workspace", services: "Sequence[Service]", tell: "Report") -> 
             building.pull(services, space.engine.env, space.cache / "pull", tell.step)
 
 
-def _start(space: "Workspace", names: tuple[str, ...], limit: float, tell: "Report") -> ExitCode:
-    from scripts import ready_moments, starting
+def _create(space: "Workspace", names: tuple[str, ...]) -> "Sequence[ImageStatus]":
+    """Have Compose make the containers; give the images that they are made from."""
+    space.compose.change("create", "--no-build", "--pull", "never", *names)
+    return _statuses(space, names)
+
+
+def _statuses(space: "Workspace", names: tuple[str, ...]) -> "Sequence[ImageStatus]":
+    from scripts import images
+
+    return [images.status(space.api, space.stack.service(name)) for name in names]
+
+
+def _start(
+    space: "Workspace", statuses: "Sequence[ImageStatus]", limit: float, tell: "Report"
+) -> ExitCode:
+    from scripts import ready_moments, settled, starting
     from scripts.observing import Observer, containers
 
-    space.compose.change("create", "--no-build", "--pull", "never", *names)
+    names = tuple(one.service for one in statuses)
     observer, moments = Observer(space.api, space.stack), ready_moments.Moments()
     try:
         events = starting.start(space.stack, names, observer, timeout=limit)
@@ -176,6 +193,7 @@ def _start(space: "Workspace", names: tuple[str, ...], limit: float, tell: "Repo
         with suppress(StackError, OSError):  # what `ps` will not know then is no fault
             moments.keep(space.cache, containers(space.api, space.stack.project))
     if code is ExitCode.OK:
+        settled.keep(space, statuses)
         tell.ready(space.stack, names, local_embedder=space.settings.local_embedder)
     return code
 
@@ -288,7 +306,8 @@ def restart(
             precautions.require_own(space)
             precautions.require_created(space, names)
             space.compose.change("stop", *names)
-            return _start(space, space.stack.closure(names), limit, tell)
+            statuses = _create(space, space.stack.closure(names))
+            return _start(space, statuses, limit, tell)
 
 
 @task(help={"volumes": "delete the data too, after asking", "yes": YES})

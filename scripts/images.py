@@ -71,6 +71,7 @@ def _status(service: Service, found: Mapping[str, Any] | None) -> ImageStatus:
         service=service.name,
         image=service.image,
         present=True,
+        id=found.get("Id", ""),
         contains=labels.get(CONTAINS_LABEL, "official"),
         version=labels.get(VERSION_LABEL, ""),
         description=labels.get(DESCRIPTION_LABEL, ""),

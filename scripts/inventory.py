@@ -54,6 +54,7 @@ class ImageStatus:
     service: str
     image: str
     present: bool
+    id: str = ""
     contains: str = ""
     """real, stand-in, or official for an image without our label."""
     version: str = ""

@@ -18,9 +18,10 @@ from scripts import (
     settings_rules,
     stack_rules,
 )
+from scripts import resolved as kept
 from scripts.compose import Compose
 from scripts.engine_api import Api
-from scripts.engine_discovery import check_versions, discover
+from scripts.engine_discovery import check_compose, check_engine, discover
 from scripts.errors import RefusedError
 from scripts.inventory import Engine
 from scripts.model import Stack
@@ -44,6 +45,8 @@ class Workspace:
     resolved: str
     """The resolved compose file, YAML."""
     stack: Stack
+    inputs: str = ""
+    """What the resolved file was made from, as `resolved.fingerprint` gives it."""
 
     @property
     def api(self) -> Api:
@@ -80,8 +83,7 @@ def look(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Wo
     """
     found = read_settings(root, environ, say)
     running = engine.required(root, environ, runner)
-    check_versions(running, runner)
-    return resolved(found, running, runner, found.image_source or "registry")
+    return resolved(found, running, runner, found.image_source or "registry", environ)
 
 
 def prepared(
@@ -105,11 +107,10 @@ def prepared(
     if running is None and engine.packages_possible():
         _checked(_compose(found, programs.have(root, environ, runner, say), runner, source))
     running = running or engine.ensure(root, environ, runner, say)
-    check_versions(running, runner)
     if not found.image_source:
-        source = _chosen(found, running, runner, say)
+        source = _chosen(found, running, runner, say, environ)
         found = read_settings(root, {**environ, "IMAGE_SOURCE": source}, say)
-    return resolved(found, running, runner, source)
+    return resolved(found, running, runner, source, environ)
 
 
 def _compose(found: Settings, env: Mapping[str, str], runner: Runner, source: str) -> Compose:
@@ -131,10 +132,24 @@ def _checked(composed: Compose) -> tuple[str, dict[str, Any]]:
     return text, document
 
 
-def resolved(found: Settings, running: Engine, runner: Runner, source: str) -> Workspace:
-    """Give the workspace on this engine; ConfigError for a compose file that breaks a rule."""
+def resolved(
+    found: Settings, running: Engine, runner: Runner, source: str, environ: Mapping[str, str]
+) -> Workspace:
+    """Give the workspace on this engine.
+
+    Compose is asked only when something has changed since the last time. Raises ConfigError for a
+    compose file that breaks a rule, EngineError when engine or Compose are too old.
+    """
+    check_engine(running)
     composed = _compose(found, running.env, runner, source)
-    text, document = _checked(composed)
+    folder = found.root / CACHE / found.get("COMPOSE_PROJECT_NAME")
+    inputs = kept.fingerprint(composed, environ)
+    known = kept.read(folder, inputs)
+    if known is None:
+        check_compose(running, runner)
+        known = _checked(composed)
+        kept.keep(folder, inputs, *known)
+    text, document = known
     stack = compose.parse(document, composed.files[0].parent)
     return Workspace(
         settings=found,
@@ -143,6 +158,7 @@ def resolved(found: Settings, running: Engine, runner: Runner, source: str) -> W
         compose=composed,
         resolved=text,
         stack=stack if running.local else without_probes(stack),
+        inputs=inputs,
     )
 
 
@@ -176,9 +192,11 @@ def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
     return found
 
 
-def _chosen(found: Settings, running: Engine, runner: Runner, say: Say) -> str:
+def _chosen(
+    found: Settings, running: Engine, runner: Runner, say: Say, environ: Mapping[str, str]
+) -> str:
     """Choose where images come from, write it into `.env`, and say which and why."""
-    official = resolved(found, running, runner, "registry").stack
+    official = resolved(found, running, runner, "registry", environ).stack
     wanted = [service for service in official.services if service.build is None]
     api = Api(running.endpoint, env=running.env)
     absent = [service.image for service in wanted if not images.status(api, service).present]

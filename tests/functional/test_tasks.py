@@ -437,6 +437,37 @@ def test_up_starts_what_is_missing_and_gives_the_addresses(at: Checkout, capsys:
     assert f"http://127.0.0.1:{port}/docs" in shown.out
 
 
+def changed(at: Checkout) -> None:
+    """Change the compose file."""
+    with (at.root / "docker" / "docker-compose.yml").open("a") as file:
+        file.write("# another comment\n")
+
+
+def test_up_again_asks_compose_for_nothing(at: Checkout) -> None:
+    """What runs unchanged is only looked at; a changed file or setting is what Compose sees to."""
+    assert at.inv("up") == 0
+    first = at.calls()
+
+    assert at.inv("up") == 0
+    assert at.calls() == first
+
+    for change in (changed, put("NEO4J_HEAP", "256m")):
+        change(at)
+        before = len(at.calls())
+        assert at.inv("up") == 0
+        version, config, create = at.calls()[before:]
+        assert (version, config) == ("compose version --short", "config")
+        assert create.startswith("--progress plain create")
+
+
+def test_up_of_one_service_knows_nothing_of_the_others(at: Checkout) -> None:
+    """What Compose has not made since a change, it is asked for."""
+    assert at.inv("up", "--service", "etcd") == 0
+    assert at.inv("up", "--service", "qdrant") == 0
+
+    assert [call for call in at.calls() if "create" in call][-1].endswith("never qdrant")
+
+
 def test_up_as_json_is_one_event_a_line_and_the_result_last(at: Checkout, capsys: Capture) -> None:
     """JSON alone on stdout, each line as its schema promises."""
     assert at.inv("up", "--service", "memos", "--service", "etcd", "--format", "json") == 0
@@ -670,7 +701,8 @@ def test_doctor_is_0_where_nothing_would_stop_up(at: Checkout, capsys: Capture) 
     assert "! Compose 2.26.1 has known bugs" in shown
     assert "ok  services  5 of 5 are ready" in shown
     assert "✗" not in shown
-    assert at.calls() == ["compose version --short", "config"]  # it changes nothing
+    version = "compose version --short"
+    assert at.calls() == [version, version, "config"]  # it changes nothing
 
 
 def test_doctor_is_5_where_something_would_stop_up(at: Checkout, capsys: Capture) -> None:
