@@ -71,11 +71,15 @@ def _known(error: StackError | OSError) -> StackError:
 
 @contextmanager
 def _result_line(tell: "Report") -> Iterator[None]:
-    """Give `--format json` its last line also when an error ends the block."""
+    """Give `--format json` its last line also when an error or Ctrl-C ends the block."""
     try:
         yield
     except (StackError, OSError) as error:
-        tell.failed(_known(error))
+        known = _known(error)
+        tell.ended("refused", known.exit_code, str(known))
+        raise
+    except KeyboardInterrupt:
+        tell.ended("interrupted", ExitCode.INTERRUPTED, "inv ps shows what runs")
         raise
 
 
@@ -184,7 +188,7 @@ def _start(
     from scripts.observing import Observer, containers
 
     names = tuple(one.service for one in statuses)
-    observer, moments = Observer(space.api, space.stack), ready_moments.Moments()
+    observer, moments = Observer(space.api, space.stack, live=True), ready_moments.Moments()
     try:
         events = starting.start(space.stack, names, observer, timeout=limit)
         code = tell.follow(names, moments.noted(events))

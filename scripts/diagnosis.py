@@ -71,7 +71,7 @@ def ended(service: Service, container: Container, seen: Snapshot) -> Iterator[Fi
 def refused(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
     """The engine refused to start it, and left it as it was."""
     del seen
-    if container.state == "created" and container.error:
+    if container.state != "running" and container.error:
         yield Finding(
             code="start-refused",
             service=service.name,
@@ -131,9 +131,9 @@ def unhealthy(service: Service, container: Container, seen: Snapshot) -> Iterato
 RULES: tuple[Rule, ...] = (
     out_of_memory,
     recognised,
+    refused,
     crash_loop,
     ended,
-    refused,
     paused,
     rejected,
     unhealthy,

@@ -1,12 +1,15 @@
 """Asks the engine and the services: one look gives one Snapshot."""
 
 import time
-from collections.abc import Collection, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Future, wait
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from threading import Event, Thread
+from typing import Any, TypeVar
 
 from scripts.engine_api import Api
+from scripts.engine_events import Events
 from scripts.log_lines import Splitter
 from scripts.model import Container, Reading, Service, Snapshot, Stack
 from scripts.moments import NEVER, nanoseconds, query
@@ -17,40 +20,54 @@ SERVICE_LABEL = "com.docker.compose.service"
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
 LOG_LINES = 400
 """How much of a guilty container's log is read."""
+FULL_LOOK = 1.0
+"""Seconds after which all containers are asked for again, whatever the events say.
+
+A health check that goes on failing is no event, but its output may change.
+"""
+
+T = TypeVar("T")
 
 
 class Observer:
     """Looks at the containers of a project and puts its probes, several at once.
 
-    A probe that hangs holds up nothing: a look takes what has been answered and goes on.
+    A probe that hangs holds up nothing: a look takes what has been answered and goes on. With
+    `live` it follows the engine's events, and asks again only about what they name.
     """
 
-    def __init__(self, api: Api, stack: Stack) -> None:
+    def __init__(self, api: Api, stack: Stack, *, live: bool = False) -> None:
         """Watch the containers of `stack` on the engine behind `api`."""
         self.api = api
         self.stack = stack
         self._began = time.time_ns()
-        self._pool = ThreadPoolExecutor(max_workers=2 * len(stack.services) + 1)
+        self._news = Event()
+        self._events = (
+            Events(api, labels(stack.project), self._began, self._news.set) if live else None
+        )
+        self._seen: dict[str, Container] = {}
+        self._looked = -FULL_LOOK
         self._pending: dict[str, Future[Reading]] = {}
         self._starting: dict[str, Future[Any]] = {}
         self._readings: dict[str, Reading] = {}
 
     def close(self) -> None:
-        """Forget what has not been answered."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Follow no longer, and forget what has not been answered."""
+        if self._events is not None:
+            self._events.close()
 
     def look(self, probed: Collection[str] | None = None, *, patience: float = 5.0) -> Snapshot:
         """Give containers now, and the readings of `probed` services (all that run by default).
 
         Waits `patience` seconds at most for answers; what is still open keeps its last reading.
         """
-        seen = containers(self.api, self.stack.project)
+        seen = self._containers()
         running = {container.service for container in seen if container.state == "running"}
         for service in self.stack.services:
             if service.name not in running:
                 self._readings.pop(service.name, None)
             elif self._due(service, probed):
-                self._pending[service.name] = self._pool.submit(read, service)
+                self._pending[service.name] = self._aside(partial(read, service))
         wait(self._pending.values(), timeout=patience)
         for name in [name for name, future in self._pending.items() if future.done()]:
             reading = self._pending.pop(name).result()
@@ -58,16 +75,57 @@ class Observer:
                 self._readings[name] = reading
         return Snapshot(containers=seen, readings=tuple(self._readings.values()))
 
+    def nap(self, seconds: float) -> None:
+        """Wait until something has happened: an event, an answer, a start; `seconds` at most."""
+        self._news.wait(seconds)
+        self._news.clear()
+
+    def _containers(self) -> tuple[Container, ...]:
+        touched = self._events.touched() if self._events is not None else None
+        if touched is None or time.monotonic() - self._looked >= FULL_LOOK:
+            self._looked = time.monotonic()
+            self._seen = {one.id: one for one in containers(self.api, self.stack.project)}
+        else:
+            for name in touched:
+                known = self._seen.pop(name, None)
+                if (found := self.api.get(f"/containers/{name}/json")) is not None:
+                    # a new one comes first, as in the engine's own list
+                    order = (self._seen, {name: container(found)})
+                    first, last = order if known is not None else reversed(order)
+                    self._seen = {**first, **last}
+        return tuple(map(self._with_end, self._seen.values()))
+
+    def _with_end(self, one: Container) -> Container:
+        """Give a container that runs again with how its last run ended, which it has forgotten."""
+        end = self._events.end(one.id) if self._events is not None else None
+        if end is None or not one.restarts:
+            return one
+        oom_killed = one.oom_killed or end.oom_killed
+        return replace(one, exit_code=one.exit_code or end.exit_code, oom_killed=oom_killed)
+
     def _due(self, service: Service, probed: Collection[str] | None) -> bool:
         asked = probed is None or service.name in probed
         return bool(service.probes) and asked and service.name not in self._pending
 
+    def _aside(self, call: Callable[[], T]) -> "Future[T]":
+        """Make a call in a thread that nobody has to wait for, not even at the end of Python."""
+        future: Future[T] = Future()
+        future.add_done_callback(lambda _: self._news.set())
+
+        def work() -> None:
+            try:
+                future.set_result(call())
+            except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it
+                future.set_exception(error)
+
+        Thread(target=work, daemon=True).start()
+        return future
+
     def launch(self, container: Container) -> None:
         """Ask the engine to start a container, without waiting for it."""
         verb = "restart" if container.state == "restarting" else "start"
-        self._starting[container.service] = self._pool.submit(
-            self.api.post, f"/containers/{container.id}/{verb}"
-        )
+        path = f"/containers/{container.id}/{verb}"
+        self._starting[container.service] = self._aside(partial(self.api.post, path))
 
     def launched(self) -> dict[str, str]:
         """Give the services whose start has ended since the last call, with the error if any."""

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from scripts import cells, displays
 from scripts.cells import CODES, IMAGE_COLUMNS, engine_rows, event_document, image_row
+from scripts.course import Course
 from scripts.errors import ConfigError, DeclinedError, ExitCode, OverdueError, StackError
 from scripts.inventory import EngineStatus, ImageStatus
 from scripts.log_lines import Line
@@ -82,29 +83,25 @@ class Report:
     # starting -------------------------------------------------------------------------------
 
     def follow(self, names: Sequence[str], events: Iterable[Event]) -> ExitCode:
-        """Tell what happens while services start; give the exit code of the result."""
-        code = ExitCode.TIMEOUT
-        unready = dict.fromkeys(names, "not started")
-        findings: list[Finding] = []
-        with self.board(names):
-            for event in events:
-                self._happened(event)
-                if event.verdict is not None:
-                    code = CODES[event.verdict]
-                elif event.finding is not None:
-                    findings.append(event.finding)
-                elif event.kind == "ready":
-                    unready.pop(event.service, None)
-                else:
-                    unready[event.service] = event.detail or event.kind
-        for finding in findings:
+        """Tell what happens while services start; give the exit code of the result.
+
+        Ctrl-C is passed on, after saying how far all has come.
+        """
+        course = Course(names)
+        try:
+            with self.board(names):
+                for event in events:
+                    self._happened(event)
+                    course.note(event)
+        except KeyboardInterrupt:
+            self.say(f"what was started goes on running; {course.summary()}")
+            raise
+        for finding in course.findings:
             self.finding(finding)
-        if code is ExitCode.TIMEOUT:
-            waits = "; ".join(f"{name}: {detail}" for name, detail in unready.items())
-            self.error(
-                OverdueError(f"time is up: {waits}", next_step="inv up --timeout 600, or: inv logs")
-            )
-        return code
+        if course.verdict is Verdict.STARTING:
+            late = f"time is up: {course.waits()}"
+            self.error(OverdueError(late, next_step="inv up --timeout 600, or: inv logs"))
+        return CODES[course.verdict]
 
     def _happened(self, event: Event) -> None:
         if self.form == "json":
@@ -131,12 +128,11 @@ class Report:
             self.finding(one)
         return ExitCode.BROKEN if fatal else ExitCode.OK
 
-    def failed(self, error: StackError) -> None:
-        """Write the last line of `--format json` when an error ended the command."""
+    def ended(self, verdict: str, code: ExitCode, detail: str) -> None:
+        """Write the last line of `--format json` when an error or Ctrl-C ended the command."""
         if self.form == "json":
-            code = int(error.exit_code)
-            line = {"event": "result", "seconds": 0.0, "verdict": "refused", "exit_code": code}
-            self.json_line({**line, "detail": str(error)})
+            line = {"event": "result", "seconds": 0.0, "verdict": verdict, "exit_code": int(code)}
+            self.json_line({**line, "detail": detail})
 
     def ready(self, stack: Stack, names: Sequence[str], *, local_embedder: bool) -> None:
         """Write the addresses to open, once all is ready."""

@@ -5,26 +5,25 @@ One whose entry point waits by itself is started at once (`x-start: early`).
 Knows nothing of rendering: it yields events. One deadline holds for all, from the first start.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from scripts.diagnosis import diagnose, troubled, verdict
+from scripts.diagnosis import diagnose, verdict
+from scripts.log_watch import LogWatch, Reader
 from scripts.model import Container, Finding, Snapshot, Stack, Verdict
 from scripts.readiness import GONE, answers
+from scripts.restarts import Restarts
 from scripts.waiting import poll
 
 INTERVAL = 0.1
-"""Seconds between two looks; a look costs about 10 ms."""
-SLOW = 3.0
-"""Seconds after its start from which a service that does not answer has its log read."""
-LOGS_AGAIN = 1.0
-"""Seconds between two readings of the log of a service whose state has not changed."""
+"""Seconds between two looks when nothing happens, and between two probes of one service."""
 RECHECK = 1.0
 """Seconds between two probes of a service that was ready already."""
-PATIENCE = 0.05
-"""Seconds that one look waits for probes."""
+PATIENCE = 5.0
+"""Seconds for the last answers of all; a probe gives up before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,26 +41,25 @@ class Event:
     verdict: Verdict | None = None
 
 
-class World(Protocol):
+class World(Reader, Protocol):
     """What starting needs of the engine; the real one is `observing.Observer`."""
 
     def look(self, probed: set[str], *, patience: float) -> Snapshot: ...
+
+    def nap(self, seconds: float) -> None: ...
 
     def launch(self, container: Container) -> None: ...
 
     def launched(self) -> dict[str, str]: ...
 
-    def with_logs(self, seen: Snapshot, names: tuple[str, ...]) -> Snapshot: ...
 
-
-def start(  # noqa: PLR0913 - clock and sleep are there for tests
+def start(
     stack: Stack,
     wanted: tuple[str, ...],
     world: World,
     *,
     timeout: float,
     clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], object] = time.sleep,
 ) -> Iterator[Event]:
     """Bring `wanted` (with all they need) up; the last event is the result with its verdict.
 
@@ -71,14 +69,20 @@ def start(  # noqa: PLR0913 - clock and sleep are there for tests
     run = Start(stack, wanted, world, clock)
     findings: tuple[Finding, ...] = ()
     result = Verdict.STARTING
-    for seen in poll(run.look, timeout=timeout, interval=INTERVAL, clock=clock, sleep=sleep):
+    for seen in poll(run.look, timeout=timeout, interval=INTERVAL, clock=clock, sleep=world.nap):
         yield from run.changes(seen)
         yield from run.launches(seen)
         known = run.with_logs(seen)
         findings = run.findings(known)
         result = verdict(stack, wanted, known, findings)
+        if result is Verdict.READY:
+            result = verdict(stack, wanted, run.last_look(known), findings)
         if result is not Verdict.STARTING:
             break
+    else:
+        # what became ready at the last moment counts
+        yield from run.changes(last := run.last_look())
+        result = verdict(stack, wanted, last, findings)
     for finding in findings:
         yield run.event("finding", finding.service, finding=finding)
     yield run.event("result", verdict=result)
@@ -97,15 +101,13 @@ class Start:
         self._landed: dict[str, float] = {}
         """When the engine had carried out a start; before that the state of before shows."""
         self._refused: dict[str, str] = {}
-        self._ready: dict[str, float] = {}
-        """When each ready service was last probed."""
+        """The engine's words about starts that it did not make."""
+        self._ready: set[str] = set()
+        self._probed: dict[str, float] = {}
+        """When each service was last probed."""
         self._waiting: dict[str, str] = {}
-        self._looked = False
-        self._crashes: dict[str, int] = {}
-        """How often each container had been restarted before we came."""
-        self._logs: dict[str, tuple[str, ...]] = {}
-        self._read: dict[str, tuple[float, Container]] = {}
-        """When, and in which state of its container, a log was last read."""
+        self._restarts = Restarts()
+        self._log_watch = LogWatch(stack, world)
 
     def event(
         self,
@@ -134,31 +136,45 @@ class Start:
         # a probe before the start has returned can cost a second: the first packet is lost while
         # the engine still plugs the network in
         under_way = self._launched - self._landed.keys()
-        due = {name for name in self.wanted if self._old(self._ready.get(name), RECHECK)}
-        return self._since_we_came(self.world.look(due - under_way, patience=PATIENCE))
+        ready, others = self._ready, set(self.wanted) - self._ready - under_way
+        due = self._unprobed(others, INTERVAL) | self._unprobed(ready, RECHECK)
+        return self._told(self._look(due, patience=0.0))
 
-    def _since_we_came(self, seen: Snapshot) -> Snapshot:
-        """Give the look with only the restarts since the first one: older ones say nothing."""
-        for one in seen.containers:
-            # the engine counts anew when a container is started by hand
-            before = self._crashes.setdefault(one.id, 0 if self._looked else one.restarts)
-            self._crashes[one.id] = min(before, one.restarts)
-        self._looked = True
-        recent = (
-            replace(one, restarts=one.restarts - self._crashes[one.id]) for one in seen.containers
+    def last_look(self, seen: Snapshot | None = None) -> Snapshot:
+        """Wait for an answer of all that were not asked just now; give `seen` if there are none.
+
+        Who was ready a moment ago may have hung itself up since.
+        """
+        wanted = set(self.wanted)
+        due = (wanted - self._ready) | self._unprobed(wanted, INTERVAL)
+        return seen if seen and not due else self._look(due, patience=PATIENCE)
+
+    def _look(self, probed: set[str], *, patience: float) -> Snapshot:
+        self._probed |= dict.fromkeys(probed, self.clock())
+        return self.world.look(probed, patience=patience)
+
+    def _unprobed(self, names: set[str], seconds: float) -> set[str]:
+        now = self.clock()
+        return {name for name in names if now - self._probed.get(name, -math.inf) >= seconds}
+
+    def _told(self, seen: Snapshot) -> Snapshot:
+        """Give the look with only the restarts since we came, and why starts were refused."""
+        recent = self._restarts.recent(seen.containers)
+        told = (
+            replace(one, error=one.error or self._refused.get(one.service, "")) for one in recent
         )
-        return replace(seen, containers=tuple(recent))
+        return replace(seen, containers=tuple(told))
 
     def changes(self, seen: Snapshot) -> Iterator[Event]:
         """Tell who became ready, who fell over, and what the others are waiting for."""
         for name in self.wanted:
             if answers(self.stack.service(name), seen):
                 if name not in self._ready:
+                    self._ready.add(name)
                     yield self.event("ready", name, _answer(seen, name))
-                if self._old(self._ready.get(name), RECHECK):
-                    self._ready[name] = self.clock()
                 continue
-            if self._ready.pop(name, None) is not None:
+            if name in self._ready:
+                self._ready.remove(name)
                 yield self.event("lost", name, _answer(seen, name))
             if self._waiting.get(name) != (detail := self._waits(seen, name)):
                 self._waiting[name] = detail
@@ -180,49 +196,32 @@ class Start:
                 yield self.event("started", name, self._waiting[name] if needs else "")
 
     def with_logs(self, seen: Snapshot) -> Snapshot:
-        """Add the logs of those in trouble: at once when they fall, then now and then."""
-        due = []
-        for name in self.wanted:
-            container = seen.container(name)
-            if container is None or not self._touched(seen, name):
-                continue
-            slow = name not in self._ready and self._old(self._landed.get(name), SLOW, never=False)
-            if slow or troubled(self.stack.service(name), seen):
-                when, before = self._read.get(name, (None, None))
-                if before != container or self._old(when, LOGS_AGAIN):
-                    self._read[name] = (self.clock(), container)
-                    due.append(name)
-        if due:
-            self._logs |= self.world.with_logs(seen, tuple(due)).logs
-        return replace(seen, logs=dict(self._logs))
+        """Add the logs of those in trouble, of this run."""
+        unready = (name for name in self.wanted if name not in self._ready)
+        started = {
+            # one that ran before, and is no longer ready, is overdue
+            name: self._landed.get(name, self._began)
+            for name in unready
+            if self._touched(seen, name)
+        }
+        return self._log_watch.added(seen, started, self.clock())
 
     def findings(self, seen: Snapshot) -> tuple[Finding, ...]:
         """Diagnose what was started or ran before; what has yet to start is no finding."""
         touched = tuple(name for name in self.wanted if self._touched(seen, name))
-        found = {
-            name: Finding(
-                code="start-refused",
-                service=name,
-                cause="the engine could not start it",
-                evidence=error,
-                next_step=f"inv logs --service {name}",
-            )
-            for name, error in self._refused.items()
-        }
-        for name in self.wanted:
-            if seen.container(name) is None:
-                found[name] = Finding(
+        gone = (name for name in self.wanted if seen.container(name) is None)
+        return (
+            *(
+                Finding(
                     code="container-gone",
                     service=name,
                     cause="its container was removed while it started",
                     next_step="inv up",
                 )
-        others = diagnose(self.stack, touched, seen)
-        return (*found.values(), *(one for one in others if one.service not in found))
-
-    def _old(self, moment: float | None, age: float, *, never: bool = True) -> bool:
-        """Say whether a moment is `age` seconds ago or more; `never` for one that never was."""
-        return never if moment is None else self.clock() - moment >= age
+                for name in gone
+            ),
+            *diagnose(self.stack, touched, seen),
+        )
 
     def _open_needs(self, seen: Snapshot, name: str) -> tuple[str, ...]:
         needs = self.stack.service(name).needs

@@ -68,7 +68,12 @@ class FakeEngine:
         }
         self.state = {"version": RECORDED["version"], **empty, **state}
         self.calls: list[str] = []
+        self._happening: Queue[bytes] = Queue()
         self.live: defaultdict[str, Queue[bytes]] = defaultdict(Queue)
+
+    def tell(self, event: dict[str, Any] | None) -> None:
+        """Let an event happen, for who follows them; None ends the stream."""
+        self._happening.put(END if event is None else json.dumps(event).encode() + b"\n")
 
     def respond(self, request: Request) -> Answer:  # noqa: PLR0911 - one for each path
         """Answer one request."""
@@ -84,6 +89,8 @@ class FakeEngine:
                 return 200, self._rows(query)
             case ["containers", name, what]:
                 return self._container(name, what, query)
+            case ["events"] if "until" not in query:
+                return 200, iter(self._happening.get, END)
             case ["events"]:
                 return 200, "\n".join(json.dumps(one) for one in self._events(query))
             case ["images", *words, "json"]:

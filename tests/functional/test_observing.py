@@ -322,3 +322,92 @@ def test_logs_are_added_to_a_look(observer: Observer) -> None:
 
     assert list(found.logs) == ["minio"]
     assert (found.containers, found.readings) == (seen.containers, seen.readings)
+
+
+def happened(name: str, action: str, **attributes: str) -> dict[str, Any]:
+    """Give an event as Engine 26.1.5 writes it."""
+    actor = {"ID": id_of(name), "Attributes": attributes}
+    return {"Type": "container", "Action": action, "Actor": actor, "timeNano": 1}
+
+
+@pytest.fixture
+def live(engine: FakeEngine, api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Observer]:
+    """Watch live, and never look at all again by the clock: only events tell."""
+    monkeypatch.setattr("scripts.observing.FULL_LOOK", float("inf"))
+    found = Observer(api, watched(1), live=True)
+    found._looked = 0.0  # noqa: SLF001 - one look at all has been
+    found._seen = {one.id: one for one in containers(api, "memos-dev")}  # noqa: SLF001 - its result
+    yield found
+    engine.tell(None)
+    found.close()
+
+
+def heard(observer: Observer, wanted: str) -> Container:
+    """Look until an event has changed what is seen of etcd."""
+    for _ in range(100):
+        one = observer.look(set(), patience=0.0).container("etcd")
+        if one is not None and one.state == wanted:
+            return one
+        observer.nap(0.05)
+    raise AssertionError(f"etcd was not seen {wanted} within 5 s")
+
+
+def test_an_event_wakes_who_waits_and_only_its_container_is_asked_for(
+    engine: FakeEngine, live: Observer
+) -> None:
+    """A look costs one call, whatever the number of services."""
+    engine.state["containers"][id_of("etcd")]["State"]["Status"] = "exited"
+    engine.calls.clear()
+    engine.tell(happened("etcd", "die", exitCode="3"))
+
+    assert heard(live, "exited").exit_code == 0
+    asked = {call for call in engine.calls if "/containers/" in call}
+    assert asked == {f"GET /v1.44/containers/{id_of('etcd')}/json"}
+
+
+def test_the_exit_code_of_a_crash_is_kept_when_the_container_runs_again(
+    engine: FakeEngine, live: Observer
+) -> None:
+    """The engine forgets it, and the mark of a kill for memory, with the next start."""
+    one = engine.state["containers"][id_of("etcd")]
+    one["State"]["Status"], one["RestartCount"] = "restarting", 1
+    engine.tell(happened("etcd", "oom"))
+    engine.tell(happened("etcd", "die", exitCode="137"))
+    heard(live, "restarting")
+    one["State"] |= {"Status": "running", "ExitCode": 0, "OOMKilled": False}
+    engine.tell(happened("etcd", "start"))
+
+    found = heard(live, "running")
+
+    assert (found.exit_code, found.oom_killed) == (137, True)
+
+
+def test_a_removed_container_is_seen_no_more(engine: FakeEngine, live: Observer) -> None:
+    """Its event comes, and the engine has none of that name."""
+    engine.state["containers"][id_of("etcd")]["gone"] = True
+    engine.tell(happened("etcd", "destroy"))
+
+    for _ in range(100):
+        if live.look(set(), patience=0.0).container("etcd") is None:
+            return
+        live.nap(0.05)
+    raise AssertionError("etcd was still seen after 5 s")
+
+
+def test_when_the_engine_tells_no_more_all_are_asked_for(
+    engine: FakeEngine, live: Observer
+) -> None:
+    """A stream that has ended is no reason to believe that nothing happens."""
+    engine.tell(None)
+    engine.state["containers"][id_of("etcd")]["State"]["Status"] = "paused"
+
+    assert heard(live, "paused").id == id_of("etcd")
+
+
+def test_an_engine_that_dies_is_told_by_the_next_look(tmp_path: Path) -> None:
+    """Whoever waits is woken, and the look raises."""
+    observer = Observer(Api(f"unix://{tmp_path}/nobody.sock"), watched(1), live=True)
+    observer.nap(5.0)
+
+    with pytest.raises(EngineError, match="does not answer"):
+        observer.look(patience=0.0)

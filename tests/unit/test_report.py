@@ -3,7 +3,7 @@
 import io
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,7 @@ def test_when_time_is_up_it_says_who_is_not_ready_and_why(capsys: Capture) -> No
     )
 
     told = capsys.readouterr().err
-    assert "error: time is up: web: waits for db; queue: refused\n" in told
+    assert "error: time is up: queue: refused; web: waits for db\n" in told
     assert "next: inv up --timeout 600, or: inv logs\n" in told
 
 
@@ -292,10 +292,24 @@ def test_on_a_narrow_terminal_a_service_is_a_line_and_the_rest_under_it(
     ]
 
 
+def test_ctrl_c_while_services_start_says_how_far_all_has_come(capsys: Capture) -> None:
+    """Nothing is stopped, so who runs is told; the interrupt goes on to who ends the command."""
+
+    def events() -> Iterator[Event]:
+        yield from (STARTED, WAITING, READY)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Report().follow(("db", "web"), events())
+
+    assert "goes on running; ready: db; not started: web" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("error", [ConfigError, EngineError, RefusedError])
 def test_with_json_an_error_is_the_result_line(error: type[StackError], capsys: Capture) -> None:
     """A program that reads the last line learns the exit code, and why."""
-    Report(form="json").failed(error("port is 'x'", next_step="edit .env"))
+    one = error("port is 'x'", next_step="edit .env")
+    Report(form="json").ended("refused", one.exit_code, str(one))
 
     (line,) = lines(capsys.readouterr().out)
     assert line == {
@@ -309,7 +323,7 @@ def test_with_json_an_error_is_the_result_line(error: type[StackError], capsys: 
 
 def test_for_people_an_error_leaves_nothing_on_stdout(capsys: Capture) -> None:
     """It is told on stderr, once, by whoever ends the command."""
-    Report().failed(ConfigError("port is 'x'", next_step="edit .env"))
+    Report().ended("refused", ExitCode.CONFIG, "port is 'x'")
 
     assert tuple(capsys.readouterr()) == ("", "")
 

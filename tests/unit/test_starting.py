@@ -44,8 +44,8 @@ class FakeWorld:
         """Give the time."""
         return self.now
 
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+    def nap(self, seconds: float) -> None:
+        """Let time pass; nothing wakes anybody."""
         self.now += seconds
 
     def look(self, probed: set[str], *, patience: float) -> Snapshot:
@@ -113,10 +113,7 @@ def told(
 ) -> list[Event]:
     """Start these services, or `wanted` of them, to the end; give the events."""
     names = wanted or tuple(one.name for one in services)
-    events = start(
-        stack(*services), names, world, timeout=timeout, clock=world.clock, sleep=world.sleep
-    )
-    return list(events)
+    return list(start(stack(*services), names, world, timeout=timeout, clock=world.clock))
 
 
 def kinds(events: list[Event], *wanted: str) -> list[str]:
@@ -247,9 +244,10 @@ def test_a_ready_service_is_probed_once_a_second_while_others_start() -> None:
 
     told(world, DB, WEB_ALONE)
 
-    looks = [at for at, name in world.probed if name == "db"]
+    *looks, last = [at for at, name in world.probed if name == "db"]
     assert len(looks) == 4
     assert all(later - at >= 1.0 - SLACK for at, later in pairwise(looks))
+    assert last == max(at for at, _ in world.probed), "and once more when all the others answer"
 
 
 def test_a_service_that_was_ready_and_fell_over_is_told_as_lost() -> None:
@@ -326,7 +324,7 @@ def test_a_start_that_the_engine_refuses_is_final_and_keeps_its_words(state: str
 
     events = told(FakeWorld({"db": refused, "web": well("web")}), DB, WEB_ALONE)
 
-    assert codes(events) == ["start-refused"]
+    assert codes(events) == ["port-taken"]
     assert [one.finding.evidence for one in events if one.finding] == [PORT_TAKEN]
     assert events[-1].verdict is Verdict.BROKEN
 
@@ -345,6 +343,28 @@ def test_when_time_is_up_there_is_one_last_look(
 
     assert events[-1].verdict is verdict
     assert events[-1].seconds == pytest.approx(timeout)
+
+
+def test_all_must_answer_at_the_same_time() -> None:
+    """A service that hung itself up while the last one became ready is not ready."""
+    life = well("db", 0.5)
+    life.steps.append((2.75, container("db", health="healthy"), reading("db", "silent", ok=False)))
+    world = FakeWorld({"db": life, "web": well("web", 2.8)})
+
+    events = told(world, DB, WEB_ALONE, timeout=5.0)
+
+    assert kinds(events, "ready", "lost") == ["ready db", "ready web", "lost db"]
+    assert events[-1].verdict is Verdict.STARTING
+
+
+def test_a_refusal_that_nobody_knows_is_told_in_the_engines_words() -> None:
+    """The engine may answer with an error that it does not keep in the container."""
+    refused = Life(before=container("db", "created"), lands=0.2, refused="the dog ate it")
+
+    events = told(FakeWorld({"db": refused}), DB)
+
+    assert codes(events) == ["start-refused"]
+    assert [one.finding.evidence for one in events if one.finding] == ["the dog ate it"]
 
 
 def test_a_failing_health_check_is_told_when_time_is_up() -> None:

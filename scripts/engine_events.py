@@ -1,0 +1,91 @@
+"""What the engine tells of a project's containers, the moment it happens."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from threading import Lock, Thread
+from typing import Any
+
+from scripts.engine_api import Api
+from scripts.errors import StackError
+from scripts.moments import query
+
+TOLD = (
+    *("create", "start", "die", "oom", "kill", "stop", "restart", "pause", "unpause", "destroy"),
+    # with its result behind it; checks that change nothing are no event
+    "health_status",
+)
+"""Actions after which a container may look another way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How a run of a container ended: the engine forgets it when it starts the next one."""
+
+    exit_code: int = 0
+    oom_killed: bool = False
+
+
+class Events:
+    """Follows the engine's events in the background, from `began` (nanoseconds since 1970) on.
+
+    `wake` is called, from another thread, whenever something has happened.
+    """
+
+    def __init__(self, api: Api, labels: list[str], began: int, wake: Callable[[], object]) -> None:
+        """Follow what happens to the containers with all these labels."""
+        filters = {"type": ["container"], "label": labels, "event": list(TOLD)}
+        self._stream = api.stream("/events", endless=True, filters=filters, since=query(began))
+        self._wake = wake
+        self._lock = Lock()
+        self._touched: set[str] = set()
+        self._ends: dict[str, End] = {}
+        self._ended = False
+        Thread(target=self._follow, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop following."""
+        self._stream.close()
+
+    def touched(self) -> set[str] | None:
+        """Give the ids of containers to which something happened since the last call.
+
+        None when the engine does not tell: then all must be looked at.
+        """
+        with self._lock:
+            found, self._touched = self._touched, set()
+        return None if self._ended else found
+
+    def end(self, container: str) -> End | None:
+        """Give how the last run of the container with that id ended, if one did."""
+        with self._lock:
+            return self._ends.get(container)
+
+    def _follow(self) -> None:
+        try:
+            for event in _lines(self._stream):
+                self._note(json.loads(event))
+        except StackError:
+            pass  # whoever looks next asks the engine, and is told what is wrong with it
+        finally:
+            self._ended = True
+            self._wake()
+
+    def _note(self, event: dict[str, Any]) -> None:
+        name, action = event["Actor"]["ID"], event["Action"]
+        with self._lock:
+            self._touched.add(name)
+            before = self._ends.get(name, End())
+            if action == "oom":
+                self._ends[name] = End(exit_code=before.exit_code, oom_killed=True)
+            elif action == "die":
+                code = int(event["Actor"]["Attributes"].get("exitCode", 0))
+                self._ends[name] = End(exit_code=code, oom_killed=before.oom_killed)
+        self._wake()
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from (line for line in lines if line.strip())
