@@ -80,6 +80,13 @@ def fresh(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def pages(session: nox.Session) -> None:
+    """The page of `inv timeline` and `inv graph`, seen by a real browser: .cache/pages/*.png."""
+    install(session, "runtime")
+    session.run("python", "tests/e2e/pages.py", env={"PYTHONPATH": "."})
+
+
+@nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Pin requirements/*.txt again, with hashes and without naming an index."""
     session.install("uv")

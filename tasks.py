@@ -20,14 +20,17 @@ from invoke.tasks import task
 from scripts.errors import ConfigError, ExitCode, StackError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from scripts.inventory import ImageStatus
     from scripts.model import Service, Snapshot
     from scripts.report import Report
+    from scripts.timeline import Run
     from scripts.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent
+BEGAN = time.time()
+"""When this command began: the first of the moments that `inv timeline` shows."""
 SERVICE = "service or container name; may be repeated; none means all"
 TIMEOUT = "seconds from the first start until all must be ready"
 FORMAT = "text for people, json for programs"
@@ -184,18 +187,21 @@ def _statuses(space: "Workspace", names: tuple[str, ...]) -> "Sequence[ImageStat
 def _start(
     space: "Workspace", statuses: "Sequence[ImageStatus]", limit: float, tell: "Report"
 ) -> ExitCode:
-    from scripts import ready_moments, settled, starting
+    from scripts import ready_moments, runs, settled, starting
     from scripts.observing import Observer, containers
 
     names = tuple(one.service for one in statuses)
     observer, moments = Observer(space.api, space.stack, live=True), ready_moments.Moments()
+    recorder = runs.Recorder(BEGAN)
     try:
         events = starting.start(space.stack, names, observer, timeout=limit)
-        code = tell.follow(names, moments.noted(events))
+        code = tell.follow(names, moments.noted(recorder.noted(events)))
     finally:
         observer.close()
         with suppress(StackError, OSError):  # what `ps` will not know then is no fault
-            moments.keep(space.cache, containers(space.api, space.stack.project))
+            found = containers(space.api, space.stack.project)
+            moments.keep(space.cache, found)
+            recorder.keep(space.cache, space.stack, names, found)
     if code is ExitCode.OK:
         settled.keep(space, statuses)
         tell.ready(space.stack, names, local_embedder=space.settings.local_embedder)
@@ -346,6 +352,63 @@ def doctor(c: Context, *, format: str = "text") -> ExitCode:
     found = rules.document(checkup.ask(ROOT, os.environ, run))
     tell.doctor(found)
     return ExitCode(found["exit_code"])
+
+
+@task(
+    help={"run": "1 is the last start, 2 the one before, up to 20", "format": FORMAT},
+)
+@command
+def timeline(c: Context, *, run: str = "1", format: str = "text") -> ExitCode:
+    """Show when each service of a start was made, started and ready, and what held it back."""
+    del c
+    from scripts import drawing, flags, runs
+    from scripts import timeline as rules
+
+    number, tell = flags.count("run", run), _report(format)
+    space = _look(tell)
+    kept = runs.read(space.cache)
+    chosen = flags.chosen("run", number, kept)
+    if format == "json":
+        tell.json_line(rules.document(chosen))
+    else:
+        tell.text("\n".join(drawing.timeline(chosen, tell.out.width)))
+        _page(space, kept[number - 1 :], {bar.service: bar.state for bar in chosen.bars}, tell)
+    return ExitCode.OK
+
+
+@task(iterable=["service"], help={"service": SERVICE})
+@command
+def graph(c: Context, *, service: list[str]) -> ExitCode:
+    """Draw which service needs which, and how each is now."""
+    del c
+    from scripts import drawing, flags, runs
+    from scripts.observing import Observer
+
+    tell = _report()
+    space = _look(tell)
+    names = space.stack.closure(flags.services(space.stack, service))
+    observer = Observer(space.api, space.stack)
+    try:
+        states = drawing.states(space.stack, observer.look(names))
+    finally:
+        observer.close()
+    for line in drawing.graph(space.stack, names, states):
+        tell.text(line)
+    _page(space, runs.read(space.cache), states, tell)
+    return ExitCode.OK
+
+
+def _page(
+    space: "Workspace", kept: "Sequence[Run]", states: "Mapping[str, str]", tell: "Report"
+) -> None:
+    """Write both drawings as a page, and say where."""
+    from scripts import moments, page
+
+    file = space.cache / "stack.html"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = page.page(space.stack, kept, states, moments.written(time.time()))
+    file.write_text(text, encoding="utf-8")
+    tell.say(f"the same as a page: {file}")
 
 
 @task()
@@ -505,7 +568,7 @@ def engine_remove(c: Context, *, yes: bool = False) -> ExitCode:
     return ExitCode.OK
 
 
-ns = Collection(up, ps, logs, restart, down, doctor, smoke, config, env)
+ns = Collection(up, ps, logs, restart, down, doctor, timeline, graph, smoke, config, env)
 ns.add_collection(Collection("images", images_status, images_build, images_pull))
 ns.add_collection(
     Collection("engine", engine_start, engine_stop, engine_status, engine_env, engine_remove)

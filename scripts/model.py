@@ -137,6 +137,8 @@ class Container:
     restarts: int = 0
     oom_killed: bool = False
     error: str = ""
+    created_at: str = ""
+    """RFC 3339."""
     started_at: str = ""
     """RFC 3339; empty when it never ran."""
     finished_at: str = ""

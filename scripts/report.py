@@ -28,7 +28,7 @@ STYLES = {"ready": "green", "lost": "red", "started": "cyan", "waiting": "dim"}
 PIPE_WIDTH = 240
 """Columns where there is no terminal: a line stays a line for grep."""
 STEP_WIDTH = 120
-"""Characters of a step's line where there is no terminal; the logs have all of it."""
+"""Of a step's line where there is no terminal; the logs have all of it."""
 
 
 class Report:

@@ -468,6 +468,36 @@ def test_up_of_one_service_knows_nothing_of_the_others(at: Checkout) -> None:
     assert [call for call in at.calls() if "create" in call][-1].endswith("never qdrant")
 
 
+def test_a_start_is_drawn_as_text_and_as_a_page(at: Checkout, capsys: Capture) -> None:
+    """`timeline` says how it went, `graph` how all is now; both write the same page."""
+    at.state["containers"]["id-etcd"] = at.container("etcd", "created")
+    assert at.inv("up", "--timeout", "20") == 0
+    capsys.readouterr()
+
+    assert at.inv("timeline") == 0
+    shown = capsys.readouterr()
+    assert "* etcd" in shown.out
+    assert at.inv("timeline", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert validate(found, "timeline") == ()
+    assert [row["service"] for row in found["services"] if row["critical"]] == ["etcd"]
+
+    assert at.inv("graph", "--service", "qdrant") == 0
+    assert capsys.readouterr().out == "✓ qdrant  ready\n"
+    assert "</html>" in (at.root / ".cache" / "memos-test" / "stack.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [("1", "no start has been kept"), ("x", "--run is 'x'")]
+)
+def test_a_start_that_is_not_kept_is_told(
+    at: Checkout, capsys: Capture, number: str, told: str
+) -> None:
+    """With what to type instead."""
+    assert at.inv("timeline", "--run", number) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_up_as_json_is_one_event_a_line_and_the_result_last(at: Checkout, capsys: Capture) -> None:
     """JSON alone on stdout, each line as its schema promises."""
     assert at.inv("up", "--service", "memos", "--service", "etcd", "--format", "json") == 0

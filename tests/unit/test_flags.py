@@ -134,3 +134,13 @@ def test_every_flag_that_is_wrong_is_named(parse: Callable[[str, str], object]) 
     """The message begins with the flag as it is typed."""
     with pytest.raises(ConfigError, match=r"^--some-flag is '\?'"):
         parse("some-flag", "?")
+
+
+def test_one_of_what_is_kept_is_counted_from_one() -> None:
+    """1 is the first; what is not there is told with how many there are."""
+    assert flags.chosen("run", 2, ["a", "b"]) == "b"
+    for number in (0, 3):
+        with pytest.raises(ConfigError, match=f"--run is {number}, wanted 1 to 2"):
+            flags.chosen("run", number, ["a", "b"])
+    with pytest.raises(ConfigError, match="no start"):
+        flags.chosen("run", 1, [])

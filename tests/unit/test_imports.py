@@ -12,7 +12,19 @@ MODULES = {path.stem: path for path in sorted((ROOT / "scripts").glob("*.py"))}
 IN_IMAGES = sorted((ROOT / "docker").rglob("*.py"))
 DECIDING = (
     *("model", "inventory", "errors", "diagnosis", "starting", "preflight", "status", "waiting"),
-    *("log_watch", "course", "restarts", "cells", "report", "displays", "log_lines", "moments"),
+    *(
+        "log_watch",
+        "course",
+        "restarts",
+        "timeline",
+        "drawing",
+        "page",
+        "cells",
+        "report",
+        "displays",
+        "log_lines",
+        "moments",
+    ),
     *("doctor", "doctor_details", "env_lines", "facts", "versions", "aws_signing"),
 )
 ASKING = {
