@@ -80,6 +80,18 @@ def fresh(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """How fast it is, against plain Compose: docs/performance.json and .md; some 15 minutes."""
+    install(session, "test")
+    folders = (".", "tests/e2e", "tests/bench")
+    session.run(
+        *("python", "tests/bench/bench.py", *session.posargs),
+        env={"PYTHONPATH": os.pathsep.join(folders), "PYTHONDONTWRITEBYTECODE": ""},
+        interrupt_timeout=600.0,  # after Ctrl-C it removes what it made
+    )
+
+
+@nox.session(default=False)
 def pages(session: nox.Session) -> None:
     """The page of `inv timeline` and `inv graph`, seen by a real browser: .cache/pages/*.png."""
     install(session, "runtime")

@@ -108,7 +108,10 @@ class FakeEngine:
             has = {f"{name}={value}" for name, value in labels.items()}
             if set(wanted) <= has and ("all" in query or one["State"]["Status"] == "running"):
                 row = {"Id": one["Id"], "Names": [one["Name"]], "Labels": labels}
-                row |= {"State": one["State"]["Status"], "NetworkSettings": {"Networks": {}}}
+                row |= {
+                    "State": one["State"].get("Status", ""),
+                    "NetworkSettings": {"Networks": {}},
+                }
                 rows.append({**row, "Ports": one.get("Ports", [])})
         return rows
 
