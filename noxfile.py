@@ -85,7 +85,7 @@ def bench(session: nox.Session) -> None:
     install(session, "test")
     folders = (".", "tests/e2e", "tests/bench")
     session.run(
-        *("python", "tests/bench/bench.py", *session.posargs),
+        *("python", "tests/bench/measure.py", *session.posargs),
         env={"PYTHONPATH": os.pathsep.join(folders), "PYTHONDONTWRITEBYTECODE": ""},
         interrupt_timeout=600.0,  # after Ctrl-C it removes what it made
     )

@@ -79,10 +79,11 @@ def _result_line(tell: "Report") -> Iterator[None]:
         yield
     except (StackError, OSError) as error:
         known = _known(error)
-        tell.ended("refused", known.exit_code, str(known))
+        more = {"code": known.code, "detail": str(known), "next_step": known.next_step}
+        tell.ended("refused", known.exit_code, **more)
         raise
     except KeyboardInterrupt:
-        tell.ended("interrupted", ExitCode.INTERRUPTED, "inv ps shows what runs")
+        tell.ended("interrupted", ExitCode.INTERRUPTED, next_step="inv ps")
         raise
 
 

@@ -157,6 +157,7 @@ def _judge(work: Work, name: str, done: Completed, logs: Path, silence: float) -
     raise RefusedError(
         f"the image of {name} could not be had: {known.cause if known else reason} (log: {log})",
         next_step=known.next_step if known else f"read the log, then: {work.task}",
+        code=known.code if known else "",
     )
 
 

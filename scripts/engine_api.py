@@ -85,6 +85,10 @@ class Api:
         """Like `get`, for calls that change something: 304 (already so) gives None, 404 is a no."""
         return self._json("POST", path, query, body)
 
+    def post_raw(self, path: str, body: object) -> bytes:
+        """Like `post`, for an answer that is no JSON, such as what a command wrote."""
+        return _judged(*self._call("POST", path, {}, body), "POST", path)
+
     def delete(self, path: str, **query: object) -> Any:  # noqa: ANN401 - as get
         """Like `post`, for removing."""
         return self._json("DELETE", path, query)

@@ -22,44 +22,55 @@ class StackError(Exception):
     """A question could not be asked or a step not be made; a sick service is no error but data."""
 
     exit_code = ExitCode.BUG
+    kind = "bug"
 
-    def __init__(self, message: str, *, next_step: str) -> None:
-        """Keep what is wrong (with the wrong value in it) and the next command or action."""
+    def __init__(self, message: str, *, next_step: str, code: str = "") -> None:
+        """Keep what is wrong (with the wrong value in it) and the next command or action.
+
+        `code` is for programs and stays the same, like that of a finding; by default the kind.
+        """
         super().__init__(message)
         self.next_step = next_step
+        self.code = code or self.kind
 
 
 class ConfigError(StackError):
     """`.env`, a compose file or the value of a flag is wrong."""
 
     exit_code = ExitCode.CONFIG
+    kind = "config"
 
 
 class EngineError(StackError):
     """There is no engine, it does not answer, or it is too old."""
 
     exit_code = ExitCode.ENGINE
+    kind = "engine"
 
 
 class RefusedError(StackError):
     """Compose, the engine, a registry or a download refused, or another run holds the lock."""
 
     exit_code = ExitCode.REFUSED
+    kind = "refused"
 
 
 class BrokenError(StackError):
     """Something that waiting cannot mend."""
 
     exit_code = ExitCode.BROKEN
+    kind = "broken"
 
 
 class OverdueError(StackError):
     """Time is up before all was ready."""
 
     exit_code = ExitCode.TIMEOUT
+    kind = "overdue"
 
 
 class DeclinedError(StackError):
     """The user said no, or could not be asked."""
 
     exit_code = ExitCode.DECLINED
+    kind = "declined"

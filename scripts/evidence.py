@@ -96,8 +96,9 @@ def finding(  # noqa: PLR0913 - a finding has this many parts
 
 
 def over(container: Container) -> bool:
-    """Say whether a container will not recover by itself: nobody restarts it, or it is a loop."""
-    return container.state in GONE or container.restarts >= CRASHES
+    """Say whether a container will not recover: it was not started, has ended, or is a loop."""
+    refused = container.state == "created" and bool(container.error)
+    return refused or container.state in GONE or container.restarts >= CRASHES
 
 
 def hopeless(service: Service, container: Container, seen: Snapshot) -> bool:

@@ -25,6 +25,7 @@ def held(folder: Path, command: str) -> Iterator[None]:
             raise RefusedError(
                 f"another run holds the lock: {file.read().strip() or 'not known who'} ({path})",
                 next_step="wait for it to end, then try again",
+                code="locked",
             ) from None
         file.seek(0)
         file.truncate()

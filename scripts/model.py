@@ -134,6 +134,7 @@ class Container:
     health: str = ""
     """starting, healthy, unhealthy, or empty without a health check."""
     exit_code: int = 0
+    """Of its last end, also when it runs again and somebody saw that end."""
     restarts: int = 0
     oom_killed: bool = False
     error: str = ""
@@ -148,6 +149,8 @@ class Container:
     """Where the compose file that made it lies."""
     health_output: str = ""
     """What the last health check printed, when it failed."""
+    check: tuple[str, ...] = ()
+    """Its health check: CMD and words, or CMD-SHELL and a line; empty without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

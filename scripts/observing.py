@@ -8,12 +8,12 @@ from functools import partial
 from threading import Event, Thread
 from typing import Any, TypeVar
 
+from scripts import health_check, probes
 from scripts.engine_api import Api
 from scripts.engine_events import Events
 from scripts.log_lines import Splitter
 from scripts.model import Container, Reading, Service, Snapshot, Stack
 from scripts.moments import NEVER, nanoseconds, query
-from scripts.probes import read
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
@@ -62,12 +62,12 @@ class Observer:
         Waits `patience` seconds at most for answers; what is still open keeps its last reading.
         """
         seen = self._containers()
-        running = {container.service for container in seen if container.state == "running"}
+        running = {container.service: container for container in seen if _runs(container)}
         for service in self.stack.services:
             if service.name not in running:
                 self._readings.pop(service.name, None)
-            elif self._due(service, probed):
-                self._pending[service.name] = self._aside(partial(read, service))
+            elif service.name not in self._pending and (probed is None or service.name in probed):
+                self._probe(service, running[service.name])
         wait(self._pending.values(), timeout=patience)
         for name in [name for name, future in self._pending.items() if future.done()]:
             reading = self._pending.pop(name).result()
@@ -103,9 +103,13 @@ class Observer:
         oom_killed = one.oom_killed or end.oom_killed
         return replace(one, exit_code=one.exit_code or end.exit_code, oom_killed=oom_killed)
 
-    def _due(self, service: Service, probed: Collection[str] | None) -> bool:
-        asked = probed is None or service.name in probed
-        return bool(service.probes) and asked and service.name not in self._pending
+    def _probe(self, service: Service, container: Container) -> None:
+        """Put the probes of a service; where it has none, run the check that the engine trusts."""
+        if service.probes:
+            self._pending[service.name] = self._aside(partial(probes.read, service))
+        elif container.check and container.health == "healthy":
+            call = partial(health_check.read, self.api, container)
+            self._pending[service.name] = self._aside(call)
 
     def _aside(self, call: Callable[[], T]) -> "Future[T]":
         """Make a call in a thread that nobody has to wait for, not even at the end of Python."""
@@ -137,6 +141,10 @@ class Observer:
     def with_logs(self, seen: Snapshot, names: Collection[str]) -> Snapshot:
         """Give the look with the last log lines of these services, of this run of theirs."""
         return replace(seen, logs=logs(self.api, names, seen, self._began))
+
+
+def _runs(container: Container) -> bool:
+    return container.state == "running"
 
 
 def labels(project: str, service: str = "") -> list[str]:
@@ -176,6 +184,7 @@ def container(found: dict[str, Any]) -> Container:
         finished_at=_moment(state, "FinishedAt"),
         image_id=found.get("Image", ""),
         working_dir=marks.get(FOLDER_LABEL, ""),
+        check=_check(found["Config"]),
         health_output=(last.get("Output", "").strip() or "no output")
         if last.get("ExitCode")
         else "",
@@ -199,6 +208,11 @@ def logs(api: Api, names: Iterable[str], seen: Snapshot, began: int) -> dict[str
             lines = (*splitter.feed(raw), *splitter.rest())
             found[name] = tuple(text for _, text in lines)
     return found
+
+
+def _check(config: dict[str, Any]) -> tuple[str, ...]:
+    words = tuple((config.get("Healthcheck") or {}).get("Test") or ())
+    return words if words[:1] in {("CMD",), ("CMD-SHELL",)} else ()
 
 
 def _moment(state: dict[str, Any], name: str) -> str:

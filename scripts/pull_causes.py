@@ -143,6 +143,6 @@ _CAUSES: tuple[tuple[str, Callable[[re.Match[str]], PullCause]], ...] = (
     # Go's crypto/x509, Python's ssl and OpenSSL
     (r"x509: |CERTIFICATE_VERIFY_FAILED|self.signed certificate", _tls),
     (r"server gave HTTP response to HTTPS client", _plain_http),
-    (r"unauthorized: |401 Unauthorized|no basic auth credentials", _unauthorized),
+    (r"unauthorized(?:: |\s*$)|401 Unauthorized|no basic auth credentials", _unauthorized),
     (_UNREACHED, _no_network),
 )

@@ -7,7 +7,10 @@ GONE = frozenset({"exited", "dead"})
 
 
 def answers(service: Service, seen: Snapshot) -> bool:
-    """Say whether a service is ready: it runs, and its probes (or else its health check) pass."""
+    """Say whether a service is ready: it runs, and its probes pass.
+
+    Without probes its health check must: as the engine last saw it, and now if it was asked.
+    """
     container = seen.container(service.name)
     if container is None:
         return False
@@ -15,9 +18,9 @@ def answers(service: Service, seen: Snapshot) -> bool:
         return container.state in GONE and container.exit_code == 0
     if container.state != "running":
         return False
-    if not service.probes:
-        return container.health == "healthy"
     reading = seen.reading(service.name)
+    if not service.probes:
+        return container.health == "healthy" and (reading is None or reading.ok)
     return reading is not None and reading.ok
 
 

@@ -128,11 +128,11 @@ class Report:
             self.finding(one)
         return ExitCode.BROKEN if fatal else ExitCode.OK
 
-    def ended(self, verdict: str, code: ExitCode, detail: str) -> None:
+    def ended(self, verdict: str, exit_code: ExitCode, **more: str) -> None:
         """Write the last line of `--format json` when an error or Ctrl-C ended the command."""
         if self.form == "json":
-            line = {"event": "result", "seconds": 0.0, "verdict": verdict, "exit_code": int(code)}
-            self.json_line({**line, "detail": detail})
+            line = {"event": "result", "seconds": 0.0, "verdict": verdict}
+            self.json_line({**line, "exit_code": int(exit_code), **more})
 
     def ready(self, stack: Stack, names: Sequence[str], *, local_embedder: bool) -> None:
         """Write the addresses to open, once all is ready."""

@@ -66,11 +66,11 @@ SIGNATURES: tuple[Signature, ...] = (
     python.source_unreadable,
     python.source_broken,
     python.package_missing,
-    databases.cannot_start,
-    store.s3_part_ended,
     # what tells least
     engine.too_many_files,
     engine.permission,
+    databases.cannot_start,
+    store.s3_part_ended,
     engine.health_check_broken,
     engine.killed,
     engine.exit_code,

@@ -70,7 +70,7 @@ def image_missing(service: Service, container: Container, seen: Snapshot) -> Ite
 def program_missing(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
     """The image lacks the program to run, or it is for another processor."""
     told = (*heard(service, container, seen),)
-    if found := last(told, r"exec format error"):
+    if found := last(told, r"(?i)exec format error"):
         yield from finding(
             service,
             "image-architecture",

@@ -1,7 +1,5 @@
 """Starts what is wanted, each the moment what it needs is ready, and says what happens.
 
-One whose entry point waits by itself is started at once (`x-start: early`).
-
 Knows nothing of rendering: it yields events. One deadline holds for all, from the first start.
 """
 
@@ -136,8 +134,11 @@ class Start:
         # a probe before the start has returned can cost a second: the first packet is lost while
         # the engine still plugs the network in
         under_way = self._launched - self._landed.keys()
-        ready, others = self._ready, set(self.wanted) - self._ready - under_way
-        due = self._unprobed(others, INTERVAL) | self._unprobed(ready, RECHECK)
+        asked = {name for name in self.wanted if self.stack.service(name).probes}
+        unready = set(self.wanted) - self._ready - under_way
+        # a health check is run by us only when all others answer, and after it has failed
+        later = (asked & self._ready) | (unready - asked)
+        due = self._unprobed(unready & asked, INTERVAL) | self._unprobed(later, RECHECK)
         return self._told(self._look(due, patience=0.0))
 
     def last_look(self, seen: Snapshot | None = None) -> Snapshot:
@@ -235,8 +236,8 @@ class Start:
 
     def _waits(self, seen: Snapshot, name: str) -> str:
         container, needs = seen.container(name), self._open_needs(seen, name)
-        early = self.stack.service(name).early
-        if needs and (early or container is None or container.state in {"created", *GONE}):
+        stopped = container is None or container.state in {"created", *GONE}
+        if needs and (stopped or self.stack.service(name).early):
             return "waits for " + ", ".join(needs)
         return _answer(seen, name)
 

@@ -23,6 +23,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail the tests marked docker where they cannot run, instead of skipping them",
     )
+    parser.addoption(
+        "--all-faults", action="store_true", help="try every fault, and write docs/faults.md"
+    )
+    parser.addoption(
+        "--plain-compose", action="store_true", help="see what plain Compose says of each fault too"
+    )
 
 
 # A shell starts background jobs with SIGINT ignored, and children inherit that: Ctrl-C tests, and

@@ -109,6 +109,8 @@ class Checkout:
 
     def engine_env(self) -> dict[str, str]:
         """Give what `inv engine.env` would have a shell set."""
+        if self.engine:
+            return dict(self.engine)
         lines = self.inv("engine.env").stdout.splitlines()
         pairs = (shlex.split(line.removeprefix("export "))[0].partition("=") for line in lines)
         return {name: value for name, _, value in pairs}

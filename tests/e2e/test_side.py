@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from bench import copied
 from checkout import ROOT, Checkout, checkout, free_ports
 
 from scripts.debian import find_mirror
@@ -20,20 +21,6 @@ from scripts.process import run
 from scripts.waiting import poll
 
 pytestmark = pytest.mark.docker
-
-PARTS = ("docker", "schemas", "scripts", "requirements", "tasks.py", ".env.example", "dev")
-
-
-def copied(folder: Path) -> Path:
-    """Copy what a checkout needs to another place."""
-    folder.mkdir()
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / part)
-    return folder
 
 
 def test_containers_of_another_checkout_are_not_taken_over(

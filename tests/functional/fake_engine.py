@@ -52,7 +52,8 @@ def framed(*lines: str, stream: int = 1) -> bytes:
 class FakeEngine:
     """Answers from `state`, which a test may change: containers, images, volumes, logs, refuse.
 
-    Also stats and events; what a test puts into `live[id]` comes to who follows that log.
+    Also stats and events; `checks[id]`, exit code and words of a health check that is run, or None
+    where it cannot be; what a test puts into `live[id]` comes to who follows that log.
     """
 
     def __init__(self, state: dict[str, Any]) -> None:
@@ -65,6 +66,7 @@ class FakeEngine:
             "refuse": {},
             "stats": {},
             "events": [],
+            "checks": {},
         }
         self.state = {"version": RECORDED["version"], **empty, **state}
         self.calls: list[str] = []
@@ -93,6 +95,9 @@ class FakeEngine:
                 return 200, iter(self._happening.get, END)
             case ["events"]:
                 return 200, "\n".join(json.dumps(one) for one in self._events(query))
+            case ["exec", name, what]:
+                code, said = self.state["checks"].get(name, (0, ""))
+                return 200, framed(said) if what == "start" else {"ExitCode": code}
             case ["images", *words, "json"]:
                 return self._image("/".join(words))
             case ["volumes"]:
@@ -125,6 +130,9 @@ class FakeEngine:
             return 404, RECORDED["missing"]
         if what == "logs" and "follow" in query:
             return 200, iter(self.live[name].get, END)
+        if what == "exec":
+            gone = name in self.state["checks"] and self.state["checks"][name] is None
+            return (409, {"message": "it is not running"}) if gone else (201, {"Id": name})
         if what == "stats":
             return 200, self.state["stats"].get(name, {})
         if what == "logs":

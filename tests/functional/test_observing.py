@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from scripts import health_check
 from scripts.engine_api import Api
 from scripts.errors import EngineError
-from scripts.model import Container, Probe, Service, Snapshot, Stack
+from scripts.model import Container, Probe, Reading, Service, Snapshot, Stack
 from scripts.observing import Observer, container, containers, logs
 from tests.functional.fake_engine import FOLDER, RECORDED, SERVICE, FakeEngine
 from tests.functional.servers import Answer, Request, http, unix
@@ -63,6 +64,7 @@ def test_a_running_container_is_read_whole() -> None:
         started_at="2026-11-23T01:55:09.201591587Z",
         image_id=one["Image"],
         working_dir=one["Config"]["Labels"][FOLDER],
+        check=tuple(one["Config"]["Healthcheck"]["Test"]),
     )
 
 
@@ -214,15 +216,17 @@ def watched(port: int) -> Stack:
 
 
 def details(seen: Snapshot) -> dict[str, str]:
-    """Give all readings of a look."""
-    return {reading.service: reading.detail for reading in seen.readings}
+    """Give what the service with a probe answered; the others' health checks are run as well."""
+    found = {reading.service: reading.detail for reading in seen.readings}
+    return {name: detail for name, detail in found.items() if name == "memos"}
 
 
 def test_one_look_gives_containers_and_answers(observer: Observer) -> None:
-    """Only what has a probe is probed."""
+    """What has no probe is asked by its own health check."""
     seen = observer.look(patience=PATIENCE)
 
     assert len(seen.containers) == 3
+    assert [seen.reading(name) is not None for name in ("etcd", "minio")] == [True, True]
     assert details(seen) == {"memos": "200 GET /"}
 
 
@@ -412,3 +416,46 @@ def test_an_engine_that_dies_is_told_by_the_next_look(tmp_path: Path) -> None:
 
     with pytest.raises(EngineError, match="does not answer"):
         observer.look(patience=0.0)
+
+
+CHECK = ("CMD-SHELL", "curl -f http://127.0.0.1/ || exit 1")
+
+
+def checked(engine: FakeEngine, api: Api, answer: object) -> Reading:
+    """Run the health check of etcd, which answers so."""
+    engine.state["checks"][id_of("etcd")] = answer
+    return health_check.read(api, replace(container(recorded("etcd")), check=CHECK))
+
+
+def test_a_health_check_that_passes_now_is_an_answer(engine: FakeEngine, api: Api) -> None:
+    """It is run in the container as the engine would run it."""
+    found = checked(engine, api, (0, "fine"))
+
+    assert (found.service, found.ok, found.detail) == ("etcd", True, "healthy")
+    assert any(f"POST /v1.44/containers/{id_of('etcd')}/exec" in call for call in engine.calls)
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [((1, "alarm: NOSPACE"), "alarm: NOSPACE"), ((2, ""), "exit code 2"), (None, "not running")],
+)
+def test_a_health_check_that_fails_now_says_why(
+    engine: FakeEngine, api: Api, answer: object, detail: str
+) -> None:
+    """Whatever the engine's last result, half a minute ago, was."""
+    found = checked(engine, api, answer)
+
+    assert not found.ok
+    assert detail in found.detail
+
+
+def test_a_container_without_a_health_check_is_not_asked(
+    engine: FakeEngine, observer: Observer
+) -> None:
+    """NONE switches one off, and one that is not healthy yet is not disturbed."""
+    engine.state["containers"][id_of("etcd")]["Config"]["Healthcheck"] = {"Test": ["NONE"]}
+    engine.state["containers"][id_of("minio")]["State"]["Health"]["Status"] = "starting"
+
+    seen = observer.look(patience=PATIENCE)
+
+    assert [one.service for one in seen.readings] == ["memos"]

@@ -309,7 +309,8 @@ def test_ctrl_c_while_services_start_says_how_far_all_has_come(capsys: Capture) 
 def test_with_json_an_error_is_the_result_line(error: type[StackError], capsys: Capture) -> None:
     """A program that reads the last line learns the exit code, and why."""
     one = error("port is 'x'", next_step="edit .env")
-    Report(form="json").ended("refused", one.exit_code, str(one))
+    more = {"code": one.code, "detail": str(one), "next_step": one.next_step}
+    Report(form="json").ended("refused", one.exit_code, **more)
 
     (line,) = lines(capsys.readouterr().out)
     assert line == {
@@ -317,13 +318,23 @@ def test_with_json_an_error_is_the_result_line(error: type[StackError], capsys: 
         "seconds": 0.0,
         "verdict": "refused",
         "exit_code": error.exit_code,
+        "code": error.kind,
         "detail": "port is 'x'",
+        "next_step": "edit .env",
     }
+
+
+def test_with_json_ctrl_c_is_the_result_line(capsys: Capture) -> None:
+    """It is no refusal: what was started goes on running."""
+    Report(form="json").ended("interrupted", ExitCode.INTERRUPTED, next_step="inv ps")
+
+    (line,) = lines(capsys.readouterr().out)
+    assert (line["verdict"], line["exit_code"]) == ("interrupted", 130)
 
 
 def test_for_people_an_error_leaves_nothing_on_stdout(capsys: Capture) -> None:
     """It is told on stderr, once, by whoever ends the command."""
-    Report().ended("refused", ExitCode.CONFIG, "port is 'x'")
+    Report().ended("refused", ExitCode.CONFIG, detail="port is 'x'")
 
     assert tuple(capsys.readouterr()) == ("", "")
 

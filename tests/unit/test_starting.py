@@ -421,3 +421,18 @@ def test_what_is_not_wanted_is_neither_started_nor_waited_for() -> None:
 
     assert kinds(events, "ready") == ["ready db"]
     assert list(world.launches) == ["db"]
+
+
+def test_a_health_check_that_passed_a_while_ago_is_run_again_before_all_is_ready() -> None:
+    """The engine's last result may be half a minute old; what fails now is waited for."""
+    life = Life(before=container("queue", health="healthy"))
+    life.steps = [
+        (0.0, container("queue", health="healthy"), reading("queue", "alarm", ok=False)),
+        (2.0, container("queue", health="healthy"), reading("queue", "healthy")),
+    ]
+
+    events = told(world := FakeWorld({"queue": life}), QUEUE)
+
+    assert kinds(events, "ready", "lost") == ["ready queue"]
+    assert (events[-1].verdict, events[-1].seconds >= 2.0) == (Verdict.READY, True)
+    assert len(world.probed) <= 4, "once a second at most: each is a process"

@@ -1,0 +1,141 @@
+"""A checkout of its own in which anything may be broken: settings, compose files, containers."""
+
+import json
+import re
+import shlex
+import shutil
+import textwrap
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from checkout import ROOT, Checkout, Ran, checkout
+
+PROJECT = "memos-faults"
+PARTS = ("docker", "schemas", "scripts", "requirements", "tasks.py", ".env.example", "dev")
+COMPOSE = "docker/docker-compose.yml"
+
+
+def copied(folder: Path) -> Path:
+    """Copy what a checkout needs to another place."""
+    folder.mkdir()
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / part)
+    return folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """The stack that faults are made in."""
+
+    stack: Checkout
+    former: Mapping[Path, str]
+    """Files as they were."""
+    extra: dict[str, str] = field(default_factory=dict)
+    """Variables for the `up` under trial alone."""
+
+    def env(self, **values: str) -> None:
+        """Change variables in `.env`; one that is not there is added."""
+        file = self.stack.env_file
+        lines = [
+            line for line in file.read_text().splitlines() if line.partition("=")[0] not in values
+        ]
+        lines += [f"{name}={value}" for name, value in values.items()]
+        file.write_text("\n".join(lines) + "\n")
+
+    def set_key(self, service: str, key: str, text: str) -> None:
+        """Give a service of the compose file another `key`: the lines of `text`, less indented."""
+        file = self.stack.root / COMPOSE
+        before, head, rest = re.split(rf"(^  {service}:\n)", file.read_text(), flags=re.MULTILINE)
+        end = re.search(r"^(?! {3}|$)", rest, flags=re.MULTILINE)
+        block, after = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
+        block = re.sub(rf"^    {key}:.*\n(?:^ {{5}}.*\n|^\n)*", "", block, flags=re.MULTILINE)
+        new = textwrap.indent(textwrap.dedent(text).strip() + "\n", "    ")
+        file.write_text(f"{before}{head}{new}{block}{after}")
+
+    def edit(self, old: str, new: str) -> None:
+        """Replace a text that stands once in the compose file."""
+        file = self.stack.root / COMPOSE
+        text = file.read_text()
+        assert text.count(old) == 1, (old, text.count(old))
+        file.write_text(text.replace(old, new))
+
+    def restore(self) -> None:
+        """Make settings and compose files what they were."""
+        for file, text in self.former.items():
+            file.write_text(text)
+
+    def up(self, *services: str, check: bool = True) -> Ran:
+        """Start these services; give events as lines of JSON."""
+        return self.stack.inv("up", *flags(services), "--format", "json", check=check)
+
+    def name(self, service: str) -> str:
+        """Give the name of a service's container."""
+        rows = self.stack.docker(
+            *("ps", "--all", "--format={{.Names}}"),
+            *("--filter", f"label=com.docker.compose.project={PROJECT}"),
+            *("--filter", f"label=com.docker.compose.service={service}"),
+        ).stdout.split()
+        return rows[0]
+
+    def inspect(self, service: str) -> Any:  # noqa: ANN401 - the engine's JSON
+        """Give what the engine knows of a service's container."""
+        return json.loads(self.stack.docker("inspect", self.name(service)).stdout)[0]
+
+    def pid(self, service: str) -> str:
+        """Give the process of a service on this machine."""
+        return str(self.inspect(service)["State"]["Pid"])
+
+    def volume(self, service: str) -> Path:
+        """Give the folder of a service's first volume on this machine."""
+        mounts = self.inspect(service)["Mounts"]
+        return next(Path(one["Source"]) for one in mounts if one["Type"] == "volume")
+
+    def obey(self, next_step: str) -> None:
+        """Type the commands of a next step, `inv` and `docker` alike; the others are for people."""
+        words = (
+            part.strip() for part in re.split(r";|, then:|: (?=inv )|\(ALL[^)]*\),?", next_step)
+        )
+        commands = [part for part in words if part.startswith(("inv ", "docker "))]
+        assert commands, next_step
+        for command in commands:
+            program, *rest = shlex.split(command.partition(" (")[0].removeprefix("then: "))
+            if program == "inv":
+                self.stack.inv(*rest, *(["--yes"] if rest[0] in {"down", "reset"} else []))
+            else:
+                self.stack.docker(*rest)
+
+    def state(self) -> list[tuple[str, str, str]]:
+        """Give id, state and start of each container: what a preflight must leave alone."""
+        label = f"label=com.docker.compose.project={PROJECT}"
+        ids = self.stack.docker("ps", "--all", "--quiet", "--filter", label).stdout.split()
+        found = json.loads(self.stack.docker("inspect", *ids).stdout) if ids else []
+        return sorted(
+            (one["Id"], one["State"]["Status"], one["State"]["StartedAt"]) for one in found
+        )
+
+
+def flags(services: tuple[str, ...]) -> list[str]:
+    """Give `--service NAME` for each."""
+    return [word for name in services for word in ("--service", name)]
+
+
+@contextmanager
+def bench(folder: Path, engine: Checkout) -> Iterator[Bench]:
+    """Give a bench whose containers run on this engine; all of it is removed afterwards."""
+    root = copied(folder / "checkout")
+    stack = replace(checkout(folder, PROJECT, root=root), engine=engine.engine_env())
+    stack.inv("up", "--service", "etcd")  # settles the image source
+    files = (stack.env_file, *(root / "docker").glob("docker-compose*.yml"))
+    found = Bench(stack=stack, former={file: file.read_text() for file in files})
+    try:
+        yield found
+    finally:
+        found.restore()
+        stack.destroy()

@@ -1,0 +1,56 @@
+"""What a fault is: how it is made, what must be told of it, and what mends it."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from bench import Bench
+
+Making = Callable[[Bench], Generator[None, str, None]]
+"""Makes the fault up to its `yield`, which gives the next step that was told; mends after it."""
+FAULTS: list["Fault"] = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One fault; `make` is the function that makes and mends it."""
+
+    name: str
+    """What is wrong, as docs/faults.md says it."""
+    make: Making
+    services: tuple[str, ...]
+    """What `up` is told to start."""
+    exit_code: int = 5
+    service: str = ""
+    """Who must be told to be guilty; empty for a fault that is no service's."""
+    code: str = ""
+    """The cause that must be told; empty when nothing is wrong in truth."""
+    says: tuple[str, ...] = ()
+    """What cause, evidence or next step must say."""
+    shown: str = "engine"
+    """What shows the fault first: `command` (it is there before), `engine` (an event or health
+    result), `answer` (of the service itself), `log` (the evidence), `deadline` (nothing else)."""
+    preflight: bool = False
+    """Told before any container is touched."""
+    words: tuple[str, ...] = ()
+    """More flags for `up`."""
+    keeps: bool = True
+    """The data survives; not where the fault is that the data is damaged."""
+    plain: bool = True
+    """Plain Compose can be tried on the same fault."""
+    sample: bool = False
+    """Tried by every e2e run."""
+
+
+def fault(name: str, *services: str, **facts: Any) -> Callable[[Making], Making]:  # noqa: ANN401 - Fault's fields
+    """Add the decorated function to FAULTS; what is told before any container is touched is there
+    before the command is.
+    """
+    if facts.get("preflight"):
+        facts["shown"] = "command"
+
+    def add(make: Making) -> Making:
+        FAULTS.append(Fault(name=name, make=make, services=services, **facts))
+        return make
+
+    return add

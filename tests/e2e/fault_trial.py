@@ -1,0 +1,266 @@
+"""One fault tried for real: made, told, mended, and nothing lost."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+import witness
+from bench import Bench, flags
+from fault import Fault
+
+from scripts.engine_api import Api, Stream
+from scripts.errors import StackError
+from scripts.moments import SECOND, nanoseconds, query
+
+TOLD_BY = ("die", "oom", "health_status: unhealthy", "destroy", "pause")
+"""Events of the engine that show a fault."""
+PLAIN_LIMIT = 60.0
+"""Seconds that plain Compose is given; where it waits without a word, it waits for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What `inv up` said of a fault."""
+
+    exit_code: int
+    findings: tuple[dict[str, Any], ...]
+    result: dict[str, Any]
+    moment: float
+    """When the first word of it was on stdout, seconds since 1970."""
+    began: float
+    stderr: str
+
+
+@dataclass(slots=True)
+class Watch:
+    """What the world beside us saw of a fault, and when: seconds since 1970."""
+
+    events: list[tuple[float, str, str]] = field(default_factory=list)
+    """Moment, service, action."""
+    answers: list[float] = field(default_factory=list)
+    """When a service answered what it should not."""
+
+    def follow(self, stream: Stream) -> None:
+        """Note events until the stream is closed."""
+        with suppress(StackError):  # the engine was the fault
+            for piece in stream:
+                for line in piece.splitlines():
+                    event = json.loads(line)
+                    service = event["Actor"]["Attributes"]["com.docker.compose.service"]
+                    if event["Action"] in TOLD_BY:
+                        self.events.append((event["timeNano"] / SECOND, service, event["Action"]))
+
+
+def try_fault(bench: Bench, fault: Fault) -> tuple[Told, float]:
+    """Make a fault, see that it is told rightly, mend it as told, and find all data again.
+
+    Gives what was told, and the seconds from when the fault showed until then.
+    """
+    bench.up(*fault.services)
+    witness.put(bench.stack, fault.services)
+    making = fault.make(bench)
+    try:
+        next(making)
+        before = bench.state()
+        with watching(bench) as watch:
+            told = up(bench, fault)
+        if fault.preflight:
+            assert bench.state() == before
+        check(fault, told)
+        seconds = told.moment - shown(bench, fault, watch, told)
+        last = told.findings[0] if told.findings else told.result
+        finish(making, last.get("next_step", ""))
+    finally:
+        making.close()
+        bench.restore()
+    mended = bench.up(*fault.services)
+    assert [one for one in mended.lines if one["event"] == "finding"] == [], "mended, and yet told"
+    if fault.keeps:
+        assert witness.missing(bench.stack, fault.services) == []
+    return told, seconds
+
+
+def finish(making: Any, next_step: str) -> None:  # noqa: ANN401 - a generator of the catalogue
+    """Let a fault be mended, with the next step in hand."""
+    try:
+        making.send(next_step)
+    except StopIteration:
+        return
+    raise AssertionError("a fault is made and mended in two steps")
+
+
+def check(fault: Fault, told: Told) -> None:
+    """See that the right service, cause, next step and exit code were told, and nothing else."""
+    fatal = [one for one in told.findings if one["fatal"]]
+    assert told.exit_code == fault.exit_code, (told, told.stderr)
+    assert "Traceback" not in told.stderr
+    codes = [(one["service"], one["code"]) for one in fatal]
+    if fault.exit_code == 5:
+        assert codes == [(fault.service, fault.code)], told.findings
+    else:
+        assert codes == []
+        assert told.result.get("code", "") == fault.code, told.result
+    said = json.dumps([told.findings, told.result]) + told.stderr
+    assert [word for word in fault.says if word not in said] == [], said
+
+
+def shown(bench: Bench, fault: Fault, watch: Watch, told: Told) -> float:
+    """Give the moment when the fault showed, seconds since 1970."""
+    if fault.shown == "answer":
+        return watch.answers[0]
+    if fault.shown == "log":
+        return _log_moment(bench, fault, told)
+    if fault.shown == "engine":
+        return min(at for at, service, _ in watch.events if service == fault.service)
+    if fault.shown == "deadline":
+        # the last event is the result, at the deadline by our own clock
+        late = float(told.result["seconds"]) - float(fault.words[-1])
+        return told.moment - max(0.0, late)
+    return told.began
+
+
+def _log_moment(bench: Bench, fault: Fault, told: Told) -> float:
+    evidence = told.findings[0]["evidence"].strip("…")[:60]
+    log = bench.stack.docker("logs", "--timestamps", bench.name(fault.service))
+    lines = (log.stdout + log.stderr).splitlines()
+    began = [line for line in lines if nanoseconds(line.split()[0]) / SECOND >= told.began]
+    line = next(line for line in sorted(began) if evidence in line)
+    return nanoseconds(line.split()[0]) / SECOND
+
+
+def up(bench: Bench, fault: Fault) -> Told:
+    """Run `inv up` and note when it told what."""
+    words = [*flags(fault.services), *fault.words, "--format", "json"]
+    began, moment = time.time(), 0.0
+    lines: list[dict[str, Any]] = []
+    with subprocess.Popen(  # noqa: S603 - our own command line
+        [sys.executable, "-m", "invoke", "up", *words],
+        cwd=bench.stack.root,
+        env={**bench.stack.environ, **bench.extra},
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        stderr: list[str] = []
+        reader = threading.Thread(target=lambda: stderr.append(process.stderr.read()))  # type: ignore[union-attr]  # asserted above
+        reader.start()
+        for line in process.stdout:
+            lines.append(json.loads(line))
+            if not moment and lines[-1]["event"] in {"finding", "result"}:
+                moment = time.time()
+        process.wait()
+        reader.join()
+    return Told(
+        exit_code=process.returncode,
+        findings=tuple(one["finding"] for one in lines if one["event"] == "finding"),
+        result=lines[-1],
+        moment=moment,
+        began=began,
+        stderr=stderr[0],
+    )
+
+
+@contextmanager
+def watching(bench: Bench) -> Iterator[Watch]:
+    """Note the engine's events, and rejected logins, while the block runs."""
+    watch, done = Watch(), threading.Event()
+    project = f"com.docker.compose.project={bench.stack.project}"
+    api = Api(bench.stack.engine["DOCKER_HOST"])
+    filters = {"type": ["container"], "label": [project]}
+    stream = api.stream("/events", endless=True, filters=filters, since=query(time.time_ns()))
+
+    def ask() -> None:
+        while not done.wait(0.05):
+            if _rejected(bench):
+                watch.answers.append(time.time())
+
+    threads = [threading.Thread(target=watch.follow, args=(stream,)), threading.Thread(target=ask)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield watch
+    finally:
+        time.sleep(0.2)  # the last event is on its way
+        done.set()
+        stream.close()
+        for thread in threads:
+            thread.join()
+
+
+def _rejected(bench: Bench) -> bool:
+    """Say whether a store rejects the login of `.env`, or holds vectors of another size."""
+    values = bench.stack.values()
+    try:
+        neo4j = requests.post(
+            bench.stack.url("NEO4J_HTTP_PORT", "/db/neo4j/tx/commit"),
+            json={"statements": []},
+            auth=("neo4j", values["NEO4J_PASSWORD"]),
+            timeout=0.5,
+        )
+        if neo4j.status_code == 401:
+            return True
+    except OSError:
+        pass
+    try:
+        milvus = requests.get(
+            bench.stack.url("MILVUS_PORT", "/v1/vector/collections"),
+            headers={"Authorization": f"Bearer root:{values['MILVUS_PASSWORD']}"},
+            timeout=0.5,
+        )
+    except OSError:
+        return False
+    return milvus.status_code == 401
+
+
+def plain(bench: Bench, fault: Fault) -> dict[str, Any]:
+    """Make a fault once more, and see what `docker compose up --wait` says of it, and when."""
+    bench.up(*fault.services)
+    making = fault.make(bench)
+    try:
+        next(making)
+        found = _plain_up(bench, fault)
+    finally:
+        making.close()
+        bench.restore()
+        bench.stack.inv("up", *flags(fault.services), check=False)
+    return found
+
+
+def _plain_up(bench: Bench, fault: Fault) -> dict[str, Any]:
+    names = ["docker-compose.yml"]
+    if bench.stack.values()["IMAGE_SOURCE"] == "packages":
+        names.append("docker-compose.packages.yml")
+    files = [word for name in names for word in ("--file", f"docker/{name}")]
+    argv = ["docker", "compose", "--progress", "plain", "--env-file", str(bench.stack.env_file)]
+    argv += ["--profile", "embedder", *files, "up", "--detach", "--wait", *fault.services]
+    began = time.monotonic()
+    try:
+        done = subprocess.run(  # noqa: S603 - our own command line
+            argv,
+            cwd=bench.stack.root,
+            env={**bench.stack.environ, **bench.stack.engine},
+            text=True,
+            capture_output=True,
+            timeout=PLAIN_LIMIT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"exit_code": None, "says": "", "seconds": PLAIN_LIMIT}
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    last = said[-1] if said and done.returncode else ""
+    return {
+        "exit_code": done.returncode,
+        "says": last,
+        "seconds": round(time.monotonic() - began, 1),
+    }

@@ -1,0 +1,305 @@
+"""Faults that are there before a container is touched: ports, names, settings, registries."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+from bench import Bench
+from checkout import free_ports
+from fault import fault
+
+Made = Generator[None, str, None]
+
+
+@fault(
+    *("a port held by a program", "qdrant"),
+    service="qdrant",
+    code="port-taken",
+    says=(f"pid {os.getpid()}", "QDRANT_HTTP_PORT"),
+    preflight=True,
+    sample=True,
+)
+def port_of_a_program(bench: Bench) -> Made:
+    """Somebody's web server; the next step offers another port."""
+    bench.stack.docker("stop", bench.name("qdrant"))
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", int(bench.stack.values()["QDRANT_HTTP_PORT"])))
+        holder.listen()
+        next_step = yield
+        assert "another port in .env" in next_step
+        bench.env(QDRANT_HTTP_PORT=str(free_ports(1)[0]))
+        bench.up("qdrant")
+
+
+@fault(
+    *("a port held by another container", "qdrant"),
+    service="qdrant",
+    code="port-taken",
+    says=("memos-faults-holder",),
+    preflight=True,
+)
+def port_of_a_container(bench: Bench) -> Made:
+    """Another project's database; the next step says to stop it."""
+    bench.stack.docker("stop", bench.name("qdrant"))
+    port = f"127.0.0.1:{bench.stack.values()['QDRANT_HTTP_PORT']}:80"
+    image = bench.inspect("qdrant")["Config"]["Image"]
+    words = [
+        "--detach",
+        "--name",
+        "memos-faults-holder",
+        "--publish",
+        port,
+        "--entrypoint",
+        "sleep",
+    ]
+    try:
+        bench.stack.docker("run", *words, image, "600")
+        assert "stop it" in (yield)
+    finally:
+        bench.stack.docker("rm", "--force", "memos-faults-holder", check=False)
+
+
+@fault(
+    *("a container of that name in another project", "qdrant"),
+    service="qdrant",
+    code="name-taken",
+    preflight=True,
+)
+def name_taken(bench: Bench) -> Made:
+    """Left over of a former tool; the next step removes it."""
+    name = bench.name("qdrant")
+    image = bench.inspect("qdrant")["Config"]["Image"]
+    bench.stack.docker("rm", "--force", name)
+    try:
+        bench.stack.docker("create", "--name", name, image)
+        bench.obey((yield))
+    finally:
+        label = bench.stack.docker("inspect", "--format={{.Config.Labels}}", name, check=False)
+        if bench.stack.project not in label.stdout:
+            bench.stack.docker("rm", "--force", name, check=False)
+
+
+@fault("a paused container", "etcd", service="etcd", code="paused", preflight=True)
+def paused(bench: Bench) -> Made:
+    """`docker pause` of yesterday."""
+    name = bench.name("etcd")
+    bench.stack.docker("pause", name)
+    try:
+        bench.obey((yield))
+    finally:
+        bench.stack.docker("unpause", name, check=False)
+
+
+def wrong_setting(name: str, said: str, /, *services: str, **values: str) -> None:
+    """Add a fault that is a value in `.env`: exit code 2, the variable is named."""
+
+    def make(bench: Bench) -> Made:
+        """Change the variable, and change it back as told."""
+        bench.env(**values)
+        next_step = yield
+        assert bench.stack.env_file.name in next_step
+        bench.restore()
+
+    facts = {"exit_code": 2, "code": "config", "says": (*values, said), "preflight": True}
+    fault(name, *services, **facts)(make)
+
+
+wrong_setting("a port that is no number", "wanted a port from 1", "qdrant", QDRANT_HTTP_PORT="63x3")
+wrong_setting("a password that is too short", "too short", "neo4j", NEO4J_PASSWORD="seven77")  # noqa: S106 - refused
+wrong_setting(
+    *("all interfaces with default passwords", "still the default", "qdrant"),
+    BIND_ADDRESS="0.0.0.0",  # noqa: S104 - refused, that is the point
+)
+wrong_setting(
+    *("a dimension that the local model does not have", "384", "memos"), EMBEDDING_DIMENSION="1024"
+)
+wrong_setting("a comment taken as a value", "wanted true or false", "memos", ENABLE_INTERNET="# no")
+wrong_setting("a source folder without MemOS in it", "memos/", "memos", MEMOS_SRC="/tmp")  # noqa: S108 - exists, and is wrong
+wrong_setting(
+    *("preference memory on a Milvus that is too old", "Milvus 2.5", "memos"),
+    ENABLE_PREFERENCE_MEMORY="true",
+)
+
+
+@fault(
+    *("a misspelt service", "qdrant"),
+    words=("--service", "qdrnt"),
+    exit_code=2,
+    code="config",
+    says=("did you mean qdrant", "qdrnt"),
+    preflight=True,
+    plain=False,
+)
+def misspelt(bench: Bench) -> Made:
+    """The nearest name is offered."""
+    del bench
+    yield
+
+
+@fault(
+    *("a compose file that is no YAML", "qdrant"),
+    exit_code=2,
+    code="config",
+    says=("docker-compose.yml",),
+    preflight=True,
+)
+def no_yaml(bench: Bench) -> Made:
+    """An edit that went wrong."""
+    bench.edit("  etcd:\n", "  etcd: [\n")
+    yield
+    bench.restore()
+
+
+@fault(
+    *("a service that is started before it is healthy", "attu"),
+    exit_code=2,
+    code="config",
+    says=("service_healthy", "attu"),
+    preflight=True,
+    sample=True,
+)
+def started_only(bench: Bench) -> Made:
+    """The seed's own mistake: `service_started`."""
+    bench.edit(
+        "      milvus: {condition: service_healthy}\n    healthcheck:\n",
+        "      milvus: {condition: service_started}\n    healthcheck:\n",
+    )
+    yield
+    bench.restore()
+
+
+@fault(
+    *("an engine that does not answer", "qdrant"),
+    exit_code=3,
+    code="engine",
+    says=("DOCKER_HOST",),
+    preflight=True,
+    plain=False,
+)
+def no_engine(bench: Bench) -> Made:
+    """A DOCKER_HOST of last week."""
+    bench.extra["DOCKER_HOST"] = "tcp://127.0.0.1:9"
+    try:
+        yield
+    finally:
+        bench.extra.clear()
+
+
+@fault(
+    *("another `inv up` under way", "qdrant"),
+    exit_code=4,
+    code="locked",
+    says=("inv up, pid 4711",),
+    preflight=True,
+    plain=False,
+)
+def locked(bench: Bench) -> Made:
+    """The second one says who holds the lock."""
+    file = bench.stack.root / ".cache" / bench.stack.project / "lock"
+    former = file.read_text()
+    with file.open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        file.write_text("inv up, pid 4711\n")
+        try:
+            assert "wait" in (yield)
+        finally:
+            file.write_text(former)
+
+
+@fault(
+    *("containers of another checkout", "qdrant"),
+    exit_code=2,
+    code="config",
+    says=("/elsewhere", "COMPOSE_PROJECT_NAME"),
+    preflight=True,
+)
+def other_checkout(bench: Bench) -> Made:
+    """A second clone with the same project name; its path is told."""
+    name, image = bench.name("qdrant"), bench.inspect("qdrant")["Config"]["Image"]
+    labels = {
+        "project": bench.stack.project,
+        "project.working_dir": "/elsewhere/docker",
+        "service": "qdrant",
+        "oneoff": "False",
+    }
+    words = [f"--label=com.docker.compose.{key}={value}" for key, value in labels.items()]
+    bench.stack.docker("rm", "--force", name)
+    bench.stack.docker("create", "--name", name, *words, image)
+    try:
+        assert "use that one" in (yield)
+    finally:
+        bench.stack.docker("rm", "--force", name)
+
+
+@contextmanager
+def registry(status: int, body: str, headers: dict[str, str] | None = None) -> Iterator[str]:
+    """Answer every call for an image like that; gives HOST:PORT."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/v2/" else status)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(b"{}" if self.path == "/v2/" else body.encode())
+
+        do_HEAD = do_GET  # noqa: N815 - the name is http.server's
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's
+            del format, args
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def refusing_registry(name: str, code: str, said: str, status: int, body: str) -> None:
+    """Add a fault that is a registry's answer."""
+
+    def make(bench: Bench) -> Made:
+        """Name the registry in `.env`, and another source afterwards."""
+        with registry(status, body) as address:
+            bench.env(IMAGE_SOURCE="registry", IMAGE_REGISTRY=address)
+            assert ".env" in (yield)
+            bench.restore()
+
+    fault(name, "etcd", exit_code=4, code=code, says=(said,), preflight=True)(make)
+
+
+refusing_registry(
+    *("an image that the registry does not have", "image-unknown", "there is no image", 404),
+    '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}',
+)
+refusing_registry(
+    *("a registry that answers 429", "rate-limit", "allows no more downloads", 429),
+    '{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit"}]}',
+)
+refusing_registry(
+    *("a registry that wants a login", "image-denied", "docker login", 401),
+    '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}',
+)
+
+
+@fault(
+    *("a registry that cannot be reached", "etcd"),
+    exit_code=4,
+    code="no-network",
+    says=("cannot be reached", "IMAGE_REGISTRY"),
+    preflight=True,
+)
+def no_registry(bench: Bench) -> Made:
+    """Nobody listens there."""
+    bench.env(IMAGE_SOURCE="registry", IMAGE_REGISTRY=f"127.0.0.1:{free_ports(1)[0]}")
+    assert "IMAGE_SOURCE=packages" in (yield)
+    bench.restore()
