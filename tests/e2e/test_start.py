@@ -86,7 +86,7 @@ def test_the_api_connects_to_nothing_before_its_databases_answer(other: Checkout
         started = other.docker("inspect", "--format={{.State.StartedAt}}", api).stdout.strip()
         return other.docker("logs", "--since", started, api).stderr
 
-    assert any("waiting for neo4j" in text and "5 s so far" in text for text in looks(log))
+    assert any("waiting for neo4j" in text and "4 s so far" in text for text in looks(log))
     assert "Uvicorn" not in log()
     sockets = other.docker("exec", api, "cat", "/proc/net/tcp").stdout.splitlines()[1:]
     assert [line for line in sockets if line.split()[3] == ESTABLISHED] == []
