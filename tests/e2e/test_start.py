@@ -124,6 +124,51 @@ def test_up_again_changes_nothing(running: Checkout) -> None:
     assert again[-1]["verdict"] == "ready"
 
 
+def test_what_has_changed_is_noticed(other: Checkout) -> None:
+    """A setting, the image behind a tag, a volume that is gone: Compose is asked to mend it."""
+    name = f"{other.project}-qdrant-docker"
+
+    def container() -> str:
+        other.inv("up", "--service", "qdrant")
+        assert states(other)["qdrant"]["ready"]
+        return other.docker("inspect", "--format={{.Id}}", name).stdout
+
+    first = container()
+    assert container() == first
+
+    other.env_file.write_text(other.env_file.read_text() + "QDRANT_MEMORY=900m\n")
+    second = container()
+    assert second != first
+
+    shown = other.docker("inspect", "--format={{.Config.Image}} {{.Image}}", name).stdout
+    tag, image = shown.split()
+    other.docker("commit", name, tag)
+    try:
+        third = container()
+    finally:
+        other.docker("tag", image, tag)
+    assert third != second
+    fourth = container()
+    assert fourth != third
+
+    other.docker("rm", "--force", name)
+    volume = next(one for one in other.left() if "qdrant_data" in one)
+    other.docker("volume", "rm", volume)
+    assert container() != fourth
+
+
+def test_a_start_is_kept_and_drawn(running: Checkout) -> None:
+    """What took longest is told, as text and in a page."""
+    found = running.inv("timeline", "--format", "json").document
+    assert schema.validate(found, "timeline") == ()
+    assert found["verdict"] == "ready"
+    assert [row["service"] for row in found["services"] if row["critical"]]
+    drawn = running.inv("graph")
+    assert "✓ memos  ready" in drawn.stdout
+    page = drawn.stderr.rpartition(" ")[2].strip()
+    assert "</svg>" in (running.root / page).read_text()
+
+
 def test_a_partial_start_brings_what_is_needed_and_nothing_else(other: Checkout) -> None:
     """Milvus needs etcd and the object store; Neo4j and the API stay away."""
     events = other.inv("up", "--service", "milvus-standalone", "--format", "json", check=False)
