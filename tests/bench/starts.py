@@ -77,7 +77,9 @@ class Bench:
         file = self.folder / f"{name}.yml"
         file.write_text(yaml.safe_dump(document), encoding="utf-8")
         file.chmod(0o600)
-        return ["--file", str(file), "--profile", "embedder"]
+        # the containers belong to this checkout, wherever the file lies
+        folder = ["--project-directory", str(self.stack.root / "docker")]
+        return [*folder, "--file", str(file), "--profile", "embedder"]
 
     def compose(self, files: list[str], *words: str) -> Cost:
         """Run a plain `docker compose`."""
