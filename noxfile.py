@@ -92,6 +92,24 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bundle(session: nox.Session) -> None:
+    """A bundle of this machine's images starts a stack on a bare Debian without any network."""
+    install(session, "runtime")
+    session.run(
+        *("python", "tests/e2e/offline.py", *session.posargs),
+        env={"PYTHONPATH": "."},
+        interrupt_timeout=600.0,  # as for `fresh`
+    )
+
+
+@nox.session(default=False)
+def kills(session: nox.Session) -> None:
+    """`kill -9` at 30 moments of each data command; -- --seed N --only restore:17 for one again."""
+    install(session, "test")
+    session.run("python", "tests/e2e/kills.py", *session.posargs, env={"PYTHONPATH": "."})
+
+
+@nox.session(default=False)
 def pages(session: nox.Session) -> None:
     """The page of `inv timeline` and `inv graph`, seen by a real browser: .cache/pages/*.png."""
     install(session, "runtime")

@@ -22,8 +22,11 @@ from scripts.errors import ConfigError, ExitCode, StackError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from scripts.bundle import Bundle
+    from scripts.data_recovery import Site
+    from scripts.data_report import DataReport
     from scripts.inventory import ImageStatus
-    from scripts.model import Service, Snapshot
+    from scripts.model import Service, Snapshot, Stack
     from scripts.report import Report
     from scripts.timeline import Run
     from scripts.workspace import Workspace
@@ -34,7 +37,11 @@ BEGAN = time.time()
 SERVICE = "service or container name; may be repeated; none means all"
 TIMEOUT = "seconds from the first start until all must be ready"
 FORMAT = "text for people, json for programs"
+GROUP = "service whose data group is meant; may be repeated; none means all"
+LIMIT = 300.0
+"""Seconds for what a data command stopped to be ready again."""
 YES = "do not ask"
+SNAPSHOT = "its name, as inv snapshot.list has it, or the path of one from elsewhere"
 
 P = ParamSpec("P")
 
@@ -87,11 +94,11 @@ def _result_line(tell: "Report") -> Iterator[None]:
         raise
 
 
-def _report(form: str = "text") -> "Report":
+def _report(form: str = "text") -> "DataReport":
     from scripts import flags
-    from scripts.report import Report
+    from scripts.data_report import DataReport
 
-    return Report(form=flags.form(form))
+    return DataReport(form=flags.form(form))
 
 
 def _look(tell: "Report") -> "Workspace":
@@ -132,10 +139,14 @@ def up(
         with lock.held(space.cache, "up"):
             precautions.require_own(space)
             statuses = _statuses(space, names)
-            if build or not settled.unchanged(space, statuses):
+            changed = build or not settled.unchanged(space, statuses)
+            if changed:
                 if code := tell.preflight(precautions.findings(space, names)):
                     return code
                 _have_images(space, statuses, tell, rebuild=build)
+            if code := _settled(space, tell, limit):
+                return code
+            if changed:
                 statuses = _create(space, names)
             return _start(space, statuses, limit, tell)
 
@@ -143,12 +154,24 @@ def up(
 def _have_images(
     space: "Workspace", statuses: "Sequence[ImageStatus]", tell: "Report", *, rebuild: bool
 ) -> None:
-    from scripts import images
+    from scripts import bundle, images, unbundling
 
     services = [space.stack.service(one.service) for one in statuses]
+    packed = bundle.named(os.environ)
+    if packed and unbundling.missing(statuses):
+        _load(packed, space, tell)
+        statuses = [images.status(space.api, service) for service in services]
+        unbundling.require_all(packed, statuses)
     to_build, to_pull = images.needed(statuses, rebuild=rebuild)
     _build(space, [service for service in services if service.name in to_build], tell)
     _pull(space, [service for service in services if service.name in to_pull], tell)
+
+
+def _load(packed: "Bundle", space: "Workspace", tell: "Report") -> None:
+    from scripts import lock, unbundling
+
+    with lock.held(ROOT / ".cache", "images.load"), tell.board(["images"]):
+        unbundling.load(packed, space.api, tell.step)
 
 
 def _build(space: "Workspace", services: "Sequence[Service]", tell: "Report") -> None:
@@ -188,25 +211,56 @@ def _statuses(space: "Workspace", names: tuple[str, ...]) -> "Sequence[ImageStat
 def _start(
     space: "Workspace", statuses: "Sequence[ImageStatus]", limit: float, tell: "Report"
 ) -> ExitCode:
-    from scripts import ready_moments, runs, settled, starting
-    from scripts.observing import Observer, containers
+    from scripts import settled
 
     names = tuple(one.service for one in statuses)
-    observer, moments = Observer(space.api, space.stack, live=True), ready_moments.Moments()
+    code = _follow(space, space.stack, names, limit, tell)
+    if code is ExitCode.OK:
+        settled.keep(space, statuses)
+        tell.ready(space.stack, names, local_embedder=space.settings.local_embedder)
+    return code
+
+
+def _follow(
+    space: "Workspace", stack: "Stack", names: tuple[str, ...], limit: float, tell: "Report"
+) -> ExitCode:
+    from scripts import ready_moments, runs, starting
+    from scripts.observing import Observer, containers
+
+    observer, moments = Observer(space.api, stack, live=True), ready_moments.Moments()
     recorder = runs.Recorder(BEGAN)
     try:
-        events = starting.start(space.stack, names, observer, timeout=limit)
-        code = tell.follow(names, moments.noted(recorder.noted(events)))
+        events = starting.start(stack, names, observer, timeout=limit)
+        return tell.follow(names, moments.noted(recorder.noted(events)))
     finally:
         observer.close()
         with suppress(StackError, OSError):  # what `ps` will not know then is no fault
             found = containers(space.api, space.stack.project)
             moments.keep(space.cache, found)
-            recorder.keep(space.cache, space.stack, names, found)
-    if code is ExitCode.OK:
-        settled.keep(space, statuses)
-        tell.ready(space.stack, names, local_embedder=space.settings.local_embedder)
-    return code
+            recorder.keep(space.cache, stack, names, found)
+
+
+def _site(space: "Workspace", tell: "DataReport", limit: float = LIMIT) -> "Site":
+    """Give where data commands work; they start again what they stopped, and nothing else."""
+    from scripts import holdings, precautions
+
+    def bring_back(names: tuple[str, ...]) -> ExitCode:
+        if not names:
+            return ExitCode.OK
+        if not precautions.created(space, names):
+            # what is there stays as it is, also when `.env` says otherwise by now
+            words = ("--no-build", "--pull", "never", "--no-recreate")
+            space.compose.change("create", *words, *names)
+        return _follow(space, space.stack.only(names), names, limit, tell)
+
+    return holdings.site(space, tell, bring_back)
+
+
+def _settled(space: "Workspace", tell: "DataReport", limit: float = LIMIT) -> ExitCode:
+    """Finish what an interrupted data command left."""
+    from scripts import data_recovery
+
+    return data_recovery.settle(_site(space, tell, limit))
 
 
 @task(
@@ -214,24 +268,37 @@ def _start(
     help={
         "service": SERVICE,
         "watch": "look again every 2 s until Ctrl-C, with the CPU in percent",
+        "all": "every stack of this kind on the engine, of other checkouts too",
         "format": FORMAT,
     },
 )
 @command
-def ps(c: Context, *, service: list[str], watch: bool = False, format: str = "text") -> ExitCode:
+def ps(
+    c: Context,
+    *,
+    service: list[str],
+    watch: bool = False,
+    all: bool = False,
+    format: str = "text",
+) -> ExitCode:
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     del c
-    from scripts import flags, images, measuring, ready_moments, status
+    from scripts import data_recovery, flags, images, measuring, ready_moments, status
     from scripts.observing import Observer
     from scripts.waiting import poll
 
     tell = _report(format)
+    if all:
+        flags.alone("all", service=service, watch=watch)
+        return _every_stack(tell)
     if watch:
         tell.require_terminal("watch")
     space = _look(tell)
     names = flags.services(space.stack, service)
     kinds = [images.status(space.api, space.stack.service(name)) for name in names]
     source = space.settings.image_source
+    if unfinished := data_recovery.pending(_site(space, tell).folder):
+        tell.say(unfinished)
     observer = Observer(space.api, space.stack)
 
     def look() -> "Snapshot":
@@ -251,6 +318,18 @@ def ps(c: Context, *, service: list[str], watch: bool = False, format: str = "te
         # the way to end it
     finally:
         observer.close()
+    return ExitCode.OK
+
+
+def _every_stack(tell: "Report") -> ExitCode:
+    from scripts import engine, stacks, workspace
+    from scripts.engine_api import Api
+    from scripts.process import run
+
+    found = workspace.read_settings(ROOT, os.environ, tell.say)
+    running = engine.required(ROOT, os.environ, run)
+    members = stacks.seen(Api(running.endpoint, env=running.env))
+    tell.stacks(stacks.document(members, ROOT, found.get("COMPOSE_PROJECT_NAME")))
     return ExitCode.OK
 
 
@@ -315,6 +394,8 @@ def restart(
         names = flags.services(space.stack, service)
         with lock.held(space.cache, "restart"):
             precautions.require_own(space)
+            if code := _settled(space, tell, limit):
+                return code
             precautions.require_created(space, names)
             space.compose.change("stop", *names)
             statuses = _create(space, space.stack.closure(names))
@@ -326,7 +407,7 @@ def restart(
 def down(c: Context, *, volumes: bool = False, yes: bool = False) -> ExitCode:
     """Stop and remove the containers; the data stays unless --volumes."""
     del c
-    from scripts import lock, precautions, workspace
+    from scripts import data_journal, data_recovery, lock, precautions, workspace
 
     tell = _report()
     space = workspace.with_all_profiles(_look(tell))
@@ -334,10 +415,198 @@ def down(c: Context, *, volumes: bool = False, yes: bool = False) -> ExitCode:
         precautions.require_own(space)
         if volumes:
             tell.confirm("Delete these volumes?", workspace.volumes(space), yes=yes)
+        site = _site(space, tell)
+        data_recovery.settle_data(site)
         words = ["down", "--remove-orphans", *(["--volumes"] if volumes else [])]
         space.compose.change(*words, on_line=tell.say)
+        if volumes:
+            data_journal.remove(site.folder)
     tell.say("the data was deleted" if volumes else "the data is kept; inv up brings all back")
     return ExitCode.OK
+
+
+@task(
+    iterable=["service"],
+    help={
+        "service": "service whose data group is meant; may be repeated",
+        "all": "all data groups",
+        "yes": YES,
+        "dry_run": "only show what would happen",
+        "no_snapshot": "delete without a snapshot: the data is lost for good",
+    },
+)
+@command
+def reset(  # noqa: PLR0913 - one flag each
+    c: Context,
+    *,
+    service: list[str],
+    all: bool = False,
+    yes: bool = False,
+    dry_run: bool = False,
+    no_snapshot: bool = False,
+) -> ExitCode:
+    """Delete the data of what is named, after a snapshot; then bring back what ran."""
+    del c
+    from scripts import data_commands, flags, holdings, lock, precautions, snapshots
+
+    tell = _report()
+    space = _look(tell)
+    groups = flags.groups_to_reset(space.stack, service, every=all)
+    site = _site(space, tell)
+    with lock.held(space.cache, "reset"):
+        precautions.require_own(space)
+        if not dry_run and (code := _settled(space, tell)):
+            return code
+        name = holdings.name(space.stack, groups, data_commands.now(), before="before-reset")
+        work = holdings.work(site, "reset", groups, snapshot="" if no_snapshot else name)
+        tell.plan(work.plan, result=dry_run)
+        if dry_run or not work.plan.volumes:
+            return ExitCode.OK
+        tell.confirm("Delete this data?", (), yes=yes)
+        file = snapshots.fresh(site.folder, name) if work.plan.snapshot else None
+        facts = holdings.facts(space, work.plan, automatic=True)
+        code = data_commands.reset(work, file, facts)
+        keep = int(space.settings.get("SNAPSHOTS_KEEP"))
+        tell.pruned(snapshots.prune_automatic(site.folder, groups, keep))
+    tell.reset(work.plan, file)
+    return code
+
+
+@task(name="save", iterable=["service"], help={"service": GROUP, "name": "what to call it"})
+@command
+def snapshot_save(c: Context, *, service: list[str], name: str = "") -> ExitCode:
+    """Save the data as one file under snapshots/; what has to stop for it starts again."""
+    del c
+    from scripts import data_commands, flags, holdings, lock, precautions, snapshots
+
+    tell = _report()
+    space = _look(tell)
+    groups = flags.data_groups(space.stack, service)
+    name = name or holdings.name(space.stack, groups, data_commands.now())
+    site = _site(space, tell)
+    file = snapshots.fresh(site.folder, name)
+    with lock.held(space.cache, "snapshot.save"):
+        precautions.require_own(space)
+        if code := _settled(space, tell):
+            return code
+        work = holdings.work(site, "save", groups, snapshot=name)
+        holdings.require_data(work.plan)
+        tell.plan(work.plan, result=False)
+        code = data_commands.save(work, file, holdings.facts(space, work.plan, automatic=False))
+    tell.saved(snapshots.look(file))
+    return code
+
+
+@task(name="list", help={"format": FORMAT})
+@command
+def snapshot_list(c: Context, *, format: str = "text") -> ExitCode:
+    """Show the snapshots of this stack, the newest first."""
+    del c
+    from scripts import snapshots
+
+    tell = _report(format)
+    project, folder = _snapshots(tell)
+    tell.snapshots(project, snapshots.listed(folder))
+    return ExitCode.OK
+
+
+@task(name="verify", help={"name": SNAPSHOT, "format": FORMAT})
+@command
+def snapshot_verify(c: Context, name: str, *, format: str = "text") -> ExitCode:
+    """Read a snapshot whole and compare every byte with its checksums; 5 when it is damaged."""
+    del c
+    from scripts import data_commands, snapshots
+
+    tell = _report(format)
+    project, folder = _snapshots(tell)
+    found = data_commands.checked(snapshots.look(snapshots.find(folder, name)), tell)
+    tell.verified(project, found)
+    return ExitCode.BROKEN if found.problem else ExitCode.OK
+
+
+@task(
+    name="restore",
+    help={
+        "name": SNAPSHOT,
+        "yes": YES,
+        "anyway": "also with another image source or an older server",
+    },
+)
+@command
+def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool = False) -> ExitCode:
+    """Put a snapshot in the place of the data; that stays until all is ready on the new one."""
+    del c
+    from scripts import archive, data_commands, holdings, lock, precautions, snapshots
+
+    tell = _report()
+    space = _look(tell)
+    site = _site(space, tell)
+    file = snapshots.find(site.folder, name)
+    manifest = archive.manifest(file)
+    holdings.require_restorable(space, file, manifest, anyway=anyway)
+    with lock.held(space.cache, "snapshot.restore"):
+        precautions.require_own(space)
+        if code := _settled(space, tell):
+            return code
+        work = holdings.work(site, "restore", manifest["groups"], snapshot=snapshots.name(file))
+        holdings.require_space(work.survey, manifest["tar_bytes"])
+        tell.plan(work.plan, result=False)
+        tell.confirm("Replace this data?", (), yes=yes)
+        code = data_commands.restore(work, file, manifest["tar_bytes"])
+    tell.restored(work.plan, code)
+    return code
+
+
+@task(name="undo")
+@command
+def snapshot_undo(c: Context) -> ExitCode:
+    """Bring back the data from before a restore on which not all became ready."""
+    del c
+    from scripts import holdings, lock, precautions
+
+    tell = _report()
+    space = _look(tell)
+    with lock.held(space.cache, "snapshot.undo"):
+        precautions.require_own(space)
+        return holdings.undo(_site(space, tell))
+
+
+@task(name="delete", help={"name": SNAPSHOT, "yes": YES})
+@command
+def snapshot_delete(c: Context, name: str, *, yes: bool = False) -> ExitCode:
+    """Delete one snapshot, after asking."""
+    del c
+    from scripts import snapshots
+
+    tell = _report()
+    file = snapshots.find(_snapshots(tell)[1], name)
+    tell.confirm("Delete this snapshot?", [str(file)], yes=yes)
+    tell.pruned(snapshots.removed([file]))
+    return ExitCode.OK
+
+
+@task(name="prune", help={"keep": "how many of the newest stay", "yes": YES})
+@command
+def snapshot_prune(c: Context, *, keep: str = "", yes: bool = False) -> ExitCode:
+    """Delete all snapshots but the newest, after asking; damaged ones are left alone."""
+    del c
+    from scripts import flags, snapshots
+
+    count = flags.count("keep", keep)
+    tell = _report()
+    files = [one.file for one in snapshots.spare(snapshots.listed(_snapshots(tell)[1]), count)]
+    if files:
+        tell.confirm("Delete these snapshots?", [str(file) for file in files], yes=yes)
+    tell.pruned(snapshots.removed(files))
+    return ExitCode.OK
+
+
+def _snapshots(tell: "Report") -> tuple[str, Path]:
+    """Give the project and its folder of snapshots; no engine is asked."""
+    from scripts import snapshots, workspace
+
+    project = workspace.read_settings(ROOT, os.environ, tell.say).get("COMPOSE_PROJECT_NAME")
+    return project, snapshots.folder(ROOT, project)
 
 
 @task(help={"format": FORMAT})
@@ -437,24 +706,46 @@ def smoke(c: Context) -> ExitCode:
 def config(c: Context) -> ExitCode:
     """Print the resolved compose file, with the secrets masked."""
     del c
-    from scripts.settings import masked
+    from scripts.secrets import masked
 
     tell = _report()
     space = _look(tell)
-    tell.text(masked(space.resolved, space.settings))
+    tell.text(masked(space.resolved, space.settings.secrets()))
     return ExitCode.OK
 
 
-@task()
+@task(
+    help={
+        "offset": "with --write: how far the ports of a second stack are from these",
+        "write": "make this settings file for a second stack, with ports and names of its own",
+    }
+)
 @command
-def env(c: Context) -> ExitCode:
+def env(c: Context, *, offset: str = "", write: str = "") -> ExitCode:
     """Print every variable, its value (secrets masked) and where the value comes from."""
     del c
-    from scripts import settings, workspace
+    from scripts import flags, settings, workspace
 
     tell = _report()
+    if offset or write:
+        flags.together(offset=offset, write=write)
+        return _second_env(flags.offset(offset), Path(write).expanduser().absolute(), tell)
     found = workspace.read_settings(ROOT, os.environ, tell.say)
     tell.table(("variable", "value", "from"), settings.rows(found, os.environ))
+    return ExitCode.OK
+
+
+def _second_env(offset: int, file: Path, tell: "Report") -> ExitCode:
+    from scripts import neighbour, ports, settings, workspace
+
+    # what the environment says holds for both stacks, and does not belong into the file
+    named = {name: value for name, value in os.environ.items() if name == "ENV_FILE"}
+    found = workspace.read_settings(ROOT, named, tell.say)
+    wanted = neighbour.ports(found, offset)
+    neighbour.require(found, offset, ports.taken_ones(found.get("BIND_ADDRESS"), wanted))
+    changed = neighbour.changes(found, offset)
+    neighbour.write(file, neighbour.changed_text(settings.text_of(found.file), changed))
+    tell.second_env(file, changed, [name for name in changed if name in os.environ])
     return ExitCode.OK
 
 
@@ -485,6 +776,51 @@ def images_pull(c: Context, *, service: list[str]) -> ExitCode:
     """Pull the official images, through IMAGE_REGISTRY when it is set."""
     del c
     return _images(service, build=False)
+
+
+@task(
+    name="save",
+    iterable=["python"],
+    help={
+        "file": "the bundle to make, such as memos-dev.tar",
+        "python": "wheels for this version too, such as 3.13; may be repeated",
+        "engine": "with the private engine's packages, also when another engine is used",
+    },
+)
+@command
+def images_save(c: Context, file: str, *, python: list[str], engine: bool = False) -> ExitCode:
+    """Make a bundle of wheels, engine and images, for a machine without any network."""
+    del c
+    from scripts import bundling, flags, lock
+    from scripts.process import run
+
+    tell, target = _report(), Path(file).expanduser().absolute()
+    pythons = flags.pythons(python)
+    bundling.require_new(target)
+    space = _look(tell)
+    with lock.held(ROOT / ".cache", "images.save"), tell.board(bundling.STEPS):
+        made = bundling.save(space, target, run, tell.step, with_engine=engine, pythons=pythons)
+    tell.bundle(target, made)
+    return ExitCode.OK
+
+
+@task(name="load", help={"file": "a bundle, as images.save makes it"})
+@command
+def images_load(c: Context, file: str) -> ExitCode:
+    """Bring the images of a bundle to the engine, after checking every byte."""
+    del c
+    from scripts import bundle, images, unbundling, workspace
+    from scripts.process import run
+
+    tell, source = _report(), Path(file).expanduser().absolute()
+    packed = bundle.read(source)
+    named = {**os.environ, bundle.VARIABLE: str(source)}
+    space = workspace.prepared(ROOT, named, run, tell.say)
+    _load(packed, space, tell)
+    statuses = [images.status(space.api, service) for service in space.stack.services]
+    unbundling.require_all(packed, statuses)
+    tell.images(statuses)
+    return ExitCode.OK
 
 
 def _images(service: list[str], *, build: bool) -> ExitCode:
@@ -569,8 +905,22 @@ def engine_remove(c: Context, *, yes: bool = False) -> ExitCode:
     return ExitCode.OK
 
 
-ns = Collection(up, ps, logs, restart, down, doctor, timeline, graph, smoke, config, env)
-ns.add_collection(Collection("images", images_status, images_build, images_pull))
+ns = Collection(up, ps, logs, restart, down, reset, doctor, timeline, graph, smoke, config, env)
+ns.add_collection(
+    Collection(
+        "snapshot",
+        snapshot_save,
+        snapshot_list,
+        snapshot_verify,
+        snapshot_restore,
+        snapshot_undo,
+        snapshot_delete,
+        snapshot_prune,
+    )
+)
+ns.add_collection(
+    Collection("images", images_status, images_build, images_pull, images_save, images_load)
+)
 ns.add_collection(
     Collection("engine", engine_start, engine_stop, engine_status, engine_env, engine_remove)
 )

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from scripts.bundle import Manifest
 from scripts.errors import ExitCode
 from scripts.inventory import EngineStatus, ImageStatus
 from scripts.model import Verdict
@@ -76,6 +78,22 @@ def status_lines(row: Mapping[str, Any], now: float) -> tuple[str, str]:
     return f"{mark} {row['service']:<9} {_state(row):<18} {facts}".rstrip(), rest
 
 
+def stack_lines(row: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Give one stack for `inv ps --all`: how it is, and under it where it is and its ports."""
+    services, ready = row["services"], row["ready"]
+    mark = "✓" if len(ready) == len(services) else "✗"
+    states = ", ".join(f"{count} {state}" for state, count in row["states"].items())
+    whose = " (this one)" if row["present"] else ""
+    sick = " ".join(one["service"] for one in services if not one["healthy"])
+    ports = [
+        f"{one['service']} {' '.join(map(str, one['ports']))}" for one in services if one["ports"]
+    ]
+    place = row["checkout"] + (f" with {row['env_file']}" if row["env_file"] else "")
+    rest = (place, f"not healthy: {sick}" if sick else "", " · ".join(ports))
+    main = f"{mark} {row['project']}{whose}  {states}, {len(ready)} healthy"
+    return main, tuple(line for line in rest if line)
+
+
 def _state(row: Mapping[str, Any]) -> str:
     return str(row["state"]) + (f", {row['health']}" if row["health"] else "")
 
@@ -117,6 +135,19 @@ def engine_rows(status: EngineStatus) -> tuple[tuple[str, str], ...]:
         ("programs", size(status.size) if status.files else "not fetched"),
         ("data", size(status.data_size)),
         ("downloads", size(status.cache_size)),
+    )
+
+
+def bundle_rows(file: Path, made: Manifest) -> tuple[tuple[str, str], ...]:
+    """Give what is in a bundle, a fact a row."""
+    packages = f"{made.distribution} {made.release}" if made.release else "not in it"
+    return (
+        ("file", str(file)),
+        ("size", size(sum(one.size for one in made.members))),
+        ("workspace", made.workspace),
+        ("wheels", f"Python {' '.join(made.python)} on {made.kernel} {made.machine}"),
+        ("engine", packages),
+        ("images", f"{len(made.images)} for {made.architecture}, from {made.image_source}"),
     )
 
 

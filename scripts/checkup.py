@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from scripts import (
+    checkup_data,
     checkup_models,
     checkup_services,
     checkup_settings,
@@ -83,7 +84,7 @@ def ask(root: Path, environ: Mapping[str, str], runner: Runner) -> Facts:
     found, written = checkup_settings.ask(root, environ)
     engine = _engine(root, environ, runner)
     facts = Facts(settings=written, engine=engine, image_source=found.image_source)
-    facts = replace(facts, proxies=checkup_models.proxies(environ))
+    facts = replace(facts, proxies=checkup_models.proxies(environ), data=checkup_data.look(found))
     space, stack = None, None
     try:
         usable, over = checkup_settings.usable(found, written)

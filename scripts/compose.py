@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from scripts.data_words import Together, Volume
 from scripts.errors import ConfigError, RefusedError
 from scripts.model import Auth, Build, Link, Port, Probe, Service, Stack
 from scripts.process import Completed, OnLine, Runner
@@ -102,7 +103,21 @@ def parse(found: Mapping[str, Any], folder: Path) -> Stack:
             replace(service, needs=tuple(need for need in service.needs if need in known))
             for service in services
         ),
+        volumes=tuple(dict.fromkeys(_mounted(found, volumes))),
+        together=tuple(
+            Together(groups=tuple(one["groups"]), reason=one["reason"])
+            for one in found.get("x-data-together") or ()
+        ),
     )
+
+
+def _mounted(found: Mapping[str, Any], volumes: Mapping[str, str]) -> Iterable[Volume]:
+    """Give the named volumes that services mount; one that several mount comes several times."""
+    for _, one in _items(found, "services"):
+        for mount in one.get("volumes", ()):
+            if mount.get("type") == "volume":
+                key, group = mount["source"], one.get("x-data-group", "")
+                yield Volume(key=key, name=volumes[key], group=group)
 
 
 def _items(found: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:

@@ -64,7 +64,7 @@ def ended(service: Service, container: Container, seen: Snapshot) -> Iterator[Fi
             service=service.name,
             cause=f"it ended, {_exit(container)}",
             evidence=container.error or _log_line(service, seen),
-            next_step=f"inv logs --service {service.name}",
+            next_step=f"inv logs --service {service.name}, then: inv up --service {service.name}",
         )
 
 
@@ -106,7 +106,8 @@ def rejected(service: Service, container: Container, seen: Snapshot) -> Iterator
             service=service.name,
             cause=f"{cause}; its volume was made with another setting",
             evidence=reading.detail,
-            next_step="put the former value back into .env, or: inv down --volumes",
+            next_step="put the former value back into .env, or: inv reset --service "
+            f"{service.name}",
         )
 
 

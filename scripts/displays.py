@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from scripts.cells import PS_COLUMNS, status_lines, status_row
+from scripts.cells import PS_COLUMNS, stack_lines, status_lines, status_row
 from scripts.log_lines import Line
 from scripts.model import Finding
 
@@ -44,6 +44,17 @@ def status(document: Mapping[str, Any], width: int, now: float) -> list[Renderab
         for one in row["findings"]:
             drawn += finding(Finding(**one))
     return drawn
+
+
+def stacks(document: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw what `inv ps --all` shows: each stack, and under it where it is and its ports."""
+    drawn: list[RenderableType] = []
+    for row in document["stacks"]:
+        main, rest = stack_lines(row)
+        whole = len(row["ready"]) == len(row["services"])
+        drawn += [Text(main, style="" if whole else "red")]
+        drawn += [Padding(Text(line, style="dim"), (0, 0, 0, 2), expand=False) for line in rest]
+    return drawn or [Text("no stack of this kind is on the engine; inv up starts one")]
 
 
 def finding(one: Finding) -> list[Text]:

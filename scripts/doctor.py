@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from scripts import doctor_data, env_lines, preflight
 from scripts import doctor_details as details
-from scripts import env_lines, preflight
 from scripts.errors import ExitCode
 from scripts.facts import Facts, Problem
 from scripts.model import Finding
@@ -204,6 +204,7 @@ AREAS = (
     Area(name="images", rules=(images_absent, architecture), detail=details.images),
     Area(name="services", rules=(sick_services, unready_services), detail=details.services),
     Area(name="logins", rules=(authorization,), detail=details.logins),
+    Area(name="data", rules=(doctor_data.unfinished,), detail=doctor_data.detail),
     Area(name="models", rules=(model_endpoints,), detail=details.models),
     Area(name="proxies", rules=(proxies,), detail=details.proxies),
 )

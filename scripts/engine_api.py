@@ -6,7 +6,7 @@ https://docs.docker.com/reference/api/engine/version/v1.44/
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -74,12 +74,17 @@ class Api:
 
     def raw(self, path: str, **query: object) -> bytes:
         """Give the bytes of an answer that is no JSON; errors as in `get`."""
-        return _judged(*self._call("GET", path, query), "GET", path)
+        return judged(*self._call("GET", path, query), "GET", path)
 
     def stream(self, path: str, *, endless: bool = False, **query: object) -> "Stream":
         """Give an answer as it comes; errors when it is read. `endless`: silence is no fault."""
         timeout = None if endless else self.timeout
-        return Stream(Connection(self.endpoint, timeout, env=self.env), path, _target(path, query))
+        return Stream(Connection(self.endpoint, timeout, env=self.env), path, target(path, query))
+
+    def send(self, path: str, pieces: Iterable[bytes], size: int, **query: object) -> "Stream":
+        """POST `size` bytes piece by piece once the answer is read, which may take its time."""
+        connection = Connection(self.endpoint, None, env=self.env)
+        return Stream(connection, path, target(path, query), pieces=pieces, size=size)
 
     def post(self, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401 - as get
         """Like `get`, for calls that change something: 304 (already so) gives None, 404 is a no."""
@@ -87,14 +92,14 @@ class Api:
 
     def post_raw(self, path: str, body: object) -> bytes:
         """Like `post`, for an answer that is no JSON, such as what a command wrote."""
-        return _judged(*self._call("POST", path, {}, body), "POST", path)
+        return judged(*self._call("POST", path, {}, body), "POST", path)
 
     def delete(self, path: str, **query: object) -> Any:  # noqa: ANN401 - as get
         """Like `post`, for removing."""
         return self._json("DELETE", path, query)
 
     def _json(self, method: str, path: str, query: dict[str, object], body: object = None) -> Any:  # noqa: ANN401 - as get
-        text = _judged(*self._call(method, path, query, body), method, path)
+        text = judged(*self._call(method, path, query, body), method, path)
         return json.loads(text) if text.strip() else None
 
     def _call(
@@ -104,14 +109,14 @@ class Api:
         try:
             connection.request(
                 method,
-                _target(path, query),
+                target(path, query),
                 body=None if body is None else json.dumps(body),
                 headers={"Content-Type": "application/json"},
             )
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, HTTPException) as error:
-            raise _silent(self.endpoint, error) from error
+            raise silent(self.endpoint, error) from error
         finally:
             connection.close()
 
@@ -119,11 +124,22 @@ class Api:
 class Stream:
     """An answer that is read as it comes, until the engine or `close` ends it."""
 
-    def __init__(self, connection: Connection, path: str, target: str) -> None:
-        """Prepare the call; iterating sends it."""
+    def __init__(
+        self,
+        connection: Connection,
+        path: str,
+        target: str,
+        *,
+        pieces: Iterable[bytes] | None = None,
+        size: int = 0,
+    ) -> None:
+        """Prepare the call, a POST of `size` bytes with `pieces`; iterating sends it."""
         self._connection = connection
         self._path = path
         self._target = target
+        self._method = "GET" if pieces is None else "POST"
+        self._pieces = pieces
+        self._headers = {"Content-Type": "application/x-tar", "Content-Length": str(size)}
         self._socket: socket.socket | None = None
         self._closed = False
 
@@ -134,18 +150,26 @@ class Stream:
             self._socket = self._connection.sock
             if self._closed:
                 return
-            self._connection.request("GET", self._target)
+            self._ask()
             with self._connection.getresponse() as answer:
                 if answer.status >= FIRST_ERROR:
-                    _judged(answer.status, answer.read(), "GET", self._path)
+                    judged(answer.status, answer.read(), self._method, self._path)
                     return
                 while data := answer.read1(PIECE):
                     yield data
         except (OSError, HTTPException) as error:
             if not self._closed:
-                raise _silent(self._connection.endpoint, error) from error
+                raise silent(self._connection.endpoint, error) from error
         finally:
             self._connection.close()
+
+    def _ask(self) -> None:
+        if self._pieces is None:
+            self._connection.request("GET", self._target)
+            return
+        # an engine that refuses hangs up before it has everything, and says why
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.request("POST", self._target, self._pieces, self._headers)
 
     def close(self) -> None:
         """End it, from any thread; who reads sees its end."""
@@ -155,18 +179,22 @@ class Stream:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
 
-def _target(path: str, query: Mapping[str, object]) -> str:
-    words = {k: v if isinstance(v, str) else json.dumps(v) for k, v in query.items()}
+def target(path: str, query: Mapping[str, object]) -> str:
+    """Give what stands in the request: a tuple is one word for each of its values."""
+    every = [(k, one) for k, v in query.items() for one in (v if isinstance(v, tuple) else (v,))]
+    words = [(name, one if isinstance(one, str) else json.dumps(one)) for name, one in every]
     return f"/{API_VERSION}{quote(path)}" + ("?" + urlencode(words) if words else "")
 
 
-def _silent(endpoint: str, error: Exception) -> EngineError:
+def silent(endpoint: str, error: Exception) -> EngineError:
+    """Give the error for an engine that does not answer, or no longer."""
     return EngineError(
         f"the engine at {endpoint} does not answer: {error}", next_step="inv engine.status"
     )
 
 
-def _judged(status: int, text: bytes, method: str, path: str) -> bytes:
+def judged(status: int, text: bytes, method: str, path: str) -> bytes:
+    """Give the body of an answer, empty for 304 and a GET's 404; RefusedError for any other no."""
     if status == NOT_MODIFIED or (status == NOT_FOUND and method == "GET"):
         return b""
     if status >= FIRST_ERROR:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts.debian import find_mirror
 from scripts.os_release import System
-from scripts.private_apt import PrivateApt, unpack
+from scripts.private_apt import Deb, PrivateApt, unpack
 from scripts.process import Runner
 from scripts.progress import Say
 
@@ -52,6 +52,11 @@ class Places:
     def cache(self) -> Path:
         """Give the folder of downloads, which outlive the engine."""
         return self.root / ".cache" / "engine"
+
+    @property
+    def debs(self) -> Path:
+        """Give the folder with the package files among them."""
+        return self.cache / "debs"
 
     @property
     def tree(self) -> Path:
@@ -148,24 +153,33 @@ def bring(at: Places, system: System, *, runner: Runner, say: Say) -> None:
     ConfigError and RefusedError as `find_mirror` and `PrivateApt.fetch` do.
     """
     if not present(at, system):
-        mirror = find_mirror(system, system.family)
-        newer = NEWER.get(system.codename, "")
-        pin = f"Package: *\nPin: release n={newer}\nPin-Priority: 100\n" if newer else ""
-        source = PrivateApt(
-            at.cache,
-            sources=mirror.line() + (mirror.line(newer) if newer else ""),
-            preferences=pin,
-            runner=runner,
-            say=say,
-        )
-        debs = source.fetch("download", *packages(system))
-        partial = at.home / "root.partial"
-        unpack(partial, source.debs, debs, runner=runner, say=say)
-        shutil.rmtree(at.tree, ignore_errors=True)
-        partial.rename(at.tree)
-        stamp = {"wanted": packages(system), "files": [deb.name for deb in debs]}
-        (at.home / "packages.json").write_text(json.dumps(stamp, indent=1), encoding="utf-8")
+        install(at, system, fetched(at, system, runner=runner, say=say), runner=runner, say=say)
     link(at)
+
+
+def fetched(at: Places, system: System, *, runner: Runner, say: Say) -> tuple[Deb, ...]:
+    """Give the package files, which lie in `at.debs` then; errors as in `bring`."""
+    mirror = find_mirror(system, system.family)
+    newer = NEWER.get(system.codename, "")
+    pin = f"Package: *\nPin: release n={newer}\nPin-Priority: 100\n" if newer else ""
+    source = PrivateApt(
+        at.cache,
+        sources=mirror.line() + (mirror.line(newer) if newer else ""),
+        preferences=pin,
+        runner=runner,
+        say=say,
+    )
+    return source.fetch("download", *packages(system))
+
+
+def install(at: Places, system: System, debs: tuple[Deb, ...], *, runner: Runner, say: Say) -> None:
+    """Unpack the programs from package files in `at.debs`; RefusedError when that fails."""
+    partial = at.home / "root.partial"
+    unpack(partial, at.debs, debs, runner=runner, say=say)
+    shutil.rmtree(at.tree, ignore_errors=True)
+    partial.rename(at.tree)
+    stamp = {"wanted": packages(system), "files": [deb.name for deb in debs]}
+    (at.home / "packages.json").write_text(json.dumps(stamp, indent=1), encoding="utf-8")
 
 
 def link(at: Places) -> None:

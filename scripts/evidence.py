@@ -114,6 +114,14 @@ def _ready(name: str, seen: Snapshot) -> bool:
     return reading.ok if reading is not None else container.health in {"healthy", ""}
 
 
+def cut_off(need: str, match: re.Match[str], seen: Snapshot) -> bool:
+    """Say whether the way to a needed service is cut: it is well, and a wait for it goes on.
+
+    Our own images say so after two seconds, and again when the wait is over.
+    """
+    return _ready(need, seen) and bool(re.search(r" for \d+ s \(| \d+ s so far", match.string))
+
+
 def neighbour(hint: str, service: Service, seen: Snapshot) -> str:
     """Give the needed service that a host name or a word of a log means, or that word itself."""
     for need in service.needs:
@@ -134,5 +142,7 @@ def variable(service: Service, kind: str) -> str:
     return f"{service.name.upper().replace('-', '_')}_{kind}"
 
 
-DELETE = "inv down --volumes (ALL data of the stack goes), then: inv up"
-"""The last resort when stored data cannot be used."""
+def reset(service: Service) -> str:
+    """Give the last resort when stored data cannot be used: a snapshot is made before it goes."""
+    of = service.data_group or service.name
+    return f"inv reset --service {service.name} (the data of {of} goes), then: inv up"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from scripts.data_words import Entry
 from scripts.errors import StackError
 from scripts.inventory import Engine, ImageStatus
 from scripts.model import Finding, Reading, Snapshot, Stack
@@ -93,6 +94,20 @@ class Proxies:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataSeen:
+    """The stack's snapshots, and what a data command left unfinished."""
+
+    snapshots: int = 0
+    damaged: int = 0
+    """Of them, those whose end cannot be read."""
+    size: int = 0
+    """Bytes of all of them."""
+    unfinished: Entry | None = None
+    problem: Problem | None = None
+    """The journal of data commands cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything that one checkup found out."""
 
@@ -115,5 +130,6 @@ class Facts:
     logins: tuple[Login, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     proxies: Proxies = field(default_factory=Proxies)
+    data: DataSeen | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)
     """Areas with a question that could not be asked, and why."""

@@ -18,6 +18,9 @@ _TIME = re.compile(
     r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?\Z"
 )
 """Of the forms that `datetime.fromisoformat` knows, those that Compose knows too."""
+_PYTHON = re.compile(r"3\.([0-9]{1,3})\Z", re.ASCII)
+OLDEST_PYTHON = 11
+"""Of 3, as pyproject.toml has it."""
 FORMATS = ("text", "json")
 
 
@@ -54,6 +57,43 @@ def chosen(flag: str, number: int, known: Sequence[T]) -> T:
             next_step=f"--{flag} 1 is the last one",
         )
     return known[number - 1]
+
+
+def offset(value: str) -> int:
+    """Give how far ports are to be shifted; ConfigError for what is no whole number from 1."""
+    if not value.isascii() or not value.isdigit() or int(value) == 0:
+        raise ConfigError(
+            f"--offset is {value!r}, wanted a whole number from 1", next_step="--offset 100"
+        )
+    return int(value)
+
+
+def pythons(values: Sequence[str]) -> tuple[str, ...]:
+    """Give versions of Python; ConfigError for what is none, or too old."""
+    for value in values:
+        found = _PYTHON.match(value)
+        if not found or int(found[1]) < OLDEST_PYTHON:
+            raise ConfigError(
+                f"--python is {value!r}, wanted a version from 3.{OLDEST_PYTHON} on",
+                next_step="for example: --python 3.13",
+            )
+    return tuple(values)
+
+
+def together(**given: object) -> None:
+    """Raise ConfigError unless all of these flags were given: one means nothing alone."""
+    absent = [f"--{name}" for name, value in given.items() if not value]
+    if absent:
+        every = " and ".join(f"--{name}" for name in given)
+        raise ConfigError(f"{' '.join(absent)} is missing", next_step=f"give {every} together")
+
+
+def alone(flag: str, **others: object) -> None:
+    """Raise ConfigError when `flag` was given with one of the others, which it cannot go with."""
+    if given := [f"--{name}" for name, value in others.items() if value]:
+        raise ConfigError(
+            f"--{flag} does not go with {' and '.join(given)}", next_step=f"--{flag} alone"
+        )
 
 
 def moment(flag: str, value: str) -> str:
@@ -94,6 +134,31 @@ def services(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
     require_known(named, known)
     wanted = {known[name] for name in named} or set(stack.names())
     return tuple(name for name in stack.names() if name in wanted)
+
+
+def data_groups(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
+    """Give the data groups of services by name or container name; all for none.
+
+    Raises ConfigError as `services` does, and for one that keeps no data.
+    """
+    chosen = [stack.service(name) for name in services(stack, named)]
+    bare = [one.name for one in chosen if not one.data_group]
+    if named and bare:
+        raise ConfigError(
+            f"{bare[0]} keeps no data of its own",
+            next_step=f"--service {' or '.join(stack.groups())}",
+        )
+    return tuple(dict.fromkeys(one.data_group for one in chosen if one.data_group))
+
+
+def groups_to_reset(stack: Stack, named: Sequence[str], *, every: bool) -> tuple[str, ...]:
+    """Like `data_groups`, for a command that deletes: none named is a ConfigError."""
+    if not named and not every:
+        raise ConfigError(
+            "reset deletes data, and no service is named",
+            next_step=f"inv reset --service {' or '.join(stack.groups())}; --all for all of them",
+        )
+    return data_groups(stack, () if every else named)
 
 
 def require_known(named: Sequence[str], known: Mapping[str, str]) -> None:

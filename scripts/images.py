@@ -3,7 +3,7 @@
 `status` and `unreachable` ask; what stands below them decides by values.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -50,6 +50,20 @@ def unreachable(
     return {registry: reason for registry, reason in answers.items() if reason}
 
 
+def unpacked(api: Api, names: Iterable[str]) -> int:
+    """Give the bytes of these images' layers, those that several share counted once.
+
+    A layer is known by all steps up to it: the engine gives sizes by step, and no layer's id.
+    """
+    layers: dict[tuple[object, ...], int] = {}
+    for name in names:
+        steps: tuple[object, ...] = ()
+        for one in reversed(api.get(f"/images/{name}/history") or ()):
+            steps = (steps, one["Created"], one["CreatedBy"])
+            layers[steps] = one["Size"]
+    return sum(layers.values())
+
+
 def needed(
     statuses: Sequence[ImageStatus], *, rebuild: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -71,7 +85,6 @@ def _status(service: Service, found: Mapping[str, Any] | None) -> ImageStatus:
         service=service.name,
         image=service.image,
         present=True,
-        id=found.get("Id", ""),
         contains=labels.get(CONTAINS_LABEL, "official"),
         version=labels.get(VERSION_LABEL, ""),
         description=labels.get(DESCRIPTION_LABEL, ""),
@@ -79,6 +92,7 @@ def _status(service: Service, found: Mapping[str, Any] | None) -> ImageStatus:
         stale=service.build is not None and labels.get(RECIPE_LABEL) != recipe(service.build),
         built_here=built,
         architecture=found.get("Architecture", ""),
+        id=found.get("Id", ""),
     )
 
 

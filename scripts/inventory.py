@@ -54,7 +54,6 @@ class ImageStatus:
     service: str
     image: str
     present: bool
-    id: str = ""
     contains: str = ""
     """real, stand-in, or official for an image without our label."""
     version: str = ""
@@ -65,6 +64,7 @@ class ImageStatus:
     built_here: bool = False
     architecture: str = ""
     """In the engine's words: amd64, arm64."""
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,11 @@
 """The words of the domain. They mean the same in code, output, schemas and documents."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
+
+from scripts.data_words import Together, Volume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,8 @@ class Stack:
     """Compose's working directory: the folder of the first compose file."""
     services: tuple[Service, ...]
     """What needs nothing first."""
+    volumes: tuple[Volume, ...] = ()
+    together: tuple[Together, ...] = ()
 
     def names(self) -> tuple[str, ...]:
         """Give the names of all services."""
@@ -120,6 +124,27 @@ class Stack:
                 wanted.add(name)
                 pending.extend(self.service(name).needs)
         return tuple(name for name in self.names() if name in wanted)
+
+    def dependents(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Give `names` and all that need them, transitively, what needs nothing first."""
+        found = set(names)
+        for service in self.services * len(self.services):  # a chain may stand in any order
+            if found & set(service.needs):
+                found.add(service.name)
+        return tuple(name for name in self.names() if name in found)
+
+    def only(self, names: tuple[str, ...]) -> "Stack":
+        """Give the stack of these services alone: what they need beside them is not waited for."""
+        kept = tuple(
+            replace(one, needs=tuple(need for need in one.needs if need in names))
+            for one in self.services
+            if one.name in names
+        )
+        return replace(self, services=kept)
+
+    def groups(self) -> tuple[str, ...]:
+        """Give the names of the data groups."""
+        return tuple(dict.fromkeys(one.data_group for one in self.services if one.data_group))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from threading import Event, Thread
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 from scripts import health_check, probes
 from scripts.engine_api import Api
 from scripts.engine_events import Events
+from scripts.errors import RefusedError
 from scripts.log_lines import Splitter
 from scripts.model import Container, Reading, Service, Snapshot, Stack
 from scripts.moments import NEVER, nanoseconds, query
@@ -48,7 +50,10 @@ class Observer:
         self._seen: dict[str, Container] = {}
         self._looked = -FULL_LOOK
         self._pending: dict[str, Future[Reading]] = {}
-        self._starting: dict[str, Future[Any]] = {}
+        self._starting: dict[str, tuple[str, Future[Any]]] = {}
+        """The container that each service is started in, and the call that does it."""
+        self._stale: set[str] = set()
+        """Ids of containers that must be looked at again, whatever the events say."""
         self._readings: dict[str, Reading] = {}
 
     def close(self) -> None:
@@ -86,13 +91,14 @@ class Observer:
             self._looked = time.monotonic()
             self._seen = {one.id: one for one in containers(self.api, self.stack.project)}
         else:
-            for name in touched:
+            for name in touched | self._stale:
                 known = self._seen.pop(name, None)
                 if (found := self.api.get(f"/containers/{name}/json")) is not None:
                     # a new one comes first, as in the engine's own list
                     order = (self._seen, {name: container(found)})
                     first, last = order if known is not None else reversed(order)
                     self._seen = {**first, **last}
+        self._stale.clear()
         return tuple(map(self._with_end, self._seen.values()))
 
     def _with_end(self, one: Container) -> Container:
@@ -129,14 +135,16 @@ class Observer:
         """Ask the engine to start a container, without waiting for it."""
         verb = "restart" if container.state == "restarting" else "start"
         path = f"/containers/{container.id}/{verb}"
-        self._starting[container.service] = self._aside(partial(self.api.post, path))
+        future = self._aside(partial(self.api.post, path))
+        self._starting[container.service] = (container.id, future)
 
     def launched(self) -> dict[str, str]:
         """Give the services whose start has ended since the last call, with the error if any."""
-        done = {name: future for name, future in self._starting.items() if future.done()}
-        for name in done:
-            del self._starting[name]
-        return {name: str(future.exception() or "") for name, future in done.items()}
+        done = [name for name, (_, future) in self._starting.items() if future.done()]
+        ended = {name: self._starting.pop(name) for name in done}
+        # its event may be on its way still: what was seen before the start says nothing now
+        self._stale |= {container for container, _ in ended.values()}
+        return {name: str(future.exception() or "") for name, (_, future) in ended.items()}
 
     def with_logs(self, seen: Snapshot, names: Collection[str]) -> Snapshot:
         """Give the look with the last log lines of these services, of this run of theirs."""
@@ -203,10 +211,11 @@ def logs(api: Api, names: Iterable[str], seen: Snapshot, began: int) -> dict[str
         if one is not None:
             since = query(min(began, nanoseconds(one.started_at) or began))
             words = {"stdout": True, "stderr": True, "tail": LOG_LINES, "since": since}
-            raw = api.raw(f"/containers/{one.id}/logs", **words)
-            splitter = Splitter(moments=False)
-            lines = (*splitter.feed(raw), *splitter.rest())
-            found[name] = tuple(text for _, text in lines)
+            with suppress(RefusedError):  # it is just being removed
+                raw = api.raw(f"/containers/{one.id}/logs", **words)
+                splitter = Splitter(moments=False)
+                lines = (*splitter.feed(raw), *splitter.rest())
+                found[name] = tuple(text for _, text in lines)
     return found
 
 

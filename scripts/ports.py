@@ -10,6 +10,7 @@ from pathlib import Path
 from scripts.engine_api import Api
 from scripts.model import Port, Stack
 from scripts.observing import PROJECT_LABEL, containers
+from scripts.settings_rules import LAST_PORT
 
 PROC = Path("/proc")
 LISTEN = "0A"
@@ -49,6 +50,15 @@ def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[s
         for name, port in busy
         if publishers.get(port.published) not in ours
     }
+
+
+def taken_ones(host: str, named: Mapping[str, int]) -> dict[int, tuple[str, str]]:
+    """Give those of these ports that are taken on this machine: their name, and who holds it."""
+    return processes(
+        (name, Port(host=host, published=port, target=0))
+        for name, port in named.items()
+        if port <= LAST_PORT
+    )
 
 
 def processes(pairs: Iterable[tuple[str, Port]]) -> dict[int, tuple[str, str]]:

@@ -16,8 +16,8 @@ def require_own(space: Workspace) -> None:
         raise ConfigError(
             f"container {other.name} of project {space.stack.project!r} belongs to the checkout"
             f" at {Path(other.working_dir).parent}",
-            next_step="use that one; or set COMPOSE_PROJECT_NAME, CONTAINER_PREFIX and the ports"
-            " in this checkout's .env to run side by side",
+            next_step="use that one; or run side by side with other names and ports:"
+            " inv env --offset 100 --write second.env, then: ENV_FILE=second.env inv up",
         )
 
 
@@ -27,6 +27,11 @@ def require_created(space: Workspace, names: tuple[str, ...]) -> None:
     for name in names:
         if name not in made:
             raise ConfigError(f"{name} has no container yet", next_step=f"inv up --service {name}")
+
+
+def created(space: Workspace, names: tuple[str, ...]) -> bool:
+    """Say whether every one of these services has a container."""
+    return set(names) <= {one.service for one in containers(space.api, space.stack.project)}
 
 
 def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:

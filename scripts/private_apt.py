@@ -13,11 +13,10 @@ from pathlib import Path
 
 from scripts.errors import RefusedError
 from scripts.process import Runner
-from scripts.progress import Pace, Say
+from scripts.progress import MEGABYTE, Pace, Say
 
 PATIENCE = 60.0
 """Seconds without progress after which a download is given up."""
-MEGABYTE = 1_000_000
 OPTIONS = """\
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;

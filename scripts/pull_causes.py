@@ -74,7 +74,9 @@ def _denied(match: re.Match[str]) -> PullCause:
 
 def _unauthorized(match: re.Match[str]) -> PullCause:
     host = _host(match)
-    return PullCause("image-denied", f"{host} wants a login", f"docker login {host}, then: inv up")
+    return PullCause(
+        "image-denied", f"{host} wants a login", f"docker login {host}; or {ELSEWHERE}"
+    )
 
 
 def _architecture(match: re.Match[str]) -> PullCause:

@@ -1,84 +1,42 @@
 """The only place that formats: results go to stdout, progress and errors to stderr."""
 
 import json
+import shlex
 import sys
-import textwrap
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from scripts import cells, displays
+from scripts.boards import Board
+from scripts.bundle import Manifest
 from scripts.cells import CODES, IMAGE_COLUMNS, engine_rows, event_document, image_row
 from scripts.course import Course
 from scripts.errors import ConfigError, DeclinedError, ExitCode, OverdueError, StackError
 from scripts.inventory import EngineStatus, ImageStatus
 from scripts.log_lines import Line
 from scripts.model import Finding, Stack, Verdict
-from scripts.progress import Pace
 from scripts.starting import Event
 
 MARKS = {"started": "·", "ready": "✓", "lost": "!", "waiting": "·"}
 STYLES = {"ready": "green", "lost": "red", "started": "cyan", "waiting": "dim"}
 PIPE_WIDTH = 240
 """Columns where there is no terminal: a line stays a line for grep."""
-STEP_WIDTH = 120
-"""Of a step's line where there is no terminal; the logs have all of it."""
 
 
-class Report:
+class Report(Board):
     """Tells the user. Colour and live lines only on a terminal; `NO_COLOR` holds (rich does it)."""
 
     def __init__(self, *, form: str = "text") -> None:
         """Write text for people, or with `form` json JSON alone to stdout."""
+        super().__init__()
         self.form = form
         self.out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-        self.err = Console(stderr=True, highlight=False)
-        self._live: Live | None = None
-        self._lines: dict[str, Text] = {}
-        self._paces: dict[str, Pace] = {}
-
-    # progress -------------------------------------------------------------------------------
-
-    def say(self, line: str) -> None:
-        """Tell one line of progress."""
-        self.err.print(Text(line, style="dim"), soft_wrap=True)
-
-    def step(self, name: str, line: str | Text) -> None:
-        """Tell what is going on with one of several things: its live line, or now and then one."""
-        if self._live is not None:
-            self._lines[name] = line if isinstance(line, Text) else Text(line)
-            self._live.update(self._board())
-        else:
-            short = textwrap.shorten(str(line), STEP_WIDTH, placeholder="…")
-            self._paces.setdefault(name, Pace(self._plain))(f"{name:<9} {short}")
-
-    def _plain(self, line: str) -> None:
-        self.err.print(Text(line), soft_wrap=True)
-
-    @contextmanager
-    def board(self, names: Sequence[str]) -> Iterator[None]:
-        """Show a live line for each of these things while the block runs, on a terminal."""
-        self._lines = {name: Text() for name in names}
-        if not self.err.is_terminal:
-            yield
-            return
-        with Live(self._board(), console=self.err, refresh_per_second=8) as self._live:
-            yield
-        self._live = None
-
-    def _board(self) -> Table:
-        table = Table.grid(padding=(0, 1), expand=True)
-        table.add_column(no_wrap=True, min_width=max(map(len, self._lines)))
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-        for name, line in self._lines.items():
-            table.add_row(name, line)
-        return table
 
     # starting -------------------------------------------------------------------------------
 
@@ -171,6 +129,14 @@ class Report:
             # a line that is too long is not broken: it may be copied
             self.out.print(drawn, soft_wrap=isinstance(drawn, Text))
 
+    def stacks(self, document: Mapping[str, Any]) -> None:
+        """Write what `inv ps --all` shows."""
+        if self.form == "json":
+            self.json_line(document)
+            return
+        for drawn in displays.stacks(document):
+            self.out.print(drawn, soft_wrap=isinstance(drawn, Text))
+
     def require_terminal(self, flag: str) -> None:
         """Refuse a flag that needs somebody who looks; raises ConfigError where nobody does."""
         if self.form == "json" or not self.out.is_terminal:
@@ -204,6 +170,19 @@ class Report:
         for one in document["findings"]:
             self.finding(Finding(**one), to=self.out)
         self.text(cells.doctor_lines(document))
+
+    def second_env(self, file: Path, changed: Mapping[str, str], exported: Sequence[str]) -> None:
+        """Write what differs in a second stack's settings, and how it is started."""
+        self.table(("variable", "value"), changed.items())
+        self.say(f"wrote {file}; next: ENV_FILE={shlex.quote(str(file))} inv up")
+        if exported:
+            names = " ".join(exported)
+            self.say(f"the environment sets {names}, which beats the file: unset {names}")
+
+    def bundle(self, file: Path, made: Manifest) -> None:
+        """Write what a bundle holds, and how it is used."""
+        self.table(("bundle", ""), cells.bundle_rows(file, made))
+        self.say(f"on a machine without network: ./dev --bundle {shlex.quote(file.name)} inv up")
 
     def images(self, statuses: Sequence[ImageStatus]) -> None:
         """Write which images are here, and what the stand-ins stand for."""

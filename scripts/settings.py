@@ -1,6 +1,5 @@
 """`.env`: read, made from the example, and what it means for Compose."""
 
-import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -12,15 +11,15 @@ from dotenv import set_key
 from dotenv.parser import parse_stream
 
 from scripts.errors import ConfigError
+from scripts.secrets import is_secret
 
 IMAGE_SOURCES = ("registry", "packages")
-WORKSPACE_VARIABLES = ("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "ENV_FILE")
+WORKSPACE_VARIABLES = (
+    *("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "SNAPSHOTS_KEEP", "ENV_FILE", "BUNDLE_FILE"),
+)
 """Variables that the workspace itself reads; all others are read by the compose file."""
 LOCAL_DIMENSION = "384"
 """Vector size of the local embedder's model, all-MiniLM-L6-v2."""
-_SECRET = re.compile(r"PASSWORD|SECRET|(^|_)(TOKEN|KEY)$|^AK$|^SK$")
-_SHORT = 4
-"""Characters from which a secret is masked wherever it stands: a shorter one is in other words."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -88,25 +87,6 @@ class Settings:
         if self.memos_src:
             variables["MEMOS_SRC"] = str(self.memos_src)
         return variables
-
-
-def is_secret(name: str) -> bool:
-    """Say whether the value of this variable is a secret, going by its name."""
-    return bool(_SECRET.search(name))
-
-
-def masked(text: str, settings: Settings) -> str:
-    """Give `text` with every secret value replaced by asterisks.
-
-    One shorter than 4 characters is replaced only between blanks or quotes, as a value stands.
-    """
-    for secret in settings.secrets():
-        for written in _written(secret):
-            pattern = re.escape(written)
-            if len(secret) < _SHORT:
-                pattern = rf"(?<![^\s'\"]){pattern}(?![^\s'\"])"
-            text = re.sub(pattern, "********", text)
-    return text
 
 
 def rows(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -177,12 +157,6 @@ def choose_source(settings: Settings, source: str) -> None:
     """Write the image source into the settings' file, so that it never changes silently."""
     set_key(settings.file, "IMAGE_SOURCE", source, quote_mode="never")
     settings.file.chmod(0o600)
-
-
-def _written(secret: str) -> set[str]:
-    """Give the forms of a secret: itself, and as Compose writes it between quotes in YAML."""
-    quoted = (secret, secret.replace("'", "''"), json.dumps(secret, ensure_ascii=False)[1:-1])
-    return {secret, *(form.replace("$", "$$") for form in quoted)}
 
 
 def _is_there(file: Path) -> bool:

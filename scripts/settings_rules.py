@@ -31,6 +31,7 @@ _SHAPES = (
     ("MINIO_ROOT_USER", _USER, "3 characters or more, no blank and no dollar sign"),
     ("NEO4J_HEAP", _JAVA_SIZE, "a size such as 512m or 2g"),
     ("NEO4J_PAGECACHE", _JAVA_SIZE, "a size such as 512m or 2g"),
+    ("SNAPSHOTS_KEEP", _NUMBER, "a whole number from 1"),
 )
 
 

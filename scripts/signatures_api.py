@@ -57,7 +57,7 @@ def vectors_size(service: Service, container: Container, seen: Snapshot) -> Iter
             f"vectors of {found['have']} numbers are stored, the model gives {found['given']}",
             found,
             f"EMBEDDING_DIMENSION={found['have']} in .env and the model of then; or"
-            " inv down --volumes (ALL data of the stack goes), then: inv up",
+            " inv reset --all (ALL data of the stack goes, after a snapshot), then: inv up",
         )
 
 
@@ -94,8 +94,8 @@ def neo4j_unreachable(service: Service, container: Container, seen: Snapshot) ->
             "login-rejected",
             f"{need} rejects the password that it is given",
             found,
-            "put the former NEO4J_PASSWORD back into .env, then: inv up; or inv down --volumes"
-            " (ALL data of the stack goes)",
+            "put the former NEO4J_PASSWORD back into .env, then: inv up; or"
+            f" inv reset --service {need} (its data goes, after a snapshot), then: inv up",
         )
     elif found := last(told, r"neo4j\.exceptions\.ServiceUnavailable"):
         need = neighbour("neo4j", service, seen)

@@ -5,7 +5,7 @@ Texts marked "recorded" come from Neo4j 5.26.4 on OpenJDK with the fault made.
 
 from collections.abc import Iterator
 
-from scripts.evidence import DELETE, again, finding, heard, last, over, variable
+from scripts.evidence import again, finding, heard, last, over, reset, variable
 from scripts.model import Container, Finding, Service, Snapshot
 
 
@@ -139,7 +139,8 @@ def graph_version(service: Service, container: Container, seen: Snapshot) -> Ite
             "data-version",
             f"its data was written by another version than {service.image}",
             found,
-            f"put the former image of {service.name} back into .env, then: inv up; or {DELETE}",
+            f"put the former image of {service.name} back into .env, then: inv up;"
+            f" or {reset(service)}",
         )
 
 
@@ -152,7 +153,11 @@ def graph_damaged(service: Service, container: Container, seen: Snapshot) -> Ite
     )
     if found:
         yield from finding(
-            service, "data-damaged", "its store files are damaged and cannot be read", found, DELETE
+            service,
+            "data-damaged",
+            "its store files are damaged and cannot be read",
+            found,
+            reset(service),
         )
 
 
@@ -169,7 +174,8 @@ def graph_unavailable(service: Service, container: Container, seen: Snapshot) ->
             "database-unavailable",
             "the server answers, and could not open its database; its files may be damaged",
             found,
-            f"docker exec {container.name} tail -n 100 /logs/debug.log tells why; or {DELETE}",
+            f"docker exec {container.name} tail -n 100 /logs/debug.log tells why;"
+            f" or {reset(service)}",
             fatal=started,
         )
 
@@ -188,7 +194,8 @@ def vectors_version(service: Service, container: Container, seen: Snapshot) -> I
             "data-version",
             f"its data was written by another version than {service.image}",
             found,
-            f"put the former image of {service.name} back into .env, then: inv up; or {DELETE}",
+            f"put the former image of {service.name} back into .env, then: inv up;"
+            f" or {reset(service)}",
         )
 
 
@@ -206,7 +213,7 @@ def vectors_damaged(service: Service, container: Container, seen: Snapshot) -> I
             "data-damaged",
             f"a collection cannot be read ({found['path']})",
             found,
-            DELETE,
+            reset(service),
         )
 
 

@@ -6,7 +6,17 @@ Texts marked "recorded" come from etcd 3.5.16, SeaweedFS and Milvus 2.3.5 with t
 import re
 from collections.abc import Iterator
 
-from scripts.evidence import DELETE, again, finding, heard, hopeless, last, neighbour, over
+from scripts.evidence import (
+    again,
+    cut_off,
+    finding,
+    heard,
+    hopeless,
+    last,
+    neighbour,
+    over,
+    reset,
+)
 from scripts.model import Container, Finding, Service, Snapshot
 
 
@@ -29,7 +39,7 @@ def etcd_no_space(service: Service, container: Container, seen: Snapshot) -> Ite
             "etcd has used up its quota (alarm NOSPACE) and takes no more writes",
             found,
             f"{tool} defrag --command-timeout=60s && {tool} alarm disarm, then: inv up;"
-            f" when it fills up again: {DELETE}",
+            f" when it fills up again: {reset(service)}",
         )
 
 
@@ -46,7 +56,8 @@ def etcd_version(service: Service, container: Container, seen: Snapshot) -> Iter
             "data-version",
             f"its data was written by a newer version than {service.image}",
             found,
-            f"put the former image of {service.name} back into .env, then: inv up; or {DELETE}",
+            f"put the former image of {service.name} back into .env, then: inv up;"
+            f" or {reset(service)}",
         )
 
 
@@ -83,7 +94,8 @@ def s3_damaged(service: Service, container: Container, seen: Snapshot) -> Iterat
             "data-version",
             f"its data was written by another store or version than {service.image}",
             found,
-            f"put the former image of {service.name} back into .env, then: inv up; or {DELETE}",
+            f"put the former image of {service.name} back into .env, then: inv up;"
+            f" or {reset(service)}",
         )
         return
     found = last(heard(service, container, seen), r"corrupted backend format", r"file is corrupted")
@@ -163,27 +175,29 @@ def waits_for_etcd(service: Service, container: Container, seen: Snapshot) -> It
     """It calls etcd in vain; recorded, and https://github.com/milvus-io/milvus/issues/41106."""
     found = last(
         heard(service, container, seen),
-        r"no answer from etcd at http://(?P<host>[\w.-]+)",  # our Milvus image
+        # our Milvus image, which says so too when the wait is over
+        r"milvus: (?:no answer from etcd at http://(?P<host>[\w.-]+)|(?P<over>etcd) answers)",
         r"etcd-endpoints://\w+/(?P<host>[\w.-]+):\d+\".*(?:DeadlineExceeded|Unavailable)",
         r"(?P<host>)failed to create etcd client|connect(?:ing)? to etcd failed",
         r"(?P<host>)[Dd]isconnected from etcd",
     )
-    if found:
+    if found and not found.groupdict().get("over"):
         need = neighbour(found["host"] or "etcd", service, seen)
-        yield from _unreachable(service, found, need, fatal=hopeless(service, container, seen))
+        yield from _unreachable(service, container, seen, found, need)
 
 
 def waits_for_s3(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
     """It calls the object store in vain; recorded."""
     found = last(
         heard(service, container, seen),
-        r"no answer from the object store at http://(?P<host>[\w.-]+)",  # our Milvus image
+        r"milvus: (?:no answer from the object store at http://(?P<host>[\w.-]+)"
+        r"|(?P<over>the object store) answers)",
         r"blob bucket exist.*https?://(?P<host>[\w.-]+).*"
         r"(?:refused|no such host|timeout|no route|deadline)",
     )
-    if found:
+    if found and not found.groupdict().get("over"):
         need = neighbour(found["host"], service, seen)
-        yield from _unreachable(service, found, need, fatal=hopeless(service, container, seen))
+        yield from _unreachable(service, container, seen, found, need)
 
 
 def no_full_text(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
@@ -201,18 +215,27 @@ def no_full_text(service: Service, container: Container, seen: Snapshot) -> Iter
 
 def _damaged(service: Service, found: re.Match[str], what: str) -> Iterator[Finding]:
     yield from finding(
-        service, "data-damaged", f"{what} are damaged and cannot be read", found, DELETE
+        service, "data-damaged", f"{what} are damaged and cannot be read", found, reset(service)
     )
 
 
 def _unreachable(
-    service: Service, found: re.Match[str], need: str, *, fatal: bool
+    service: Service, container: Container, seen: Snapshot, found: re.Match[str], need: str
 ) -> Iterator[Finding]:
+    if cut_off(need, found, seen):
+        yield from finding(
+            service,
+            "network-cut",
+            f"it cannot reach {need}, which is well: the network between the two is cut",
+            found,
+            "inv down, then: inv up (the network is made anew, the data stays)",
+        )
+        return
     yield from finding(
         service,
         "neighbour-unreachable",
         f"it waits for {need}, which does not answer it",
         found,
         f"inv logs --service {need}",
-        fatal=fatal,
+        fatal=hopeless(service, container, seen),
     )

@@ -23,7 +23,8 @@ def check_resolved(document: object, file: str) -> tuple[Breach, ...]:
         for name, service in as_tree(as_tree(document).get("services")).items()
     }
     found = chain.from_iterable(rule(services) for rule in RULES)
-    ours = tuple(replace(breach, file=file) for breach in found)
+    together = _together(services, as_list(as_tree(document).get("x-data-together")))
+    ours = tuple(replace(breach, file=file) for breach in (*found, *together))
     return validate(document, "stack", file) + ours
 
 
@@ -159,6 +160,23 @@ def _one_group(services: Mapping[str, Tree]) -> Iterator[Breach]:
                     found=describe(group),
                     wanted=f"{owner}, whose volume {mount.get('source')} it mounts",
                 )
+
+
+def _together(services: Mapping[str, Tree], entries: list[object]) -> Iterator[Breach]:
+    """Groups that belong together are groups that there are."""
+    known = dict.fromkeys(str(one["x-data-group"]) for one in services.values() if _grouped(one))
+    for index, entry in enumerate(map(as_tree, entries)):
+        for group in map(str, as_list(entry.get("groups"))):
+            if group not in known:
+                yield Breach(
+                    key=f"x-data-together[{index}].groups",
+                    found=describe(group),
+                    wanted=nearest(group, known),
+                )
+
+
+def _grouped(service: Tree) -> bool:
+    return "x-data-group" in service
 
 
 RULES: Iterable[Rule] = (

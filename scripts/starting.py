@@ -74,7 +74,7 @@ def start(
         findings = run.findings(known)
         result = verdict(stack, wanted, known, findings)
         if result is Verdict.READY:
-            result = verdict(stack, wanted, run.last_look(known), findings)
+            result = verdict(stack, wanted, run.last_look(), findings)
         if result is not Verdict.STARTING:
             break
     else:
@@ -141,14 +141,11 @@ class Start:
         due = self._unprobed(unready & asked, INTERVAL) | self._unprobed(later, RECHECK)
         return self._told(self._look(due, patience=0.0))
 
-    def last_look(self, seen: Snapshot | None = None) -> Snapshot:
-        """Wait for an answer of all that were not asked just now; give `seen` if there are none.
-
-        Who was ready a moment ago may have hung itself up since.
-        """
+    def last_look(self) -> Snapshot:
+        """Wait for an answer of all; who was ready a moment ago may have hung itself up since."""
         wanted = set(self.wanted)
         due = (wanted - self._ready) | self._unprobed(wanted, INTERVAL)
-        return seen if seen and not due else self._look(due, patience=PATIENCE)
+        return self._look(due, patience=PATIENCE)
 
     def _look(self, probed: set[str], *, patience: float) -> Snapshot:
         self._probed |= dict.fromkeys(probed, self.clock())

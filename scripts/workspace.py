@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import (
+    bundle,
     compose,
     compose_text,
     engine,
@@ -17,6 +18,7 @@ from scripts import (
     settings,
     settings_rules,
     stack_rules,
+    unbundling,
 )
 from scripts import resolved as kept
 from scripts.compose import Compose
@@ -25,6 +27,7 @@ from scripts.engine_discovery import check_compose, check_engine, discover
 from scripts.errors import RefusedError
 from scripts.inventory import Engine
 from scripts.model import Stack
+from scripts.os_release import this_system
 from scripts.process import Runner
 from scripts.progress import Say
 from scripts.schema import Breach, as_tree
@@ -97,20 +100,36 @@ def prepared(
     """Give the workspace ready for a start: `.env`, an engine and an image source are there.
 
     Everything that is written, `named` services too, is checked before an engine is touched.
-    Brings the private engine where none runs, and settles the image source once for all.
+    Brings the private engine where none runs, and settles the image source once for all; both out
+    of a bundle when `environ` names one.
     """
+    packed = bundle.named(environ)
     found = made_settings(root, environ, say)
-    source = found.image_source or "registry"
+    source = unbundling.source(packed, found) if packed else found.image_source or "registry"
     schema.require(_raw_breaches(compose.files(root, source)))
     flags.require_known(named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX")))
     running = discover(root, environ, runner)
+    if running is None and packed:
+        unbundling.bring_engine(packed, root, this_system(), runner, say)
     if running is None and engine.packages_possible():
         _checked(_compose(found, programs.have(root, environ, runner, say), runner, source))
     running = running or engine.ensure(root, environ, runner, say)
+    if packed:
+        unbundling.require_architecture(packed, Api(running.endpoint, env=running.env))
     if not found.image_source:
-        source = _chosen(found, running, runner, say, environ)
-        found = read_settings(root, {**environ, "IMAGE_SOURCE": source}, say)
+        why = f"{packed.file.name} holds them" if packed else ""
+        source, why = (source, why) if why else _chosen(found, running, runner, environ)
+        found = _settled(found, source, why, environ, say)
     return resolved(found, running, runner, source, environ)
+
+
+def _settled(
+    found: Settings, source: str, why: str, environ: Mapping[str, str], say: Say
+) -> Settings:
+    """Write the image source into `.env`, so that it never changes silently."""
+    settings.choose_source(found, source)
+    say(f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {found.file.name})")
+    return read_settings(found.root, {**environ, "IMAGE_SOURCE": source}, say)
 
 
 def _compose(found: Settings, env: Mapping[str, str], runner: Runner, source: str) -> Compose:
@@ -135,28 +154,24 @@ def _checked(composed: Compose) -> tuple[str, dict[str, Any]]:
 def resolved(
     found: Settings, running: Engine, runner: Runner, source: str, environ: Mapping[str, str]
 ) -> Workspace:
-    """Give the workspace on this engine.
+    """Give the workspace on this engine; Compose is asked only after a change.
 
-    Compose is asked only when something has changed since the last time. Raises ConfigError for a
-    compose file that breaks a rule, EngineError when engine or Compose are too old.
+    ConfigError for a compose file that breaks a rule, EngineError for an engine that is too old.
     """
     check_engine(running)
     composed = _compose(found, running.env, runner, source)
     folder = found.root / CACHE / found.get("COMPOSE_PROJECT_NAME")
     inputs = kept.fingerprint(composed, environ)
-    known = kept.read(folder, inputs)
-    if known is None:
+    if (known := kept.read(folder, inputs)) is None:
         check_compose(running, runner)
-        known = _checked(composed)
-        kept.keep(folder, inputs, *known)
-    text, document = known
-    stack = compose.parse(document, composed.files[0].parent)
+        kept.keep(folder, inputs, *(known := _checked(composed)))
+    stack = compose.parse(known[1], composed.files[0].parent)
     return Workspace(
         settings=found,
         image_source=source,
         engine=running,
         compose=composed,
-        resolved=text,
+        resolved=known[0],
         stack=stack if running.local else without_probes(stack),
         inputs=inputs,
     )
@@ -174,10 +189,9 @@ def without_probes(stack: Stack) -> Stack:
 
 
 def _raw_breaches(files: tuple[Path, ...]) -> Iterator[Breach]:
-    for file in files:
-        if file.is_file():  # `compose.text` names one that is not there
-            document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
-            yield from raw_rules.check_raw(document, file.name)
+    for file in filter(Path.is_file, files):  # `compose.text` names one that is not there
+        document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
+        yield from raw_rules.check_raw(document, file.name)
 
 
 def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
@@ -193,18 +207,15 @@ def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
 
 
 def _chosen(
-    found: Settings, running: Engine, runner: Runner, say: Say, environ: Mapping[str, str]
-) -> str:
-    """Choose where images come from, write it into `.env`, and say which and why."""
+    found: Settings, running: Engine, runner: Runner, environ: Mapping[str, str]
+) -> tuple[str, str]:
+    """Choose where images come from; give it, and why."""
     official = resolved(found, running, runner, "registry", environ).stack
     wanted = [service for service in official.services if service.build is None]
     api = Api(running.endpoint, env=running.env)
     absent = [service.image for service in wanted if not images.status(api, service).present]
     reasons = images.unreachable(running.endpoint, absent, env=running.env) if absent else {}
-    source, why = decided(reasons, packages_possible=engine.packages_possible())
-    settings.choose_source(found, source)
-    say(f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {found.file.name})")
-    return source
+    return decided(reasons, packages_possible=engine.packages_possible())
 
 
 def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[str, str]:
@@ -221,7 +232,8 @@ def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[str
         return "packages", why
     raise RefusedError(
         f"{why}, and packages are built only as root on x86-64 Debian or its kin",
-        next_step="set IMAGE_REGISTRY in .env to a mirror that you can reach, then: inv up",
+        next_step="set IMAGE_REGISTRY in .env to a mirror that you can reach, then: inv up;"
+        " or bring a bundle from elsewhere: inv images.load FILE",
     )
 
 
@@ -233,7 +245,6 @@ def with_all_profiles(space: Workspace) -> Workspace:
 
 def volumes(space: Workspace) -> tuple[str, ...]:
     """Give the names of this stack's volumes that exist."""
-    found = (space.api.get("/volumes") or {}).get("Volumes") or ()
-    existing = {volume["Name"] for volume in found}
+    existing = {one["Name"] for one in (space.api.get("/volumes") or {}).get("Volumes") or ()}
     wanted = {name for service in space.stack.services for name in service.volumes}
     return tuple(sorted(existing & wanted))

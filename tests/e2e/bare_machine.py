@@ -1,6 +1,7 @@
 """A Debian with python3 and ca-certificates only, in a folder: entered, used, left.
 
-It has its own mounts and processes; the network and the control groups are this machine's.
+It has its own mounts and processes, and the network too when it is cut off; else that and the
+control groups are this machine's.
 """
 
 import contextlib
@@ -28,7 +29,12 @@ read -r pid rest </proc/self/stat  # the number outside: this /proc is still the
 mount --bind "$1" "$1"
 cd "$1"
 mount -t proc proc proc
-mount --rbind /sys sys
+if [ "$4" ]; then  # with a network of its own it sees that one's interfaces
+    mount -t sysfs sysfs sys
+    mount --rbind /sys/fs/cgroup sys/fs/cgroup
+else
+    mount --rbind /sys sys
+fi
 mount -t tmpfs -o mode=755 dev dev
 mkdir dev/pts dev/shm outer
 for device in $2; do touch "dev/$device"; mount --bind "/dev/$device" "dev/$device"; done
@@ -45,7 +51,7 @@ fi
 mount -t tmpfs -o mode=1777 tmp tmp
 pivot_root . outer
 cd /
-exec /usr/bin/python3 -c "$3" "$pid"
+exec /usr/bin/python3 -c "$4$3" "$pid"
 """
 INIT = """\
 import ctypes, os, signal, sys
@@ -58,6 +64,12 @@ while True:
     signal.pause()
 """
 """Process 1 inside: it lets go of the outer root (MNT_DETACH), and leaves no zombies."""
+LOOPBACK = """\
+import fcntl, socket, struct
+with socket.socket() as one:
+    fcntl.ioctl(one, 0x8914, struct.pack("16sh22x", b"lo", 1))
+"""
+"""127.0.0.1 works (SIOCSIFFLAGS, IFF_UP: linux/sockios.h, linux/if.h), and nothing else."""
 PROCESSES = """\
 import os, pathlib
 for path in pathlib.Path("/proc").glob("[0-9]*"):
@@ -100,6 +112,8 @@ class Machine:
     root: Path
     pid: int
     environ: Mapping[str, str]
+    network: bool = True
+    """It has this machine's network; else none."""
 
     @property
     def inside(self) -> Path:
@@ -118,6 +132,7 @@ class Machine:
         started = time.monotonic()
         argv = [
             *("nsenter", f"--target={self.pid}", "--mount", "--pid", "--root"),
+            *(() if self.network else ("--net",)),
             *("env", "-i", *(f"{name}={value}" for name, value in self.environ.items())),
             *("sh", "-euc", f"cd {at}\n{script}"),
         ]
@@ -163,6 +178,11 @@ class Machine:
         lines = Path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
         return sorted(line.split()[4] for line in lines)
 
+    def interfaces(self) -> list[str]:
+        """Give the network interfaces that it sees."""
+        lines = Path(f"/proc/{self.pid}/net/dev").read_text().splitlines()[2:]
+        return [line.partition(":")[0].strip() for line in lines]
+
     def rules(self) -> list[str]:
         """Give all iptables rules, as the engine's own programs list them after its removal."""
         ran = self.run(RULES, at=f"{FOLDER}/.cache/engine/debs")
@@ -185,14 +205,16 @@ class Machine:
 
 
 @contextlib.contextmanager
-def entered(root: Path, environ: Mapping[str, str]) -> Iterator[Machine]:
+def entered(root: Path, environ: Mapping[str, str], *, network: bool = True) -> Iterator[Machine]:
     """Start the machine whose files are in `root`; at the end all its processes are killed.
 
-    Its variables are `environ`, and those of ours that configure pip, TLS and proxies.
+    Its variables are `environ`, and those of ours that configure pip, TLS and proxies. Without
+    `network` it can reach itself only.
     """
     argv = [
         *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation=private"),
-        *("sh", "-euc", ENTER, "sh", str(root), DEVICES, INIT),
+        *(() if network else ("--net",)),
+        *("sh", "-euc", ENTER, "sh", str(root), DEVICES, INIT, "" if network else LOOPBACK),
     ]
     with subprocess.Popen(  # noqa: S603 - our own command line
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -202,7 +224,7 @@ def entered(root: Path, environ: Mapping[str, str]) -> Iterator[Machine]:
             pid = int(process.stdout.readline() or 0) if process.stdout else 0
             if not pid:
                 raise OSError(f"{root} could not be entered; the reason is above")
-            yield Machine(root=root, pid=pid, environ=_environ(environ))
+            yield Machine(root=root, pid=pid, environ=_environ(environ), network=network)
         finally:
             if pid:
                 os.kill(pid, signal.SIGTERM)  # its end waits for the end of all others inside

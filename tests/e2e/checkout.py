@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -146,6 +147,7 @@ class Checkout:
     def destroy(self) -> None:
         """Remove everything of this stack, whatever state it is in."""
         self.inv("down", "--volumes", "--yes")
+        shutil.rmtree(self.root / "snapshots" / self.project, ignore_errors=True)
         assert self.left() == []
 
 

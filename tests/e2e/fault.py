@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-from bench import Bench
+from workbench import Bench
 
 Making = Callable[[Bench], Generator[None, str, None]]
 """Makes the fault up to its `yield`, which gives the next step that was told; mends after it."""
@@ -29,7 +29,8 @@ class Fault:
     """What cause, evidence or next step must say."""
     shown: str = "engine"
     """What shows the fault first: `command` (it is there before), `engine` (an event or health
-    result), `answer` (of the service itself), `log` (the evidence), `deadline` (nothing else)."""
+    result), `answer` (of the service itself), `log` (the evidence), `deadline` (nothing else), or
+    `interrupt` (what is done to `up`, or to its engine, once it has started something)."""
     preflight: bool = False
     """Told before any container is touched."""
     words: tuple[str, ...] = ()

@@ -1,6 +1,8 @@
 """One fault tried for real: made, told, mended, and nothing lost."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -12,10 +14,11 @@ from typing import Any
 
 import requests
 import witness
-from bench import Bench, flags
 from fault import Fault
+from workbench import Bench, flags
 
 from scripts.engine_api import Api, Stream
+from scripts.engine_files import places
 from scripts.errors import StackError
 from scripts.moments import SECOND, nanoseconds, query
 
@@ -36,6 +39,8 @@ class Told:
     """When the first word of it was on stdout, seconds since 1970."""
     began: float
     stderr: str
+    interrupted: float = 0.0
+    """When the run, or its engine, was interrupted."""
 
 
 @dataclass(slots=True)
@@ -119,6 +124,8 @@ def shown(bench: Bench, fault: Fault, watch: Watch, told: Told) -> float:
         return _log_moment(bench, fault, told)
     if fault.shown == "engine":
         return min(at for at, service, _ in watch.events if service == fault.service)
+    if fault.shown == "interrupt":
+        return told.interrupted
     if fault.shown == "deadline":
         # the last event is the result, at the deadline by our own clock
         late = float(told.result["seconds"]) - float(fault.words[-1])
@@ -138,7 +145,7 @@ def _log_moment(bench: Bench, fault: Fault, told: Told) -> float:
 def up(bench: Bench, fault: Fault) -> Told:
     """Run `inv up` and note when it told what."""
     words = [*flags(fault.services), *fault.words, "--format", "json"]
-    began, moment = time.time(), 0.0
+    began, moment, interrupted = time.time(), 0.0, 0.0
     lines: list[dict[str, Any]] = []
     with subprocess.Popen(  # noqa: S603 - our own command line
         [sys.executable, "-m", "invoke", "up", *words],
@@ -156,6 +163,9 @@ def up(bench: Bench, fault: Fault) -> Told:
         reader.start()
         for line in process.stdout:
             lines.append(json.loads(line))
+            if fault.shown == "interrupt" and lines[-1]["event"] == "started":
+                interrupted = time.time()
+                _interrupt(bench, process)
             if not moment and lines[-1]["event"] in {"finding", "result"}:
                 moment = time.time()
         process.wait()
@@ -167,7 +177,17 @@ def up(bench: Bench, fault: Fault) -> Told:
         moment=moment,
         began=began,
         stderr=stderr[0],
+        interrupted=interrupted,
     )
+
+
+def _interrupt(bench: Bench, process: "subprocess.Popen[str]") -> None:
+    """Press Ctrl-C; where the bench has an engine of its own for the trial, kill that."""
+    if not bench.extra:
+        process.send_signal(signal.SIGINT)
+        return
+    pid = places(bench.stack.root).pidfile.read_text()
+    os.kill(int(pid), signal.SIGKILL)
 
 
 @contextmanager

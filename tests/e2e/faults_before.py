@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from bench import Bench
 from checkout import free_ports
 from fault import fault
+from workbench import Bench
 
 Made = Generator[None, str, None]
 

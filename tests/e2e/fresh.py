@@ -13,15 +13,17 @@ import socket
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import bare_files
 from bare_machine import Machine, entered
 from checkout import PORT, ROOT
-from trial import Trial, parts
+from trial import PARTS, Marks, Trial, parts
 
-from scripts.host_network import INTERFACES, Ours, our_bridges
+from scripts.host_network import Ours, our_bridges
 from scripts.os_release import obstacle, this_system
 
 ABSENT = ("docker", "dockerd", "ip", "ps", "iptables", "modprobe", "mount", "git", "curl", "uv")
@@ -29,21 +31,34 @@ ABSENT = ("docker", "dockerd", "ip", "ps", "iptables", "modprobe", "mount", "git
 DISK = "/var/tmp"  # noqa: S108 - /tmp may lie in memory; the folder in it is made by mkdtemp
 
 
-def try_out(trial: Trial, machine: Machine) -> None:
-    """Use the stack as the README says, from the first start to its removal."""
+def try_out(
+    trial: Trial,
+    machine: Machine,
+    start: str = "./dev inv up",
+    marks: Marks = PARTS,
+    more: Mapping[str, Callable[[Machine], None]] = MappingProxyType({}),
+) -> None:
+    """Use the stack as the README says, from the first start to its removal.
+
+    `more` is checked while it runs.
+    """
     run_before, mounts_before = _files(machine.inside / "run"), machine.mounts()
     networks: list[Ours] = []
-    with trial.check("./dev inv up"):
-        up = trial.command(machine, "exec ./dev inv up")
-        trial.rows += [(name, seconds, "") for name, seconds in parts(up)]
+    with trial.check(start):
+        up = trial.command(machine, f"exec {start}")
+        trial.rows += [(name, seconds, "") for name, seconds in parts(up, marks)]
         networks.append(_network(machine))
     if not (machine.checkout / ".engine").exists():
         return
     if not trial.failed:
         with trial.check("./dev inv ps: every service is ready"):
             _all_ready(trial, machine)
-        with trial.check(f"outside: MemOS answers on port {trial.ports['MEMOS_PORT']}"):
-            _answers(trial.ports["MEMOS_PORT"])
+        if machine.network:
+            with trial.check(f"outside: MemOS answers on port {trial.ports['MEMOS_PORT']}"):
+                _answers(trial.ports["MEMOS_PORT"])
+        for name, check in more.items():
+            with trial.check(name):
+                check(machine)
         with trial.check("./dev inv smoke"):
             for line in trial.command(machine, "exec ./dev inv smoke").stdout.splitlines():
                 trial.hear(0.0, line)
@@ -67,10 +82,12 @@ def try_out(trial: Trial, machine: Machine) -> None:
         _same([str(path) for path in machine.checkout.glob(".engine")], [])
     with trial.check("nothing is left: network interfaces"):
         bridges = {f"mdv{mark}", *(name for ours in networks for name in ours.bridges)}
-        _same(sorted(bridges & {path.name for path in INTERFACES.iterdir()}), [])
+        names = set(machine.interfaces())
+        _same(sorted(names & bridges if machine.network else names - {"lo"}), [])
     with trial.check("nothing is left: iptables rules"):
         rules = [rule for rule in machine.rules() if rule.startswith("-A")]
-        _same([rule for rule in rules if any(ours.has(rule) for ours in networks)], [])
+        alone = not machine.network  # then every rule is the engine's
+        _same([rule for rule in rules if alone or any(ours.has(rule) for ours in networks)], [])
     with trial.check("nothing is left: control groups"):
         _same([str(path) for path in _groups(f"memos-dev-{mark}")], [])
 
@@ -101,7 +118,9 @@ def _files(folder: Path) -> list[str]:
 
 
 def _network(machine: Machine) -> Ours:
-    """Give the bridges of the engine inside, and the networks behind them."""
+    """Give the bridges of the engine inside, and the networks behind them; none when cut off."""
+    if not machine.network:
+        return Ours(bridges=frozenset(), networks=frozenset())
     store = machine.checkout / ".engine/data/network/files/local-kv.db"
     found = our_bridges(f"mdv{_mark(machine)}", store)
     assert found.networks, "the engine's networks are not known"
@@ -119,7 +138,7 @@ def _groups(name: str) -> list[Path]:
     return [path for pattern in (name, f"*/{name}") for path in top.glob(pattern)]
 
 
-def _nothing_more(machine: Machine) -> None:
+def nothing_more(machine: Machine) -> None:
     """The machine has Python, and of all the rest nothing."""
     programs = f"for name in {' '.join(ABSENT)}; do ! command -v $name || exit 1; done"
     modules = (
@@ -142,18 +161,25 @@ def everything(
         with trial.check("its packages, this machine's configuration, a checkout"):
             bare_files.furnish(machine, release, flags.commit)
         with trial.check("it has nothing more"):
-            _nothing_more(machine)
-        try:
+            nothing_more(machine)
+        with removed(trial, machine):
             if not trial.failed:
                 try_out(trial, machine)
-        finally:
-            if (machine.checkout / ".engine").exists():  # broken off, or removing it failed
-                _ignore_signals()
-                trial.say("removing the engine")
-                machine.run("exec ./dev inv engine.remove --yes", limit=300.0, hear=trial.hear)
 
 
-def _ignore_signals() -> None:
+@contextmanager
+def removed(trial: Trial, machine: Machine) -> Iterator[None]:
+    """Remove the engine inside at the end, where the block has not done so."""
+    try:
+        yield
+    finally:
+        if (machine.checkout / ".engine").exists():  # broken off, or removing it failed
+            ignore_signals()
+            trial.say("removing the engine")
+            machine.run("exec ./dev inv engine.remove --yes", limit=300.0, hear=trial.hear)
+
+
+def ignore_signals() -> None:
     """Let the end come to its end."""
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, signal.SIG_IGN)
@@ -214,7 +240,7 @@ def main() -> int:
     except KeyboardInterrupt:
         code = 130
     finally:
-        _ignore_signals()
+        ignore_signals()
         with trial.check("nothing is left: the machine's folder"):
             delete(folder)
     trial.tell()

@@ -6,10 +6,10 @@ import fault_table
 import faults_before  # noqa: F401 - importing it adds its faults
 import faults_running  # noqa: F401 - as above
 import pytest
-from bench import Bench, bench
 from checkout import Checkout
 from fault import FAULTS, Fault
 from fault_trial import plain, try_fault
+from workbench import Bench, bench
 
 pytestmark = pytest.mark.docker
 

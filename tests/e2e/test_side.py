@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from bench import copied
 from checkout import ROOT, Checkout, checkout, free_ports
+from workbench import copied
 
 from scripts.debian import find_mirror
 from scripts.os_release import this_system
@@ -39,7 +39,7 @@ def test_containers_of_another_checkout_are_not_taken_over(
         refused = twin.inv(*words, check=False)
         assert refused.exit_code == 2
         assert str(ROOT) in refused.stderr
-        assert "COMPOSE_PROJECT_NAME" in refused.stderr
+        assert "inv env --offset 100 --write second.env" in refused.stderr
     assert running.docker("ps", "--no-trunc", "--quiet").stdout == before
 
 

@@ -3,7 +3,7 @@
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -12,6 +12,8 @@ from checkout import LONGEST
 
 from scripts.errors import StackError
 
+Marks = Sequence[tuple[str, str]]
+"""Parts of a command, in order, and the line of progress with which each begins."""
 PARTS = (
     ("dev: python3-venv through apt", r"dev: .* lacks"),
     ("dev: .venv", r"dev: making"),
@@ -25,7 +27,7 @@ PARTS = (
     ("images: build the others", r"(?!base\b)[a-z]\w* +\S"),
     ("containers: start until ready", r" *\d+\.\d s  "),
 )
-"""Parts of the first `up`, in order, and the line of progress with which each begins."""
+"""Of the first `up`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,10 +82,10 @@ class Trial:
         return ran
 
 
-def parts(ran: Ran) -> Iterator[tuple[str, float]]:
-    """Give the parts of the first `up` that its lines show, and the seconds of each."""
+def parts(ran: Ran, marks: Marks = PARTS) -> Iterator[tuple[str, float]]:
+    """Give the parts of a command that its lines show, and the seconds of each."""
     begins: list[tuple[str, float]] = []
-    rest = list(PARTS)
+    rest = list(marks)
     for seconds, line in ran.lines:
         place = next((at for at, (_, mark) in enumerate(rest) if re.match(mark, line)), None)
         if place is not None:

@@ -22,6 +22,8 @@ class FakeEngine:
     """Method, path with query, body."""
     broken: bool = False
     """It closes the connection instead of answering."""
+    impatient: bool = False
+    """It answers before it has read what was sent."""
 
     @property
     def endpoint(self) -> str:
@@ -46,7 +48,7 @@ def _handler(engine: FakeEngine) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length).decode()
+            body = "" if engine.impatient else self.rfile.read(length).decode()
             engine.asked.append((self.command, self.path, body))
             if engine.broken:
                 self.close_connection = True

@@ -14,6 +14,7 @@ from queue import Queue
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.functional.fake_disk import Disk
 from tests.functional.servers import Answer, Request, unix
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "engine" / "26.1.5.json"
@@ -72,6 +73,7 @@ class FakeEngine:
         self.calls: list[str] = []
         self._happening: Queue[bytes] = Queue()
         self.live: defaultdict[str, Queue[bytes]] = defaultdict(Queue)
+        self.disk = Disk(Path(self.state["disk"]), self.state) if "disk" in self.state else None
 
     def tell(self, event: dict[str, Any] | None) -> None:
         """Let an event happen, for who follows them; None ends the stream."""
@@ -89,7 +91,7 @@ class FakeEngine:
                 return 200, self.state["version"]
             case ["containers", "json"]:
                 return 200, self._rows(query)
-            case ["containers", name, what]:
+            case ["containers", name, what] if name in self.state["containers"]:
                 return self._container(name, what, query)
             case ["events"] if "until" not in query:
                 return 200, iter(self._happening.get, END)
@@ -98,25 +100,33 @@ class FakeEngine:
             case ["exec", name, what]:
                 code, said = self.state["checks"].get(name, (0, ""))
                 return 200, framed(said) if what == "start" else {"ExitCode": code}
-            case ["images", *words, "json"]:
-                return self._image("/".join(words))
+            case ["images", *words, what]:
+                return self._images("/".join(words), what, request)
             case ["volumes"]:
                 return 200, {"Volumes": [{"Name": name} for name in self.state["volumes"]]}
+            case ["volumes" | "containers", *words] if self.disk is not None:
+                return self.disk.respond(request.method, words, request.body)
             case _:
                 return 404, {"message": "page not found"}
 
     def _rows(self, query: dict[str, str]) -> list[dict[str, Any]]:
-        wanted = json.loads(query.get("filters", "{}")).get("label", [])
+        filters = json.loads(query.get("filters", "{}"))
+        wanted, healths = filters.get("label", []), filters.get("health")
+        volume = filters.get("volume", [])
         rows = []
+        if self.disk is not None:
+            self.disk.create()
         for one in self.state["containers"].values():
             labels = one["Config"]["Labels"]
-            has = {f"{name}={value}" for name, value in labels.items()}
-            if set(wanted) <= has and ("all" in query or one["State"]["Status"] == "running"):
-                row = {"Id": one["Id"], "Names": [one["Name"]], "Labels": labels}
-                row |= {
-                    "State": one["State"].get("Status", ""),
-                    "NetworkSettings": {"Networks": {}},
-                }
+            if volume and volume[0] not in one.get("mounts", ()):
+                continue
+            has = {*labels, *(f"{name}={value}" for name, value in labels.items())}
+            state = one["State"].get("Status")
+            asked = "all" in query or state == "running"
+            fit = healths is None or one["State"].get("Health", {}).get("Status") in healths
+            if set(wanted) <= has and asked and fit:
+                row = {"Id": one["Id"], "Names": [one["Name"]], "Labels": labels, "State": state}
+                row |= {"State": state or "", "NetworkSettings": {"Networks": {}}}
                 rows.append({**row, "Ports": one.get("Ports", [])})
         return rows
 
@@ -137,6 +147,8 @@ class FakeEngine:
             return 200, self.state["stats"].get(name, {})
         if what == "logs":
             return 200, base64.b64decode(self.state["logs"].get(name, ""))
+        if what in {"unpause", "stop"}:
+            return _changed(one["State"], what)
         if what == "start":
             if refusal := self.state["refuse"].get(name):
                 return 500, {"message": refusal}
@@ -144,10 +156,36 @@ class FakeEngine:
             return 204, b""
         return 200, one
 
+    def _images(self, name: str, what: str, request: Request) -> Answer:
+        match what:
+            case "get":
+                names = parse_qs(urlsplit(request.path).query)["names"]
+                return 200, iter([json.dumps(names).encode()])
+            case "load":
+                return 200, self._load(json.loads(request.body))
+            case "history":
+                return 200, [{"Created": 1, "CreatedBy": name, "Size": 2048}]
+            case _:
+                return self._image(name)
+
+    def _load(self, names: list[str]) -> dict[str, str]:
+        if refusal := self.state["refuse"].get("load"):
+            return {"error": refusal}
+        self.state["images"] |= {name: {} for name in names}
+        return {"stream": f"Loaded image: {names}"}
+
     def _image(self, name: str) -> Answer:
         if name not in self.state["images"]:
             return 404, {"message": f"No such image: {name}"}
-        return 200, {"Size": 1536, "Config": {"Labels": self.state["images"][name]}}
+        facts = {"Id": f"sha256:{name}", "Architecture": "amd64", "Size": 1536}
+        return 200, {**facts, "Config": {"Labels": self.state["images"][name]}}
+
+
+def _changed(state: dict[str, Any], what: str) -> Answer:
+    if what == "stop" and state["Status"] == "paused":
+        return 409, {"message": "it is paused"}
+    state["Status"] = "running" if what == "unpause" else "exited"
+    return 204, b""
 
 
 def main() -> None:

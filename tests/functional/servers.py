@@ -24,7 +24,10 @@ class Request:
 
 
 Answer = tuple[int, object]
-"""Status and body: bytes or text as they are, an iterator piece by piece, all else as JSON."""
+"""Status and body: bytes or text as they are, an iterator piece by piece, all else as JSON.
+
+A function as body has the connection itself, once the client was told that protocols are switched.
+"""
 Respond = Callable[[Request], Answer]
 Behave = Callable[[socket.socket], object]
 
@@ -73,6 +76,11 @@ def _handler(respond: Respond) -> type[BaseHTTPRequestHandler]:
             status, body = respond(request)
             if isinstance(body, Iterator):
                 self._stream(status, body)
+                return
+            if callable(body):
+                self.close_connection = True
+                self.wfile.write(b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\n\r\n")
+                body(self.connection)
                 return
             if isinstance(body, str):
                 body = body.encode()

@@ -3,16 +3,24 @@
 import os
 import shutil
 import sys
+import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from scripts import bundle_wheels
+from scripts.bundle import Manifest
 from scripts.process import Completed, run
+from tests.bundles import MANIFEST, bundled
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDED = ("dev", "scripts/__init__.py", "scripts/errors.py", "scripts/host_pip.py")
+NEEDED = (
+    *("dev", "scripts/__init__.py", "scripts/errors.py", "scripts/host_pip.py"),
+    *("scripts/bundle.py", "scripts/bundle_wheels.py"),
+)
 PYTHON = Path(sys.base_exec_prefix) / "bin" / f"python3.{sys.version_info.minor}"
 UV = """\
 #!/bin/sh
@@ -162,6 +170,51 @@ def test_an_env_file_is_seen_from_the_callers_folder(
     done = checkout.dev("sh", "-c", "pwd; echo $ENV_FILE", env={"ENV_FILE": named})
 
     assert done.stdout.splitlines() == [str(checkout.folder), seen.format(checkout.base)]
+
+
+PIP = """\
+import pathlib, sys
+pathlib.Path(sys.prefix, "pip").write_text(" ".join(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def packed(checkout: Checkout) -> Manifest:
+    """A bundle b.tar for this checkout, whose pip writes down what it was told."""
+    data = BytesIO()
+    with zipfile.ZipFile(data, "w") as wheel:
+        wheel.writestr("pip/__main__.py", PIP)
+    members = {"wheels/pip-1-py3-none-any.whl": data.getvalue()}
+    made = replace(MANIFEST, pins=bundle_wheels.fingerprint(checkout.folder))
+    return bundled(checkout.base / "b.tar", members, made)
+
+
+def test_a_bundle_needs_neither_uv_nor_the_network(checkout: Checkout, packed: Manifest) -> None:
+    """Its own pip installs its own wheels, hashes checked; what runs then knows its file."""
+    done = checkout.dev("--bundle", "b.tar", "printenv", "BUNDLE_FILE")
+
+    assert (done.exit_code, done.stdout) == (0, f"{checkout.base}/b.tar\n"), done.stderr
+    told = (checkout.folder / ".venv" / "pip").read_text()
+    assert "--no-index" in told
+    assert "--require-hashes" in told
+    assert f"--find-links {checkout.folder}/.cache/bundle/wheels" in told
+    assert checkout.calls() == []
+    assert packed.python
+
+
+def test_a_bundle_for_another_python_makes_nothing(checkout: Checkout, packed: Manifest) -> None:
+    """Exit code 2, and which it is; an unknown file and a bundle without words are 2 too."""
+    (checkout.base / "b.tar").unlink()
+    other = replace(packed, python=("3.7",))
+    bundled(checkout.base / "b.tar", {"wheels/pip-1-py3-none-any.whl": b""}, other)
+
+    done = checkout.dev("--bundle", "b.tar", "true")
+
+    assert (done.exit_code, "are for 3.7\nnext: " in done.stderr) == (2, True), done.stderr
+    assert not (checkout.folder / ".venv").exists()
+    for words, told in ((["c.tar", "true"], "'c.tar'"), ([], "''"), (["b.tar"], "nothing to run")):
+        done = checkout.dev("--bundle", *words)
+        assert (done.exit_code, told in done.stderr) == (2, True), done.stderr
 
 
 def test_nothing_to_run_is_an_error(checkout: Checkout) -> None:

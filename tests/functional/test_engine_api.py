@@ -57,6 +57,13 @@ def test_values_of_a_query_are_text_or_json(fake_engine: FakeEngine, api: Api) -
     }
 
 
+def test_a_tuple_is_a_word_that_stands_several_times(fake_engine: FakeEngine, api: Api) -> None:
+    """As the engine wants the names of several images."""
+    list(api.stream("/images/get", names=("a:1", "b:2")))
+
+    assert fake_engine.asked[0][1] == "/v1.44/images/get?names=a%3A1&names=b%3A2"
+
+
 def test_the_name_of_an_image_may_stand_in_a_path(fake_engine: FakeEngine, api: Api) -> None:
     """Slashes stay, what else is special is quoted."""
     fake_engine.answer("/v1.44/images/localhost%3A5000/a%3A1/json", {"Id": "1"})
@@ -110,6 +117,25 @@ def test_a_stream_that_breaks_is_an_engine_that_does_not_answer(
     fake_engine.broken = True
     with pytest.raises(EngineError, match="does not answer"):
         list(api.stream("/containers/1/logs"))
+
+
+def test_bytes_are_sent_piece_by_piece(fake_engine: FakeEngine, api: Api) -> None:
+    """Their size is told first, and the answer is a stream too."""
+    fake_engine.answer("/v1.44/images/load", "loaded")
+
+    sent = api.send("/images/load", iter([b"ab", b"cde"]), 5, quiet=True)
+
+    assert b"".join(sent) == b"loaded"
+    assert fake_engine.asked == [("POST", "/v1.44/images/load?quiet=true", "abcde")]
+
+
+def test_an_engine_that_refuses_what_is_sent_says_why(fake_engine: FakeEngine, api: Api) -> None:
+    """Also when it hangs up in the midst of it."""
+    fake_engine.answer("/v1.44/images/load", {"message": "no space left on device"}, 500)
+    fake_engine.impatient = True
+
+    with pytest.raises(RefusedError, match="refused POST /images/load: no space left"):
+        list(api.send("/images/load", iter([bytes(2**20)] * 64), 64 * 2**20))
 
 
 @pytest.mark.parametrize(("status", "answer"), [(204, ""), (304, ""), (201, {"Id": "1"})])

@@ -4,13 +4,16 @@ The engine and the services are processes of their own, because ours starts proc
 """
 
 import base64
+import hashlib
 import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +23,27 @@ import yaml
 from invoke.program import Program
 
 import tasks
-from scripts import base_image, engine, lock, measuring, waiting, workspace
+from scripts import (
+    base_image,
+    bundle,
+    bundling,
+    engine,
+    engine_files,
+    lock,
+    measuring,
+    settings,
+    waiting,
+    workspace,
+)
+from scripts import ports as host_ports
 from scripts.inventory import Engine
 from scripts.model import Snapshot, Usage
+from scripts.os_release import System
+from scripts.private_apt import Deb
 from scripts.report import Report
 from scripts.schema import validate
+from scripts.stacks import KIND_LABEL
+from tests.bundles import MANIFEST, bundled
 from tests.functional.fake_engine import RECORDED, framed, made
 
 REPO = Path(__file__).resolve().parents[2]
@@ -184,7 +203,8 @@ def at(tmp_path: Path, ports: list[int], monkeypatch: pytest.MonkeyPatch) -> Ite
     for name in list(os.environ):
         if name.startswith(("DOCKER_", "COMPOSE_")) or f"\n{name}=" in example:
             monkeypatch.delenv(name)
-    monkeypatch.delenv("ENV_FILE", raising=False)
+    for name in ("ENV_FILE", "BUNDLE_FILE"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
@@ -270,6 +290,13 @@ def old_engine(at: Checkout) -> None:
         ("ps --service milvsu", nothing, 2, "no service 'milvsu'; did you mean milvus?"),
         ("ps --watch", nothing, 2, "--watch draws on a terminal, and stdout is none"),
         ("ps --watch --format json", nothing, 2, "or --format json was given"),
+        ("ps --all --watch", nothing, 2, "--all does not go with --watch\nnext: --all alone"),
+        ("ps --all --service etcd", nothing, 2, "--all does not go with --service"),
+        ("env --offset 100", nothing, 2, "--write is missing\nnext: give --offset and --write"),
+        ("env --write new.env", nothing, 2, "--offset is missing"),
+        ("env --offset far --write new.env", nothing, 2, "--offset is 'far', wanted a whole"),
+        ("env --offset 0 --write new.env", nothing, 2, "--offset is '0', wanted a whole number"),
+        ("env --offset 50000 --write new.env", nothing, 2, "MILVUS_PORT would be 69530, and 65535"),
         ("logs --since yesterday", nothing, 2, "--since is 'yesterday', wanted a duration"),
         ("ps", broken_env, 2, ".env line 1: 'IMAGE_SOURCE …' is no NAME=value"),
         ("up", put("NEO4J_HTTP_PORT", "http"), 2, "NEO4J_HTTP_PORT is 'http', wanted a port"),
@@ -296,7 +323,7 @@ def old_engine(at: Checkout) -> None:
             "container etcd of project 'memos-test' belongs to the checkout at /else",
         ),
         ("down", foreign, 2, "belongs to the checkout at /elsewhere"),
-        ("restart", foreign, 2, "COMPOSE_PROJECT_NAME"),
+        ("restart", foreign, 2, "inv env --offset 100 --write second.env"),
         ("up", raw_breach, 2, "docker-compose.yml: service qdrant: container_name: found "),
         (
             "restart --service etcd",
@@ -616,6 +643,75 @@ def test_what_was_ready_before_we_came_has_no_moment(at: Checkout, capsys: Captu
     assert [(row["ready"], row["ready_since"]) for row in rows] == [(True, None)] * 5
 
 
+def test_every_stack_on_the_engine_is_shown(at: Checkout, capsys: Capture) -> None:
+    """Also of another checkout; what has not our label is somebody else's."""
+    second = made("memos", "running", folder="/second/docker", project="two", ports={8000: 8100})
+    second["State"]["Health"] = {"Status": "healthy", "Log": []}
+    down = made("etcd", "exited", folder="/second/docker", project="two")
+    del down["State"]["Health"]
+    for name, one in (("second", second), ("down", down), ("first", at.container("neo4j"))):
+        one["Config"]["Labels"][KIND_LABEL] = "workspace"
+        at.state["containers"][f"id-{name}"] = {**one, "Id": f"id-{name}"}
+    put("COMPOSE_PROJECT_NAME", "memos-test")(at)
+
+    assert (at.inv("ps", "--all", "--format", "json"), at.inv("ps", "--all")) == (0, 0)
+
+    shown = capsys.readouterr().out.splitlines()
+    document = json.loads(shown[0])
+    assert validate(document, "stacks") == ()
+    found = {one["project"]: one for one in document["stacks"]}
+    assert {name: one["present"] for name, one in found.items()} == {
+        "memos-test": True,
+        "two": False,
+    }
+    assert (found["two"]["checkout"], found["two"]["ready"]) == ("/second", ["memos"])
+    assert found["two"]["states"] == {"exited": 1, "running": 1}
+    assert "✗ two  1 exited, 1 running, 1 healthy" in shown
+    assert "  memos 8100" in shown
+    assert "  not healthy: etcd" in shown
+
+
+def test_without_a_stack_that_is_said(at: Checkout, capsys: Capture) -> None:
+    """An empty list for programs, a sentence for people."""
+    at.state["containers"] = {}
+
+    assert (at.inv("ps", "--all", "--format", "json"), at.inv("ps", "--all")) == (0, 0)
+
+    shown = capsys.readouterr().out.splitlines()
+    assert json.loads(shown[0]) == {"stacks": []}
+    assert "no stack of this kind" in shown[1]
+
+
+def test_the_settings_of_a_second_stack_are_written_once(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other ports and names, else the same; only its owner may read it."""
+    put("NEO4J_PASSWORD", "correct-horse")(at)
+    monkeypatch.setenv("MEMOS_PORT", "8001")
+    monkeypatch.setattr(host_ports, "taken", lambda *_: False)
+    file = at.folder / "second.env"
+    words = ("env", "--offset", "2000", "--write", str(file))
+
+    assert at.inv(*words) == 0
+
+    shown = capsys.readouterr()
+    found = settings.load(at.root, {"ENV_FILE": str(file)})
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert (found.get("MEMOS_PORT"), found.get("ATTU_PORT")) == ("10000", "5000")
+    assert (found.get("NEO4J_PASSWORD"), found.image_source) == ("correct-horse", "registry")
+    assert found.get("CONTAINER_PREFIX") == "memos-dev-2000-"
+    assert f"next: ENV_FILE={file} inv up" in shown.err
+    assert "unset MEMOS_PORT" in shown.err
+    assert "correct-horse" not in shown.out + shown.err
+
+    assert at.inv(*words) == 2
+    assert f"there is a file {file} already" in capsys.readouterr().err
+    monkeypatch.setattr(host_ports, "taken", lambda _, port: port == 9100)
+    assert at.inv("env", "--offset", "100", "--write", f"{file}.new") == 2
+    assert "MINIO_API_PORT would be 9100, which is taken by" in capsys.readouterr().err
+    assert not Path(f"{file}.new").exists()
+
+
 def test_watching_ends_with_ctrl_c(
     at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -848,6 +944,220 @@ def test_images_are_built_or_pulled_on_request(at: Checkout, capsys: Capture) ->
     assert "nothing to pull: with IMAGE_SOURCE=registry use inv images.build" in (
         capsys.readouterr().err
     )
+
+
+@pytest.fixture
+def wheel(at: Checkout, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let .venv be made of one small wheel, which pip finds in a folder."""
+    wheel = at.folder / "wheels" / "demo-1.0-py3-none-any.whl"
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("demo.py", "")
+        file.writestr(
+            "demo-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
+        )
+        file.writestr("demo-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
+        file.writestr("demo-1.0.dist-info/RECORD", "")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (at.root / "requirements").mkdir()
+    pins = at.root / "requirements" / "runtime.txt"
+    pins.write_text(f"demo==1.0 --hash=sha256:{digest}\n")
+    shutil.copy(REPO / "pyproject.toml", at.root)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    return wheel
+
+
+def test_a_bundle_brings_all_images_to_another_engine(
+    at: Checkout, capsys: Capture, wheel: Path
+) -> None:
+    """Saved once, loaded where they were not; the image source is noted in `.env`."""
+    file = at.folder / "b.tar"
+    put("NEO4J_PASSWORD", "correct-horse")(at)
+
+    assert at.inv("images.save", str(file)) == 0
+
+    made = bundle.read(file).manifest
+    assert validate(made.document(), "bundle") == ()
+    assert [one.name for one in made.members] == [f"wheels/{wheel.name}", "images.tar"]
+    assert set(made.images) == {f"docker.io/library/{name}:1.2" for name in at.config["services"]}
+    assert (made.image_source, made.release) == ("registry", "")
+    assert b"correct-horse" not in file.read_bytes()
+    shown = capsys.readouterr()
+    assert "5 for amd64, from registry" in shown.out
+    assert "./dev --bundle b.tar inv up" in shown.err
+
+    at.close()
+    other = Checkout.__new__(Checkout)
+    other.__dict__ |= at.__dict__ | {"_engine": None, "state": {**at.state, "images": {}}}
+    (at.folder / "engine.sock").unlink()
+    at.env_file.write_text("")
+    try:
+        assert other.inv("images.load", str(file)) == 0
+    finally:
+        other.close()
+    shown = capsys.readouterr()
+    assert [line.split()[2] for line in shown.out.splitlines()[1:]] == ["here"] * 5
+    assert "IMAGE_SOURCE=registry written to .env" in shown.err
+    assert "IMAGE_SOURCE=registry" in at.env_file.read_text()
+
+
+def test_up_takes_from_a_bundle_what_is_missing(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is pulled; and once all is there the bundle is not read again."""
+    names = [str(one["image"]) for one in at.config["services"].values()]
+    here = replace(MANIFEST, image_source="registry")
+    bundled(at.folder / "b.tar", {"images.tar": json.dumps(names).encode()}, here)
+    monkeypatch.setenv("BUNDLE_FILE", str(at.folder / "b.tar"))
+    at.state["images"] = {}
+
+    assert at.inv("up", "--service", "etcd") == 0
+    assert "images    checked" in capsys.readouterr().err
+
+    assert at.inv("up", "--service", "etcd") == 0
+    assert "images    checked" not in capsys.readouterr().err
+    assert [call for call in at.calls() if call.startswith("pull")] == []
+
+
+def in_bundle(image: str, **facts: Any) -> Prepare:  # noqa: ANN401 - any field of Manifest
+    """Make a bundle b.tar that brings one image."""
+    made = replace(MANIFEST, image_source="registry", **facts)
+
+    def make(at: Checkout) -> None:
+        at.state["images"] = {}
+        bundled(at.folder / "b.tar", {"images.tar": json.dumps([image]).encode()}, made)
+
+    return make
+
+
+def full_disk(at: Checkout) -> None:
+    """Let the engine have no room for images."""
+    in_bundle("x:1")(at)
+    at.state["refuse"] = {"load": "no space left on device"}
+
+
+def changed_byte(at: Checkout) -> None:
+    """Let a byte of the images change on the way."""
+    in_bundle("example/memos:1")(at)
+    file = at.folder / "b.tar"
+    file.write_bytes(file.read_bytes().replace(b'["example', b'["exbmple'))
+
+
+@pytest.mark.parametrize(
+    ("words", "prepare", "code", "told"),
+    [
+        ("images.load b.tar", nothing, 2, "there is no file "),
+        ("images.load b.tar", in_bundle("x:1"), 2, "does not bring the image of memos, neo4j,"),
+        ("images.load b.tar", in_bundle("x:1", architecture="arm64"), 2, "the engine is for amd64"),
+        ("images.load b.tar", changed_byte, 2, "is damaged: images.tar is not what was saved"),
+        ("images.load b.tar", full_disk, 4, "did not take the images: no space left on device"),
+        ("images.save c.tar --python=3.9", nothing, 2, "--python is '3.9', wanted a version"),
+        ("images.save b.tar", in_bundle("x:1"), 2, "b.tar already, and it is not overwritten"),
+        (
+            "images.save c.tar",
+            in_bundle("x:1"),
+            2,
+            "images are missing or out of date: ",
+        ),
+    ],
+)
+def test_a_bundle_that_does_not_fit_is_told(  # noqa: PLR0913, PLR0917 - one table
+    at: Checkout, capsys: Capture, words: str, prepare: Prepare, code: int, told: str
+) -> None:
+    """What it is, before anything is changed as far as that can be known."""
+    prepare(at)
+    task, file, *more = words.split()
+
+    assert (at.inv(task, str(at.folder / file), *more), told in capsys.readouterr().err) == (
+        code,
+        True,
+    )
+    assert not (at.folder / "c.tar").exists()
+
+
+def test_what_other_settings_start_is_saved_too_where_it_is_here(at: Checkout, wheel: Path) -> None:
+    """The local embedder, for one who has a model of another; what is not here is not missed."""
+    assert wheel.exists()
+    every = deepcopy(at.config)
+    for name in ("embedder", "unknown"):
+        every["services"][name] = service(name, **{"x-no-probe": "it has no published port"})
+    at.state["images"]["docker.io/library/embedder:1.2"] = {}
+    (at.folder / "every.yml").write_text(yaml.safe_dump(every))
+    choose = '[ "$COMPOSE_PROFILES" = "*" ] && cat every.yml || cat config.yml'
+    at.answer(" config", f"cd {shlex.quote(str(at.folder))}; {choose}")
+
+    assert at.inv("images.save", str(at.folder / "b.tar")) == 0
+
+    names = bundle.read(at.folder / "b.tar").manifest.images
+    assert "docker.io/library/embedder:1.2" in names
+    assert len(names) == len(at.config["services"]) + 1
+
+
+DEBIAN = System(
+    kernel="linux",
+    machine="x86_64",
+    uid=0,
+    release={"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"},
+)
+
+
+def test_a_bundle_brings_the_engine_and_other_pythons_on_request(
+    at: Checkout, capsys: Capture, wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wheels first, then packages, then images; it says what each is for."""
+
+    def fetched(at: engine_files.Places, *_: object, **__: object) -> tuple[Deb, ...]:
+        at.debs.mkdir(parents=True)
+        (at.debs / "runc.deb").write_bytes(b"a package")
+        return (Deb(name="runc.deb", size=9, sha256=""),)
+
+    monkeypatch.setattr(engine_files, "fetched", fetched)
+    monkeypatch.setattr(bundling, "this_system", lambda: DEBIAN)
+    words = ("--engine", "--python", "3.13", "--python", "3.14")
+
+    assert at.inv("images.save", str(at.folder / "b.tar"), *words) == 0
+
+    made = bundle.read(at.folder / "b.tar").manifest
+    names = [one.name for one in made.members]
+    assert names == [f"wheels/{wheel.name}", "engine/runc.deb", "images.tar"]
+    assert (made.distribution, made.release) == ("debian", "bookworm")
+    assert set(made.python) >= {"3.13", "3.14"}
+    assert "debian bookworm" in capsys.readouterr().out
+
+
+def test_where_there_can_be_no_private_engine_none_is_saved(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 2, and why."""
+    monkeypatch.setattr(bundling, "this_system", lambda: replace(DEBIAN, uid=1000))
+
+    assert at.inv("images.save", str(at.folder / "b.tar"), "--engine") == 2
+    assert "a private engine needs root, this is user id 1000" in capsys.readouterr().err
+
+
+def test_what_pip_refuses_ends_a_bundle(at: Checkout, capsys: Capture, wheel: Path) -> None:
+    """Another hash than the pinned one, for instance; no file is left."""
+    wheel.write_bytes(wheel.read_bytes() + b" ")
+
+    assert at.inv("images.save", str(at.folder / "b.tar")) == 4
+
+    assert "download the wheels for Python 3." in capsys.readouterr().err
+    assert list(at.folder.glob("b.tar*")) == []
+
+
+def test_a_disk_without_room_ends_a_bundle_at_once(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before pip or the engine is asked for anything."""
+    usage = shutil.disk_usage(at.folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+
+    assert at.inv("images.save", str(at.folder / "b.tar")) == 5
+
+    assert "0 MB are free in" in capsys.readouterr().err
+    assert list(at.folder.glob("b.tar*")) == []
 
 
 def test_an_unknown_service_is_told_before_an_engine_is_brought(

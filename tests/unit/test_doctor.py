@@ -6,8 +6,18 @@ from typing import Any
 import pytest
 
 from scripts import cells
+from scripts.data_words import Entry
 from scripts.doctor import AREAS, document
-from scripts.facts import Endpoint, EngineSeen, Facts, Login, Problem, Proxies, SettingsSeen
+from scripts.facts import (
+    DataSeen,
+    Endpoint,
+    EngineSeen,
+    Facts,
+    Login,
+    Problem,
+    Proxies,
+    SettingsSeen,
+)
 from scripts.inventory import Engine, Host, ImageStatus
 from scripts.model import Finding, Snapshot
 from scripts.preflight import GIB
@@ -46,6 +56,7 @@ FINE = Facts(
     logins=(LOGIN,),
     endpoints=(MODEL,),
     proxies=Proxies(hosts={"HTTP_PROXY": "p:3128"}),
+    data=DataSeen(snapshots=2, size=2048),
 )
 
 
@@ -70,6 +81,7 @@ def test_where_all_is_well_every_area_says_so() -> None:
     assert lines[1] == "ok  engine    28.0.1 (unix:///e), Compose not known"
     assert "ok  machine   8.0 GiB of memory free, 4 processors, 50.0 GiB free in /srv" in lines
     assert "ok  logins    neo4j: a wrong password is rejected" in lines
+    assert "ok  data      2 snapshots, 2.0 KiB" in lines
 
 
 def test_where_nothing_is_known_nothing_is_wrong() -> None:
@@ -183,4 +195,14 @@ def test_details_say_what_could_not_be_tried() -> None:
 
 def test_areas_have_names_of_their_own() -> None:
     """The schema lists them."""
-    assert len({area.name for area in AREAS}) == len(AREAS) == 11
+    assert len({area.name for area in AREAS}) == len(AREAS) == 12
+
+
+def test_data_commands_that_were_interrupted_and_snapshots_that_are_damaged_are_told() -> None:
+    """Advice, because `inv up` finishes the one; a journal that cannot be read is fatal."""
+    entry = Entry(command="reset", phase="deleting", running=(), volumes={}, since="then")
+    data = DataSeen(snapshots=2, damaged=1, unfinished=entry)
+    found = [("data-unfinished", "", False), ("snapshot-damaged", "", False)]
+    assert judged(replace(FINE, data=data)) == found
+    assert judged(replace(FINE, data=DataSeen(problem=PROBLEM))) == [("data-journal", "", True)]
+    assert states(replace(FINE, data=None))["data"] == "unknown"

@@ -1,6 +1,7 @@
 """Wrong values of flags are configuration errors that say what was wanted."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,36 @@ def test_one_of_what_is_kept_is_counted_from_one() -> None:
             flags.chosen("run", number, ["a", "b"])
     with pytest.raises(ConfigError, match="no start"):
         flags.chosen("run", 1, [])
+
+
+@pytest.mark.parametrize("text", ["3.10", "2.7", "3", "3.13.1", "3.x", "python3.13", "", "3.१३"])
+def test_a_python_that_is_too_old_or_none_is_refused(text: str) -> None:
+    """Wheels are for a minor version from 3.11 on."""
+    assert flags.pythons(["3.11", "3.14"]) == ("3.11", "3.14")
+    with pytest.raises(ConfigError, match=r"--python is .*, wanted a version from 3\.11 on"):
+        flags.pythons(["3.13", text])
+
+
+def test_the_oldest_python_is_the_one_that_the_project_wants() -> None:
+    """It stands in pyproject.toml too."""
+    text = (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text()
+
+    assert f'requires-python = ">=3.{flags.OLDEST_PYTHON}"' in text
+
+
+def test_data_groups_are_those_of_the_services_that_are_named() -> None:
+    """Each once; all for none; a reset must be told which."""
+    grouped = replace(
+        STACK,
+        services=tuple(
+            replace(one, data_group="" if one.name == "memos" else one.name)
+            for one in STACK.services
+        ),
+    )
+    assert flags.data_groups(grouped, ["neo4j-docker", "neo4j"]) == ("neo4j",)
+    assert flags.data_groups(grouped, []) == ("neo4j", "milvus")
+    assert flags.groups_to_reset(grouped, ["milvus"], every=True) == ("neo4j", "milvus")
+    with pytest.raises(ConfigError, match="memos keeps no data of its own"):
+        flags.data_groups(grouped, ["neo4j", "memos"])
+    with pytest.raises(ConfigError, match="no service is named"):
+        flags.groups_to_reset(grouped, [], every=False)

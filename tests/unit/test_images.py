@@ -10,7 +10,7 @@ import pytest
 from scripts import images
 from scripts.engine_api import Api
 from scripts.errors import EngineError, RefusedError
-from scripts.images import needed, status, unreachable
+from scripts.images import needed, status, unpacked, unreachable
 from scripts.inventory import ImageStatus
 from scripts.model import Build, Service
 from scripts.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, recipe
@@ -42,6 +42,24 @@ def test_an_image_that_is_not_there_is_known_by_name_only(service: Service) -> N
     assert status(FakeApi(), service) == ImageStatus(
         service="qdrant", image=IMAGE, present=False, built_here=True
     )
+
+
+def test_a_layer_that_two_images_share_counts_once() -> None:
+    """The same steps from the bottom up are the same layer; later ones may look alike."""
+
+    def step(words: str, size: int) -> dict[str, object]:
+        return {"Created": 1, "CreatedBy": words, "Size": size}
+
+    base = [step("ENV a=b", 0), step("ADD rootfs.tar", 1000)]
+    api = FakeApi(
+        {
+            "/images/a:1/history": [step("RUN x", 20), *base],
+            "/images/b:1/history": [step("RUN x", 300), step("COPY y", 4), *base],
+            "/images/c:1/history": [*base],
+        }
+    )
+
+    assert unpacked(api, ["a:1", "b:1", "c:1", "gone:1"]) == 1324
 
 
 def test_an_image_of_ours_says_what_it_contains(service: Service) -> None:

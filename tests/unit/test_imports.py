@@ -3,6 +3,7 @@
 import ast
 import itertools
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,20 +13,10 @@ MODULES = {path.stem: path for path in sorted((ROOT / "scripts").glob("*.py"))}
 IN_IMAGES = sorted((ROOT / "docker").rglob("*.py"))
 DECIDING = (
     *("model", "inventory", "errors", "diagnosis", "starting", "preflight", "status", "waiting"),
-    *(
-        "log_watch",
-        "course",
-        "restarts",
-        "timeline",
-        "drawing",
-        "page",
-        "cells",
-        "report",
-        "displays",
-        "log_lines",
-        "moments",
-    ),
+    *("log_watch", "course", "restarts", "cells", "report", "displays", "boards", "log_lines"),
+    *("moments", "timeline", "drawing", "page"),
     *("doctor", "doctor_details", "env_lines", "facts", "versions", "aws_signing"),
+    *("data_plan", "data_texts", "data_report", "data_words", "doctor_data", "volume_scripts"),
 )
 ASKING = {
     *("scripts.process", "scripts.probes", "scripts.compose", "scripts.engine_api"),
@@ -89,13 +80,22 @@ def test_the_module_map_names_every_module() -> None:
     [
         ("sh", {"process"}),
         ("requests", {"probes"}),
-        ("rich", {"report", "displays"}),
+        ("rich", {"report", "displays", "boards"}),
+        ("zstandard", {"archive"}),
         ("invoke", set()),
     ],
 )
 def test_a_package_has_one_owner(package: str, owners: set[str]) -> None:
-    """One module starts processes, one speaks HTTP to services, two format, none knows invoke."""
+    """One module starts processes, one speaks HTTP to services, three tell, none knows invoke."""
     assert {name for name, path in MODULES.items() if package in imported(path)} == owners
+
+
+@pytest.mark.parametrize("name", ["host_pip", "bundle_wheels"])
+def test_what_dev_runs_needs_the_standard_library_only(name: str) -> None:
+    """It runs before anything is installed."""
+    others = {one for one in reached(name) if one.partition(".")[0] != "scripts"}
+
+    assert others <= sys.stdlib_module_names
 
 
 def test_nothing_starts_processes_past_the_one_that_does() -> None:

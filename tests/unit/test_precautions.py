@@ -98,7 +98,7 @@ def test_containers_of_another_checkout_are_never_taken_over(world: World) -> No
 
     assert "container db-1 of project 'test'" in str(caught.value)
     assert str(caught.value).endswith("the checkout at /home/me/other")
-    assert "COMPOSE_PROJECT_NAME, CONTAINER_PREFIX" in caught.value.next_step
+    assert "inv env --offset 100 --write second.env" in caught.value.next_step
 
 
 def test_what_was_never_created_cannot_be_restarted(world: World) -> None:

@@ -56,6 +56,7 @@ def test_the_example_itself_is_right(root: Path) -> None:
         ("NEO4J_HEAP", "lots", "wanted a size such as 512m or 2g"),
         ("NEO4J_HEAP", "512", "wanted a size such as 512m or 2g"),
         ("NEO4J_PAGECACHE", "256mb", "wanted a size such as 512m or 2g"),
+        ("SNAPSHOTS_KEEP", "0", "wanted a whole number from 1"),
         *(
             ("MINIO_ROOT_USER", user, "wanted 3 characters or more, no blank and no dollar sign")
             for user in ("me", "a user", "user$1")

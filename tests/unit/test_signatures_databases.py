@@ -131,7 +131,7 @@ FAULTS = {
         code="data-damaged",
         cause="store files are damaged",
         evidence="Failed to load data from legacy metadata store",
-        step="inv down --volumes",
+        step="inv reset --service ",
     ),
     "Neo4j hides a full disk": Case(
         log="neo4j-disk-full",
@@ -189,7 +189,7 @@ FAULTS = {
         code="data-damaged",
         cause="./storage/collections/neo4j_vec_db/0",
         evidence="EOF while parsing a value",
-        step="inv down --volumes",
+        step="inv reset --service ",
     ),
     "a collection of our front is damaged": Case(
         lines=(
@@ -203,7 +203,7 @@ FAULTS = {
         code="data-damaged",
         cause="/qdrant/storage/collections/c",
         evidence="cannot be opened",
-        step="inv down --volumes",
+        step="inv reset --service ",
     ),
     "our front has a port that is none": Case(
         lines=("ERROR cannot start on 0.0.0.0:x: invalid literal for int() with base 10: 'x'",),

@@ -52,7 +52,7 @@ FAULTS = {
         code="data-damaged",
         cause="etcd's files",
         evidence='"error":"walpb: crc mismatch"',
-        step="inv down --volumes (ALL data",
+        step="inv reset --service ",
     ),
     "etcd's database is damaged": Case(
         log="etcd-database-damaged",
@@ -60,7 +60,7 @@ FAULTS = {
         code="data-damaged",
         cause="etcd's files",
         evidence='"error":"invalid database"',
-        step="inv down --volumes (ALL data",
+        step="inv reset --service ",
     ),
     "etcd's disk is full": Case(
         log="etcd-disk-full",
@@ -81,7 +81,7 @@ FAULTS = {
         code="data-damaged",
         cause="RocksDB",
         evidence="Corruption: CURRENT",
-        step="inv down --volumes",
+        step="inv reset --service ",
     ),
     "an older MinIO wrote the data": Case(
         # https://github.com/minio/minio/issues/15999
@@ -109,14 +109,14 @@ FAULTS = {
         code="data-version",
         cause="another store",
         evidence="holds data of a real MinIO",
-        step="inv down --volumes",
+        step="inv reset --service ",
     ),
     "MinIO's files are damaged": Case(
         lines=("FATAL Unable to initialize backend: Disk /minio_data: corrupted backend format",),
         code="data-damaged",
         cause="object store",
         evidence="corrupted backend format",
-        step="inv down --volumes",
+        step="inv reset --service ",
     ),
     "the store's password is too short": Case(
         lines=("minio stand-in: MINIO_ROOT_PASSWORD has 3 characters, 8 or more are needed",),
@@ -188,11 +188,10 @@ FAULTS = {
                 " refused); is its container running?"
             ),
         ),
-        code="neighbour-unreachable",
-        fatal=False,
-        cause="it waits for db-etcd,",
+        code="network-cut",
+        cause="it cannot reach db-etcd, which is well",
         evidence="is its container running?",
-        step="inv logs --service db-etcd",
+        step="inv down, then: inv up",
     ),
     "Milvus waits for etcd in a loop though it is there": Case(
         lines=("panic: failed to create etcd client: context deadline exceeded",),

@@ -785,3 +785,17 @@ def test_a_key_of_another_shape_is_a_breach_and_no_crash(key: str) -> None:
     found = messages(broken(f"web/{key}", 5))
 
     assert key == "mem_limit" or any(f"service web: {key}: found 5" in line for line in found)
+
+
+def test_groups_that_belong_together_are_groups_that_there_are() -> None:
+    """The nearest one is named; a reason must stand beside them."""
+    document = {
+        "name": "test",
+        "services": {"web": WEB, "db": DB},
+        "x-data-together": [{"groups": ["db", "bd"], "reason": " "}],
+    }
+    told = [str(breach) for breach in check_resolved(document, "f.yml")]
+    assert told == [
+        'f.yml: x-data-together[0].reason: found " ", wanted why they belong together',
+        'f.yml: x-data-together[0].groups: found "bd", wanted one of db',
+    ]

@@ -127,14 +127,14 @@ def codes(events: list[Event]) -> list[str]:
 
 
 def test_what_runs_and_answers_is_left_alone() -> None:
-    """One look, nothing started, ready at once."""
+    """Nothing started, ready at once; the second look waits for answers that are still open."""
     world = FakeWorld({one.name: well(one.name) for one in ALL})
     for name, life in world.lives.items():
         life.before = container(name, health="healthy")
 
     events = told(world, *ALL)
 
-    assert (world.launches, world.looks) == ({}, 1)
+    assert (world.launches, world.looks) == ({}, 2)
     assert kinds(events, "ready") == ["ready db", "ready queue", "ready web"]
     assert events[-1] == Event(kind="result", seconds=0.0, verdict=Verdict.READY)
 

@@ -28,7 +28,7 @@ def test_every_flag_has_a_help_text_and_none_took_h(context: ParserContext) -> N
     "name",
     [
         *("up", "ps", "logs", "restart", "down", "smoke", "config", "env"),
-        *("images.status", "images.build", "images.pull"),
+        *("images.status", "images.build", "images.pull", "images.save", "images.load"),
         *("engine.start", "engine.stop", "engine.status", "engine.env", "engine.remove"),
     ],
 )

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts import compose, engine, images, programs, workspace
+from scripts import compose, engine, images, programs, unbundling, workspace
 from scripts.errors import ConfigError, EngineError, RefusedError
 from scripts.inventory import Engine
 from scripts.model import Stack
+from tests.bundles import bundled
 from tests.fakes import FakeApi, FakeRunner
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,9 +47,9 @@ class Bench:
         """Look at the stack."""
         return workspace.look(self.root, {}, self.runner, self.said.append)
 
-    def prepared(self) -> workspace.Workspace:
-        """Make the stack ready for a start."""
-        return workspace.prepared(self.root, {}, self.runner, self.said.append)
+    def prepared(self, **environ: str) -> workspace.Workspace:
+        """Make the stack ready for a start, with these variables in the environment."""
+        return workspace.prepared(self.root, environ, self.runner, self.said.append)
 
     def env(self, text: str) -> None:
         """Write `.env`."""
@@ -264,6 +265,23 @@ def test_where_no_engine_runs_the_private_one_is_brought(
 
     assert bench.prepared().engine is ENGINE
     assert brought == ["engine"]
+
+
+def test_out_of_a_bundle_come_the_source_and_the_engine(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No registry is asked; the engine's programs are there before one is started."""
+    brought = without_engine(bench, monkeypatch)
+    bundled(bench.root / "b.tar")
+    monkeypatch.setattr(
+        unbundling, "bring_engine", lambda packed, *_: brought.append(packed.file.name)
+    )
+    monkeypatch.setattr(images, "unreachable", lambda *_: pytest.fail("a registry was asked"))
+
+    space = bench.prepared(BUNDLE_FILE=str(bench.root / "b.tar"))
+
+    assert (space.image_source, brought) == ("packages", ["b.tar", "engine"])
+    assert "IMAGE_SOURCE=packages\n" in (bench.root / ".env").read_text()
 
 
 def test_a_file_that_breaks_a_rule_is_found_before_an_engine_is_brought(

@@ -98,18 +98,17 @@ class Bench:
         return next(Path(one["Source"]) for one in mounts if one["Type"] == "volume")
 
     def obey(self, next_step: str) -> None:
-        """Type the commands of a next step, `inv` and `docker` alike; the others are for people."""
-        words = (
-            part.strip() for part in re.split(r";|, then:|: (?=inv )|\(ALL[^)]*\),?", next_step)
+        """Type the commands of a next step that mend something, in their order."""
+        commands = re.findall(
+            r"\b(?:inv (?:up|restart|reset|down)(?: --[a-z]+(?: [\w-]+)?)*|docker rm --force \S+)",
+            next_step.replace(";", " "),
         )
-        commands = [part for part in words if part.startswith(("inv ", "docker "))]
         assert commands, next_step
-        for command in commands:
-            program, *rest = shlex.split(command.partition(" (")[0].removeprefix("then: "))
-            if program == "inv":
-                self.stack.inv(*rest, *(["--yes"] if rest[0] in {"down", "reset"} else []))
+        for program, *words in map(shlex.split, commands):
+            if program == "docker":
+                self.stack.docker(*words)
             else:
-                self.stack.docker(*rest)
+                self.stack.inv(*words, *(["--yes"] if words[0] in {"down", "reset"} else []))
 
     def state(self) -> list[tuple[str, str, str]]:
         """Give id, state and start of each container: what a preflight must leave alone."""

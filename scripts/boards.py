@@ -1,0 +1,61 @@
+"""Progress, on stderr: a live line for each thing on a terminal, elsewhere one now and then."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from scripts.progress import Pace
+
+STEP_WIDTH = 120
+"""Characters of a step's line where there is no terminal; the logs have all of it."""
+
+
+class Board:
+    """Tells what is going on while it does."""
+
+    def __init__(self) -> None:
+        """Write to stderr; colour and live lines only where it is a terminal."""
+        self.err = Console(stderr=True, highlight=False)
+        self._live: Live | None = None
+        self._lines: dict[str, Text] = {}
+        self._paces: dict[str, Pace] = {}
+
+    def say(self, line: str) -> None:
+        """Tell one line of progress."""
+        self.err.print(Text(line, style="dim"), soft_wrap=True)
+
+    def step(self, name: str, line: str | Text) -> None:
+        """Tell what is going on with one of several things: its live line, or now and then one."""
+        if self._live is not None:
+            self._lines[name] = line if isinstance(line, Text) else Text(line)
+            self._live.update(self._board())
+        else:
+            short = textwrap.shorten(str(line), STEP_WIDTH, placeholder="…")
+            self._paces.setdefault(name, Pace(self._plain))(f"{name:<9} {short}")
+
+    def _plain(self, line: str) -> None:
+        self.err.print(Text(line), soft_wrap=True)
+
+    @contextmanager
+    def board(self, names: Sequence[str]) -> Iterator[None]:
+        """Show a live line for each of these things while the block runs, on a terminal."""
+        self._lines = {name: Text() for name in names}
+        if not self.err.is_terminal:
+            yield
+            return
+        with Live(self._board(), console=self.err, refresh_per_second=8) as self._live:
+            yield
+        self._live = None
+
+    def _board(self) -> Table:
+        table = Table.grid(padding=(0, 1), expand=True)
+        table.add_column(no_wrap=True, min_width=max(map(len, self._lines)))
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        for name, line in self._lines.items():
+            table.add_row(name, line)
+        return table

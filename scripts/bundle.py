@@ -1,0 +1,161 @@
+"""A bundle as it is read: one plain tar for a machine without any network.
+
+Its first member says what is in it: wheels, then the private engine's packages, then the images.
+`dev` reads one before anything is installed, so this needs the standard library only.
+"""
+
+import hashlib
+import json
+import re
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import ConfigError
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+WHEELS, ENGINE, IMAGES = "wheels", "engine", "images.tar"
+VARIABLE = "BUNDLE_FILE"
+"""Where `dev --bundle` leaves the file's path."""
+PIECE = 1 << 20
+"""Bytes that are read at once."""
+_NAME = re.compile(rf"(({WHEELS}|{ENGINE})/[^./][^/]*|{re.escape(IMAGES)})\Z")
+
+Hear = Callable[[int], object]
+"""Called with how many bytes were read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One file of a bundle; `size` in bytes."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a bundle says of itself; schemas/bundle.schema.json has the same words."""
+
+    workspace: str
+    """The version of the workspace that made it."""
+    created: str
+    image_source: str
+    architecture: str
+    """Of the images, in the engine's words: amd64, arm64."""
+    python: tuple[str, ...]
+    """Versions that the wheels are for, such as 3.11."""
+    kernel: str
+    machine: str
+    distribution: str
+    release: str
+    """What the engine's packages are for, such as bookworm; empty without them."""
+    pins: str
+    """SHA-256 of the requirements that the wheels fulfil."""
+    images: Mapping[str, str]
+    """The image's name, and its id."""
+    members: tuple[Member, ...]
+
+    def under(self, folder: str) -> tuple[Member, ...]:
+        """Give the members in a folder of the bundle."""
+        return tuple(one for one in self.members if one.name.startswith(f"{folder}/"))
+
+    def document(self) -> dict[str, Any]:
+        """Give it as it is written."""
+        members = [
+            {"name": one.name, "size": one.size, "sha256": one.sha256} for one in self.members
+        ]
+        own = {name: getattr(self, name) for name in self.__slots__}
+        own |= {"python": list(self.python), "images": dict(self.images), "members": members}
+        return {"bundle": FORMAT, **own}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A bundle that can be read."""
+
+    file: Path
+    manifest: Manifest
+
+    def pieces(self, member: Member) -> Iterator[bytes]:
+        """Give a member's bytes; ConfigError at the end when they are not those that were saved."""
+        digest, size = hashlib.sha256(), 0
+        with _told(self.file), tarfile.open(self.file, "r:") as archive:
+            source = archive.extractfile(member.name)
+            while source and (piece := source.read(PIECE)):
+                digest.update(piece)
+                size += len(piece)
+                yield piece
+        if (size, digest.hexdigest()) != (member.size, member.sha256):
+            raise damaged(self.file, f"{member.name} is not what was saved")
+
+    def check(self, members: tuple[Member, ...], hear: Hear) -> None:
+        """Read members to their end; ConfigError for the first one that is damaged."""
+        for member in members:
+            for piece in self.pieces(member):
+                hear(len(piece))
+
+    def extract(self, members: tuple[Member, ...], folder: Path) -> None:
+        """Write members into a folder; a damaged one is not left there, errors as in `pieces`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for member in members:
+            target = folder / Path(member.name).name
+            partial = target.with_name(f"{target.name}.partial")
+            with partial.open("wb") as file:
+                file.writelines(self.pieces(member))
+            partial.rename(target)
+
+
+def read(file: Path) -> Bundle:
+    """Read what a bundle says of itself; ConfigError for a file that is none, or not there."""
+    if not file.is_file():
+        raise ConfigError(f"there is no file {file}", next_step="inv images.save FILE makes one")
+    try:
+        with tarfile.open(file, "r:") as archive:
+            first = archive.next()
+            source = archive.extractfile(first) if first and first.name == MANIFEST else None
+            document = json.loads(source.read()) if source else {}
+        return Bundle(file=file, manifest=_manifest(document))
+    except (tarfile.TarError, ValueError, KeyError, TypeError, AttributeError):
+        raise ConfigError(
+            f"{file} is no bundle of this workspace, or damaged at its beginning",
+            next_step="copy it again, or make one: inv images.save FILE",
+        ) from None
+
+
+def named(environ: Mapping[str, str]) -> Bundle | None:
+    """Give the bundle that `dev --bundle` names; None for none, errors as in `read`."""
+    file = environ.get(VARIABLE, "")
+    return read(Path(file)) if file else None
+
+
+def damaged(file: Path, what: str) -> ConfigError:
+    """Give the error for a bundle that has changed since it was made."""
+    return ConfigError(
+        f"{file} is damaged: {what}", next_step="copy it again, and compare with: sha256sum"
+    )
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Say which file it is that ends early."""
+    try:
+        yield
+    except (tarfile.TarError, KeyError) as error:
+        raise damaged(file, "it ends early") from error
+
+
+def _manifest(document: Mapping[str, Any]) -> Manifest:
+    members = tuple(
+        Member(name=one["name"], size=one["size"], sha256=one["sha256"])
+        for one in document["members"]
+    )
+    if document["bundle"] != FORMAT or not all(_NAME.match(one.name) for one in members):
+        raise ValueError(document["bundle"])
+    own = {name: document[name] for name in Manifest.__slots__}
+    return Manifest(**{**own, "python": tuple(document["python"]), "members": members})

@@ -1,0 +1,199 @@
+"""Makes a bundle of this stack: wheels, the private engine's packages, images."""
+
+import re
+import shutil
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from scripts import bundle_wheels, compose, engine_files, images
+from scripts.bundle import ENGINE, IMAGES, WHEELS, Manifest
+from scripts.bundle_writer import Writer
+from scripts.errors import BrokenError, ConfigError, RefusedError
+from scripts.inventory import ImageStatus
+from scripts.os_release import System, obstacle, this_system
+from scripts.process import Runner
+from scripts.progress import MEGABYTE, Count, Step
+from scripts.workspace import Workspace, with_all_profiles
+
+STEPS = ("wheels", "engine", "images")
+"""What progress is told about."""
+PIP = (
+    *("-m", "pip", "download", "--disable-pip-version-check", "--progress-bar", "off"),
+    *("--require-hashes", "--only-binary", ":all:"),
+)
+MARKER = re.compile(r" *;[^\\\n]*")
+"""pip would hold it against the Python that runs it, not the one that the wheels are for."""
+PIP_TIME = 600.0
+"""Seconds for pip, which itself gives a silent server up after some."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A stack of which a bundle is made, and what that needs."""
+
+    space: Workspace
+    runner: Runner
+    step: Step
+    engine: bool
+    """The private engine's packages are wanted."""
+    pythons: tuple[str, ...]
+    """Versions that wheels are wanted for."""
+    system: System
+
+    @property
+    def root(self) -> Path:
+        """Give the checkout."""
+        return self.space.settings.root
+
+
+def save(  # noqa: PLR0913 - each is one choice
+    space: Workspace,
+    file: Path,
+    runner: Runner,
+    step: Step,
+    *,
+    with_engine: bool,
+    pythons: Sequence[str],
+) -> Manifest:
+    """Make the bundle `file`; give what is in it.
+
+    The private engine's packages are in it when that one is used, or `with_engine`; the wheels are
+    for the running Python, and for `pythons`. Raises ConfigError for an image that is not here,
+    BrokenError for a full disk, RefusedError when pip, apt or the engine refuses.
+    """
+    work = Work(
+        space=space,
+        runner=runner,
+        step=step,
+        engine=with_engine or space.engine.private,
+        pythons=tuple(dict.fromkeys((bundle_wheels.python_version(), *pythons))),
+        system=this_system(),
+    )
+    if work.engine and (why := obstacle(work.system)):
+        raise ConfigError(why, next_step="leave --engine out, and have an engine over there")
+    wanted = _images(space)
+    total = images.unpacked(space.api, [one.image for one in wanted])
+    with Writer(file) as writer:
+        _require_room(file.parent, total)
+        for wheel in _wheels(work):
+            writer.add_file(f"{WHEELS}/{wheel.name}", wheel)
+        for deb in _engine(work):
+            writer.add_file(f"{ENGINE}/{deb.name}", deb)
+        _add_images(work, writer, tuple(wanted), total)
+        made = _manifest(work, wanted, writer)
+        writer.finish(made)
+    return made
+
+
+def require_new(file: Path) -> None:
+    """Raise ConfigError when the file is there already."""
+    if file.exists():
+        raise ConfigError(
+            f"there is a file {file} already, and it is not overwritten",
+            next_step="another name, or remove that file",
+        )
+
+
+def _images(space: Workspace) -> list[ImageStatus]:
+    """Give the images of the stack, and of what only other settings start where they are here."""
+    every = compose.document(compose.text(with_all_profiles(space).compose))
+    services = compose.parse(every, space.stack.folder).services
+    found = [images.status(space.api, one) for one in services]
+    wanted = [one for one in found if one.service in space.stack.names()]
+    to_build, to_pull = images.needed(wanted, rebuild=False)
+    if to_build or to_pull:
+        steps = ("inv images.build" if to_build else "", "inv images.pull" if to_pull else "")
+        raise ConfigError(
+            f"images are missing or out of date: {', '.join((*to_build, *to_pull))}",
+            next_step=f"{', '.join(filter(None, steps))}, then the same again",
+        )
+    more = [one for one in found if one not in wanted and one.present and not one.stale]
+    return [*wanted, *more]
+
+
+def _require_room(folder: Path, total: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < total:
+        raise BrokenError(
+            f"{free / MEGABYTE:.0f} MB are free in {folder}, and the bundle takes about"
+            f" {total / MEGABYTE:.0f} MB",
+            next_step="make room, or name a file elsewhere",
+        )
+
+
+def _wheels(work: Work) -> list[Path]:
+    """Bring what .venv is made of through the ordinary pip, with this host's settings."""
+    folder = work.root / bundle_wheels.FOLDER
+    shutil.rmtree(folder, ignore_errors=True)  # what other pins wanted
+    folder.mkdir(parents=True)
+    pins = folder.with_suffix(".txt")
+    text = (work.root / bundle_wheels.PINS).read_text(encoding="utf-8")
+    pins.write_text(MARKER.sub("", text), encoding="utf-8")
+    for version in work.pythons:
+        work.step("wheels", f"pip downloads those for Python {version}")
+        _download(work, version, pins, folder)
+    wheels = sorted(folder.glob("*.whl"))
+    work.step("wheels", f"{len(wheels)} wheels for Python {' '.join(work.pythons)}")
+    return wheels
+
+
+def _download(work: Work, version: str, pins: Path, folder: Path) -> None:
+    words = [sys.executable, *PIP, "--python-version", version, "--dest", str(folder)]
+    done = work.runner(
+        [*words, "--requirement", str(pins)],
+        timeout=PIP_TIME,
+        on_line=partial(work.step, "wheels"),
+    )
+    if done.exit_code:
+        lines = done.stderr.splitlines()
+        errors = [line for line in lines if line.startswith("ERROR:")]
+        reason = (errors or lines or [f"exit code {done.exit_code}"])[-1]
+        raise RefusedError(
+            "pip could not download the wheels for Python"
+            f" {version}: {reason.removeprefix('ERROR: ')}",
+            next_step="behind a proxy set HTTPS_PROXY, with a mirror PIP_INDEX_URL",
+        )
+
+
+def _engine(work: Work) -> list[Path]:
+    if not work.engine:
+        work.step("engine", "not in it: an engine of your own is used")
+        return []
+    at = engine_files.places(work.root)
+    say = partial(work.step, "engine")
+    debs = engine_files.fetched(at, work.system, runner=work.runner, say=say)
+    say(f"{len(debs)} packages for {work.system.name}")
+    return [at.debs / deb.name for deb in debs]
+
+
+def _add_images(work: Work, writer: Writer, wanted: Sequence[ImageStatus], total: int) -> None:
+    """Stream the images, with the layers that several have only once."""
+    say = partial(work.step, "images")
+    say("the engine puts them together")
+    names = tuple(sorted({one.image for one in wanted}))
+    stream = work.space.api.stream("/images/get", endless=True, names=names)
+    writer.add(IMAGES, Count(say, total, "saved").passed(stream))
+
+
+def _manifest(work: Work, wanted: Sequence[ImageStatus], writer: Writer) -> Manifest:
+    project = tomllib.loads((work.root / "pyproject.toml").read_text(encoding="utf-8"))
+    release = work.system.release.get("ID", "")
+    return Manifest(
+        workspace=project["project"]["version"],
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        image_source=work.space.image_source,
+        architecture=wanted[0].architecture,
+        python=work.pythons,
+        kernel=work.system.kernel,
+        machine=work.system.machine,
+        distribution=release if work.engine else "",
+        release=work.system.codename if work.engine else "",
+        pins=bundle_wheels.fingerprint(work.root),
+        images={one.image: one.id for one in wanted},
+        members=tuple(writer.members),
+    )

@@ -1,0 +1,24 @@
+"""Asks for the snapshots of a stack, and for what a data command left unfinished; no engine."""
+
+from scripts import data_journal, snapshots
+from scripts.errors import StackError
+from scripts.facts import DataSeen, Problem
+from scripts.settings import Settings
+
+
+def look(found: Settings) -> DataSeen:
+    """Give what is known of the data beside the volumes."""
+    folder = snapshots.folder(found.root, found.get("COMPOSE_PROJECT_NAME"))
+    kept = snapshots.listed(folder)
+    unfinished, problem = None, None
+    try:
+        unfinished = data_journal.read(folder)
+    except StackError as error:
+        problem = Problem.of(error)
+    return DataSeen(
+        snapshots=len(kept),
+        damaged=sum(one.manifest is None for one in kept),
+        size=sum(one.size for one in kept),
+        unfinished=unfinished,
+        problem=problem,
+    )

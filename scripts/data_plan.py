@@ -1,0 +1,111 @@
+"""Pure: what a data command is going to do, by the compose file and by what runs and is there."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from scripts.data_words import Plan, Survey
+from scripts.model import Container, Stack
+from scripts.versions import numbers
+
+ALIVE = frozenset({"running", "restarting", "paused"})
+"""States in which a container works on its data, or will again."""
+
+
+def plan(  # noqa: PLR0913 - each is one fact that it follows from
+    stack: Stack,
+    command: str,
+    groups: Sequence[str],
+    *,
+    seen: Iterable[Container],
+    existing: Iterable[str],
+    survey: Survey,
+    snapshot: str = "",
+) -> Plan:
+    """Give the plan of save, reset or restore for these groups.
+
+    `existing` are the names of the volumes that are there; `snapshot` is the name of one that is
+    made or read.
+    """
+    containers = tuple(seen)
+    members = tuple(one.name for one in stack.services if one.data_group in groups)
+    alive = {one.service for one in containers if one.state in ALIVE}
+    runs = [name for name in stack.dependents(members) if name in alive]
+    there = set(existing)
+    return Plan(
+        command=command,
+        groups=tuple(groups),
+        stops=tuple(name for wave in waves(stack, runs) for name in wave),
+        removes=tuple(one.service for one in containers if one.service in members)
+        if command == "reset"
+        else (),
+        volumes=tuple(
+            one
+            for one in stack.volumes
+            if one.group in groups and (one.name in there or command == "restore")
+        ),
+        sizes=survey.sizes,
+        snapshot=snapshot,
+        advice=tuple(halves(stack, command, groups)),
+    )
+
+
+def halves(stack: Stack, command: str, groups: Sequence[str]) -> Iterable[str]:
+    """Give a line for data that belongs together, and of which only a part is worked on."""
+    for one in stack.together:
+        named = [group for group in one.groups if group in groups]
+        others = [group for group in one.groups if group not in groups]
+        if named and others and command != "restore":
+            words = " ".join(f"--service {_member(stack, group)}" for group in one.groups)
+            task = "reset" if command == "reset" else "snapshot.save"
+            yield (
+                f"{one.reason}: {', '.join(named)} without {', '.join(others)} leaves"
+                f" dangling halves; for both: inv {task} {words}"
+            )
+        elif named and others:
+            yield f"{one.reason}: this snapshot holds {', '.join(named)} only"
+
+
+def _member(stack: Stack, group: str) -> str:
+    """Give the service by which a group is named: the last one, which needs the others."""
+    return [one.name for one in stack.services if one.data_group == group][-1]
+
+
+def waves(stack: Stack, names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Give services in the order in which they stop: nobody before those who need it."""
+    left, found = list(names), []
+    while left:
+        needed = {need for name in left for need in stack.service(name).needs}
+        wave = tuple(name for name in left if name not in needed)
+        found.append(wave)
+        left = [name for name in left if name not in wave]
+    return tuple(found)
+
+
+def problems(
+    stack: Stack, manifest: Mapping[str, object], image_source: str, versions: Mapping[str, str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give why a snapshot cannot be restored here, and why it had better not be.
+
+    `versions` are those of the images here, by service.
+    """
+    never, better_not = [], []
+    keys = {one.key for one in stack.volumes}
+    held = _list(manifest, "volumes")
+    unknown = [str(one["key"]) for one in held if one["key"] not in keys]
+    if unknown:
+        never.append(f"the stack has no volume {', '.join(unknown)}")
+    if manifest["image_source"] != image_source:
+        better_not.append(
+            f"it was made with IMAGE_SOURCE={manifest['image_source']}, and here it is"
+            f" {image_source}: the data of the two is not compatible"
+        )
+    for one in _list(manifest, "services"):
+        name, then = str(one["service"]), str(one["version"])
+        now = versions.get(name, "")
+        if now and then and numbers(now) < numbers(then):
+            better_not.append(f"{name} is {now} here and was {then}: older servers may not read it")
+    return tuple(never), tuple(better_not)
+
+
+def _list(manifest: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
+    found = manifest[key]
+    return found if isinstance(found, list) else []

@@ -1,0 +1,157 @@
+"""Brings what a data command was in the middle of to its end, in the command and after a crash.
+
+Each phase can be repeated: whatever ended it, the next run finds the data whole or makes it so.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from scripts import data_journal, data_moves, helper
+from scripts.data_words import Entry
+from scripts.engine_api import Api
+from scripts.errors import ConfigError, ExitCode
+from scripts.helper import Helper
+from scripts.model import Stack
+from scripts.progress import OnBytes
+from scripts.volume_scripts import CLEAN, DISCARD, SWAP, TURN
+
+MEANS = {
+    "stopped": "nothing was changed; what ran starts again",
+    "unpacking": "the old data is untouched; what was unpacked so far is removed",
+    "turning": "the data from before comes back",
+    "swapping": "the other data is whole beside it, and takes its place now",
+    "deleting": "deleting had begun, and is finished",
+    "starting": "the restored data is in place; the old data goes once it is ready",
+    "returning": "the data is whole; what ran starts again",
+    "cleaning": "the restored data is in place and was ready; the old data is removed",
+}
+"""What each phase means for the data when a command ends in it, and what is done about it."""
+UNDO = "inv snapshot.undo"
+
+BringBack = Callable[[tuple[str, ...]], ExitCode]
+"""Starts services, makes their containers where there are none, and waits until all answer."""
+
+
+class Tell(Protocol):
+    """What the steps need of the report."""
+
+    def say(self, line: str) -> None: ...
+
+    def metered(self, name: str, total: int) -> AbstractContextManager[OnBytes]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where data commands work: one stack, its folder of snapshots, and who is told."""
+
+    api: Api
+    stack: Stack
+    folder: Path
+    tell: Tell
+    bring_back: BringBack
+
+    def helper(self, volumes: Mapping[str, str]) -> Helper:
+        """Give a helper over those of these volumes that are there."""
+        there = data_moves.existing(self.api)
+        kept = {key: name for key, name in volumes.items() if name in there}
+        images = [one.image for one in self.stack.services]
+        found = helper.survey(self.api, self.stack.project, images, kept)
+        return Helper(self.api, self.stack.project, found.image, kept)
+
+    def note(self, entry: Entry, phase: str) -> Entry:
+        """Write down that a phase begins."""
+        return data_journal.write(self.folder, replace(entry, phase=phase))
+
+
+def settle(site: Site) -> ExitCode:
+    """Finish what an interrupted command left, and say so; OK when nothing is left of it."""
+    entry = _found(site)
+    return ExitCode.OK if entry is None else finish(site, entry)
+
+
+def settle_data(site: Site) -> None:
+    """Like `settle`, and start nothing: the data is whole afterwards."""
+    entry = _found(site)
+    if entry is not None:
+        entry = mend(site, entry)
+        if entry.phase == "cleaning":
+            finish(site, entry)
+
+
+def _found(site: Site) -> Entry | None:
+    helper.clear(site.api, site.stack.project)
+    data_moves.remove_leftovers(site.folder)
+    entry = data_journal.read(site.folder)
+    if entry is not None:
+        site.tell.say(f"inv {entry.command} was interrupted: {MEANS[entry.phase]}")
+    return entry
+
+
+def mend(site: Site, entry: Entry) -> Entry:
+    """Make the data whole: the old one, or the new one."""
+    match entry.phase:
+        case "stopped":
+            return site.note(entry, "returning")
+        case "unpacking":
+            site.helper(entry.volumes).run(DISCARD)
+            return site.note(entry, "returning")
+        case "turning":
+            site.helper(entry.volumes).run(TURN)
+            return mend(site, site.note(entry, "swapping"))
+        case "swapping":
+            site.helper(entry.volumes).run(SWAP)
+            return site.note(entry, "starting")
+        case "deleting":
+            data_moves.delete(site.api, site.stack.project, entry.volumes.values())
+            return site.note(entry, "returning")
+        case _:
+            return entry
+
+
+def finish(site: Site, entry: Entry) -> ExitCode:
+    """Go on from a phase to the end: the data whole, what ran before running again."""
+    entry = mend(site, entry)
+    code = ExitCode.OK
+    if entry.phase != "cleaning":
+        code = site.bring_back(tuple(n for n in entry.running if n in site.stack.names()))
+    if entry.phase == "starting":
+        if code is not ExitCode.OK:
+            site.tell.say(f"the former data is kept: {UNDO} brings it back, inv up tries again")
+            return code
+        entry = site.note(entry, "cleaning")
+    if entry.phase == "cleaning":
+        site.helper(entry.volumes).run(CLEAN)
+    data_journal.remove(site.folder)
+    return code
+
+
+def pending(folder: Path) -> str:
+    """Give a line about what an interrupted command left to do; empty when there is nothing."""
+    entry = data_journal.read(folder)
+    if entry is None:
+        return ""
+    back = f", {UNDO} takes it back" if entry.phase == "starting" else ""
+    return f"inv {entry.command} was interrupted ({entry.phase}): inv up finishes it{back}"
+
+
+def undo(site: Site, stops: tuple[str, ...]) -> ExitCode:
+    """Bring back the data from before a restore that never became ready; stops `stops` first.
+
+    Raises ConfigError when there is no such restore.
+    """
+    helper.clear(site.api, site.stack.project)
+    entry = undoable(site.folder)
+    if entry is None:
+        raise ConfigError("there is no unfinished restore", next_step="inv snapshot.list")
+    data_moves.stop(site.api, site.stack, stops)
+    running = tuple(dict.fromkeys((*entry.running, *stops)))
+    return finish(site, site.note(replace(entry, running=running), "turning"))
+
+
+def undoable(folder: Path) -> Entry | None:
+    """Give the restore that can be undone, if there is one."""
+    entry = data_journal.read(folder)
+    return entry if entry is not None and entry.phase == "starting" else None

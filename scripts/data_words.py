@@ -1,0 +1,96 @@
+"""Words for the stack's data: what is kept where, what a command will do, what a snapshot is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A named volume: its key in the compose file, its name on the engine, its data group."""
+
+    key: str
+    name: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """Data groups whose data belongs together, and why."""
+
+    groups: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What was found in the volumes that are there; sizes in bytes, by the volumes' keys."""
+
+    image: str
+    """An image that has what a helper container needs; empty where there is nothing to look at."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    free: Mapping[str, int] = field(default_factory=dict)
+    """What is free on the disk of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a data command is going to do; printed, asked about, and carried out as it is here."""
+
+    command: str
+    """save, reset or restore."""
+    groups: tuple[str, ...]
+    stops: tuple[str, ...]
+    """Services that run and must not while it works, in order; all of them start again."""
+    removes: tuple[str, ...] = ()
+    """Services whose containers go, because they hold the volumes."""
+    volumes: tuple[Volume, ...] = ()
+    """What is saved, deleted or replaced; only volumes that are there, except to be replaced."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Bytes by the keys of the volumes."""
+    snapshot: str = ""
+    """Its name; empty when none is made."""
+    advice: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Give the bytes in all volumes."""
+        return sum(self.sizes.get(one.key, 0) for one in self.volumes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a data command is in the middle of; `phase` says what of it is done."""
+
+    command: str
+    phase: str
+    """One of `data_recovery.MEANS`."""
+    running: tuple[str, ...]
+    """Services that ran before."""
+    volumes: Mapping[str, str]
+    """Names on the engine by key."""
+    snapshot: str = ""
+    since: str = ""
+    """When the command began, RFC 3339."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A file of the folder; without a manifest it is damaged, and `problem` says why."""
+
+    name: str
+    file: Path
+    size: int
+    manifest: Mapping[str, Any] | None
+    problem: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Give it as schemas/snapshots.schema.json has it."""
+        return {
+            "name": self.name,
+            "file": str(self.file),
+            "bytes": self.size,
+            "manifest": self.manifest,
+            "problem": self.problem,
+        }

@@ -1,0 +1,110 @@
+"""Both directions of a container's own streams, over the engine's API.
+
+https://docs.docker.com/reference/api/engine/version/v1.44/#tag/Container/operation/ContainerAttach
+"""
+
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from http.client import HTTPException, HTTPResponse
+from io import BufferedIOBase
+
+from scripts.engine_api import FIRST_ERROR, Api, Connection, judged, silent, target
+
+SWITCHED = 101
+"""Switching protocols: from here on the connection carries the streams and nothing else."""
+HEADER = 8
+"""Bytes before each piece: which stream, three of nothing, the length in four, the big end first.
+"""
+STDERR = 2
+LAST_WORDS = 4096
+"""Bytes of stderr that are kept, from the end."""
+
+
+class Attached:
+    """The streams of a container that is about to start, and its exit code after its end."""
+
+    def __init__(self, api: Api, container: str) -> None:
+        """Attach to a container that was created and not started.
+
+        Raises EngineError when the engine does not answer, RefusedError when it says no.
+        """
+        self._api = api
+        self._connection = Connection(api.endpoint, None, env=api.env)
+        self._waiting = Connection(api.endpoint, None, env=api.env)
+        self._errors = b""
+        self._closed = False
+        words = {"stream": True, "stdin": True, "stdout": True, "stderr": True}
+        path = f"/containers/{container}"
+        try:
+            # asked now: whoever asks after the end may find the container gone
+            self._end = self._post(self._waiting, f"{path}/wait", {"condition": "removed"})
+            upgrade = {"Connection": "Upgrade", "Upgrade": "tcp"}
+            answer = self._post(self._connection, f"{path}/attach", words, upgrade)
+        except BaseException:
+            self.close()
+            raise
+        self._file: BufferedIOBase = answer.fp
+        self._socket: socket.socket = self._connection.sock
+
+    def _post(
+        self,
+        connection: Connection,
+        path: str,
+        query: Mapping[str, object],
+        headers: dict[str, str] | None = None,
+    ) -> HTTPResponse:
+        try:
+            connection.request("POST", target(path, query), headers=headers or {})
+            answer = connection.getresponse()
+            if answer.status != SWITCHED:
+                refused = answer.status >= FIRST_ERROR
+                judged(answer.status, answer.read() if refused else b"", "POST", path)
+        except (OSError, HTTPException) as error:
+            raise silent(self._api.endpoint, error) from error
+        return answer
+
+    @property
+    def errors(self) -> str:
+        """Give what it has written to stderr so far, the end of it."""
+        return self._errors.decode(errors="replace").strip()
+
+    def read(self) -> Iterator[bytes]:
+        """Give what it writes to stdout, as it comes; EngineError when the engine is gone."""
+        try:
+            while header := self._file.read(HEADER):
+                size = int.from_bytes(header[4:HEADER])
+                piece = self._file.read(size)
+                if len(header) < HEADER or len(piece) < size:
+                    raise silent(self._api.endpoint, EOFError("it ended in the middle"))
+                if header[0] == STDERR:
+                    self._errors = (self._errors + piece)[-LAST_WORDS:]
+                else:
+                    yield piece
+        except ConnectionResetError:
+            return  # it ended without reading what we sent; its exit code says how
+        except OSError as error:
+            raise silent(self._api.endpoint, error) from error
+
+    def write(self, piece: bytes) -> None:
+        """Send a piece to its stdin; BrokenPipeError or another OSError when it has ended."""
+        self._socket.sendall(piece)
+
+    def write_end(self) -> None:
+        """Tell it that nothing more comes."""
+        with suppress(OSError):  # it has ended by itself
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def exit_code(self) -> int:
+        """Wait until the container has ended and is removed; give its exit code."""
+        try:
+            found = json.loads(self._end.read())
+        except (OSError, HTTPException, ValueError) as error:
+            raise silent(self._api.endpoint, error) from error
+        return int(found["StatusCode"])
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+        self._waiting.close()

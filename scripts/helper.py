@@ -1,0 +1,135 @@
+"""Throw-away containers that read and write volumes, of an image that is there anyway.
+
+So all works with an engine on another machine too.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+
+from scripts.data_words import Survey
+from scripts.engine_api import Api
+from scripts.engine_streams import Attached
+from scripts.errors import RefusedError, StackError
+from scripts.volume_scripts import SURVEY
+
+LABEL = "dev.memos.helper"
+"""Of helper containers; the value is the project."""
+FOLDER = "/volumes"
+WRITES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"]
+READS = ["DAC_READ_SEARCH"]
+FIELDS = 4
+"""In a line of the survey."""
+
+
+class Helper:
+    """Runs scripts over volumes, one container each time."""
+
+    def __init__(self, api: Api, project: str, image: str, volumes: Mapping[str, str]) -> None:
+        """Use an image; `volumes` maps the folders that scripts see to names on the engine."""
+        self.api, self.project, self.image, self.volumes = api, project, image, volumes
+
+    def run(self, script: str) -> str:
+        """Run a script that may write; give what it printed.
+
+        Raises RefusedError with what it complained of when it fails.
+        """
+        with self.streams(script, writable=True) as streams:
+            streams.write_end()
+            printed = b"".join(streams.read())
+            self.require(streams)
+            return printed.decode(errors="replace")
+
+    def require(self, streams: Attached) -> None:
+        """Wait for the end of a script; RefusedError with what it complained of when it failed."""
+        code = streams.exit_code()
+        if code:
+            # the first: tar ends with "Exiting with failure status due to previous errors"
+            why = (streams.errors.splitlines() or [f"exit code {code}"])[0]
+            raise RefusedError(f"the volumes could not be worked on: {why}", next_step="df -h")
+
+    @contextmanager
+    def streams(self, script: str, *, writable: bool) -> Iterator[Attached]:
+        """Give the streams of a script that runs; it is gone when the block ends, however."""
+        name = str(self.api.post("/containers/create", self._body(script, writable=writable))["Id"])
+        try:
+            streams = Attached(self.api, name)
+            try:
+                self.api.post(f"/containers/{name}/start")
+                yield streams
+            finally:
+                streams.close()
+        finally:
+            with suppress(StackError):  # it removes itself when it ends
+                self.api.delete(f"/containers/{name}", force=True, v=True)
+
+    def _body(self, script: str, *, writable: bool) -> dict[str, object]:
+        mounts = [
+            {
+                "Type": "volume",
+                "Source": name,
+                "Target": f"{FOLDER}/{key}",
+                "ReadOnly": not writable,
+                "VolumeOptions": {"NoCopy": True},
+            }
+            for key, name in self.volumes.items()
+        ]
+        return {
+            "Image": self.image,
+            "Entrypoint": ["sh", "-c", script],
+            "Cmd": [],
+            "User": "0:0",
+            "WorkingDir": FOLDER,
+            "Env": ["LC_ALL=C"],
+            "Labels": {LABEL: self.project},
+            "Healthcheck": {"Test": ["NONE"]},
+            "AttachStdin": True,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "OpenStdin": True,
+            "StdinOnce": True,  # it sees the end of its input when we are gone
+            "HostConfig": {
+                "NetworkMode": "none",
+                "AutoRemove": True,
+                "ReadonlyRootfs": True,
+                "CapDrop": ["ALL"],
+                "CapAdd": WRITES if writable else READS,
+                "SecurityOpt": ["no-new-privileges"],
+                "LogConfig": {"Type": "none"},
+                "Mounts": mounts,
+            },
+        }
+
+
+def survey(api: Api, project: str, images: Sequence[str], volumes: Mapping[str, str]) -> Survey:
+    """Look into volumes with the first image that is there and has sh and GNU tar.
+
+    Raises RefusedError when no image has.
+    """
+    for image in images:
+        if api.get(f"/images/{image}/json") is None:
+            continue
+        helper = Helper(api, project, image, volumes)
+        try:
+            with helper.streams(SURVEY, writable=False) as streams:
+                printed = b"".join(streams.read()).decode()
+                helper.require(streams)
+        except RefusedError:  # no shell, as in etcd's own image
+            continue
+        rows = [line.split() for line in printed.splitlines()]
+        found = {row[0]: tuple(map(int, row[1:])) for row in rows if len(row) == FIELDS}
+        return Survey(
+            image=image,
+            sizes={key: used for key, (used, _, _) in found.items()},
+            free={key: blocks * size for key, (_, blocks, size) in found.items()},
+        )
+    raise RefusedError(
+        "no image of the stack that is here has sh and GNU tar", next_step="inv images.status"
+    )
+
+
+def clear(api: Api, project: str) -> None:
+    """Remove helper containers that an interrupted command left behind."""
+    wanted = {"label": [f"{LABEL}={project}"]}
+    for one in api.get("/containers/json", all=True, filters=wanted) or ():
+        with suppress(RefusedError):  # it ends by itself just now
+            api.delete(f"/containers/{one['Id']}", force=True, v=True)

@@ -1,0 +1,90 @@
+"""The settings of a second stack beside the present one: other ports, other names, else the same.
+
+All is pure but `write`.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from scripts.errors import ConfigError
+from scripts.settings import Settings
+from scripts.settings_rules import LAST_PORT
+
+STEP = 100
+"""Between the offsets that are tried for a suggestion."""
+_NUMBERED = re.compile(r"(.*)-([0-9]+)\Z")
+
+
+def changes(found: Settings, offset: int) -> dict[str, str]:
+    """Give the variables that differ in a second stack, with their values there.
+
+    The offset is part of its name, so that a third one made of it has a name of its own too.
+    """
+    base, number = found.get("COMPOSE_PROJECT_NAME"), offset
+    if named := _NUMBERED.match(base):
+        base, number = named[1], int(named[2]) + offset
+    project = f"{base}-{number}"
+    changed = {name: str(port) for name, port in ports(found, offset).items()}
+    changed |= {"COMPOSE_PROJECT_NAME": project, "CONTAINER_PREFIX": f"{project}-"}
+    if found.memos_src:  # a relative one is seen from the file, which may lie elsewhere
+        changed["MEMOS_SRC"] = str(found.memos_src)
+    return changed
+
+
+def ports(found: Settings, offset: int) -> dict[str, int]:
+    """Give every port variable with its value in the second stack."""
+    return {name: port + offset for port, name in found.port_variables().items()}
+
+
+def require(found: Settings, offset: int, holders: Mapping[int, tuple[str, str]]) -> None:
+    """Raise ConfigError with every port that the second stack could not have.
+
+    `holders` gives ports that are taken now, each with its variable and who holds it.
+    """
+    problems = list(_problems(found, offset, holders))
+    if problems:
+        others = range(STEP, LAST_PORT, STEP)
+        fits = (one for one in others if one != offset and not [*_problems(found, one, {})])
+        raise ConfigError(
+            "\n".join((f"--offset {offset} does not fit:", *problems)),
+            next_step=f"another --offset, such as {next(fits, 'a smaller one')}",
+        )
+
+
+def _problems(
+    found: Settings, offset: int, holders: Mapping[int, tuple[str, str]]
+) -> Iterator[str]:
+    present = found.port_variables()
+    for name, port in ports(found, offset).items():
+        if port > LAST_PORT:
+            yield f"  {name} would be {port}, and {LAST_PORT} is the last port"
+        elif port in present:
+            yield f"  {name} would be {port}, which is {present[port]} of the present stack"
+        elif port in holders:
+            yield f"  {name} would be {port}, which is taken by {holders[port][1]}"
+
+
+def changed_text(text: str, changed: Mapping[str, str]) -> str:
+    """Give the text of a settings file with other values; a variable it lacks comes at its end."""
+    for name, value in changed.items():
+        line = f"{name}={value}"
+        literal = line.replace("\\", r"\\")
+        text, count = re.subn(rf"(?m)^(export +)?{name} *=.*$", literal, text)
+        if not count:
+            text = f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}{line}\n"
+    return text
+
+
+def write(file: Path, text: str) -> None:
+    """Make a file that only its owner may read; ConfigError where there is one already."""
+    try:
+        number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ConfigError(
+            f"there is a file {file} already, and it is not overwritten",
+            next_step="another name after --write, or remove that file",
+        ) from None
+    with os.fdopen(number, "w", encoding="utf-8") as opened:
+        opened.write(text)

@@ -1,0 +1,89 @@
+"""Every stack of this kind on the engine: `seen` asks for them, `document` says what they are."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.engine_api import Api
+from scripts.observing import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL
+
+ENV_FILE_LABEL = "com.docker.compose.project.environment_file"
+KIND_LABEL = "dev.memos.stack"
+"""What the compose file puts on every container."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One container of a stack, as the engine's list shows it."""
+
+    project: str
+    folder: str
+    """Where the compose file that made it lies."""
+    env_file: str
+    service: str
+    container: str
+    state: str
+    healthy: bool
+    ports: tuple[int, ...]
+    """On the host."""
+
+
+def seen(api: Api) -> tuple[Member, ...]:
+    """Ask the engine for the containers of all stacks, running or not: two calls, however many."""
+    kind = {"label": [KIND_LABEL]}
+    rows = api.get("/containers/json", all=True, filters=kind) or ()
+    # the list itself has the health in a sentence only
+    fit = api.get("/containers/json", filters={**kind, "health": ["healthy"]}) or ()
+    healthy = {one["Id"] for one in fit}
+    return tuple(_member(one, healthy=one["Id"] in healthy) for one in rows)
+
+
+def _member(row: dict[str, Any], *, healthy: bool) -> Member:
+    marks = row.get("Labels") or {}
+    ports = {port["PublicPort"] for port in row.get("Ports") or () if port.get("PublicPort")}
+    return Member(
+        project=marks.get(PROJECT_LABEL, ""),
+        folder=marks.get(FOLDER_LABEL, ""),
+        env_file=marks.get(ENV_FILE_LABEL, ""),
+        service=marks.get(SERVICE_LABEL, ""),
+        container=row["Names"][0].lstrip("/"),
+        state=row["State"],
+        healthy=healthy,
+        ports=tuple(sorted(ports)),
+    )
+
+
+def document(members: Iterable[Member], root: Path, project: str) -> dict[str, Any]:
+    """Give what `inv ps --all --format json` prints; `root` and `project` are the present stack.
+
+    schemas/stacks.schema.json says what the fields mean.
+    """
+    found: dict[tuple[str, str], list[Member]] = {}
+    for one in sorted(members, key=lambda one: (one.project, one.folder, one.service)):
+        found.setdefault((one.project, one.folder), []).append(one)
+    own = (project, str(root / "docker"))
+    return {"stacks": [_stack(key, ones, present=key == own) for key, ones in found.items()]}
+
+
+def _stack(key: tuple[str, str], members: list[Member], *, present: bool) -> dict[str, Any]:
+    project, folder = key
+    return {
+        "project": project,
+        "checkout": str(Path(folder).parent),
+        "env_file": next((one.env_file for one in members if one.env_file), ""),
+        "present": present,
+        "states": dict(Counter(one.state for one in members)),
+        "ready": [one.service for one in members if one.healthy],
+        "services": [
+            {
+                "service": one.service,
+                "container": one.container,
+                "state": one.state,
+                "healthy": one.healthy,
+                "ports": list(one.ports),
+            }
+            for one in members
+        ],
+    }

@@ -1,0 +1,119 @@
+"""Uses a bundle where there is no network: the private engine's packages, and the images."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from scripts import engine_files, images
+from scripts.bundle import ENGINE, IMAGES, Bundle, damaged
+from scripts.engine_api import Api
+from scripts.errors import ConfigError, RefusedError
+from scripts.inventory import ImageStatus
+from scripts.os_release import System, obstacle
+from scripts.private_apt import Deb
+from scripts.process import Runner
+from scripts.progress import Count, Say, Step
+from scripts.settings import Settings
+
+ELSEWHERE = "make one on such a machine: inv images.save FILE"
+
+
+def source(packed: Bundle, found: Settings) -> str:
+    """Give where the bundle's images come from; ConfigError when the settings want others."""
+    wanted = packed.manifest.image_source
+    if found.image_source not in {"", wanted}:
+        raise ConfigError(
+            f"IMAGE_SOURCE is {found.image_source!r}, and {packed.file.name} holds {wanted!r}",
+            next_step=f"set IMAGE_SOURCE={wanted} in {found.file}: its volumes are others",
+        )
+    return wanted
+
+
+def require_architecture(packed: Bundle, api: Api) -> None:
+    """Raise ConfigError when the engine is for another processor than the images."""
+    theirs = packed.manifest.architecture
+    here = str((api.get("/version") or {}).get("Arch", ""))
+    if here not in {"", theirs}:
+        raise ConfigError(
+            f"the engine is for {here}, and the images in {packed.file.name} are for {theirs}",
+            next_step=ELSEWHERE,
+        )
+
+
+def bring_engine(packed: Bundle, root: Path, system: System, runner: Runner, say: Say) -> None:
+    """Bring the private engine's programs out of the bundle, where they are not there yet.
+
+    Raises ConfigError when the bundle has none, or for another distribution or release, or when
+    this machine cannot have one.
+    """
+    at, found = engine_files.places(root), packed.manifest
+    if engine_files.present(at, system):
+        return
+    name = packed.file.name
+    if why := obstacle(system):
+        raise ConfigError(f"no engine is running; {why}", next_step="start an engine of your own")
+    members = found.under(ENGINE)
+    if not members:
+        raise ConfigError(
+            f"no engine is running, and {name} holds no packages for one",
+            next_step="start an engine of your own, or over there: inv images.save FILE --engine",
+        )
+    here = (system.release.get("ID", ""), system.codename, system.machine)
+    theirs = (found.distribution, found.release, found.machine)
+    if here != theirs:
+        raise ConfigError(
+            f"this is {' '.join(here)}, and the engine's packages in {name} are for "
+            + " ".join(theirs),
+            next_step=ELSEWHERE,
+        )
+    say(f"engine: taking its packages out of {name}")
+    packed.extract(members, at.debs)
+    debs = tuple(Deb(name=Path(one.name).name, size=one.size, sha256=one.sha256) for one in members)
+    engine_files.install(at, system, debs, runner=runner, say=lambda line: say(f"engine: {line}"))
+    engine_files.link(at)
+
+
+def load(packed: Bundle, api: Api, step: Step) -> None:
+    """Bring the images to the engine, after all their bytes have been checked.
+
+    Raises ConfigError for a damaged bundle, RefusedError when the engine does not take them.
+    """
+    say = partial(step, "images")
+    one = next((one for one in packed.manifest.members if one.name == IMAGES), None)
+    if one is None:
+        raise damaged(packed.file, f"it has no {IMAGES}")
+    packed.check((one,), Count(say, one.size, "checked"))
+    sent = Count(say, one.size, "loaded").passed(packed.pieces(one))
+    # quiet: no progress of its own
+    answer = b"".join(api.send("/images/load", sent, one.size, quiet=True))
+    errors = [said for said in map(_error, answer.splitlines()) if said]
+    if errors:
+        raise RefusedError(
+            f"the engine did not take the images: {errors[0]}",
+            next_step="inv doctor: is its disk full? Then the same again",
+        )
+
+
+def _error(line: bytes) -> str:
+    """Give why, from a line of an answer that began as a success."""
+    try:
+        return str(json.loads(line).get("error", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
+def missing(statuses: Sequence[ImageStatus]) -> tuple[str, ...]:
+    """Give the services whose image a bundle has to bring."""
+    return tuple(name for names in images.needed(statuses, rebuild=False) for name in names)
+
+
+def require_all(packed: Bundle, statuses: Sequence[ImageStatus]) -> None:
+    """Raise ConfigError when images are still missing after the bundle's were loaded."""
+    absent = missing(statuses)
+    if absent:
+        raise ConfigError(
+            f"{packed.file.name} does not bring the image of {', '.join(absent)} as this checkout"
+            f" wants it: version {packed.manifest.workspace} made it",
+            next_step="use the checkout that made it, or there: inv images.build, inv images.save",
+        )

@@ -1,0 +1,90 @@
+"""Shell scripts that helper containers run: each finds a folder per volume where it starts.
+
+They need sh, coreutils and GNU tar. What stands for a volume while it is replaced lies hidden in
+that volume, because only within one file system is a rename one step.
+"""
+
+MARK = ".memos-dev-"
+"""How the names of hidden folders begin; no program of the stack ever sees one, but for OLD while
+the services start on what was restored."""
+NEW = f"{MARK}new"
+"""What was unpacked."""
+PART = f"{MARK}part"
+"""What was there before, while it moves."""
+OLD = f"{MARK}old"
+"""What was there before, all of it."""
+
+SURVEY = """\
+set -eu
+tar --version | grep -q 'GNU tar'
+for volume in *; do
+    [ -d "$volume" ] || continue
+    used=$(du --summarize --block-size=1 "$volume" | cut -f 1)
+    echo "$volume $used $(stat --file-system --format='%a %S' "$volume")"
+done
+"""
+"""A line a volume: key, bytes used, free blocks of its disk, bytes of a block."""
+
+PACK = f"""\
+exec tar --create --file=- --blocking-factor=256 --xattrs --sparse --numeric-owner \
+--sort=name --exclude='{MARK}*' -- *
+"""
+
+UNPACK = f"""\
+set -eu
+for volume in *; do
+    for kept in {OLD} {PART}; do
+        [ ! -e "$volume/$kept" ] || {{ echo "$kept is in the volume $volume" >&2; exit 3; }}
+    done
+    rm -rf "$volume/{NEW}"
+    mkdir "$volume/{NEW}"
+done
+tar --extract --file=- --xattrs --xattrs-include='*' --numeric-owner --same-owner \
+--same-permissions --delay-directory-restore --transform='s,^[^/]*,&/{NEW},S'
+for volume in *; do sync --file-system "$volume"; done
+"""
+"""Reads a tar from stdin; the flag S keeps the transformation away from symlinks' targets."""
+
+DISCARD = f'for volume in *; do rm -rf "$volume/{NEW}"; done\n'
+
+TURN = f"""\
+set -eu
+for volume in *; do
+    [ -d "$volume/{NEW}" ] || mv -T "$volume/{OLD}" "$volume/{NEW}"
+done
+"""
+"""Lets SWAP bring back what was there before."""
+
+SWAP = f"""\
+set -eu
+move() {{
+    for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+        [ -e "$entry" ] || [ -L "$entry" ] || continue
+        case "${{entry##*/}}" in {MARK}*) continue ;; esac
+        mv "$entry" "$2"
+    done
+}}
+alike() {{
+    chown --reference="$1" "$2"
+    chmod --reference="$1" "$2"
+    touch --reference="$1" "$2"
+}}
+for volume in *; do
+    [ -d "$volume/{NEW}" ] || continue
+    if [ ! -d "$volume/{OLD}" ]; then
+        mkdir -p "$volume/{PART}"
+        alike "$volume" "$volume/{PART}"
+        move "$volume" "$volume/{PART}"
+        sync --file-system "$volume"
+        mv -T "$volume/{PART}" "$volume/{OLD}"
+    fi
+    move "$volume/{NEW}" "$volume"
+    alike "$volume/{NEW}" "$volume"
+    sync --file-system "$volume"
+    rmdir "$volume/{NEW}"
+done
+"""
+"""Each step is one rename, and what is there says which come next: it can be run again after it
+was ended anywhere. PART says that the old data is still leaving, OLD that all of it has left."""
+
+CLEAN = f'for volume in *; do rm -rf "$volume/{OLD}" "$volume/{PART}" "$volume/{NEW}"; done\n'

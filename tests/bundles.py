@@ -1,0 +1,43 @@
+"""Bundles for tests: small ones, made as `inv images.save` makes them."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from scripts import bundle_wheels
+from scripts.bundle import Manifest
+from scripts.bundle_writer import Writer
+
+MANIFEST = Manifest(
+    workspace="0.1.0",
+    created="2026-11-25T19:48:51+00:00",
+    image_source="packages",
+    architecture="amd64",
+    python=(bundle_wheels.python_version(),),
+    kernel=platform.system().lower(),
+    machine=platform.machine().lower(),
+    distribution="debian",
+    release="bookworm",
+    pins="0" * 64,
+    images={"example/memos:1": "sha256:1"},
+    members=(),
+)
+MEMBERS: Mapping[str, bytes] = {
+    "wheels/pip-1-py3-none-any.whl": b"a wheel",
+    "wheels/demo-1-py3-none-any.whl": b"another wheel",
+    "engine/docker.io_1%3a26_amd64.deb": b"a package",
+    "images.tar": b"layers" * 100_000,
+}
+
+
+def bundled(
+    file: Path, members: Mapping[str, bytes] = MEMBERS, manifest: Manifest = MANIFEST
+) -> Manifest:
+    """Make a bundle `file` with these members; give what it says of itself."""
+    with Writer(file) as writer:
+        for name, data in members.items():
+            writer.add(name, [data[:5], data[5:]])
+        made = replace(manifest, members=tuple(writer.members))
+        writer.finish(made)
+    return made

@@ -1,0 +1,56 @@
+"""Two stacks on one engine, the second with settings that `inv env --write` made."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from checkout import Checkout
+
+from scripts import schema
+
+pytestmark = pytest.mark.docker
+
+OFFSET = 60
+"""More than the ports of the first stack take."""
+
+
+@pytest.fixture
+def second(running: Checkout, tmp_path: Path) -> Iterator[Checkout]:
+    """A second stack of the same checkout; nothing of it is started yet."""
+    file = tmp_path / "second.env"
+    running.inv("env", "--offset", str(OFFSET), "--write", str(file))
+    one = Checkout(root=running.root, env_file=file, project=f"{running.project}-{OFFSET}")
+    try:
+        yield one
+    finally:
+        one.destroy()
+
+
+def test_two_full_stacks_at_once_pass_the_smoke_test(running: Checkout, second: Checkout) -> None:
+    """Names, ports, networks and volumes are apart; `ps --all` shows both, all of them healthy."""
+    second.inv("up")
+    for one in (running, second):
+        one.inv("smoke")
+        assert one.left() != []
+    assert set(running.left()) & set(second.left()) == set()
+    document = second.inv("ps", "--all", "--format", "json").document
+    assert schema.validate(document, "stacks") == ()
+    stacks = {one["project"]: one for one in document["stacks"]}
+    first, other = stacks[running.project], stacks[second.project]
+    assert (first["present"], other["present"]) == (False, True)
+    assert other["env_file"] == str(second.env_file)
+    assert other["checkout"] == str(second.root)
+    published = [
+        {port for row in one["services"] for port in row["ports"]} for one in (first, other)
+    ]
+    assert published[1] == {port + OFFSET for port in published[0]}
+
+
+def test_stopping_one_stack_does_not_touch_the_other(running: Checkout, second: Checkout) -> None:
+    """Not even when its data is deleted."""
+    second.inv("up", "--service", "etcd")
+    label = f"label=com.docker.compose.project={running.project}"
+    before = running.docker("ps", "--no-trunc", "--quiet", "--filter", label).stdout
+    second.inv("down", "--volumes", "--yes")
+    assert second.left() == []
+    assert running.docker("ps", "--no-trunc", "--quiet", "--filter", label).stdout == before

@@ -1,0 +1,120 @@
+"""Save, reset and restore on real data; killed at three moments too."""
+
+import re
+import signal
+import uuid
+from pathlib import Path
+
+import pytest
+import requests
+from checkout import Checkout
+from kills import Kills, moments
+from records import Records, expected, nodes, ties
+
+pytestmark = pytest.mark.docker
+
+SEED = 20260131
+TEXTS = ("The green key hangs by the stairs.", "Ada waters the ferns.", "Trains leave at nine.")
+
+
+def remember(stack: Checkout, cube: str, text: str) -> None:
+    """Put one memory into a cube through the API."""
+    body = {
+        "user_id": cube,
+        "writable_cube_ids": [cube],
+        "async_mode": "sync",
+        "mode": "fast",
+        "messages": [{"role": "user", "content": text}],
+    }
+    answer = requests.post(stack.url("MEMOS_PORT", "/product/add"), json=body, timeout=60)
+    assert answer.json()["data"]
+
+
+def memories(stack: Checkout, cube: str) -> list[str]:
+    """Give the memories of a cube as the API gives them."""
+    body = {"user_id": cube, "mem_cube_ids": [cube], "memory_type": "text_mem"}
+    text = requests.post(stack.url("MEMOS_PORT", "/product/get_all"), json=body, timeout=60).text
+    return sorted(found for found in re.findall(r'"memory": ?"([^"]*)"', text) if found)
+
+
+def found(stack: Checkout, cube: str, query: str) -> str:
+    """Give what a search in a cube brings: it needs the graph and the vectors."""
+    body = {"user_id": cube, "readable_cube_ids": [cube], "query": query, "mode": "fast"}
+    return requests.post(stack.url("MEMOS_PORT", "/product/search"), json=body, timeout=60).text
+
+
+def test_every_record_is_back_after_save_reset_and_restore(running: Checkout) -> None:
+    """Vectors, nodes, relations, points and memories, compared one by one."""
+    records, cube = Records(running), f"kept-{uuid.uuid4().hex[:8]}"
+    records.put()
+    for text in TEXTS:
+        remember(running, cube, text)
+    known = memories(running, cube)
+    assert all(any(text in one for one in known) for text in TEXTS)
+    running.inv("snapshot.save", "--name", "all-of-it")
+
+    running.inv("reset", "--service", "milvus", "--yes")
+    assert records.milvus() == {}
+    assert records.qdrant() == expected()
+    assert records.neo4j() == (nodes(), ties())
+    running.inv("reset", "--all", "--yes", "--no-snapshot")
+    assert (records.qdrant(), records.neo4j()) == ({}, ({}, set()))
+    assert memories(running, cube) == []
+
+    running.inv("snapshot.restore", "all-of-it", "--yes")
+    assert records.milvus() == expected()
+    assert records.qdrant() == expected()
+    assert records.neo4j() == (nodes(), ties())
+    assert memories(running, cube) == known
+    assert TEXTS[0] in found(running, cube, "Where is the green key?")
+    assert "no trace of it left" in running.inv("smoke").stdout
+
+
+def test_a_snapshot_of_a_stack_that_is_down_leaves_it_down(running: Checkout) -> None:
+    """No container is made or started; the data is that of the snapshot."""
+    running.inv("down")
+    running.inv("snapshot.save", "--name", "while-down")
+    running.inv("reset", "--service", "qdrant", "--yes")
+    running.inv("snapshot.restore", "while-down", "--yes")
+    assert not running.docker(
+        *("ps", "--all", "--quiet"),
+        *("--filter", f"label=com.docker.compose.project={running.project}"),
+    ).stdout
+
+
+def test_ctrl_c_in_a_save_brings_back_what_was_stopped(running: Checkout) -> None:
+    """130, every service answers, and no half a file is left."""
+    with running.started("snapshot.save", "--name", "never") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("save "):
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stdout.read()
+        assert process.wait() == 130, rest
+    rows = running.inv("ps", "--format", "json").document["services"]
+    assert all(row["ready"] for row in rows)
+    folder = running.root / "snapshots" / running.project
+    assert not list(folder.glob("never*"))
+    assert not (folder / "journal.json").exists()
+
+
+@pytest.fixture
+def kills(other: Checkout) -> Kills:
+    """A small stack of its own whose data is known."""
+    one = Kills(other)
+    one.prepare()
+    return one
+
+
+@pytest.mark.parametrize("command", ["save", "reset", "restore"])
+def test_a_killed_command_loses_nothing(kills: Kills, command: str) -> None:
+    """One moment of each; `nox -s kills` tries thirty."""
+    (moment,) = (one for one in moments(SEED, 3) if str(one) == f"{command}:1")
+    assert kills.strike(moment)
+
+
+def test_the_folder_of_snapshots_is_the_stacks_own(running: Checkout) -> None:
+    """Two stacks of one checkout never see each other's."""
+    running.inv("snapshot.save", "--service", "qdrant", "--name", "mine")
+    assert Path(running.root / "snapshots" / running.project / "mine.tar.zst").is_file()

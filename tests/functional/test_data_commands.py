@@ -1,0 +1,636 @@
+"""Data commands as they are typed, on an engine whose volumes are folders and whose helpers run."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tasks
+from scripts import archive, data_journal, data_moves, snapshots
+from scripts.data_words import Entry
+from scripts.errors import EngineError, ExitCode, RefusedError
+from scripts.schema import validate
+from scripts.volume_scripts import NEW, OLD, UNPACK
+from tests.functional import test_tasks
+from tests.functional.fake_engine import made
+
+VOLUMES = {"etcd": "etcd_data", "neo4j": "neo4j_data", "qdrant": "qdrant_data"}
+GROUPS = {"etcd": "milvus", "neo4j": "neo4j", "qdrant": "qdrant", "milvus": "milvus"}
+Capture = pytest.CaptureFixture[str]
+
+
+class Checkout(test_tasks.Checkout):
+    """A checkout whose stack keeps data in folders."""
+
+    def __init__(self, folder: Path, ports: list[int]) -> None:
+        """Give three services a volume with a file, in three groups; all of them run."""
+        super().__init__(folder, ports)
+        self.disk = folder / "disk"
+        self.kept = self.root / "snapshots" / "memos-test"
+        self.state |= {"disk": str(self.disk), "volumes": []}
+        for name, group in GROUPS.items():
+            self.config["services"][name]["x-data-group"] = group
+        for name, key in VOLUMES.items():
+            mount = {"type": "volume", "source": key, "target": "/data"}
+            self.config["services"][name]["volumes"] = [mount]
+            self.config["volumes"][key] = {"name": f"memos-test_{key}"}
+            self.state["volumes"].append(f"memos-test_{key}")
+            self.state["containers"][f"id-{name}"]["mounts"] = [f"memos-test_{key}"]
+            self.put(key, "old")
+        needs = {name: {"condition": "service_healthy"} for name in ("neo4j", "qdrant", "milvus")}
+        self.config["services"]["memos"]["depends_on"] = needs
+        self.config["services"]["milvus"]["depends_on"] = {"etcd": {"condition": "service_healthy"}}
+        reason = "the one points into the other"
+        self.config["x-data-together"] = [{"groups": ["neo4j", "qdrant"], "reason": reason}]
+        self.answer(" create ", f"touch {self.disk}/created")
+
+    def put(self, key: str, text: str) -> None:
+        """Write the file of a volume."""
+        folder = self.disk / f"memos-test_{key}"
+        (folder / "sub").mkdir(parents=True, exist_ok=True)
+        (folder / "sub" / "file").write_text(text)
+        (folder / ".hidden").write_text(text)
+
+    def held(self) -> dict[str, str]:
+        """Give the text in each volume that is there; everything in a volume says the same."""
+        found = {}
+        for key in VOLUMES.values():
+            folder = self.disk / f"memos-test_{key}"
+            if folder.exists():
+                texts = {file.read_text() for file in folder.rglob("*") if file.is_file()}
+                assert len(texts) <= 1, f"a mixture: {texts}"
+                found[key] = "".join(texts)
+                assert not list(folder.glob(".memos-dev-*"))
+        return found
+
+    def names(self) -> list[str]:
+        """Give the names of the snapshots."""
+        return sorted(file.name.removesuffix(".tar.zst") for file in self.kept.glob("*.zst"))
+
+    def interrupted(self, command: str, phase: str, *keys: str) -> None:
+        """Leave the journal of a command that was killed in this phase."""
+        volumes = {key: f"memos-test_{key}" for key in keys or VOLUMES.values()}
+        running = ("memos", "neo4j", "qdrant")
+        entry = Entry(command=command, phase=phase, running=running, volumes=volumes, since="then")
+        data_journal.write(self.kept, entry)
+
+
+@pytest.fixture(scope="module")
+def ports() -> Iterator[list[int]]:
+    """Run the stack's services as a process; give their ports."""
+    count = str(len(test_tasks.TARGETS))
+    argv = [sys.executable, "-m", "tests.functional.fake_stack", count]
+    with subprocess.Popen(  # noqa: S603 - our own module
+        argv, cwd=test_tasks.REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield [int(word) for word in process.stdout.readline().split()]
+        process.communicate()
+
+
+@pytest.fixture
+def at(tmp_path: Path, ports: list[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkout]:
+    """Give a checkout with data, on which `inv` works."""
+    found = Checkout(tmp_path, ports)
+    monkeypatch.setattr(tasks, "ROOT", found.root)
+    for name in list(os.environ):
+        if name.startswith(("DOCKER_", "COMPOSE_")):
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("ENV_FILE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
+    monkeypatch.setenv("COMPOSE_PROJECT_NAME", "memos-test")
+    yield found
+    found.close()
+
+
+OLD_DATA = dict.fromkeys(VOLUMES.values(), "old")
+
+
+# save, list, verify ---------------------------------------------------------------------------
+
+
+def test_a_snapshot_holds_all_and_what_was_stopped_runs_again(
+    at: Checkout, capsys: Capture
+) -> None:
+    """Its manifest keeps its schema, and says what it was made of."""
+    assert at.inv("snapshot.save", "--name", "one") == 0
+
+    shown = capsys.readouterr()
+    assert "saved one (" in shown.out
+    assert [line.split()[2] for line in shown.err.splitlines() if " ready " in line] != []
+    assert at.held() == OLD_DATA
+    found = archive.manifest(at.kept / "one.tar.zst")
+    assert validate(found, "snapshot") == ()
+    assert found["groups"] == ["neo4j", "qdrant", "milvus"]
+    assert found["running"] == ["memos", "neo4j", "qdrant", "milvus", "etcd"]
+    assert [one["version"] for one in found["services"]] == ["1.2"] * 4
+    assert (at.kept / "one.tar.zst").stat().st_mode & 0o777 == 0o600
+    assert not (at.kept / "journal.json").exists()
+
+
+def test_plain_tar_reads_a_snapshot(at: Checkout) -> None:
+    """Nobody needs this workspace to get at the data."""
+    assert at.inv("snapshot.save", "--name", "one", "--service", "etcd") == 0
+
+    listed = subprocess.run(  # noqa: S603 - our own words
+        ["tar", "--zstd", "-tf", str(at.kept / "one.tar.zst")],  # noqa: S607 - the one on PATH
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "etcd_data/sub/file" in listed.stdout.splitlines()
+
+
+def test_list_and_verify_as_json_keep_their_schema(at: Checkout, capsys: Capture) -> None:
+    """One document each, JSON alone on stdout; no engine is asked."""
+    assert at.inv("snapshot.save", "--name", "one") == 0
+    capsys.readouterr()
+
+    for words in (["snapshot.list"], ["snapshot.verify", "one"]):
+        assert at.inv(*words, "--format", "json") == 0
+        document = json.loads(capsys.readouterr().out)
+        assert validate(document, "snapshots") == ()
+        assert [(one["name"], one["problem"]) for one in document["snapshots"]] == [("one", "")]
+
+
+def test_a_damaged_snapshot_is_told_and_never_restored(at: Checkout, capsys: Capture) -> None:
+    """5, and the data is untouched; the list shows the one whose end is gone."""
+    assert at.inv("snapshot.save", "--name", "one") == 0
+    file = at.kept / "one.tar.zst"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
+    capsys.readouterr()
+
+    assert at.inv("snapshot.verify", "one") == 5
+    assert at.inv("snapshot.restore", "one", "--yes") == 5
+    assert "the snapshot one.tar.zst is damaged: " in capsys.readouterr().err
+    assert at.held() == OLD_DATA
+
+    file.write_bytes(whole[:-1])
+    assert at.inv("snapshot.list") == 0
+    assert "it was cut, or is none" in capsys.readouterr().out
+    assert at.inv("snapshot.verify", "one", "--format", "json") == 5
+
+
+def test_without_snapshots_the_list_says_how_to_make_one(at: Checkout, capsys: Capture) -> None:
+    """Nothing is on stdout."""
+    assert at.inv("snapshot.list") == 0
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "inv snapshot.save makes one" in shown.err
+
+
+def test_what_runs_is_back_also_when_a_save_fails(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """4, nothing is left of the file, and the journal is gone."""
+
+    def full(*_: object) -> None:
+        raise RefusedError("no space left on device", next_step="df")
+
+    monkeypatch.setattr(data_moves, "verify", full)
+    assert at.inv("snapshot.save") == 4
+    monkeypatch.undo()
+
+    assert "no space left" in capsys.readouterr().err
+    assert list(at.kept.iterdir()) == []
+
+
+def test_ctrl_c_during_a_save_brings_all_back(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """130, after what was stopped is ready again."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(data_moves, "pack", interrupted)
+        assert at.inv("snapshot.save") == 130
+
+    assert capsys.readouterr().err.count(" ready ") == 5
+    assert list(at.kept.iterdir()) == []
+
+
+# reset ----------------------------------------------------------------------------------------
+
+
+def test_reset_deletes_only_what_is_named_after_a_snapshot(at: Checkout, capsys: Capture) -> None:
+    """The plan says all of it first; the snapshot brings the data back."""
+    assert at.inv("reset", "--service", "milvus", "--yes") == 0
+
+    shown = capsys.readouterr()
+    assert "stops     memos, milvus, etcd" in shown.err
+    assert "deletes   memos-test_etcd_data (" in shown.err
+    assert "starts    etcd, milvus, memos" in shown.err
+    assert at.held() == {**OLD_DATA, "etcd_data": ""}
+    (name,) = at.names()
+    assert name.startswith("before-reset-milvus-")
+    assert f"inv snapshot.restore {name} brings it back" in shown.out
+
+    assert at.inv("snapshot.restore", name, "--yes") == 0
+    assert at.held() == OLD_DATA
+
+
+def test_the_oldest_automatic_snapshots_go(at: Checkout, capsys: Capture) -> None:
+    """As SNAPSHOTS_KEEP says; those that a user made stay."""
+    at.env_file.write_text("IMAGE_SOURCE=registry\nSNAPSHOTS_KEEP=1\n")
+    assert at.inv("snapshot.save", "--name", "mine", "--service", "etcd") == 0
+    made_before = at.kept / "before-reset-milvus-1.tar.zst"
+    assert at.inv("reset", "--service", "etcd", "--yes") == 0
+    (first,) = [name for name in at.names() if name != "mine"]
+    (at.kept / f"{first}.tar.zst").rename(made_before)
+
+    assert at.inv("reset", "--service", "etcd", "--yes") == 0
+
+    assert "deleted the snapshot before-reset-milvus-1" in capsys.readouterr().err
+    assert len(at.names()) == 2
+    assert "mine" in at.names()
+
+
+def test_a_dry_run_shows_the_plan_and_touches_nothing(at: Checkout, capsys: Capture) -> None:
+    """On stdout, with the command for what belongs together; exit code 0."""
+    assert at.inv("reset", "--service", "qdrant", "--dry-run", "--no-snapshot") == 0
+
+    shown = capsys.readouterr().out
+    assert "snapshot  none: what is deleted is lost for good" in shown
+    assert "the one points into the other: qdrant without neo4j" in shown
+    assert "inv reset --service neo4j --service qdrant" in shown
+    assert at.held() == OLD_DATA
+
+
+def test_a_stack_that_was_down_stays_down(at: Checkout) -> None:
+    """Only the volumes go."""
+    for one in at.state["containers"].values():
+        one["State"]["Status"] = "exited"
+
+    assert at.inv("reset", "--all", "--yes", "--no-snapshot") == 0
+
+    assert at.held() == {}
+    assert not any(" create " in call for call in at.calls())
+    assert not list(at.kept.glob("*.zst"))
+    assert at.inv("reset", "--all", "--yes") == 0  # there is nothing left to delete
+
+
+# restore --------------------------------------------------------------------------------------
+
+
+def test_restore_brings_the_same_bytes_back(at: Checkout, capsys: Capture) -> None:
+    """Of every volume, also one that is no longer there."""
+    assert at.inv("snapshot.save", "--name", "one") == 0
+    for key in VOLUMES.values():
+        at.put(key, "new")
+    at.state["volumes"].remove("memos-test_etcd_data")
+
+    assert at.inv("snapshot.restore", "one", "--yes") == 0
+
+    assert at.held() == OLD_DATA
+    assert "is that of one again" in capsys.readouterr().out
+    assert not (at.kept / "journal.json").exists()
+
+
+def other_source(manifest: dict[str, Any]) -> None:
+    """Let a snapshot be of the other image source."""
+    manifest["image_source"] = "packages"
+
+
+def newer(manifest: dict[str, Any]) -> None:
+    """Let a snapshot be of a newer server."""
+    manifest["services"][0]["version"] = "1.10"
+
+
+def unknown(manifest: dict[str, Any]) -> None:
+    """Let a snapshot hold a volume that nobody here has."""
+    manifest["volumes"][0]["key"] = "other_data"
+
+
+@pytest.mark.parametrize(
+    ("change", "told", "anyway"),
+    [
+        (other_source, "it was made with IMAGE_SOURCE=packages, and here it is registry", 0),
+        (newer, "neo4j is 1.2 here and was 1.10: older servers may not read it", 0),
+        (unknown, "the stack has no volume other_data", 2),
+    ],
+)
+def test_what_does_not_fit_is_refused(  # noqa: PLR0913, PLR0917 - one table
+    at: Checkout,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[dict[str, Any]], None],
+    told: str,
+    anyway: int,
+) -> None:
+    """2, unless told otherwise; what cannot work is refused then too."""
+    assert at.inv("snapshot.save", "--name", "one") == 0
+    read = archive.manifest
+
+    def changed(path: Path) -> dict[str, Any]:
+        found = read(path)
+        change(found)
+        return found
+
+    monkeypatch.setattr(archive, "manifest", changed)
+    assert at.inv("snapshot.restore", "one", "--yes") == 2
+    assert told in capsys.readouterr().err
+    assert at.inv("snapshot.restore", "one", "--yes", "--anyway") == anyway
+    monkeypatch.undo()
+    assert at.held() == OLD_DATA
+
+
+def test_a_disk_without_room_is_told_before_anything_is_touched(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """5, with what is free and what is needed."""
+    assert at.inv("snapshot.save", "--name", "one") == 0
+    read = archive.manifest
+    monkeypatch.setattr(archive, "manifest", lambda path: read(path) | {"tar_bytes": 10**15})
+
+    assert at.inv("snapshot.restore", "one", "--yes") == 5
+
+    assert "931322.6 GiB are needed: the old data stays" in capsys.readouterr().err
+
+
+def test_a_disk_that_fills_up_leaves_the_old_data(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tar's own words are told, and what was unpacked is gone."""
+    assert at.inv("snapshot.save", "--name", "one") == 0
+    for key in VOLUMES.values():
+        at.put(key, "newer")
+    full = UNPACK + "echo 'tar: Cannot write: No space left on device' >&2; exit 2\n"
+    with monkeypatch.context() as patched:
+        patched.setattr(data_moves, "UNPACK", full)
+        assert at.inv("snapshot.restore", "one", "--yes") == 4
+
+    assert "No space left on device" in capsys.readouterr().err
+    assert at.held() == dict.fromkeys(VOLUMES.values(), "newer")
+    assert not (at.kept / "journal.json").exists()
+
+
+def test_a_reader_that_ends_early_says_why(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it wrote last is told, not that a pipe broke."""
+    at.put("etcd_data", "x" * 5_000_000)
+    assert at.inv("snapshot.save", "--name", "one") == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(data_moves, "UNPACK", "exec 0<&-; echo 'no such luck' >&2; exit 1\n")
+        assert at.inv("snapshot.restore", "one", "--yes") == 4
+
+    assert "no such luck" in capsys.readouterr().err
+
+
+def test_the_old_data_stays_until_the_new_is_ready_and_can_come_back(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restore on which a service does not start is undone with one command."""
+    assert at.inv("snapshot.save", "--name", "one") == 0
+    for key in VOLUMES.values():
+        at.put(key, "newer")
+    at.answer(" create ", f"touch {at.disk}/created")
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks, "_follow", lambda *_: ExitCode.BROKEN)
+        assert at.inv("snapshot.restore", "one", "--yes") == 5
+    told = capsys.readouterr().err
+    assert "inv snapshot.undo brings it back, inv up tries again" in told
+    volume = at.disk / "memos-test_etcd_data"
+    assert (volume / "sub" / "file").read_text() == "old"
+    assert (volume / OLD / "sub" / "file").read_text() == "newer"
+    assert at.inv("ps") == 0
+    assert "inv restore was interrupted (starting): inv up finishes it" in capsys.readouterr().err
+
+    assert at.inv("snapshot.undo") == 0
+
+    assert at.held() == dict.fromkeys(VOLUMES.values(), "newer")
+    assert at.inv("snapshot.undo") == 2
+    assert "there is no unfinished restore" in capsys.readouterr().err
+
+
+# after a crash --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "phase", "held"),
+    [
+        ("save", "stopped", OLD_DATA),
+        ("reset", "stopped", OLD_DATA),
+        ("restore", "unpacking", OLD_DATA),
+        ("reset", "deleting", {"neo4j_data": "", "qdrant_data": "", "etcd_data": ""}),
+        ("reset", "returning", OLD_DATA),
+        ("restore", "swapping", dict.fromkeys(VOLUMES.values(), "new")),
+        ("restore", "starting", OLD_DATA),
+        ("restore", "cleaning", OLD_DATA),
+        ("restore", "turning", dict.fromkeys(VOLUMES.values(), "new")),
+    ],
+)
+def test_the_next_up_finishes_what_was_interrupted(
+    at: Checkout, capsys: Capture, command: str, phase: str, held: dict[str, str]
+) -> None:
+    """Says so, asks nothing, and leaves nothing hidden."""
+    at.interrupted(command, phase)
+    (at.kept / "half.tar.zst.partial").touch()
+    for key in VOLUMES.values():
+        folder = at.disk / f"memos-test_{key}"
+        if phase in {"unpacking", "swapping", "starting", "cleaning", "turning"}:
+            hidden = folder / (NEW if phase in {"unpacking", "swapping"} else OLD)
+            hidden.mkdir(parents=True)
+            (hidden / "file").write_text("new")
+
+    assert at.inv("up") == 0
+
+    assert f"inv {command} was interrupted: " in capsys.readouterr().err
+    assert at.held() == held
+    assert list(at.kept.iterdir()) == []
+
+
+def test_down_makes_the_data_whole_and_starts_nothing(at: Checkout, capsys: Capture) -> None:
+    """With --volumes nothing of the interrupted command is left either."""
+    at.interrupted("restore", "cleaning")
+    assert at.inv("down") == 0
+    assert "inv restore was interrupted" in capsys.readouterr().err
+    assert not (at.kept / "journal.json").exists()
+
+    at.interrupted("reset", "deleting", "etcd_data")
+    assert at.inv("down", "--volumes", "--yes") == 0
+    assert not (at.kept / "journal.json").exists()
+    assert " ready " not in capsys.readouterr().err
+
+
+def test_doctor_knows_of_what_was_interrupted(at: Checkout, capsys: Capture) -> None:
+    """Advice with the next command; a journal that cannot be read is fatal."""
+    at.interrupted("reset", "deleting")
+    (at.kept / "cut.tar.zst").write_text("no snapshot")
+
+    assert at.inv("doctor", "--format", "json") == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert validate(document, "doctor") == ()
+    codes = [one["code"] for one in document["findings"]]
+    assert {"data-unfinished", "snapshot-damaged"} <= set(codes)
+
+    (at.kept / "journal.json").write_text("{")
+    assert at.inv("doctor") == 5
+    assert at.inv("up") == 5
+    assert "journal.json cannot be read" in capsys.readouterr().err
+
+
+def test_an_engine_that_goes_away_leaves_the_journal(
+    at: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next command brings back what was stopped."""
+
+    def gone(*_: object) -> None:
+        raise EngineError("the engine does not answer", next_step="inv engine.status")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(data_moves, "pack", gone)
+        patched.setattr(tasks, "_follow", gone)
+        assert at.inv("snapshot.save") == 3
+    entry = data_journal.read(at.kept)
+    assert entry is not None
+    assert (entry.command, entry.phase) == ("save", "returning")
+
+    assert at.inv("snapshot.save", "--name", "one") == 0
+    assert at.names() == ["one"]
+
+
+# names, questions, refusals -------------------------------------------------------------------
+
+
+def stranger(at: Checkout) -> None:
+    """Let a container of nobody use a volume."""
+    other = made("thief", "running", folder="/elsewhere", project="other")
+    other["mounts"] = ["memos-test_etcd_data"]
+    at.state["containers"]["id-thief"] = other
+
+
+def shellless(at: Checkout) -> None:
+    """Let no image have a shell."""
+    at.state["shellless"] = list(at.state["images"])
+
+
+def imageless(at: Checkout) -> None:
+    """Let no image be there."""
+    at.state["images"] = {}
+
+
+def bare(at: Checkout) -> None:
+    """Let there be no volume yet."""
+    at.state["volumes"] = []
+
+
+def nothing(at: Checkout) -> None:
+    """Change nothing."""
+    del at
+
+
+@pytest.mark.parametrize(
+    ("words", "prepare", "code", "told"),
+    [
+        ("reset", nothing, 2, "no service is named\nnext: inv reset --service neo4j or qdrant or"),
+        ("reset --service memos", nothing, 2, "memos keeps no data of its own\nnext: --service ne"),
+        ("reset --service milvsu", nothing, 2, "did you mean milvus?"),
+        ("reset --service etcd", nothing, 7, "Delete this data? Nobody is there to answer"),
+        ("reset --service etcd --yes", stranger, 4, "memos-test_etcd_data is mounted by thief"),
+        ("reset --service etcd --yes", shellless, 4, "no image of the stack that is here has sh"),
+        ("reset --service etcd --yes", imageless, 4, "no image of the stack that is here has sh"),
+        ("snapshot.save", bare, 2, "there is no data of neo4j, qdrant, milvus yet"),
+        ("snapshot.save --name a/b", nothing, 2, "--name is 'a/b', wanted letters"),
+        ("snapshot.save --service memos", nothing, 2, "memos keeps no data of its own"),
+        ("snapshot.restore one", nothing, 2, "no snapshot 'one'\nnext: one of: none yet: inv sna"),
+        ("snapshot.verify one", nothing, 2, "there is no snapshot 'one'"),
+        ("snapshot.delete one", nothing, 2, "there is no snapshot 'one'"),
+        ("snapshot.prune", nothing, 2, "--keep is '', wanted a whole number"),
+        ("snapshot.list --format yaml", nothing, 2, "--format is 'yaml'"),
+    ],
+)
+def test_what_is_refused_changes_nothing(  # noqa: PLR0913, PLR0917 - one table
+    at: Checkout,
+    capsys: Capture,
+    words: str,
+    prepare: Callable[[Checkout], None],
+    code: int,
+    told: str,
+) -> None:
+    """With the value that is wrong and what to type."""
+    prepare(at)
+
+    assert at.inv(*words.split()) == code
+
+    shown = capsys.readouterr()
+    assert told in shown.err
+    assert at.held() == OLD_DATA
+    assert not (at.kept / "journal.json").exists()
+
+
+def test_a_name_that_is_taken_is_refused_and_restoring_asks(at: Checkout, capsys: Capture) -> None:
+    """Nothing is overwritten, and nothing replaced unasked."""
+    assert at.inv("snapshot.save", "--name", "one") == 0
+
+    assert at.inv("snapshot.save", "--name", "one") == 2
+    assert "inv snapshot.delete one" in capsys.readouterr().err
+    assert at.inv("snapshot.restore", "one") == 7
+    assert "Replace this data? Nobody is there to answer" in capsys.readouterr().err
+
+
+def test_delete_and_prune_remove_files_after_asking(at: Checkout, capsys: Capture) -> None:
+    """The newest stay; a damaged one is left to the user."""
+    for name in ("one", "two", "three"):
+        assert at.inv("snapshot.save", "--name", name, "--service", "etcd") == 0
+    (at.kept / "cut.tar.zst").write_text("")
+
+    assert at.inv("snapshot.prune", "--keep", "1") == 7
+    assert at.inv("snapshot.prune", "--keep", "1", "--yes") == 0
+    assert at.names() == ["cut", "three"]
+    assert at.inv("snapshot.prune", "--keep", "5") == 0
+    assert at.inv("snapshot.delete", "three") == 7
+    assert at.inv("snapshot.delete", "cut", "--yes") == 0
+    assert at.names() == ["three"]
+    assert "deleted the snapshot cut" in capsys.readouterr().err
+
+
+def test_what_is_paused_is_saved_too(at: Checkout) -> None:
+    """It can be stopped only when it runs; afterwards it does."""
+    at.state["containers"]["id-etcd"]["State"]["Status"] = "paused"
+
+    assert at.inv("snapshot.save", "--name", "one", "--service", "etcd") == 0
+
+
+def test_a_snapshot_from_elsewhere_is_named_by_its_path(at: Checkout) -> None:
+    """One that was copied here from another machine."""
+    assert at.inv("snapshot.save", "--name", "one") == 0
+    elsewhere = at.folder / "copied.tar.zst"
+    (at.kept / "one.tar.zst").rename(elsewhere)
+    at.put("etcd_data", "newer")
+
+    assert at.inv("snapshot.restore", str(elsewhere), "--yes") == 0
+
+    assert at.held() == OLD_DATA
+
+
+def test_snapshots_in_order_of_age(tmp_path: Path) -> None:
+    """And automatic ones are counted for the same groups only."""
+    found = [
+        replace(
+            snapshots.look(_empty(tmp_path / f"{number}.tar.zst")),
+            manifest={"automatic": number != 1, "groups": ["a"] if number < 3 else ["b"]},
+        )
+        for number in range(4)
+    ]
+
+    assert [one.name for one in snapshots.spare(found, 3)] == ["3"]
+    assert [one.name for one in snapshots.spare_automatic(found, ["a"], 1)] == ["2"]
+
+
+def _empty(file: Path) -> Path:
+    file.touch()
+    return file

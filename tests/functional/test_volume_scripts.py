@@ -1,0 +1,198 @@
+"""The scripts of helper containers, run for real in folders, and killed at each of their steps."""
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from scripts.volume_scripts import CLEAN, DISCARD, NEW, OLD, PACK, PART, SURVEY, SWAP, TURN, UNPACK
+
+KILLED = -9
+TOOLS = ("mv", "mkdir", "rmdir", "chown", "chmod", "touch")
+WRAPPER = """#!/bin/sh
+count=$(($(cat {folder}/count) + 1))
+echo $count >{folder}/count
+[ $count != $KILL ] || kill -9 $PPID
+[ $count != $KILL ] || exit
+PATH=${{PATH#*:}} {tool} "$@"
+"""
+Kept = dict[str, str]
+
+
+def run(
+    script: str, at: Path, data: bytes = b"", env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a script as a helper container does."""
+    environ = {**os.environ, "LC_ALL": "C", **(env or {})}
+    # a disk that others write to makes it slow, and no step depends on it
+    script = f"sync() {{ :; }}\n{script}"
+    return subprocess.run(  # noqa: S603 - our own script
+        ["sh", "-c", script],  # noqa: S607 - the shell on PATH
+        cwd=at,
+        env=environ,
+        input=data,
+        capture_output=True,
+        check=False,
+    )
+
+
+def fill(volume: Path, word: str) -> None:
+    """Give a volume files of every kind that a program may leave."""
+    (volume / "deep" / "er").mkdir(parents=True)
+    (volume / "deep" / "er" / "file").write_text(word)
+    (volume / word).write_text(word)
+    (volume / ".hidden").write_text(word)
+    (volume / "..odd").write_text(word)
+    (volume / "with blank *").write_text(word)
+    (volume / "link").symlink_to("deep/er/file")
+    (volume / "dangling").symlink_to(f"/nowhere/{word}")
+    (volume / "hard").hardlink_to(volume / word)
+    with (volume / "sparse").open("wb") as file:
+        file.write(word.encode())
+        file.truncate(10_000_000)
+    volume.chmod(0o751 if word == "old" else 0o775)
+
+
+def kept(volume: Path) -> Kept:
+    """Give what a volume holds: kind, rights and content of each entry, and of its root."""
+    found = {".": oct(volume.stat().st_mode)}
+    for path in sorted(volume.rglob("*")):
+        name = str(path.relative_to(volume))
+        if path.is_symlink():
+            found[name] = f"→ {path.readlink()}"
+        elif path.is_file():
+            found[name] = f"{path.read_bytes()[:9]!r} {path.stat().st_size} {path.stat().st_nlink}"
+        else:
+            found[name] = oct(path.stat().st_mode)
+    return found
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Path:
+    """Give a folder with a volume of old data and one that is empty."""
+    folder = tmp_path / "volumes"
+    (folder / "a").mkdir(parents=True)
+    fill(folder / "a", "old")
+    (folder / "b").mkdir()
+    return folder
+
+
+@pytest.fixture
+def tar(tmp_path: Path) -> bytes:
+    """Give the tar of the same volumes with new data in both."""
+    folder = tmp_path / "others"
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        fill(folder / name, "new")
+    return run(PACK, folder).stdout
+
+
+@pytest.fixture
+def struck(tmp_path: Path) -> Callable[[str, Path, int], int]:
+    """Give a function that runs a script and kills it before its nth step."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in TOOLS:
+        (tools / tool).write_text(WRAPPER.format(folder=tmp_path, tool=tool))
+        (tools / tool).chmod(0o755)
+
+    def strike(script: str, volumes: Path, step: int) -> int:
+        (tmp_path / "count").write_text("0")
+        path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+        return run(script, volumes, env={"PATH": path, "KILL": str(step)}).returncode
+
+    return strike
+
+
+def contents(at: Path) -> dict[str, Kept]:
+    """Give what each volume holds."""
+    return {volume.name: kept(volume) for volume in sorted(at.iterdir())}
+
+
+def test_what_is_packed_unpacks_to_the_same(at: Path, tmp_path: Path) -> None:
+    """Links, rights, sparse files and odd names too."""
+    before = contents(at)
+    back = tmp_path / "back"
+    for name in before:
+        (back / name).mkdir(parents=True)
+
+    assert run(UNPACK, back, run(PACK, at).stdout).returncode == 0
+    assert {name: kept(back / name / NEW) for name in before} == before
+    blocks = (back / "a" / NEW / "sparse").stat().st_blocks
+    assert blocks * 512 < 1_000_000
+
+
+def test_a_swap_killed_at_any_step_and_run_again_gives_the_new_data_whole(
+    at: Path, tar: bytes, tmp_path: Path, struck: Callable[[str, Path, int], int]
+) -> None:
+    """And keeps the old data whole beside it, which a second swap brings back."""
+    before, new = contents(at), contents(tmp_path / "others")
+    step, code = 0, KILLED
+    while code == KILLED:
+        step += 1
+        assert run(UNPACK, at, tar).returncode == 0
+        code = struck(SWAP, at, step)
+        again = run(SWAP, at)
+        assert again.returncode == 0, again.stderr
+        assert {name: kept(at / name / OLD) for name in before} == before, f"step {step}"
+        # and back, as `snapshot.undo` does
+        assert run(TURN * 2, at).returncode == 0
+        struck(SWAP, at, step)
+        assert run(SWAP, at).returncode == 0
+        assert {name: kept(at / name / OLD) for name in before} == new, f"step {step}"
+        assert run(CLEAN, at).returncode == 0
+        assert contents(at) == before
+    assert step > 30
+
+
+def test_what_was_unpacked_can_be_thrown_away(at: Path, tar: bytes) -> None:
+    """Half of it too; tar alone takes a cut one for whole, so the checksums have to tell."""
+    before = contents(at)
+    run(UNPACK, at, tar[:3000])
+    assert (at / "a" / NEW).is_dir()
+
+    assert run(DISCARD, at).returncode == 0
+    assert contents(at) == before
+
+
+@pytest.mark.parametrize("name", [OLD, PART])
+def test_nothing_is_unpacked_over_what_another_restore_left(
+    at: Path, tar: bytes, name: str
+) -> None:
+    """Its journal is gone, so nobody knows which of the two is right."""
+    (at / "b" / name).mkdir()
+
+    refused = run(UNPACK, at, tar)
+
+    assert refused.returncode == 3
+    assert f"{name} is in the volume b" in refused.stderr.decode()
+
+
+def test_hidden_folders_are_in_no_snapshot_and_in_no_program(at: Path, tmp_path: Path) -> None:
+    """A tar made while one is there is the same as without."""
+    plain = run(PACK, at).stdout
+    (at / "a" / OLD).mkdir()
+    (at / "a" / OLD / "file").write_text("x")
+    packed = run(PACK, at).stdout
+    names = [
+        subprocess.run(
+            ["tar", "-tf", "-"],  # noqa: S607 - the one on PATH
+            input=data,
+            capture_output=True,
+            check=True,
+            cwd=tmp_path,
+        ).stdout
+        for data in (plain, packed)
+    ]
+    assert names[0] == names[1]
+
+
+def test_a_survey_gives_what_each_volume_uses_and_what_is_free(at: Path) -> None:
+    """A line a volume; without GNU tar it fails, so that another image is tried."""
+    rows = [line.split() for line in run(SURVEY, at).stdout.decode().splitlines()]
+    assert [row[0] for row in rows] == ["a", "b"]
+    assert all(int(word) > 0 for row in rows for word in row[1:])
+    empty = at / "a" / "deep"
+    assert run("tar() { echo busybox; }\n" + SURVEY, empty).returncode != 0

@@ -1,0 +1,266 @@
+"""A bundle holds what was put in, in order, and says so when it does no more."""
+
+import json
+import resource
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scripts import bundle, bundle_wheels
+from scripts.bundle import Manifest
+from scripts.bundle_writer import Writer
+from scripts.errors import BrokenError, ConfigError
+from scripts.schema import validate
+from tests.bundles import MANIFEST, MEMBERS, bundled
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where a bundle is made."""
+    return tmp_path / "some bundle.tar"
+
+
+def test_what_was_put_in_comes_out(file: Path) -> None:
+    """Every member's bytes, and the description; it keeps its schema."""
+    made = bundled(file)
+
+    found = bundle.read(file)
+
+    assert found.manifest == made
+    assert validate(made.document(), "bundle") == ()
+    assert {one.name: b"".join(found.pieces(one)) for one in found.manifest.members} == MEMBERS
+    heard: list[int] = []
+    found.check(made.members, heard.append)
+    assert sum(heard) == sum(map(len, MEMBERS.values()))
+    assert [one.name for one in made.under("engine")] == ["engine/docker.io_1%3a26_amd64.deb"]
+
+
+def test_it_is_a_plain_tar_with_its_description_first(file: Path) -> None:
+    """Any tar reads it, in this order."""
+    bundled(file)
+
+    with tarfile.open(file, "r:") as archive:
+        assert archive.getnames() == ["bundle.json", *MEMBERS]
+        first = archive.extractfile("bundle.json")
+        assert first is not None
+        assert json.load(first)["bundle"] == 1
+
+
+def test_members_are_extracted_by_their_last_name(file: Path, tmp_path: Path) -> None:
+    """Wheels lie in one folder, as pip wants them."""
+    made = bundled(file)
+
+    bundle.read(file).extract(made.under("wheels"), tmp_path / "here")
+
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == [
+        "demo-1-py3-none-any.whl",
+        "pip-1-py3-none-any.whl",
+    ]
+
+
+def flipped(data: bytes) -> bytes:
+    """Change one byte of the wheel `another wheel`."""
+    return data.replace(b"another wheel", b"another_wheel")
+
+
+def shortened(data: bytes) -> bytes:
+    """Lose the end, as a copy that was broken off does."""
+    return data[: data.index(b"a package") + 4]
+
+
+def emptied(data: bytes) -> bytes:
+    """Keep the description only."""
+    return data[: (1 << 18) + 512]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (flipped, "wheels/demo-1-py3-none-any.whl is not what was saved"),
+        (shortened, "is damaged: it ends early"),
+        (emptied, "is damaged: it ends early"),
+    ],
+)
+def test_damage_is_found_and_named(
+    file: Path, tmp_path: Path, change: Callable[[bytes], bytes], told: str
+) -> None:
+    """A byte that has changed, a copy that ends early; what is damaged is not taken for whole."""
+    made = bundled(file)
+    file.write_bytes(change(file.read_bytes()))
+    found = bundle.read(file)
+
+    with pytest.raises(ConfigError) as caught:
+        found.check(made.members, print)
+    assert str(caught.value).startswith(f"{file} is damaged")
+    assert told in str(caught.value)
+    with pytest.raises(ConfigError):
+        found.extract(made.members, tmp_path / "here")
+    whole = {path.name for path in (tmp_path / "here").iterdir() if path.suffix != ".partial"}
+    assert whole <= {"pip-1-py3-none-any.whl"}
+
+
+def described(text: str) -> Callable[[Path], object]:
+    """Give a way to make a tar whose description is `text`."""
+
+    def make(file: Path) -> None:
+        with Writer(file) as writer:
+            writer.finish(MANIFEST)
+        data = file.read_bytes()
+        file.write_bytes(data[:512] + text.encode().ljust(1 << 18) + data[512 + (1 << 18) :])
+
+    return make
+
+
+def empty_tar(file: Path) -> None:
+    """Make a tar without members."""
+    tarfile.open(file, "w").close()
+
+
+OUTSIDE = {"name": "wheels/../x", "size": 1, "sha256": ""}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda file: file.write_bytes(b"no tar at all"), id="no tar"),
+        pytest.param(lambda file: file.write_bytes(b""), id="empty"),
+        pytest.param(empty_tar, id="no member"),
+        pytest.param(described("{"), id="no JSON"),
+        pytest.param(described("[]"), id="a list"),
+        pytest.param(described("{}"), id="nothing"),
+        pytest.param(described(json.dumps(MANIFEST.document() | {"bundle": 2})), id="newer"),
+        pytest.param(
+            described(json.dumps(MANIFEST.document() | {"members": [OUTSIDE]})), id="outside"
+        ),
+    ],
+)
+def test_what_is_no_bundle_is_refused(file: Path, make: Callable[[Path], object]) -> None:
+    """Other files, other forms, names that would lead elsewhere."""
+    make(file)
+
+    with pytest.raises(ConfigError, match="is no bundle of this workspace"):
+        bundle.read(file)
+
+
+def test_a_file_that_is_not_there_is_named(file: Path) -> None:
+    """Also where `dev` left its name; and without a name there is none."""
+    with pytest.raises(ConfigError, match=f"there is no file {file}"):
+        bundle.named({"BUNDLE_FILE": str(file)})
+    assert bundle.named({}) is None
+
+
+def test_until_it_is_whole_it_has_another_name(file: Path) -> None:
+    """Nobody takes half a bundle for one."""
+    with Writer(file) as writer:
+        writer.add("images.tar", [b"1"])
+        assert [path.name for path in file.parent.iterdir()] == ["some bundle.tar.partial"]
+        writer.finish(replace(MANIFEST, members=tuple(writer.members)))
+    assert [path.name for path in file.parent.iterdir()] == ["some bundle.tar"]
+
+
+def interrupted() -> Iterator[bytes]:
+    """Give something, then be interrupted."""
+    yield b"something"
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_one_leaves_nothing(file: Path) -> None:
+    """Ctrl-C while the engine gives its images."""
+    with pytest.raises(KeyboardInterrupt), Writer(file) as writer:
+        writer.add("images.tar", interrupted())
+    assert list(file.parent.iterdir()) == []
+
+
+def test_a_full_disk_is_told(file: Path) -> None:
+    """After how much, and that nothing is left; the limit on a file's size plays the disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, hard))
+    try:
+        with pytest.raises(BrokenError) as caught, Writer(file) as writer:
+            writer.add("images.tar", (bytes(1_000_000) for _ in range(10)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "some bundle.tar.partial could not be written after 3 MB: File too" in str(caught.value)
+    assert caught.value.next_step.startswith(f"df -h {file.parent}")
+    assert list(file.parent.iterdir()) == []
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A checkout whose requirements are the bundle's."""
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / bundle_wheels.PINS).write_text("demo==1\n")
+    return tmp_path
+
+
+def fitting(root: Path) -> Manifest:
+    """Give what a bundle for this machine and this checkout says."""
+    return replace(MANIFEST, pins=bundle_wheels.fingerprint(root))
+
+
+def test_wheels_are_brought_and_pip_is_named(
+    file: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What another bundle brought is gone."""
+    bundled(file, manifest=fitting(root))
+    folder = root / bundle_wheels.FOLDER
+    folder.mkdir(parents=True)
+    (folder / "pip-0-py3-none-any.whl").touch()
+
+    assert bundle_wheels.main([str(file)], root) == 0
+
+    assert capsys.readouterr().out == f"{folder}/pip-1-py3-none-any.whl\n"
+    assert len(list(folder.iterdir())) == 2
+
+
+HERE = f"{MANIFEST.kernel} on {MANIFEST.machine}"
+NOW = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        (
+            {"python": ("3.7", "3.8")},
+            f"this is Python {NOW}, and the wheels in some bundle.tar are for 3.7 and 3.8\nnext:",
+        ),
+        ({"machine": "vax"}, f"this is {HERE}, and the wheels in some bundle.tar are for linux on"),
+        ({"kernel": "hurd"}, f"this is {HERE}, and the wheels"),
+        (
+            {"pins": "1" * 64},
+            "made by version 0.1.0 of this workspace with other packages than req",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_2_and_said(
+    file: Path,
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    facts: dict[str, object],
+    told: str,
+) -> None:
+    """The Python, the machine, the checkout: each with what is here and what is in the bundle."""
+    found = fitting(root).document() | facts
+    own = {name: found[name] for name in Manifest.__slots__}
+    bundled(file, manifest=Manifest(**own))
+
+    assert bundle_wheels.main([str(file)], root) == 2
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert told in shown.err
+    assert not (root / bundle_wheels.FOLDER).exists()
+
+
+def test_a_bundle_without_pip_makes_no_environment(
+    file: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bare Debian has none of its own."""
+    bundled(file, {"wheels/demo-1-py3-none-any.whl": b"x"}, fitting(root))
+
+    assert bundle_wheels.main([str(file)], root) == 2
+    assert "pip is not among its wheels" in capsys.readouterr().err

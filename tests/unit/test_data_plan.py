@@ -1,0 +1,179 @@
+"""The plan of a data command follows from the compose file, and from what runs and is there."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scripts import data_plan, data_texts
+from scripts.data_words import Plan, Survey, Together, Volume
+from scripts.model import Stack
+from tests.words import container, service, stack
+
+
+def grouped(name: str, group: str, *needs: str) -> Any:  # noqa: ANN401 - a service
+    """Give a service of a data group."""
+    return replace(service(name, *needs), data_group=group)
+
+
+STACK = replace(
+    stack(
+        service("api", "graph", "vectors"),
+        grouped("graph", "graph"),
+        grouped("meta", "vectors"),
+        service("panel", "vectors"),
+        grouped("vectors", "vectors", "meta"),
+    ),
+    volumes=(
+        Volume(key="graph_data", name="p_graph_data", group="graph"),
+        Volume(key="meta_data", name="p_meta_data", group="vectors"),
+        Volume(key="vectors_data", name="p_vectors_data", group="vectors"),
+    ),
+    together=(Together(groups=("graph", "vectors"), reason="They point at each other"),),
+)
+ALL = STACK.names()
+THERE = ("p_graph_data", "p_meta_data")
+SURVEY = Survey(image="i:1", sizes={"graph_data": 2048, "meta_data": 1024})
+
+
+def planned(command: str, *groups: str, alive: tuple[str, ...] = ALL) -> Plan:
+    """Give the plan when these services run and all have containers."""
+    seen = [container(name, state="running" if name in alive else "exited") for name in ALL]
+    return data_plan.plan(
+        STACK, command, groups, seen=seen, existing=THERE, survey=SURVEY, snapshot="one"
+    )
+
+
+def test_all_that_depends_on_a_group_stops_before_it() -> None:
+    """Transitively, and nobody before those who need it."""
+    assert planned("save", "vectors").stops == ("api", "panel", "vectors", "meta")
+    assert planned("save", "graph").stops == ("api", "graph")
+
+
+def test_only_what_runs_stops_and_so_starts_again() -> None:
+    """A stack that is down stays down."""
+    assert planned("reset", "vectors", alive=("meta",)).stops == ("meta",)
+    assert planned("reset", "vectors", alive=()).stops == ()
+
+
+def test_only_a_reset_removes_containers_and_only_those_of_the_group() -> None:
+    """They hold the volumes, also when they are stopped."""
+    assert planned("reset", "vectors", alive=()).removes == ("meta", "vectors")
+    assert planned("restore", "vectors").removes == ()
+
+
+def test_a_restore_replaces_all_volumes_of_its_groups() -> None:
+    """Also one that is not there yet; what is not there cannot be saved or deleted."""
+    keys = {c: [one.key for one in planned(c, "vectors").volumes] for c in ("reset", "restore")}
+    assert keys == {"reset": ["meta_data"], "restore": ["meta_data", "vectors_data"]}
+    assert planned("reset", "graph", "vectors").size == 3072
+
+
+@pytest.mark.parametrize(
+    ("command", "groups", "told"),
+    [
+        (
+            "reset",
+            ["graph"],
+            "graph without vectors leaves dangling halves; for both: inv reset --",
+        ),
+        ("save", ["vectors"], "for both: inv snapshot.save --service graph --service vectors"),
+        ("restore", ["vectors"], "this snapshot holds vectors only"),
+    ],
+)
+def test_half_of_what_belongs_together_is_told(command: str, groups: list[str], told: str) -> None:
+    """With the reason that the compose file gives, and the command for both."""
+    (line,) = planned(command, *groups).advice
+    assert line.startswith("They point at each other: ")
+    assert told in line
+    assert planned(command, "graph", "vectors").advice == ()
+
+
+def test_the_lines_of_a_plan_come_in_the_order_of_what_happens() -> None:
+    """What stops, what is kept, what goes, what starts, and a note."""
+    assert list(data_texts.plan_lines(planned("reset", "vectors"))) == [
+        "stops     api, panel, vectors, meta",
+        "snapshot  one, checked before anything is deleted",
+        "removes   the containers of meta, vectors",
+        "deletes   p_meta_data (1.0 KiB)",
+        "starts    meta, vectors, panel, api",
+        f"note: {planned('reset', 'vectors').advice[0]}",
+    ]
+
+
+def test_a_plan_says_also_what_will_not_happen() -> None:
+    """Nothing runs, nothing is there, no snapshot is made."""
+    idle = replace(planned("reset", "vectors", alive=()), snapshot="", volumes=(), advice=())
+    assert list(data_texts.plan_lines(idle)) == [
+        "stops     nothing: nothing of it runs",
+        "snapshot  none: what is deleted is lost for good",
+        "removes   the containers of meta, vectors",
+        "deletes   nothing: there is no volume yet",
+        "starts    nothing: nothing of it ran",
+    ]
+    restore = list(data_texts.plan_lines(planned("restore", "vectors")))
+    assert restore[1] == "snapshot  one, read whole and checked first"
+    assert restore[2:4] == [
+        "replaces  p_meta_data (1.0 KiB)",
+        "          p_vectors_data (not there yet)",
+    ]
+
+
+def test_a_meter_shows_share_bytes_and_pace() -> None:
+    """Also when there is more than was thought, or nothing at all."""
+    half = f"{'━' * 12}{'╌' * 12}   50%  1.0 KiB of 2.0 KiB  0 MB/s"
+    assert data_texts.meter(1024, 2048, 2.0) == half
+    assert "100%  4.0 KiB of 4.0 KiB" in data_texts.meter(4096, 2048, 0.0)
+    assert data_texts.meter(0, 0, 0.0).startswith("━" * 24)
+
+
+@pytest.mark.parametrize(("automatic", "by"), [(True, "inv reset"), (False, "you")])
+def test_a_row_of_the_list_says_who_made_a_snapshot(automatic: bool, by: str) -> None:  # noqa: FBT001 - a parameter of the test
+    """And a damaged one why it cannot be read."""
+    manifest = {
+        "created_at": "2026-01-31T12:00:00.000Z",
+        "groups": ["graph"],
+        "tar_bytes": 2048,
+        "command": "reset",
+        "automatic": automatic,
+    }
+    row = {"name": "one", "bytes": 10, "manifest": manifest, "problem": ""}
+    made = ("one", "2026-01-31 12:00:00", "graph", "2.0 KiB", "10 B", by, "")
+    assert data_texts.snapshot_row(row) == made
+    cut = {**row, "manifest": None, "problem": "cut"}
+    assert data_texts.snapshot_row(cut) == ("one", "", "", "", "10 B", "", "cut")
+
+
+def manifest_of(version: str, source: str = "packages", key: str = "graph_data") -> dict[str, Any]:
+    """Give as much of a manifest as is judged."""
+    services = [{"service": "graph", "version": version}]
+    return {"image_source": source, "volumes": [{"key": key}], "services": services}
+
+
+@pytest.mark.parametrize(
+    ("version", "refused"),
+    [("5.26.4", False), ("5.9", False), ("5.27", True), ("v6", True), ("", False)],
+)
+def test_an_older_server_is_refused(version: str, refused: bool) -> None:  # noqa: FBT001 - as above
+    """Numbers are compared as numbers; what is not known is let through."""
+    never, better_not = data_plan.problems(
+        STACK, manifest_of(version), "packages", {"graph": "5.26.4"}
+    )
+    assert never == ()
+    assert bool(better_not) is refused
+
+
+def test_another_source_is_told_and_another_stack_is_refused() -> None:
+    """The first can be overruled."""
+    never, better_not = data_plan.problems(
+        STACK, manifest_of("1", "registry", "other_data"), "packages", {}
+    )
+    assert never == ("the stack has no volume other_data",)
+    assert "IMAGE_SOURCE=registry, and here it is packages" in better_not[0]
+
+
+def test_the_stack_of_some_services_waits_for_no_other() -> None:
+    """What a user had stopped holds nobody up."""
+    only = STACK.only(("api", "graph"))
+    assert [(one.name, one.needs) for one in only.services] == [("api", ("graph",)), ("graph", ())]
+    assert isinstance(only, Stack)

@@ -1,0 +1,84 @@
+"""A second stack's settings differ in ports and names, and in nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts import neighbour, settings
+from scripts.errors import ConfigError
+from scripts.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def found(folder: Path, text: str = "") -> Settings:
+    """Give the settings of a checkout in `folder` whose `.env` has this text."""
+    (folder / ".env.example").write_text((ROOT / ".env.example").read_text())
+    (folder / ".env").write_text(text)
+    return settings.load(folder, {})
+
+
+def test_every_port_and_both_names_are_others(tmp_path: Path) -> None:
+    """All ten ports move by the same number."""
+    changed = neighbour.changes(found(tmp_path), 100)
+
+    moved = {name: value for name, value in changed.items() if name.endswith("_PORT")}
+    assert len(moved) == 10
+    assert (moved["MEMOS_PORT"], moved["MILVUS_PORT"]) == ("8100", "19630")
+    assert changed.keys() - moved.keys() == {"COMPOSE_PROJECT_NAME", "CONTAINER_PREFIX"}
+    assert changed["COMPOSE_PROJECT_NAME"] == "memos-dev-100"
+    assert changed["CONTAINER_PREFIX"] == "memos-dev-100-"
+
+
+def test_a_third_stack_has_a_name_of_its_own_too(tmp_path: Path) -> None:
+    """The number in the name is the distance from the first one."""
+    second = found(tmp_path, "COMPOSE_PROJECT_NAME=mine-100\n")
+
+    assert neighbour.changes(second, 50)["COMPOSE_PROJECT_NAME"] == "mine-150"
+
+
+def test_a_relative_source_folder_stays_the_same_folder(tmp_path: Path) -> None:
+    """It is seen from the settings file, and the new one may lie elsewhere."""
+    assert neighbour.changes(found(tmp_path, "MEMOS_SRC=src\n"), 1)["MEMOS_SRC"] == str(
+        tmp_path / "src"
+    )
+
+
+def test_all_that_does_not_fit_is_told_at_once(tmp_path: Path) -> None:
+    """Beyond the last port, on a port of the present stack, on one that is taken; and what fits."""
+    text = "MEMOS_PORT=65530\n"
+
+    with pytest.raises(ConfigError) as caught:
+        neighbour.require(found(tmp_path, text), 100, {3100: ("ATTU_PORT", "nginx (pid 7)")})
+    assert str(caught.value).splitlines() == [
+        "--offset 100 does not fit:",
+        "  ATTU_PORT would be 3100, which is taken by nginx (pid 7)",
+        "  MEMOS_PORT would be 65630, and 65535 is the last port",
+    ]
+    assert caught.value.next_step == "another --offset, such as a smaller one"
+
+
+def test_an_offset_that_fits_is_proposed(tmp_path: Path) -> None:
+    """Qdrant's two ports are neighbours, so are the object store's."""
+    with pytest.raises(ConfigError) as caught:
+        neighbour.require(found(tmp_path), 1, {})
+
+    assert "QDRANT_HTTP_PORT would be 6334, which is QDRANT_GRPC_PORT of the" in str(caught.value)
+    assert caught.value.next_step == "another --offset, such as 100"
+    neighbour.require(found(tmp_path), 100, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("# the port\nA_PORT=1\nB=2\n", "# the port\nA_PORT=9\nB=2\nNEW=\\1\n"),
+        ("export A_PORT = 1\r\n", "A_PORT=9\nNEW=\\1\n"),
+        ("A_PORT=1\nA_PORT=2\n", "A_PORT=9\nA_PORT=9\nNEW=\\1\n"),
+        ("B=2", "B=2\nA_PORT=9\nNEW=\\1\n"),
+        ("", "A_PORT=9\nNEW=\\1\n"),
+        ("XA_PORT=1\n#A_PORT=1\n", "XA_PORT=1\n#A_PORT=1\nA_PORT=9\nNEW=\\1\n"),
+    ],
+)
+def test_only_the_lines_that_change_are_others(text: str, wanted: str) -> None:
+    """Comments and all else stay; what was missing comes at the end."""
+    assert neighbour.changed_text(text, {"A_PORT": "9", "NEW": r"\1"}) == wanted
