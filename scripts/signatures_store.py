@@ -62,11 +62,13 @@ def etcd_version(service: Service, container: Container, seen: Snapshot) -> Iter
 
 
 def etcd_damaged(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
-    """Its files are damaged; the first two recorded, the others from etcd's issues 5664, 6191."""
+    """Its files are damaged; the first three recorded, others from etcd's issues 5664, 6191."""
     found = last(
         heard(service, container, seen),
         r"(?:walpb|snap): crc mismatch",
         r"failed to open database.*(?:invalid database|checksum|version mismatch|file size)",
+        # a log of which nothing could be read: it does not know who it is
+        r"panic: cannot use none as id",
         r"cannot be repaired|wal: file not found|file size too small",
         r"is out of range \[|snapshot file doesn't exist",
     )

@@ -218,7 +218,7 @@ def watching(bench: Bench) -> Iterator[Watch]:
 
 
 def _rejected(bench: Bench) -> bool:
-    """Say whether a store rejects the login of `.env`, or holds vectors of another size."""
+    """Say whether a store rejects the login of `.env`, or has no database behind it."""
     values = bench.stack.values()
     try:
         neo4j = requests.post(
@@ -227,7 +227,7 @@ def _rejected(bench: Bench) -> bool:
             auth=("neo4j", values["NEO4J_PASSWORD"]),
             timeout=0.5,
         )
-        if neo4j.status_code == 401:
+        if neo4j.status_code in {401, 404}:
             return True
     except OSError:
         pass

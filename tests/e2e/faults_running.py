@@ -178,7 +178,9 @@ def cleared(bench: Bench, name: str) -> None:
     etcdctl("alarm", "disarm")
 
 
-def damaged(name: str, service: str, pattern: str, code: str = "data-damaged") -> None:
+def damaged(
+    name: str, service: str, pattern: str, code: str = "data-damaged", shown: str = "engine"
+) -> None:
     """Add a fault that is a file of a store overwritten with nonsense."""
 
     def make(bench: Bench) -> Made:
@@ -196,13 +198,14 @@ def damaged(name: str, service: str, pattern: str, code: str = "data-damaged") -
                 bench.stack.docker("stop", bench.name(service), check=False)
                 victim.write_bytes(kept)
 
-    fault(name, service, service=service, code=code, keeps=False)(make)
+    fault(name, service, service=service, code=code, shown=shown, keeps=False)(make)
 
 
 damaged("a damaged data file of etcd", "etcd", "member/wal/*.wal")
 damaged(
     *("a damaged data file of Neo4j", "neo4j", "databases/neo4j/neostore"),
     code="database-unavailable",
+    shown="answer",
 )
 damaged("a damaged data file of Qdrant", "qdrant", "collections/*/*config.json")
 
@@ -367,10 +370,10 @@ memos_setting(
     FILE_LOCAL_PATH="/no/such/folder",
 )
 memos_setting(
-    "a comment where JSON is wanted",
+    "words where JSON is wanted",
     "setting-invalid",
     "MOS_RERANKER_HEADERS_EXTRA",
-    MOS_RERANKER_HEADERS_EXTRA="    # extra headers, JSON",
+    MOS_RERANKER_HEADERS_EXTRA="extra headers",
 )
 memos_setting("no tokenizer", "tokenizer-missing", "gpt2", HF_HOME="/nothing")
 
@@ -499,9 +502,19 @@ def slow(bench: Bench) -> Made:
     bench.restore()
 
 
+def answers(url: str) -> bool:
+    """Say whether an address answers well."""
+    try:
+        return requests.get(url, timeout=1).ok
+    except OSError:
+        return False
+
+
 @contextmanager
-def beside(bench: Bench, service: str, *words: str, times: int = 1) -> Iterator[None]:
-    """While `up` runs, do something to a service each time it runs anew."""
+def beside(
+    bench: Bench, service: str, *words: str, times: int = 1, ready: str = ""
+) -> Iterator[None]:
+    """While `up` runs, do something to a service each time it runs anew, or is `ready` at a URL."""
     done = threading.Event()
     former = bench.inspect(service)["State"]["StartedAt"]
 
@@ -513,6 +526,8 @@ def beside(bench: Bench, service: str, *words: str, times: int = 1) -> Iterator[
             except (AssertionError, IndexError):
                 continue
             if state["Running"] and state["StartedAt"] not in seen:
+                if ready and not answers(ready):
+                    continue
                 seen.add(state["StartedAt"])
                 if words[0] == "kill -9":
                     subprocess.run(["/bin/kill", "-KILL", str(state["Pid"])], check=False)  # noqa: S603 - ours
@@ -572,7 +587,7 @@ def removed(bench: Bench) -> Made:
 def lost(bench: Bench) -> Made:
     """It was ready; that it no longer is is noticed before the others are."""
     bench.stack.docker("stop", bench.name("neo4j"), bench.name("qdrant"))
-    with beside(bench, "qdrant", "stop"):
+    with beside(bench, "qdrant", "stop", ready=bench.stack.url("QDRANT_HTTP_PORT", "/readyz")):
         next_step = yield
     bench.obey(next_step)
 

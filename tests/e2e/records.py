@@ -73,15 +73,15 @@ class Records:
             answer = requests.put(f"{url}/points?wait=true", json={"points": points}, timeout=60)
             answer.raise_for_status()
 
-    def milvus(self) -> Numbers:
-        """Give text and vector by number; empty when there is no such collection."""
+    def milvus(self, count: int = COUNT) -> Numbers:
+        """Give text and vector by number, once there are `count`; none without the collection."""
         deadline = time.monotonic() + PATIENCE
         while True:
             found: Numbers = {}
             for numbers in pages():
                 for one in self._page(numbers):
                     found[one["number"]] = (one["text"], one["vector"])
-            if len(found) in {0, COUNT} or time.monotonic() > deadline:
+            if len(found) == count or time.monotonic() > deadline:
                 return found
             time.sleep(1)  # it loads segment by segment
 

@@ -6,6 +6,8 @@ from typing import Any
 import requests
 from checkout import Checkout
 
+from scripts.waiting import poll
+
 COUNT = 50
 """Records in each store."""
 NAME = "witness"
@@ -61,33 +63,48 @@ def _nodes(stack: Checkout) -> bool:
     return bool(found == [[n, f"node {n}"] for n in range(1, COUNT + 1)])
 
 
-def _milvus(stack: Checkout, path: str, body: object) -> Any:  # noqa: ANN401 - JSON
-    version = (
-        "v1/vector" if stack.values()["IMAGE_SOURCE"] == "packages" else "v2/vectordb/entities"
-    )
-    if path == "create":
-        version = version.replace("vector", "vector/collections").replace("entities", "collections")
-    answer = requests.post(
-        stack.url("MILVUS_PORT", f"/{version}/{path}"),
-        json=body,
+def _milvus_answer(stack: Checkout, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    old = stack.values()["IMAGE_SOURCE"] == "packages"
+    version = "v1/vector" if old else "v2/vectordb/entities"
+    if path in {"create", "list"}:
+        version = "v1/vector/collections" if old else "v2/vectordb/collections"
+    place = f"/{version}" if path == "list" and old else f"/{version}/{path}"
+    return requests.request(
+        "GET" if path == "list" and old else "POST",
+        stack.url("MILVUS_PORT", place),
+        json=body or {},
         headers={"Authorization": f"Bearer root:{stack.values()['MILVUS_PASSWORD']}"},
         timeout=60,
     ).json()
+
+
+def _milvus(stack: Checkout, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    answer = _milvus_answer(stack, path, body)
     assert answer["code"] in {0, 200}, answer
     return answer["data"]
 
 
+def _collections(stack: Checkout) -> list[str]:
+    return list(_milvus(stack, "list"))
+
+
 def _put_rows(stack: Checkout) -> None:
+    if NAME in _collections(stack):
+        return
     _milvus(stack, "create", {"collectionName": NAME, "dimension": 4})
-    known = _milvus(stack, "query", {"collectionName": NAME, "filter": "n > 0", "limit": 1000})
-    if not known:
-        rows = [{"vector": [n, 1, 2, 3], "n": n} for n in range(1, COUNT + 1)]
-        _milvus(stack, "insert", {"collectionName": NAME, "data": rows})
+    rows = [{"vector": [n, 1, 2, 3], "n": n} for n in range(1, COUNT + 1)]
+    _milvus(stack, "insert", {"collectionName": NAME, "data": rows})
 
 
 def _rows(stack: Checkout) -> bool:
+    """Say whether all rows are there; a Milvus that is ready may still load its collections."""
     body = {"collectionName": NAME, "filter": "n > 0", "outputFields": ["n"], "limit": 1000}
-    return sorted(row["n"] for row in _milvus(stack, "query", body)) == [*range(1, COUNT + 1)]
+
+    def look() -> bool:
+        found = _milvus_answer(stack, "query", body).get("data") or []
+        return sorted(row["n"] for row in found) == [*range(1, COUNT + 1)]
+
+    return any(poll(look, timeout=60, interval=0.5))
 
 
 STORES: dict[str, tuple[Callable[[Checkout], None], Callable[[Checkout], bool]]] = {

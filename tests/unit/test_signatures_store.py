@@ -5,6 +5,14 @@ import pytest
 from tests.recorded import Case, check
 
 FAULTS = {
+    "etcd cannot read its log at all": Case(
+        lines=("panic: cannot use none as id",),
+        facts={"exit_code": 2, "restarts": 1},
+        code="data-damaged",
+        cause="etcd's files",
+        evidence="cannot use none as id",
+        step="inv reset --service",
+    ),
     "etcd has used up its quota": Case(
         log="etcd-no-space",
         state="running",
