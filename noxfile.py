@@ -80,6 +80,18 @@ def fresh(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """How fast it is, against plain Compose: docs/performance.json and .md; some 15 minutes."""
+    install(session, "test")
+    folders = (".", "tests/e2e", "tests/bench")
+    session.run(
+        *("python", "tests/bench/measure.py", *session.posargs),
+        env={"PYTHONPATH": os.pathsep.join(folders), "PYTHONDONTWRITEBYTECODE": ""},
+        interrupt_timeout=600.0,  # after Ctrl-C it removes what it made
+    )
+
+
+@nox.session(default=False)
 def bundle(session: nox.Session) -> None:
     """A bundle of this machine's images starts a stack on a bare Debian without any network."""
     install(session, "runtime")
@@ -95,6 +107,13 @@ def kills(session: nox.Session) -> None:
     """`kill -9` at 30 moments of each data command; -- --seed N --only restore:17 for one again."""
     install(session, "test")
     session.run("python", "tests/e2e/kills.py", *session.posargs, env={"PYTHONPATH": "."})
+
+
+@nox.session(default=False)
+def pages(session: nox.Session) -> None:
+    """The page of `inv timeline` and `inv graph`, seen by a real browser: .cache/pages/*.png."""
+    install(session, "runtime")
+    session.run("python", "tests/e2e/pages.py", env={"PYTHONPATH": "."})
 
 
 @nox.session(default=False)

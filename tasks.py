@@ -20,16 +20,20 @@ from invoke.tasks import task
 from scripts.errors import ConfigError, ExitCode, StackError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from scripts.bundle import Bundle
     from scripts.data_recovery import Site
     from scripts.data_report import DataReport
+    from scripts.inventory import ImageStatus
     from scripts.model import Service, Snapshot, Stack
     from scripts.report import Report
+    from scripts.timeline import Run
     from scripts.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent
+BEGAN = time.time()
+"""When this command began: the first of the moments that `inv timeline` shows."""
 SERVICE = "service or container name; may be repeated; none means all"
 TIMEOUT = "seconds from the first start until all must be ready"
 FORMAT = "text for people, json for programs"
@@ -124,7 +128,7 @@ def up(
 ) -> ExitCode:
     """Start what is named and all that it needs; return when every one of them answers."""
     del c
-    from scripts import flags, lock, precautions, workspace
+    from scripts import flags, lock, precautions, settled, workspace
     from scripts.process import run
 
     tell = _report(format)
@@ -134,21 +138,25 @@ def up(
         names = space.stack.closure(flags.services(space.stack, service))
         with lock.held(space.cache, "up"):
             precautions.require_own(space)
-            if code := tell.preflight(precautions.findings(space, names)):
-                return code
-            _have_images(space, names, tell, rebuild=build)
+            statuses = _statuses(space, names)
+            changed = build or not settled.unchanged(space, statuses)
+            if changed:
+                if code := tell.preflight(precautions.findings(space, names)):
+                    return code
+                _have_images(space, statuses, tell, rebuild=build)
             if code := _settled(space, tell, limit):
                 return code
-            return _start(space, names, limit, tell)
+            if changed:
+                statuses = _create(space, names)
+            return _start(space, statuses, limit, tell)
 
 
 def _have_images(
-    space: "Workspace", names: tuple[str, ...], tell: "Report", *, rebuild: bool
+    space: "Workspace", statuses: "Sequence[ImageStatus]", tell: "Report", *, rebuild: bool
 ) -> None:
     from scripts import bundle, images, unbundling
 
-    services = [space.stack.service(name) for name in names]
-    statuses = [images.status(space.api, service) for service in services]
+    services = [space.stack.service(one.service) for one in statuses]
     packed = bundle.named(os.environ)
     if packed and unbundling.missing(statuses):
         _load(packed, space, tell)
@@ -188,10 +196,27 @@ def _pull(space: "Workspace", services: "Sequence[Service]", tell: "Report") -> 
             building.pull(services, space.engine.env, space.cache / "pull", tell.step)
 
 
-def _start(space: "Workspace", names: tuple[str, ...], limit: float, tell: "Report") -> ExitCode:
+def _create(space: "Workspace", names: tuple[str, ...]) -> "Sequence[ImageStatus]":
+    """Have Compose make the containers; give the images that they are made from."""
     space.compose.change("create", "--no-build", "--pull", "never", *names)
+    return _statuses(space, names)
+
+
+def _statuses(space: "Workspace", names: tuple[str, ...]) -> "Sequence[ImageStatus]":
+    from scripts import images
+
+    return [images.status(space.api, space.stack.service(name)) for name in names]
+
+
+def _start(
+    space: "Workspace", statuses: "Sequence[ImageStatus]", limit: float, tell: "Report"
+) -> ExitCode:
+    from scripts import settled
+
+    names = tuple(one.service for one in statuses)
     code = _follow(space, space.stack, names, limit, tell)
     if code is ExitCode.OK:
+        settled.keep(space, statuses)
         tell.ready(space.stack, names, local_embedder=space.settings.local_embedder)
     return code
 
@@ -199,17 +224,20 @@ def _start(space: "Workspace", names: tuple[str, ...], limit: float, tell: "Repo
 def _follow(
     space: "Workspace", stack: "Stack", names: tuple[str, ...], limit: float, tell: "Report"
 ) -> ExitCode:
-    from scripts import ready_moments, starting
+    from scripts import ready_moments, runs, starting
     from scripts.observing import Observer, containers
 
     observer, moments = Observer(space.api, stack, live=True), ready_moments.Moments()
+    recorder = runs.Recorder(BEGAN)
     try:
         events = starting.start(stack, names, observer, timeout=limit)
-        return tell.follow(names, moments.noted(events))
+        return tell.follow(names, moments.noted(recorder.noted(events)))
     finally:
         observer.close()
         with suppress(StackError, OSError):  # what `ps` will not know then is no fault
-            moments.keep(space.cache, containers(space.api, space.stack.project))
+            found = containers(space.api, space.stack.project)
+            moments.keep(space.cache, found)
+            recorder.keep(space.cache, stack, names, found)
 
 
 def _site(space: "Workspace", tell: "DataReport", limit: float = LIMIT) -> "Site":
@@ -370,7 +398,8 @@ def restart(
                 return code
             precautions.require_created(space, names)
             space.compose.change("stop", *names)
-            return _start(space, space.stack.closure(names), limit, tell)
+            statuses = _create(space, space.stack.closure(names))
+            return _start(space, statuses, limit, tell)
 
 
 @task(help={"volumes": "delete the data too, after asking", "yes": YES})
@@ -593,6 +622,63 @@ def doctor(c: Context, *, format: str = "text") -> ExitCode:
     found = rules.document(checkup.ask(ROOT, os.environ, run))
     tell.doctor(found)
     return ExitCode(found["exit_code"])
+
+
+@task(
+    help={"run": "1 is the last start, 2 the one before, up to 20", "format": FORMAT},
+)
+@command
+def timeline(c: Context, *, run: str = "1", format: str = "text") -> ExitCode:
+    """Show when each service of a start was made, started and ready, and what held it back."""
+    del c
+    from scripts import drawing, flags, runs
+    from scripts import timeline as rules
+
+    number, tell = flags.count("run", run), _report(format)
+    space = _look(tell)
+    kept = runs.read(space.cache)
+    chosen = flags.chosen("run", number, kept)
+    if format == "json":
+        tell.json_line(rules.document(chosen))
+    else:
+        tell.text("\n".join(drawing.timeline(chosen, tell.out.width)))
+        _page(space, kept[number - 1 :], {bar.service: bar.state for bar in chosen.bars}, tell)
+    return ExitCode.OK
+
+
+@task(iterable=["service"], help={"service": SERVICE})
+@command
+def graph(c: Context, *, service: list[str]) -> ExitCode:
+    """Draw which service needs which, and how each is now."""
+    del c
+    from scripts import drawing, flags, runs
+    from scripts.observing import Observer
+
+    tell = _report()
+    space = _look(tell)
+    names = space.stack.closure(flags.services(space.stack, service))
+    observer = Observer(space.api, space.stack)
+    try:
+        states = drawing.states(space.stack, observer.look(names))
+    finally:
+        observer.close()
+    for line in drawing.graph(space.stack, names, states):
+        tell.text(line)
+    _page(space, runs.read(space.cache), states, tell)
+    return ExitCode.OK
+
+
+def _page(
+    space: "Workspace", kept: "Sequence[Run]", states: "Mapping[str, str]", tell: "Report"
+) -> None:
+    """Write both drawings as a page, and say where."""
+    from scripts import moments, page
+
+    file = space.cache / "stack.html"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = page.page(space.stack, kept, states, moments.written(time.time()))
+    file.write_text(text, encoding="utf-8")
+    tell.say(f"the same as a page: {file}")
 
 
 @task()
@@ -819,7 +905,7 @@ def engine_remove(c: Context, *, yes: bool = False) -> ExitCode:
     return ExitCode.OK
 
 
-ns = Collection(up, ps, logs, restart, down, reset, doctor, smoke, config, env)
+ns = Collection(up, ps, logs, restart, down, reset, doctor, timeline, graph, smoke, config, env)
 ns.add_collection(
     Collection(
         "snapshot",

@@ -91,7 +91,7 @@ def ask(root: Path, environ: Mapping[str, str], runner: Runner) -> Facts:
         source = found.image_source or "registry"
         if engine.found is not None and engine.problem is None:
             there = replace(engine.found, env={**engine.found.env, **over})
-            space = workspace.resolved(usable, there, runner, source)
+            space = workspace.resolved(usable, there, runner, source, environ)
             stack = space.stack
         elif (env := programs.found(root, environ, runner)) is not None:
             stack = workspace.described(usable, {**env, **over}, runner, source)

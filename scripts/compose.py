@@ -136,6 +136,7 @@ def _service(
         ports=ports,
         probes=tuple(_probe(probe, ports) for probe in one.get("x-probe") or ()),
         needs=tuple(one.get("depends_on", {})),
+        early=one.get("x-start") == "early",
         links=tuple(_link(link, ports) for link in one.get("x-open") or ()),
         not_offered=tuple(one.get("x-not-offered") or ()),
         data_group=one.get("x-data-group", ""),

@@ -48,17 +48,24 @@ def discover(
 
 
 def check_versions(engine: Engine, runner: Runner) -> str:
-    """Give the version of Compose.
+    """Give the version of Compose; raises EngineError as the two below do."""
+    check_engine(engine)
+    return check_compose(engine, runner)
 
-    Raises EngineError when the engine or Compose is too old, or Compose is not there.
-    """
-    hint = install_hint(this_system())
+
+def check_engine(engine: Engine) -> None:
+    """Raise EngineError when the engine is too old."""
     if numbers(engine.api_version) < OLDEST_API:
         raise EngineError(
             f"the engine at {engine.endpoint} is {engine.version} (API {engine.api_version}); "
             "wanted is 25.0 (API 1.44) or newer",
-            next_step=hint,
+            next_step=install_hint(this_system()),
         )
+
+
+def check_compose(engine: Engine, runner: Runner) -> str:
+    """Give the version of Compose; raises EngineError when it is too old, or not there."""
+    hint = install_hint(this_system())
     docker = _docker(engine)
     try:
         asked = runner([docker, "compose", "version", "--short"], env=engine.env, timeout=30)

@@ -4,10 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
+from typing import TypeVar
 
 from scripts.errors import ConfigError
 from scripts.log_lines import LEVELS
 from scripts.model import Stack
+
+T = TypeVar("T")
 
 _DURATION = re.compile(r"([0-9]+(\.[0-9]+)?[hms])+\Z")
 _TIME = re.compile(
@@ -42,6 +45,18 @@ def count(flag: str, value: str) -> int:
             f"--{flag} is {value!r}, wanted a whole number", next_step=f"for example: --{flag} 200"
         )
     return int(value)
+
+
+def chosen(flag: str, number: int, known: Sequence[T]) -> T:
+    """Give one of what is kept, counted from 1; ConfigError when there are fewer."""
+    if not known:
+        raise ConfigError("no start has been kept yet", next_step="inv up")
+    if not 1 <= number <= len(known):
+        raise ConfigError(
+            f"--{flag} is {number}, wanted 1 to {len(known)}, the starts that are kept",
+            next_step=f"--{flag} 1 is the last one",
+        )
+    return known[number - 1]
 
 
 def offset(value: str) -> int:

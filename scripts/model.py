@@ -77,6 +77,8 @@ class Service:
     probes: tuple[Probe, ...] = ()
     needs: tuple[str, ...] = ()
     """Services that must be ready before it starts."""
+    early: bool = False
+    """Its own entry point waits for them, so it may start before (`x-start`)."""
     links: tuple[Link, ...] = ()
     not_offered: tuple[str, ...] = ()
     data_group: str = ""
@@ -161,6 +163,8 @@ class Container:
     restarts: int = 0
     oom_killed: bool = False
     error: str = ""
+    created_at: str = ""
+    """RFC 3339."""
     started_at: str = ""
     """RFC 3339; empty when it never ran."""
     finished_at: str = ""

@@ -187,6 +187,7 @@ def container(found: dict[str, Any]) -> Container:
         restarts=found.get("RestartCount", 0),
         oom_killed=state.get("OOMKilled", False),
         error=state.get("Error", ""),
+        created_at=found.get("Created", ""),
         started_at=_moment(state, "StartedAt"),
         finished_at=_moment(state, "FinishedAt"),
         image_id=found.get("Image", ""),

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
+from typing import TYPE_CHECKING, Any
 
 from scripts.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 
@@ -93,19 +94,23 @@ def describe(value: object) -> str:
 
 
 @cache
-def _validator(name: str, folder: Path) -> Draft202012Validator:
+def _validator(name: str, folder: Path) -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - takes 60 ms, seldom needed
+
     text = (folder / f"{name}.schema.json").read_text(encoding="utf-8")
     return Draft202012Validator(json.loads(text))
 
 
-def _deepest(error: ValidationError) -> ValidationError:
+def _deepest(error: "ValidationError") -> "ValidationError":
     """Of an `anyOf` or `oneOf`, give the error in the branch that fits best."""
     if _description(error):
         return error
+    from jsonschema.exceptions import best_match  # noqa: PLC0415 - as above
+
     return best_match([error]) or error
 
 
-def _breaches(error: ValidationError, file: str) -> Iterator[Breach]:
+def _breaches(error: "ValidationError", file: str) -> Iterator[Breach]:
     """Turn one error of jsonschema into breaches: one for each missing or unknown key."""
     path = tuple(error.absolute_path)
     present: Any = error.instance
@@ -144,7 +149,7 @@ def _found(path: tuple[str | int, ...], value: object) -> str:
     return f"a {kind} that is not shown"
 
 
-def _wanted(error: ValidationError) -> str:
+def _wanted(error: "ValidationError") -> str:
     """Give the rule's own description, else one made of the rule; never jsonschema's message.
 
     Its messages quote the value, which may be a secret.
@@ -165,19 +170,19 @@ def _wanted(error: ValidationError) -> str:
             return f"{error.validator} {describe(rule)}"
 
 
-def _wanted_key(error: ValidationError, name: str) -> str:
+def _wanted_key(error: "ValidationError", name: str) -> str:
     """Give the description of a missing key, else that of the rule that demands it."""
     described = as_tree(as_tree(_schema(error).get("properties")).get(name))
     return str(described.get("description") or _description(error) or f"the key {name}")
 
 
-def _description(error: ValidationError) -> str:
+def _description(error: "ValidationError") -> str:
     return str(_schema(error).get("description", ""))
 
 
-def _schema(error: ValidationError) -> Mapping[str, object]:
+def _schema(error: "ValidationError") -> Mapping[str, object]:
     return as_tree(error.schema)
 
 
-def _rule(error: ValidationError) -> Any:  # noqa: ANN401 - a rule's value may be anything in JSON
+def _rule(error: "ValidationError") -> Any:  # noqa: ANN401 - a rule's value may be anything in JSON
     return error.validator_value

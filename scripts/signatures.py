@@ -58,6 +58,7 @@ SIGNATURES: tuple[Signature, ...] = (
     api.neo4j_unreachable,
     api.milvus_unreachable,
     api.nacos,
+    api.waits,
     store.waits_for_etcd,
     store.waits_for_s3,
     databases.graph_unavailable,

@@ -78,17 +78,7 @@ def qdrant_unreachable(service: Service, container: Container, seen: Snapshot) -
     """qdrant-client calls once, at import, and gives up; it does not say where it called."""
     told = heard(service, container, seen)
     if found := last(told, rf"qdrant_client\S*ResponseHandlingException: .*(?:{_UNRESOLVED})"):
-        running = (seen.container(need) for need in service.needs)
-        there = all(one is not None and one.state == "running" for one in running)
-        yield from finding(
-            service,
-            "name-unknown",
-            "Qdrant's host name is not known: QDRANT_URL or QDRANT_HOST is wrong",
-            found,
-            f"remove QDRANT_URL from .env (it beats QDRANT_HOST), then: {again(service)}",
-            # a container that is down has no name
-            fatal=there,
-        )
+        yield from _name_unknown(service, seen, found)
     elif found := last(told, rf"qdrant_client\S*ResponseHandlingException: .*(?:{_REFUSED})"):
         need = neighbour("qdrant", service, seen)
         yield from _unreachable(service, found, need, fatal=hopeless(service, container, seen))
@@ -110,6 +100,31 @@ def neo4j_unreachable(service: Service, container: Container, seen: Snapshot) ->
     elif found := last(told, r"neo4j\.exceptions\.ServiceUnavailable"):
         need = neighbour("neo4j", service, seen)
         yield from _unreachable(service, found, need, fatal=hopeless(service, container, seen))
+
+
+def waits(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+    """Our entry point has loaded MemOS and waits for a database (docker/memos-api/memos_start.py).
+
+    No fault by itself: the database may still start, and says itself what is wrong with it.
+    """
+    told = heard(service, container, seen)
+    found = last(told, r"memos: (?:waiting for (?P<name>\w+) at \S+, |the databases answer)")
+    if found is None or not found["name"]:
+        return
+    need = neighbour(found["name"], service, seen)
+    if found["name"] == "qdrant" and re.search(
+        rf", [1-9]\d* s so far: .*(?:{_UNRESOLVED})", found.string
+    ):
+        yield from _name_unknown(service, seen, found)
+    elif (one := seen.container(need)) is None or one.state == "running":
+        yield from finding(
+            service,
+            "neighbour-unreachable",
+            f"it waits for {need}, which does not answer it",
+            found,
+            f"inv logs --service {need}",
+            fatal=False,
+        )
 
 
 def milvus_unreachable(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
@@ -196,6 +211,19 @@ def nacos(service: Service, container: Container, seen: Snapshot) -> Iterator[Fi
             f"remove NACOS_SERVER_ADDR from .env, then: {again(service)}",
             fatal=over(container),
         )
+
+
+def _name_unknown(service: Service, seen: Snapshot, found: re.Match[str]) -> Iterator[Finding]:
+    running = (seen.container(need) for need in service.needs)
+    yield from finding(
+        service,
+        "name-unknown",
+        "Qdrant's host name is not known: QDRANT_URL or QDRANT_HOST is wrong",
+        found,
+        f"remove QDRANT_URL from .env (it beats QDRANT_HOST), then: {again(service)}",
+        # a container that is down has no name
+        fatal=all(one is not None and one.state == "running" for one in running),
+    )
 
 
 def _unreachable(

@@ -66,6 +66,18 @@ def _dependencies(services: Mapping[str, Tree]) -> Iterator[Breach]:
                 )
 
 
+def _early(services: Mapping[str, Tree]) -> Iterator[Breach]:
+    """Who starts before what it waits for has something to wait for."""
+    for name, service in services.items():
+        if "x-start" in service and not service.get("depends_on"):
+            yield Breach(
+                service=name,
+                key="x-start",
+                found=f"{describe(service['x-start'])} without depends_on",
+                wanted="depends_on with what its entry point waits for, or no x-start",
+            )
+
+
 def _no_cycle(services: Mapping[str, Tree]) -> Iterator[Breach]:
     """Dependencies end somewhere; each circle is told once, from its first name in the alphabet."""
     needs = {
@@ -172,6 +184,7 @@ RULES: Iterable[Rule] = (
     health_rules.durations,
     health_rules.commands,
     _dependencies,
+    _early,
     _no_cycle,
     _host_ports,
     _targets,

@@ -187,10 +187,11 @@ class Start:
             stopped = container is not None and container.state in {"created", "restarting", *GONE}
             if container is None or name in self._launched or not stopped:
                 continue
-            if not self._open_needs(seen, name):
+            needs = self._open_needs(seen, name)
+            if self.stack.service(name).early or not needs:
                 self.world.launch(container)
                 self._launched.add(name)
-                yield self.event("started", name)
+                yield self.event("started", name, self._waiting[name] if needs else "")
 
     def with_logs(self, seen: Snapshot) -> Snapshot:
         """Add the logs of those in trouble, of this run."""
@@ -232,7 +233,8 @@ class Start:
 
     def _waits(self, seen: Snapshot, name: str) -> str:
         container, needs = seen.container(name), self._open_needs(seen, name)
-        if needs and (container is None or container.state in {"created", *GONE}):
+        stopped = container is None or container.state in {"created", *GONE}
+        if needs and (stopped or self.stack.service(name).early):
             return "waits for " + ", ".join(needs)
         return _answer(seen, name)
 

@@ -20,9 +20,10 @@ from scripts import (
     stack_rules,
     unbundling,
 )
+from scripts import resolved as kept
 from scripts.compose import Compose
 from scripts.engine_api import Api
-from scripts.engine_discovery import check_versions, discover
+from scripts.engine_discovery import check_compose, check_engine, discover
 from scripts.errors import RefusedError
 from scripts.inventory import Engine
 from scripts.model import Stack
@@ -47,6 +48,8 @@ class Workspace:
     resolved: str
     """The resolved compose file, YAML."""
     stack: Stack
+    inputs: str = ""
+    """What the resolved file was made from, as `resolved.fingerprint` gives it."""
 
     @property
     def api(self) -> Api:
@@ -83,8 +86,7 @@ def look(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Wo
     """
     found = read_settings(root, environ, say)
     running = engine.required(root, environ, runner)
-    check_versions(running, runner)
-    return resolved(found, running, runner, found.image_source or "registry")
+    return resolved(found, running, runner, found.image_source or "registry", environ)
 
 
 def prepared(
@@ -112,14 +114,13 @@ def prepared(
     if running is None and engine.packages_possible():
         _checked(_compose(found, programs.have(root, environ, runner, say), runner, source))
     running = running or engine.ensure(root, environ, runner, say)
-    check_versions(running, runner)
     if packed:
         unbundling.require_architecture(packed, Api(running.endpoint, env=running.env))
     if not found.image_source:
         why = f"{packed.file.name} holds them" if packed else ""
-        source, why = (source, why) if why else _chosen(found, running, runner)
+        source, why = (source, why) if why else _chosen(found, running, runner, environ)
         found = _settled(found, source, why, environ, say)
-    return resolved(found, running, runner, source)
+    return resolved(found, running, runner, source, environ)
 
 
 def _settled(
@@ -150,18 +151,29 @@ def _checked(composed: Compose) -> tuple[str, dict[str, Any]]:
     return text, document
 
 
-def resolved(found: Settings, running: Engine, runner: Runner, source: str) -> Workspace:
-    """Give the workspace on this engine; ConfigError for a compose file that breaks a rule."""
+def resolved(
+    found: Settings, running: Engine, runner: Runner, source: str, environ: Mapping[str, str]
+) -> Workspace:
+    """Give the workspace on this engine; Compose is asked only after a change.
+
+    ConfigError for a compose file that breaks a rule, EngineError for an engine that is too old.
+    """
+    check_engine(running)
     composed = _compose(found, running.env, runner, source)
-    text, document = _checked(composed)
-    stack = compose.parse(document, composed.files[0].parent)
+    folder = found.root / CACHE / found.get("COMPOSE_PROJECT_NAME")
+    inputs = kept.fingerprint(composed, environ)
+    if (known := kept.read(folder, inputs)) is None:
+        check_compose(running, runner)
+        kept.keep(folder, inputs, *(known := _checked(composed)))
+    stack = compose.parse(known[1], composed.files[0].parent)
     return Workspace(
         settings=found,
         image_source=source,
         engine=running,
         compose=composed,
-        resolved=text,
+        resolved=known[0],
         stack=stack if running.local else without_probes(stack),
+        inputs=inputs,
     )
 
 
@@ -177,10 +189,9 @@ def without_probes(stack: Stack) -> Stack:
 
 
 def _raw_breaches(files: tuple[Path, ...]) -> Iterator[Breach]:
-    for file in files:
-        if file.is_file():  # `compose.text` names one that is not there
-            document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
-            yield from raw_rules.check_raw(document, file.name)
+    for file in filter(Path.is_file, files):  # `compose.text` names one that is not there
+        document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
+        yield from raw_rules.check_raw(document, file.name)
 
 
 def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
@@ -195,9 +206,11 @@ def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
     return found
 
 
-def _chosen(found: Settings, running: Engine, runner: Runner) -> tuple[str, str]:
+def _chosen(
+    found: Settings, running: Engine, runner: Runner, environ: Mapping[str, str]
+) -> tuple[str, str]:
     """Choose where images come from; give it, and why."""
-    official = resolved(found, running, runner, "registry").stack
+    official = resolved(found, running, runner, "registry", environ).stack
     wanted = [service for service in official.services if service.build is None]
     api = Api(running.endpoint, env=running.env)
     absent = [service.image for service in wanted if not images.status(api, service).present]
@@ -232,7 +245,6 @@ def with_all_profiles(space: Workspace) -> Workspace:
 
 def volumes(space: Workspace) -> tuple[str, ...]:
     """Give the names of this stack's volumes that exist."""
-    found = (space.api.get("/volumes") or {}).get("Volumes") or ()
-    existing = {volume["Name"] for volume in found}
+    existing = {one["Name"] for one in (space.api.get("/volumes") or {}).get("Volumes") or ()}
     wanted = {name for service in space.stack.services for name in service.volumes}
     return tuple(sorted(existing & wanted))

@@ -126,6 +126,7 @@ class FakeEngine:
             fit = healths is None or one["State"].get("Health", {}).get("Status") in healths
             if set(wanted) <= has and asked and fit:
                 row = {"Id": one["Id"], "Names": [one["Name"]], "Labels": labels, "State": state}
+                row |= {"State": state or "", "NetworkSettings": {"Networks": {}}}
                 rows.append({**row, "Ports": one.get("Ports", [])})
         return rows
 

@@ -464,6 +464,67 @@ def test_up_starts_what_is_missing_and_gives_the_addresses(at: Checkout, capsys:
     assert f"http://127.0.0.1:{port}/docs" in shown.out
 
 
+def changed(at: Checkout) -> None:
+    """Change the compose file."""
+    with (at.root / "docker" / "docker-compose.yml").open("a") as file:
+        file.write("# another comment\n")
+
+
+def test_up_again_asks_compose_for_nothing(at: Checkout) -> None:
+    """What runs unchanged is only looked at; a changed file or setting is what Compose sees to."""
+    assert at.inv("up") == 0
+    first = at.calls()
+
+    assert at.inv("up") == 0
+    assert at.calls() == first
+
+    for change in (changed, put("NEO4J_HEAP", "256m")):
+        change(at)
+        before = len(at.calls())
+        assert at.inv("up") == 0
+        version, config, create = at.calls()[before:]
+        assert (version, config) == ("compose version --short", "config")
+        assert create.startswith("--progress plain create")
+
+
+def test_up_of_one_service_knows_nothing_of_the_others(at: Checkout) -> None:
+    """What Compose has not made since a change, it is asked for."""
+    assert at.inv("up", "--service", "etcd") == 0
+    assert at.inv("up", "--service", "qdrant") == 0
+
+    assert [call for call in at.calls() if "create" in call][-1].endswith("never qdrant")
+
+
+def test_a_start_is_drawn_as_text_and_as_a_page(at: Checkout, capsys: Capture) -> None:
+    """`timeline` says how it went, `graph` how all is now; both write the same page."""
+    at.state["containers"]["id-etcd"] = at.container("etcd", "created")
+    assert at.inv("up", "--timeout", "20") == 0
+    capsys.readouterr()
+
+    assert at.inv("timeline") == 0
+    shown = capsys.readouterr()
+    assert "* etcd" in shown.out
+    assert at.inv("timeline", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert validate(found, "timeline") == ()
+    assert [row["service"] for row in found["services"] if row["critical"]] == ["etcd"]
+
+    assert at.inv("graph", "--service", "qdrant") == 0
+    assert capsys.readouterr().out == "✓ qdrant  ready\n"
+    assert "</html>" in (at.root / ".cache" / "memos-test" / "stack.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [("1", "no start has been kept"), ("x", "--run is 'x'")]
+)
+def test_a_start_that_is_not_kept_is_told(
+    at: Checkout, capsys: Capture, number: str, told: str
+) -> None:
+    """With what to type instead."""
+    assert at.inv("timeline", "--run", number) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_up_as_json_is_one_event_a_line_and_the_result_last(at: Checkout, capsys: Capture) -> None:
     """JSON alone on stdout, each line as its schema promises."""
     assert at.inv("up", "--service", "memos", "--service", "etcd", "--format", "json") == 0
@@ -766,7 +827,8 @@ def test_doctor_is_0_where_nothing_would_stop_up(at: Checkout, capsys: Capture) 
     assert "! Compose 2.26.1 has known bugs" in shown
     assert "ok  services  5 of 5 are ready" in shown
     assert "✗" not in shown
-    assert at.calls() == ["compose version --short", "config"]  # it changes nothing
+    version = "compose version --short"
+    assert at.calls() == [version, version, "config"]  # it changes nothing
 
 
 def test_doctor_is_5_where_something_would_stop_up(at: Checkout, capsys: Capture) -> None:

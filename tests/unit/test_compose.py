@@ -257,6 +257,14 @@ def test_a_build_with_only_a_folder_has_defaults() -> None:
 
     assert service.build == Build(context=Path("/t/a"))
     assert service.one_shot
+    assert not service.early
+
+
+def test_a_service_may_start_before_what_it_needs() -> None:
+    """Where the file says that its entry point waits."""
+    found = {"name": "t", "services": {"a": {"x-start": "early"}}}
+
+    assert compose.parse(found, Path("/t")).service("a").early
 
 
 @pytest.mark.parametrize(

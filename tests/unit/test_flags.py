@@ -137,6 +137,16 @@ def test_every_flag_that_is_wrong_is_named(parse: Callable[[str, str], object]) 
         parse("some-flag", "?")
 
 
+def test_one_of_what_is_kept_is_counted_from_one() -> None:
+    """1 is the first; what is not there is told with how many there are."""
+    assert flags.chosen("run", 2, ["a", "b"]) == "b"
+    for number in (0, 3):
+        with pytest.raises(ConfigError, match=f"--run is {number}, wanted 1 to 2"):
+            flags.chosen("run", number, ["a", "b"])
+    with pytest.raises(ConfigError, match="no start"):
+        flags.chosen("run", 1, [])
+
+
 @pytest.mark.parametrize("text", ["3.10", "2.7", "3", "3.13.1", "3.x", "python3.13", "", "3.१३"])
 def test_a_python_that_is_too_old_or_none_is_refused(text: str) -> None:
     """Wheels are for a minor version from 3.11 on."""

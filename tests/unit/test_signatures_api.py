@@ -53,6 +53,23 @@ FAULTS = {
         evidence="Connection refused",
         step="inv restart",
     ),
+    "it waits for Qdrant": Case(
+        lines=("memos: waiting for qdrant at http://q:6333, 5 s so far: [Errno 111] refused",),
+        state="running",
+        code="neighbour-unreachable",
+        fatal=False,
+        cause="it waits for db-qdrant",
+        evidence="5 s so far",
+        step="inv logs --service db-qdrant",
+    ),
+    "it waits for a Qdrant whose name nobody has": Case(
+        lines=(f"memos: waiting for qdrant at http://q:6333, 5 s so far: {UNKNOWN[-40:]}",),
+        state="running",
+        code="name-unknown",
+        cause="QDRANT_URL",
+        evidence="http://q:6333",
+        step="remove QDRANT_URL",
+    ),
     "Qdrant's name is wrong": Case(
         lines=(UNKNOWN,),
         code="name-unknown",

@@ -680,6 +680,18 @@ def test_a_tag_or_a_digest_pins_an_image(image: str) -> None:
     assert messages(broken("web/image", image)) == []
 
 
+def test_who_starts_early_waits_for_something() -> None:
+    """`x-start: early` on what needs nothing means nothing."""
+    document = broken("web/depends_on", {})
+
+    assert messages(document) == [
+        (
+            'service web: x-start: found "early" without depends_on, wanted depends_on with what'
+            " its entry point waits for, or no x-start"
+        ),
+    ]
+
+
 def test_a_circle_of_dependencies_is_told_once() -> None:
     """However many services it holds, and whoever else depends on it."""
     document = broken("db/depends_on", {"web": {"condition": "service_healthy"}})

@@ -161,6 +161,22 @@ def test_nothing_is_launched_before_what_it_needs_is_ready() -> None:
     assert events[-1].seconds == pytest.approx(4.0)
 
 
+def test_who_waits_by_itself_is_launched_with_the_others() -> None:
+    """Its entry point waits for what it needs, and so it is said until that is ready."""
+    world = FakeWorld({"db": well("db", 2.0), "queue": well("queue", 3.0), "web": well("web", 3.5)})
+
+    events = told(world, DB, QUEUE, replace(WEB, early=True))
+
+    assert {name: at - BEGAN for name, at in world.launches.items()} == {
+        "db": 0.0,
+        "queue": 0.0,
+        "web": 0.0,
+    }
+    waits = [one.detail for one in events if (one.kind, one.service) == ("waiting", "web")]
+    assert waits == ["waits for db, queue", "waits for queue", "refused"]
+    assert events[-1].verdict is Verdict.READY
+
+
 def test_what_each_service_waits_for_is_told_when_it_changes() -> None:
     """First for both, then for one, then for its own answer: three lines, not one a look."""
     world = FakeWorld({"db": well("db", 1.0), "queue": well("queue", 2.0), "web": well("web", 1.0)})

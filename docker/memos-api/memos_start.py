@@ -1,0 +1,178 @@
+"""Start the MemOS API: load what connects to nothing, wait for its databases, import the API.
+
+MemOS calls its databases while `memos.api.server_api` is imported, and ends when one is not there.
+Loading the 3500 modules that it takes needs 2.4 s of one core and nobody, so it is done while the
+databases start; what remains then is 0.13 s. So this container may start before them
+(`x-start: early` in the compose file), and after a reboot the order does not matter.
+"""
+
+import gc
+import importlib
+import json
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from os import environ
+
+APP = "memos.api.server_api:app"
+PORT = 8000
+QUIET = (
+    # all that server_api imports but server_router, which connects
+    *("memos.api.handlers.component_init", "memos.api.handlers.add_handler"),
+    *("memos.api.handlers.chat_handler", "memos.api.handlers.feedback_handler"),
+    *("memos.api.handlers.search_handler", "memos.api.product_models", "memos.api.exceptions"),
+    *("memos.api.middleware.request_context", "starlette.staticfiles"),
+    # what MemOS imports only where it is used, and uses at every start
+    *("memos.graph_dbs.neo4j_community", "memos.vec_dbs.qdrant", "neo4j", "qdrant_client"),
+    *("chonkie", "jieba.analyse", "pika"),
+    # what uvicorn loads when it serves
+    *("uvicorn.loops.auto", "uvicorn.lifespan.on", "uvicorn.protocols.http.auto"),
+    "uvicorn.protocols.websockets.auto",
+)
+"""Modules that connect to nothing when they are imported, in MemOS 2.0.6."""
+TIMEOUT = 2.0
+"""Seconds for one question to a database."""
+INTERVAL = 0.05
+"""Seconds between two questions; a port that nobody listens on says so in less than 1 ms."""
+AGAIN = 5.0
+"""Seconds after which the log says once more what is waited for; at first sooner."""
+REJECTED = frozenset({401, 403})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A database that the API connects to while it is imported."""
+
+    name: str
+    address: str
+    ask: Callable[[], str]
+    """Gives why it does not answer yet; nothing when it does."""
+
+
+def load(names: Iterable[str] = QUIET) -> None:
+    """Import modules without the garbage collector, which would only look through what stays.
+
+    One that another version of MemOS lacks is left out; any other error is the API's own.
+    """
+    gc.disable()
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if not f"{name}.".startswith(f"{error.name}."):
+                raise
+    gc.freeze()
+    gc.enable()
+
+
+def databases(env: Mapping[str, str]) -> tuple[Database, ...]:
+    """Give the databases that these variables have MemOS 2.0.6 connect to (`memos/api/config.py`).
+
+    Milvus only with preference memory; one that is a folder, or none that we know, not at all.
+    """
+    found = []
+    backend = env.get("GRAPH_DB_BACKEND") or env.get("NEO4J_BACKEND", "")
+    if backend.lower().startswith("neo4j"):
+        uri = env.get("NEO4J_URI", "bolt://localhost:7687")
+        login = (env.get("NEO4J_USER", "neo4j"), env.get("NEO4J_PASSWORD", "12345678"))
+        found.append(Database(name="neo4j", address=uri, ask=lambda: ask_neo4j(uri, login)))
+    if not env.get("QDRANT_PATH"):
+        host = f"{env.get('QDRANT_HOST', 'localhost')}:{env.get('QDRANT_PORT', '6333')}"
+        base = env.get("QDRANT_URL") or f"http://{host}"
+        ready = urllib.request.Request(f"{base.rstrip('/')}/readyz")  # noqa: S310 - as MemOS would
+        found.append(Database(name="qdrant", address=base, ask=lambda: ask_http(ready)))
+    if env.get("ENABLE_PREFERENCE_MEMORY") == "true":
+        base = env.get("MILVUS_URI", "http://localhost:19530")
+        user, password = env.get("MILVUS_USER_NAME", "root"), env.get("MILVUS_PASSWORD", "12345678")
+        collections = urllib.request.Request(  # noqa: S310 - as MemOS would
+            f"{base.rstrip('/')}/v2/vectordb/collections/list",
+            data=b"{}",
+            headers={
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {user}:{password}",
+            },
+        )
+        found.append(
+            Database(name="milvus", address=base, ask=lambda: ask_http(collections, field="code"))
+        )
+    return tuple(found)
+
+
+def ask_neo4j(uri: str, login: tuple[str, str]) -> str:
+    """Run a query that needs the login; a rejected one is an answer, MemOS tells the rest."""
+    neo4j = importlib.import_module("neo4j")
+    limits = {"connection_timeout": TIMEOUT, "max_transaction_retry_time": 0}
+    with neo4j.GraphDatabase.driver(uri, auth=login, **limits) as driver:
+        try:
+            driver.execute_query("RETURN 1")
+        except neo4j.exceptions.AuthError:
+            return ""
+        # a name that nobody has is a ValueError
+        except (
+            neo4j.exceptions.DriverError,
+            neo4j.exceptions.Neo4jError,
+            OSError,
+            ValueError,
+        ) as e:
+            return plain(e)
+    return ""
+
+
+def ask_http(request: urllib.request.Request, *, field: str = "") -> str:
+    """Make a call that only a ready server answers well; `field` of the answer must be 0."""
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - as above
+            text = answer.read()
+        return "" if not field or json.loads(text).get(field) == 0 else text.decode()[:120]
+    except urllib.error.HTTPError as error:
+        return "" if error.code in REJECTED else f"HTTP {error.code}"
+    except (OSError, ValueError, AttributeError) as error:
+        return plain(error)
+
+
+def plain(error: Exception) -> str:
+    """Give an error in one line; what wraps a reason puts it last."""
+    lines = [line for line in str(getattr(error, "reason", error)).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[-1].strip()[-120:]
+
+
+def wait(
+    wanted: Iterable[Database],
+    say: Callable[[str], None],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Return when all have answered; one that never does is named in the log again and again."""
+    began = clock()
+    for one in wanted:
+        due = 0.0
+        while why := one.ask():
+            passed = clock() - began
+            if passed >= due:
+                due = max(1.0, min(2 * passed, passed + AGAIN))
+                where = re.sub("//[^/]*@", "//", one.address)  # no login in a log
+                say(f"waiting for {one.name} at {where}, {passed:.0f} s so far: {why}")
+            sleep(INTERVAL)
+    say(f"the databases answer, after {clock() - began:.1f} s")
+
+
+def log(line: str) -> None:
+    """Write a line of the container's log."""
+    print(f"memos: {line}", file=sys.stderr, flush=True)  # noqa: T201 - the log
+
+
+def main() -> None:
+    """Load, wait, serve."""
+    load()
+    log("loaded; nothing has been connected to yet")
+    wait(databases(environ), log)
+    importlib.import_module("uvicorn").run(APP, host="0.0.0.0", port=PORT)  # noqa: S104 - published
+
+
+if __name__ == "__main__":
+    main()

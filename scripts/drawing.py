@@ -1,0 +1,99 @@
+"""Pure: a start and the dependencies of a stack as text; `page` draws the same as HTML."""
+
+from collections.abc import Mapping, Sequence
+
+from scripts.model import Snapshot, Stack
+from scripts.readiness import answers
+from scripts.timeline import Bar, Run
+
+WIDEST = 120
+"""Columns of a timeline at most: longer bars say no more."""
+LEAST = 16
+"""Columns of the bars where the terminal is narrow."""
+LIGHT, DARK = "░", "█"
+HEAD = ("service", "created", "started", "answer", "ready", "held by")
+
+
+def timeline(run: Run, width: int) -> list[str]:
+    """Draw a start within `width` columns: a line for each service, and the way that took longest.
+
+    A bar is light while the container was there and waited for others, dark while it started.
+    """
+    rows = [HEAD, *(cells(bar) for bar in run.bars)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    space = max(LEAST, min(width, WIDEST) - sum(widths) - len(widths) - 3)
+    lines = [
+        f"{run.began}: {run.verdict} after {run.seconds:.1f} s, first start at {run.prepared:.1f}",
+        "  " + _joined(HEAD, widths),
+    ]
+    for bar in run.bars:
+        mark = "*" if bar.critical else " "
+        drawn = _drawn(bar, run.seconds, space)
+        lines.append(f"{mark} {_joined(cells(bar), widths)} {drawn}".rstrip())
+    if run.critical:
+        way = " → ".join(f"{bar.service} {_moment(bar.ready)}" for bar in run.critical)
+        lines.append(f"* took longest: {way}")
+    return lines
+
+
+def graph(stack: Stack, names: Sequence[str], states: Mapping[str, str]) -> list[str]:
+    """Draw who needs whom as a tree, from what nobody needs; a second time only by name."""
+    needed = {need for name in names for need in stack.service(name).needs}
+    lines: list[str] = []
+    drawn: set[str] = set()
+
+    def branch(name: str, first: str = "", rest: str = "") -> None:
+        service = stack.service(name)
+        needs = () if name in drawn else service.needs
+        note = ", started before these" if service.early and needs else ""
+        above = " (above)" if service.needs and not needs else note
+        mark = "✓" if states.get(name) == "ready" else "✗"
+        lines.append(f"{first}{mark} {name}  {states.get(name, '')}{above}")
+        drawn.add(name)
+        for need in needs:
+            corner, bar = ("└─ ", "   ") if need == needs[-1] else ("├─ ", "│  ")
+            branch(need, rest + corner, rest + bar)
+
+    for name in names:
+        if name not in needed:
+            branch(name)
+    return lines
+
+
+def states(stack: Stack, seen: Snapshot) -> dict[str, str]:
+    """Say how each service is now, in one word or two."""
+    found = {}
+    for service in stack.services:
+        container = seen.container(service.name)
+        if answers(service, seen):
+            found[service.name] = "ready"
+        else:
+            found[service.name] = container.state if container else "absent"
+            if found[service.name] == "running":
+                found[service.name] = "not ready"
+    return found
+
+
+def cells(bar: Bar) -> tuple[str, ...]:
+    """Give the columns of a service, in the order of HEAD."""
+    moments = (bar.created, bar.started, bar.answered, bar.ready)
+    return (bar.service, *(_moment(at) for at in moments), bar.held_by or "-")
+
+
+def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *moments, last = cells
+    right = (f"{cell:>{width}}" for cell, width in zip(moments, widths[1:-1], strict=True))
+    return " ".join((f"{first:<{widths[0]}}", *right, f"{last:<{widths[-1]}}"))
+
+
+def _moment(at: float | None) -> str:
+    return "-" if at is None else f"{at:.1f}"
+
+
+def _drawn(bar: Bar, seconds: float, space: int) -> str:
+    """Draw one bar: blanks, light until it was started, dark until it was ready."""
+    if bar.started is None or seconds <= 0:
+        return ""
+    moments = (bar.created or bar.started, bar.started, seconds if bar.ready is None else bar.ready)
+    made, start, end = (round(at / seconds * space) for at in moments)
+    return " " * made + LIGHT * (start - made) + DARK * max(end - start, 1)

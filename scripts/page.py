@@ -1,0 +1,182 @@
+"""Pure: a start and the dependencies of a stack as one HTML page that needs nothing else.
+
+Positions in the drawings are percentages, sizes of letters are not: so it reads on a telephone too.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+
+from scripts.drawing import HEAD, cells
+from scripts.model import Service, Stack
+from scripts.timeline import Bar, Run
+
+TEMPLATE = Path(__file__).with_suffix(".html")
+ROW = 46
+"""Pixels for a service in the timeline: its name, and its bar below."""
+LAYER = 92
+"""Pixels from one layer of the graph to the next."""
+BOX = (72, 40)
+"""Pixels of a box: four of them stand side by side on a telephone."""
+STEPS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
+"""Seconds between two lines of the axis."""
+MOST_LINES = 6
+
+
+def page(stack: Stack, runs: Sequence[Run], states: Mapping[str, str], moment: str) -> str:
+    """Give the page: the first of `runs` as a timeline, and the graph with states of `moment`."""
+    shown = runs[0] if runs else None
+    way = {bar.service for bar in shown.critical} if shown else set()
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        project=escape(stack.project),
+        timeline=timeline(shown) if shown else "<p>No start has been kept yet: inv up</p>",
+        graph=graph(stack, states, way),
+        moment=escape(moment),
+        table=_table("Moments, in seconds", HEAD, map(cells, shown.bars)) if shown else "",
+        history=_history(runs),
+    )
+
+
+def timeline(run: Run) -> str:
+    """Draw a start: a row for each service, its bar light until it was started."""
+    whole = max(run.seconds, 0.1)
+    step = next((one for one in STEPS if whole / one <= MOST_LINES), STEPS[-1])
+    ends = ROW * len(run.bars)
+    lines = [
+        _line(at / whole * 100, ends, f"{at:g} s")
+        for at in (step * number for number in range(int(whole / step) + 1))
+    ]
+    rows = [_row(bar, whole, ROW * place) for place, bar in enumerate(run.bars)]
+    way = " → ".join(f"{bar.service} {bar.ready or 0:.1f}" for bar in run.critical)
+    text = f"{run.verdict} after {run.seconds:.1f} s; the first start was at {run.prepared:.1f} s."
+    return "\n".join(
+        (
+            f"<h2>The start of {escape(run.began)}</h2>",
+            f"<p>{escape(f'{text} Took longest: {way}.' if way else text)}</p>",
+            f'<svg role="img" aria-label="timeline" height="{ends + 22}">',
+            *lines,
+            *rows,
+            "</svg>",
+            _key(),
+        )
+    )
+
+
+def graph(stack: Stack, states: Mapping[str, str], way: set[str]) -> str:
+    """Draw who needs whom, in layers; the way that took longest has thicker lines."""
+    layers = _layers(stack)
+    places = {
+        name: ((2 * column + 1) * 50 / len(names), LAYER * row)
+        for row, names in enumerate(layers)
+        for column, name in enumerate(names)
+    }
+    edges = [
+        _edge(places[need], places[one.name], critical={need, one.name} <= way)
+        for one in stack.services
+        for need in one.needs
+    ]
+    boxes = [_box(one, places[one.name], states.get(one.name, "")) for one in stack.services]
+    height = LAYER * (len(layers) - 1) + BOX[1] + 24
+    return "\n".join(
+        (f'<svg role="img" aria-label="dependencies" height="{height}">', *edges, *boxes, "</svg>")
+    )
+
+
+def _layers(stack: Stack) -> list[list[str]]:
+    """Give the services in layers, each right above the first that needs it."""
+    users = {
+        name: [one.name for one in stack.services if name in one.needs] for name in stack.names()
+    }
+    heights: dict[str, int] = {}
+
+    def height(name: str) -> int:
+        if name not in heights:
+            heights[name] = 1 + max(map(height, users[name]), default=-1)
+        return heights[name]
+
+    layers: list[list[str]] = [[] for _ in range(1 + max(map(height, users), default=0))]
+    for name in users:
+        layers[-1 - heights[name]].append(name)
+    return layers
+
+
+def _line(percent: float, ends: int, label: str) -> str:
+    anchor = "start" if percent == 0 else "end" if percent > 97 else "middle"  # noqa: PLR2004 - near the edge
+    return (
+        f'<line class="axis" x1="{percent:.2f}%" x2="{percent:.2f}%" y1="0" y2="{ends + 4}"/>'
+        f'<text class="soft" x="{percent:.2f}%" y="{ends + 18}" text-anchor="{anchor}">'
+        f"{label}</text>"
+    )
+
+
+def _row(bar: Bar, whole: float, top: int) -> str:
+    end = whole if bar.ready is None else bar.ready
+    start = end if bar.started is None else bar.started
+    times = bar.state if bar.ready is None else f"{start:.1f} → {end:.1f} s"
+    held = f" · held by {bar.held_by}" if bar.held_by else ""
+    pieces = [("track", 0.0, whole), ("wait", bar.created or start, start), ("work", start, end)]
+    drawn = "".join(
+        f'<rect class="{kind}" x="{a / whole * 100:.2f}%" y="{top + 24}" rx="2"'
+        f' width="{(b - a) / whole * 100:.2f}%" height="14"/>'
+        for kind, a, b in pieces
+        if b > a
+    )
+    if bar.answered is not None and bar.answered < end:
+        place = f"{bar.answered / whole * 100:.2f}%"
+        drawn += f'<line class="tick" x1="{place}" x2="{place}" y1="{top + 24}" y2="{top + 38}"/>'
+    return (
+        f'<g class="{"critical" if bar.critical else ""}">'
+        f"<title>{escape(f'{bar.service}: {bar.state}')}</title>"
+        f'<text class="name" x="0" y="{top + 17}">{escape(bar.service)}</text>'
+        f'<text class="soft" x="100%" y="{top + 17}" text-anchor="end">'
+        f"{escape(times + held)}</text>"
+        f"{drawn}</g>"
+    )
+
+
+def _edge(need: tuple[float, int], one: tuple[float, int], *, critical: bool) -> str:
+    return (
+        f'<line class="edge{" critical" if critical else ""}" x1="{need[0]:.2f}%"'
+        f' y1="{need[1] + BOX[1] + 2}" x2="{one[0]:.2f}%" y2="{one[1] + 2}"/>'
+    )
+
+
+def _box(one: Service, place: tuple[float, int], state: str) -> str:
+    width, height = BOX
+    return (
+        f'<svg x="{place[0]:.2f}%" y="{place[1]}" class="{"ready" if state == "ready" else ""}">'
+        f"<title>{escape(one.name)}: {escape(state)}</title>"
+        f'<rect class="box" x="{-width / 2}" y="2" width="{width}" height="{height}" rx="6"/>'
+        f'<text class="small" y="19" text-anchor="middle">{escape(one.name)}</text>'
+        f'<text class="small state" y="35" text-anchor="middle">'
+        f"{escape(state or 'not known')}</text>"
+        "</svg>"
+    )
+
+
+def _key() -> str:
+    kinds = (
+        ("long", "took longest"),
+        ("work", "until it was ready"),
+        ("wait", "made, not started yet"),
+        ("ink", "first answer, where it was not good enough yet"),
+    )
+    items = (f'<li><i style="background: var(--{name})"></i>{text}</li>' for name, text in kinds)
+    return f'<ul class="key">{"".join(items)}</ul>'
+
+
+def _history(runs: Sequence[Run]) -> str:
+    rows = ((run.began, f"{run.seconds:.1f}", run.verdict) for run in runs)
+    return _table("Starts that are kept", ("began", "seconds", "result"), rows) if runs else ""
+
+
+def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    drawn = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+    return (
+        f'<h2>{title}</h2>\n<div class="scroll"><table><thead><tr>'
+        + "".join(f"<th>{escape(name)}</th>" for name in head)
+        + "</tr></thead><tbody>"
+        + "".join(f"<tr>{row}</tr>\n" for row in drawn)
+        + "</tbody></table></div>"
+    )

@@ -1,0 +1,97 @@
+"""Keeps what `docker compose config` gave, as long as nothing changes that it was made from.
+
+Asking Compose again costs 0.2 s of every command. What is kept holds passwords, as `.env` does, so
+only its owner may read it.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from scripts.compose import Compose
+
+FILE = "resolved.json"
+"""In the stack's cache."""
+RULES = (Path(__file__).parent, Path(__file__).parent.parent / "schemas")
+"""What a resolved file was checked by, and how it is read."""
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+_PLUGINS = (
+    *("/usr/local/lib/docker/cli-plugins", "/usr/local/libexec/docker/cli-plugins"),
+    *("/usr/lib/docker/cli-plugins", "/usr/libexec/docker/cli-plugins"),
+)
+"""Where docker looks for `compose`, after its own folder (docker/cli, manager_unix.go)."""
+
+
+def fingerprint(composed: Compose, environ: Mapping[str, str]) -> str:
+    """Give a text that is another one when Compose could resolve the files to something else.
+
+    It covers the files and the settings by their contents, the variables that these name and those
+    that mean something to Compose, and the programs and rules by their age.
+    """
+    texts = [_text(file) for file in (*composed.files, composed.env_file)]
+    named = {name for text in texts for name in _VARIABLE.findall(text)}
+    variables = {
+        name: value
+        for name, value in environ.items()
+        if name in named or name.startswith(("COMPOSE_", "DOCKER_"))
+    }
+    parts: list[object] = [composed.argv(), texts, sorted({**variables, **composed.env}.items())]
+    parts += (_age(file) for file in (*_programs(composed.env, environ), *_rules()))
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def read(folder: Path, inputs: str) -> tuple[str, dict[str, Any]] | None:
+    """Give the resolved file that was made from these inputs, as text and document, if kept."""
+    try:
+        kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return (kept["text"], kept["document"]) if kept["inputs"] == inputs else None
+    except (OSError, ValueError, LookupError, TypeError):  # never written, or by hand
+        return None
+
+
+def keep(folder: Path, inputs: str, text: str, document: Mapping[str, Any]) -> None:
+    """Keep the resolved file that was made from these inputs; where that fails, none is kept."""
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = folder / f"{FILE}.{os.getpid()}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(
+            json.dumps({"inputs": inputs, "text": text, "document": document}, default=str),
+            encoding="utf-8",
+        )
+        fresh.replace(folder / FILE)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _programs(env: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[Path]:
+    """Give the docker that is run, and where its Compose may be."""
+    seen = {**environ, **env}
+    yield Path(shutil.which("docker", path=seen.get("PATH")) or "docker")
+    own = seen.get("DOCKER_CONFIG") or Path(seen.get("HOME", "~")).expanduser() / ".docker"
+    for folder in (Path(own) / "cli-plugins", *_PLUGINS):
+        yield Path(folder) / "docker-compose"
+
+
+def _rules() -> Iterator[Path]:
+    for folder in RULES:
+        yield from sorted((*folder.glob("*.py"), *folder.glob("*.json")))
+
+
+def _age(file: Path) -> tuple[str, int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        return str(file), 0, 0
+    return str(file), found.st_mtime_ns, found.st_size

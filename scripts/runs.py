@@ -1,0 +1,67 @@
+"""Keeps the last starts of a stack, for `inv timeline`."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from scripts import timeline
+from scripts.model import Container, Stack
+from scripts.moments import SECOND, nanoseconds, written
+from scripts.starting import Event
+from scripts.timeline import Run
+
+FOLDER = "runs"
+"""In the stack's cache, a file for each start that started something."""
+KEPT = 20
+
+
+class Recorder:
+    """Notes what happens while a start goes on."""
+
+    def __init__(self, began: float, clock: Callable[[], float] = time.time) -> None:
+        """Begin; the command began at `began`, seconds since 1970 as `clock` gives them."""
+        self._began, self._clock = began, clock
+        self._before = 0.0
+        self._events: list[Event] = []
+
+    def noted(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Pass the events of a start on; it begins when the first is asked for."""
+        self._before = self._clock() - self._began
+        for event in events:
+            self._events.append(event)
+            yield event
+
+    def keep(
+        self, folder: Path, stack: Stack, names: Sequence[str], found: Iterable[Container]
+    ) -> None:
+        """Write the start down, and forget the oldest; nothing where nothing was started."""
+        if not any(event.kind == "started" for event in self._events):
+            return
+        made = {one.service: nanoseconds(one.created_at) / SECOND - self._began for one in found}
+        run = timeline.run(
+            stack,
+            names,
+            self._events,
+            began=written(self._began),
+            before=self._before,
+            created=made,
+        )
+        target = folder / FOLDER
+        target.mkdir(parents=True, exist_ok=True)
+        file = target / f"{run.began.replace(':', '')}.json"
+        fresh = file.with_suffix(".new")
+        fresh.write_text(json.dumps(timeline.document(run), indent=1) + "\n", encoding="utf-8")
+        fresh.replace(file)
+        for old in sorted(target.glob("*.json"))[:-KEPT]:
+            old.unlink(missing_ok=True)
+
+
+def read(folder: Path) -> tuple[Run, ...]:
+    """Give the starts that are kept, the last one first; a file that is no start is left out."""
+    found = []
+    for file in sorted((folder / FOLDER).glob("*.json"), reverse=True):
+        with suppress(OSError, ValueError, LookupError, TypeError):
+            found.append(timeline.parsed(json.loads(file.read_text(encoding="utf-8"))))
+    return tuple(found)

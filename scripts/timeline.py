@@ -1,0 +1,171 @@
+"""Pure: what one start amounts to: when each service came how far, and what held it back."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from scripts.model import Stack
+from scripts.starting import Event
+
+_ANSWER = re.compile(r"[1-5]\d\d\b")
+"""How the detail of a reading begins when a server has answered, if not well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One service in a start; moments in seconds since the command began.
+
+    A moment that is None has not come, or came before the command.
+    """
+
+    service: str
+    needs: tuple[str, ...] = ()
+    early: bool = False
+    """It was started before what it needs, and waited by itself."""
+    created: float | None = None
+    started: float | None = None
+    answered: float | None = None
+    """When anything was answered for the first time, good enough or not."""
+    ready: float | None = None
+    held_by: str = ""
+    """Which of its needs was ready last, and so let it go on."""
+    critical: bool = False
+    """It is on the way that took longest: sooner there, and all were ready sooner."""
+    state: str = "not started"
+    """ready, or what was told of it last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One start of a stack."""
+
+    began: str
+    """RFC 3339."""
+    seconds: float
+    """Until the result."""
+    verdict: str
+    bars: tuple[Bar, ...]
+
+    @property
+    def prepared(self) -> float:
+        """Give the seconds before the first start: checks, images, containers."""
+        return min((bar.started for bar in self.bars if bar.started is not None), default=0.0)
+
+    @property
+    def critical(self) -> tuple[Bar, ...]:
+        """Give the way that took longest, in order of time."""
+        found = [bar for bar in self.bars if bar.critical]
+        return tuple(sorted(found, key=lambda bar: bar.ready or 0.0))
+
+
+def run(  # noqa: PLR0913 - a start has this many sides
+    stack: Stack,
+    names: Iterable[str],
+    events: Sequence[Event],
+    *,
+    began: str,
+    before: float,
+    created: Mapping[str, float],
+) -> Run:
+    """Give what the events of a start amount to.
+
+    `before` are the seconds from the beginning of the command to that of the events; `created` says
+    when containers were made, negative for before the command.
+    """
+    bars = {name: _bar(stack, name, created.get(name, -1.0)) for name in names}
+    seconds, verdict = before, "interrupted"
+    for event in events:
+        seconds = before + event.seconds
+        if event.verdict is not None:
+            verdict = event.verdict.value
+        elif event.service in bars and event.finding is None:
+            bars[event.service] = _after(bars[event.service], event, seconds)
+    held = [replace(bar, held_by=_held_by(bar, bars)) for bar in bars.values()]
+    path = _longest({bar.service: bar for bar in held})
+    return Run(
+        began=began,
+        seconds=seconds,
+        verdict=verdict,
+        bars=tuple(replace(bar, critical=bar.service in path) for bar in held),
+    )
+
+
+def document(found: Run) -> dict[str, Any]:
+    """Give a run as JSON has it; schemas/timeline.schema.json says what the fields mean."""
+    rows = [{**asdict(bar), "needs": list(bar.needs)} | _rounded(bar) for bar in found.bars]
+    return {
+        "began": found.began,
+        "seconds": round(found.seconds, 3),
+        "prepared": round(found.prepared, 3),
+        "verdict": found.verdict,
+        "services": rows,
+    }
+
+
+def parsed(found: Mapping[str, Any]) -> Run:
+    """Give the run of such a document; LookupError, TypeError or ValueError when it is none."""
+    return Run(
+        began=str(found["began"]),
+        seconds=float(found["seconds"]),
+        verdict=str(found["verdict"]),
+        bars=tuple(Bar(**{**row, "needs": tuple(row["needs"])}) for row in found["services"]),
+    )
+
+
+def _rounded(bar: Bar) -> dict[str, float | None]:
+    moments = {
+        "created": bar.created,
+        "started": bar.started,
+        "answered": bar.answered,
+        "ready": bar.ready,
+    }
+    return {name: None if at is None else round(at, 3) for name, at in moments.items()}
+
+
+def _bar(stack: Stack, name: str, created: float) -> Bar:
+    service = stack.service(name)
+    return Bar(
+        service=name,
+        needs=service.needs,
+        early=service.early,
+        created=created if created >= 0 else None,
+    )
+
+
+def _after(bar: Bar, event: Event, at: float) -> Bar:
+    match event.kind:
+        case "started":
+            return replace(bar, started=at, answered=None, ready=None, state="started")
+        case "ready":
+            answered = at if bar.answered is None else bar.answered
+            return replace(bar, answered=answered, ready=at, state="ready")
+        case "lost":
+            return replace(bar, ready=None, state=event.detail or "lost")
+        case _:
+            answers = bar.answered is None and _ANSWER.match(event.detail)
+            return replace(bar, state=event.detail, answered=at if answers else bar.answered)
+
+
+def _held_by(bar: Bar, bars: Mapping[str, Bar]) -> str:
+    """Give the need that was ready last, if it was ready after this one could have gone on."""
+    ready = {name: bars[name].ready for name in bar.needs if name in bars}
+    times = {name: at for name, at in ready.items() if at is not None}
+    if not times or bar.started is None:
+        return ""
+    last = max(times, key=lambda name: times[name])
+    # what is not early was started the moment that it could be
+    return last if not bar.early or times[last] > bar.started else ""
+
+
+def _longest(bars: Mapping[str, Bar]) -> set[str]:
+    """Follow what held back whoever was ready last."""
+    started = [bar for bar in bars.values() if bar.ready is not None and bar.started is not None]
+    if not started:
+        return set()
+    bar = max(started, key=lambda one: one.ready or 0.0)
+    path = {bar.service}
+    while bar.held_by and bars[bar.held_by].started is not None:
+        bar = bars[bar.held_by]
+        path.add(bar.service)
+    return path

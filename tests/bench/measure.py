@@ -1,0 +1,190 @@
+"""Measure how fast everything is, and write docs/performance.json and docs/performance.md.
+
+`nox -s bench` runs on the engine that is used here, in a stack of its own, with the images that are
+there. Flags make it shorter: `nox -s bench -- --rounds 1 --official-rounds 0 --quick --dry`.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cypher
+import figures
+import meters
+from checkout import ROOT, checkout
+from starts import COLD, A, B, Bench, C, Start, clean, inv, told
+
+from scripts import schema
+
+RUNS = 5
+"""Of each small command."""
+COMMANDS = {
+    "inv ps": ("ps",),
+    "inv --list": ("--list",),
+    "inv --complete": ("--complete", "--", "inv", "up", "--"),
+    "inv doctor": ("doctor",),
+    "inv up": ("up",),
+}
+NOWHERE = "http://127.0.0.1:9/v1"
+SETTLE = 45.0
+"""Seconds after a start until a stack is idle."""
+
+
+def arguments() -> argparse.Namespace:
+    """Read the flags."""
+    parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="of (b), (c) and (c) without embedder"
+    )
+    parser.add_argument("--official-rounds", type=int, default=2, help="of (a): 3 minutes each")
+    parser.add_argument("--idle", type=float, default=60.0, help="seconds for each idle figure")
+    parser.add_argument("--cypher", type=int, default=7, help="rounds of heavy queries")
+    parser.add_argument("--quick", action="store_true", help="no idle figures, no queries")
+    parser.add_argument("--dry", action="store_true", help="print the table, write nothing")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Measure, write, tell; 1 when a goal is missed."""
+    flags = arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        bench = made(Path(folder))
+        try:
+            document = measured(bench, flags)
+        finally:
+            bench.stack.destroy()
+    breaches = schema.validate(document, "performance")
+    assert breaches == (), breaches
+    table = figures.markdown(document)
+    if not flags.dry:
+        text = json.dumps(document, indent=1) + "\n"
+        (ROOT / "docs" / "performance.json").write_text(text, encoding="utf-8")
+        (ROOT / "docs" / "performance.md").write_text(table, encoding="utf-8")
+    sys.stdout.write(table)
+    missed = [one for one in figures.goals(document) if (one.measured or 0) > one.at_most]
+    return 1 if missed else 0
+
+
+def made(folder: Path) -> Bench:
+    """Make the stack: once as it is, once for a model elsewhere."""
+    source = {"IMAGE_SOURCE": "packages"}
+    stack = checkout(folder, "memos-bench", changes=source)
+    plain = stack.env_file.with_name("plain.env")
+    plain.touch(mode=0o600)
+    model = {
+        "MOS_EMBEDDER_API_BASE": NOWHERE,
+        "MOS_EMBEDDER_API_KEY": "none",
+        "EMBEDDING_DIMENSION": "384",
+    }
+    lines = stack.env_file.read_text(encoding="utf-8").splitlines()
+    changed = (
+        f"{name}={model.get(name, rest)}" for name, _, rest in (x.partition("=") for x in lines)
+    )
+    text = "\n".join(new if "=" in old else old for old, new in zip(lines, changed, strict=True))
+    plain.write_text(text + "\n", encoding="utf-8")
+    without = type(stack)(root=stack.root, env_file=plain, project=stack.project)
+    return Bench(stack=stack, plain=without, folder=folder)
+
+
+def measured(bench: Bench, flags: argparse.Namespace) -> dict[str, Any]:
+    """Measure all that the flags ask for."""
+    found = list(starts(bench, flags.rounds, flags.official_rounds))
+    ours = [one.cost for one in found if (one.variant, one.kind) == (C, COLD)]
+    bench.stack.inv("up")
+    commands = {name: list(small(bench, words)) for name, words in COMMANDS.items()}
+    commands["inv down"] = [bench.down(volumes=False).seconds]
+    return {
+        "measured": datetime.now(UTC).date().isoformat(),
+        "machine": machine(bench),
+        "starts": [row(one) for one in found],
+        "commands": commands,
+        "own": {
+            "cpu_percent": [one.waiting for one in ours],
+            "memory_mib": [one.memory for one in ours],
+        },
+        "idle": None if flags.quick else idle(bench, flags.idle),
+        "cypher": [] if flags.quick else list(queries(bench, flags.cypher)),
+    }
+
+
+def starts(bench: Bench, rounds: int, official: int) -> Iterator[Start]:
+    """Start in every way, turn by turn, so that what drifts drifts for all."""
+    for number in range(max(rounds, official)):
+        if number < rounds:
+            for variant in (C, B):
+                for start in bench.once(variant, number):
+                    yield said(start)
+            yield said(bench.without_embedder(number))
+        if number < official:
+            for start in bench.once(A, number):
+                yield said(start)
+
+
+def said(start: Start) -> Start:
+    """Tell a start while the run goes on."""
+    sys.stderr.write(told(start) + "\n")
+    return start
+
+
+def row(start: Start) -> dict[str, object]:
+    """Give a start as the document has it."""
+    return {
+        "variant": start.variant,
+        "kind": start.kind,
+        "embedder": start.embedder,
+        "round": start.round,
+        "seconds": start.cost.seconds,
+        "cpu_seconds": start.cost.machine,
+        "services": dict(start.cost.services),
+    }
+
+
+def small(bench: Bench, words: tuple[str, ...]) -> Iterator[float]:
+    """Give the seconds of a small command, run by run."""
+    env = clean(bench.stack.environ)
+    for _ in range(RUNS):
+        yield meters.run(inv(*words), cwd=bench.stack.root, env=env).seconds
+
+
+def idle(bench: Bench, seconds: float) -> dict[str, float]:
+    """Give the percent of a core of the idle stack, with its health checks and without."""
+    found = {}
+    off = bench.changed("no-checks", {"disable": True})
+    for name, files in (("checks", bench.files()), ("no_checks", off)):
+        bench.down(volumes=False)
+        bench.compose(files)
+        time.sleep(SETTLE)
+        found[name] = meters.idle(seconds)
+    bench.down(volumes=False)
+    return found
+
+
+def queries(bench: Bench, rounds: int) -> Iterator[dict[str, object]]:
+    """Compare the Neo4j image with the JVM's own settings."""
+    name = bench.stack.docker("compose", *bench.files(), "config", "--images", "neo4j").stdout
+    yield from cypher.compare(bench.stack, name.split()[0], rounds)
+
+
+def machine(bench: Bench) -> dict[str, object]:
+    """Say what was measured on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    engine = bench.stack.docker("version", "--format", "{{.Server.Version}}").stdout.strip()
+    return {
+        "cores": os.cpu_count() or 1,
+        "memory_gib": round(memory, 1),
+        "engine": engine,
+        "compose": bench.stack.docker("compose", "version", "--short").stdout.strip(),
+        "python": platform.python_version(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

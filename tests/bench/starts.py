@@ -1,0 +1,128 @@
+"""Ways to start the stack: (a) checks in the official style, (b) plain Compose, (c) `inv up`."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import meters
+import yaml
+from checkout import Checkout
+from meters import Cost
+
+from scripts.engine_api import Api
+
+A, B, C = "checks each 30 s, compose", "our files, compose", "inv up"
+COLD, WARM, NOTHING = "cold", "warm", "nothing to do"
+OFFICIAL = {"interval": "30s", "timeout": "20s", "retries": 3}
+"""As in the vendors' compose files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """One measured start."""
+
+    variant: str
+    kind: str
+    embedder: bool
+    round: int
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """A stack of its own to be started again and again."""
+
+    stack: Checkout
+    plain: Checkout
+    """The same without the local embedder."""
+    folder: Path
+    """For compose files that are made here."""
+
+    def once(self, variant: str, number: int) -> Iterator[Start]:
+        """Start on empty volumes, again on the ones that are there, and again for nothing."""
+        for kind in (COLD, WARM, NOTHING):
+            if kind != NOTHING:
+                self.down(volumes=kind == COLD)
+            yield self._start(self.stack, variant, kind, number)
+
+    def without_embedder(self, number: int) -> Start:
+        """Start on empty volumes without the local embedder."""
+        self.down(volumes=True)
+        return self._start(self.plain, C, COLD, number)
+
+    def down(self, *, volumes: bool) -> Cost:
+        """Remove the containers, and the data if told so."""
+        words = ["down", *(["--volumes", "--yes"] if volumes else [])]
+        return meters.run(inv(*words), cwd=self.stack.root, env=clean(self.stack.environ))
+
+    def files(self) -> list[str]:
+        """Give the words that name our compose files."""
+        names = ("docker-compose.yml", "docker-compose.packages.yml")
+        folder = self.stack.root / "docker"
+        words = [word for name in names for word in ("--file", str(folder / name))]
+        return ["--env-file", str(self.stack.env_file), *words, "--profile", "embedder"]
+
+    def changed(self, name: str, checks: Mapping[str, Any]) -> list[str]:
+        """Give the words that name our resolved file with other health checks."""
+        document = yaml.safe_load(self.stack.resolved())
+        for service in document["services"].values():
+            test = {} if "disable" in checks else {"test": service["healthcheck"]["test"]}
+            service["healthcheck"] = {**test, **checks}
+            if "disable" in checks:
+                for how in service.get("depends_on", {}).values():
+                    how["condition"] = "service_started"
+        file = self.folder / f"{name}.yml"
+        file.write_text(yaml.safe_dump(document), encoding="utf-8")
+        file.chmod(0o600)
+        # the containers belong to this checkout, wherever the file lies
+        folder = ["--project-directory", str(self.stack.root / "docker")]
+        return [*folder, "--file", str(file), "--profile", "embedder"]
+
+    def compose(self, files: list[str], *words: str) -> Cost:
+        """Run a plain `docker compose`."""
+        argv = ["docker", "compose", *files, "up", "--detach", "--no-build", *words]
+        env = clean({**self.stack.environ, **self.stack.engine_env()})
+        return meters.run(argv, cwd=self.stack.root, env=env)
+
+    def services(self) -> dict[str, float]:
+        """Give the CPU-seconds of each service so far."""
+        return meters.services(Api(self.stack.engine_env()["DOCKER_HOST"]), self.stack.project)
+
+    def _start(self, stack: Checkout, variant: str, kind: str, number: int) -> Start:
+        if variant == C:
+            argv = inv("up", "--format", "json")
+            env = clean(stack.environ)
+            cost = meters.run(argv, cwd=stack.root, env=env, mark='"event": "started"')
+        else:
+            files = self.files() if variant == B else self.changed("official", OFFICIAL)
+            cost = self.compose(files, "--wait")
+        cost = replace(cost, services=self.services())
+        return Start(
+            variant=variant, kind=kind, embedder=stack is self.stack, round=number, cost=cost
+        )
+
+
+def inv(*words: str) -> list[str]:
+    """Give the command that a user types."""
+    return [sys.executable, "-m", "invoke", *words]
+
+
+def clean(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give an environment like a user's: Python may keep what it has compiled."""
+    return {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def told(start: Start) -> str:
+    """Say what a start took."""
+    return json.dumps(
+        {
+            "variant": start.variant,
+            "kind": start.kind,
+            "embedder": start.embedder,
+            "seconds": start.cost.seconds,
+            "cpu": start.cost.machine,
+        }
+    )

@@ -1,0 +1,71 @@
+"""What `nox -s bench` makes of its measurements, and the documents that it wrote."""
+
+from typing import Any
+
+import figures
+import pytest
+
+from scripts import schema
+
+
+def start(variant: str, kind: str, seconds: float, *, embedder: bool = True) -> dict[str, Any]:
+    """Give a measured start."""
+    return {
+        "variant": variant,
+        "kind": kind,
+        "embedder": embedder,
+        "round": 0,
+        "seconds": seconds,
+        "cpu_seconds": 12.5,
+        "services": {"db": 3.25},
+    }
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    """Three rounds of (b) and (c), one of (a)."""
+    ours = [start(figures.C, "cold", seconds) for seconds in (7.0, 8.0, 30.0)]
+    plain = [start(figures.B, "cold", seconds) for seconds in (10.0, 16.0, 40.0)]
+    return {
+        "measured": "2026-01-31",
+        "machine": {
+            "cores": 2,
+            "memory_gib": 24.0,
+            "engine": "26.1.5",
+            "compose": "2.26.1",
+            "python": "3.11.2",
+        },
+        "starts": [*ours, *plain, start(figures.A, "cold", 100.0)],
+        "commands": {"inv ps": [0.3, 0.9, 0.4]},
+        "own": {"cpu_percent": [4.0], "memory_mib": [90.0]},
+        "idle": {"checks": 9.5, "no_checks": 8.0},
+        "cypher": [{"query": "sums", "improved": [1.2, 1.0], "default": [1.0, 1.0]}],
+    }
+
+
+def test_what_is_measured_keeps_its_schema(document: dict[str, Any]) -> None:
+    """Also without what a quick run leaves out."""
+    assert schema.validate(document, "performance") == ()
+    assert schema.validate({**document, "idle": None, "cypher": []}, "performance") == ()
+
+
+def test_ratios_are_made_round_by_round(document: dict[str, Any]) -> None:
+    """One slow round is slow for both, and no median of all hides the others."""
+    found = {one.figure: one.measured for one in figures.goals(document)}
+
+    assert found["cold `inv up` / (b)"] == 0.7
+    assert found["cold `inv up` / (a)"] == 0.07
+    assert found["cold `inv up` with the embedder"] == 8.0
+    assert found["idle stack, health checks"] == 1.5
+    assert found["heavy Cypher, sums: improved / default"] == 1.1
+
+
+def test_the_table_says_what_is_missed_and_what_was_not_measured(document: dict[str, Any]) -> None:
+    """A goal that nobody measured is not called reached."""
+    lines = figures.markdown(document).splitlines()
+
+    assert "| `inv ps` | 0.5 s | 0.4 s | ok |" in lines
+    assert "| our own process | 80 MB | 90 MB | **no** |" in lines
+    assert "| warm `inv up` after `down` | 9 s | not measured |  |" in lines
+    assert "| cold, inv up | yes | 3 | 8.0 | 12.5 |" in lines
+    assert "| `db` | 3.2 |" in lines

@@ -1,0 +1,144 @@
+"""Compose's work is spared only where it would change nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import settled, workspace
+from scripts.compose import Compose
+from scripts.inventory import Engine, ImageStatus
+from scripts.settings import Settings
+from scripts.workspace import Workspace
+from tests.fakes import FakeApi, FakeRunner
+from tests.words import service, stack
+
+ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="26.1.5", api_version="1.45")
+IMAGES = tuple(
+    ImageStatus(service=name, image=f"{name}:1", present=True, id=f"sha256:{name}")
+    for name in ("db", "web")
+)
+Change = Callable[["World"], object]
+
+
+class World:
+    """Two services that run, on an engine that a test may change."""
+
+    def __init__(self, root: Path) -> None:
+        """Start with both as Compose made them."""
+        self.rows: list[dict[str, Any]] = [self.row("db"), self.row("web")]
+        self.api = FakeApi({"/containers/json": self.rows})
+        self.volumes("db_data")
+        self.images = IMAGES
+        self.space = Workspace(
+            settings=Settings(root=root, file=root / ".env", missing=False, values={}, defaults={}),
+            image_source="registry",
+            engine=ENGINE,
+            compose=Compose(files=(), env_file=root / ".env", env={}, runner=FakeRunner()),
+            resolved="",
+            stack=stack(service("db", volumes=("db_data",)), service("web", "db")),
+            inputs="one",
+        )
+
+    @staticmethod
+    def row(name: str) -> dict[str, Any]:
+        """Give a container as the engine lists it."""
+        return {
+            "Id": f"id-{name}",
+            "Labels": {"com.docker.compose.service": name},
+            "State": "running",
+            "NetworkSettings": {"Networks": {"net": {"NetworkID": "net-1"}}},
+        }
+
+    def volumes(self, *names: str) -> None:
+        """Let there be these volumes."""
+        self.api.answers["/volumes"] = {"Volumes": [{"Name": name} for name in names]}
+
+    def network(self, number: str) -> None:
+        """Let the web be on another network."""
+        self.rows[1]["NetworkSettings"]["Networks"]["net"]["NetworkID"] = number
+
+    def image(self, **facts: Any) -> None:  # noqa: ANN401 - any field
+        """Let the image of the web be another one."""
+        self.images = (IMAGES[0], replace(IMAGES[1], **facts))
+
+    def inputs(self, text: str) -> None:
+        """Let the files and settings be others."""
+        self.space = replace(self.space, inputs=text)
+
+    def unchanged(self) -> bool:
+        """Say what the module says."""
+        return settled.unchanged(self.space, self.images)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A stack that has just been started."""
+    found = World(tmp_path)
+    monkeypatch.setattr(workspace, "Api", lambda *_, **__: found.api)
+    settled.keep(found.space, found.images)
+    return found
+
+
+def test_what_runs_as_it_was_made_is_unchanged(world: World) -> None:
+    """The same containers on the same networks, inputs and images."""
+    assert world.unchanged()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda world: world.inputs("two"),
+        lambda world: world.inputs(""),
+        lambda world: world.image(id="sha256:new"),
+        lambda world: world.image(stale=True),
+        lambda world: world.image(present=False),
+        lambda world: world.volumes(),
+        lambda world: world.network("net-2"),
+        lambda world: world.rows.pop(),
+        lambda world: world.rows[1].update(State="exited"),
+        lambda world: world.rows[1].update(Id="id-other"),
+        lambda world: world.rows.append(world.row("web")),
+    ],
+    ids=[
+        *("inputs", "no inputs", "image", "recipe", "no image", "volume", "network"),
+        *("container gone", "container ended", "container made anew", "two of one service"),
+    ],
+)
+def test_whatever_compose_would_mend_is_noticed(world: World, change: Change) -> None:
+    """Then it is asked, as ever."""
+    change(world)
+
+    assert not world.unchanged()
+
+
+def test_services_are_added_to_those_of_the_same_inputs(world: World) -> None:
+    """A start of one service does not forget the others; one with other inputs does."""
+    settled.keep(world.space, IMAGES[:1])
+    assert world.unchanged()
+
+    world.inputs("two")
+    settled.keep(world.space, IMAGES[:1])
+    assert settled.unchanged(world.space, IMAGES[:1])
+    assert not world.unchanged()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"inputs": "one"}', '{"inputs": "one", "services": 1}']
+)
+def test_what_somebody_else_wrote_there_means_nothing(world: World, text: str) -> None:
+    """Compose is asked instead."""
+    (world.space.cache / settled.FILE).write_text(text)
+
+    assert not world.unchanged()
+
+
+def test_where_nothing_can_be_noted_compose_is_asked_again(world: World) -> None:
+    """A cache that cannot be written is no reason to fail."""
+    (world.space.cache / settled.FILE).unlink()
+    (world.space.cache / f"{settled.FILE}.new").mkdir()
+    settled.keep(world.space, world.images)
+
+    assert not world.unchanged()
