@@ -120,7 +120,7 @@ def read_only(bench: Bench) -> Made:
 @fault("data that belongs to another user", "qdrant", service="qdrant", code="permission-denied")
 def permission(bench: Bench) -> Made:
     """The volume is root's, the program runs as nobody."""
-    folder = bench.volume("qdrant")
+    (folder,) = bench.volumes("qdrant")
     mode = folder.stat().st_mode
     bench.set_key("qdrant", "user", 'user: "65534:65534"')
     try:
@@ -185,9 +185,9 @@ def damaged(
 
     def make(bench: Bench) -> Made:
         """Damage the file while the service is down; what is told deletes the data."""
-        folder = bench.volume(service)
+        found = (path for folder in bench.volumes(service) for path in folder.glob(pattern))
         bench.stack.docker("stop", bench.name(service))
-        victim = max(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
+        victim = max(found, key=lambda path: path.stat().st_mtime)
         kept = victim.read_bytes()
         with victim.open("r+b") as file:
             file.write(b"nonsense" * 2048)
@@ -375,6 +375,7 @@ memos_setting(
     "setting-invalid",
     "MOS_RERANKER_HEADERS_EXTRA",
     MOS_RERANKER_HEADERS_EXTRA="extra headers",
+    MOS_RERANKER_BACKEND="http_bge",
 )
 memos_setting("no tokenizer", "tokenizer-missing", "gpt2", HF_HOME="/nothing")
 

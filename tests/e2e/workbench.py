@@ -92,10 +92,10 @@ class Bench:
         """Give the process of a service on this machine."""
         return str(self.inspect(service)["State"]["Pid"])
 
-    def volume(self, service: str) -> Path:
-        """Give the folder of a service's first volume on this machine."""
+    def volumes(self, service: str) -> list[Path]:
+        """Give the folders of a service's volumes on this machine."""
         mounts = self.inspect(service)["Mounts"]
-        return next(Path(one["Source"]) for one in mounts if one["Type"] == "volume")
+        return [Path(one["Source"]) for one in mounts if one["Type"] == "volume"]
 
     def obey(self, next_step: str) -> None:
         """Type the commands of a next step that mend something, in their order."""
