@@ -69,6 +69,18 @@ def e2e(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Every fault for real, ten cold and ten warm starts in a row; writes docs/faults.md.
+
+    With `-- --plain-compose` it is measured anew what plain Compose says of the same faults.
+    """
+    install(session, "test")
+    words = ["tests/e2e/test_faults.py", "tests/e2e/test_starts_in_a_row.py", *session.posargs]
+    flags = ["-m", "docker", "--require-docker", "--all-faults", "--no-showlocals"]
+    session.run("pytest", *flags, *words)
+
+
+@nox.session(default=False)
 def fresh(session: nox.Session) -> None:
     """The README's first command in a minimal Debian with python3 and ca-certificates only."""
     install(session, "runtime")
