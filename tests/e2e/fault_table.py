@@ -3,8 +3,8 @@
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from checkout import ROOT
@@ -12,6 +12,8 @@ from fault import Fault
 from fault_trial import PLAIN_LIMIT, Told
 
 PAGE = ROOT / "docs" / "faults.md"
+TOLD = ROOT / "tests" / "data" / "faults" / "told.json"
+"""What `inv up` told last of each fault, and when."""
 PLAIN = ROOT / "tests" / "data" / "faults" / "plain-compose.json"
 """What plain Compose said: measured once, each with its date."""
 QUOTED = 90
@@ -24,10 +26,9 @@ mend it, and the data must be whole afterwards. {count} faults, all right on {da
 {median:.1f} s in the median, {most:.1f} s at most.
 
 "After" counts from the first event of the engine, health result or answer that shows the fault, or
-*from the command* where the fault was there before it (0.7 s of that are Python, and Compose
-reading the file). "Before" means: told before any container was touched. Beside it stands what
-`docker compose up --detach --wait` said of the same fault, and when ({plain}; it was given
-{limit:.0f} s).
+*from the command* where the fault was there before it. "Before" means: told before any container
+was touched. Beside it stands what `docker compose up --detach --wait` said of the same fault, and
+when ({plain}; it was given {limit:.0f} s).
 
 | fault | told | after s | plain Compose | after s |
 | --- | --- | --- | --- | --- |
@@ -39,60 +40,73 @@ Their causes are held by unit tests on recorded texts.
 """
 
 
-@dataclass(slots=True)
 class Table:
-    """What was seen of each fault, by its name."""
+    """What was seen of each fault: kept in two files, from which the page is written."""
 
-    told: dict[str, tuple[Told, float]] = field(default_factory=dict)
-    plain: dict[str, Any] = field(default_factory=dict)
+    def __init__(self) -> None:
+        """Nothing is tried yet in this run."""
+        self._told: dict[str, Any] = {}
+        self._plain: dict[str, Any] = {}
 
     def add(self, fault: Fault, told: Told, seconds: float) -> None:
         """Take in what `inv up` told."""
-        self.told[fault.name] = (told, seconds)
+        found = {"exit_code": told.exit_code, "seconds": round(seconds, 2)}
+        self._told[fault.name] = {**found, "date": _today()}
 
     def add_plain(self, fault: Fault, found: dict[str, Any]) -> None:
-        """Take in what plain Compose said, and keep it."""
-        known = json.loads(PLAIN.read_text()) if PLAIN.exists() else {}
-        known[fault.name] = {**found, "date": datetime.now(UTC).date().isoformat()}
-        PLAIN.parent.mkdir(exist_ok=True)
-        PLAIN.write_text(json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+        """Take in what plain Compose said."""
+        self._plain[fault.name] = {**found, "date": _today()}
 
     def write(self, faults: Sequence[Fault]) -> None:
-        """Write the page; every fault must have been tried."""
-        known = json.loads(PLAIN.read_text()) if PLAIN.exists() else {}
-        tried = [(one, *self.told[one.name]) for one in faults]
-        dates = sorted({row["date"] for row in known.values()})
-        seconds = [took for one, told, took in tried if told.exit_code]
+        """Write the page, with what former runs saw of the faults that this one did not try."""
+        told, plain = _kept(TOLD, self._told), _kept(PLAIN, self._plain)
+        tried = [one for one in faults if one.name in told]
+        seconds = [told[one.name]["seconds"] for one in tried if told[one.name]["exit_code"]]
         head = HEAD.format(
             count=len(tried),
-            date=datetime.now(UTC).date().isoformat(),
+            date=_dates(told),
             median=statistics.median(seconds),
             most=max(seconds),
-            plain=", ".join(dates) or "not measured yet",
+            plain=_dates(plain),
             limit=PLAIN_LIMIT,
         )
-        rows = (_row(one, told, took, known.get(one.name)) for one, told, took in tried)
+        rows = (_row(one, told[one.name], plain.get(one.name)) for one in tried)
         PAGE.write_text(head + "".join(rows) + FOOT)
 
 
-def _row(fault: Fault, told: Told, seconds: float, plain: dict[str, Any] | None) -> str:
-    said, after = ("not tried: it has no such thing", "") if plain is None else _plain(plain)
-    cells = (fault.name, _told(fault, told), _after(fault, told, seconds), said, after)
+def _kept(file: Path, new: dict[str, Any]) -> dict[str, Any]:
+    known = {**(json.loads(file.read_text()) if file.exists() else {}), **new}
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+    return known
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def _dates(rows: dict[str, Any]) -> str:
+    return ", ".join(sorted({row["date"] for row in rows.values()})) or "not measured yet"
+
+
+def _row(fault: Fault, told: dict[str, Any], plain: dict[str, Any] | None) -> str:
+    said, after = ("", "") if plain is None else _plain(plain)
+    cells = (fault.name, _told(fault, told["exit_code"]), _after(fault, told), said, after)
     return f"| {' | '.join(cells)} |\n"
 
 
-def _told(fault: Fault, told: Told) -> str:
-    if not told.exit_code:
+def _told(fault: Fault, exit_code: int) -> str:
+    if not exit_code:
         return "nothing: it becomes ready"
     who = f"{fault.service}: " if fault.service else ""
     code = f"`{fault.code}`" if fault.code else "what it last answered"
-    return f"{who}{code}, exit {told.exit_code}{', before' if fault.preflight else ''}"
+    return f"{who}{code}, exit {exit_code}{', before' if fault.preflight else ''}"
 
 
-def _after(fault: Fault, told: Told, seconds: float) -> str:
-    if not told.exit_code:
+def _after(fault: Fault, told: dict[str, Any]) -> str:
+    if not told["exit_code"]:
         return ""
-    return f"{seconds:.1f}{' from the command' if fault.shown == 'command' else ''}"
+    return f"{told['seconds']:.1f}{' from the command' if fault.shown == 'command' else ''}"
 
 
 def _plain(plain: dict[str, Any]) -> tuple[str, str]:

@@ -214,7 +214,7 @@ def locked(bench: Bench) -> Made:
     *("containers of another checkout", "qdrant"),
     exit_code=2,
     code="config",
-    says=("/elsewhere", "COMPOSE_PROJECT_NAME"),
+    says=("/elsewhere", "inv env --offset"),
     preflight=True,
 )
 def other_checkout(bench: Bench) -> Made:
