@@ -65,8 +65,8 @@ class Events:
         try:
             for event in _lines(self._stream):
                 self._note(json.loads(event))
-        except StackError:
-            pass  # whoever looks next asks the engine, and is told what is wrong with it
+        except (StackError, ValueError, LookupError):
+            pass  # whoever looks next asks the engine itself, and is told what is wrong with it
         finally:
             self._ended = True
             self._wake()

@@ -449,6 +449,36 @@ def test_a_health_check_that_fails_now_says_why(
     assert detail in found.detail
 
 
+def test_a_health_check_that_hangs_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its container answers nobody, while the engine is well."""
+    monkeypatch.setattr(health_check, "LIMIT", 0.05)
+    hanging = threading.Event()
+
+    def respond(request: Request) -> Answer:
+        del request
+        hanging.wait(5)
+        return 200, {}
+
+    with unix(respond, tmp_path / "hangs.sock") as endpoint:
+        one = replace(container(recorded("etcd")), check=CHECK)
+        found = health_check.read(Api(endpoint), one)
+        hanging.set()
+
+    assert (found.ok, "no answer within" in found.detail) == (False, True)
+
+
+def test_an_event_that_nobody_understands_ends_only_the_listening(
+    engine: FakeEngine, live: Observer
+) -> None:
+    """From then on all containers are asked for."""
+    engine.tell({"Type": "container"})
+    engine.state["containers"][id_of("etcd")]["State"]["Status"] = "paused"
+
+    assert heard(live, "paused").id == id_of("etcd")
+
+
 def test_a_container_without_a_health_check_is_not_asked(
     engine: FakeEngine, observer: Observer
 ) -> None:
