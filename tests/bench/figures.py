@@ -131,7 +131,7 @@ def markdown(document: Document) -> str:
         ),
         (
             "Cold: empty volumes. Warm: after `inv down`. Machine: CPU-seconds of everything on it;"
-            f" on {machine['cores']} cores nothing is faster than their {machine['cores']}th part."
+            " divided by the cores, they are the least that a start can take."
         ),
         "",
         *_table(("start", "embedder", "rounds", "seconds", "CPU-seconds"), _starts(document)),
