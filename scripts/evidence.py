@@ -114,12 +114,22 @@ def _ready(name: str, seen: Snapshot) -> bool:
     return reading.ok if reading is not None else container.health in {"healthy", ""}
 
 
-def cut_off(need: str, match: re.Match[str], seen: Snapshot) -> bool:
-    """Say whether the way to a needed service is cut: it is well, and a wait for it goes on.
+def unreachable(
+    service: Service, seen: Snapshot, match: re.Match[str], need: str, *, fatal: bool
+) -> Iterator[Finding]:
+    """Say that a needed service does not answer, or that the way to it is cut.
 
-    Our own images say so after two seconds, and again when the wait is over.
+    It is cut when one that has been ready for a while is still waited for. Our own images say that
+    they wait, for how long, and when the wait is over.
     """
-    return _ready(need, seen) and bool(re.search(r" for \d+ s \(| \d+ s so far", match.string))
+    waits = re.search(r" for \d+ s \(| \d+ s so far", match.string)
+    if waits and need in seen.steady:
+        cause = f"it cannot reach {need}, which is well: the network between the two is cut"
+        step = "inv down, then: inv up (the network is made anew, the data stays)"
+        yield from finding(service, "network-cut", cause, match, step)
+        return
+    cause, step = f"it waits for {need}, which does not answer it", f"inv logs --service {need}"
+    yield from finding(service, "neighbour-unreachable", cause, match, step, fatal=fatal)
 
 
 def neighbour(hint: str, service: Service, seen: Snapshot) -> str:

@@ -215,6 +215,8 @@ class Snapshot:
     """What services use, where it was asked for."""
     ready_since: Mapping[str, str] = field(default_factory=dict)
     """When services became ready, RFC 3339, where it was asked for and is known."""
+    steady: frozenset[str] = frozenset()
+    """Services that have been ready for a while, where somebody kept watch."""
 
     def container(self, service: str) -> Container | None:
         """Give the container of a service, if it was created."""

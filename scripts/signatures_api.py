@@ -6,7 +6,7 @@ Texts were measured with MemOS 2.0.6, or recorded with the library named.
 import re
 from collections.abc import Iterator
 
-from scripts.evidence import again, finding, heard, hopeless, last, neighbour, over
+from scripts.evidence import again, finding, heard, hopeless, last, neighbour, over, unreachable
 from scripts.model import Container, Finding, Service, Snapshot
 
 _UNRESOLVED = r"\[Errno -[235]\]|Name or service not known|Temporary failure in name resolution"
@@ -105,7 +105,7 @@ def neo4j_unreachable(service: Service, container: Container, seen: Snapshot) ->
 def waits(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
     """Our entry point has loaded MemOS and waits for a database (docker/memos-api/memos_start.py).
 
-    No fault by itself: the database may still start, and says itself what is wrong with it.
+    No fault by itself while the database starts, which says itself what is wrong with it.
     """
     told = heard(service, container, seen)
     found = last(told, r"memos: (?:waiting for (?P<name>\w+) at \S+, |the databases answer)")
@@ -117,14 +117,7 @@ def waits(service: Service, container: Container, seen: Snapshot) -> Iterator[Fi
     ):
         yield from _name_unknown(service, seen, found)
     elif (one := seen.container(need)) is None or one.state == "running":
-        yield from finding(
-            service,
-            "neighbour-unreachable",
-            f"it waits for {need}, which does not answer it",
-            found,
-            f"inv logs --service {need}",
-            fatal=False,
-        )
+        yield from unreachable(service, seen, found, need, fatal=False)
 
 
 def milvus_unreachable(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from scripts.evidence import (
     again,
-    cut_off,
     finding,
     heard,
     hopeless,
@@ -16,6 +15,7 @@ from scripts.evidence import (
     neighbour,
     over,
     reset,
+    unreachable,
 )
 from scripts.model import Container, Finding, Service, Snapshot
 
@@ -185,7 +185,8 @@ def waits_for_etcd(service: Service, container: Container, seen: Snapshot) -> It
     )
     if found and not found.groupdict().get("over"):
         need = neighbour(found["host"] or "etcd", service, seen)
-        yield from _unreachable(service, container, seen, found, need)
+        fatal = hopeless(service, container, seen)
+        yield from unreachable(service, seen, found, need, fatal=fatal)
 
 
 def waits_for_s3(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
@@ -199,7 +200,8 @@ def waits_for_s3(service: Service, container: Container, seen: Snapshot) -> Iter
     )
     if found and not found.groupdict().get("over"):
         need = neighbour(found["host"], service, seen)
-        yield from _unreachable(service, container, seen, found, need)
+        fatal = hopeless(service, container, seen)
+        yield from unreachable(service, seen, found, need, fatal=fatal)
 
 
 def no_full_text(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
@@ -218,26 +220,4 @@ def no_full_text(service: Service, container: Container, seen: Snapshot) -> Iter
 def _damaged(service: Service, found: re.Match[str], what: str) -> Iterator[Finding]:
     yield from finding(
         service, "data-damaged", f"{what} are damaged and cannot be read", found, reset(service)
-    )
-
-
-def _unreachable(
-    service: Service, container: Container, seen: Snapshot, found: re.Match[str], need: str
-) -> Iterator[Finding]:
-    if cut_off(need, found, seen):
-        yield from finding(
-            service,
-            "network-cut",
-            f"it cannot reach {need}, which is well: the network between the two is cut",
-            found,
-            "inv down, then: inv up (the network is made anew, the data stays)",
-        )
-        return
-    yield from finding(
-        service,
-        "neighbour-unreachable",
-        f"it waits for {need}, which does not answer it",
-        found,
-        f"inv logs --service {need}",
-        fatal=hopeless(service, container, seen),
     )

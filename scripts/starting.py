@@ -20,6 +20,8 @@ INTERVAL = 0.1
 """Seconds between two looks when nothing happens, and between two probes of one service."""
 RECHECK = 1.0
 """Seconds between two probes of a service that was ready already."""
+STEADY = 4.0
+"""Seconds after which whoever waits for a ready service must have noticed that it is."""
 PATIENCE = 5.0
 """Seconds for the last answers of all; a probe gives up before."""
 
@@ -100,7 +102,8 @@ class Start:
         """When the engine had carried out a start; before that the state of before shows."""
         self._refused: dict[str, str] = {}
         """The engine's words about starts that it did not make."""
-        self._ready: set[str] = set()
+        self._ready: dict[str, float] = {}
+        """Who is ready, and since when."""
         self._probed: dict[str, float] = {}
         """When each service was last probed."""
         self._waiting: dict[str, str] = {}
@@ -135,16 +138,16 @@ class Start:
         # the engine still plugs the network in
         under_way = self._launched - self._landed.keys()
         asked = {name for name in self.wanted if self.stack.service(name).probes}
-        unready = set(self.wanted) - self._ready - under_way
+        unready = set(self.wanted) - self._ready.keys() - under_way
         # a health check is run by us only when all others answer, and after it has failed
-        later = (asked & self._ready) | (unready - asked)
+        later = (asked & self._ready.keys()) | (unready - asked)
         due = self._unprobed(unready & asked, INTERVAL) | self._unprobed(later, RECHECK)
         return self._told(self._look(due, patience=0.0))
 
     def last_look(self) -> Snapshot:
         """Wait for an answer of all; who was ready a moment ago may have hung itself up since."""
         wanted = set(self.wanted)
-        due = (wanted - self._ready) | self._unprobed(wanted, INTERVAL)
+        due = (wanted - self._ready.keys()) | self._unprobed(wanted, INTERVAL)
         return self._look(due, patience=PATIENCE)
 
     def _look(self, probed: set[str], *, patience: float) -> Snapshot:
@@ -168,11 +171,10 @@ class Start:
         for name in self.wanted:
             if answers(self.stack.service(name), seen):
                 if name not in self._ready:
-                    self._ready.add(name)
+                    self._ready[name] = self.clock()
                     yield self.event("ready", name, _answer(seen, name))
                 continue
-            if name in self._ready:
-                self._ready.remove(name)
+            if self._ready.pop(name, None) is not None:
                 yield self.event("lost", name, _answer(seen, name))
             if self._waiting.get(name) != (detail := self._waits(seen, name)):
                 self._waiting[name] = detail
@@ -202,7 +204,9 @@ class Start:
             for name in unready
             if self._touched(seen, name)
         }
-        return self._log_watch.added(seen, started, self.clock())
+        steady = (name for name, at in self._ready.items() if self.clock() - at >= STEADY)
+        known = replace(seen, steady=frozenset(steady))
+        return self._log_watch.added(known, started, self.clock())
 
     def findings(self, seen: Snapshot) -> tuple[Finding, ...]:
         """Diagnose what was started or ran before; what has yet to start is no finding."""

@@ -25,6 +25,8 @@ class Case:
     facts: dict[str, Any] = field(default_factory=dict)
     """More about the container."""
     answer: str = "connection refused"
+    steady: tuple[str, ...] = ()
+    """Neighbours that have been ready for a while."""
     code: str
     fatal: bool = True
     cause: str
@@ -48,6 +50,7 @@ def sick(case: Case, name: str = "some-name") -> tuple[Service, Snapshot]:
     seen = Snapshot(
         containers=(container(name, case.state, **case.facts), *others),
         readings=(reading(name, case.answer, ok=False),),
+        steady=frozenset(case.steady),
         logs={name: (*(recorded(case.log) if case.log else ()), *case.lines)[-40:]},
     )
     return one, seen

@@ -67,7 +67,7 @@ def test_every_code_is_explained() -> None:
     """docs/causes.md has one row a code, and no other."""
     text = "".join(
         path.read_text(encoding="utf-8")
-        for pattern in ("signatures_*.py", "pull_causes.py")
+        for pattern in ("signatures_*.py", "evidence.py", "pull_causes.py")
         for path in (ROOT / "scripts").glob(pattern)
     )
     used = set(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.recorded import Case, check
+from tests.recorded import Case, check, told
 
 FAULTS = {
     "etcd cannot read its log at all": Case(
@@ -196,9 +196,20 @@ FAULTS = {
                 " refused); is its container running?"
             ),
         ),
+        code="neighbour-unreachable",
+        fatal=False,
+        cause="it waits for db-etcd,",
+        evidence="is its container running?",
+        step="inv logs --service db-etcd",
+    ),
+    "our Milvus image waits for an etcd that has been well for long": Case(
+        lines=(
+            "milvus: no answer from etcd at http://db-etcd-1:2379/ for 2 s (curl: (7)); waiting",
+        ),
+        steady=("db-etcd",),
         code="network-cut",
         cause="it cannot reach db-etcd, which is well",
-        evidence="is its container running?",
+        evidence="no answer from etcd",
         step="inv down, then: inv up",
     ),
     "Milvus waits for etcd in a loop though it is there": Case(
@@ -232,3 +243,11 @@ FAULTS = {
 def test_a_fault_is_told_with_its_cause_and_what_mends_it(case: Case) -> None:
     """By its words, not by the service's name."""
     check(case)
+
+
+def test_a_wait_that_is_over_is_no_fault() -> None:
+    """Our Milvus image says so."""
+    lines = ("milvus: no answer from etcd at http://db-etcd-1:2379/ for 2 s (curl: (7)); waiting",)
+    case = Case(lines=(*lines, "milvus: etcd answers"), code="", cause="", evidence="", step="")
+
+    assert told(case) == []

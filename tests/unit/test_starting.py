@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from scripts.model import Container, Reading, Service, Snapshot, Verdict
-from scripts.starting import Event, start
+from scripts.starting import STEADY, Event, start
 from tests.words import container, reading, service, stack
 
 BEGAN = 50.0
@@ -36,6 +36,7 @@ class FakeWorld:
     launches: dict[str, float] = field(default_factory=dict)
     probed: list[tuple[float, str]] = field(default_factory=list)
     asked_logs: tuple[str, ...] = ()
+    log: str = "panic: no space"
     looks: int = 0
     _told: set[str] = field(default_factory=set)
     _readings: dict[str, Reading] = field(default_factory=dict)
@@ -88,7 +89,7 @@ class FakeWorld:
     def with_logs(self, seen: Snapshot, names: tuple[str, ...]) -> Snapshot:
         """Give a log to those that are asked for."""
         self.asked_logs = names
-        return replace(seen, logs=dict.fromkeys(names, ("hello", "panic: no space", "bye")))
+        return replace(seen, logs=dict.fromkeys(names, ("hello", self.log, "bye")))
 
 
 WEB, DB, QUEUE = service("web", "db", "queue"), service("db"), service("queue", probed=False)
@@ -436,3 +437,16 @@ def test_a_health_check_that_passed_a_while_ago_is_run_again_before_all_is_ready
     assert kinds(events, "ready", "lost") == ["ready queue"]
     assert (events[-1].verdict, events[-1].seconds >= 2.0) == (Verdict.READY, True)
     assert len(world.probed) <= 4, "once a second at most: each is a process"
+
+
+def test_who_waits_for_a_service_that_is_well_for_long_is_cut_off() -> None:
+    """Diagnosis is told who has been ready for a while; a wait that has just ended is no fault."""
+    waits = "milvus: no answer from etcd at http://db-1:2379/ for 2 s (curl: (7)); waiting"
+    life = well("web", 99.0)
+    world = FakeWorld({"db": well("db", 1.0), "web": life}, log=waits)
+
+    events = told(world, DB, replace(WEB, needs=("db",)), timeout=60)
+
+    (finding,) = [one.finding for one in events if one.finding is not None]
+    assert (finding.service, finding.code) == ("web", "network-cut")
+    assert events[-1].seconds >= 1.0 + STEADY
