@@ -160,7 +160,6 @@ def no_yaml(bench: Bench) -> Made:
     code="config",
     says=("service_healthy", "attu"),
     preflight=True,
-    sample=True,
 )
 def started_only(bench: Bench) -> Made:
     """The seed's own mistake: `service_started`."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import witness
 from checkout import Checkout
 
 from scripts import schema
@@ -54,3 +55,18 @@ def test_stopping_one_stack_does_not_touch_the_other(running: Checkout, second: 
     second.inv("down", "--volumes", "--yes")
     assert second.left() == []
     assert running.docker("ps", "--no-trunc", "--quiet", "--filter", label).stdout == before
+
+
+def test_resetting_one_stack_does_not_touch_the_other(running: Checkout, second: Checkout) -> None:
+    """The other one keeps its data, and its containers run on."""
+    stores = ("qdrant", "neo4j")
+    second.inv("up", *(f"--service={one}" for one in stores))
+    for stack in (running, second):
+        witness.put(stack, stores)
+    label = f"--filter=label=com.docker.compose.project={running.project}"
+    before = running.docker("ps", "--no-trunc", label, "--format={{.ID}} {{.CreatedAt}}").stdout
+    second.inv("reset", *(f"--service={one}" for one in stores), "--yes", "--no-snapshot")
+    after = running.docker("ps", "--no-trunc", label, "--format={{.ID}} {{.CreatedAt}}").stdout
+    assert after == before
+    assert witness.missing(running, stores) == []
+    assert witness.missing(second, stores) == list(stores)

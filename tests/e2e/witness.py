@@ -38,7 +38,8 @@ def _put_points(stack: Checkout) -> None:
 
 def _points(stack: Checkout) -> bool:
     body = {"limit": 1000, "with_vector": True, "with_payload": True}
-    found = _qdrant(stack, "POST", "/points/scroll", body)["result"]["points"]
+    answer = _qdrant(stack, "POST", "/points/scroll", body)
+    found = answer["result"]["points"] if answer.get("result") else []
     rows = sorted((one["payload"]["n"], one["vector"]) for one in found)
     return rows == [(n, [n, 1, 2, 3]) for n in range(1, COUNT + 1)]
 
