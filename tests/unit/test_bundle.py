@@ -189,6 +189,18 @@ def test_a_full_disk_is_told(file: Path) -> None:
     assert list(file.parent.iterdir()) == []
 
 
+def test_a_disk_that_is_full_from_the_beginning_is_told(file: Path) -> None:
+    """No room for the description even: nothing is left then either."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(BrokenError, match="could not be written after 0 MB: File too"):
+            Writer(file).__enter__()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(file.parent.iterdir()) == []
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A checkout whose requirements are the bundle's."""
