@@ -120,7 +120,17 @@ def empty_tar(file: Path) -> None:
     tarfile.open(file, "w").close()
 
 
-OUTSIDE = {"name": "wheels/../x", "size": 1, "sha256": ""}
+def named(name: str) -> Callable[[Path], object]:
+    """Give a way to make a bundle whose one member would have this name."""
+    member = {"name": name, "size": 1, "sha256": ""}
+    return described(json.dumps(MANIFEST.document() | {"members": [member]}))
+
+
+OTHER_NAMES = (
+    *("wheels/../x.whl", "wheels/a/b.whl", "/etc/x.whl", "../x.whl", "wheels/.x.whl", "x.whl"),
+    *("wheels/x.py", "engine/x.whl", "wheels/x.deb", "wheels/a\\b.whl", "wheels/a\0.whl"),
+    *("wheels/a\nb.whl", "wheels/a.whl\n", "images.tar/x.whl", "wheels/-x.whl", "wheels/ä.whl"),
+)
 
 
 @pytest.mark.parametrize(
@@ -133,9 +143,7 @@ OUTSIDE = {"name": "wheels/../x", "size": 1, "sha256": ""}
         pytest.param(described("[]"), id="a list"),
         pytest.param(described("{}"), id="nothing"),
         pytest.param(described(json.dumps(MANIFEST.document() | {"bundle": 2})), id="newer"),
-        pytest.param(
-            described(json.dumps(MANIFEST.document() | {"members": [OUTSIDE]})), id="outside"
-        ),
+        *(pytest.param(named(name), id=repr(name)) for name in OTHER_NAMES),
     ],
 )
 def test_what_is_no_bundle_is_refused(file: Path, make: Callable[[Path], object]) -> None:
@@ -144,6 +152,33 @@ def test_what_is_no_bundle_is_refused(file: Path, make: Callable[[Path], object]
 
     with pytest.raises(ConfigError, match="is no bundle of this workspace"):
         bundle.read(file)
+
+
+def test_a_link_among_the_members_is_not_followed(file: Path, tmp_path: Path) -> None:
+    """Neither out of the bundle nor in a circle: it has no bytes, so they are not those saved."""
+    made = bundled(file, {"wheels/pip-1-py3-none-any.whl": b"a wheel"})
+    for to in ("/etc/passwd", "wheels/pip-1-py3-none-any.whl"):
+        with tarfile.open(file, "a:") as archive:
+            link = tarfile.TarInfo("wheels/pip-1-py3-none-any.whl")
+            link.type, link.linkname = tarfile.SYMTYPE, to
+            archive.addfile(link)
+
+        with pytest.raises(ConfigError, match=r"pip-1-py3-none-any\.whl is not what was saved"):
+            bundle.read(file).extract(made.members, tmp_path / "here")
+
+
+UNREADABLE = Path("/proc/self/mem")
+"""A file whose first byte cannot be read, not even by root."""
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    """At its beginning, and while its members are read."""
+    with pytest.raises(ConfigError, match=f"{UNREADABLE} cannot be read: Input/output error"):
+        bundle.read(UNREADABLE)
+    broken = bundle.Bundle(file=UNREADABLE, manifest=MANIFEST)
+    member = bundle.Member(name="images.tar", size=1, sha256="")
+    with pytest.raises(ConfigError, match=f"{UNREADABLE} cannot be read: Input/output error"):
+        broken.check((member,), print)
 
 
 def test_a_file_that_is_not_there_is_named(file: Path) -> None:
