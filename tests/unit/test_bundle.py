@@ -15,7 +15,7 @@ from scripts.bundle import Manifest
 from scripts.bundle_writer import Writer
 from scripts.errors import BrokenError, ConfigError
 from scripts.schema import validate
-from tests.bundles import MANIFEST, MEMBERS, bundled
+from tests.bundles import MANIFEST, MEMBERS, bundled, pins
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_a_disk_that_is_full_from_the_beginning_is_told(file: Path) -> None:
 def root(tmp_path: Path) -> Path:
     """A checkout whose requirements are the bundle's."""
     (tmp_path / "requirements").mkdir()
-    (tmp_path / bundle_wheels.PINS).write_text("demo==1\n")
+    (tmp_path / bundle_wheels.PINS).write_text(pins())
     return tmp_path
 
 
@@ -307,7 +307,70 @@ def test_a_bundle_without_pip_makes_no_environment(
     file: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A bare Debian has none of its own."""
-    bundled(file, {"wheels/demo-1-py3-none-any.whl": b"x"}, fitting(root))
+    bundled(file, {"wheels/demo-1-py3-none-any.whl": b"another wheel"}, fitting(root))
 
     assert bundle_wheels.main([str(file)], root) == 2
     assert "pip is not among its wheels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["wheels/pip-1-py3-none-any.whl", "wheels/demo-1-py3-none-any.whl"]
+)
+def test_a_wheel_that_the_checkout_does_not_pin_is_not_brought(
+    file: Path, root: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """The bundle says that it fits, and its wheel is what it says: that is not enough to run it."""
+    bundled(file, {**MEMBERS, name: b"somebody's"}, fitting(root))
+
+    assert bundle_wheels.main([str(file)], root) == 2
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    told = f"error: {name} in some bundle.tar is none of the packages that requirements/runtime.txt"
+    assert shown.err.startswith(told)
+    assert not (root / bundle_wheels.FOLDER).exists()
+
+
+def without_pins(root: Path) -> None:
+    """Let the requirements be gone."""
+    (root / bundle_wheels.PINS).unlink()
+
+
+def not_to_be_written(root: Path) -> None:
+    """Let a file stand where the folder of the wheels would be made."""
+    (root / ".cache").touch()
+
+
+def filled(root: Path) -> None:
+    """Let there be no room; the limit on a file's size plays the disk."""
+    del root
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "told"),
+    [
+        (without_pins, "No such file or directory"),
+        (not_to_be_written, "Not a directory"),
+        (filled, "File too large"),
+    ],
+)
+def test_what_the_system_refuses_is_two_lines(
+    file: Path,
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    prepare: Callable[[Path], None],
+    told: str,
+) -> None:
+    """A full disk, a folder that is none, requirements that are gone: 2, no traceback."""
+    bundled(file, manifest=fitting(root))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    prepare(root)
+    try:
+        code = bundle_wheels.main([str(file)], root)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    first, second = capsys.readouterr().err.splitlines()
+    assert (code, first.startswith("error: "), told in first) == (2, True, True)
+    assert second.startswith("next: ")
