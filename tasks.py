@@ -672,12 +672,9 @@ def _page(
     space: "Workspace", kept: "Sequence[Run]", states: "Mapping[str, str]", tell: "Report"
 ) -> None:
     """Write both drawings as a page, and say where."""
-    from scripts import moments, page
+    from scripts import page
 
-    file = space.cache / "stack.html"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    text = page.page(space.stack, kept, states, moments.written(time.time()))
-    file.write_text(text, encoding="utf-8")
+    file = page.write(space.cache, space.stack, kept, states, time.time())
     tell.say(f"the same as a page: {file}")
 
 
@@ -736,16 +733,13 @@ def env(c: Context, *, offset: str = "", write: str = "") -> ExitCode:
 
 
 def _second_env(offset: int, file: Path, tell: "Report") -> ExitCode:
-    from scripts import neighbour, ports, settings, workspace
+    from scripts import neighbour, ports, workspace
 
-    # what the environment says holds for both stacks, and does not belong into the file
-    named = {name: value for name, value in os.environ.items() if name == "ENV_FILE"}
-    found = workspace.read_settings(ROOT, named, tell.say)
+    found = workspace.read_settings(ROOT, neighbour.own(os.environ), tell.say)
     wanted = neighbour.ports(found, offset)
-    neighbour.require(found, offset, ports.taken_ones(found.get("BIND_ADDRESS"), wanted))
-    changed = neighbour.changes(found, offset)
-    neighbour.write(file, neighbour.changed_text(settings.text_of(found.file), changed))
-    tell.second_env(file, changed, [name for name in changed if name in os.environ])
+    holders = ports.taken_ones(found.get("BIND_ADDRESS"), wanted)
+    changed = neighbour.make(found, offset, file, holders)
+    tell.second_env(file, changed, neighbour.exported(changed, os.environ))
     return ExitCode.OK
 
 

@@ -48,9 +48,11 @@ class Board:
         if not self.err.is_terminal:
             yield
             return
-        with Live(self._board(), console=self.err, refresh_per_second=8) as self._live:
-            yield
-        self._live = None
+        try:
+            with Live(self._board(), console=self.err, refresh_per_second=8) as self._live:
+                yield
+        finally:
+            self._live = None  # what is told later has no line in it
 
     def _board(self) -> Table:
         table = Table.grid(padding=(0, 1), expand=True)

@@ -23,7 +23,11 @@ VARIABLE = "BUNDLE_FILE"
 """Where `dev --bundle` leaves the file's path."""
 PIECE = 1 << 20
 """Bytes that are read at once."""
-_NAME = re.compile(rf"(({WHEELS}|{ENGINE})/[^./][^/]*|{re.escape(IMAGES)})\Z")
+_FILE = r"[A-Za-z0-9_][\w%~!+.-]*"
+_NAME = re.compile(
+    rf"({WHEELS}/{_FILE}\.whl|{ENGINE}/{_FILE}\.deb|{re.escape(IMAGES)})\Z", re.ASCII
+)
+"""Members have no other names: none that leads elsewhere, none that a line would break at."""
 
 Hear = Callable[[int], object]
 """Called with how many bytes were read."""
@@ -86,7 +90,8 @@ class Bundle:
         """Give a member's bytes; ConfigError at the end when they are not those that were saved."""
         digest, size = hashlib.sha256(), 0
         with _told(self.file), tarfile.open(self.file, "r:") as archive:
-            source = archive.extractfile(member.name)
+            found = archive.getmember(member.name)
+            source = archive.extractfile(found) if found.isreg() else None  # a link is no bytes
             while source and (piece := source.read(PIECE)):
                 digest.update(piece)
                 size += len(piece)
@@ -112,7 +117,7 @@ class Bundle:
 
 
 def read(file: Path) -> Bundle:
-    """Read what a bundle says of itself; ConfigError for a file that is none, or not there."""
+    """Read what a bundle says of itself; ConfigError for none, not there, or not to be read."""
     if not file.is_file():
         raise ConfigError(f"there is no file {file}", next_step="inv images.save FILE makes one")
     try:
@@ -126,6 +131,8 @@ def read(file: Path) -> Bundle:
             f"{file} is no bundle of this workspace, or damaged at its beginning",
             next_step="copy it again, or make one: inv images.save FILE",
         ) from None
+    except OSError as error:
+        raise _unreadable(file, error) from error
 
 
 def named(environ: Mapping[str, str]) -> Bundle | None:
@@ -143,11 +150,20 @@ def damaged(file: Path, what: str) -> ConfigError:
 
 @contextmanager
 def _told(file: Path) -> Iterator[None]:
-    """Say which file it is that ends early."""
+    """Say which file it is that ends early, or cannot be read."""
     try:
         yield
     except (tarfile.TarError, KeyError) as error:
         raise damaged(file, "it ends early") from error
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"{file} cannot be read: {error.strerror or error}",
+        next_step=f"ls -l {file}: may you read it? Is what it lies on still there?",
+    )
 
 
 def _manifest(document: Mapping[str, Any]) -> Manifest:

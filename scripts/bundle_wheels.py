@@ -5,6 +5,7 @@
 
 import hashlib
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from scripts.errors import ConfigError
 ROOT = Path(__file__).resolve().parent.parent
 PINS = Path("requirements", "runtime.txt")
 FOLDER = Path(".cache", "bundle", "wheels")
+_PIN = re.compile(r"--hash=sha256:([0-9a-f]{64})\b")
 
 
 def python_version() -> str:
@@ -53,21 +55,56 @@ def require(file: Path, found: Manifest, root: Path) -> None:
         )
 
 
+def require_pinned(file: Path, found: Manifest, root: Path) -> None:
+    """Raise ConfigError for a wheel that is none of those the checkout pins.
+
+    pip compares what it installs itself, but pip comes out of the bundle too, and is run first.
+    """
+    pinned = set(_PIN.findall((root / PINS).read_text(encoding="utf-8")))
+    others = [one.name for one in found.under(bundle.WHEELS) if one.sha256 not in pinned]
+    if others:
+        raise ConfigError(
+            f"{', '.join(others)} in {file.name} is none of the packages that {PINS} wants here",
+            next_step="copy the bundle from where you trust it, or make one: inv images.save FILE",
+        )
+
+
+def bring(file: Path, root: Path) -> Path:
+    """Bring the wheels of a bundle to FOLDER; give pip's.
+
+    Raises ConfigError for a bundle that is damaged or does not fit, OSError when a file of the
+    checkout cannot be read or written.
+    """
+    packed = bundle.read(file)
+    require(file, packed.manifest, root)
+    require_pinned(file, packed.manifest, root)
+    wheels = packed.manifest.under(bundle.WHEELS)
+    names = [Path(one.name).name for one in wheels]
+    pip = next((name for name in names if name.startswith("pip-")), None)
+    if pip is None:
+        raise bundle.damaged(file, "pip is not among its wheels")
+    shutil.rmtree(root / FOLDER, ignore_errors=True)
+    packed.extract(wheels, root / FOLDER)
+    return root / FOLDER / pip
+
+
 def main(words: Sequence[str], root: Path = ROOT) -> int:
     """Bring the wheels of the bundle WORDS[0] to FOLDER, print pip's; give the exit code."""
     try:
-        packed = bundle.read(Path(words[0]))
-        require(packed.file, packed.manifest, root)
-        shutil.rmtree(root / FOLDER, ignore_errors=True)
-        packed.extract(packed.manifest.under(bundle.WHEELS), root / FOLDER)
-        pip = next((root / FOLDER).glob("pip-*.whl"), None)
-        if pip is None:
-            raise bundle.damaged(packed.file, "pip is not among its wheels")
+        pip = bring(Path(words[0]), root)
     except ConfigError as error:
-        sys.stderr.write(f"error: {error}\nnext: {error.next_step}\n")
-        return error.exit_code
+        return _told(error)
+    except OSError as error:
+        what = f"the wheels of {words[0]} could not be brought to {root / FOLDER}: {error}"
+        step = f"is there room, and may you write there? df -h {root}; ls -ld {root}"
+        return _told(ConfigError(what, next_step=step))
     sys.stdout.write(f"{pip}\n")
     return 0
+
+
+def _told(error: ConfigError) -> int:
+    sys.stderr.write(f"error: {error}\nnext: {error.next_step}\n")
+    return error.exit_code
 
 
 if __name__ == "__main__":

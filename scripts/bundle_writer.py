@@ -33,8 +33,12 @@ class Writer:
     def __enter__(self) -> Self:
         """Begin, with room for the manifest."""
         self._out = self.partial.open("wb")
-        self._write(_header(MANIFEST, RESERVED))
-        self._write(b" " * RESERVED)
+        try:
+            self._write(_header(MANIFEST, RESERVED))
+            self._write(b" " * RESERVED)
+        except BaseException:
+            self._end()  # `with` calls __exit__ only for what was entered
+            raise
         return self
 
     def __exit__(
@@ -45,6 +49,9 @@ class Writer:
     ) -> None:
         """Give the file its name, if `finish` was reached."""
         del kind, error, trace
+        self._end()
+
+    def _end(self) -> None:
         try:
             with self._room():
                 self._out.close()

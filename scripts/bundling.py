@@ -178,6 +178,11 @@ def _add_images(work: Work, writer: Writer, wanted: Sequence[ImageStatus], total
     names = tuple(sorted({one.image for one in wanted}))
     stream = work.space.api.stream("/images/get", endless=True, names=names)
     writer.add(IMAGES, Count(say, total, "saved").passed(stream))
+    if not writer.members[-1].size:  # a stream gives nothing where there is nothing: 404
+        raise RefusedError(
+            f"the engine gave nothing for {', '.join(names)}: one of them went in between",
+            next_step="inv images.status shows which, then the same again",
+        )
 
 
 def _manifest(work: Work, wanted: Sequence[ImageStatus], writer: Writer) -> Manifest:

@@ -22,6 +22,8 @@ NOT_MODIFIED = 304
 FIRST_ERROR = 400
 PIECE = 65536
 """Bytes that are taken from a stream at once, if there are as many."""
+SILENCE = 60.0
+"""Seconds without progress after which an engine that is sent something is given up."""
 
 
 class Connection(HTTPConnection):
@@ -82,8 +84,11 @@ class Api:
         return Stream(Connection(self.endpoint, timeout, env=self.env), path, target(path, query))
 
     def send(self, path: str, pieces: Iterable[bytes], size: int, **query: object) -> "Stream":
-        """POST `size` bytes piece by piece once the answer is read, which may take its time."""
-        connection = Connection(self.endpoint, None, env=self.env)
+        """POST `size` bytes piece by piece once the answer is read, which may take its time.
+
+        EngineError after SILENCE without progress. An OSError of `pieces` is raised as it is.
+        """
+        connection = Connection(self.endpoint, SILENCE, env=self.env)
         return Stream(connection, path, target(path, query), pieces=pieces, size=size)
 
     def post(self, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401 - as get
@@ -142,6 +147,7 @@ class Stream:
         self._headers = {"Content-Type": "application/x-tar", "Content-Length": str(size)}
         self._socket: socket.socket | None = None
         self._closed = False
+        self._fault: OSError | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         """Give what comes; nothing for 404, errors as `Api.get` has them."""
@@ -158,10 +164,27 @@ class Stream:
                 while data := answer.read1(PIECE):
                     yield data
         except (OSError, HTTPException) as error:
+            if error is self._fault:
+                raise  # no word about the engine
             if not self._closed:
-                raise silent(self._connection.endpoint, error) from error
+                raise silent(self._connection.endpoint, self._reason(error)) from error
         finally:
             self._connection.close()
+
+    def _reason(self, error: Exception) -> Exception:
+        """Give what was waited for in vain; any other error says itself what it is."""
+        if not isinstance(error, TimeoutError):
+            return error
+        what = f"{self._method} {self._path}"
+        return TimeoutError(f"no progress of {what} for {self._connection.timeout:g} s")
+
+    def _given(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Give the pieces on, and remember when they, and not the engine, are at fault."""
+        try:
+            yield from pieces
+        except OSError as error:
+            self._fault = error
+            raise
 
     def _ask(self) -> None:
         if self._pieces is None:
@@ -169,7 +192,8 @@ class Stream:
             return
         # an engine that refuses hangs up before it has everything, and says why
         with suppress(BrokenPipeError, ConnectionResetError):
-            self._connection.request("POST", self._target, self._pieces, self._headers)
+            given = self._given(self._pieces)
+            self._connection.request("POST", self._target, given, self._headers)
 
     def close(self) -> None:
         """End it, from any thread; who reads sees its end."""

@@ -1,20 +1,46 @@
 """The settings of a second stack beside the present one: other ports, other names, else the same.
 
-All is pure but `write`.
+All is pure but `make` and `write`.
 """
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from scripts.errors import ConfigError
-from scripts.settings import Settings
+from scripts.settings import Settings, text_of
 from scripts.settings_rules import LAST_PORT
 
 STEP = 100
 """Between the offsets that are tried for a suggestion."""
 _NUMBERED = re.compile(r"(.*)-([0-9]+)\Z")
+
+
+def own(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give what of the environment says which settings the present stack has.
+
+    All else that it says holds for both stacks, and does not belong into a file.
+    """
+    return {name: value for name, value in environ.items() if name == "ENV_FILE"}
+
+
+def exported(changed: Mapping[str, str], environ: Mapping[str, str]) -> Sequence[str]:
+    """Give the variables of a second stack that the environment would overrule."""
+    return [name for name in changed if name in environ]
+
+
+def make(
+    found: Settings, offset: int, file: Path, holders: Mapping[int, tuple[str, str]]
+) -> dict[str, str]:
+    """Write the settings of a second stack to a new file; give what differs.
+
+    `holders` and errors are those of `require` and `write`.
+    """
+    require(found, offset, holders)
+    changed = changes(found, offset)
+    write(file, changed_text(text_of(found.file), changed))
+    return changed
 
 
 def changes(found: Settings, offset: int) -> dict[str, str]:

@@ -1,5 +1,6 @@
-"""Pure: a start and the dependencies of a stack as one HTML page that needs nothing else.
+"""A start and the dependencies of a stack as one HTML page that needs nothing else.
 
+All is pure but `write`, which makes its file.
 Positions in the drawings are percentages, sizes of letters are not: so it reads on a telephone too.
 """
 
@@ -10,9 +11,12 @@ from string import Template
 
 from scripts.drawing import HEAD, cells
 from scripts.model import Service, Stack
+from scripts.moments import written
 from scripts.timeline import Bar, Run
 
 TEMPLATE = Path(__file__).with_suffix(".html")
+FILE = "stack.html"
+"""In the stack's cache."""
 ROW = 46
 """Pixels for a service in the timeline: its name, and its bar below."""
 LAYER = 92
@@ -22,6 +26,16 @@ BOX = (72, 40)
 STEPS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 """Seconds between two lines of the axis."""
 MOST_LINES = 6
+
+
+def write(
+    folder: Path, stack: Stack, runs: Sequence[Run], states: Mapping[str, str], now: float
+) -> Path:
+    """Write the page of `page` into a folder; give its file. `now` is in seconds since 1970."""
+    file = folder / FILE
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(page(stack, runs, states, written(now)), encoding="utf-8")
+    return file
 
 
 def page(stack: Stack, runs: Sequence[Run], states: Mapping[str, str], moment: str) -> str:

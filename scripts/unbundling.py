@@ -77,7 +77,8 @@ def bring_engine(packed: Bundle, root: Path, system: System, runner: Runner, say
 def load(packed: Bundle, api: Api, step: Step) -> None:
     """Bring the images to the engine, after all their bytes have been checked.
 
-    Raises ConfigError for a damaged bundle, RefusedError when the engine does not take them.
+    Raises ConfigError for a damaged bundle, RefusedError when the engine does not take them,
+    EngineError when it makes no progress.
     """
     say = partial(step, "images")
     one = next((one for one in packed.manifest.members if one.name == IMAGES), None)
@@ -85,8 +86,8 @@ def load(packed: Bundle, api: Api, step: Step) -> None:
         raise damaged(packed.file, f"it has no {IMAGES}")
     packed.check((one,), Count(say, one.size, "checked"))
     sent = Count(say, one.size, "loaded").passed(packed.pieces(one))
-    # quiet: no progress of its own
-    answer = b"".join(api.send("/images/load", sent, one.size, quiet=True))
+    # its progress tells a slow disk from an engine that hangs
+    answer = b"".join(api.send("/images/load", sent, one.size, quiet=False))
     errors = [said for said in map(_error, answer.splitlines()) if said]
     if errors:
         raise RefusedError(

@@ -1,5 +1,6 @@
 """Bundles for tests: small ones, made as `inv images.save` makes them."""
 
+import hashlib
 import platform
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,6 +30,15 @@ MEMBERS: Mapping[str, bytes] = {
     "engine/docker.io_1%3a26_amd64.deb": b"a package",
     "images.tar": b"layers" * 100_000,
 }
+
+
+def pins(members: Mapping[str, bytes] = MEMBERS) -> str:
+    """Give requirements that the wheels among these members fulfil."""
+    wheels = [data for name, data in members.items() if name.startswith("wheels/")]
+    return "".join(
+        f"demo{number}==1 --hash=sha256:{hashlib.sha256(data).hexdigest()}\n"
+        for number, data in enumerate(wheels)
+    )
 
 
 def bundled(

@@ -158,6 +158,8 @@ class FakeEngine:
 
     def _images(self, name: str, what: str, request: Request) -> Answer:
         match what:
+            case "get" if refusal := self.state["refuse"].get("get"):
+                return 404, {"message": refusal}
             case "get":
                 names = parse_qs(urlsplit(request.path).query)["names"]
                 return 200, iter([json.dumps(names).encode()])

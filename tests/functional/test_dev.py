@@ -14,7 +14,7 @@ import pytest
 from scripts import bundle_wheels
 from scripts.bundle import Manifest
 from scripts.process import Completed, run
-from tests.bundles import MANIFEST, bundled
+from tests.bundles import MANIFEST, bundled, pins
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = (
@@ -185,6 +185,7 @@ def packed(checkout: Checkout) -> Manifest:
     with zipfile.ZipFile(data, "w") as wheel:
         wheel.writestr("pip/__main__.py", PIP)
     members = {"wheels/pip-1-py3-none-any.whl": data.getvalue()}
+    (checkout.folder / bundle_wheels.PINS).write_text(pins(members))
     made = replace(MANIFEST, pins=bundle_wheels.fingerprint(checkout.folder))
     return bundled(checkout.base / "b.tar", members, made)
 
@@ -200,6 +201,20 @@ def test_a_bundle_needs_neither_uv_nor_the_network(checkout: Checkout, packed: M
     assert f"--find-links {checkout.folder}/.cache/bundle/wheels" in told
     assert checkout.calls() == []
     assert packed.python
+
+
+def test_a_pip_that_the_checkout_does_not_pin_is_not_run(
+    checkout: Checkout, packed: Manifest
+) -> None:
+    """Exit code 2, which wheel it is, and no environment."""
+    (checkout.base / "b.tar").unlink()
+    bundled(checkout.base / "b.tar", {"wheels/pip-1-py3-none-any.whl": b"somebody's"}, packed)
+
+    done = checkout.dev("--bundle", "b.tar", "true")
+
+    assert done.exit_code == 2, done.stderr
+    assert "wheels/pip-1-py3-none-any.whl in b.tar is none of the packages" in done.stderr
+    assert not (checkout.folder / ".venv").exists()
 
 
 def test_a_bundle_for_another_python_makes_nothing(checkout: Checkout, packed: Manifest) -> None:

@@ -1,13 +1,16 @@
 """HTTP to an engine: over a real unix socket, and through a docker that dials."""
 
+import errno
 import json
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from scripts import engine_api
 from scripts.engine_api import Api
 from scripts.errors import EngineError, RefusedError
 from tests.functional.conftest import FakeEngine
@@ -136,6 +139,39 @@ def test_an_engine_that_refuses_what_is_sent_says_why(fake_engine: FakeEngine, a
 
     with pytest.raises(RefusedError, match="refused POST /images/load: no space left"):
         list(api.send("/images/load", iter([bytes(2**20)] * 64), 64 * 2**20))
+
+
+def broken_disk() -> Iterator[bytes]:
+    """Give something, then fail as a disk does."""
+    yield b"ab"
+    raise OSError(errno.EIO, "Input/output error", "b.tar")
+
+
+def test_a_file_that_cannot_be_read_is_no_word_about_the_engine(
+    fake_engine: FakeEngine, api: Api
+) -> None:
+    """Who sends it is told which error it was."""
+    fake_engine.answer("/v1.44/images/load", "loaded")
+
+    with pytest.raises(OSError, match=r"Input/output error: 'b\.tar'"):
+        list(api.send("/images/load", broken_disk(), 5))
+
+
+def test_an_engine_that_takes_all_and_says_nothing_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it was waited for is named."""
+    monkeypatch.setattr(engine_api, "SILENCE", 0.25)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "mute.sock"))
+        server.listen()
+
+        with pytest.raises(EngineError) as caught:
+            list(Api(f"unix://{tmp_path}/mute.sock").send("/images/load", iter([b"ab"]), 2))
+
+    assert str(caught.value).endswith(
+        "mute.sock does not answer: no progress of POST /images/load for 0.25 s"
+    )
 
 
 @pytest.mark.parametrize(("status", "answer"), [(204, ""), (304, ""), (201, {"Id": "1"})])

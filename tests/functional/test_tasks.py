@@ -1147,6 +1147,19 @@ def test_what_pip_refuses_ends_a_bundle(at: Checkout, capsys: Capture, wheel: Pa
     assert list(at.folder.glob("b.tar*")) == []
 
 
+def test_an_image_that_goes_while_a_bundle_is_made_ends_it(
+    at: Checkout, capsys: Capture, wheel: Path
+) -> None:
+    """The engine gives nothing then, and no bundle without images is left."""
+    assert wheel.exists()
+    at.state["refuse"] = {"get": "reference does not exist"}
+
+    assert at.inv("images.save", str(at.folder / "b.tar")) == 4
+
+    assert "neo4j:1.2, docker.io/library/qdrant:1.2: one of them went" in capsys.readouterr().err
+    assert list(at.folder.glob("b.tar*")) == []
+
+
 def test_a_disk_without_room_ends_a_bundle_at_once(
     at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

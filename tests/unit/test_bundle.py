@@ -15,7 +15,7 @@ from scripts.bundle import Manifest
 from scripts.bundle_writer import Writer
 from scripts.errors import BrokenError, ConfigError
 from scripts.schema import validate
-from tests.bundles import MANIFEST, MEMBERS, bundled
+from tests.bundles import MANIFEST, MEMBERS, bundled, pins
 
 
 @pytest.fixture
@@ -120,7 +120,17 @@ def empty_tar(file: Path) -> None:
     tarfile.open(file, "w").close()
 
 
-OUTSIDE = {"name": "wheels/../x", "size": 1, "sha256": ""}
+def named(name: str) -> Callable[[Path], object]:
+    """Give a way to make a bundle whose one member would have this name."""
+    member = {"name": name, "size": 1, "sha256": ""}
+    return described(json.dumps(MANIFEST.document() | {"members": [member]}))
+
+
+OTHER_NAMES = (
+    *("wheels/../x.whl", "wheels/a/b.whl", "/etc/x.whl", "../x.whl", "wheels/.x.whl", "x.whl"),
+    *("wheels/x.py", "engine/x.whl", "wheels/x.deb", "wheels/a\\b.whl", "wheels/a\0.whl"),
+    *("wheels/a\nb.whl", "wheels/a.whl\n", "images.tar/x.whl", "wheels/-x.whl", "wheels/ä.whl"),
+)
 
 
 @pytest.mark.parametrize(
@@ -133,9 +143,7 @@ OUTSIDE = {"name": "wheels/../x", "size": 1, "sha256": ""}
         pytest.param(described("[]"), id="a list"),
         pytest.param(described("{}"), id="nothing"),
         pytest.param(described(json.dumps(MANIFEST.document() | {"bundle": 2})), id="newer"),
-        pytest.param(
-            described(json.dumps(MANIFEST.document() | {"members": [OUTSIDE]})), id="outside"
-        ),
+        *(pytest.param(named(name), id=repr(name)) for name in OTHER_NAMES),
     ],
 )
 def test_what_is_no_bundle_is_refused(file: Path, make: Callable[[Path], object]) -> None:
@@ -144,6 +152,33 @@ def test_what_is_no_bundle_is_refused(file: Path, make: Callable[[Path], object]
 
     with pytest.raises(ConfigError, match="is no bundle of this workspace"):
         bundle.read(file)
+
+
+def test_a_link_among_the_members_is_not_followed(file: Path, tmp_path: Path) -> None:
+    """Neither out of the bundle nor in a circle: it has no bytes, so they are not those saved."""
+    made = bundled(file, {"wheels/pip-1-py3-none-any.whl": b"a wheel"})
+    for to in ("/etc/passwd", "wheels/pip-1-py3-none-any.whl"):
+        with tarfile.open(file, "a:") as archive:
+            link = tarfile.TarInfo("wheels/pip-1-py3-none-any.whl")
+            link.type, link.linkname = tarfile.SYMTYPE, to
+            archive.addfile(link)
+
+        with pytest.raises(ConfigError, match=r"pip-1-py3-none-any\.whl is not what was saved"):
+            bundle.read(file).extract(made.members, tmp_path / "here")
+
+
+UNREADABLE = Path("/proc/self/mem")
+"""A file whose first byte cannot be read, not even by root."""
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    """At its beginning, and while its members are read."""
+    with pytest.raises(ConfigError, match=f"{UNREADABLE} cannot be read: Input/output error"):
+        bundle.read(UNREADABLE)
+    broken = bundle.Bundle(file=UNREADABLE, manifest=MANIFEST)
+    member = bundle.Member(name="images.tar", size=1, sha256="")
+    with pytest.raises(ConfigError, match=f"{UNREADABLE} cannot be read: Input/output error"):
+        broken.check((member,), print)
 
 
 def test_a_file_that_is_not_there_is_named(file: Path) -> None:
@@ -189,11 +224,23 @@ def test_a_full_disk_is_told(file: Path) -> None:
     assert list(file.parent.iterdir()) == []
 
 
+def test_a_disk_that_is_full_from_the_beginning_is_told(file: Path) -> None:
+    """No room for the description even: nothing is left then either."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(BrokenError, match="could not be written after 0 MB: File too"):
+            Writer(file).__enter__()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(file.parent.iterdir()) == []
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A checkout whose requirements are the bundle's."""
     (tmp_path / "requirements").mkdir()
-    (tmp_path / bundle_wheels.PINS).write_text("demo==1\n")
+    (tmp_path / bundle_wheels.PINS).write_text(pins())
     return tmp_path
 
 
@@ -260,7 +307,70 @@ def test_a_bundle_without_pip_makes_no_environment(
     file: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A bare Debian has none of its own."""
-    bundled(file, {"wheels/demo-1-py3-none-any.whl": b"x"}, fitting(root))
+    bundled(file, {"wheels/demo-1-py3-none-any.whl": b"another wheel"}, fitting(root))
 
     assert bundle_wheels.main([str(file)], root) == 2
     assert "pip is not among its wheels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["wheels/pip-1-py3-none-any.whl", "wheels/demo-1-py3-none-any.whl"]
+)
+def test_a_wheel_that_the_checkout_does_not_pin_is_not_brought(
+    file: Path, root: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """The bundle says that it fits, and its wheel is what it says: that is not enough to run it."""
+    bundled(file, {**MEMBERS, name: b"somebody's"}, fitting(root))
+
+    assert bundle_wheels.main([str(file)], root) == 2
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    told = f"error: {name} in some bundle.tar is none of the packages that requirements/runtime.txt"
+    assert shown.err.startswith(told)
+    assert not (root / bundle_wheels.FOLDER).exists()
+
+
+def without_pins(root: Path) -> None:
+    """Let the requirements be gone."""
+    (root / bundle_wheels.PINS).unlink()
+
+
+def not_to_be_written(root: Path) -> None:
+    """Let a file stand where the folder of the wheels would be made."""
+    (root / ".cache").touch()
+
+
+def filled(root: Path) -> None:
+    """Let there be no room; the limit on a file's size plays the disk."""
+    del root
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "told"),
+    [
+        (without_pins, "No such file or directory"),
+        (not_to_be_written, "Not a directory"),
+        (filled, "File too large"),
+    ],
+)
+def test_what_the_system_refuses_is_two_lines(
+    file: Path,
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    prepare: Callable[[Path], None],
+    told: str,
+) -> None:
+    """A full disk, a folder that is none, requirements that are gone: 2, no traceback."""
+    bundled(file, manifest=fitting(root))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    prepare(root)
+    try:
+        code = bundle_wheels.main([str(file)], root)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    first, second = capsys.readouterr().err.splitlines()
+    assert (code, first.startswith("error: "), told in first) == (2, True, True)
+    assert second.startswith("next: ")

@@ -82,3 +82,30 @@ def test_an_offset_that_fits_is_proposed(tmp_path: Path) -> None:
 def test_only_the_lines_that_change_are_others(text: str, wanted: str) -> None:
     """Comments and all else stay; what was missing comes at the end."""
     assert neighbour.changed_text(text, {"A_PORT": "9", "NEW": r"\1"}) == wanted
+
+
+def test_the_environment_names_the_present_settings_and_adds_nothing(tmp_path: Path) -> None:
+    """What it says holds for both stacks: it is told, as it would overrule the new file."""
+    environ = {"ENV_FILE": "first.env", "MEMOS_PORT": "8001", "PATH": "/bin"}
+    present = found(tmp_path, "# mine\nMEMOS_PORT=8000\n")
+
+    changed = neighbour.make(present, 100, tmp_path / "second.env", {})
+
+    assert neighbour.own(environ) == {"ENV_FILE": "first.env"}
+    assert neighbour.exported(changed, environ) == ["MEMOS_PORT"]
+    written = (tmp_path / "second.env").read_text()
+    assert written.startswith("# mine\nMEMOS_PORT=8100\n")
+    assert all(f"{name}={value}\n" in written for name, value in changed.items())
+
+
+def test_what_does_not_fit_is_not_written(tmp_path: Path) -> None:
+    """Nor over a file that is there already."""
+    file = tmp_path / "second.env"
+    with pytest.raises(ConfigError, match="--offset 1 does not fit"):
+        neighbour.make(found(tmp_path), 1, file, {})
+    assert not file.exists()
+
+    file.write_text("mine\n")
+    with pytest.raises(ConfigError, match="there is a file"):
+        neighbour.make(found(tmp_path), 100, file, {})
+    assert file.read_text() == "mine\n"

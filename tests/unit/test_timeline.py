@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -201,3 +202,12 @@ def test_what_a_service_said_cannot_become_part_of_the_page() -> None:
     bad = replace(RUN, bars=(replace(RUN.bars[0], ready=None, state="<b onload=x>"),))
 
     assert "<b" not in page.page(STACK, [bad], {"db": "<b>"}, "<b>").replace("<body", "")
+
+
+def test_the_page_is_written_where_the_stacks_cache_is(tmp_path: Path) -> None:
+    """A stack that never ran has no such folder yet; the moment is told in words."""
+    file = page.write(tmp_path / "a" / "b", STACK, [RUN], {"db": "ready"}, 1.5)
+
+    assert file == tmp_path / "a" / "b" / "stack.html"
+    wanted = page.page(STACK, [RUN], {"db": "ready"}, "1970-01-01T00:00:01.500Z")
+    assert file.read_text(encoding="utf-8") == wanted
