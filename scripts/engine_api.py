@@ -22,8 +22,11 @@ NOT_MODIFIED = 304
 FIRST_ERROR = 400
 PIECE = 65536
 """Bytes that are taken from a stream at once, if there are as many."""
-SILENCE = 60.0
-"""Seconds without progress after which an engine that is sent something is given up."""
+SILENCE = 180.0
+"""Seconds without progress after which an engine that is sent something is given up.
+
+As for a build: an engine says nothing while it unpacks one large image.
+"""
 
 
 class Connection(HTTPConnection):
