@@ -48,6 +48,10 @@ class Table:
         self._told: dict[str, Any] = {}
         self._plain: dict[str, Any] = {}
 
+    def forget(self, fault: Fault) -> None:
+        """Believe no longer what a former run saw of this fault: it is tried anew."""
+        self._told[fault.name] = None
+
     def add(self, fault: Fault, told: Told, seconds: float) -> None:
         """Take in what `inv up` told."""
         found = {"exit_code": told.exit_code, "seconds": round(seconds, 2)}
@@ -76,6 +80,7 @@ class Table:
 
 def _kept(file: Path, new: dict[str, Any]) -> dict[str, Any]:
     known = {**(json.loads(file.read_text()) if file.exists() else {}), **new}
+    known = {name: row for name, row in known.items() if row is not None}
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     return known

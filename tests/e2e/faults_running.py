@@ -215,13 +215,16 @@ damaged("a damaged data file of Qdrant", "qdrant", "collections/*/*config.json")
 def holder(bench: Bench, service: str) -> Iterator[None]:
     """Run the service's own program a second time on its volume."""
     name, config = "memos-faults-holder", bench.inspect(service)
-    volume = next(one for one in config["Mounts"] if one["Type"] == "volume")
-    mount = f"type=volume,source={volume['Name']},target={volume['Destination']}"
+    mounts = [
+        f"--mount=type=volume,source={one['Name']},target={one['Destination']}"
+        for one in config["Mounts"]
+        if one["Type"] == "volume"
+    ]
     settings = [f"--env={one}" for one in config["Config"]["Env"]]
     bench.stack.docker("stop", bench.name(service))
     try:
         bench.stack.docker(
-            *("run", "--detach", "--name", name, "--mount", mount, *settings),
+            *("run", "--detach", "--name", name, *mounts, *settings),
             *(config["Config"]["Image"], *(config["Config"]["Cmd"] or ())),
         )
         until_log(bench, name, "Started." if service == "neo4j" else "6333")
@@ -328,12 +331,14 @@ def cut(bench: Bench) -> Made:
     def link(state: str) -> None:
         subprocess.run(  # noqa: S603 - ours
             ["/usr/bin/nsenter", "--target", pid, "--net", "ip", "link", "set", "eth0", state],
-            check=True,
+            check=state == "down",
         )
 
     link("down")
-    next_step = yield
-    bench.obey(next_step)
+    try:
+        bench.obey((yield))
+    finally:
+        link("up")  # where nobody made the network anew
 
 
 # MemOS' settings --------------------------------------------------------------------------------
