@@ -12,7 +12,7 @@ from typing import Protocol
 from scripts import data_journal, data_moves, helper
 from scripts.data_words import Entry
 from scripts.engine_api import Api
-from scripts.errors import ConfigError, ExitCode
+from scripts.errors import BrokenError, ConfigError, ExitCode
 from scripts.helper import Helper
 from scripts.model import Stack
 from scripts.progress import OnBytes
@@ -130,7 +130,10 @@ def finish(site: Site, entry: Entry) -> ExitCode:
 
 def pending(folder: Path) -> str:
     """Give a line about what an interrupted command left to do; empty when there is nothing."""
-    entry = data_journal.read(folder)
+    try:
+        entry = data_journal.read(folder)
+    except BrokenError as error:
+        return f"{error}; {error.next_step}"
     if entry is None:
         return ""
     back = f", {UNDO} takes it back" if entry.phase == "starting" else ""

@@ -49,6 +49,16 @@ def find(at: Path, named: str) -> Path:
     return file
 
 
+def own(at: Path, named: str) -> Path:
+    """Give the file of a snapshot of this folder, by its name; ConfigError for any other."""
+    if "/" in named:
+        raise ConfigError(
+            f"{named!r} is a path, wanted the name of a snapshot in {at}",
+            next_step="inv snapshot.list shows the names; rm deletes a file from elsewhere",
+        )
+    return find(at, named)
+
+
 def fresh(at: Path, named: str) -> Path:
     """Give the file for a snapshot to be made; ConfigError for a name that is taken or odd."""
     if not _NAME.match(named):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import tasks
-from scripts import archive, data_journal, data_moves, snapshots
+from scripts import archive, data_journal, data_moves, lock, snapshots
 from scripts.data_words import Entry
 from scripts.errors import EngineError, ExitCode, RefusedError
 from scripts.schema import validate
@@ -398,7 +398,7 @@ def test_the_old_data_stays_until_the_new_is_ready_and_can_come_back(
         at.put(key, "newer")
     at.answer(" create ", f"touch {at.disk}/created")
     with monkeypatch.context() as patched:
-        patched.setattr(tasks, "_follow", lambda *_: ExitCode.BROKEN)
+        patched.setattr(tasks, "_follow", lambda *_, **__: ExitCode.BROKEN)
         assert at.inv("snapshot.restore", "one", "--yes") == 5
     told = capsys.readouterr().err
     assert "inv snapshot.undo brings it back, inv up tries again" in told
@@ -452,6 +452,51 @@ def test_the_next_up_finishes_what_was_interrupted(
     assert list(at.kept.iterdir()) == []
 
 
+@pytest.mark.parametrize("phase", ["starting", "returning"])
+@pytest.mark.parametrize("command", ["up", "restart"])
+def test_what_comes_back_is_made_as_the_settings_say_by_now(
+    at: Checkout, monkeypatch: pytest.MonkeyPatch, command: str, phase: str
+) -> None:
+    """A restore that is not ready for want of the former password is mended in `.env`."""
+    at.interrupted("restore", phase)
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks, "_follow", lambda *_, **__: ExitCode.BROKEN)
+        assert at.inv(command) == 5
+
+    (created,) = (call for call in at.calls() if " create " in call)
+    assert created == "--progress plain create --no-build --pull never memos neo4j qdrant"
+
+
+def test_the_last_line_of_json_is_the_only_result(at: Checkout, capsys: Capture) -> None:
+    """Also when what an interrupted command left is finished first; and Compose is asked again."""
+    assert at.inv("up") == 0
+    at.interrupted("save", "stopped")
+    capsys.readouterr()
+    asked = len(at.calls())
+
+    assert at.inv("up", "--format", "json") == 0
+
+    kinds = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    assert kinds.count("result") == 1
+    assert kinds[-1] == "result"
+    created = [call for call in at.calls()[asked:] if " create " in call]
+    assert len(created) == 2
+
+
+def test_ps_shows_the_stack_also_when_the_journal_cannot_be_read(
+    at: Checkout, capsys: Capture
+) -> None:
+    """0, with what is wrong beside it."""
+    at.kept.mkdir(parents=True)
+    (at.kept / "journal.json").write_text("{")
+
+    assert at.inv("ps") == 0
+
+    shown = capsys.readouterr()
+    assert "journal.json cannot be read" in shown.err
+    assert "neo4j" in shown.out
+
+
 def test_down_makes_the_data_whole_and_starts_nothing(at: Checkout, capsys: Capture) -> None:
     """With --volumes nothing of the interrupted command is left either."""
     at.interrupted("restore", "cleaning")
@@ -488,7 +533,7 @@ def test_an_engine_that_goes_away_leaves_the_journal(
 ) -> None:
     """The next command brings back what was stopped."""
 
-    def gone(*_: object) -> None:
+    def gone(*_: object, **__: object) -> None:
         raise EngineError("the engine does not answer", next_step="inv engine.status")
 
     with monkeypatch.context() as patched:
@@ -596,6 +641,28 @@ def test_delete_and_prune_remove_files_after_asking(at: Checkout, capsys: Captur
     assert at.inv("snapshot.delete", "cut", "--yes") == 0
     assert at.names() == ["three"]
     assert "deleted the snapshot cut" in capsys.readouterr().err
+
+
+def test_a_file_from_elsewhere_is_never_deleted(at: Checkout, capsys: Capture) -> None:
+    """Whatever it is: only names within the folder are taken."""
+    file = at.folder / "notes.txt"
+    file.write_text("mine")
+
+    assert at.inv("snapshot.delete", str(file), "--yes") == 2
+
+    assert file.read_text() == "mine"
+    assert "is a path, wanted the name of a snapshot in" in capsys.readouterr().err
+
+
+def test_no_snapshot_is_deleted_while_another_command_works(at: Checkout, capsys: Capture) -> None:
+    """It may be the one that is restored just now."""
+    assert at.inv("snapshot.save", "--name", "one", "--service", "etcd") == 0
+    with lock.held(at.root / ".cache" / "memos-test", "snapshot.restore"):
+        assert at.inv("snapshot.delete", "one", "--yes") == 4
+        assert at.inv("snapshot.prune", "--keep", "0", "--yes") == 4
+
+    assert at.names() == ["one"]
+    assert "another run holds the lock: inv snapshot.restore" in capsys.readouterr().err
 
 
 def test_what_is_paused_is_saved_too(at: Checkout) -> None:
