@@ -568,6 +568,7 @@ def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool =
         if code := _settled(space, tell):
             return code
         work = holdings.work(site, "restore", manifest["groups"], snapshot=snapshots.name(file))
+        holdings.require_bare(work)
         holdings.require_space(work.survey, manifest["tar_bytes"])
         tell.plan(work.plan, result=False)
         tell.confirm("Replace this data?", (), yes=yes)

@@ -50,14 +50,12 @@ def save(work: Work, file: Path, facts: Mapping[str, Any]) -> ExitCode:
 
     Gives the code of that start. Errors as in `data_moves.pack` and `data_moves.verify`.
     """
-    site, code = work.site, ExitCode.OK
+    site = work.site
     with _partial(file) as partial:
-        entry = work.entry("stopped")
-        try:
+        with _taken_back(work, "stopped") as entry:
             data_moves.stop(site.api, site.stack, work.plan.stops)
             manifest = _pack(work, partial, facts)
-        finally:
-            code = data_recovery.finish(site, entry)
+        code = data_recovery.finish(site, entry)
         _verify(work, partial, manifest["tar_bytes"])
         data_moves.keep(partial, file)
     return code
@@ -109,7 +107,12 @@ def _taken_back(work: Work, phase: str) -> Iterator[Entry]:
     entry = work.entry(phase)
     try:
         yield entry
-    except BaseException:
+    except BaseException as error:
+        why = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+        # said now: what goes wrong below would hide it
+        work.site.tell.say(
+            f"{why}: bringing back what ran; Ctrl-C again leaves that to the next inv up"
+        )
         data_recovery.finish(work.site, entry)
         raise
 

@@ -126,6 +126,21 @@ def undo(at: Site) -> ExitCode:
     return data_recovery.undo(at, plan.stops)
 
 
+def require_bare(work: Work) -> None:
+    """Raise BrokenError when a restore that nobody remembers left its other data in a volume.
+
+    Asked after `data_recovery.settle`: what a journal knows of is gone by then.
+    """
+    for one in work.plan.volumes:
+        if one.key in work.survey.beside:
+            raise BrokenError(
+                f"the volume {one.name} still holds the data from before an earlier restore"
+                f" ({work.survey.beside[one.key]}), and no journal says which of the two is right",
+                next_step=f"inv reset --service {data_plan.member(work.site.stack, one.group)}"
+                " makes a snapshot of what is in use and deletes both; then restore again",
+            )
+
+
 def require_space(survey: Survey, needed: int) -> None:
     """Raise BrokenError when a disk of the volumes has less than `needed` bytes free."""
     least = min(survey.free.values(), default=needed)

@@ -26,12 +26,16 @@ def listed(at: Path) -> tuple[Snapshot, ...]:
 
 
 def look(file: Path) -> Snapshot:
-    """Give one snapshot by its file."""
-    size = file.stat().st_size
+    """Give one snapshot by its file; one that cannot be read is none less."""
+    size, manifest, problem = 0, None, ""
     try:
-        return Snapshot(name=name(file), file=file, size=size, manifest=archive.manifest(file))
+        size = file.stat().st_size
+        manifest = archive.manifest(file)
     except StackError as error:
-        return Snapshot(name=name(file), file=file, size=size, manifest=None, problem=str(error))
+        problem = str(error)
+    except OSError as error:
+        problem = f"the snapshot {file.name} cannot be read: {error.strerror}"
+    return Snapshot(name=name(file), file=file, size=size, manifest=manifest, problem=problem)
 
 
 def find(at: Path, named: str) -> Path:
