@@ -263,7 +263,7 @@ def _site(
             return ExitCode.OK
         if anew:
             _create(space, names)
-        elif not precautions.created(space, names):
+        elif precautions.uncreated(space, names):
             # what is there stays as it is, also when `.env` says otherwise by now
             words = ("--no-build", "--pull", "never", "--no-recreate")
             space.compose.change("create", *words, *names)
@@ -466,7 +466,7 @@ def reset(  # noqa: PLR0913 - one flag each
 ) -> ExitCode:
     """Delete the data of what is named, after a snapshot; then bring back what ran."""
     del c
-    from scripts import data_commands, flags, holdings, lock, precautions, snapshots
+    from scripts import data_commands, flags, holdings, lock, moments, precautions, snapshots
 
     tell = _report()
     space = _look(tell)
@@ -476,7 +476,9 @@ def reset(  # noqa: PLR0913 - one flag each
         precautions.require_own(space)
         if not dry_run and (code := _settled(space, tell)):
             return code
-        name = holdings.name(space.stack, groups, data_commands.now(), before="before-reset")
+        name = holdings.name(
+            space.stack, groups, moments.written(time.time()), before="before-reset"
+        )
         work = holdings.work(site, "reset", groups, snapshot="" if no_snapshot else name)
         tell.plan(work.plan, result=dry_run)
         if dry_run or not work.plan.volumes:
@@ -496,12 +498,12 @@ def reset(  # noqa: PLR0913 - one flag each
 def snapshot_save(c: Context, *, service: list[str], name: str = "") -> ExitCode:
     """Save the data as one file under snapshots/; what has to stop for it starts again."""
     del c
-    from scripts import data_commands, flags, holdings, lock, precautions, snapshots
+    from scripts import data_commands, flags, holdings, lock, moments, precautions, snapshots
 
     tell = _report()
     space = _look(tell)
     groups = flags.data_groups(space.stack, service)
-    name = name or holdings.name(space.stack, groups, data_commands.now())
+    name = name or holdings.name(space.stack, groups, moments.written(time.time()))
     site = _site(space, tell)
     file = snapshots.fresh(site.folder, name)
     with lock.held(space.cache, "snapshot.save"):

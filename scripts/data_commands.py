@@ -1,13 +1,13 @@
 """Save, reset and restore: the plan is carried out, and the journal says how far it is."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts import data_journal, data_moves, data_recovery, snapshots
+from scripts import data_journal, data_moves, data_recovery, moments, snapshots
 from scripts.data_recovery import Site, Tell
 from scripts.data_words import Entry, Plan, Snapshot, Survey
 from scripts.errors import ExitCode, StackError
@@ -35,14 +35,9 @@ class Work:
             running=self.plan.stops,
             volumes={one.key: one.name for one in self.plan.volumes},
             snapshot=self.plan.snapshot,
-            since=now(),
+            since=moments.written(time.time()),
         )
         return data_journal.write(self.site.folder, entry)
-
-
-def now() -> str:
-    """Give the time, RFC 3339."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def save(work: Work, file: Path, facts: Mapping[str, Any]) -> ExitCode:

@@ -1,12 +1,13 @@
 """Asks what data a stack holds, and what runs on it: all that the plan of a data command needs."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts import data_moves, data_plan, data_recovery, helper, snapshots
+from scripts import data_moves, data_plan, data_recovery, helper, moments, snapshots
 from scripts.cells import size
-from scripts.data_commands import Work, now
+from scripts.data_commands import Work
 from scripts.data_recovery import BringBack, Site, Tell
 from scripts.data_words import Plan, Survey
 from scripts.engine_api import Api
@@ -53,7 +54,7 @@ def facts(space: Workspace, plan: Plan, *, automatic: bool) -> dict[str, Any]:
     return {
         "format": 1,
         "project": space.stack.project,
-        "created_at": now(),
+        "created_at": moments.written(time.time()),
         "image_source": space.image_source,
         "command": "reset" if plan.command == "reset" else "snapshot.save",
         "automatic": automatic,
