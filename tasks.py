@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from scripts.data_recovery import Site
     from scripts.data_report import DataReport
     from scripts.inventory import ImageStatus
-    from scripts.model import Service, Snapshot, Stack
+    from scripts.model import Service, Snapshot
     from scripts.report import Report
     from scripts.timeline import Run
     from scripts.workspace import Workspace
@@ -128,7 +129,7 @@ def up(
 ) -> ExitCode:
     """Start what is named and all that it needs; return when every one of them answers."""
     del c
-    from scripts import flags, lock, precautions, settled, workspace
+    from scripts import data_journal, flags, lock, precautions, settled, workspace
     from scripts.process import run
 
     tell = _report(format)
@@ -139,12 +140,14 @@ def up(
         with lock.held(space.cache, "up"):
             precautions.require_own(space)
             statuses = _statuses(space, names)
-            changed = build or not settled.unchanged(space, statuses)
+            # what an interrupted command left changes what runs
+            pending = data_journal.read(_folder(space)) is not None
+            changed = build or pending or not settled.unchanged(space, statuses)
             if changed:
                 if code := tell.preflight(precautions.findings(space, names)):
                     return code
                 _have_images(space, statuses, tell, rebuild=build)
-            if code := _settled(space, tell, limit):
+            if code := _settled(space, tell, limit, anew=True):
                 return code
             if changed:
                 statuses = _create(space, names)
@@ -214,7 +217,7 @@ def _start(
     from scripts import settled
 
     names = tuple(one.service for one in statuses)
-    code = _follow(space, space.stack, names, limit, tell)
+    code = _follow(space, names, limit, tell)
     if code is ExitCode.OK:
         settled.keep(space, statuses)
         tell.ready(space.stack, names, local_embedder=space.settings.local_embedder)
@@ -222,45 +225,61 @@ def _start(
 
 
 def _follow(
-    space: "Workspace", stack: "Stack", names: tuple[str, ...], limit: float, tell: "Report"
+    space: "Workspace", names: tuple[str, ...], limit: float, tell: "Report", *, last: bool = True
 ) -> ExitCode:
     from scripts import ready_moments, runs, starting
     from scripts.observing import Observer, containers
 
-    observer, moments = Observer(space.api, stack, live=True), ready_moments.Moments()
+    observer, moments = Observer(space.api, space.stack, live=True), ready_moments.Moments()
     recorder = runs.Recorder(BEGAN)
     try:
-        events = starting.start(stack, names, observer, timeout=limit)
-        return tell.follow(names, moments.noted(recorder.noted(events)))
+        events = starting.start(space.stack, names, observer, timeout=limit)
+        return tell.follow(names, moments.noted(recorder.noted(events)), last=last)
     finally:
         observer.close()
         with suppress(StackError, OSError):  # what `ps` will not know then is no fault
             found = containers(space.api, space.stack.project)
             moments.keep(space.cache, found)
-            recorder.keep(space.cache, stack, names, found)
+            recorder.keep(space.cache, space.stack, names, found)
 
 
-def _site(space: "Workspace", tell: "DataReport", limit: float = LIMIT) -> "Site":
-    """Give where data commands work; they start again what they stopped, and nothing else."""
+def _folder(space: "Workspace") -> Path:
+    from scripts import snapshots
+
+    return snapshots.folder(space.settings.root, space.stack.project)
+
+
+def _site(
+    space: "Workspace", tell: "DataReport", limit: float = LIMIT, *, anew: bool = False
+) -> "Site":
+    """Give where data commands work; they start again what they stopped, and nothing else.
+
+    With `anew` the containers are made as `.env` says now, and a start comes after theirs.
+    """
     from scripts import holdings, precautions
 
     def bring_back(names: tuple[str, ...]) -> ExitCode:
         if not names:
             return ExitCode.OK
-        if not precautions.created(space, names):
+        if anew:
+            _create(space, names)
+        elif precautions.uncreated(space, names):
             # what is there stays as it is, also when `.env` says otherwise by now
             words = ("--no-build", "--pull", "never", "--no-recreate")
             space.compose.change("create", *words, *names)
-        return _follow(space, space.stack.only(names), names, limit, tell)
+        only = replace(space, stack=space.stack.only(names))
+        return _follow(only, names, limit, tell, last=not anew)
 
     return holdings.site(space, tell, bring_back)
 
 
-def _settled(space: "Workspace", tell: "DataReport", limit: float = LIMIT) -> ExitCode:
+def _settled(
+    space: "Workspace", tell: "DataReport", limit: float = LIMIT, *, anew: bool = False
+) -> ExitCode:
     """Finish what an interrupted data command left."""
     from scripts import data_recovery
 
-    return data_recovery.settle(_site(space, tell, limit))
+    return data_recovery.settle(_site(space, tell, limit, anew=anew))
 
 
 @task(
@@ -297,7 +316,7 @@ def ps(
     names = flags.services(space.stack, service)
     kinds = [images.status(space.api, space.stack.service(name)) for name in names]
     source = space.settings.image_source
-    if unfinished := data_recovery.pending(_site(space, tell).folder):
+    if unfinished := data_recovery.pending(_folder(space)):
         tell.say(unfinished)
     observer = Observer(space.api, space.stack)
 
@@ -394,7 +413,7 @@ def restart(
         names = flags.services(space.stack, service)
         with lock.held(space.cache, "restart"):
             precautions.require_own(space)
-            if code := _settled(space, tell, limit):
+            if code := _settled(space, tell, limit, anew=True):
                 return code
             precautions.require_created(space, names)
             space.compose.change("stop", *names)
@@ -407,14 +426,14 @@ def restart(
 def down(c: Context, *, volumes: bool = False, yes: bool = False) -> ExitCode:
     """Stop and remove the containers; the data stays unless --volumes."""
     del c
-    from scripts import data_journal, data_recovery, lock, precautions, workspace
+    from scripts import data_journal, data_moves, data_recovery, lock, precautions, workspace
 
     tell = _report()
     space = workspace.with_all_profiles(_look(tell))
     with lock.held(space.cache, "down"):
         precautions.require_own(space)
         if volumes:
-            tell.confirm("Delete these volumes?", workspace.volumes(space), yes=yes)
+            tell.confirm("Delete these volumes?", data_moves.held(space.api, space.stack), yes=yes)
         site = _site(space, tell)
         data_recovery.settle_data(site)
         words = ["down", "--remove-orphans", *(["--volumes"] if volumes else [])]
@@ -447,7 +466,7 @@ def reset(  # noqa: PLR0913 - one flag each
 ) -> ExitCode:
     """Delete the data of what is named, after a snapshot; then bring back what ran."""
     del c
-    from scripts import data_commands, flags, holdings, lock, precautions, snapshots
+    from scripts import data_commands, flags, holdings, lock, moments, precautions, snapshots
 
     tell = _report()
     space = _look(tell)
@@ -457,7 +476,9 @@ def reset(  # noqa: PLR0913 - one flag each
         precautions.require_own(space)
         if not dry_run and (code := _settled(space, tell)):
             return code
-        name = holdings.name(space.stack, groups, data_commands.now(), before="before-reset")
+        name = holdings.name(
+            space.stack, groups, moments.written(time.time()), before="before-reset"
+        )
         work = holdings.work(site, "reset", groups, snapshot="" if no_snapshot else name)
         tell.plan(work.plan, result=dry_run)
         if dry_run or not work.plan.volumes:
@@ -477,12 +498,12 @@ def reset(  # noqa: PLR0913 - one flag each
 def snapshot_save(c: Context, *, service: list[str], name: str = "") -> ExitCode:
     """Save the data as one file under snapshots/; what has to stop for it starts again."""
     del c
-    from scripts import data_commands, flags, holdings, lock, precautions, snapshots
+    from scripts import data_commands, flags, holdings, lock, moments, precautions, snapshots
 
     tell = _report()
     space = _look(tell)
     groups = flags.data_groups(space.stack, service)
-    name = name or holdings.name(space.stack, groups, data_commands.now())
+    name = name or holdings.name(space.stack, groups, moments.written(time.time()))
     site = _site(space, tell)
     file = snapshots.fresh(site.folder, name)
     with lock.held(space.cache, "snapshot.save"):
@@ -549,6 +570,7 @@ def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool =
         if code := _settled(space, tell):
             return code
         work = holdings.work(site, "restore", manifest["groups"], snapshot=snapshots.name(file))
+        holdings.require_bare(work)
         holdings.require_space(work.survey, manifest["tar_bytes"])
         tell.plan(work.plan, result=False)
         tell.confirm("Replace this data?", (), yes=yes)
@@ -571,17 +593,19 @@ def snapshot_undo(c: Context) -> ExitCode:
         return holdings.undo(_site(space, tell))
 
 
-@task(name="delete", help={"name": SNAPSHOT, "yes": YES})
+@task(name="delete", help={"name": "its name, as inv snapshot.list has it", "yes": YES})
 @command
 def snapshot_delete(c: Context, name: str, *, yes: bool = False) -> ExitCode:
     """Delete one snapshot, after asking."""
     del c
-    from scripts import snapshots
+    from scripts import lock, snapshots, workspace
 
     tell = _report()
-    file = snapshots.find(_snapshots(tell)[1], name)
-    tell.confirm("Delete this snapshot?", [str(file)], yes=yes)
-    tell.pruned(snapshots.removed([file]))
+    project, folder = _snapshots(tell)
+    with lock.held(workspace.cache(ROOT, project), "snapshot.delete"):
+        file = snapshots.own(folder, name)
+        tell.confirm("Delete this snapshot?", [str(file)], yes=yes)
+        tell.pruned(snapshots.removed([file]))
     return ExitCode.OK
 
 
@@ -590,14 +614,16 @@ def snapshot_delete(c: Context, name: str, *, yes: bool = False) -> ExitCode:
 def snapshot_prune(c: Context, *, keep: str = "", yes: bool = False) -> ExitCode:
     """Delete all snapshots but the newest, after asking; damaged ones are left alone."""
     del c
-    from scripts import flags, snapshots
+    from scripts import flags, lock, snapshots, workspace
 
     count = flags.count("keep", keep)
     tell = _report()
-    files = [one.file for one in snapshots.spare(snapshots.listed(_snapshots(tell)[1]), count)]
-    if files:
-        tell.confirm("Delete these snapshots?", [str(file) for file in files], yes=yes)
-    tell.pruned(snapshots.removed(files))
+    project, folder = _snapshots(tell)
+    with lock.held(workspace.cache(ROOT, project), "snapshot.prune"):
+        files = [one.file for one in snapshots.spare(snapshots.listed(folder), count)]
+        if files:
+            tell.confirm("Delete these snapshots?", [str(file) for file in files], yes=yes)
+        tell.pruned(snapshots.removed(files))
     return ExitCode.OK
 
 

@@ -95,7 +95,10 @@ def manifest(path: Path) -> dict[str, Any]:
         head, text = file.read(FRAME.size), file.read(size - end - begin - FRAME.size)
     if FRAME.unpack(head) != (MANIFEST_FRAME, len(text)) or hashlib.sha256(text).digest() != digest:
         raise _broken(path, "its manifest is not what was written")
-    found = json.loads(text)
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise _broken(path, f"its manifest is no JSON: {error}") from error
     breaches = schema.validate(found, "snapshot")
     if breaches or found["packed_bytes"] != begin:
         raise _broken(path, f"its manifest: {next(iter(breaches), 'another length')}")

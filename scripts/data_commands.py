@@ -1,13 +1,13 @@
 """Save, reset and restore: the plan is carried out, and the journal says how far it is."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts import data_journal, data_moves, data_recovery, snapshots
+from scripts import data_journal, data_moves, data_recovery, moments, snapshots
 from scripts.data_recovery import Site, Tell
 from scripts.data_words import Entry, Plan, Snapshot, Survey
 from scripts.errors import ExitCode, StackError
@@ -35,14 +35,9 @@ class Work:
             running=self.plan.stops,
             volumes={one.key: one.name for one in self.plan.volumes},
             snapshot=self.plan.snapshot,
-            since=now(),
+            since=moments.written(time.time()),
         )
         return data_journal.write(self.site.folder, entry)
-
-
-def now() -> str:
-    """Give the time, RFC 3339."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def save(work: Work, file: Path, facts: Mapping[str, Any]) -> ExitCode:
@@ -50,14 +45,12 @@ def save(work: Work, file: Path, facts: Mapping[str, Any]) -> ExitCode:
 
     Gives the code of that start. Errors as in `data_moves.pack` and `data_moves.verify`.
     """
-    site, code = work.site, ExitCode.OK
+    site = work.site
     with _partial(file) as partial:
-        entry = work.entry("stopped")
-        try:
+        with _taken_back(work, "stopped") as entry:
             data_moves.stop(site.api, site.stack, work.plan.stops)
             manifest = _pack(work, partial, facts)
-        finally:
-            code = data_recovery.finish(site, entry)
+        code = data_recovery.finish(site, entry)
         _verify(work, partial, manifest["tar_bytes"])
         data_moves.keep(partial, file)
     return code
@@ -109,7 +102,12 @@ def _taken_back(work: Work, phase: str) -> Iterator[Entry]:
     entry = work.entry(phase)
     try:
         yield entry
-    except BaseException:
+    except BaseException as error:
+        why = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+        # said now: what goes wrong below would hide it
+        work.site.tell.say(
+            f"{why}: bringing back what ran; Ctrl-C again leaves that to the next inv up"
+        )
         data_recovery.finish(work.site, entry)
         raise
 

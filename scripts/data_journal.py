@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from scripts.data_words import Entry
+from scripts.data_words import MEANS, Entry
 from scripts.errors import BrokenError
 
 FILE = "journal.json"
@@ -19,14 +19,31 @@ def read(folder: Path) -> Entry | None:
     """
     file = folder / FILE
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        return Entry(**{**found, "running": tuple(found["running"])})
+        return _entry(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError) as error:
         raise BrokenError(
-            f"{file} cannot be read: {error}", next_step=f"look into it, and move it away: {file}"
+            f"{file} cannot be read: {error}. A data command was interrupted, and only this file"
+            " says whether the volumes hold the old data, the new, or some of both",
+            next_step=f"put it right if you changed it; else: rm {file}, then inv reset --all,"
+            " then inv snapshot.restore a snapshot from before",
         ) from error
+
+
+def _entry(found: object) -> Entry:
+    """Give what a journal says; TypeError or ValueError for what none of ours would."""
+    if not isinstance(found, dict):
+        raise TypeError("it is no object")
+    running, volumes = found.get("running"), found.get("volumes")
+    if not isinstance(running, list) or not isinstance(volumes, dict):
+        raise TypeError("running is no list, or volumes is no object")
+    texts = [*running, *volumes.values(), found.get("command"), found.get("phase")]
+    if not all(isinstance(one, str) for one in texts):
+        raise TypeError("something in it is no text")
+    if found["phase"] not in MEANS:
+        raise ValueError(f"phase is {found['phase']!r}, wanted one of {', '.join(MEANS)}")
+    return Entry(**{**found, "running": tuple(running)})
 
 
 def write(folder: Path, entry: Entry) -> Entry:

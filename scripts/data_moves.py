@@ -54,6 +54,12 @@ def existing(api: Api) -> frozenset[str]:
     return frozenset(str(volume["Name"]) for volume in found)
 
 
+def held(api: Api, stack: Stack) -> tuple[str, ...]:
+    """Give the names of this stack's volumes that exist."""
+    wanted = {name for service in stack.services for name in service.volumes}
+    return tuple(sorted(existing(api) & wanted))
+
+
 def pack(helper: Helper, file: Path, facts: Mapping[str, Any], on_bytes: OnBytes) -> dict[str, Any]:
     """Write the helper's volumes into a new file; give its manifest.
 

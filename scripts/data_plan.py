@@ -1,6 +1,7 @@
 """Pure: what a data command is going to do, by the compose file and by what runs and is there."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from scripts.data_words import Plan, Survey
 from scripts.model import Container, Stack
@@ -54,7 +55,7 @@ def halves(stack: Stack, command: str, groups: Sequence[str]) -> Iterable[str]:
         named = [group for group in one.groups if group in groups]
         others = [group for group in one.groups if group not in groups]
         if named and others and command != "restore":
-            words = " ".join(f"--service {_member(stack, group)}" for group in one.groups)
+            words = " ".join(f"--service {member(stack, group)}" for group in one.groups)
             task = "reset" if command == "reset" else "snapshot.save"
             yield (
                 f"{one.reason}: {', '.join(named)} without {', '.join(others)} leaves"
@@ -64,7 +65,7 @@ def halves(stack: Stack, command: str, groups: Sequence[str]) -> Iterable[str]:
             yield f"{one.reason}: this snapshot holds {', '.join(named)} only"
 
 
-def _member(stack: Stack, group: str) -> str:
+def member(stack: Stack, group: str) -> str:
     """Give the service by which a group is named: the last one, which needs the others."""
     return [one.name for one in stack.services if one.data_group == group][-1]
 
@@ -93,6 +94,9 @@ def problems(
     unknown = [str(one["key"]) for one in held if one["key"] not in keys]
     if unknown:
         never.append(f"the stack has no volume {', '.join(unknown)}")
+    strange = [str(one) for one in _list(manifest, "groups") if one not in stack.groups()]
+    if strange:
+        never.append(f"the stack has no data group {', '.join(strange)}")
     if manifest["image_source"] != image_source:
         better_not.append(
             f"it was made with IMAGE_SOURCE={manifest['image_source']}, and here it is"
@@ -106,6 +110,6 @@ def problems(
     return tuple(never), tuple(better_not)
 
 
-def _list(manifest: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
+def _list(manifest: Mapping[str, object], key: str) -> list[Any]:
     found = manifest[key]
     return found if isinstance(found, list) else []

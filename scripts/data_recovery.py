@@ -10,25 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from scripts import data_journal, data_moves, helper
-from scripts.data_words import Entry
+from scripts.data_words import MEANS, Entry
 from scripts.engine_api import Api
-from scripts.errors import ConfigError, ExitCode
+from scripts.errors import BrokenError, ConfigError, ExitCode
 from scripts.helper import Helper
 from scripts.model import Stack
 from scripts.progress import OnBytes
 from scripts.volume_scripts import CLEAN, DISCARD, SWAP, TURN
 
-MEANS = {
-    "stopped": "nothing was changed; what ran starts again",
-    "unpacking": "the old data is untouched; what was unpacked so far is removed",
-    "turning": "the data from before comes back",
-    "swapping": "the other data is whole beside it, and takes its place now",
-    "deleting": "deleting had begun, and is finished",
-    "starting": "the restored data is in place; the old data goes once it is ready",
-    "returning": "the data is whole; what ran starts again",
-    "cleaning": "the restored data is in place and was ready; the old data is removed",
-}
-"""What each phase means for the data when a command ends in it, and what is done about it."""
 UNDO = "inv snapshot.undo"
 
 BringBack = Callable[[tuple[str, ...]], ExitCode]
@@ -116,10 +105,9 @@ def finish(site: Site, entry: Entry) -> ExitCode:
     entry = mend(site, entry)
     code = ExitCode.OK
     if entry.phase != "cleaning":
-        code = site.bring_back(tuple(n for n in entry.running if n in site.stack.names()))
+        code = _brought_back(site, entry)
     if entry.phase == "starting":
         if code is not ExitCode.OK:
-            site.tell.say(f"the former data is kept: {UNDO} brings it back, inv up tries again")
             return code
         entry = site.note(entry, "cleaning")
     if entry.phase == "cleaning":
@@ -128,9 +116,24 @@ def finish(site: Site, entry: Entry) -> ExitCode:
     return code
 
 
+def _brought_back(site: Site, entry: Entry) -> ExitCode:
+    """Start what ran; where that fails on restored data, say that the former is there."""
+    ready = False
+    try:
+        code = site.bring_back(tuple(n for n in entry.running if n in site.stack.names()))
+        ready = code is ExitCode.OK
+    finally:
+        if entry.phase == "starting" and not ready:
+            site.tell.say(f"the former data is kept: {UNDO} brings it back, inv up tries again")
+    return code
+
+
 def pending(folder: Path) -> str:
     """Give a line about what an interrupted command left to do; empty when there is nothing."""
-    entry = data_journal.read(folder)
+    try:
+        entry = data_journal.read(folder)
+    except BrokenError as error:
+        return f"{error}; {error.next_step}"
     if entry is None:
         return ""
     back = f", {UNDO} takes it back" if entry.phase == "starting" else ""

@@ -5,6 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+MEANS = {
+    "stopped": "nothing was changed; what ran starts again",
+    "unpacking": "the old data is untouched; what was unpacked so far is removed",
+    "turning": "the data from before comes back",
+    "swapping": "the other data is whole beside it, and takes its place now",
+    "deleting": "deleting had begun, and is finished",
+    "starting": "the restored data is in place; the old data goes once it is ready",
+    "returning": "the data is whole; what ran starts again",
+    "cleaning": "the restored data is in place and was ready; the old data is removed",
+}
+"""What each phase means for the data when a command ends in it, and what is done about it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
@@ -32,6 +44,8 @@ class Survey:
     sizes: Mapping[str, int] = field(default_factory=dict)
     free: Mapping[str, int] = field(default_factory=dict)
     """What is free on the disk of each."""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """The hidden folder of a restore in each that has one; without a journal nobody misses it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +79,7 @@ class Entry:
 
     command: str
     phase: str
-    """One of `data_recovery.MEANS`."""
+    """One of `MEANS`."""
     running: tuple[str, ...]
     """Services that ran before."""
     volumes: Mapping[str, str]

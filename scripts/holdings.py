@@ -1,12 +1,13 @@
 """Asks what data a stack holds, and what runs on it: all that the plan of a data command needs."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts import data_moves, data_plan, data_recovery, helper, snapshots
+from scripts import data_moves, data_plan, data_recovery, helper, moments, snapshots
 from scripts.cells import size
-from scripts.data_commands import Work, now
+from scripts.data_commands import Work
 from scripts.data_recovery import BringBack, Site, Tell
 from scripts.data_words import Plan, Survey
 from scripts.engine_api import Api
@@ -53,7 +54,7 @@ def facts(space: Workspace, plan: Plan, *, automatic: bool) -> dict[str, Any]:
     return {
         "format": 1,
         "project": space.stack.project,
-        "created_at": now(),
+        "created_at": moments.written(time.time()),
         "image_source": space.image_source,
         "command": "reset" if plan.command == "reset" else "snapshot.save",
         "automatic": automatic,
@@ -124,6 +125,21 @@ def undo(at: Site) -> ExitCode:
         at.stack, "restore", sorted(groups), seen=seen, existing=(), survey=Survey(image="")
     )
     return data_recovery.undo(at, plan.stops)
+
+
+def require_bare(work: Work) -> None:
+    """Raise BrokenError when a restore that nobody remembers left its other data in a volume.
+
+    Asked after `data_recovery.settle`: what a journal knows of is gone by then.
+    """
+    for one in work.plan.volumes:
+        if one.key in work.survey.beside:
+            raise BrokenError(
+                f"the volume {one.name} still holds the data from before an earlier restore"
+                f" ({work.survey.beside[one.key]}), and no journal says which of the two is right",
+                next_step=f"inv reset --service {data_plan.member(work.site.stack, one.group)}"
+                " makes a snapshot of what is in use and deletes both; then restore again",
+            )
 
 
 def require_space(survey: Survey, needed: int) -> None:

@@ -23,15 +23,14 @@ def require_own(space: Workspace) -> None:
 
 def require_created(space: Workspace, names: tuple[str, ...]) -> None:
     """Raise ConfigError when one of these services has no container yet."""
+    for name in uncreated(space, names):
+        raise ConfigError(f"{name} has no container yet", next_step=f"inv up --service {name}")
+
+
+def uncreated(space: Workspace, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Give those of these services that have no container yet."""
     made = {one.service for one in containers(space.api, space.stack.project)}
-    for name in names:
-        if name not in made:
-            raise ConfigError(f"{name} has no container yet", next_step=f"inv up --service {name}")
-
-
-def created(space: Workspace, names: tuple[str, ...]) -> bool:
-    """Say whether every one of these services has a container."""
-    return set(names) <= {one.service for one in containers(space.api, space.stack.project)}
+    return tuple(name for name in names if name not in made)
 
 
 def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:

@@ -40,16 +40,20 @@ class Report(Board):
 
     # starting -------------------------------------------------------------------------------
 
-    def follow(self, names: Sequence[str], events: Iterable[Event]) -> ExitCode:
+    def follow(
+        self, names: Sequence[str], events: Iterable[Event], *, last: bool = True
+    ) -> ExitCode:
         """Tell what happens while services start; give the exit code of the result.
 
+        Where another start comes after this one, that all is ready is not the `last` line.
         Ctrl-C is passed on, after saying how far all has come.
         """
         course = Course(names)
         try:
             with self.board(names):
                 for event in events:
-                    self._happened(event)
+                    if last or event.verdict is not Verdict.READY:
+                        self._happened(event)
                     course.note(event)
         except KeyboardInterrupt:
             self.say(f"what was started goes on running; {course.summary()}")

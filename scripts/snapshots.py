@@ -26,12 +26,16 @@ def listed(at: Path) -> tuple[Snapshot, ...]:
 
 
 def look(file: Path) -> Snapshot:
-    """Give one snapshot by its file."""
-    size = file.stat().st_size
+    """Give one snapshot by its file; one that cannot be read is none less."""
+    size, manifest, problem = 0, None, ""
     try:
-        return Snapshot(name=name(file), file=file, size=size, manifest=archive.manifest(file))
+        size = file.stat().st_size
+        manifest = archive.manifest(file)
     except StackError as error:
-        return Snapshot(name=name(file), file=file, size=size, manifest=None, problem=str(error))
+        problem = str(error)
+    except OSError as error:
+        problem = f"the snapshot {file.name} cannot be read: {error.strerror}"
+    return Snapshot(name=name(file), file=file, size=size, manifest=manifest, problem=problem)
 
 
 def find(at: Path, named: str) -> Path:
@@ -47,6 +51,16 @@ def find(at: Path, named: str) -> Path:
             next_step=f"one of: {known}",
         )
     return file
+
+
+def own(at: Path, named: str) -> Path:
+    """Give the file of a snapshot of this folder, by its name; ConfigError for any other."""
+    if "/" in named:
+        raise ConfigError(
+            f"{named!r} is a path, wanted the name of a snapshot in {at}",
+            next_step="inv snapshot.list shows the names; rm deletes a file from elsewhere",
+        )
+    return find(at, named)
 
 
 def fresh(at: Path, named: str) -> Path:

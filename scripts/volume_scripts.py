@@ -14,16 +14,20 @@ PART = f"{MARK}part"
 OLD = f"{MARK}old"
 """What was there before, all of it."""
 
-SURVEY = """\
+SURVEY = f"""\
 set -eu
-tar --version | grep -q 'GNU tar'
+tar --version | grep -q 'GNU tar' || {{ echo 'its tar is not GNU tar' >&2; exit 1; }}
 for volume in *; do
     [ -d "$volume" ] || continue
     used=$(du --summarize --block-size=1 "$volume" | cut -f 1)
     echo "$volume $used $(stat --file-system --format='%a %S' "$volume")"
+    for kept in {OLD} {PART}; do
+        [ ! -e "$volume/$kept" ] || echo "$volume $kept"
+    done
 done
 """
-"""A line a volume: key, bytes used, free blocks of its disk, bytes of a block."""
+"""A line a volume: key, bytes used, free blocks of its disk, bytes of a block; and one with key and
+name for what stands beside the data while it is replaced."""
 
 PACK = f"""\
 exec tar --create --file=- --blocking-factor=256 --xattrs --sparse --numeric-owner \
@@ -45,15 +49,23 @@ for volume in *; do sync --file-system "$volume"; done
 """
 """Reads a tar from stdin; the flag S keeps the transformation away from symlinks' targets."""
 
-DISCARD = f'for volume in *; do rm -rf "$volume/{NEW}"; done\n'
+DISCARD = f"""\
+set -eu
+for volume in *; do
+    [ -d "$volume" ] || continue
+    rm -rf "$volume/{NEW}"
+    sync --file-system "$volume"
+done
+"""
 
 TURN = f"""\
 set -eu
 for volume in *; do
-    [ -d "$volume/{NEW}" ] || mv -T "$volume/{OLD}" "$volume/{NEW}"
+    [ -d "$volume" ] || continue
+    [ -d "$volume/{NEW}" ] || [ ! -d "$volume/{OLD}" ] || mv -T "$volume/{OLD}" "$volume/{NEW}"
 done
 """
-"""Lets SWAP bring back what was there before."""
+"""Lets SWAP bring back what was there before; a volume without it stays as it is."""
 
 SWAP = f"""\
 set -eu
@@ -87,4 +99,12 @@ done
 """Each step is one rename, and what is there says which come next: it can be run again after it
 was ended anywhere. PART says that the old data is still leaving, OLD that all of it has left."""
 
-CLEAN = f'for volume in *; do rm -rf "$volume/{OLD}" "$volume/{PART}" "$volume/{NEW}"; done\n'
+CLEAN = f"""\
+set -eu
+for volume in *; do
+    [ -d "$volume" ] || continue
+    rm -rf "$volume/{OLD}" "$volume/{PART}" "$volume/{NEW}"
+    sync --file-system "$volume"
+done
+"""
+"""It is on the disk before the journal forgets it."""

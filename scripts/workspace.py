@@ -59,7 +59,12 @@ class Workspace:
     @property
     def cache(self) -> Path:
         """Give the folder for what can be made again, one for each stack of this checkout."""
-        return self.settings.root / CACHE / self.stack.project
+        return cache(self.settings.root, self.stack.project)
+
+
+def cache(root: Path, project: str) -> Path:
+    """Give `Workspace.cache` where no engine is asked; the lock of the stack lies there too."""
+    return root / CACHE / project
 
 
 def read_settings(root: Path, environ: Mapping[str, str], say: Say) -> Settings:
@@ -241,10 +246,3 @@ def with_all_profiles(space: Workspace) -> Workspace:
     """Give the same workspace for stopping: also what only a profile starts."""
     composed = replace(space.compose, env={**space.compose.env, "COMPOSE_PROFILES": "*"})
     return replace(space, compose=composed)
-
-
-def volumes(space: Workspace) -> tuple[str, ...]:
-    """Give the names of this stack's volumes that exist."""
-    existing = {one["Name"] for one in (space.api.get("/volumes") or {}).get("Volumes") or ()}
-    wanted = {name for service in space.stack.services for name in service.volumes}
-    return tuple(sorted(existing & wanted))

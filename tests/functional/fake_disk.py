@@ -100,10 +100,10 @@ class Disk:
         return 204, b""
 
     def _started(self, name: str, run: Run) -> Answer:
-        if run.body["Image"] in self.state.get("shellless", ()):
+        if refusal := self.state.get("unfit", {}).get(run.body["Image"]):
             run.ended.set()
             run.started.set()
-            return 400, {"message": 'exec: "sh": executable file not found in $PATH'}
+            return 400, {"message": refusal}
         at = self.folder / "mounts" / name
         at.mkdir()
         for mount in run.body["HostConfig"]["Mounts"]:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import tasks
-from scripts import archive, data_journal, data_moves, snapshots
+from scripts import archive, data_journal, data_moves, lock, snapshots
 from scripts.data_words import Entry
 from scripts.errors import EngineError, ExitCode, RefusedError
 from scripts.schema import validate
-from scripts.volume_scripts import NEW, OLD, UNPACK
+from scripts.volume_scripts import NEW, OLD, PART, UNPACK
 from tests.functional import test_tasks
 from tests.functional.fake_engine import made
 
@@ -180,6 +180,16 @@ def test_a_damaged_snapshot_is_told_and_never_restored(at: Checkout, capsys: Cap
     assert at.inv("snapshot.verify", "one", "--format", "json") == 5
 
 
+def test_one_file_that_cannot_be_read_does_not_end_the_list(at: Checkout, capsys: Capture) -> None:
+    """It is shown with why; doctor counts it."""
+    (at.kept / "odd.tar.zst").mkdir(parents=True)
+
+    assert at.inv("snapshot.list") == 0
+    assert "the snapshot odd.tar.zst cannot be read: Is a directory" in capsys.readouterr().out
+    assert at.inv("doctor") == 0
+    assert "1 of 1 snapshots cannot be read" in capsys.readouterr().out
+
+
 def test_without_snapshots_the_list_says_how_to_make_one(at: Checkout, capsys: Capture) -> None:
     """Nothing is on stdout."""
     assert at.inv("snapshot.list") == 0
@@ -217,7 +227,9 @@ def test_ctrl_c_during_a_save_brings_all_back(
         patched.setattr(data_moves, "pack", interrupted)
         assert at.inv("snapshot.save") == 130
 
-    assert capsys.readouterr().err.count(" ready ") == 5
+    told = capsys.readouterr().err
+    assert "bringing back what ran; Ctrl-C again leaves that to the next inv up" in told
+    assert told.count(" ready ") == 5
     assert list(at.kept.iterdir()) == []
 
 
@@ -398,7 +410,7 @@ def test_the_old_data_stays_until_the_new_is_ready_and_can_come_back(
         at.put(key, "newer")
     at.answer(" create ", f"touch {at.disk}/created")
     with monkeypatch.context() as patched:
-        patched.setattr(tasks, "_follow", lambda *_: ExitCode.BROKEN)
+        patched.setattr(tasks, "_follow", lambda *_, **__: ExitCode.BROKEN)
         assert at.inv("snapshot.restore", "one", "--yes") == 5
     told = capsys.readouterr().err
     assert "inv snapshot.undo brings it back, inv up tries again" in told
@@ -416,6 +428,78 @@ def test_the_old_data_stays_until_the_new_is_ready_and_can_come_back(
 
 
 # after a crash --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [RefusedError("no", next_step="yes"), KeyboardInterrupt()])
+def test_that_the_former_data_is_kept_is_said_however_a_start_ends(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """By an error or by Ctrl-C."""
+
+    def ended(*_: object, **__: object) -> None:
+        raise error
+
+    at.interrupted("restore", "starting")
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks, "_follow", ended)
+        assert at.inv("up") in {4, 130}
+
+    assert "the former data is kept: inv snapshot.undo brings it back" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [OLD, PART])
+def test_data_that_no_journal_knows_of_is_named_and_a_reset_mends_it(
+    at: Checkout, capsys: Capture, name: str
+) -> None:
+    """5, before anything is touched; the command that is told makes room for the restore."""
+    assert at.inv("snapshot.save", "--name", "one") == 0
+    (at.disk / "memos-test_etcd_data" / name).mkdir()
+
+    assert at.inv("snapshot.restore", "one", "--yes") == 5
+
+    told = capsys.readouterr().err
+    assert "memos-test_etcd_data still holds the data from before an earlier restore" in told
+    assert f"({name})" in told
+    assert "next: inv reset --service etcd makes a snapshot" in told
+    assert at.inv("reset", "--service", "etcd", "--yes") == 0
+    assert at.inv("snapshot.restore", "one", "--yes") == 0
+    assert at.held() == OLD_DATA
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"phase": "dreaming"}, "phase is 'dreaming', wanted one of stopped, unpacking"),
+        ({"volumes": ["etcd_data"]}, "volumes is no object"),
+        ({"running": None}, "running is no list"),
+        ({"running": [1]}, "something in it is no text"),
+        ({"more": 1}, "unexpected keyword argument 'more'"),
+    ],
+)
+def test_a_journal_that_none_of_ours_wrote_says_what_is_in_danger(
+    at: Checkout, capsys: Capture, change: dict[str, object], told: str
+) -> None:
+    """5, with what to do; nothing is touched."""
+    at.interrupted("restore", "starting")
+    file = at.kept / "journal.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+
+    assert at.inv("up") == 5
+
+    shown = capsys.readouterr().err
+    assert told in shown
+    assert "only this file says whether the volumes hold the old data, the new, or some" in shown
+    assert f"else: rm {file}, then inv reset --all" in shown
+    assert file.exists()
+
+
+def test_a_journal_that_is_no_object_is_told_too(at: Checkout, capsys: Capture) -> None:
+    """A list, for instance."""
+    at.kept.mkdir(parents=True)
+    (at.kept / "journal.json").write_text("[]")
+
+    assert at.inv("up") == 5
+    assert "cannot be read: it is no object" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -452,6 +536,51 @@ def test_the_next_up_finishes_what_was_interrupted(
     assert list(at.kept.iterdir()) == []
 
 
+@pytest.mark.parametrize("phase", ["starting", "returning"])
+@pytest.mark.parametrize("command", ["up", "restart"])
+def test_what_comes_back_is_made_as_the_settings_say_by_now(
+    at: Checkout, monkeypatch: pytest.MonkeyPatch, command: str, phase: str
+) -> None:
+    """A restore that is not ready for want of the former password is mended in `.env`."""
+    at.interrupted("restore", phase)
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks, "_follow", lambda *_, **__: ExitCode.BROKEN)
+        assert at.inv(command) == 5
+
+    (created,) = (call for call in at.calls() if " create " in call)
+    assert created == "--progress plain create --no-build --pull never memos neo4j qdrant"
+
+
+def test_the_last_line_of_json_is_the_only_result(at: Checkout, capsys: Capture) -> None:
+    """Also when what an interrupted command left is finished first; and Compose is asked again."""
+    assert at.inv("up") == 0
+    at.interrupted("save", "stopped")
+    capsys.readouterr()
+    asked = len(at.calls())
+
+    assert at.inv("up", "--format", "json") == 0
+
+    kinds = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    assert kinds.count("result") == 1
+    assert kinds[-1] == "result"
+    created = [call for call in at.calls()[asked:] if " create " in call]
+    assert len(created) == 2
+
+
+def test_ps_shows_the_stack_also_when_the_journal_cannot_be_read(
+    at: Checkout, capsys: Capture
+) -> None:
+    """0, with what is wrong beside it."""
+    at.kept.mkdir(parents=True)
+    (at.kept / "journal.json").write_text("{")
+
+    assert at.inv("ps") == 0
+
+    shown = capsys.readouterr()
+    assert "journal.json cannot be read" in shown.err
+    assert "neo4j" in shown.out
+
+
 def test_down_makes_the_data_whole_and_starts_nothing(at: Checkout, capsys: Capture) -> None:
     """With --volumes nothing of the interrupted command is left either."""
     at.interrupted("restore", "cleaning")
@@ -484,17 +613,22 @@ def test_doctor_knows_of_what_was_interrupted(at: Checkout, capsys: Capture) -> 
 
 
 def test_an_engine_that_goes_away_leaves_the_journal(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next command brings back what was stopped."""
+    """The next command brings back what was stopped; what went wrong first is told first."""
 
-    def gone(*_: object) -> None:
+    def full(*_: object) -> None:
+        raise RefusedError("no space left on device", next_step="df")
+
+    def gone(*_: object, **__: object) -> None:
         raise EngineError("the engine does not answer", next_step="inv engine.status")
 
     with monkeypatch.context() as patched:
-        patched.setattr(data_moves, "pack", gone)
+        patched.setattr(data_moves, "pack", full)
         patched.setattr(tasks, "_follow", gone)
         assert at.inv("snapshot.save") == 3
+    told = capsys.readouterr().err
+    assert told.index("no space left on device: bringing back") < told.index("does not answer")
     entry = data_journal.read(at.kept)
     assert entry is not None
     assert (entry.command, entry.phase) == ("save", "returning")
@@ -506,6 +640,9 @@ def test_an_engine_that_goes_away_leaves_the_journal(
 # names, questions, refusals -------------------------------------------------------------------
 
 
+NO_SHELL = 'exec: "sh": executable file not found in $PATH'
+
+
 def stranger(at: Checkout) -> None:
     """Let a container of nobody use a volume."""
     other = made("thief", "running", folder="/elsewhere", project="other")
@@ -515,7 +652,13 @@ def stranger(at: Checkout) -> None:
 
 def shellless(at: Checkout) -> None:
     """Let no image have a shell."""
-    at.state["shellless"] = list(at.state["images"])
+    at.state["unfit"] = dict.fromkeys(at.state["images"], NO_SHELL)
+
+
+def full(at: Checkout) -> None:
+    """Let the engine's disk be full for the one image that has a shell."""
+    shellless(at)
+    at.state["unfit"][next(iter(at.state["images"]))] = "no space left on device"
 
 
 def imageless(at: Checkout) -> None:
@@ -541,8 +684,9 @@ def nothing(at: Checkout) -> None:
         ("reset --service milvsu", nothing, 2, "did you mean milvus?"),
         ("reset --service etcd", nothing, 7, "Delete this data? Nobody is there to answer"),
         ("reset --service etcd --yes", stranger, 4, "memos-test_etcd_data is mounted by thief"),
-        ("reset --service etcd --yes", shellless, 4, "no image of the stack that is here has sh"),
-        ("reset --service etcd --yes", imageless, 4, "no image of the stack that is here has sh"),
+        ("reset --service etcd --yes", shellless, 4, NO_SHELL),
+        ("reset --service etcd --yes", full, 4, "start: no space left on device\nnext: inv images"),
+        ("reset --service etcd --yes", imageless, 4, "no image of the stack could look into the"),
         ("snapshot.save", bare, 2, "there is no data of neo4j, qdrant, milvus yet"),
         ("snapshot.save --name a/b", nothing, 2, "--name is 'a/b', wanted letters"),
         ("snapshot.save --service memos", nothing, 2, "memos keeps no data of its own"),
@@ -596,6 +740,28 @@ def test_delete_and_prune_remove_files_after_asking(at: Checkout, capsys: Captur
     assert at.inv("snapshot.delete", "cut", "--yes") == 0
     assert at.names() == ["three"]
     assert "deleted the snapshot cut" in capsys.readouterr().err
+
+
+def test_a_file_from_elsewhere_is_never_deleted(at: Checkout, capsys: Capture) -> None:
+    """Whatever it is: only names within the folder are taken."""
+    file = at.folder / "notes.txt"
+    file.write_text("mine")
+
+    assert at.inv("snapshot.delete", str(file), "--yes") == 2
+
+    assert file.read_text() == "mine"
+    assert "is a path, wanted the name of a snapshot in" in capsys.readouterr().err
+
+
+def test_no_snapshot_is_deleted_while_another_command_works(at: Checkout, capsys: Capture) -> None:
+    """It may be the one that is restored just now."""
+    assert at.inv("snapshot.save", "--name", "one", "--service", "etcd") == 0
+    with lock.held(at.root / ".cache" / "memos-test", "snapshot.restore"):
+        assert at.inv("snapshot.delete", "one", "--yes") == 4
+        assert at.inv("snapshot.prune", "--keep", "0", "--yes") == 4
+
+    assert at.names() == ["one"]
+    assert "another run holds the lock: inv snapshot.restore" in capsys.readouterr().err
 
 
 def test_what_is_paused_is_saved_too(at: Checkout) -> None:

@@ -170,6 +170,40 @@ def test_nothing_is_unpacked_over_what_another_restore_left(
     assert f"{name} is in the volume b" in refused.stderr.decode()
 
 
+@pytest.mark.parametrize(("script", "name"), [(CLEAN, OLD), (DISCARD, NEW)])
+def test_what_cannot_be_removed_is_no_success(at: Path, script: str, name: str) -> None:
+    """Else the journal would be gone, and nobody would try again."""
+    for volume in ("a", "b"):
+        (at / volume / name).mkdir()
+    refusing = 'rm() { case "$*" in *a/*) return 1 ;; esac; command rm "$@"; }\n'
+
+    assert run(refusing + script, at).returncode != 0
+    assert run(script, at).returncode == 0
+    assert not list(at.rglob(".memos-dev-*"))
+
+
+@pytest.mark.parametrize("script", [CLEAN, DISCARD])
+def test_what_was_removed_is_on_the_disk_before_it_is_forgotten(at: Path, script: str) -> None:
+    """The file system of each volume is synced."""
+    told = run('sync() { echo "$@"; }\n' + script, at).stdout.decode()
+
+    assert told.splitlines() == ["--file-system a", "--file-system b"]
+
+
+@pytest.mark.parametrize("script", [CLEAN, DISCARD, TURN, SWAP])
+def test_a_step_without_volumes_or_without_old_data_changes_nothing(
+    at: Path, tmp_path: Path, script: str
+) -> None:
+    """It may be repeated after any other."""
+    (tmp_path / "bare").mkdir()
+    before = contents(at)
+
+    for folder in (tmp_path / "bare", at):
+        done = run(script, folder)
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert contents(at) == before
+
+
 def test_hidden_folders_are_in_no_snapshot_and_in_no_program(at: Path, tmp_path: Path) -> None:
     """A tar made while one is there is the same as without."""
     plain = run(PACK, at).stdout
@@ -194,5 +228,7 @@ def test_a_survey_gives_what_each_volume_uses_and_what_is_free(at: Path) -> None
     rows = [line.split() for line in run(SURVEY, at).stdout.decode().splitlines()]
     assert [row[0] for row in rows] == ["a", "b"]
     assert all(int(word) > 0 for row in rows for word in row[1:])
+    (at / "b" / PART).mkdir()
+    assert f"b {PART}" in run(SURVEY, at).stdout.decode().splitlines()
     empty = at / "a" / "deep"
     assert run("tar() { echo busybox; }\n" + SURVEY, empty).returncode != 0

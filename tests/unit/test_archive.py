@@ -1,5 +1,6 @@
 """The file of a snapshot: what is written comes back, and every byte is checked."""
 
+import hashlib
 import random
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,18 @@ def test_a_manifest_of_another_shape_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BrokenError, match=r"its manifest: image_source: found \"elsewhere\""):
         archive.manifest(tmp_path / "one")
+
+
+def test_a_manifest_that_is_no_json_is_a_damaged_snapshot(tmp_path: Path) -> None:
+    """Also when its checksum is right."""
+    file, text = tmp_path / "one", b"no json"
+    last = archive.TRAILER.pack(archive.MARK, 0, hashlib.sha256(text).digest())
+    head = archive.FRAME.pack(archive.MANIFEST_FRAME, len(text))
+    trailer = archive.FRAME.pack(archive.TRAILER_FRAME, archive.TRAILER.size)
+    file.write_bytes(head + text + trailer + last)
+
+    with pytest.raises(BrokenError, match="the snapshot one is damaged: its manifest is no JSON"):
+        archive.manifest(file)
 
 
 def test_a_list_reads_only_the_end(tmp_path: Path) -> None:

@@ -144,10 +144,13 @@ def test_a_row_of_the_list_says_who_made_a_snapshot(automatic: bool, by: str) ->
     assert data_texts.snapshot_row(cut) == ("one", "", "", "", "10 B", "", "cut")
 
 
-def manifest_of(version: str, source: str = "packages", key: str = "graph_data") -> dict[str, Any]:
+def manifest_of(
+    version: str, source: str = "packages", key: str = "graph_data", group: str = "graph"
+) -> dict[str, Any]:
     """Give as much of a manifest as is judged."""
     services = [{"service": "graph", "version": version}]
-    return {"image_source": source, "volumes": [{"key": key}], "services": services}
+    held = {"volumes": [{"key": key}], "groups": [group]}
+    return {"image_source": source, "services": services, **held}
 
 
 @pytest.mark.parametrize(
@@ -170,6 +173,12 @@ def test_another_source_is_told_and_another_stack_is_refused() -> None:
     )
     assert never == ("the stack has no volume other_data",)
     assert "IMAGE_SOURCE=registry, and here it is packages" in better_not[0]
+
+
+def test_a_group_that_the_stack_does_not_know_is_refused() -> None:
+    """Else its data would be left out, and nobody told."""
+    never, _ = data_plan.problems(STACK, manifest_of("1", group="queue"), "packages", {})
+    assert never == ("the stack has no data group queue",)
 
 
 def test_the_stack_of_some_services_waits_for_no_other() -> None:

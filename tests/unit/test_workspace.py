@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import compose, engine, images, programs, unbundling, workspace
+from scripts import compose, data_moves, engine, images, programs, unbundling, workspace
 from scripts.errors import ConfigError, EngineError, RefusedError
 from scripts.inventory import Engine
 from scripts.model import Stack
@@ -401,7 +401,8 @@ def test_volumes_are_those_of_the_stack_that_exist(
     answer = {"Volumes": [{"Name": name} for name in existing] or None}
     monkeypatch.setattr(workspace, "Api", lambda *_, **__: FakeApi({"/volumes": answer}))
 
-    found = workspace.volumes(bench.look())
+    space = bench.look()
+    found = data_moves.held(space.api, space.stack)
 
     assert list(found) == sorted(existing[:2])
     assert len(found) == ours
