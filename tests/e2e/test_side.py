@@ -154,7 +154,8 @@ def machine() -> dict[str, object]:
             words = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if any(name in words[0] for name in (b"dockerd", b"containerd", b"docker-proxy")):
+        # not what each container has: those of other engines come and go
+        if words[0].rpartition(b"/")[2] in {b"dockerd", b"containerd"}:
             daemons.add((folder.name, words[0]))
     save = ROOT / ".engine/sbin/iptables-save"
     rules: set[str] = set()
