@@ -122,7 +122,7 @@ def unreachable(
     It is cut when one that has been ready for a while is still waited for. Our own images say that
     they wait, for how long, and when the wait is over.
     """
-    waits = re.search(r" for \d+ s \(| \d+ s so far", match.string)
+    waits = re.search(r" for \d+ s \(| [1-9]\d* s so far", match.string)
     if waits and need in seen.steady:
         cause = f"it cannot reach {need}, which is well: the network between the two is cut"
         step = "inv down, then: inv up (the network is made anew, the data stays)"

@@ -112,9 +112,9 @@ def waits(service: Service, container: Container, seen: Snapshot) -> Iterator[Fi
     if found is None or not found["name"]:
         return
     need = neighbour(found["name"], service, seen)
-    if found["name"] == "qdrant" and re.search(
-        rf", [1-9]\d* s so far: .*(?:{_UNRESOLVED})", found.string
-    ):
+    # the name of a container that is just being started is not known for a moment
+    long = need in seen.steady or re.search(r" [1-9]\d* s so far: ", found.string)
+    if found["name"] == "qdrant" and long and re.search(_UNRESOLVED, found.string):
         yield from _name_unknown(service, seen, found)
     elif (one := seen.container(need)) is None or one.state == "running":
         yield from unreachable(service, seen, found, need, fatal=False)

@@ -119,8 +119,8 @@ def store_locked(service: Service, container: Container, seen: Snapshot) -> Iter
             found,
             f"docker ps --all --filter volume={volume} tells who; stop that one, then:"
             f" inv restart --service {service.name}",
-            # a predecessor that is about to end lets it go
-            fatal=over(container),
+            # a predecessor that is about to end lets it go before the second try
+            fatal=over(container) or container.restarts > 1,
         )
 
 

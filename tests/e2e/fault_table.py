@@ -104,7 +104,7 @@ def _told(fault: Fault, exit_code: int) -> str:
     if not exit_code:
         return "nothing: it becomes ready"
     who = f"{fault.service}: " if fault.service else ""
-    code = f"`{fault.code}`" if fault.code else "what it last answered"
+    code = f"`{fault.code}`" if fault.code else "how far all has come"
     return f"{who}{code}, exit {exit_code}{', before' if fault.preflight else ''}"
 
 

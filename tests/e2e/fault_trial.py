@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +41,9 @@ class Told:
     stderr: str
     interrupted: float = 0.0
     """When the run, or its engine, was interrupted."""
+    started: Mapping[str, float] = field(default_factory=dict)
+    """When each service was started: what was before, such as the end of its former container,
+    shows nothing."""
 
 
 @dataclass(slots=True)
@@ -118,12 +121,14 @@ def check(fault: Fault, told: Told) -> None:
 
 def shown(bench: Bench, fault: Fault, watch: Watch, told: Told) -> float:
     """Give the moment when the fault showed, seconds since 1970."""
+    since = told.started.get(fault.service, told.began)
     if fault.shown == "answer":
-        return watch.answers[0]
+        return min(at for at in watch.answers if at >= since)
     if fault.shown == "log":
         return _log_moment(bench, fault, told)
     if fault.shown == "engine":
-        return min(at for at, service, _ in watch.events if service == fault.service)
+        found = (at for at, service, _ in watch.events if service == fault.service)
+        return min(at for at in found if at >= since)
     if fault.shown == "interrupt":
         return told.interrupted
     if fault.shown == "deadline":
@@ -147,6 +152,7 @@ def up(bench: Bench, fault: Fault) -> Told:
     words = [*flags(fault.services), *fault.words, "--format", "json"]
     began, moment, interrupted = time.time(), 0.0, 0.0
     lines: list[dict[str, Any]] = []
+    started: dict[str, float] = {}
     with subprocess.Popen(  # noqa: S603 - our own command line
         [sys.executable, "-m", "invoke", "up", *words],
         cwd=bench.stack.root,
@@ -163,6 +169,8 @@ def up(bench: Bench, fault: Fault) -> Told:
         reader.start()
         for line in process.stdout:
             lines.append(json.loads(line))
+            if lines[-1]["event"] == "started":
+                started[lines[-1]["service"]] = time.time()
             if fault.shown == "interrupt" and lines[-1]["event"] == "started":
                 interrupted = time.time()
                 _interrupt(bench, process)
@@ -178,6 +186,7 @@ def up(bench: Bench, fault: Fault) -> Told:
         began=began,
         stderr=stderr[0],
         interrupted=interrupted,
+        started=started,
     )
 
 
