@@ -63,7 +63,7 @@ class Events:
 
     def _follow(self) -> None:
         try:
-            for event in _lines(self._stream):
+            for event in lines(self._stream):
                 self._note(json.loads(event))
         except (StackError, ValueError, LookupError):
             pass  # whoever looks next asks the engine itself, and is told what is wrong with it
@@ -84,8 +84,9 @@ class Events:
         self._wake()
 
 
-def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Give the lines of a stream, one event each, however it comes in pieces."""
     rest = b""
     for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        yield from (line for line in lines if line.strip())
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (line for line in whole if line.strip())

@@ -18,6 +18,7 @@ from fault import Fault
 from workbench import Bench, flags
 
 from scripts.engine_api import Api, Stream
+from scripts.engine_events import lines
 from scripts.engine_files import places
 from scripts.errors import StackError
 from scripts.moments import SECOND, nanoseconds, query
@@ -58,12 +59,11 @@ class Watch:
     def follow(self, stream: Stream) -> None:
         """Note events until the stream is closed."""
         with suppress(StackError):  # the engine was the fault
-            for piece in stream:
-                for line in piece.splitlines():
-                    event = json.loads(line)
-                    service = event["Actor"]["Attributes"]["com.docker.compose.service"]
-                    if event["Action"] in TOLD_BY:
-                        self.events.append((event["timeNano"] / SECOND, service, event["Action"]))
+            for line in lines(stream):
+                event = json.loads(line)
+                service = event["Actor"]["Attributes"]["com.docker.compose.service"]
+                if event["Action"] in TOLD_BY:
+                    self.events.append((event["timeNano"] / SECOND, service, event["Action"]))
 
 
 def try_fault(bench: Bench, fault: Fault) -> tuple[Told, float]:
@@ -151,7 +151,7 @@ def up(bench: Bench, fault: Fault) -> Told:
     """Run `inv up` and note when it told what."""
     words = [*flags(fault.services), *fault.words, "--format", "json"]
     began, moment, interrupted = time.time(), 0.0, 0.0
-    lines: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     started: dict[str, float] = {}
     with subprocess.Popen(  # noqa: S603 - our own command line
         [sys.executable, "-m", "invoke", "up", *words],
@@ -168,20 +168,20 @@ def up(bench: Bench, fault: Fault) -> Told:
         reader = threading.Thread(target=lambda: stderr.append(process.stderr.read()))  # type: ignore[union-attr]  # asserted above
         reader.start()
         for line in process.stdout:
-            lines.append(json.loads(line))
-            if lines[-1]["event"] == "started":
-                started[lines[-1]["service"]] = time.time()
-            if fault.shown == "interrupt" and lines[-1]["event"] == "started":
+            events.append(json.loads(line))
+            if events[-1]["event"] == "started":
+                started[events[-1]["service"]] = time.time()
+            if fault.shown == "interrupt" and events[-1]["event"] == "started":
                 interrupted = time.time()
                 _interrupt(bench, process)
-            if not moment and lines[-1]["event"] in {"finding", "result"}:
+            if not moment and events[-1]["event"] in {"finding", "result"}:
                 moment = time.time()
         process.wait()
         reader.join()
     return Told(
         exit_code=process.returncode,
-        findings=tuple(one["finding"] for one in lines if one["event"] == "finding"),
-        result=lines[-1],
+        findings=tuple(one["finding"] for one in events if one["event"] == "finding"),
+        result=events[-1],
         moment=moment,
         began=began,
         stderr=stderr[0],
