@@ -28,3 +28,11 @@ def failing(service: Service, container: Container, seen: Snapshot) -> bool:
     """Say whether a service is known not to be ready: what has yet to be probed is not known."""
     unknown = container.state == "running" and service.probes and seen.reading(service.name) is None
     return not unknown and not answers(service, seen)
+
+
+def last_answer(seen: Snapshot, name: str) -> str:
+    """Give what a service last answered, or else how its container is."""
+    reading, container = seen.reading(name), seen.container(name)
+    if reading is not None:
+        return reading.detail
+    return (container.health or container.state) if container is not None else "no container"

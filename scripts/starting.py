@@ -12,7 +12,7 @@ from typing import Protocol
 from scripts.diagnosis import diagnose, verdict
 from scripts.log_watch import LogWatch, Reader
 from scripts.model import Container, Finding, Snapshot, Stack, Verdict
-from scripts.readiness import GONE, answers
+from scripts.readiness import GONE, answers, last_answer
 from scripts.restarts import Restarts
 from scripts.waiting import poll
 
@@ -106,6 +106,8 @@ class Start:
         """Who is ready, and since when."""
         self._probed: dict[str, float] = {}
         """When each service was last probed."""
+        self._final: set[str] = set()
+        """Whose answer will not change; Neo4j locks out who tries a wrong login again and again."""
         self._waiting: dict[str, str] = {}
         self._restarts = Restarts()
         self._log_watch = LogWatch(stack, world)
@@ -140,8 +142,9 @@ class Start:
         asked = {name for name in self.wanted if self.stack.service(name).probes}
         unready = set(self.wanted) - self._ready.keys() - under_way
         # a health check is run by us only when all others answer, and after it has failed
-        later = (asked & self._ready.keys()) | (unready - asked)
-        due = self._unprobed(unready & asked, INTERVAL) | self._unprobed(later, RECHECK)
+        soon = (unready & asked) - self._final
+        later = ((asked & self._ready.keys()) | unready) - soon
+        due = self._unprobed(soon, INTERVAL) | self._unprobed(later, RECHECK)
         return self._told(self._look(due, patience=0.0))
 
     def last_look(self) -> Snapshot:
@@ -152,7 +155,9 @@ class Start:
 
     def _look(self, probed: set[str], *, patience: float) -> Snapshot:
         self._probed |= dict.fromkeys(probed, self.clock())
-        return self.world.look(probed, patience=patience)
+        seen = self.world.look(probed, patience=patience)
+        self._final = {one.service for one in seen.readings if one.final}
+        return seen
 
     def _unprobed(self, names: set[str], seconds: float) -> set[str]:
         now = self.clock()
@@ -172,10 +177,10 @@ class Start:
             if answers(self.stack.service(name), seen):
                 if name not in self._ready:
                     self._ready[name] = self.clock()
-                    yield self.event("ready", name, _answer(seen, name))
+                    yield self.event("ready", name, last_answer(seen, name))
                 continue
             if self._ready.pop(name, None) is not None:
-                yield self.event("lost", name, _answer(seen, name))
+                yield self.event("lost", name, last_answer(seen, name))
             if self._waiting.get(name) != (detail := self._waits(seen, name)):
                 self._waiting[name] = detail
                 yield self.event("waiting", name, detail)
@@ -240,11 +245,4 @@ class Start:
         stopped = container is None or container.state in {"created", *GONE}
         if needs and (stopped or self.stack.service(name).early):
             return "waits for " + ", ".join(needs)
-        return _answer(seen, name)
-
-
-def _answer(seen: Snapshot, name: str) -> str:
-    reading, container = seen.reading(name), seen.container(name)
-    if reading is not None:
-        return reading.detail
-    return (container.health or container.state) if container is not None else "no container"
+        return last_answer(seen, name)

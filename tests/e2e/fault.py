@@ -29,8 +29,8 @@ class Fault:
     """What cause, evidence or next step must say."""
     shown: str = "engine"
     """What shows the fault first: `command` (it is there before), `engine` (an event or health
-    result), `answer` (of the service itself), `log` (the evidence), `deadline` (nothing else), or
-    `interrupt` (what is done to `up`, or to its engine, once it has started something)."""
+    result), `answer` (the first call that fails so), `log` (the evidence), `deadline` (nothing
+    else), `interrupt` (what is done to `up`, or to its engine, once it has started something)."""
     preflight: bool = False
     """Told before any container is touched."""
     words: tuple[str, ...] = ()

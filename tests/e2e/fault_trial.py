@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import requests
 import witness
 from fault import Fault
 from workbench import Bench, flags
@@ -42,6 +41,8 @@ class Told:
     stderr: str
     interrupted: float = 0.0
     """When the run, or its engine, was interrupted."""
+    waits: tuple[tuple[float, str, str], ...] = ()
+    """When each service was told to answer what: moment, service, answer."""
     started: Mapping[str, float] = field(default_factory=dict)
     """When each service was started: what was before, such as the end of its former container,
     shows nothing."""
@@ -53,8 +54,6 @@ class Watch:
 
     events: list[tuple[float, str, str]] = field(default_factory=list)
     """Moment, service, action."""
-    answers: list[float] = field(default_factory=list)
-    """When a service answered what it should not."""
 
     def follow(self, stream: Stream) -> None:
         """Note events until the stream is closed."""
@@ -123,7 +122,8 @@ def shown(bench: Bench, fault: Fault, watch: Watch, told: Told) -> float:
     """Give the moment when the fault showed, seconds since 1970."""
     since = told.started.get(fault.service, told.began)
     if fault.shown == "answer":
-        return min(at for at in watch.answers if at >= since)
+        said = told.findings[0]["evidence"]
+        return min(at for at, *heard in told.waits if heard == [fault.service, said])
     if fault.shown == "log":
         return _log_moment(bench, fault, told)
     if fault.shown == "engine":
@@ -153,6 +153,7 @@ def up(bench: Bench, fault: Fault) -> Told:
     began, moment, interrupted = time.time(), 0.0, 0.0
     events: list[dict[str, Any]] = []
     started: dict[str, float] = {}
+    waits: list[tuple[float, str, str]] = []
     with subprocess.Popen(  # noqa: S603 - our own command line
         [sys.executable, "-m", "invoke", "up", *words],
         cwd=bench.stack.root,
@@ -169,6 +170,8 @@ def up(bench: Bench, fault: Fault) -> Told:
         reader.start()
         for line in process.stdout:
             events.append(json.loads(line))
+            if events[-1]["event"] == "waiting":
+                waits.append((time.time(), events[-1]["service"], events[-1]["detail"]))
             if events[-1]["event"] == "started":
                 started[events[-1]["service"]] = time.time()
             if fault.shown == "interrupt" and events[-1]["event"] == "started":
@@ -186,6 +189,7 @@ def up(bench: Bench, fault: Fault) -> Told:
         began=began,
         stderr=stderr[0],
         interrupted=interrupted,
+        waits=tuple(waits),
         started=started,
     )
 
@@ -201,54 +205,21 @@ def _interrupt(bench: Bench, process: "subprocess.Popen[str]") -> None:
 
 @contextmanager
 def watching(bench: Bench) -> Iterator[Watch]:
-    """Note the engine's events, and rejected logins, while the block runs."""
-    watch, done = Watch(), threading.Event()
+    """Note the engine's events while the block runs."""
+    watch = Watch()
     project = f"com.docker.compose.project={bench.stack.project}"
     api = Api(bench.stack.engine["DOCKER_HOST"])
     filters = {"type": ["container"], "label": [project]}
     stream = api.stream("/events", endless=True, filters=filters, since=query(time.time_ns()))
 
-    def ask() -> None:
-        while not done.wait(0.05):
-            if _rejected(bench):
-                watch.answers.append(time.time())
-
-    threads = [threading.Thread(target=watch.follow, args=(stream,)), threading.Thread(target=ask)]
-    for thread in threads:
-        thread.start()
+    thread = threading.Thread(target=watch.follow, args=(stream,))
+    thread.start()
     try:
         yield watch
     finally:
         time.sleep(0.2)  # the last event is on its way
-        done.set()
         stream.close()
-        for thread in threads:
-            thread.join()
-
-
-def _rejected(bench: Bench) -> bool:
-    """Say whether a store rejects the login of `.env`, or has no database behind it."""
-    values = bench.stack.values()
-    try:
-        neo4j = requests.post(
-            bench.stack.url("NEO4J_HTTP_PORT", "/db/neo4j/tx/commit"),
-            json={"statements": []},
-            auth=("neo4j", values["NEO4J_PASSWORD"]),
-            timeout=0.5,
-        )
-        if neo4j.status_code in {401, 404}:
-            return True
-    except OSError:
-        pass
-    try:
-        milvus = requests.get(
-            bench.stack.url("MILVUS_PORT", "/v1/vector/collections"),
-            headers={"Authorization": f"Bearer root:{values['MILVUS_PASSWORD']}"},
-            timeout=0.5,
-        )
-    except OSError:
-        return False
-    return milvus.status_code == 401
+        thread.join()
 
 
 def plain(bench: Bench, fault: Fault) -> dict[str, Any]:

@@ -450,3 +450,25 @@ def test_who_waits_for_a_service_that_is_well_for_long_is_cut_off() -> None:
     (finding,) = [one.finding for one in events if one.finding is not None]
     assert (finding.service, finding.code) == ("web", "network-cut")
     assert events[-1].seconds >= 1.0 + STEADY
+
+
+def test_a_login_that_is_rejected_is_not_tried_ten_times_a_second() -> None:
+    """Neo4j locks out who does; once a second is enough to see that it is settled."""
+    life = Life(before=container("db", "created"))
+    life.steps = [
+        (
+            0.0,
+            container("db", health="starting"),
+            reading("db", "401: it rejects the login", ok=False, final=True),
+        ),
+        (
+            2.5,
+            container("db", health="healthy"),
+            reading("db", "401: it rejects the login", ok=False, final=True),
+        ),
+    ]
+
+    events = told(world := FakeWorld({"db": life}), DB)
+
+    assert codes(events) == ["login-rejected"]
+    assert len(world.probed) <= 4
