@@ -6,7 +6,8 @@ from typing import Any
 
 from workbench import Bench
 
-Making = Callable[[Bench], Generator[None, str, None]]
+Made = Generator[None, str, None]
+Making = Callable[[Bench], Made]
 """Makes the fault up to its `yield`, which gives the next step that was told; mends after it."""
 FAULTS: list["Fault"] = []
 

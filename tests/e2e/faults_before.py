@@ -3,16 +3,14 @@
 import fcntl
 import os
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 from checkout import free_ports
-from fault import fault
+from fault import Made, fault
 from workbench import Bench
-
-Made = Generator[None, str, None]
 
 
 @fault(

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import fault_table
 import faults_before  # noqa: F401 - importing it adds its faults
+import faults_data  # noqa: F401 - as above
+import faults_memos  # noqa: F401 - as above
 import faults_running  # noqa: F401 - as above
 import pytest
 from fault import FAULTS, Fault

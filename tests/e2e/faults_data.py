@@ -1,0 +1,189 @@
+"""Faults of stored data: disks, damaged files, locks, logins and data of another kind."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+from fault import Made, fault
+from workbench import Bench
+
+
+@fault("a full disk", "etcd", service="etcd", code="disk-full", sample=True)
+def disk_full(bench: Bench) -> Made:
+    """Its data lies on a tmpfs of 1 MB."""
+    bench.set_key("etcd", "volumes", "volumes: []")
+    bench.set_key("etcd", "tmpfs", 'tmpfs: ["/etcd:size=1m"]')
+    assert "make room" in (yield)
+    bench.restore()
+
+
+@fault("etcd's quota used up", "etcd", service="etcd", code="etcd-no-space", shown="command")
+def etcd_quota(bench: Bench) -> Made:
+    """A quota of 1 MB, filled; the next step clears it with etcd's own tool."""
+    bench.edit('ETCD_QUOTA_BACKEND_BYTES: "4294967296"', 'ETCD_QUOTA_BACKEND_BYTES: "1048576"')
+    bench.up("etcd")
+    name = bench.name("etcd")
+    for number in range(40):
+        filled = bench.stack.docker(
+            *("exec", name, "etcdctl", "put", f"fill{number}", "x" * 100_000), check=False
+        )
+        if filled.exit_code:
+            break
+    try:
+        assert f"docker exec {name} etcdctl defrag" in (yield)
+    finally:
+        bench.restore()
+        bench.up("etcd", check=False)
+        cleared(bench, name)
+
+
+def cleared(bench: Bench, name: str) -> None:
+    """Delete what filled etcd, and do what the next step says."""
+
+    def etcdctl(*words: str) -> str:
+        return bench.stack.docker("exec", name, "etcdctl", *words).stdout
+
+    etcdctl("alarm", "disarm")
+    etcdctl("del", "--prefix", "fill")
+    status = etcdctl("endpoint", "status", "--write-out=fields").splitlines()
+    last = next(line for line in status if '"Revision"' in line).rpartition(" ")[2]
+    etcdctl("compact", last)
+    etcdctl("defrag", "--command-timeout=60s")
+    etcdctl("alarm", "disarm")
+
+
+def damaged(
+    name: str, service: str, pattern: str, code: str = "data-damaged", shown: str = "engine"
+) -> None:
+    """Add a fault that is a file of a store overwritten with nonsense."""
+
+    def make(bench: Bench) -> Made:
+        """Damage the file while the service is down; what is told deletes the data."""
+        found = (path for folder in bench.volumes(service) for path in folder.glob(pattern))
+        bench.stack.docker("stop", bench.name(service))
+        victim = max(found, key=lambda path: path.stat().st_mtime)
+        kept = victim.read_bytes()
+        with victim.open("r+b") as file:
+            file.write(b"nonsense" * 2048)
+        try:
+            next_step = yield
+        except GeneratorExit:
+            bench.stack.docker("stop", bench.name(service))
+            victim.write_bytes(kept)
+            raise
+        bench.obey(next_step)
+
+    fault(name, service, service=service, code=code, shown=shown, keeps=False)(make)
+
+
+damaged("a damaged data file of etcd", "etcd", "member/wal/*.wal")
+damaged(
+    *("a damaged data file of Neo4j", "neo4j", "databases/neo4j/neostore"),
+    code="database-unavailable",
+    shown="answer",
+)
+damaged("a damaged data file of Qdrant", "qdrant", "collections/*/*config.json")
+
+
+@contextmanager
+def holder(bench: Bench, service: str) -> Iterator[None]:
+    """Run the service's own program a second time on its volume."""
+    name, config = "memos-faults-holder", bench.inspect(service)
+    mounts = [
+        f"--mount=type=volume,source={one['Name']},target={one['Destination']}"
+        for one in config["Mounts"]
+        if one["Type"] == "volume"
+    ]
+    settings = [f"--env={one}" for one in config["Config"]["Env"]]
+    bench.stack.docker("stop", bench.name(service))
+    try:
+        bench.stack.docker(
+            *("run", "--detach", "--name", name, *mounts, *settings),
+            *(config["Config"]["Image"], *(config["Config"]["Cmd"] or ())),
+        )
+        until_log(bench, name, "Started." if service == "neo4j" else "6333")
+        yield
+    finally:
+        bench.stack.docker("rm", "--force", "--volumes", name, check=False)
+
+
+def until_log(bench: Bench, container: str, word: str) -> None:
+    """Wait until a container has written a word."""
+    for _ in range(300):
+        log = bench.stack.docker("logs", container)
+        if word in log.stdout + log.stderr:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{container} did not write {word!r} within 30 s")
+
+
+@fault("data of Neo4j that another process has open", "neo4j", service="neo4j", code="store-locked")
+def neo4j_locked(bench: Bench) -> Made:
+    """A forgotten container; the next step tells how to find it."""
+    with holder(bench, "neo4j"):
+        assert "--filter volume=" in (yield)
+
+
+@fault(
+    *("data of Qdrant that another process has open", "qdrant"),
+    service="qdrant",
+    code="store-locked",
+)
+def qdrant_locked(bench: Bench) -> Made:
+    """As above."""
+    with holder(bench, "qdrant"):
+        assert "--filter volume=" in (yield)
+
+
+def other_password(name: str, service: str, variable: str, *, sample: bool = False) -> None:
+    """Add a fault that is a password in `.env` that the volume was not made with."""
+
+    def make(bench: Bench) -> Made:
+        """Change the password, put the former one back as told."""
+        bench.env(**{variable: "another-password"})
+        next_step = yield
+        assert "former value" in next_step
+        bench.restore()
+
+    facts = {"service": service, "code": "login-rejected", "shown": "answer", "sample": sample}
+    fault(name, service, **facts)(make)
+
+
+other_password("another Neo4j password than its volume's", "neo4j", "NEO4J_PASSWORD", sample=True)
+other_password("another Milvus password than its volume's", "milvus", "MILVUS_PASSWORD")
+
+
+@fault(
+    *("another key for the object store", "milvus"),
+    service="milvus",
+    code="s3-login-rejected",
+    shown="log",
+)
+def s3_key(bench: Bench) -> Made:
+    """Milvus is given a key that the store does not know."""
+    bench.edit(
+        "MINIO_ACCESS_KEY_ID: ${MINIO_ROOT_USER:-minioadmin}", "MINIO_ACCESS_KEY_ID: somebody"
+    )
+    assert "MINIO_ROOT_USER" in (yield)
+    bench.restore()
+
+
+@fault(
+    *("vectors of another size", "memos"),
+    service="qdrant",
+    code="data-mismatch",
+    says=("8 numbers, wanted 384",),
+    shown="command",
+)
+def vectors(bench: Bench) -> Made:
+    """MemOS would lose vectors without a word."""
+    url = bench.stack.url("QDRANT_HTTP_PORT", "/collections/neo4j_vec_db")
+    assert requests.delete(url, timeout=10).ok
+    body = {"vectors": {"size": 8, "distance": "Cosine"}}
+    assert requests.put(url, json=body, timeout=10).ok
+    try:
+        yield
+    finally:
+        assert requests.delete(url, timeout=10).ok
+        bench.stack.inv("restart", "--service", "memos")
