@@ -11,29 +11,11 @@ import pytest
 import requests
 import yaml
 from checkout import ROOT, Checkout
+from memories import recall, remember
 
 from scripts import compose, probes
 
 pytestmark = pytest.mark.docker
-
-
-def remember(stack: Checkout, cube: str, text: str) -> None:
-    """Put one memory into a cube through the API."""
-    body = {
-        "user_id": cube,
-        "writable_cube_ids": [cube],
-        "async_mode": "sync",
-        "mode": "fast",
-        "messages": [{"role": "user", "content": text}],
-    }
-    answer = requests.post(stack.url("MEMOS_PORT", "/product/add"), json=body, timeout=60)
-    assert answer.json()["data"]
-
-
-def memories(stack: Checkout, cube: str) -> str:
-    """Give all that the API knows of a cube, as text."""
-    body = {"user_id": cube, "mem_cube_ids": [cube], "memory_type": "text_mem"}
-    return requests.post(stack.url("MEMOS_PORT", "/product/get_all"), json=body, timeout=60).text
 
 
 def test_a_memory_survives_down_and_up(running: Checkout) -> None:
@@ -43,7 +25,7 @@ def test_a_memory_survives_down_and_up(running: Checkout) -> None:
     running.inv("down")
     assert running.docker("ps", "--all", "--format={{.Names}}").stdout.count("memos-e2e-") == 0
     running.inv("up")
-    assert "The red door opens at noon." in memories(running, cube)
+    assert "The red door opens at noon." in recall(running, cube)
 
 
 def test_qdrant_keeps_what_it_acknowledged_through_kill_9(running: Checkout) -> None:

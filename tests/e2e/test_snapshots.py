@@ -9,6 +9,7 @@ import pytest
 import requests
 from checkout import Checkout
 from kills import Kills, moments
+from memories import recall, remember
 from records import Records, expected, nodes, ties
 
 pytestmark = pytest.mark.docker
@@ -17,24 +18,11 @@ SEED = 20260131
 TEXTS = ("The green key hangs by the stairs.", "Ada waters the ferns.", "Trains leave at nine.")
 
 
-def remember(stack: Checkout, cube: str, text: str) -> None:
-    """Put one memory into a cube through the API."""
-    body = {
-        "user_id": cube,
-        "writable_cube_ids": [cube],
-        "async_mode": "sync",
-        "mode": "fast",
-        "messages": [{"role": "user", "content": text}],
-    }
-    answer = requests.post(stack.url("MEMOS_PORT", "/product/add"), json=body, timeout=60)
-    assert answer.json()["data"]
-
-
 def memories(stack: Checkout, cube: str) -> list[str]:
     """Give the memories of a cube as the API gives them."""
-    body = {"user_id": cube, "mem_cube_ids": [cube], "memory_type": "text_mem"}
-    text = requests.post(stack.url("MEMOS_PORT", "/product/get_all"), json=body, timeout=60).text
-    return sorted(found for found in re.findall(r'"memory": ?"([^"]*)"', text) if found)
+    return sorted(
+        found for found in re.findall(r'"memory": ?"([^"]*)"', recall(stack, cube)) if found
+    )
 
 
 def vectors(stack: Checkout, cube: str) -> dict[str, list[float]]:

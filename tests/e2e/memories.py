@@ -1,0 +1,23 @@
+"""Memories through the API: one put in, and all that it knows of a cube."""
+
+import requests
+from checkout import Checkout
+
+
+def remember(stack: Checkout, cube: str, text: str) -> None:
+    """Put one memory into a cube through the API."""
+    body = {
+        "user_id": cube,
+        "writable_cube_ids": [cube],
+        "async_mode": "sync",
+        "mode": "fast",
+        "messages": [{"role": "user", "content": text}],
+    }
+    answer = requests.post(stack.url("MEMOS_PORT", "/product/add"), json=body, timeout=60)
+    assert answer.json()["data"]
+
+
+def recall(stack: Checkout, cube: str) -> str:
+    """Give all that the API knows of a cube, as text."""
+    body = {"user_id": cube, "mem_cube_ids": [cube], "memory_type": "text_mem"}
+    return requests.post(stack.url("MEMOS_PORT", "/product/get_all"), json=body, timeout=60).text
