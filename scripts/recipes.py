@@ -13,7 +13,10 @@ BASE_TAG = f"memos-dev/base:{BASE_RELEASE}"
 """The image that the package-built ones are built upon: see `base_image`."""
 BASE_FILE = Path("packages", "base", "Dockerfile")
 """Its recipe, below the folder with the compose files."""
-BASE_PACKAGES = ("apt", "ca-certificates", "curl", "wget", "tini", "python3", "python3-venv")
+BASE_PACKAGES = (
+    *("apt", "ca-certificates", "curl", "wget", "tini", "python3", "python3-pip"),
+    "whois",  # its mkpasswd makes the bcrypt hashes that Milvus keeps
+)
 """What it has beside all that Debian calls essential."""
 GLOB = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
