@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from scripts.data_recovery import Site
     from scripts.data_report import DataReport
     from scripts.inventory import ImageStatus
+    from scripts.jobs import Jobs
     from scripts.model import Service, Snapshot
     from scripts.report import Report
     from scripts.timeline import Run
@@ -129,13 +130,12 @@ def up(
 ) -> ExitCode:
     """Start what is named and all that it needs; return when every one of them answers."""
     del c
-    from scripts import data_journal, flags, lock, precautions, settled, workspace
-    from scripts.process import run
+    from scripts import data_journal, flags, jobs, lock, precautions, settled
 
     tell = _report(format)
-    with _result_line(tell):
+    with _result_line(tell), jobs.Jobs(tell.step) as having:
         limit = flags.seconds("timeout", timeout)
-        space = workspace.prepared(ROOT, os.environ, run, tell.say, named=service)
+        space = _prepared(having, tell, named=service)
         names = space.stack.closure(flags.services(space.stack, service))
         with lock.held(space.cache, "up"):
             precautions.require_own(space)
@@ -146,7 +146,7 @@ def up(
             if changed:
                 if code := tell.preflight(precautions.findings(space, names)):
                     return code
-                _have_images(space, statuses, tell, rebuild=build)
+                _have_images(space, statuses, having, tell, rebuild=build)
             if code := _settled(space, tell, limit, anew=True):
                 return code
             if changed:
@@ -154,8 +154,25 @@ def up(
             return _start(space, statuses, limit, tell)
 
 
+def _prepared(having: "Jobs", tell: "Report", named: "Sequence[str]" = ()) -> "Workspace":
+    """Give the workspace ready for a start; what images are made of comes beside the engine."""
+    from scripts import base_image, workspace
+    from scripts.process import run
+
+    def meanwhile() -> None:
+        with suppress(ConfigError):  # told when it is needed
+            having.begin(base_image.ahead(ROOT))
+
+    return workspace.prepared(ROOT, os.environ, run, tell.say, named=named, meanwhile=meanwhile)
+
+
 def _have_images(
-    space: "Workspace", statuses: "Sequence[ImageStatus]", tell: "Report", *, rebuild: bool
+    space: "Workspace",
+    statuses: "Sequence[ImageStatus]",
+    having: "Jobs",
+    tell: "Report",
+    *,
+    rebuild: bool,
 ) -> None:
     from scripts import bundle, images, unbundling
 
@@ -166,8 +183,8 @@ def _have_images(
         statuses = [images.status(space.api, service) for service in services]
         unbundling.require_all(packed, statuses)
     to_build, to_pull = images.needed(statuses, rebuild=rebuild)
-    _build(space, [service for service in services if service.name in to_build], tell)
-    _pull(space, [service for service in services if service.name in to_pull], tell)
+    _build(space, [one for one in services if one.name in to_build], having, tell)
+    _pull(space, [one for one in services if one.name in to_pull], having, tell)
 
 
 def _load(packed: "Bundle", space: "Workspace", tell: "Report") -> None:
@@ -177,26 +194,30 @@ def _load(packed: "Bundle", space: "Workspace", tell: "Report") -> None:
         unbundling.load(packed, space.api, tell.step)
 
 
-def _build(space: "Workspace", services: "Sequence[Service]", tell: "Report") -> None:
+def _build(
+    space: "Workspace", services: "Sequence[Service]", having: "Jobs", tell: "Report"
+) -> None:
     from scripts import base_image, build_secrets, building, lock
     from scripts.process import run
 
     if services:
         # the stacks of one checkout share what is downloaded and what builds are told
-        board = tell.board(("base", *(service.name for service in services)))
+        env = space.engine.env
+        base = base_image.jobs(space.api, env, ROOT) if base_image.wanted(services) else ()
+        board = tell.board([job.name for job in base] + [one.name for one in services])
         with lock.held(ROOT / ".cache", "images.build"), board:
             build_secrets.write(space.settings.build_settings, space.image_source, os.environ, run)
-            if base_image.wanted(services):
-                base_image.have(space.api, space.engine.env, ROOT, run, tell.step)
-            building.build(services, space.engine.env, space.cache / "build", tell.step)
+            building.build(services, env, space.cache / "build", having, base)
 
 
-def _pull(space: "Workspace", services: "Sequence[Service]", tell: "Report") -> None:
+def _pull(
+    space: "Workspace", services: "Sequence[Service]", having: "Jobs", tell: "Report"
+) -> None:
     from scripts import building
 
     if services:
         with tell.board([service.name for service in services]):
-            building.pull(services, space.engine.env, space.cache / "pull", tell.step)
+            building.pull(services, space.engine.env, space.cache / "pull", having)
 
 
 def _create(space: "Workspace", names: tuple[str, ...]) -> "Sequence[ImageStatus]":
@@ -844,20 +865,20 @@ def images_load(c: Context, file: str) -> ExitCode:
 
 
 def _images(service: list[str], *, build: bool) -> ExitCode:
-    from scripts import flags, workspace
-    from scripts.process import run
+    from scripts import flags, jobs
 
     tell = _report()
-    space = workspace.prepared(ROOT, os.environ, run, tell.say)
-    named = [space.stack.service(name) for name in flags.services(space.stack, service)]
-    chosen = [one for one in named if (one.build is not None) is build]
-    if not chosen:
-        verb, other = ("build", "pull") if build else ("pull", "build")
-        tell.say(
-            f"nothing to {verb}: with IMAGE_SOURCE={space.image_source} use inv images.{other}"
-        )
-    (_build if build else _pull)(space, chosen, tell)
-    return ExitCode.OK
+    with jobs.Jobs(tell.step) as having:
+        space = _prepared(having, tell)
+        named = [space.stack.service(name) for name in flags.services(space.stack, service)]
+        chosen = [one for one in named if (one.build is not None) is build]
+        if not chosen:
+            verb, other = ("build", "pull") if build else ("pull", "build")
+            tell.say(
+                f"nothing to {verb}: with IMAGE_SOURCE={space.image_source} use inv images.{other}"
+            )
+        (_build if build else _pull)(space, chosen, having, tell)
+        return ExitCode.OK
 
 
 @task(name="start")

@@ -4,18 +4,22 @@ It needs a host of the Debian family for apt and dpkg, and any engine.
 """
 
 import shutil
+import signal
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from scripts import building
+from scripts.building import ENV
 from scripts.debian import BASE_RELEASE, Mirror, find_mirror
 from scripts.engine_api import Api
-from scripts.errors import RefusedError
+from scripts.errors import ExitCode, RefusedError, StackError
+from scripts.jobs import Job
+from scripts.lock import held
 from scripts.model import Service
 from scripts.os_release import this_system
 from scripts.private_apt import PrivateApt, unpack
-from scripts.process import Runner
-from scripts.progress import Say, Step
+from scripts.process import Runner, run
+from scripts.progress import Say
 from scripts.recipes import BASE_FILE, BASE_PACKAGES, BASE_TAG, RECIPE_LABEL, base_recipe
 
 TAG = BASE_TAG
@@ -29,23 +33,42 @@ def wanted(services: Iterable[Service]) -> bool:
     )
 
 
-def have(api: Api, env: Mapping[str, str], root: Path, runner: Runner, step: Step) -> None:
-    """See to it that the engine behind `api` and `env` has the image, as this checkout makes it.
+def ahead(root: Path) -> Job:
+    """Give the job that prepares the image's packages, which needs no engine.
 
-    Raises ConfigError and RefusedError as `find_mirror` and `PrivateApt.fetch` do, and RefusedError
-    as `building.build` does.
+    Raises ConfigError as `find_mirror` does.
+    """
+    find_mirror(this_system(), "debian")
+    return Job(
+        name="packages",
+        argv=[sys.executable, "-P", "-m", "scripts.base_image", str(_folder(root))],
+        log=_folder(root) / "log" / "packages.log",
+        what="the packages of the base image",
+        env={"PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def jobs(api: Api, env: Mapping[str, str], root: Path) -> tuple[Job, ...]:
+    """Give the jobs after which the engine behind `api` and `env` has the image.
+
+    None where it has it, as this checkout makes it. Raises ConfigError as `find_mirror` does.
     """
     file = root / "docker" / BASE_FILE
     recipe = base_recipe(file)
     found = api.get(f"/images/{TAG}/json") or {}
     labels = (found.get("Config") or {}).get("Labels") or {}
-    if labels.get(RECIPE_LABEL) != recipe:
-        folder = root / ".cache" / "base"
-        mirror = find_mirror(this_system(), "debian")
-        prepare(folder, mirror, runner, lambda line: step(NAME, line))
-        argv = ["docker", "build", "--progress", "plain", "--tag", TAG, "--file", str(file)]
-        argv += ["--label", f"{RECIPE_LABEL}={recipe}", str(folder)]
-        building.together(building.BUILDS, {NAME: argv}, env, folder / "log", step)
+    if labels.get(RECIPE_LABEL) == recipe:
+        return ()
+    packages = ahead(root)
+    argv = ["docker", "build", "--progress", "plain", "--tag", TAG, "--file", str(file)]
+    argv += ["--label", f"{RECIPE_LABEL}={recipe}", str(_folder(root))]
+    log = _folder(root) / "log" / "base.log"
+    made = Job(name=NAME, argv=argv, log=log, env={**env, **ENV}, after=packages.name)
+    return packages, made
+
+
+def _folder(root: Path) -> Path:
+    return root / ".cache" / "base"
 
 
 def prepare(folder: Path, mirror: Mirror, runner: Runner, say: Say) -> None:
@@ -74,3 +97,28 @@ def prepare(folder: Path, mirror: Mirror, runner: Runner, say: Say) -> None:
         )
     shutil.rmtree(tree)
     stamp.write_text(names, encoding="utf-8")
+
+
+def main() -> int:
+    """Prepare the folder that the command line names; give the exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it has started, too
+    try:
+        mirror, folder = find_mirror(this_system(), "debian"), Path(sys.argv[1])
+        with held(folder, "images.build"):
+            prepare(folder, mirror, run, print_line)
+    except StackError as error:
+        sys.stderr.write(f"error: {error}\nnext: {error.next_step}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return ExitCode.OK
+
+
+def print_line(line: str) -> None:
+    """Give a line of progress to whoever reads our output."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

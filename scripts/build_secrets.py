@@ -26,6 +26,11 @@ PIP_KEYS = (
     "retries",
 )
 """Settings of pip that mean the same inside a container; paths do not."""
+APT_TELLS = 'APT::Status-Fd "2";\n'
+PIP_TELLS = "progress-bar = raw\n"
+"""With these a download says how far it is also where there is no terminal.
+
+pip has it since 24.1, which an official image of Python may not have."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
@@ -37,9 +42,9 @@ def write(folder: Path, image_source: str, environ: Mapping[str, str], runner: R
     files = {
         # an official base image has sources of its own, of its own release
         "apt.sources": debian.apt_sources(debian.BASE_RELEASE) if packages else "",
-        "apt.conf": debian.apt_conf(runner) if packages else "",
+        "apt.conf": f"{debian.apt_conf(runner)}{APT_TELLS}" if packages else "",
         "ca.crt": ca_bundle(environ),
-        "pip.conf": pip_conf(environ),
+        "pip.conf": pip_conf(environ) + (PIP_TELLS if packages else ""),
         "maven-settings.xml": maven_settings(Path.home()),
     }
     for name, text in files.items():

@@ -132,7 +132,7 @@ def _service(
         name=name,
         container=one.get("container_name", name),
         image=one.get("image", ""),
-        build=_build(one["build"], secrets) if one.get("build") else None,
+        build=_build(one, secrets) if one.get("build") else None,
         ports=ports,
         probes=tuple(_probe(probe, ports) for probe in one.get("x-probe") or ()),
         needs=tuple(one.get("depends_on", {})),
@@ -159,7 +159,8 @@ def _port(port: Mapping[str, Any]) -> Port:
     )
 
 
-def _build(build: Mapping[str, Any], secrets: Mapping[str, Path]) -> Build:
+def _build(service: Mapping[str, Any], secrets: Mapping[str, Path]) -> Build:
+    build = service["build"]
     return Build(
         context=Path(build["context"]),
         dockerfile=build.get("dockerfile", "Dockerfile"),
@@ -168,6 +169,7 @@ def _build(build: Mapping[str, Any], secrets: Mapping[str, Path]) -> Build:
         secrets={
             secret["source"]: secrets[secret["source"]] for secret in build.get("secrets", ())
         },
+        seconds=service.get("x-build-seconds", 0.0),
     )
 
 

@@ -63,6 +63,7 @@ class Build:
     args: Mapping[str, str] = field(default_factory=dict)
     network: str = ""
     secrets: Mapping[str, Path] = field(default_factory=dict)
+    seconds: float = 0.0  # about: see `x-build-seconds`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """One stack as the tasks see it: its settings, the engine, Compose, and the resolved file."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -94,19 +94,19 @@ def look(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Wo
     return resolved(found, running, runner, found.image_source or "registry", environ)
 
 
-def prepared(
+def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
     root: Path,
     environ: Mapping[str, str],
     runner: Runner,
     say: Say,
     *,
     named: Sequence[str] = (),
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Workspace:
     """Give the workspace ready for a start: `.env`, an engine and an image source are there.
 
-    Everything that is written, `named` services too, is checked before an engine is touched.
-    Brings the private engine where none runs, and settles the image source once for all; both out
-    of a bundle when `environ` names one.
+    Checks all that is written, `named` services too; then brings the private engine where none runs
+    (after `meanwhile`, when it may have to build images) and settles the image source once for all.
     """
     packed = bundle.named(environ)
     found = made_settings(root, environ, say)
@@ -117,6 +117,8 @@ def prepared(
     if running is None and packed:
         unbundling.bring_engine(packed, root, this_system(), runner, say)
     if running is None and engine.packages_possible():
+        if found.image_source != "registry" and not packed:
+            meanwhile()
         _checked(_compose(found, programs.have(root, environ, runner, say), runner, source))
     running = running or engine.ensure(root, environ, runner, say)
     if packed:

@@ -1,16 +1,18 @@
-"""Builds and pulls side by side, by a docker that is a script."""
+"""Builds, pulls and downloads side by side, by a docker that is a script."""
 
+import os
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scripts import building
-from scripts.building import BUILDS, build, pull, together
+from scripts import jobs as jobs_module
+from scripts.building import build, pull
 from scripts.errors import RefusedError
+from scripts.jobs import Job, Jobs, Work
 from scripts.model import Build, Service
 
 FakeDocker = Callable[[str], Path]
@@ -35,6 +37,13 @@ def heard() -> Heard:
 
 
 @pytest.fixture
+def jobs(heard: Heard) -> Iterator[Jobs]:
+    """Jobs that tell `heard`."""
+    with Jobs(heard) as begun:
+        yield begun
+
+
+@pytest.fixture
 def services(tmp_path: Path) -> tuple[Service, ...]:
     """Two services to build, and one that is not built."""
     found = [Service(name="official", container="o", image="quay.io/o:1")]
@@ -48,7 +57,7 @@ def services(tmp_path: Path) -> tuple[Service, ...]:
 
 
 def test_all_builds_run_at_once_and_tell_their_steps(
-    fake_docker: FakeDocker, services: tuple[Service, ...], heard: Heard, tmp_path: Path
+    fake_docker: FakeDocker, services: tuple[Service, ...], heard: Heard, jobs: Jobs, tmp_path: Path
 ) -> None:
     """Each waits here for the other; what is not built is left alone.
 
@@ -59,15 +68,15 @@ def test_all_builds_run_at_once_and_tell_their_steps(
         for context; do :; done
         touch $here/$(basename $context)
         until [ -e $here/one ] && [ -e $here/two ]; do sleep 0.01; done
-        echo "#1 [1/2] FROM base" >&2
+        echo "#1 [1/2] RUN make" >&2
         echo "#1 DONE" >&2
         echo "$DOCKER_HOST on $BUILDX_BUILDER"
         """
     )
 
-    build(services, {"DOCKER_HOST": "unix:///s"}, tmp_path / "logs" / "build", heard)
+    build(services, {"DOCKER_HOST": "unix:///s"}, tmp_path / "logs" / "build", jobs)
 
-    told = ["[1/2] FROM base", "unix:///s on default"]
+    told = ["[1/2] RUN make", "unix:///s on default"]
     assert {name: sorted(lines) for name, lines in heard.lines.items()} == {
         "one": told,
         "two": told,
@@ -75,13 +84,13 @@ def test_all_builds_run_at_once_and_tell_their_steps(
 
 
 def test_a_build_leaves_its_command_and_output_in_a_log(
-    fake_docker: FakeDocker, services: tuple[Service, ...], heard: Heard, tmp_path: Path
+    fake_docker: FakeDocker, services: tuple[Service, ...], jobs: Jobs, tmp_path: Path
 ) -> None:
     """All lines, also those that are not told; an older log is gone."""
     fake_docker('echo "#1 DONE"')
     (tmp_path / "one.log").write_text("of last week\n")
 
-    build(services, {}, tmp_path, heard)
+    build(services, {}, tmp_path, jobs)
 
     command, *lines = (tmp_path / "one.log").read_text().splitlines()
     assert command.startswith("docker build --progress plain --tag one:1")
@@ -90,19 +99,23 @@ def test_a_build_leaves_its_command_and_output_in_a_log(
 
 
 def test_a_pull_asks_for_the_image_on_a_terminal(
-    fake_docker: FakeDocker, services: tuple[Service, ...], heard: Heard, tmp_path: Path
+    fake_docker: FakeDocker,
+    services: tuple[Service, ...],
+    heard: Heard,
+    jobs: Jobs,
+    tmp_path: Path,
 ) -> None:
     """Only there docker shows how far it is, and only so silence means that it is stuck."""
     folder = fake_docker("test -t 1 && echo 5f70: Downloading 1MB/9MB")
 
-    pull(services[:1], {}, tmp_path / "pull", heard)
+    pull(services[:1], {}, tmp_path / "pull", jobs)
 
     assert (folder / "calls").read_text() == "pull quay.io/o:1\n"
     assert heard.lines == {"official": ["5f70: Downloading 1MB/9MB"]}
 
 
 def test_a_failure_is_told_after_all_have_ended(
-    fake_docker: FakeDocker, services: tuple[Service, ...], heard: Heard, tmp_path: Path
+    fake_docker: FakeDocker, services: tuple[Service, ...], jobs: Jobs, tmp_path: Path
 ) -> None:
     """The image, the reason and the log are named; the other build was not cut short."""
     folder = fake_docker(
@@ -115,7 +128,7 @@ def test_a_failure_is_told_after_all_have_ended(
     )
 
     with pytest.raises(RefusedError) as caught:
-        build(services, {}, tmp_path, heard)
+        build(services, {}, tmp_path, jobs)
 
     assert str(caught.value) == (
         "the image of one could not be had: no space (or no inodes) left where the engine keeps"
@@ -125,15 +138,129 @@ def test_a_failure_is_told_after_all_have_ended(
     assert (folder / "done").exists()
 
 
-def test_one_that_falls_silent_is_stopped_and_named(heard: Heard, tmp_path: Path) -> None:
-    """Not the others, however long they take while they say something."""
-    talking = "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.1; done"
-    commands = {"talking": ["sh", "-c", talking], "stuck": ["sh", "-c", "echo 0; exec sleep 600"]}
+def shell(name: str, script: str, folder: Path, **more: Any) -> Job:  # noqa: ANN401 - any field
+    """Give a job that is a line of shell."""
+    return Job(name=name, argv=["sh", "-c", script], log=folder / f"{name}.log", **more)
+
+
+QUICK = Work(task="inv images.build", silence=0.6)
+
+
+def test_a_slow_one_does_not_hold_up_the_rest(heard: Heard, jobs: Jobs, tmp_path: Path) -> None:
+    """One that says nothing may wait for another, and is left alone while any of them talks.
+
+    Then it is stopped and named.
+    """
+    talking = "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.2; done"
+    waiting = "echo 0; until grep -q 8 talking.log; do sleep 0.01; done; echo had"
+    stuck = "echo 0; exec sleep 600"
+    given = [
+        shell("talking", talking, tmp_path),
+        shell("waiting", f"cd {tmp_path}; {waiting}", tmp_path),
+        shell("stuck", stuck, tmp_path),
+    ]
 
     with pytest.raises(RefusedError, match="the image of stuck could not be had: no progress for"):
-        together(replace(BUILDS, silence=0.6), commands, {}, tmp_path, heard)
+        jobs.finish(QUICK, given)
 
-    assert heard.lines == {"talking": list("12345678"), "stuck": ["0"]}
+    assert heard.lines == {"talking": list("12345678"), "waiting": ["0", "had"], "stuck": ["0"]}
+
+
+def test_a_job_begins_when_the_one_that_it_needs_has_ended(
+    heard: Heard, jobs: Jobs, tmp_path: Path
+) -> None:
+    """It says what it waits for until then."""
+    first = shell("base", f"sleep 0.3; touch {tmp_path}/made", tmp_path)
+    second = shell("upon", f"test -e {tmp_path}/made && echo there", tmp_path, after="base")
+
+    jobs.finish(QUICK, [second, first])
+
+    assert heard.lines == {"upon": ["waits for base", "there"]}
+
+
+def test_a_job_whose_need_has_failed_is_not_begun(heard: Heard, jobs: Jobs, tmp_path: Path) -> None:
+    """What failed is told, with the next step that it gave, not what came of it."""
+    failing = "echo 'error: no mirror' >&2; echo 'next: apt-get update' >&2; exit 4"
+    given = [
+        shell("packages", failing, tmp_path, what="the packages of the base image"),
+        shell("base", "echo never", tmp_path, after="packages"),
+        shell("upon", "echo never", tmp_path, after="base"),
+    ]
+
+    with pytest.raises(RefusedError) as caught:
+        jobs.finish(QUICK, given)
+
+    assert str(caught.value) == (
+        "the packages of the base image could not be had: no mirror"
+        f" (log: {tmp_path / 'packages.log'})"
+    )
+    assert caught.value.next_step == "apt-get update"
+    assert [line for line in heard.lines["upon"] if line == "never"] == []
+
+
+def test_only_a_few_run_at_once_and_the_longest_begin_first(
+    heard: Heard, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the last one to end has not begun last."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(jobs_module, "BESIDE", 1)
+    order = tmp_path / "order"
+    script = 'echo "$0 begins" >> {order}; sleep 0.3; echo "$0 ends" >> {order}'
+    given = [
+        Job(
+            name=name,
+            argv=["sh", "-c", script.format(order=order), name],
+            log=tmp_path / f"{name}.log",
+            seconds=seconds,
+        )
+        for name, seconds in (("short", 1.0), ("long", 9.0), ("middle", 5.0), ("none", 0.0))
+    ]
+
+    jobs.finish(QUICK, given)
+
+    lines = order.read_text().splitlines()
+    begun = [line.removesuffix(" begins") for line in lines if line.endswith("begins")]
+    assert set(begun[:2]) == {"long", "middle"}
+    assert begun[2:] == ["short", "none"]
+    assert lines[2].endswith("ends")
+    assert heard.lines == {"short": ["waits for its turn"], "none": ["waits for its turn"]}
+
+
+def test_what_was_begun_ahead_is_not_begun_again(heard: Heard, jobs: Jobs, tmp_path: Path) -> None:
+    """It went on while something else was done; only one that failed gets a second try."""
+    once = shell("once", f"echo x >> {tmp_path}/times; echo had", tmp_path)
+    flaky = shell(
+        "flaky", f"test -e {tmp_path}/again || {{ touch {tmp_path}/again; exit 1; }}", tmp_path
+    )
+    jobs.begin(once)
+    jobs.begin(flaky)
+    while not (tmp_path / "again").exists() or "had" not in once.log.read_text():
+        time.sleep(0.01)
+
+    jobs.finish(QUICK, [once, flaky])
+
+    assert (tmp_path / "times").read_text() == "x\n"
+    assert heard.lines == {"once": ["had"]}
+
+
+def test_what_was_begun_for_nothing_is_stopped(jobs: Jobs, tmp_path: Path) -> None:
+    """The images came from a registry after all."""
+    ahead = shell("packages", "echo $$; exec sleep 600", tmp_path)
+    jobs.begin(ahead)
+    while len(ahead.log.read_text().splitlines()) < 2:
+        time.sleep(0.01)
+
+    jobs.finish(QUICK, [shell("other", "true", tmp_path)])
+
+    assert ended(ahead.log.read_text().splitlines()[1])
+
+
+def ended(pid: str) -> bool:
+    """Say whether a process ends within half a minute."""
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not Path(f"/proc/{pid}").exists()
 
 
 def test_ctrl_c_stops_all(heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,25 +271,23 @@ def test_ctrl_c_stops_all(heard: Heard, tmp_path: Path, monkeypatch: pytest.Monk
         heard(name, line)
         begun.wait()
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        for job in given:
+            jobs.begin(job)
         begun.wait()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(building, "_attend", interrupted)
-    commands = {name: ["sh", "-c", "echo $$; exec sleep 600"] for name in ("one", "two")}
+    monkeypatch.setattr(jobs_module, "poll", interrupted)
+    given = [shell(name, "echo $$; exec sleep 600", tmp_path) for name in ("one", "two")]
 
-    with pytest.raises(KeyboardInterrupt):
-        together(BUILDS, commands, {}, tmp_path, say)
+    with pytest.raises(KeyboardInterrupt), Jobs(say) as jobs:
+        jobs.finish(QUICK, given)
 
-    deadline = time.monotonic() + 30
-    for lines in heard.lines.values():
-        while Path(f"/proc/{lines[0]}").exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert not Path(f"/proc/{lines[0]}").exists()
+    assert [ended(lines[0]) for lines in heard.lines.values()] == [True, True]
 
 
-def test_with_nothing_to_build_nothing_is_done(heard: Heard, tmp_path: Path) -> None:
+def test_with_nothing_to_build_nothing_is_done(heard: Heard, jobs: Jobs, tmp_path: Path) -> None:
     """No process is started for services without a build."""
-    build([], {}, tmp_path / "logs", heard)
+    build([], {}, tmp_path / "logs", jobs)
 
     assert heard.lines == {}

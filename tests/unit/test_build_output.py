@@ -4,17 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts.building import build_argv, cause, telling
+from scripts.build_output import Output, cause, told_error
+from scripts.building import build_argv
 from scripts.model import Build, Service
-from scripts.process import Completed
 from scripts.recipes import RECIPE_LABEL, recipe
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "build"
-
-
-def ended(text: str) -> Completed:
-    """Give a process that failed with this output."""
-    return Completed(argv=(), exit_code=1, stdout="", stderr=text)
 
 
 @pytest.fixture
@@ -76,21 +71,20 @@ def test_a_plain_build_command_has_no_more_than_it_needs(tmp_path: Path) -> None
 )
 def test_a_line_tells_the_step_or_what_it_says(line: str, told: str) -> None:
     """Numbers, timings and a terminal's control characters are left out."""
-    assert telling(line) == told
+    assert Output().tells(line) == told
 
 
 def test_a_build_that_has_all_in_its_cache_tells_its_steps() -> None:
-    """Of a recorded build only the steps are told."""
-    told = [telling(line) for line in (DATA / "cached-26.1.5.txt").read_text().splitlines()]
+    """Only those that do something: not what BuildKit does for itself."""
+    output = Output()
+    told = [output.tells(line) for line in (DATA / "cached-26.1.5.txt").read_text().splitlines()]
 
-    assert [line.split("] ")[0] for line in told if line] == [
-        *("[fetch 1/3", "[internal", "[internal", "[internal", "[stage-0 2/2")
-    ]
+    assert [line.split("] ")[0] for line in told if line] == ["[stage-0 2/2"]
 
 
 def test_a_cause_is_what_the_failed_step_said() -> None:
     """Not BuildKit's echo of the whole command, though it comes last and says ERROR."""
-    reason = cause(ended((DATA / "failed-26.1.5.txt").read_text()))
+    reason = cause((DATA / "failed-26.1.5.txt").read_text(), "exit code 1")
 
     assert reason.startswith('Exception in thread "main" java.lang.IllegalStateException')
     assert "Too many failed authentication requests" in reason
@@ -113,10 +107,86 @@ def test_a_cause_is_what_the_failed_step_said() -> None:
             "Error response from daemon: no such host\nsee 'docker help'",
             "Error response from daemon: no such host",
         ),
-        ("first\n\x1b[31mlast words\x1b[0m", "last words"),
+        ("first\n\x1b[31mlast error\x1b[0m", "last error"),
         ("", "exit code 1"),
     ],
 )
 def test_a_cause_is_the_best_line_there_is(text: str, reason: str) -> None:
-    """An error of the failed step, else BuildKit's own word about it, else the last line."""
-    assert cause(ended(text)) == reason
+    """An error of the failed step, else BuildKit's own word about it, else what is given."""
+    assert cause(text, "exit code 1") == reason
+
+
+def told(*lines: str) -> list[str]:
+    """Give what a build's lines tell, one after the other."""
+    output = Output()
+    return [output.tells(line) for line in lines]
+
+
+def test_a_download_of_pip_tells_its_bytes_and_those_before_it() -> None:
+    """pip says so where its configuration asks for it, without a terminal too."""
+    assert told(
+        "#8 [stage-0 4/8] RUN pip install",
+        "#8 5.1 Downloading numpy-2.5.5-cp313.whl (15.7 MB)",
+        "#8 5.2 Progress 5242880 of 15700000",
+        "#8 5.9 Progress 15700000 of 15700000",
+        "#8 6.0 Downloading six-1.17.0.whl (11 kB)",
+        "#8 6.1 Installing collected packages: six, numpy",
+    )[1:] == [
+        "[stage-0 4/8] 0 MB fetched, numpy-2.5.5-cp313.whl begins",
+        "[stage-0 4/8] 0 MB fetched, numpy-2.5.5-cp313.whl: 5.2 of 15.7 MB",
+        "[stage-0 4/8] 0 MB fetched, numpy-2.5.5-cp313.whl: 15.7 of 15.7 MB",
+        "[stage-0 4/8] 16 MB fetched, six-1.17.0.whl begins",
+        "[stage-0 4/8] Installing collected packages: six, numpy",
+    ]
+
+
+def test_a_download_of_apt_tells_its_bytes_and_dpkg_its_package() -> None:
+    """What apt writes to its status descriptor has no bytes: they are its share of the whole."""
+    assert told(
+        "#6 [jre 2/2] RUN apt-get install",
+        "#6 1.0 dlstatus:1:20.0:Retrieving file 1 of 2",
+        "#6 1.8 Need to get 1,535 kB/139 MB of archives.",
+        "#6 1.9 Need to get 139 MB of archives.",
+        "#6 2.0 dlstatus:3:50.0:Retrieving file 3 of 40",
+        "#6 9.0 pmstatus:openjdk-21-jre:amd64:61.5:Installing openjdk-21-jre (amd64)",
+        "#6 9.1 pmstatus:dpkg-exec:0.0:Running dpkg",
+    )[1:] == [
+        "[jre 2/2] Retrieving file 1 of 2",
+        "[jre 2/2] Need to get 1,535 kB/139 MB of archives.",
+        "[jre 2/2] Need to get 139 MB of archives.",
+        "[jre 2/2] Retrieving file 3 of 40, 70 MB of 139 MB",
+        "[jre 2/2] Installing openjdk-21-jre (amd64)",
+        "[jre 2/2] Running dpkg",
+    ]
+
+
+def test_a_download_of_maven_tells_its_file_and_no_address() -> None:
+    """The address of a mirror may hold a password."""
+    assert told(
+        "#9 [jars 4/4] RUN mvn",
+        "#9 2.0 [INFO] ",
+        "#9 2.1 Downloaded from central: https://user:pw@mirror.example/a.jar (1.5 MB at 3 MB/s)",
+        "#9 2.2 [INFO] Downloaded from central: https://mirror.example/n/x.pom (512 kB at 3 MB/s)",
+    )[1:] == [
+        "",
+        "[jars 4/4] 2 MB fetched, a.jar",
+        "[jars 4/4] 2 MB fetched, x.pom",
+    ]
+
+
+def test_steps_side_by_side_keep_their_names() -> None:
+    """Stages of one Dockerfile are built at the same time."""
+    assert told(
+        "#6 [jars 1/4] RUN apt-get",
+        "#7 [jdk 1/1] RUN apt-get",
+        "#6 1.0 first",
+        "#7 1.0 second",
+    )[2:] == ["[jars 1/4] first", "[jdk 1/1] second"]
+
+
+def test_the_error_of_a_process_of_ours_keeps_its_next_step() -> None:
+    """It ends with two lines that are written for people."""
+    text = "fetching\nerror: the keyring is missing\nnext: apt-get install keyring\n"
+
+    assert told_error(text) == ("the keyring is missing", "apt-get install keyring")
+    assert told_error("#5 1.0 error: x\n#5 ERROR: y") is None

@@ -32,7 +32,10 @@ def test_all_files_are_private(host: FakeRunner, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("source", "sources", "conf"),
-    [("packages", "Suites: trixie\n", "Acquire::Retries 3;\n"), ("registry", "", "")],
+    [
+        ("packages", "Suites: trixie\n", 'Acquire::Retries 3;\nAPT::Status-Fd "2";\n'),
+        ("registry", "", ""),
+    ],
 )
 def test_only_package_builds_get_the_hosts_apt(
     host: FakeRunner, tmp_path: Path, source: str, sources: str, conf: str
@@ -42,6 +45,8 @@ def test_only_package_builds_get_the_hosts_apt(
 
     assert (tmp_path / "apt.sources").read_text() == sources
     assert (tmp_path / "apt.conf").read_text() == conf
+    told = "progress-bar = raw" in (tmp_path / "pip.conf").read_text()
+    assert told is (source == "packages")  # an official image may have an older pip
 
 
 def test_writing_again_leaves_nothing_old(host: FakeRunner, tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import signal
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from scripts import base_image, building
-from scripts.building import Work
+from scripts import base_image
 from scripts.debian import Mirror
 from scripts.errors import RefusedError
 from scripts.model import Build, Service
@@ -257,55 +258,36 @@ def test_the_base_image_is_wanted_by_who_is_built_upon_it() -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a checkout with the recipe, whose context is ready."""
+    """Give a checkout with the recipe, on a machine with a mirror."""
     recipe = tmp_path / "docker" / BASE_FILE
     recipe.parent.mkdir(parents=True)
     recipe.write_text("FROM scratch\n")
-    monkeypatch.setattr(base_image, "prepare", lambda *_: None)
     monkeypatch.setattr(base_image, "find_mirror", lambda *_: MIRROR)
     return tmp_path
 
 
-Built = list[tuple[str, list[str], dict[str, str], Path]]
-
-
-@pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> Built:
-    """Give what is built, each with its task, command, environment and folder of logs."""
-    done: Built = []
-
-    def together(
-        work: Work, commands: dict[str, list[str]], env: dict[str, str], logs: Path, _: object
-    ) -> None:
-        done.append((work.task, commands[base_image.NAME], env, logs))
-
-    monkeypatch.setattr(building, "together", together)
-    return done
-
-
-def test_the_base_image_is_built_like_the_others(checkout: Path, built: Built) -> None:
+def test_the_base_image_is_built_of_packages_that_need_no_engine(checkout: Path) -> None:
     """On the engine that is used, with a log; the folder with the packages is the last word."""
-    base_image.have(FakeApi(), {"DOCKER_HOST": "x"}, checkout, FakeRunner(), lambda *_: None)
+    packages, base = base_image.jobs(FakeApi(), {"DOCKER_HOST": "x"}, checkout)
 
     folder = checkout / ".cache" / "base"
     file = checkout / "docker" / BASE_FILE
-    assert built == [
-        (
-            "inv images.build",
-            [
-                *("docker", "build", "--progress", "plain", "--tag", BASE_TAG),
-                *("--file", str(file)),
-                *("--label", f"{RECIPE_LABEL}={base_recipe(file)}", str(folder)),
-            ],
-            {"DOCKER_HOST": "x"},
-            folder / "log",
-        )
+    assert packages == base_image.ahead(checkout)
+    assert "DOCKER_HOST" not in packages.env
+    assert packages.argv[-3:] == ["-m", "scripts.base_image", str(folder)]
+    assert base.after == packages.name
+    assert base.argv == [
+        *("docker", "build", "--progress", "plain", "--tag", BASE_TAG),
+        *("--file", str(file)),
+        *("--label", f"{RECIPE_LABEL}={base_recipe(file)}", str(folder)),
     ]
+    assert base.env["DOCKER_HOST"] == "x"
+    assert base.log == folder / "log" / "base.log"
 
 
-@pytest.mark.parametrize(("text", "builds"), [("FROM scratch\n", 0), ("FROM other\n", 1)])
+@pytest.mark.parametrize(("text", "jobs"), [("FROM scratch\n", 0), ("FROM other\n", 2)])
 def test_the_base_image_is_kept_while_its_recipe_is_the_same(
-    checkout: Path, built: Built, text: str, builds: int
+    checkout: Path, text: str, jobs: int
 ) -> None:
     """Its label names the recipe that it was made by."""
     file = checkout / "docker" / BASE_FILE
@@ -313,9 +295,42 @@ def test_the_base_image_is_kept_while_its_recipe_is_the_same(
     api = FakeApi({f"/images/{BASE_TAG}/json": labels})
     file.write_text(text)
 
-    base_image.have(api, {}, checkout, FakeRunner(), lambda *_: None)
+    assert len(base_image.jobs(api, {}, checkout)) == jobs
 
-    assert len(built) == builds
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def process(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> Capture:
+    """Give what a process of its own would write; ours keeps its signals."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    return capsys
+
+
+@pytest.mark.parametrize(
+    ("fate", "code", "said"),
+    [
+        (None, 0, ("fetching 3 packages\n", "")),
+        (RefusedError("no mirror", next_step="look"), 4, ("", "error: no mirror\nnext: look\n")),
+        (KeyboardInterrupt(), 130, ("", "")),
+    ],
+)
+def test_the_process_that_prepares_the_packages_says_how_it_ended(
+    checkout: Path, process: Capture, fate: BaseException | None, code: int, said: tuple[str, str]
+) -> None:
+    """Progress on stdout, an error and its next step on stderr, the exit code of that error."""
+
+    def prepare(_folder: Path, _mirror: object, _run: object, say: Callable[[str], None]) -> None:
+        if fate is not None:
+            raise fate
+        say("fetching 3 packages")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base_image, "prepare", prepare)
+        patch.setattr(sys, "argv", ["base_image", str(checkout)])
+        assert base_image.main() == code
+    assert tuple(process.readouterr()) == said
 
 
 def test_the_note_of_a_fetch_is_readable(tmp_path: Path, said: list[str]) -> None:

@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RECORDED = sorted((ROOT / "tests" / "data" / "config").glob("*.yml"))
 GONE = object()
 X_KEYS = (
-    "x-probe, x-no-probe, x-one-shot, x-data-group, x-open, x-not-offered, x-start, x-cpu-flags"
+    "x-probe, x-no-probe, x-one-shot, x-data-group, x-open, x-not-offered, x-start, x-cpu-flags,"
+    " x-build-seconds"
 )
 
 HEALTH = {
@@ -56,6 +57,7 @@ DB = {
     ],
     "x-not-offered": ["6334, gRPC"],
     "x-cpu-flags": ["avx", "sse4_2"],
+    "x-build-seconds": 12.5,
     "x-data-group": "db",
 }
 GOOD = {"name": "test", "services": {"web": WEB, "db": DB}, "networks": {"default": None}}
@@ -331,6 +333,11 @@ def test_the_recorded_answers_have_the_services_of_the_compose_files(
             "db/x-cpu-flags",
             "avx",
             'x-cpu-flags: found "avx", wanted a list of features that the processor must have',
+        ),
+        (
+            "db/x-build-seconds",
+            0,
+            "x-build-seconds: found 0, wanted how many seconds its build takes, about",
         ),
         ("db/x-cpu-flags/1", "", 'x-cpu-flags[1]: found "", wanted a flag of /proc/cpuinfo'),
         ("web/x-start", "late", 'x-start: found "late", wanted early, or no such key'),

@@ -1,0 +1,106 @@
+"""Pure: what builds and pulls print, in a few words for a person, and why one failed."""
+
+import re
+from dataclasses import dataclass, field
+
+from scripts.progress import MEGABYTE
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+_MOUNTS = re.compile(r"--(mount|network)=\S+")
+_STEP = re.compile(r"#(?P<step>\d+) (?:(?P<name>\[.*)|[\d.]+ (?P<said>.*))")
+_FAILED = re.compile(r"^#(\d+) ERROR: (.*)$", re.MULTILINE)
+_CAUSE = re.compile(r"(?i:\berror\b|not found|denied|failed)|\bE: ")
+_NOTHING = re.compile(r"\[internal].*|\[[^]]*] FROM .*|\[INFO][\s-]*")
+_UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
+_SIZE = r"(?P<size>[\d.]+) (?P<unit>[kMG]?B)"
+_PIP_FILE = re.compile(rf"Downloading (?P<file>\S+) \({_SIZE}\)")
+_PIP_BYTES = re.compile(r"Progress (?P<done>\d+) of (?P<all>\d+)")
+_APT_NEEDS = re.compile(rf"Need to get (?:\S+ \S+/)?{_SIZE} of archives")
+_APT_SHARE = re.compile(r"dlstatus:\d+:(?P<percent>[\d.]+):(?P<what>.*)")
+_DPKG = re.compile(r"pmstatus:[^:]+(?::\w+)?:[\d.]+:(?P<what>.*)")
+_MAVEN = re.compile(rf".*\bDownloaded from \S+ \S*/(?P<file>\S+) \({_SIZE}[ )]")
+
+
+@dataclass(slots=True)
+class Output:
+    """Follows the output of one build or pull: where it is, and how many bytes it has fetched."""
+
+    _names: dict[str, str] = field(default_factory=dict)
+    """Of the build's steps, by BuildKit's numbers; several run side by side."""
+    _had: float = 0.0
+    """Bytes of the files that have come."""
+    _file: str = ""
+    _coming: float = 0.0
+    """Bytes of the file that comes now, by pip's word."""
+    _archives: float = 0.0
+    """Bytes that apt is about to fetch."""
+
+    def tells(self, line: str) -> str:
+        """Give what the line tells a person, or nothing."""
+        clean = " ".join(_MOUNTS.sub("", _ESCAPES.sub("", line)).split())
+        found = _STEP.match(clean)
+        if found is None:
+            return "" if clean.startswith("#") else clean
+        if found["name"]:
+            place, bracket, _ = found["name"].partition("]")
+            self._names[found["step"]] = place + bracket
+            return "" if _NOTHING.fullmatch(found["name"]) else found["name"]
+        said = self._fetching(found["said"])
+        name = self._names.get(found["step"], "")
+        return f"{name} {said}".strip() if said else ""
+
+    def _fetching(self, said: str) -> str:
+        """Give a line with the bytes so far; as it is when it says nothing of files."""
+        if found := _PIP_FILE.match(said):
+            self._had += self._coming
+            self._file, self._coming = found["file"], 0.0
+            return f"{_megabytes(self._had)} fetched, {self._file} begins"
+        if found := _PIP_BYTES.match(said):
+            self._coming = float(found["done"])
+            done, whole = (float(found[name]) / MEGABYTE for name in ("done", "all"))
+            return f"{_megabytes(self._had)} fetched, {self._file}: {done:.1f} of {whole:.1f} MB"
+        if found := _APT_NEEDS.match(said):
+            self._archives = _bytes(found)
+        if found := _APT_SHARE.match(said):
+            share = float(found["percent"]) / 100
+            of = f"{_megabytes(share * self._archives)} of {_megabytes(self._archives)}"
+            return f"{found['what']}, {of}" if self._archives else found["what"]
+        if found := _DPKG.match(said):
+            return found["what"]
+        if found := _MAVEN.match(said):
+            self._had += _bytes(found)
+            return f"{_megabytes(self._had)} fetched, {found['file']}"
+        return "" if _NOTHING.fullmatch(said) else said
+
+
+def plain(text: str) -> str:
+    """Give text without a terminal's control characters."""
+    return _ESCAPES.sub("", text)
+
+
+def told_error(text: str) -> tuple[str, str] | None:
+    """Give the error and the next step that a process of ours ended with, if it was one."""
+    found = re.search(r"^error: (.+)\nnext: (.+)\n?\Z", text, re.MULTILINE)
+    return (found[1], found[2]) if found else None
+
+
+def cause(text: str, otherwise: str) -> str:
+    """Give the line that says why: of the build step that failed, not BuildKit's echo of it.
+
+    `text` is the whole output; `otherwise` what to give where no line says why.
+    """
+    text, otherwise = plain(text), plain(otherwise)
+    if failed := _FAILED.search(text):
+        said = re.findall(rf"^#{failed[1]} [\d.]+ (.*)$", text, re.MULTILINE)
+        otherwise = failed[2]
+    else:
+        said = text.splitlines()
+    return next((line.strip() for line in reversed(said) if _CAUSE.search(line)), otherwise)
+
+
+def _bytes(found: re.Match[str]) -> float:
+    return float(found["size"]) * _UNITS[found["unit"]]
+
+
+def _megabytes(size: float) -> str:
+    return f"{size / MEGABYTE:.0f} MB"
