@@ -141,7 +141,7 @@ class Jobs:
     def _attend(self, work: Work, waiting: list[Job]) -> set[str]:
         """Begin what may begin until all have ended; give those that fell silent."""
         silent: set[str] = set()
-        said: set[str] = set()
+        told: dict[str, str] = {}
         most = (os.cpu_count() or 1) + BESIDE
 
         def look() -> int:
@@ -154,10 +154,14 @@ class Jobs:
                 waiting.remove(job)
                 self.begin(job)
                 alive.append(job.name)
+            states = dict.fromkeys(ended, "done")
             for job in waiting:
-                if job.name not in said:
-                    said.add(job.name)
-                    self._say(job.name, f"waits for {job.after or 'its turn'}")
+                turn = not job.after or job.after in ended
+                states[job.name] = f"waits for {'its turn' if turn else job.after}"
+            for name, state in states.items():
+                if told.get(name) != state:
+                    told[name] = state
+                    self._say(name, state)
             if time.monotonic() - self._heard > work.silence:
                 for name in set(alive) - silent:
                     silent.add(name)

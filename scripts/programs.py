@@ -19,7 +19,7 @@ def have(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Ma
     if env is not None:
         return env
     at = places(root)
-    bring(at, this_system(), runner=runner, say=say)
+    bring(at, this_system(), runner=runner, say=lambda line: say(f"engine: {line}"))
     return client_env(at, environ)
 
 

@@ -76,7 +76,7 @@ def test_all_builds_run_at_once_and_tell_their_steps(
 
     build(services, {"DOCKER_HOST": "unix:///s"}, tmp_path / "logs" / "build", jobs)
 
-    told = ["[1/2] RUN make", "unix:///s on default"]
+    told = ["[1/2] RUN make", "done", "unix:///s on default"]
     assert {name: sorted(lines) for name, lines in heard.lines.items()} == {
         "one": told,
         "two": told,
@@ -111,7 +111,7 @@ def test_a_pull_asks_for_the_image_on_a_terminal(
     pull(services[:1], {}, tmp_path / "pull", jobs)
 
     assert (folder / "calls").read_text() == "pull quay.io/o:1\n"
-    assert heard.lines == {"official": ["5f70: Downloading 1MB/9MB"]}
+    assert heard.lines == {"official": ["5f70: Downloading 1MB/9MB", "done"]}
 
 
 def test_a_failure_is_told_after_all_have_ended(
@@ -163,7 +163,11 @@ def test_a_slow_one_does_not_hold_up_the_rest(heard: Heard, jobs: Jobs, tmp_path
     with pytest.raises(RefusedError, match="the image of stuck could not be had: no progress for"):
         jobs.finish(QUICK, given)
 
-    assert heard.lines == {"talking": list("12345678"), "waiting": ["0", "had"], "stuck": ["0"]}
+    assert heard.lines == {
+        "talking": [*"12345678", "done"],
+        "waiting": ["0", "had", "done"],
+        "stuck": ["0"],
+    }
 
 
 def test_a_job_begins_when_the_one_that_it_needs_has_ended(
@@ -175,7 +179,7 @@ def test_a_job_begins_when_the_one_that_it_needs_has_ended(
 
     jobs.finish(QUICK, [second, first])
 
-    assert heard.lines == {"upon": ["waits for base", "there"]}
+    assert heard.lines == {"upon": ["waits for base", "there", "done"], "base": ["done"]}
 
 
 def test_a_job_whose_need_has_failed_is_not_begun(heard: Heard, jobs: Jobs, tmp_path: Path) -> None:
@@ -223,7 +227,7 @@ def test_only_a_few_run_at_once_and_the_longest_begin_first(
     assert set(begun[:2]) == {"long", "middle"}
     assert begun[2:] == ["short", "none"]
     assert lines[2].endswith("ends")
-    assert heard.lines == {"short": ["waits for its turn"], "none": ["waits for its turn"]}
+    assert heard.lines["none"] == ["waits for its turn", "done"]
 
 
 def test_what_was_begun_ahead_is_not_begun_again(heard: Heard, jobs: Jobs, tmp_path: Path) -> None:
@@ -240,7 +244,7 @@ def test_what_was_begun_ahead_is_not_begun_again(heard: Heard, jobs: Jobs, tmp_p
     jobs.finish(QUICK, [once, flaky])
 
     assert (tmp_path / "times").read_text() == "x\n"
-    assert heard.lines == {"once": ["had"]}
+    assert heard.lines == {"once": ["had", "done"], "flaky": ["done"]}
 
 
 def test_what_was_begun_for_nothing_is_stopped(jobs: Jobs, tmp_path: Path) -> None:
