@@ -14,7 +14,6 @@ from scripts.moments import SECOND
 from scripts.observing import PROJECT_LABEL, SERVICE_LABEL
 
 TICKS = os.sysconf("SC_CLK_TCK")
-MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,7 @@ class Cost:
     waiting: float = 0.0
     """Percent of one core that the command itself took while it waited."""
     memory: float = 0.0
-    """MiB that it held at most, without the programs that it called."""
+    """MB that it held at most, without the programs that it called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,7 @@ class Usage:
     cpu: float = 0.0
     """CPU-seconds, with those of its children that have ended."""
     memory: float = 0.0
-    """MiB at most, its own only."""
+    """MB at most, its own only."""
 
 
 def machine() -> float:
@@ -110,7 +109,7 @@ def usage(pid: int) -> Usage:
     return Usage(
         moment=time.monotonic(),
         cpu=sum(map(int, fields[11:15])) / TICKS,  # utime, stime, cutime, cstime: proc(5)
-        memory=int(peak[1]) / 1024 if peak else 0.0,
+        memory=int(peak[1]) * 1024 / 10**6 if peak else 0.0,
     )
 
 
