@@ -95,7 +95,7 @@ def fresh(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """How fast it is, against plain Compose: docs/performance.json and .md; half an hour.
 
-    With `-- --fresh` also from nothing to a first memory, in a bare Debian on the usual ports.
+    With `-- --fresh` also from nothing to a first memory, in a bare Debian.
     """
     install(session, "test")
     folders = (".", "tests/e2e", "tests/bench")

@@ -1,7 +1,7 @@
 """What nothing helps: the first build, and the README's way to a first memory.
 
 Both on the bare Debian of `nox -s fresh`, which brings an engine of its own: it knows no image,
-cache or download of this machine, and leaves none.
+cache or download of this machine, and leaves none. Only where `possible`.
 """
 
 import tempfile
@@ -14,27 +14,30 @@ import bare_files
 import fresh
 import meters
 from bare_machine import Machine, entered
-from checkout import LONGEST
+from checkout import LONGEST, PORT, ROOT, free_ports
 from meters import Cost
 from trial import Trial
 
 from scripts.os_release import obstacle, this_system
 
 
-def build() -> Iterator[Cost]:
-    """Measure the build of all images, the base and all downloads too; the engine is there.
+def possible() -> bool:
+    """Say whether this machine can have such a one inside: as root on Debian or its kin, x86-64."""
+    return not obstacle(this_system())
 
-    Nothing where this machine cannot have a bare one inside.
-    """
-    if not obstacle(this_system()):
-        with bare({"IMAGE_SOURCE": "packages"}) as machine:
-            _run(machine, "exec ./dev inv engine.start")
-            yield _run(machine, "exec ./dev inv images.build")
+
+def build() -> Iterator[Cost]:
+    """Measure the build of all images, the base and all downloads too; the engine is there."""
+    with bare({"IMAGE_SOURCE": "packages"}) as machine:
+        _run(machine, "exec ./dev inv engine.start")
+        yield _run(machine, "exec ./dev inv images.build")
 
 
 def memory() -> Iterator[Cost]:
-    """Measure the way from a checkout to the first memory; it takes the usual ports."""
-    with bare({}) as machine:
+    """Measure the way from a checkout to the first memory, on ports that are free."""
+    names = PORT.findall((ROOT / ".env.example").read_text(encoding="utf-8"))
+    ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
+    with bare(ports) as machine:
         yield _run(machine, "./dev inv up && exec ./dev inv smoke")
 
 

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -19,7 +20,6 @@ from typing import Any
 import anew
 import cypher
 import figures
-import fresh
 import running
 from checkout import ROOT, checkout
 from goals import A, B, C, goals
@@ -41,9 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="no first build, no idle figures, no queries"
     )
-    parser.add_argument(
-        "--fresh", action="store_true", help="from nothing to a memory, on the usual ports"
-    )
+    parser.add_argument("--fresh", action="store_true", help="also from nothing to a memory")
     parser.add_argument("--dry", action="store_true", help="print the table, write nothing")
     return parser.parse_args()
 
@@ -51,10 +49,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure, write, tell; 1 when a goal is missed."""
     flags = arguments()
-    if flags.fresh and (found := fresh.obstacles(fresh.ports(None))):
-        sys.stderr.write("".join(f"error: {line}\n" for line in found))
-        sys.stderr.write("next: stop what runs there (inv down), or leave --fresh out\n")
-        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what it made is removed then too
     with tempfile.TemporaryDirectory() as folder:
         bench = made(Path(folder))
         try:
@@ -95,7 +90,10 @@ def made(folder: Path) -> Bench:
 
 
 def measured(bench: Bench, flags: argparse.Namespace) -> dict[str, Any]:
-    """Measure all that the flags ask for."""
+    """Measure all that the flags ask for; first what a network can spoil."""
+    possible = anew.possible()
+    build = costs(anew.build()) if possible and not flags.quick else []
+    memory = costs(anew.memory()) if possible and flags.fresh else []
     found = list(starts(bench, flags.rounds, flags.official_rounds))
     ours = [one.cost for one in found if (one.variant, one.kind) == (C, COLD)]
     bench.stack.inv("up")
@@ -111,8 +109,8 @@ def measured(bench: Bench, flags: argparse.Namespace) -> dict[str, Any]:
         },
         "idle": [] if flags.quick else list(running.idle(bench, flags.idle)),
         "cypher": [] if flags.quick else list(queries(bench, flags.cypher)),
-        "build": [] if flags.quick else costs(anew.build()),
-        "fresh": costs(anew.memory()) if flags.fresh else [],
+        "build": build,
+        "fresh": memory,
     }
 
 
