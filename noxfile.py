@@ -93,7 +93,10 @@ def fresh(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """How fast it is, against plain Compose: docs/performance.json and .md; some 15 minutes."""
+    """How fast it is, against plain Compose: docs/performance.json and .md; half an hour.
+
+    With `-- --fresh` also from nothing to a first memory, in a bare Debian.
+    """
     install(session, "test")
     folders = (".", "tests/e2e", "tests/bench")
     session.run(

@@ -1,53 +1,47 @@
 """Measure how fast everything is, and write docs/performance.json and docs/performance.md.
 
 `nox -s bench` runs on the engine that is used here, in a stack of its own, with the images that are
-there. Flags make it shorter: `nox -s bench -- --rounds 1 --official-rounds 0 --quick --dry`.
+there. Flags make it shorter: `nox -s bench -- --rounds 1 --official-rounds 0 --quick --dry`; with
+`--fresh` the way from nothing to a first memory is measured too.
 """
 
 import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anew
 import cypher
 import figures
-import meters
+import running
 from checkout import ROOT, checkout
-from starts import COLD, A, B, Bench, C, Start, clean, inv, told
+from goals import A, B, C, goals
+from meters import Cost
+from starts import COLD, Bench, Start, told
 
 from scripts import schema
 
-RUNS = 5
-"""Of each small command."""
-COMMANDS = {
-    "inv ps": ("ps",),
-    "inv --list": ("--list",),
-    "inv --complete": ("--complete", "--", "inv", "up", "--"),
-    "inv doctor": ("doctor",),
-    "inv up": ("up",),
-}
 NOWHERE = "http://127.0.0.1:9/v1"
-SETTLE = 45.0
-"""Seconds after a start until a stack is idle."""
 
 
 def arguments() -> argparse.Namespace:
     """Read the flags."""
     parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
-    parser.add_argument(
-        "--rounds", type=int, default=5, help="of (b), (c) and (c) without embedder"
-    )
+    parser.add_argument("--rounds", type=int, default=5, help="of (b) and (c)")
     parser.add_argument("--official-rounds", type=int, default=2, help="of (a): 3 minutes each")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds for each idle figure")
     parser.add_argument("--cypher", type=int, default=7, help="rounds of heavy queries")
-    parser.add_argument("--quick", action="store_true", help="no idle figures, no queries")
+    parser.add_argument(
+        "--quick", action="store_true", help="no first build, no idle figures, no queries"
+    )
+    parser.add_argument("--fresh", action="store_true", help="also from nothing to a memory")
     parser.add_argument("--dry", action="store_true", help="print the table, write nothing")
     return parser.parse_args()
 
@@ -55,6 +49,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure, write, tell; 1 when a goal is missed."""
     flags = arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what it made is removed then too
     with tempfile.TemporaryDirectory() as folder:
         bench = made(Path(folder))
         try:
@@ -69,7 +64,7 @@ def main() -> int:
         (ROOT / "docs" / "performance.json").write_text(text, encoding="utf-8")
         (ROOT / "docs" / "performance.md").write_text(table, encoding="utf-8")
     sys.stdout.write(table)
-    missed = [one for one in figures.goals(document) if (one.measured or 0) > one.at_most]
+    missed = [one for one in goals(document) if (one.measured or 0) > one.at_most]
     return 1 if missed else 0
 
 
@@ -95,23 +90,27 @@ def made(folder: Path) -> Bench:
 
 
 def measured(bench: Bench, flags: argparse.Namespace) -> dict[str, Any]:
-    """Measure all that the flags ask for."""
+    """Measure all that the flags ask for; first what a network can spoil."""
+    possible = anew.possible()
+    build = costs(anew.build()) if possible and not flags.quick else []
+    memory = costs(anew.memory()) if possible and flags.fresh else []
     found = list(starts(bench, flags.rounds, flags.official_rounds))
     ours = [one.cost for one in found if (one.variant, one.kind) == (C, COLD)]
     bench.stack.inv("up")
-    commands = {name: list(small(bench, words)) for name, words in COMMANDS.items()}
-    commands["inv down"] = [bench.down(volumes=False).seconds]
     return {
         "measured": datetime.now(UTC).date().isoformat(),
         "machine": machine(bench),
         "starts": [row(one) for one in found],
-        "commands": commands,
+        "commands": running.commands(bench),
+        "instructions": running.instructions(bench),
         "own": {
             "cpu_percent": [one.waiting for one in ours],
-            "memory_mib": [one.memory for one in ours],
+            "memory_mb": [one.memory for one in ours],
         },
-        "idle": None if flags.quick else idle(bench, flags.idle),
+        "idle": [] if flags.quick else list(running.idle(bench, flags.idle)),
         "cypher": [] if flags.quick else list(queries(bench, flags.cypher)),
+        "build": build,
+        "fresh": memory,
     }
 
 
@@ -122,10 +121,13 @@ def starts(bench: Bench, rounds: int, official: int) -> Iterator[Start]:
             for variant in (C, B):
                 for start in bench.once(variant, number):
                     yield said(start)
-            yield said(bench.without_embedder(number))
+            for variant in (C, B):
+                yield said(bench.without_embedder(variant, number))
         if number < official:
             for start in bench.once(A, number):
                 yield said(start)
+            if number == 0:  # one and a half minutes each: once is enough
+                yield said(bench.without_embedder(A, number))
 
 
 def said(start: Start) -> Start:
@@ -147,29 +149,16 @@ def row(start: Start) -> dict[str, object]:
     }
 
 
-def small(bench: Bench, words: tuple[str, ...]) -> Iterator[float]:
-    """Give the seconds of a small command, run by run."""
-    env = clean(bench.stack.environ)
-    for _ in range(RUNS):
-        yield meters.run(inv(*words), cwd=bench.stack.root, env=env).seconds
-
-
-def idle(bench: Bench, seconds: float) -> dict[str, float]:
-    """Give the percent of a core of the idle stack, with its health checks and without."""
-    found = {}
-    off = bench.changed("no-checks", {"disable": True})
-    for name, files in (("checks", bench.files()), ("no_checks", off)):
-        bench.down(volumes=False)
-        bench.compose(files)
-        time.sleep(SETTLE)
-        found[name] = meters.idle(seconds)
-    bench.down(volumes=False)
-    return found
+def costs(found: Iterable[Cost]) -> list[dict[str, float]]:
+    """Give what was measured as the document has it."""
+    return [{"seconds": one.seconds, "cpu_seconds": one.machine} for one in found]
 
 
 def queries(bench: Bench, rounds: int) -> Iterator[dict[str, object]]:
     """Compare the Neo4j image with the JVM's own settings."""
-    name = bench.stack.docker("compose", *bench.files(), "config", "--images", "neo4j").stdout
+    name = bench.stack.docker(
+        "compose", *bench.files(bench.stack), "config", "--images", "neo4j"
+    ).stdout
     yield from cypher.compare(bench.stack, name.split()[0], rounds)
 
 

@@ -1,7 +1,9 @@
 """What a command cost: seconds, and CPU-seconds of the machine, of services and of itself."""
 
 import os
+import re
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +14,6 @@ from scripts.moments import SECOND
 from scripts.observing import PROJECT_LABEL, SERVICE_LABEL
 
 TICKS = os.sysconf("SC_CLK_TCK")
-MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +26,20 @@ class Cost:
     services: Mapping[str, float] = field(default_factory=dict)
     """CPU-seconds of each container since it was started."""
     waiting: float = 0.0
-    """Percent of one core that the command itself took from its last start to its end."""
+    """Percent of one core that the command itself took while it waited."""
     memory: float = 0.0
-    """MiB that it held at most."""
+    """MB that it held at most, without the programs that it called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a process has used until a moment."""
+
+    moment: float = 0.0
+    cpu: float = 0.0
+    """CPU-seconds, with those of its children that have ended."""
+    memory: float = 0.0
+    """MB at most, its own only."""
 
 
 def machine() -> float:
@@ -51,36 +63,65 @@ def services(api: Api, project: str) -> dict[str, float]:
 def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], mark: str = "") -> Cost:
     """Run a command to its end; it must succeed.
 
-    From its last line of output with `mark` on, its own CPU is metered.
+    With `mark` its own CPU is metered from its last line of output with `mark` on to its last line
+    of all: what it does before it waits, and Python's own end, are no waiting.
     """
     before, began = machine(), time.monotonic()
-    marked, spent = began, 0.0
-    with subprocess.Popen(  # noqa: S603 - our own command lines
-        argv,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        for line in process.stdout:
-            if mark and mark in line:
-                marked, spent = time.monotonic(), _spent(process.pid)
-        errors = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        ended = time.monotonic()
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, f"{' '.join(argv)}: {process.returncode}\n{errors}"
-    own = usage.ru_utime + usage.ru_stime - spent
+    marked = last = Usage()
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(  # noqa: S603 - our own command lines
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        for line in process.stdout or ():
+            if mark:
+                last = usage(process.pid)
+                marked = last if mark in line else marked
+        code = process.wait()
+        seconds, spent = time.monotonic() - began, machine() - before
+        errors.seek(0)
+        assert code == 0, f"{' '.join(argv)}: {code}\n{errors.read()}"
+    waited = last.moment - marked.moment if marked.moment else 0.0
     return Cost(
-        seconds=round(ended - began, 3),
-        machine=round(machine() - before, 2),
-        waiting=round(100 * own / (ended - marked), 1) if mark and marked > began else 0.0,
-        memory=round(usage.ru_maxrss / 1024, 1),
+        seconds=round(seconds, 3),
+        machine=round(spent, 2),
+        waiting=round(100 * (last.cpu - marked.cpu) / waited, 1) if waited else 0.0,
+        memory=round(last.memory, 1),
     )
+
+
+def usage(pid: int) -> Usage:
+    """Look at a process that runs.
+
+    The usage that wait4(2) gives at its end will not do for the memory: it is that of the greatest
+    of all: of the process, its children, and ours, of which it is a copy until its program starts.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    peak = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return Usage(
+        moment=time.monotonic(),
+        cpu=sum(map(int, fields[11:15])) / TICKS,  # utime, stime, cutime, cstime: proc(5)
+        memory=int(peak[1]) * 1024 / 10**6 if peak else 0.0,
+    )
+
+
+def instructions(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> int:
+    """Give how many million instructions a command takes, as valgrind counts them."""
+    counter = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+    done = subprocess.run(  # noqa: S603 - our own command lines
+        [*counter, *argv], cwd=cwd, env=env, capture_output=True, text=True, check=True
+    )
+    found = re.search(r"I +refs: +([\d,]+)", done.stderr)
+    assert found, done.stderr
+    return round(int(found[1].replace(",", "")) / 10**6)
 
 
 def idle(seconds: float) -> float:
@@ -88,9 +129,3 @@ def idle(seconds: float) -> float:
     before, began = machine(), time.monotonic()
     time.sleep(seconds)
     return round(100 * (machine() - before) / (time.monotonic() - began), 2)
-
-
-def _spent(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    # utime, stime, and those of the children that have ended
-    return sum(map(int, fields[11:15])) / TICKS

@@ -10,11 +10,11 @@ from typing import Any
 import meters
 import yaml
 from checkout import Checkout
+from goals import B, C
 from meters import Cost
 
 from scripts.engine_api import Api
 
-A, B, C = "checks each 30 s, compose", "our files, compose", "inv up"
 COLD, WARM, NOTHING = "cold", "warm", "nothing to do"
 OFFICIAL = {"interval": "30s", "timeout": "20s", "retries": 3}
 """As in the vendors' compose files."""
@@ -48,26 +48,26 @@ class Bench:
                 self.down(volumes=kind == COLD)
             yield self._start(self.stack, variant, kind, number)
 
-    def without_embedder(self, number: int) -> Start:
+    def without_embedder(self, variant: str, number: int) -> Start:
         """Start on empty volumes without the local embedder."""
         self.down(volumes=True)
-        return self._start(self.plain, C, COLD, number)
+        return self._start(self.plain, variant, COLD, number)
 
     def down(self, *, volumes: bool) -> Cost:
         """Remove the containers, and the data if told so."""
         words = ["down", *(["--volumes", "--yes"] if volumes else [])]
         return meters.run(inv(*words), cwd=self.stack.root, env=clean(self.stack.environ))
 
-    def files(self) -> list[str]:
+    def files(self, stack: Checkout) -> list[str]:
         """Give the words that name our compose files."""
         names = ("docker-compose.yml", "docker-compose.packages.yml")
-        folder = self.stack.root / "docker"
+        folder = stack.root / "docker"
         words = [word for name in names for word in ("--file", str(folder / name))]
-        return ["--env-file", str(self.stack.env_file), *words, "--profile", "embedder"]
+        return ["--env-file", str(stack.env_file), *words, *self._profile(stack)]
 
-    def changed(self, name: str, checks: Mapping[str, Any]) -> list[str]:
+    def changed(self, stack: Checkout, name: str, checks: Mapping[str, Any]) -> list[str]:
         """Give the words that name our resolved file with other health checks."""
-        document = yaml.safe_load(self.stack.resolved())
+        document = yaml.safe_load(stack.resolved())
         for service in document["services"].values():
             test = {} if "disable" in checks else {"test": service["healthcheck"]["test"]}
             service["healthcheck"] = {**test, **checks}
@@ -78,14 +78,14 @@ class Bench:
         file.write_text(yaml.safe_dump(document), encoding="utf-8")
         file.chmod(0o600)
         # the containers belong to this checkout, wherever the file lies
-        folder = ["--project-directory", str(self.stack.root / "docker")]
-        return [*folder, "--file", str(file), "--profile", "embedder"]
+        folder = ["--project-directory", str(stack.root / "docker")]
+        return [*folder, "--file", str(file), *self._profile(stack)]
 
-    def compose(self, files: list[str], *words: str) -> Cost:
+    def compose(self, stack: Checkout, files: list[str], *words: str) -> Cost:
         """Run a plain `docker compose`."""
         argv = ["docker", "compose", *files, "up", "--detach", "--no-build", *words]
-        env = clean({**self.stack.environ, **self.stack.engine_env()})
-        return meters.run(argv, cwd=self.stack.root, env=env)
+        env = clean({**stack.environ, **stack.engine_env()})
+        return meters.run(argv, cwd=stack.root, env=env)
 
     def services(self) -> dict[str, float]:
         """Give the CPU-seconds of each service so far."""
@@ -97,12 +97,16 @@ class Bench:
             env = clean(stack.environ)
             cost = meters.run(argv, cwd=stack.root, env=env, mark='"event": "started"')
         else:
-            files = self.files() if variant == B else self.changed("official", OFFICIAL)
-            cost = self.compose(files, "--wait")
+            plain = variant == B
+            files = self.files(stack) if plain else self.changed(stack, "official", OFFICIAL)
+            cost = self.compose(stack, files, "--wait")
         cost = replace(cost, services=self.services())
         return Start(
             variant=variant, kind=kind, embedder=stack is self.stack, round=number, cost=cost
         )
+
+    def _profile(self, stack: Checkout) -> list[str]:
+        return [] if stack is self.plain else ["--profile", "embedder"]
 
 
 def inv(*words: str) -> list[str]:

@@ -1,0 +1,66 @@
+"""What nothing helps: the first build, and the README's way to a first memory.
+
+Both on the bare Debian of `nox -s fresh`, which brings an engine of its own: it knows no image,
+cache or download of this machine, and leaves none. Only where `possible`.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import bare_files
+import fresh
+import meters
+from bare_machine import Machine, entered
+from checkout import LONGEST, PORT, ROOT, free_ports
+from meters import Cost
+from trial import Trial
+
+from scripts.os_release import obstacle, this_system
+
+
+def possible() -> bool:
+    """Say whether this machine can have such a one inside: as root on Debian or its kin, x86-64."""
+    return not obstacle(this_system())
+
+
+def build() -> Iterator[Cost]:
+    """Measure the build of all images, the base and all downloads too; the engine is there."""
+    with bare({"IMAGE_SOURCE": "packages"}) as machine:
+        _run(machine, "exec ./dev inv engine.start")
+        yield _run(machine, "exec ./dev inv images.build")
+
+
+def memory() -> Iterator[Cost]:
+    """Measure the way from a checkout to the first memory, on ports that are free."""
+    names = PORT.findall((ROOT / ".env.example").read_text(encoding="utf-8"))
+    ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
+    with bare(ports) as machine:
+        yield _run(machine, "./dev inv up && exec ./dev inv smoke")
+
+
+@contextmanager
+def bare(environ: Mapping[str, str]) -> Iterator[Machine]:
+    """Give a Debian with Python, and this checkout in it; engine and files are removed after."""
+    release = this_system().codename
+    folder = Path(tempfile.mkdtemp(prefix="memos-dev-bench-", dir=fresh.DISK))
+    try:
+        bare_files.make(folder, release, lambda _: None)
+        with entered(folder / "root", environ) as machine:
+            bare_files.furnish(machine, release, "")
+            with fresh.removed(Trial(ports={}), machine):
+                yield machine
+                _run(machine, "exec ./dev inv engine.remove --yes")
+    finally:
+        fresh.delete(folder)
+
+
+def _run(machine: Machine, script: str) -> Cost:
+    before, began = meters.machine(), time.monotonic()
+    ran = machine.run(script, limit=LONGEST)
+    spent, seconds = meters.machine() - before, time.monotonic() - began
+    told = "\n".join(line for _, line in ran.lines)
+    assert ran.exit_code == 0, f"{script}: {ran.exit_code}\n{ran.stdout}\n{told}"
+    return Cost(seconds=round(seconds, 1), machine=round(spent, 1))
