@@ -188,7 +188,8 @@ class Reading:
     """What it answered, or why that is not good enough."""
     final: bool = False
     """Waiting cannot change it (a rejected password, vectors of another size)."""
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
+    """How long it took; the same answer is the same, however long that was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,8 +40,11 @@ REASONS = {
     "InvalidURL": "it is no http:// or https:// address",
     "SSLError": "its certificate is not trusted here",
     "Connection refused": "connection refused",
-    "ConnectionResetError": "connection reset: the port is open, nobody answers behind it",
-    "RemoteDisconnected": "connection closed without an answer",
+    # one state of a port proxy, in the words of chance: when the refusal behind it comes
+    **dict.fromkeys(
+        ("RemoteDisconnected", "ConnectionResetError", "BrokenPipeError"),
+        "the port is open, nobody answers behind it",
+    ),
     "Timeout": "no answer in time",
     "timed out": "no answer in time",
 }

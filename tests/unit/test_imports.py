@@ -13,7 +13,18 @@ MODULES = {path.stem: path for path in sorted((ROOT / "scripts").glob("*.py"))}
 IN_IMAGES = sorted((ROOT / "docker").rglob("*.py"))
 DECIDING = (
     *("model", "inventory", "errors", "diagnosis", "starting", "preflight", "status", "waiting"),
-    *("log_watch", "course", "restarts", "cells", "report", "displays", "boards", "log_lines"),
+    *(
+        "log_watch",
+        "findings",
+        "evidence",
+        "course",
+        "restarts",
+        "cells",
+        "report",
+        "displays",
+        "boards",
+        "log_lines",
+    ),
     *("moments", "timeline", "drawing", "page"),
     *("doctor", "doctor_details", "env_lines", "facts", "versions", "aws_signing"),
     *("data_plan", "data_texts", "data_report", "data_words", "doctor_data", "volume_scripts"),
