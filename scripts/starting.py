@@ -141,13 +141,17 @@ class Start:
         # a probe before the start has returned can cost a second: the first packet is lost while
         # the engine still plugs the network in
         under_way = self._launched - self._landed.keys()
-        asked = {name for name in self.wanted if self.stack.service(name).probes}
+        asked = self._asked()
         unready = set(self.wanted) - self._ready.keys() - under_way
         # a health check is run by us only when all others answer, and after it has failed
         soon = (unready & asked) - self._final - self._held()
         later = ((asked & self._ready.keys()) | unready) - soon
         due = self._unprobed(soon, INTERVAL) | self._unprobed(later, RECHECK)
         return self._told(self._look(due, patience=0.0))
+
+    def _asked(self) -> set[str]:
+        """Give who has a probe; of all others the health check tells."""
+        return {name for name in self.wanted if self.stack.service(name).probes}
 
     def _held(self) -> set[str]:
         """Give who was started early and cannot answer yet: what it waits for is not ready."""
@@ -157,8 +161,10 @@ class Start:
 
     def last_look(self) -> Snapshot:
         """Wait for an answer of all; who was ready a moment ago may have hung itself up since."""
-        wanted = set(self.wanted)
-        due = (wanted - self._ready.keys()) | self._unprobed(wanted, INTERVAL)
+        wanted, asked = set(self.wanted), self._asked()
+        # a health check takes 0.1 s: while others answered to theirs it has not grown old
+        old = self._unprobed(asked, INTERVAL) | self._unprobed(wanted - asked, RECHECK)
+        due = (wanted - self._ready.keys()) | old
         return self._look(due, patience=PATIENCE)
 
     def _look(self, probed: set[str], *, patience: float) -> Snapshot:

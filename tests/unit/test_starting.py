@@ -452,6 +452,19 @@ def test_a_health_check_that_passed_a_while_ago_is_run_again_before_all_is_ready
     assert len(world.probed) <= 4, "once a second at most: each is a process"
 
 
+def test_a_health_check_that_has_just_passed_is_not_run_again() -> None:
+    """It takes 0.1 s, and a command that has nothing to do hardly longer."""
+    lives = {name: Life(before=container(name, health="healthy")) for name in ("queue", "web")}
+    lives["queue"].steps = [(0.0, container("queue", health="healthy"), reading("queue"))]
+    lives["web"].steps = [(0.5, container("web"), reading("web"))]
+    world = FakeWorld(lives)
+
+    events = told(world, QUEUE, WEB_ALONE)
+
+    assert events[-1].verdict is Verdict.READY
+    assert [at - BEGAN for at, name in world.probed if name == "queue"] == [0.0]
+
+
 def test_who_waits_for_a_service_that_is_well_for_long_is_cut_off() -> None:
     """Diagnosis is told who has been ready for a while; a wait that has just ended is no fault."""
     waits = "milvus: no answer from etcd at http://db-1:2379/ for 2 s (curl: (7)); waiting"
