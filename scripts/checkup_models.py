@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
-from scripts import probes
+from scripts import model_endpoint
 from scripts.facts import Endpoint, Proxies
 from scripts.settings import Settings
 
@@ -31,7 +31,7 @@ def endpoints(found: Settings) -> tuple[Callable[[], Endpoint], ...]:
 
 def _ask(found: Settings, variable: str, embedding: str) -> Endpoint:
     base, key = found.get(variable), found.get(variable.replace("_BASE", "_KEY"))
-    reply = probes.model(base, key, embedding=embedding)
+    reply = model_endpoint.ask(base, key, embedding=embedding)
     wanted = found.get("EMBEDDING_DIMENSION")
     return Endpoint(
         variable=variable,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import yaml
 
@@ -55,6 +56,7 @@ _Loader.add_constructor("!override", _override)
 _Loader.add_constructor("!reset", _reset)
 
 
+@cache
 def parse(text: str, file: str) -> Mapping[str, object]:
     """Give a compose file as it is written; ConfigError when it is not YAML, or no mapping."""
     try:

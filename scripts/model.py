@@ -27,8 +27,7 @@ class Probe:
     host: str = "127.0.0.1"
     method: str = "GET"
     path: str = "/"
-    body: str = ""
-    """JSON to send; empty for none."""
+    body: str = ""  # JSON to send
     auth: Auth | None = None
     expect: str = ""
     """Text that the answer must hold, blanks left out of both."""
@@ -189,7 +188,8 @@ class Reading:
     """What it answered, or why that is not good enough."""
     final: bool = False
     """Waiting cannot change it (a rejected password, vectors of another size)."""
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
+    """How long it took; the same answer is the same, however long that was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,7 @@ class Observer:
         return Snapshot(containers=seen, readings=tuple(self._readings.values()))
 
     def nap(self, seconds: float) -> None:
-        """Wait until something has happened: an event, an answer, a start; `seconds` at most."""
+        """Wait for news: an event, an answer that is another one, a start; `seconds` at most."""
         self._news.wait(seconds)
         self._news.clear()
 
@@ -112,15 +112,26 @@ class Observer:
     def _probe(self, service: Service, container: Container) -> None:
         """Put the probes of a service; where it has none, run the check that the engine trusts."""
         if service.probes:
-            self._pending[service.name] = self._aside(partial(probes.read, service))
+            call = partial(probes.read, service)
         elif container.check and container.health == "healthy":
             call = partial(health_check.read, self.api, container)
-            self._pending[service.name] = self._aside(call)
+        else:
+            return
+        known = self._readings.get(service.name)
+        self._pending[service.name] = self._aside(call, known=known)
 
-    def _aside(self, call: Callable[[], T]) -> "Future[T]":
-        """Make a call in a thread that nobody has to wait for, not even at the end of Python."""
+    def _aside(self, call: Callable[[], T], *, known: T | None = None) -> "Future[T]":
+        """Make a call in a thread that nobody has to wait for, not even at the end of Python.
+
+        Its result is news, unless it is `known` already.
+        """
         future: Future[T] = Future()
-        future.add_done_callback(lambda _: self._news.set())
+
+        def tell(done: "Future[T]") -> None:
+            if known is None or done.exception() is not None or done.result() != known:
+                self._news.set()
+
+        future.add_done_callback(tell)
 
         def work() -> None:
             try:

@@ -1,7 +1,9 @@
-"""One look at one service over its published ports, in its own protocol; the only user of requests.
+"""One look at one service over its published ports, in its own protocol.
 
 A TCP connection proves nothing: the engine's port proxy accepts it while nothing listens in the
-container. A service that is down is a reading, never an exception.
+container. A service that is down is a reading, never an exception. Each call opens a connection of
+its own: one that was open already says nothing about the next. It is the standard library's HTTP,
+with a third of the CPU of requests (0.2 ms for 0.66), and a tenth where nobody listens.
 """
 
 import base64
@@ -9,18 +11,15 @@ import json
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException
 from typing import Any
-
-import requests
-from requests.auth import AuthBase
 
 from scripts.aws_signing import s3_headers
 from scripts.model import Auth, Probe, Reading, Service
 
-MODEL_TIMEOUT = 10.0
-"""Seconds for a model's endpoint, which may be far away and has to think."""
 TIMEOUT = 3.0
 """Seconds for one probe, so that one that hangs cannot hold up a loop."""
 BOLT_HELLO = bytes.fromhex("6060b017") + bytes.fromhex("00020405") + bytes(12)
@@ -32,7 +31,6 @@ BOLT_MAJOR = 5
 """What was offered; another program's answer, such as HTTP, has something else there."""
 REJECTED = frozenset({401, 403})
 MISSING = 404
-FIRST_OTHER = 300
 FIRST_ERROR = 400
 REASONS = {
     "ProxyError": "the proxy does not let us through",
@@ -42,8 +40,11 @@ REASONS = {
     "InvalidURL": "it is no http:// or https:// address",
     "SSLError": "its certificate is not trusted here",
     "Connection refused": "connection refused",
-    "ConnectionResetError": "connection reset: the port is open, nobody answers behind it",
-    "RemoteDisconnected": "connection closed without an answer",
+    # one state of a port proxy, in the words of chance: when the refusal behind it comes
+    **dict.fromkeys(
+        ("RemoteDisconnected", "ConnectionResetError", "BrokenPipeError"),
+        "the port is open, nobody answers behind it",
+    ),
     "Timeout": "no answer in time",
     "timed out": "no answer in time",
 }
@@ -79,55 +80,12 @@ def call(probe: Probe, *, timeout: float) -> tuple[int, Any]:
     """
     try:
         answer = _request(probe, timeout)
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         return 0, _reason(error)
     try:
-        return answer.status_code, answer.json()
+        return answer.status, json.loads(answer.body)
     except ValueError:
-        return answer.status_code, answer.text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What a model's endpoint answered; `status` is 0, and `problem` the reason, without one."""
-
-    status: int = 0
-    problem: str = ""
-    length: int = 0
-    """How many numbers the vector has that it gave."""
-
-
-def model(base: str, key: str, *, embedding: str = "", timeout: float = MODEL_TIMEOUT) -> Reply:
-    """Ask an OpenAI-compatible endpoint for a vector of the model `embedding`, else for its models.
-
-    Through the proxy of this environment, if any. Nothing that the endpoint or the network says is
-    quoted: it may hold the key.
-    """
-    url = base.rstrip("/") + ("/embeddings" if embedding else "/models")
-    body = {"input": ["dimension"], "model": embedding} if embedding else None
-    with requests.Session() as session:
-        session.auth = _Bearer(key)  # or ~/.netrc would have a word
-        try:
-            answer = session.request(
-                "POST" if body else "GET", url, json=body, timeout=timeout, allow_redirects=False
-            )
-        except (OSError, ValueError) as error:
-            return Reply(problem=_known_reason(error) or "no answer")
-    if not embedding or answer.status_code >= FIRST_OTHER:
-        return Reply(status=answer.status_code)
-    try:
-        return Reply(status=answer.status_code, length=len(answer.json()["data"][0]["embedding"]))
-    except (ValueError, LookupError, TypeError):
-        return Reply(status=answer.status_code, problem="no embedding in the answer")
-
-
-class _Bearer(AuthBase):
-    def __init__(self, key: str) -> None:
-        self.key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self.key}"
-        return request
+        return answer.status, answer.text
 
 
 Answer = tuple[bool, str, bool]
@@ -137,7 +95,7 @@ Answer = tuple[bool, str, bool]
 def _put(probe: Probe, timeout: float) -> Answer:
     try:
         return KINDS[probe.kind](probe, timeout)
-    except (OSError, ValueError) as error:  # requests' errors are OSErrors
+    except (OSError, HTTPException, ValueError) as error:
         return False, _reason(error), False
     except (LookupError, TypeError):
         return False, "the answer has another shape than it should", False
@@ -146,24 +104,24 @@ def _put(probe: Probe, timeout: float) -> Answer:
 def _http(probe: Probe, timeout: float) -> Answer:
     answer = _request(probe, timeout)
     text = answer.text
-    if answer.status_code in REJECTED:
+    if answer.status in REJECTED:
         user = probe.auth.user if probe.auth else "nobody"
-        return False, f"{answer.status_code}: it rejects the login of {user}", True
-    if answer.status_code >= FIRST_ERROR:
-        return False, f"{answer.status_code}: {_short(text)}", False
+        return False, f"{answer.status}: it rejects the login of {user}", True
+    if answer.status >= FIRST_ERROR:
+        return False, f"{answer.status}: {_short(text)}", False
     if _squeezed(probe.expect) not in _squeezed(text):
-        return False, f"{answer.status_code} without {probe.expect}: {_short(text)}", False
+        return False, f"{answer.status} without {probe.expect}: {_short(text)}", False
     login = f", logged in as {probe.auth.user}" if probe.auth else ""
-    return True, f"{answer.status_code} {probe.method} {probe.path}{login}", False
+    return True, f"{answer.status} {probe.method} {probe.path}{login}", False
 
 
 def _vectors(probe: Probe, timeout: float) -> Answer:
     answer = _request(probe, timeout, path=f"/collections/{probe.collection}")
-    if answer.status_code == MISSING:
+    if answer.status == MISSING:
         return True, f"ready; no collection {probe.collection} yet", False
-    if answer.status_code >= FIRST_ERROR:
-        return False, f"{answer.status_code}: {_short(answer.text)}", False
-    found = answer.json()["result"]["config"]["params"]["vectors"]["size"]
+    if answer.status >= FIRST_ERROR:
+        return False, f"{answer.status}: {_short(answer.text)}", False
+    found = json.loads(answer.body)["result"]["config"]["params"]["vectors"]["size"]
     if found != probe.size:
         detail = f"{probe.collection} holds vectors of {found} numbers, wanted {probe.size}"
         return False, f"collection {detail} (EMBEDDING_DIMENSION)", True
@@ -187,21 +145,33 @@ KINDS: Mapping[str, Callable[[Probe, float], Answer]] = {
 }
 
 
-def _request(probe: Probe, timeout: float, path: str = "") -> requests.Response:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Response:
+    status: int
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace")
+
+
+def _request(probe: Probe, timeout: float, path: str = "") -> _Response:
+    """Make a call, past every proxy: none must stand between us and this machine."""
     path = path or probe.path
-    host = f"{probe.host}:{probe.port}"
-    headers = {**_login(probe.auth, host, path), "Content-Type": "application/json"}
-    with requests.Session() as session:
-        session.trust_env = False  # a proxy must not stand between us and this machine
-        return session.request(
+    headers = {
+        "Content-Type": "application/json",
+        **_login(probe.auth, f"{probe.host}:{probe.port}", path),
+    }
+    with closing(HTTPConnection(probe.host, probe.port, timeout=timeout)) as connection:
+        connection.request(
             probe.method,
-            f"http://{host}{path}",
-            data=probe.body or None,
+            path,
+            body=probe.body.encode() or None,
             # as bytes: a password may hold letters that HTTP's own encoding lacks
             headers={name: value.encode() for name, value in headers.items()},
-            timeout=timeout,
-            allow_redirects=False,
         )
+        with connection.getresponse() as answer:
+            return _Response(status=answer.status, body=answer.read())
 
 
 def _login(auth: Auth | None, host: str, path: str) -> dict[str, str]:
@@ -224,9 +194,9 @@ def _short(text: str) -> str:
     return flat if len(flat) <= SHOWN else flat[: SHOWN - 1] + "…"
 
 
-def _reason(error: OSError | ValueError) -> str:
-    """Say in a word why there was no answer; requests wraps the cause several times."""
-    if known := _known_reason(error):
+def _reason(error: Exception) -> str:
+    """Say in a word why there was no answer."""
+    if known := known_reason(error):
         return known
     if isinstance(error, json.JSONDecodeError):
         return "no JSON in the answer"
@@ -234,6 +204,7 @@ def _reason(error: OSError | ValueError) -> str:
     return type(error).__name__ if isinstance(error, ValueError) else _short(repr(error))
 
 
-def _known_reason(error: OSError | ValueError) -> str:
+def known_reason(error: Exception) -> str:
+    """Give the words of REASONS that fit an error, also one that wraps its cause; else nothing."""
     text = repr(error)
     return next((word for sign, word in REASONS.items() if sign in text), "")

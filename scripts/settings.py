@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
@@ -200,6 +201,12 @@ def lines(text: str) -> Iterator[Line]:
             yield Line(number=number, text=own, name=name, value=value)
 
 
+@cache
+def _lines(text: str) -> tuple[Line, ...]:
+    """Give the lines of a text that most commands read several times."""
+    return tuple(lines(text))
+
+
 def text_of(file: Path) -> str:
     """Give a file's text; ConfigError says whose it is when this user may not read it."""
     try:
@@ -210,7 +217,7 @@ def text_of(file: Path) -> str:
 
 def _read(file: Path, *, strict: bool = True) -> dict[str, str]:
     values: dict[str, str] = {}
-    for line in lines(text_of(file)):
+    for line in _lines(text_of(file)):
         if line.name:
             values[line.name] = line.value
         elif strict:

@@ -12,6 +12,7 @@ from scripts import signatures_engine as engine
 from scripts import signatures_python as python
 from scripts import signatures_store as store
 from scripts.model import Container, Finding, Service, Snapshot
+from scripts.readiness import failing
 
 Signature = Callable[[Service, Container, Snapshot], Iterator[Finding]]
 
@@ -80,6 +81,8 @@ SIGNATURES: tuple[Signature, ...] = (
 
 def recognised(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
     """Give the findings of the first signature that knows why this service fails."""
+    if not failing(service, container, seen):
+        return  # no log is read for one that is well
     for signature in SIGNATURES:
         if findings := tuple(signature(service, container, seen)):
             yield from findings

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from scripts.diagnosis import diagnose, verdict
+from scripts.diagnosis import verdict
+from scripts.findings import Findings
 from scripts.log_watch import LogWatch, Reader
 from scripts.model import Container, Finding, Snapshot, Stack, Verdict
 from scripts.readiness import GONE, answers, last_answer
@@ -111,6 +112,7 @@ class Start:
         self._waiting: dict[str, str] = {}
         self._restarts = Restarts()
         self._log_watch = LogWatch(stack, world)
+        self._findings = Findings(stack, wanted)
 
     def event(
         self,
@@ -139,18 +141,30 @@ class Start:
         # a probe before the start has returned can cost a second: the first packet is lost while
         # the engine still plugs the network in
         under_way = self._launched - self._landed.keys()
-        asked = {name for name in self.wanted if self.stack.service(name).probes}
+        asked = self._asked()
         unready = set(self.wanted) - self._ready.keys() - under_way
         # a health check is run by us only when all others answer, and after it has failed
-        soon = (unready & asked) - self._final
+        soon = (unready & asked) - self._final - self._held()
         later = ((asked & self._ready.keys()) | unready) - soon
         due = self._unprobed(soon, INTERVAL) | self._unprobed(later, RECHECK)
         return self._told(self._look(due, patience=0.0))
 
+    def _asked(self) -> set[str]:
+        """Give who has a probe; of all others the health check tells."""
+        return {name for name in self.wanted if self.stack.service(name).probes}
+
+    def _held(self) -> set[str]:
+        """Give who was started early and cannot answer yet: what it waits for is not ready."""
+        unready = set(self.wanted) - self._ready.keys()
+        services = map(self.stack.service, self.wanted)
+        return {one.name for one in services if one.early and unready & set(one.needs)}
+
     def last_look(self) -> Snapshot:
         """Wait for an answer of all; who was ready a moment ago may have hung itself up since."""
-        wanted = set(self.wanted)
-        due = (wanted - self._ready.keys()) | self._unprobed(wanted, INTERVAL)
+        wanted, asked = set(self.wanted), self._asked()
+        # a health check takes 0.1 s: while others answered to theirs it has not grown old
+        old = self._unprobed(asked, INTERVAL) | self._unprobed(wanted - asked, RECHECK)
+        due = (wanted - self._ready.keys()) | old
         return self._look(due, patience=PATIENCE)
 
     def _look(self, probed: set[str], *, patience: float) -> Snapshot:
@@ -216,19 +230,7 @@ class Start:
     def findings(self, seen: Snapshot) -> tuple[Finding, ...]:
         """Diagnose what was started or ran before; what has yet to start is no finding."""
         touched = tuple(name for name in self.wanted if self._touched(seen, name))
-        gone = (name for name in self.wanted if seen.container(name) is None)
-        return (
-            *(
-                Finding(
-                    code="container-gone",
-                    service=name,
-                    cause="its container was removed while it started",
-                    next_step="inv up",
-                )
-                for name in gone
-            ),
-            *diagnose(self.stack, touched, seen),
-        )
+        return self._findings.of(touched, seen)
 
     def _open_needs(self, seen: Snapshot, name: str) -> tuple[str, ...]:
         needs = self.stack.service(name).needs

@@ -63,7 +63,7 @@ def services(api: Api, project: str) -> dict[str, float]:
 def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], mark: str = "") -> Cost:
     """Run a command to its end; it must succeed.
 
-    With `mark` its own CPU is metered from its last line of output with `mark` on to its last line
+    With `mark` its own CPU is metered from its first line of output with `mark` on to its last line
     of all: what it does before it waits, and Python's own end, are no waiting.
     """
     before, began = machine(), time.monotonic()
@@ -83,7 +83,7 @@ def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], mark: str = "
         for line in process.stdout or ():
             if mark:
                 last = usage(process.pid)
-                marked = last if mark in line else marked
+                marked = last if mark in line and not marked.moment else marked
         code = process.wait()
         seconds, spent = time.monotonic() - began, machine() - before
         errors.seek(0)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts import checkup, checkup_models, doctor, engine_discovery, probes
+from scripts import checkup, checkup_models, doctor, engine_discovery, model_endpoint
 from scripts.facts import Facts
 from scripts.os_release import System
 from tests.fakes import FakeRunner
@@ -232,7 +232,7 @@ def test_an_engine_that_stops_answering_is_not_known(
     monkeypatch.setattr(checkup, "PATIENCE", 0.3)
     with tcp(silent) as port:
         world.put(f"IMAGE_SOURCE=registry\nOPENAI_API_BASE=http://127.0.0.1:{port}/v1\n")
-        monkeypatch.setattr(probes.model, "__kwdefaults__", _patience(1.0))
+        monkeypatch.setattr(model_endpoint.ask, "__kwdefaults__", _patience(1.0))
         facts = world.ask()
 
     assert facts.unknown == {"models": "no answer within 0 s"}

@@ -16,16 +16,16 @@ def work():
         pass
 work()
 print("started: the first", flush=True)
-work()
+time.sleep(0.3)
 print("started: the last", flush=True)
-time.sleep(0.5)
+time.sleep(0.3)
 print("ready", flush=True)
 work()
 """
 
 
 def test_only_the_waiting_counts_and_only_the_memory_of_the_process_itself(tmp_path: Path) -> None:
-    """Neither what it does before the last start, nor its end, nor what a child of it held."""
+    """Neither what it does before the first start, nor its end, nor what a child of it held."""
     argv = [sys.executable, "-c", WAITS]
     cost = meters.run(argv, cwd=tmp_path, env=os.environ, mark="started")
 

@@ -271,6 +271,19 @@ def test_a_probe_that_hangs_holds_up_nothing_and_is_not_put_twice(
     assert door.asked == 2
 
 
+def test_only_another_answer_is_news(observer: Observer, door: Door) -> None:
+    """Whoever naps sleeps on while a service answers as before, and wakes when it does not."""
+    for _ in range(2):
+        observer.look({"memos"}, patience=PATIENCE)
+    observer.nap(0.0)
+    observer.look({"memos"}, patience=PATIENCE)
+    assert not observer._news.is_set()  # noqa: SLF001 - a nap has no other end
+
+    door.status = 503
+    observer.look({"memos"}, patience=0.0)
+    assert observer._news.wait(PATIENCE)  # noqa: SLF001 - as above
+
+
 def test_an_answer_of_a_container_that_has_stopped_meanwhile_is_dropped(
     engine: FakeEngine, observer: Observer, door: Door
 ) -> None:

@@ -251,6 +251,19 @@ def test_a_ready_service_is_probed_once_a_second_while_others_start() -> None:
     assert last == max(at for at, _ in world.probed), "and once more when all the others answer"
 
 
+def test_who_waits_by_itself_is_probed_once_a_second_until_its_needs_are_ready() -> None:
+    """Before, nothing can come of it; from then on it is looked at as closely as everybody."""
+    lives = {"db": well("db", 2.0), "queue": well("queue"), "web": well("web", 3.0)}
+    world = FakeWorld(lives)
+
+    told(world, DB, QUEUE, replace(WEB, early=True))
+
+    times = [at - BEGAN for at, name in world.probed if name == "web"]
+    gaps = [(later, later - earlier) for earlier, later in pairwise(times)]
+    assert all(gap > 0.99 for later, gap in gaps if later <= 2.0)
+    assert all(gap < 0.15 for later, gap in gaps if 2.3 < later < 3.0)
+
+
 def test_a_service_that_was_ready_and_fell_over_is_told_as_lost() -> None:
     """Its crash is a finding; what it was a moment ago does not count."""
     life = well("db", 0.5)
@@ -437,6 +450,19 @@ def test_a_health_check_that_passed_a_while_ago_is_run_again_before_all_is_ready
     assert kinds(events, "ready", "lost") == ["ready queue"]
     assert (events[-1].verdict, events[-1].seconds >= 2.0) == (Verdict.READY, True)
     assert len(world.probed) <= 4, "once a second at most: each is a process"
+
+
+def test_a_health_check_that_has_just_passed_is_not_run_again() -> None:
+    """It takes 0.1 s, and a command that has nothing to do hardly longer."""
+    lives = {name: Life(before=container(name, health="healthy")) for name in ("queue", "web")}
+    lives["queue"].steps = [(0.0, container("queue", health="healthy"), reading("queue"))]
+    lives["web"].steps = [(0.5, container("web"), reading("web"))]
+    world = FakeWorld(lives)
+
+    events = told(world, QUEUE, WEB_ALONE)
+
+    assert events[-1].verdict is Verdict.READY
+    assert [at - BEGAN for at, name in world.probed if name == "queue"] == [0.0]
 
 
 def test_who_waits_for_a_service_that_is_well_for_long_is_cut_off() -> None:

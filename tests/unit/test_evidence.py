@@ -1,0 +1,42 @@
+"""Lines that tell: found in a log as if each were searched by itself."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.evidence import last
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "found"),
+    [
+        ((r"b: (?P<x>\d)",), "2"),
+        ((r"nothing", r"a: (?P<x>\d)"), "1"),
+        ((r"b: (?P<x>\d)$", r"a: (?P<x>\d)"), "2"),
+        ((r"^b: (?P<x>1)$",), "1"),
+        ((r"(?i)B: (?P<x>1)",), "1"),
+        ((r"1\s+b: (?P<x>\d)",), None),
+        ((r"[^x]*2[^x]*end (?P<x>\d)",), None),
+    ],
+)
+def test_the_last_line_of_the_first_pattern_tells(
+    patterns: tuple[str, ...], found: str | None
+) -> None:
+    """No match goes over two lines; `^` and `$` mean those of the line."""
+    match = last(["a: 1", "b: 1", "b: 2", "end 3"], *patterns)
+
+    assert (match["x"] if match else None) == found
+
+
+def test_no_pattern_looks_beyond_its_line() -> None:
+    """A log is searched as one text first: there, what must not follow would be the next line."""
+    texts = [
+        path.read_text(encoding="utf-8") for path in (ROOT / "scripts").glob("signatures_*.py")
+    ]
+    beyond = [re.findall(r"\(\?!|\(\?<!|\\Z|\\A", text) for text in texts]
+
+    assert beyond == [[]] * len(texts)
+    assert len(texts) > 1
