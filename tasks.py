@@ -20,7 +20,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from scripts.errors import ConfigError, ExitCode, StackError
+from scripts.errors import ConfigError, ExitCode, StackError, known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,9 +65,9 @@ def command(body: Callable[P, ExitCode]) -> Callable[P, None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             raise Exit(code=ExitCode.OK) from None
         except (StackError, OSError) as error:
-            known = _known(error)
-            _report().error(known)
-            raise Exit(code=known.exit_code) from error
+            ours = known(error)
+            _report().error(ours)
+            raise Exit(code=ours.exit_code) from error
         except KeyboardInterrupt:
             raise Exit("interrupted; inv ps shows what runs", ExitCode.INTERRUPTED) from None
         if code is not ExitCode.OK:
@@ -76,25 +76,15 @@ def command(body: Callable[P, ExitCode]) -> Callable[P, None]:
     return wrapper
 
 
-def _known(error: StackError | OSError) -> StackError:
-    """Give an error of ours; one of the system says which file it is about, and what to look at."""
-    if isinstance(error, StackError):
-        return error
-    return ConfigError(
-        f"{error.strerror or error}: {error.filename or 'a file or a connection'}",
-        next_step="look whose it is (ls -l), and whether the disk is full (df)",
-    )
-
-
 @contextmanager
 def _result_line(tell: "Report") -> Iterator[None]:
     """Give `--format json` its last line also when an error or Ctrl-C ends the block."""
     try:
         yield
     except (StackError, OSError) as error:
-        known = _known(error)
-        more = {"code": known.code, "detail": str(known), "next_step": known.next_step}
-        tell.ended("refused", known.exit_code, **more)
+        ours = known(error)
+        more = {"code": ours.code, "detail": str(ours), "next_step": ours.next_step}
+        tell.ended("refused", ours.exit_code, **more)
         raise
     except KeyboardInterrupt:
         tell.ended("interrupted", ExitCode.INTERRUPTED, next_step="inv ps")
@@ -138,9 +128,9 @@ def up(
     from scripts import data_journal, flags, jobs, lock, precautions, settled
 
     tell = _report(format)
-    with _result_line(tell), jobs.Jobs(tell.step) as having:
+    with _result_line(tell), jobs.Jobs(tell.step, tell.state) as begun:
         limit = flags.seconds("timeout", timeout)
-        space = _prepared(having, tell, named=service)
+        space = _prepared(begun, tell, named=service)
         names = space.stack.closure(flags.services(space.stack, service))
         with lock.held(space.cache, "up"):
             precautions.require_own(space)
@@ -151,7 +141,8 @@ def up(
             if changed:
                 if code := tell.preflight(precautions.findings(space, names)):
                     return code
-                _have_images(space, statuses, having, tell, rebuild=build)
+                _have_images(space, statuses, begun, tell, rebuild=build)
+            begun.stop()
             if code := _settled(space, tell, limit, anew=True):
                 return code
             if changed:
@@ -159,14 +150,17 @@ def up(
             return _start(space, statuses, limit, tell)
 
 
-def _prepared(having: "Jobs", tell: "Report", named: "Sequence[str]" = ()) -> "Workspace":
-    """Give the workspace ready for a start; what images are made of comes beside the engine."""
+def _prepared(
+    begun: "Jobs", tell: "Report", named: "Sequence[str]" = (), *, builds: bool = True
+) -> "Workspace":
+    """Give the workspace ready for builds; what images are made of comes beside the engine."""
     from scripts import base_image, workspace
     from scripts.process import run
 
     def meanwhile() -> None:
         with suppress(ConfigError):  # told when it is needed
-            having.begin(base_image.ahead(ROOT))
+            if builds:
+                begun.begin(base_image.ahead(ROOT))
 
     return workspace.prepared(ROOT, os.environ, run, tell.say, named=named, meanwhile=meanwhile)
 
@@ -174,7 +168,7 @@ def _prepared(having: "Jobs", tell: "Report", named: "Sequence[str]" = ()) -> "W
 def _have_images(
     space: "Workspace",
     statuses: "Sequence[ImageStatus]",
-    having: "Jobs",
+    begun: "Jobs",
     tell: "Report",
     *,
     rebuild: bool,
@@ -188,8 +182,8 @@ def _have_images(
         statuses = [images.status(space.api, service) for service in services]
         unbundling.require_all(packed, statuses)
     to_build, to_pull = images.needed(statuses, rebuild=rebuild)
-    _build(space, [one for one in services if one.name in to_build], having, tell)
-    _pull(space, [one for one in services if one.name in to_pull], having, tell)
+    _build(space, [one for one in services if one.name in to_build], begun, tell)
+    _pull(space, [one for one in services if one.name in to_pull], begun, tell)
 
 
 def _load(packed: "Bundle", space: "Workspace", tell: "Report") -> None:
@@ -200,7 +194,7 @@ def _load(packed: "Bundle", space: "Workspace", tell: "Report") -> None:
 
 
 def _build(
-    space: "Workspace", services: "Sequence[Service]", having: "Jobs", tell: "Report"
+    space: "Workspace", services: "Sequence[Service]", begun: "Jobs", tell: "Report"
 ) -> None:
     from scripts import base_image, build_secrets, building, lock
     from scripts.process import run
@@ -212,17 +206,15 @@ def _build(
         board = tell.board([job.name for job in base] + [one.name for one in services])
         with lock.held(ROOT / ".cache", "images.build"), board:
             build_secrets.write(space.settings.build_settings, space.image_source, os.environ, run)
-            building.build(services, env, space.cache / "build", having, base)
+            building.build(services, env, space.cache / "build", begun, base)
 
 
-def _pull(
-    space: "Workspace", services: "Sequence[Service]", having: "Jobs", tell: "Report"
-) -> None:
+def _pull(space: "Workspace", services: "Sequence[Service]", begun: "Jobs", tell: "Report") -> None:
     from scripts import building
 
     if services:
         with tell.board([service.name for service in services]):
-            building.pull(services, space.engine.env, space.cache / "pull", having)
+            building.pull(services, space.engine.env, space.cache / "pull", begun)
 
 
 def _create(space: "Workspace", names: tuple[str, ...]) -> "Sequence[ImageStatus]":
@@ -873,8 +865,8 @@ def _images(service: list[str], *, build: bool) -> ExitCode:
     from scripts import flags, jobs
 
     tell = _report()
-    with jobs.Jobs(tell.step) as having:
-        space = _prepared(having, tell)
+    with jobs.Jobs(tell.step, tell.state) as begun:
+        space = _prepared(begun, tell, builds=build)
         named = [space.stack.service(name) for name in flags.services(space.stack, service)]
         chosen = [one for one in named if (one.build is not None) is build]
         if not chosen:
@@ -882,7 +874,7 @@ def _images(service: list[str], *, build: bool) -> ExitCode:
             tell.say(
                 f"nothing to {verb}: with IMAGE_SOURCE={space.image_source} use inv images.{other}"
             )
-        (_build if build else _pull)(space, chosen, having, tell)
+        (_build if build else _pull)(space, chosen, begun, tell)
         return ExitCode.OK
 
 

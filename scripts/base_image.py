@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts.building import ENV
 from scripts.debian import BASE_RELEASE, Mirror, find_mirror
 from scripts.engine_api import Api
-from scripts.errors import ExitCode, RefusedError, StackError
+from scripts.errors import ExitCode, RefusedError, StackError, known
 from scripts.jobs import Job
 from scripts.lock import held
 from scripts.model import Service
@@ -106,9 +106,10 @@ def main() -> int:
         mirror, folder = find_mirror(this_system(), "debian"), Path(sys.argv[1])
         with held(folder, "images.build"):
             prepare(folder, mirror, run, print_line)
-    except StackError as error:
-        sys.stderr.write(f"error: {error}\nnext: {error.next_step}\n")
-        return error.exit_code
+    except (StackError, OSError) as error:
+        ours = known(error)
+        sys.stderr.write(f"error: {ours}\nnext: {ours.next_step}\n")
+        return ours.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     return ExitCode.OK

@@ -35,8 +35,14 @@ class Board:
             self._lines[name] = line if isinstance(line, Text) else Text(line)
             self._live.update(self._board())
         else:
-            short = textwrap.shorten(str(line), STEP_WIDTH, placeholder="…")
-            self._paces.setdefault(name, Pace(self._plain))(f"{name:<9} {short}")
+            self._paces.setdefault(name, Pace(self._plain))(_short(name, line))
+
+    def state(self, name: str, line: str) -> None:
+        """Tell what has become of one of several things: never left out."""
+        if self._live is not None:
+            self.step(name, line)
+        else:
+            self._plain(_short(name, line))
 
     def _plain(self, line: str) -> None:
         self.err.print(Text(line), soft_wrap=True)
@@ -58,6 +64,10 @@ class Board:
         table = Table.grid(padding=(0, 1), expand=True)
         table.add_column(no_wrap=True, min_width=max(map(len, self._lines)))
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-        for name, line in self._lines.items():
+        for name, line in list(self._lines.items()):  # others tell meanwhile
             table.add_row(name, line)
         return table
+
+
+def _short(name: str, line: str | Text) -> str:
+    return f"{name:<9} {textwrap.shorten(str(line), STEP_WIDTH, placeholder='…')}"

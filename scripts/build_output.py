@@ -10,9 +10,13 @@ _MOUNTS = re.compile(r"--(mount|network)=\S+")
 _STEP = re.compile(r"#(?P<step>\d+) (?:(?P<name>\[.*)|[\d.]+ (?P<said>.*))")
 _FAILED = re.compile(r"^#(\d+) ERROR: (.*)$", re.MULTILINE)
 _CAUSE = re.compile(r"(?i:\berror\b|not found|denied|failed)|\bE: ")
-_NOTHING = re.compile(r"\[internal].*|\[[^]]*] FROM .*|\[INFO][\s-]*")
+_NOTHING = re.compile(
+    r"\[internal].*|\[[^]]*] FROM .*|\[INFO][\s-]*|(?:\[INFO] )?Downloading from .*"
+)
+_TIMING = re.compile(r"^#\d+ [\d.]+ ")
+_LOGIN = re.compile(r"//[^/\s@]+@")
 _UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
-_SIZE = r"(?P<size>[\d.]+) (?P<unit>[kMG]?B)"
+_SIZE = r"(?P<size>[\d.,]+) (?P<unit>[kMG]?B)"
 _PIP_FILE = re.compile(rf"Downloading (?P<file>\S+) \({_SIZE}\)")
 _PIP_BYTES = re.compile(r"Progress (?P<done>\d+) of (?P<all>\d+)")
 _APT_NEEDS = re.compile(rf"Need to get (?:\S+ \S+/)?{_SIZE} of archives")
@@ -22,55 +26,72 @@ _MAVEN = re.compile(rf".*\bDownloaded from \S+ \S*/(?P<file>\S+) \({_SIZE}[ )]")
 
 
 @dataclass(slots=True)
+class _Step:
+    """One step of a build, and the bytes that it fetches."""
+
+    name: str
+    had: float = 0.0
+    """Of the files that have come."""
+    file: str = ""
+    coming: float = 0.0
+    """Of the file that comes now, by pip's word."""
+    archives: float = 0.0
+    """That apt is about to fetch."""
+
+    def tells(self, said: str) -> str:
+        """Give a line with the bytes so far; as it is when it says nothing of files."""
+        if found := _PIP_FILE.match(said):
+            self.had += self.coming
+            self.file, self.coming = found["file"], 0.0
+            return f"{_megabytes(self.had)} fetched, {self.file} begins"
+        if found := _PIP_BYTES.match(said):
+            self.coming = float(found["done"])
+            done, whole = (float(found[name]) / MEGABYTE for name in ("done", "all"))
+            return f"{_megabytes(self.had)} fetched, {self.file}: {done:.1f} of {whole:.1f} MB"
+        if found := _APT_NEEDS.match(said):
+            self.archives = _bytes(found)
+        if found := _APT_SHARE.match(said):
+            share = float(found["percent"]) / 100
+            of = f"{_megabytes(share * self.archives)} of {_megabytes(self.archives)}"
+            return f"{found['what']}, {of}" if self.archives else found["what"]
+        if found := _DPKG.match(said):
+            return found["what"]
+        if found := _MAVEN.match(said):
+            self.had += _bytes(found)
+            return f"{_megabytes(self.had)} fetched, {found['file']}"
+        return "" if _NOTHING.fullmatch(said) else said
+
+
+@dataclass(slots=True)
 class Output:
     """Follows the output of one build or pull: where it is, and how many bytes it has fetched."""
 
-    _names: dict[str, str] = field(default_factory=dict)
-    """Of the build's steps, by BuildKit's numbers; several run side by side."""
-    _had: float = 0.0
-    """Bytes of the files that have come."""
-    _file: str = ""
-    _coming: float = 0.0
-    """Bytes of the file that comes now, by pip's word."""
-    _archives: float = 0.0
-    """Bytes that apt is about to fetch."""
+    _steps: dict[str, _Step] = field(default_factory=dict)
+    """By BuildKit's numbers; several run side by side."""
 
     def tells(self, line: str) -> str:
         """Give what the line tells a person, or nothing."""
-        clean = " ".join(_MOUNTS.sub("", _ESCAPES.sub("", line)).split())
+        clean = " ".join(_MOUNTS.sub("", plain(line)).split())
         found = _STEP.match(clean)
         if found is None:
             return "" if clean.startswith("#") else clean
         if found["name"]:
             place, bracket, _ = found["name"].partition("]")
-            self._names[found["step"]] = place + bracket
+            self._steps[found["step"]] = _Step(place + bracket)
             return "" if _NOTHING.fullmatch(found["name"]) else found["name"]
-        said = self._fetching(found["said"])
-        name = self._names.get(found["step"], "")
-        return f"{name} {said}".strip() if said else ""
+        step = self._steps.setdefault(found["step"], _Step(""))
+        said = step.tells(found["said"])
+        return f"{step.name} {said}".strip() if said else ""
 
-    def _fetching(self, said: str) -> str:
-        """Give a line with the bytes so far; as it is when it says nothing of files."""
-        if found := _PIP_FILE.match(said):
-            self._had += self._coming
-            self._file, self._coming = found["file"], 0.0
-            return f"{_megabytes(self._had)} fetched, {self._file} begins"
-        if found := _PIP_BYTES.match(said):
-            self._coming = float(found["done"])
-            done, whole = (float(found[name]) / MEGABYTE for name in ("done", "all"))
-            return f"{_megabytes(self._had)} fetched, {self._file}: {done:.1f} of {whole:.1f} MB"
-        if found := _APT_NEEDS.match(said):
-            self._archives = _bytes(found)
-        if found := _APT_SHARE.match(said):
-            share = float(found["percent"]) / 100
-            of = f"{_megabytes(share * self._archives)} of {_megabytes(self._archives)}"
-            return f"{found['what']}, {of}" if self._archives else found["what"]
-        if found := _DPKG.match(said):
-            return found["what"]
-        if found := _MAVEN.match(said):
-            self._had += _bytes(found)
-            return f"{_megabytes(self._had)} fetched, {found['file']}"
-        return "" if _NOTHING.fullmatch(said) else said
+
+def words(line: str) -> str:
+    """Give a line without the seconds that BuildKit writes before it: the same again is no news."""
+    return _TIMING.sub("", plain(line))
+
+
+def without_logins(text: str) -> str:
+    """Give text with the user and password in an address masked: a mirror's may have them."""
+    return _LOGIN.sub("//…@", text)
 
 
 def plain(text: str) -> str:
@@ -99,7 +120,7 @@ def cause(text: str, otherwise: str) -> str:
 
 
 def _bytes(found: re.Match[str]) -> float:
-    return float(found["size"]) * _UNITS[found["unit"]]
+    return float(found["size"].replace(",", "")) * _UNITS[found["unit"]]
 
 
 def _megabytes(size: float) -> str:

@@ -74,3 +74,13 @@ class DeclinedError(StackError):
 
     exit_code = ExitCode.DECLINED
     kind = "declined"
+
+
+def known(error: StackError | OSError) -> StackError:
+    """Give an error of ours; one of the system says which file it is about, and what to look at."""
+    if isinstance(error, StackError):
+        return error
+    return ConfigError(
+        f"{error.strerror or error}: {error.filename or 'a file or a connection'}",
+        next_step="look whose it is (ls -l), and whether the disk is full (df)",
+    )

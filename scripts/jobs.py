@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from scripts.build_output import Output, cause, plain, told_error
+from scripts.build_output import Output, cause, plain, told_error, without_logins, words
 from scripts.compose import last_words
 from scripts.errors import RefusedError
 from scripts.process import Completed, Running
@@ -22,6 +22,10 @@ BESIDE = 2
 
 On two cores eight builds took 62 s four at once, the longest first; 64 s three at once; 69 s all.
 """
+
+
+STOP_TIME = 5.0
+"""Seconds for what is stopped to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +81,9 @@ class _Begun:
 class Jobs:
     """Jobs that run side by side; what still runs when the block ends is stopped."""
 
-    def __init__(self, say: Step) -> None:
-        """Tell `say` what each job says, under its name."""
-        self._say = say
+    def __init__(self, say: Step, state: Step) -> None:
+        """Tell `say` what each job says, and `state` what becomes of it, under its name."""
+        self._say, self._state = say, state
         self._begun: dict[str, _Begun] = {}
         self._heard = 0.0
         """When one last said something."""
@@ -95,20 +99,32 @@ class Jobs:
         trace: TracebackType | None,
     ) -> None:
         """Stop what still runs, so that nothing goes on behind the user's back."""
-        for one in self._begun.values():
-            if one.look():
-                one.running.stop()
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop what still runs, and wait until it has ended, STOP_TIME at most."""
+        for one in self._alive():
+            one.running.stop()
+        for alive in poll(self._alive, timeout=STOP_TIME, interval=0.05):
+            if not alive:
+                break
+
+    def _alive(self) -> list[_Begun]:
+        return [one for one in self._begun.values() if one.look()]
 
     def begin(self, job: Job) -> None:
         """Start a job now; `finish` waits for it."""
         job.log.parent.mkdir(parents=True, exist_ok=True)
         job.log.write_text(f"{' '.join(job.argv)}\n", encoding="utf-8")
-        output = Output()
+        output, last = Output(), ""
 
         def hear(line: str) -> None:
+            nonlocal last
+            line = without_logins(line)
             with job.log.open("a", encoding="utf-8") as log:
                 log.write(line + "\n")
-            self._heard = time.monotonic()
+            if (said := words(line)) != last:  # apt repeats itself while nothing arrives
+                last, self._heard = said, time.monotonic()
             if told := output.tells(line):
                 self._say(job.name, told)
 
@@ -122,6 +138,7 @@ class Jobs:
         What was begun before is not begun again, unless it has failed. Raises RefusedError for the
         first that failed, after all have ended; one that needs it is not begun.
         """
+        self._heard = time.monotonic()
         silent = self._attend(work, self._waiting(jobs))
         for job in jobs:
             if (one := self._begun.get(job.name)) and one.done:
@@ -130,11 +147,11 @@ class Jobs:
     def _waiting(self, jobs: Sequence[Job]) -> list[Job]:
         """Give the jobs to begin, the longest first."""
         names = {job.name for job in jobs}
-        for one in self._begun.values():
-            one.look()
-        gone = [name for name, one in self._begun.items() if name not in names or one.failed]
-        for name in gone:
-            self._begun.pop(name).running.stop()
+        for name, one in list(self._begun.items()):
+            if (runs := one.look()) and name not in names:
+                one.running.stop()
+            if not runs and (one.failed or name not in names):
+                del self._begun[name]
         waiting = [job for job in jobs if job.name not in self._begun]
         return sorted(waiting, key=lambda job: -job.seconds)
 
@@ -145,25 +162,22 @@ class Jobs:
         most = (os.cpu_count() or 1) + BESIDE
 
         def look() -> int:
-            alive = [name for name, one in self._begun.items() if one.look()]
-            ended = {name for name, one in self._begun.items() if one.done and not one.failed}
+            alive = {one.job.name for one in self._alive()}
+            ended = {one.job.name for one in self._begun.values() if one.done and not one.failed}
             hoped = {"", *alive, *ended, *(job.name for job in waiting)}
             waiting[:] = [job for job in waiting if job.after in hoped]  # others need what failed
             able = [job for job in waiting if not job.after or job.after in ended]
             for job in able[: max(most - len(alive), 0)]:
                 waiting.remove(job)
                 self.begin(job)
-                alive.append(job.name)
-            states = dict.fromkeys(ended, "done")
-            for job in waiting:
-                turn = not job.after or job.after in ended
-                states[job.name] = f"waits for {'its turn' if turn else job.after}"
-            for name, state in states.items():
+                alive.add(job.name)
+            for name, state in self._states(waiting, ended).items():
                 if told.get(name) != state:
                     told[name] = state
-                    self._say(name, state)
+                    self._state(name, state)
             if time.monotonic() - self._heard > work.silence:
-                for name in set(alive) - silent:
+                waiting.clear()  # they would wait for the same
+                for name in alive - silent:
                     silent.add(name)
                     self._begun[name].running.stop()
             return len(alive) + len(waiting)
@@ -174,6 +188,18 @@ class Jobs:
                 break
         return silent
 
+    def _states(self, waiting: Sequence[Job], ended: set[str]) -> dict[str, str]:
+        """Give what is to be said of those that do not run."""
+        states = {
+            name: "failed" if one.failed else "done"
+            for name, one in self._begun.items()
+            if one.done
+        }
+        for job in waiting:
+            turn = not job.after or job.after in ended
+            states[job.name] = f"waits for {'its turn' if turn else job.after}"
+        return states
+
 
 def _judge(work: Work, job: Job, done: Completed, *, silent: bool) -> None:
     if done.exit_code == 0:
@@ -182,10 +208,12 @@ def _judge(work: Work, job: Job, done: Completed, *, silent: bool) -> None:
     what, step = job.what or f"the image of {job.name}", f"read the log, then: {work.task}"
     reason, code = f"no progress for {work.silence:.0f} s", ""
     if not silent:
-        if known := pull_cause(plain(text)):
+        if ours := told_error(text):
+            reason, step = ours
+        elif known := pull_cause(plain(text)):
             reason, step, code = known.cause, known.next_step, known.code
         else:
-            reason, step = told_error(text) or (cause(text, last_words(done)), step)
+            reason = cause(text, last_words(done))
     raise RefusedError(
         f"{what} could not be had: {reason} (log: {job.log})", next_step=step, code=code
     )

@@ -5,11 +5,25 @@ from dataclasses import dataclass
 import requests
 from requests.auth import AuthBase
 
-from scripts.probes import known_reason
+from scripts.probes import words_for
 
 TIMEOUT = 10.0
 """Seconds for a model's endpoint, which may be far away and has to think."""
 FIRST_OTHER = 300
+REASONS = {
+    "ProxyError": "the proxy does not let us through",
+    "NameResolutionError": "its name is not known here",
+    **dict.fromkeys(
+        ("MissingSchema", "InvalidSchema", "InvalidURL"), "it is no http:// or https:// address"
+    ),
+    "SSLError": "its certificate is not trusted here",
+    "Connection refused": "connection refused",
+    "ConnectionResetError": "the connection was reset",
+    "RemoteDisconnected": "the connection was closed without an answer",
+    "Timeout": "no answer in time",
+    "timed out": "no answer in time",
+}
+"""Words for why there was no answer, by what the error holds; the first that fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +51,7 @@ def ask(base: str, key: str, *, embedding: str = "", timeout: float = TIMEOUT) -
                 "POST" if body else "GET", url, json=body, timeout=timeout, allow_redirects=False
             )
         except (OSError, ValueError) as error:  # requests' errors are OSErrors
-            return Reply(problem=known_reason(error) or "no answer")
+            return Reply(problem=words_for(error, REASONS) or "no answer")
     if not embedding or answer.status_code >= FIRST_OTHER:
         return Reply(status=answer.status_code)
     try:

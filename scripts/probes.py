@@ -33,12 +33,6 @@ REJECTED = frozenset({401, 403})
 MISSING = 404
 FIRST_ERROR = 400
 REASONS = {
-    "ProxyError": "the proxy does not let us through",
-    "NameResolutionError": "its name is not known here",
-    "MissingSchema": "it is no http:// or https:// address",
-    "InvalidSchema": "it is no http:// or https:// address",
-    "InvalidURL": "it is no http:// or https:// address",
-    "SSLError": "its certificate is not trusted here",
     "Connection refused": "connection refused",
     # one state of a port proxy, in the words of chance: when the refusal behind it comes
     **dict.fromkeys(
@@ -80,7 +74,7 @@ def call(probe: Probe, *, timeout: float) -> tuple[int, Any]:
     """
     try:
         answer = _request(probe, timeout)
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:
         return 0, _reason(error)
     try:
         return answer.status, json.loads(answer.body)
@@ -196,7 +190,7 @@ def _short(text: str) -> str:
 
 def _reason(error: Exception) -> str:
     """Say in a word why there was no answer."""
-    if known := known_reason(error):
+    if known := words_for(error, REASONS):
         return known
     if isinstance(error, json.JSONDecodeError):
         return "no JSON in the answer"
@@ -204,7 +198,7 @@ def _reason(error: Exception) -> str:
     return type(error).__name__ if isinstance(error, ValueError) else _short(repr(error))
 
 
-def known_reason(error: Exception) -> str:
-    """Give the words of REASONS that fit an error, also one that wraps its cause; else nothing."""
+def words_for(error: Exception, reasons: Mapping[str, str]) -> str:
+    """Give the first of these words that fits an error, also one that wraps its cause; or none."""
     text = repr(error)
-    return next((word for sign, word in REASONS.items() if sign in text), "")
+    return next((word for sign, word in reasons.items() if sign in text), "")

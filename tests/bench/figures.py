@@ -78,7 +78,7 @@ def markdown(document: Document) -> str:
         "",
         (
             "On the running stack; a reset takes until all that it stopped is ready again. Our own"
-            " process: from the last container's start to the last line of a cold `inv up`; the"
+            " process: from the first container's start to the last line of a cold `inv up`; the"
             " memory is that of this process alone."
         ),
         "",

@@ -67,7 +67,7 @@ def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], mark: str = "
     of all: what it does before it waits, and Python's own end, are no waiting.
     """
     before, began = machine(), time.monotonic()
-    marked = last = Usage()
+    marked, last, memory = Usage(), Usage(), 0.0
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(  # noqa: S603 - our own command lines
@@ -83,6 +83,7 @@ def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], mark: str = "
         for line in process.stdout or ():
             if mark:
                 last = usage(process.pid)
+                memory = max(memory, last.memory)
                 marked = last if mark in line and not marked.moment else marked
         code = process.wait()
         seconds, spent = time.monotonic() - began, machine() - before
@@ -93,7 +94,7 @@ def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], mark: str = "
         seconds=round(seconds, 3),
         machine=round(spent, 2),
         waiting=round(100 * (last.cpu - marked.cpu) / waited, 1) if waited else 0.0,
-        memory=round(last.memory, 1),
+        memory=round(memory, 1),
     )
 
 

@@ -19,7 +19,7 @@ FakeDocker = Callable[[str], Path]
 
 
 class Heard:
-    """Collects what is said about each image."""
+    """Collects what is said about each image, and what becomes of it."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
@@ -39,7 +39,7 @@ def heard() -> Heard:
 @pytest.fixture
 def jobs(heard: Heard) -> Iterator[Jobs]:
     """Jobs that tell `heard`."""
-    with Jobs(heard) as begun:
+    with Jobs(heard, heard) as begun:
         yield begun
 
 
@@ -147,13 +147,13 @@ QUICK = Work(task="inv images.build", silence=0.6)
 
 
 def test_a_slow_one_does_not_hold_up_the_rest(heard: Heard, jobs: Jobs, tmp_path: Path) -> None:
-    """One that says nothing may wait for another, and is left alone while any of them talks.
+    """One that says nothing may wait for another, and is left alone while any of them has news.
 
-    Then it is stopped and named.
+    Then it is stopped and named, also one that says the same again and again, as apt does.
     """
     talking = "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.2; done"
-    waiting = "echo 0; until grep -q 8 talking.log; do sleep 0.01; done; echo had"
-    stuck = "echo 0; exec sleep 600"
+    waiting = "echo 0; until grep -qx 8 talking.log; do sleep 0.01; done; echo had"
+    stuck = "while echo 0; do sleep 0.05; done"
     given = [
         shell("talking", talking, tmp_path),
         shell("waiting", f"cd {tmp_path}; {waiting}", tmp_path),
@@ -163,11 +163,9 @@ def test_a_slow_one_does_not_hold_up_the_rest(heard: Heard, jobs: Jobs, tmp_path
     with pytest.raises(RefusedError, match="the image of stuck could not be had: no progress for"):
         jobs.finish(QUICK, given)
 
-    assert heard.lines == {
-        "talking": [*"12345678", "done"],
-        "waiting": ["0", "had", "done"],
-        "stuck": ["0"],
-    }
+    assert heard.lines["talking"] == [*"12345678", "done"]
+    assert heard.lines["waiting"] == ["0", "had", "done"]
+    assert heard.lines["stuck"][-1] == "failed"
 
 
 def test_a_job_begins_when_the_one_that_it_needs_has_ended(
@@ -199,6 +197,7 @@ def test_a_job_whose_need_has_failed_is_not_begun(heard: Heard, jobs: Jobs, tmp_
         f" (log: {tmp_path / 'packages.log'})"
     )
     assert caught.value.next_step == "apt-get update"
+    assert heard.lines["packages"][-1] == "failed"
     assert [line for line in heard.lines["upon"] if line == "never"] == []
 
 
@@ -234,12 +233,15 @@ def test_what_was_begun_ahead_is_not_begun_again(heard: Heard, jobs: Jobs, tmp_p
     """It went on while something else was done; only one that failed gets a second try."""
     once = shell("once", f"echo x >> {tmp_path}/times; echo had", tmp_path)
     flaky = shell(
-        "flaky", f"test -e {tmp_path}/again || {{ touch {tmp_path}/again; exit 1; }}", tmp_path
+        "flaky",
+        f"cd {tmp_path}; test -e again || {{ touch again; echo $$ >gone; exit 1; }}",
+        tmp_path,
     )
     jobs.begin(once)
     jobs.begin(flaky)
-    while not (tmp_path / "again").exists() or "had" not in once.log.read_text():
+    while "had" not in once.log.read_text() or not (tmp_path / "gone").exists():
         time.sleep(0.01)
+    assert ended((tmp_path / "gone").read_text().strip())
 
     jobs.finish(QUICK, [once, flaky])
 
@@ -284,7 +286,7 @@ def test_ctrl_c_stops_all(heard: Heard, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(jobs_module, "poll", interrupted)
     given = [shell(name, "echo $$; exec sleep 600", tmp_path) for name in ("one", "two")]
 
-    with pytest.raises(KeyboardInterrupt), Jobs(say) as jobs:
+    with pytest.raises(KeyboardInterrupt), Jobs(say, heard) as jobs:
         jobs.finish(QUICK, given)
 
     assert [ended(lines[0]) for lines in heard.lines.values()] == [True, True]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.build_output import Output, cause, told_error
+from scripts.build_output import Output, cause, told_error, without_logins, words
 from scripts.building import build_argv
 from scripts.model import Build, Service
 from scripts.recipes import RECIPE_LABEL, recipe
@@ -165,13 +165,41 @@ def test_a_download_of_maven_tells_its_file_and_no_address() -> None:
     assert told(
         "#9 [jars 4/4] RUN mvn",
         "#9 2.0 [INFO] ",
+        "#9 2.0 [INFO] Downloading from central: https://user:pw@mirror.example/n/a.jar",
         "#9 2.1 Downloaded from central: https://user:pw@mirror.example/a.jar (1.5 MB at 3 MB/s)",
         "#9 2.2 [INFO] Downloaded from central: https://mirror.example/n/x.pom (512 kB at 3 MB/s)",
     )[1:] == [
         "",
+        "",
         "[jars 4/4] 2 MB fetched, a.jar",
         "[jars 4/4] 2 MB fetched, x.pom",
     ]
+
+
+def test_no_login_of_a_mirror_is_told_or_logged() -> None:
+    """It may stand in every address."""
+    line = "#6 1.0 Err:1 https://user:pw@mirror.example/debian trixie, see http://a.example/x@y"
+
+    assert without_logins(line) == (
+        "#6 1.0 Err:1 https://…@mirror.example/debian trixie, see http://a.example/x@y"
+    )
+
+
+def test_the_same_words_again_are_no_news() -> None:
+    """While nothing arrives apt says the same twice a second, and only the time goes on."""
+    first, again = "#6 2.0 dlstatus:3:50.0:Retrieving", "#6 2.5 dlstatus:3:50.0:Retrieving"
+
+    assert words(first) == words(again) != words("#6 2.5 dlstatus:3:51.0:Retrieving")
+
+
+def test_a_step_counts_its_own_bytes() -> None:
+    """What another step of the same build has yet to fetch is none of its business."""
+    assert told(
+        "#6 [jre 2/2] RUN apt-get install",
+        "#7 [jdk 1/1] RUN apt-get update",
+        "#6 1.9 Need to get 139 MB of archives.",
+        "#7 2.0 dlstatus:1:50.0:Retrieving file 1 of 2",
+    )[3:] == ["[jdk 1/1] Retrieving file 1 of 2"]
 
 
 def test_steps_side_by_side_keep_their_names() -> None:

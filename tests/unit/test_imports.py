@@ -23,6 +23,8 @@ DECIDING = (
         "report",
         "displays",
         "boards",
+        "build_output",
+        "pull_causes",
         "log_lines",
     ),
     *("moments", "timeline", "drawing", "page"),

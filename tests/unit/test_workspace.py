@@ -267,6 +267,34 @@ def test_where_no_engine_runs_the_private_one_is_brought(
     assert brought == ["engine"]
 
 
+@pytest.mark.parametrize(
+    ("written", "times"), [("", 1), ("IMAGE_SOURCE=packages\n", 1), ("IMAGE_SOURCE=registry\n", 0)]
+)
+def test_what_needs_no_engine_begins_before_one_is_brought(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, written: str, times: int
+) -> None:
+    """Unless nothing can come of it: official images are not built of packages."""
+    happened = without_engine(bench, monkeypatch)
+    bench.env(written)
+
+    workspace.prepared(
+        bench.root, {}, bench.runner, bench.said.append, meanwhile=lambda: happened.append("begun")
+    )
+
+    assert happened == [*["begun"] * times, "engine"]
+
+
+def test_nothing_begins_beside_an_engine_that_runs(bench: Bench) -> None:
+    """There is nothing to do meanwhile."""
+    begun: list[str] = []
+
+    workspace.prepared(
+        bench.root, {}, bench.runner, bench.said.append, meanwhile=lambda: begun.append("begun")
+    )
+
+    assert begun == []
+
+
 def test_out_of_a_bundle_come_the_source_and_the_engine(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
