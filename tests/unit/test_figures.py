@@ -1,5 +1,7 @@
 """What `nox -s bench` makes of its measurements, and the documents that it wrote."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import figures
@@ -7,6 +9,8 @@ import pytest
 from goals import A, B, C, goals
 
 from scripts import schema
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def start(variant: str, kind: str, seconds: float, *, embedder: bool = True) -> dict[str, Any]:
@@ -87,3 +91,11 @@ def test_the_table_shows_how_far_the_runs_lie_apart(document: dict[str, Any]) ->
     assert "| `db` | 3.2 | 3.2 | 3.2 |" in lines
     assert "| health checks | 2 | 9.8 |" in lines
     assert "| first build | 1 | 80.0 | 140.0 | 70.0 |" in lines
+
+
+def test_the_page_is_what_the_measurements_say() -> None:
+    """Both files are of one run, and neither is mended by hand or left behind by new code."""
+    measured = json.loads((DOCS / "performance.json").read_text(encoding="utf-8"))
+
+    assert schema.validate(measured, "performance") == ()
+    assert (DOCS / "performance.md").read_text(encoding="utf-8") == figures.markdown(measured)
