@@ -24,7 +24,7 @@ PARTS = (
     ("engine: start dockerd", r"engine: starting"),
     ("images: choose the source", r"engine: ready"),
     ("images: fetch and build base", r"images: "),
-    ("images: build the others", r"(?!base\b)[a-z]\w* +\S"),
+    ("images: build the others", r"(?!base\b)[a-z]\w* +\["),
     ("containers: start until ready", r" *\d+\.\d s  "),
 )
 """Of the first `up`."""
