@@ -37,7 +37,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="of (b) and (c)")
     parser.add_argument("--official-rounds", type=int, default=2, help="of (a): 3 minutes each")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds for each idle figure")
-    parser.add_argument("--cypher", type=int, default=7, help="rounds of heavy queries")
+    parser.add_argument("--cypher", type=int, default=80, help="rounds of heavy queries")
     parser.add_argument(
         "--quick", action="store_true", help="no first build, no idle figures, no queries"
     )
