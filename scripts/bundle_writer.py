@@ -7,7 +7,6 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from scripts.bundle import MANIFEST, PIECE, Manifest, Member
@@ -41,14 +40,8 @@ class Writer:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Give the file its name, if `finish` was reached."""
-        del kind, error, trace
         self._end()
 
     def _end(self) -> None:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from scripts.build_output import Output, cause, plain, told_error, without_logins, words
@@ -92,12 +91,7 @@ class Jobs:
         """Give the jobs."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop what still runs, so that nothing goes on behind the user's back."""
         self.stop()
 
@@ -105,9 +99,7 @@ class Jobs:
         """Stop what still runs, and wait until it has ended, STOP_TIME at most."""
         for one in self._alive():
             one.running.stop()
-        for alive in poll(self._alive, timeout=STOP_TIME, interval=0.05):
-            if not alive:
-                break
+        all(poll(self._alive, timeout=STOP_TIME, interval=0.05))  # until none is
 
     def _alive(self) -> list[_Begun]:
         return [one for one in self._begun.values() if one.look()]
@@ -182,10 +174,8 @@ class Jobs:
                     self._begun[name].running.stop()
             return len(alive) + len(waiting)
 
-        # no deadline: what goes on may take its time
-        for left in poll(look, timeout=math.inf, interval=0.1):  # pragma: no branch - it has no end
-            if not left:
-                break
+        # until none is left; no deadline: what goes on may take its time
+        all(poll(look, timeout=math.inf, interval=0.1))
         return silent
 
     def _states(self, waiting: Sequence[Job], ended: set[str]) -> dict[str, str]:
