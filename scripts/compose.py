@@ -10,7 +10,7 @@ import yaml
 
 from scripts.data_words import Together, Volume
 from scripts.errors import ConfigError, RefusedError
-from scripts.model import Auth, Build, Link, Port, Probe, Service, Stack
+from scripts.model import Auth, Build, Link, Port, Probe, Service, Stack, by_need
 from scripts.process import Completed, OnLine, Runner
 
 CONFIG_TIMEOUT = 30.0
@@ -96,13 +96,14 @@ def parse(found: Mapping[str, Any], folder: Path) -> Stack:
     services = [_service(name, one, volumes, secrets) for name, one in _items(found, "services")]
     # a need that is not required stays in the file when no profile brings its service
     known = {service.name for service in services}
+    present = (
+        replace(service, needs=tuple(need for need in service.needs if need in known))
+        for service in services
+    )
     return Stack(
         project=found["name"],
         folder=folder,
-        services=tuple(
-            replace(service, needs=tuple(need for need in service.needs if need in known))
-            for service in services
-        ),
+        services=by_need(present),
         volumes=tuple(dict.fromkeys(_mounted(found, volumes))),
         together=tuple(
             Together(groups=tuple(one["groups"]), reason=one["reason"])

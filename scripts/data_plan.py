@@ -1,6 +1,7 @@
 """Pure: what a data command is going to do, by the compose file and by what runs and is there."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from graphlib import TopologicalSorter
 from typing import Any
 
 from scripts.data_words import Plan, Survey
@@ -72,12 +73,14 @@ def member(stack: Stack, group: str) -> str:
 
 def waves(stack: Stack, names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """Give services in the order in which they stop: nobody before those who need it."""
-    left, found = list(names), []
-    while left:
-        needed = {need for name in left for need in stack.service(name).needs}
-        wave = tuple(name for name in left if name not in needed)
-        found.append(wave)
-        left = [name for name in left if name not in wave]
+    needed_by = {
+        name: [other for other in names if name in stack.service(other).needs] for name in names
+    }
+    order, found = TopologicalSorter(needed_by), []
+    order.prepare()
+    while order.is_active():
+        found.append(order.get_ready())
+        order.done(*found[-1])
     return tuple(found)
 
 

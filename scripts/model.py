@@ -1,8 +1,9 @@
 """The words of the domain. They mean the same in code, output, schemas and documents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from scripts.data_words import Together, Volume
@@ -91,6 +92,16 @@ class Service:
     """Features that the processor must have."""
 
 
+def by_need(services: Iterable[Service]) -> tuple[Service, ...]:
+    """Order services so that each comes after all that it needs, else as they came.
+
+    Raises graphlib.CycleError when they need each other in a circle.
+    """
+    named = {one.name: one for one in services}
+    needs = {name: [need for need in one.needs if need in named] for name, one in named.items()}
+    return tuple(named[name] for name in TopologicalSorter(needs).static_order())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """The resolved compose file."""
@@ -99,7 +110,7 @@ class Stack:
     folder: Path
     """Compose's working directory: the folder of the first compose file."""
     services: tuple[Service, ...]
-    """What needs nothing first."""
+    """What needs nothing first (`by_need`)."""
     volumes: tuple[Volume, ...] = ()
     together: tuple[Together, ...] = ()
 

@@ -42,7 +42,7 @@ def fingerprint(composed: Compose, environ: Mapping[str, str]) -> str:
         if name in named or name.startswith(("COMPOSE_", "DOCKER_"))
     }
     parts: list[object] = [composed.argv(), texts, sorted({**variables, **composed.env}.items())]
-    parts += (_age(file) for file in (*_programs(composed.env, environ), *_rules()))
+    parts += (_age(file) for file in (*_programs(composed.env, environ), *rules()))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -84,9 +84,12 @@ def _programs(env: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[Pa
         yield Path(folder) / "docker-compose"
 
 
-def _rules() -> Iterator[Path]:
+def rules() -> Iterator[Path]:
+    """Yield the files that read and check a resolved file."""
     for folder in RULES:
-        yield from sorted((*folder.glob("*.py"), *folder.glob("*.json")))
+        yield from sorted(
+            file for file in folder.rglob("*") if file.suffix in {".py", ".json"} and file.is_file()
+        )
 
 
 def _age(file: Path) -> tuple[str, int, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 
 from scripts import health_rules
@@ -79,34 +80,24 @@ def _early(services: Mapping[str, Tree]) -> Iterator[Breach]:
 
 
 def _no_cycle(services: Mapping[str, Tree]) -> Iterator[Breach]:
-    """Dependencies end somewhere; each circle is told once, from its first name in the alphabet."""
+    """Dependencies end somewhere; a circle is told from its first name in the alphabet."""
     needs = {
         name: sorted(other for other in as_tree(service.get("depends_on")) if other in services)
         for name, service in services.items()
     }
-    for start in sorted(needs):
-        circle = _way_back(start, needs)
-        if circle and start == min(circle):
-            yield Breach(
-                service=start,
-                key="depends_on",
-                found=" → ".join(circle),
-                wanted="dependencies without a circle",
-            )
-
-
-def _way_back(start: str, needs: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """Give a way from `start` to itself, the shortest; empty when there is none."""
-    ways: list[tuple[str, ...]] = [(start,)]
-    seen: set[str] = set()
-    for way in ways:  # grows while it is read: a breadth-first search
-        for other in needs[way[-1]]:
-            if other == start:
-                return (*way, start)
-            if other not in seen:
-                seen.add(other)
-                ways.append((*way, other))
-    return ()
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        # who is needed comes first there, and the first one stands at both ends
+        circle = error.args[1][:0:-1]
+        first = circle.index(min(circle))
+        ring = [*circle[first:], *circle[:first], circle[first]]
+        yield Breach(
+            service=ring[0],
+            key="depends_on",
+            found=" → ".join(ring),
+            wanted="dependencies without a circle",
+        )
 
 
 def _host_ports(services: Mapping[str, Tree]) -> Iterator[Breach]:

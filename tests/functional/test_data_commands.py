@@ -460,7 +460,7 @@ def test_data_that_no_journal_knows_of_is_named_and_a_reset_mends_it(
     told = capsys.readouterr().err
     assert "memos-test_etcd_data still holds the data from before an earlier restore" in told
     assert f"({name})" in told
-    assert "next: inv reset --service etcd makes a snapshot" in told
+    assert "next: inv reset --service milvus makes a snapshot" in told
     assert at.inv("reset", "--service", "etcd", "--yes") == 0
     assert at.inv("snapshot.restore", "one", "--yes") == 0
     assert at.held() == OLD_DATA

@@ -7,21 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import diagnosis
-from scripts.model import Container, Finding, Reading, Snapshot
+from scripts import compose, data_plan, diagnosis
+from scripts.model import Container, Finding, Reading, Snapshot, Stack, by_need
 from scripts.readiness import answers
 from scripts.signatures import SIGNATURES, recognised
 from tests.recorded import LOGIN, LOGS, SECRET
-from tests.words import service, stack
+from tests.words import container, reading, service, stack
 
-NAMES = ("etcd", "minio", "milvus", "neo4j", "memos")
-STACK = stack(
+SERVICES = (
     service("etcd", probed=False),
     replace(service("minio"), probes=(LOGIN,)),
     replace(service("milvus", "etcd", "minio"), probes=(LOGIN,)),
     replace(service("neo4j", memory=2**30), probes=(LOGIN,)),
     replace(service("memos", "neo4j", "milvus"), probes=(LOGIN,)),
 )
+NAMES = tuple(one.name for one in SERVICES)
+CONFIG = LOGS.parent / "config"
 RECORDED = sorted(
     {line for path in LOGS.glob("*.txt") for line in path.read_text(encoding="utf-8").splitlines()}
 )
@@ -38,6 +39,11 @@ LINES = st.one_of(
     ),
     st.text(max_size=60),
 )
+
+
+def stacks() -> st.SearchStrategy[Stack]:
+    """Give the stack, whatever the order in which its file has the services."""
+    return st.permutations(SERVICES).map(lambda services: stack(*by_need(services)))
 
 
 @st.composite
@@ -78,44 +84,65 @@ def with_signatures() -> Iterator[None]:
     diagnosis.RULES = rules
 
 
-def found(seen: Snapshot) -> tuple[Finding, ...]:
+def found(stack: Stack, seen: Snapshot) -> tuple[Finding, ...]:
     """Give all findings of a look."""
-    return diagnosis.diagnose(STACK, NAMES, seen)
+    return diagnosis.diagnose(stack, stack.names(), seen)
 
 
-@given(snapshots())
-def test_a_cause_comes_before_its_victims(seen: Snapshot) -> None:
+@given(stacks(), snapshots())
+def test_a_cause_comes_before_its_victims(stack: Stack, seen: Snapshot) -> None:
     """Who needs a broken service, directly or not, is told after it."""
-    order = [finding.service for finding in found(seen)]
+    order = [finding.service for finding in found(stack, seen)]
 
     for place, name in enumerate(order):
-        assert not (set(STACK.closure((name,))) - {name}) & set(order[place + 1 :])
+        assert not (set(stack.closure((name,))) - {name}) & set(order[place + 1 :])
 
 
-@given(snapshots())
-def test_a_victim_needs_the_one_that_it_is_told_of(seen: Snapshot) -> None:
+def test_root_causes_come_first_on_the_real_file() -> None:
+    """`minio` stands after `memos` in the alphabet, in which Compose prints services."""
+    text = (CONFIG / "registry.yml").read_text(encoding="utf-8")
+    real = compose.parse(compose.document(text), CONFIG)
+    names = tuple(name for name in real.names() if name != "embedder")
+    line = "MilvusException: Fail connecting to server on milvus-standalone:19530"
+    seen = Snapshot(
+        containers=tuple(
+            container(name, "exited" if name == "minio" else "running") for name in names
+        ),
+        readings=(reading("memos", "refused", ok=False), reading("milvus", "refused", ok=False)),
+        logs={"memos": (line,)},
+    )
+
+    told = diagnosis.diagnose(real, names, seen)
+
+    assert [one.service for one in told] == ["minio", "memos"]
+    assert told[0].victims == ("milvus", "attu", "memos")
+    assert data_plan.member(real, "milvus") == "milvus"
+
+
+@given(stacks(), snapshots())
+def test_a_victim_needs_the_one_that_it_is_told_of(stack: Stack, seen: Snapshot) -> None:
     """Nobody is the victim of itself or of a stranger, nor when it is ready."""
-    for finding in found(seen):
+    for finding in found(stack, seen):
         for victim in finding.victims:
             assert victim != finding.service
-            assert finding.service in STACK.closure((victim,))
-            assert not answers(STACK.service(victim), seen)
+            assert finding.service in stack.closure((victim,))
+            assert not answers(stack.service(victim), seen)
 
 
-@given(snapshots())
-def test_every_finding_can_be_acted_upon(seen: Snapshot) -> None:
+@given(stacks(), snapshots())
+def test_every_finding_can_be_acted_upon(stack: Stack, seen: Snapshot) -> None:
     """It has a code, a cause and a next step, and belongs to a service that is there."""
-    for finding in found(seen):
+    for finding in found(stack, seen):
         assert finding.code
         assert finding.cause
         assert finding.next_step
         assert seen.container(finding.service) is not None
 
 
-@given(snapshots())
-def test_what_is_recognised_holds_no_secret(seen: Snapshot) -> None:
+@given(stacks(), snapshots())
+def test_what_is_recognised_holds_no_secret(stack: Stack, seen: Snapshot) -> None:
     """Whatever a program prints of its own password."""
-    for one in STACK.services:
+    for one in stack.services:
         container = seen.container(one.name)
         if container is not None and one.probes:
             for finding in recognised(one, container, seen):

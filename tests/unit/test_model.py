@@ -1,10 +1,13 @@
 """The small questions that the words of the domain answer themselves."""
 
+from graphlib import CycleError
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scripts.model import Auth, Container, Reading, Service, Snapshot, Stack
+from scripts.model import Auth, Container, Reading, Service, Snapshot, Stack, by_need
 
 
 def service(name: str, *needs: str) -> Service:
@@ -41,6 +44,23 @@ def test_a_closure_holds_all_that_is_needed_in_the_order_of_the_file(
 ) -> None:
     """What a service needs is followed to the end, each once, in one order always."""
     assert STACK.closure(named) == closure
+
+
+@given(st.permutations(STACK.services))
+def test_what_is_needed_comes_first_whatever_the_order_of_the_file(
+    services: list[Service],
+) -> None:
+    """A file has its services in any order, Compose prints them by the alphabet."""
+    order = [one.name for one in by_need(services)]
+
+    assert sorted(order) == sorted(STACK.names())
+    assert all(order.index(need) < order.index(one.name) for one in services for need in one.needs)
+
+
+def test_no_order_is_found_for_services_that_need_each_other() -> None:
+    """Compose refuses such a file first; whoever comes past it is no endless loop."""
+    with pytest.raises(CycleError):
+        by_need((service("a", "b"), service("b", "a")))
 
 
 def test_services_that_need_each_other_are_followed_once() -> None:

@@ -57,6 +57,22 @@ def test_what_compose_would_see_is_noticed(folder: Path, change: Change) -> None
     assert fingerprint(folder, environ) != before
 
 
+def test_the_rules_are_those_of_every_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module or schema that changes in a folder below reads the file anew."""
+    assert {"resolved.py", "stack.schema.json"} <= {file.name for file in resolved.rules()}
+    rule = tmp_path / "rules" / "below" / "rule.py"
+    rule.parent.mkdir(parents=True)
+    rule.touch()
+    monkeypatch.setattr(resolved, "RULES", (tmp_path / "rules",))
+    before = fingerprint(folder, {})
+    rule.write_text("changed = True")
+
+    assert list(resolved.rules()) == [rule]
+    assert fingerprint(folder, {}) != before
+
+
 def test_what_compose_does_not_see_is_no_change(folder: Path) -> None:
     """Another shell has another SHLVL; a file that is touched says the same as before."""
     before = fingerprint(folder, {"SHLVL": "1"})
