@@ -85,8 +85,7 @@ def fresh(session: nox.Session) -> None:
     """The README's first command in a minimal Debian with python3 and ca-certificates only."""
     install(session, "runtime")
     session.run(
-        *("python", "tests/e2e/fresh.py", *session.posargs),
-        env={"PYTHONPATH": "."},
+        *("python", "-m", "tests.e2e.machines.fresh", *session.posargs),
         interrupt_timeout=600.0,  # after Ctrl-C it stops and removes what it made
     )
 
@@ -98,10 +97,9 @@ def bench(session: nox.Session) -> None:
     With `-- --fresh` also from nothing to a first memory, in a bare Debian.
     """
     install(session, "test")
-    folders = (".", "tests/e2e", "tests/bench")
     session.run(
-        *("python", "tests/bench/measure.py", *session.posargs),
-        env={"PYTHONPATH": os.pathsep.join(folders), "PYTHONDONTWRITEBYTECODE": ""},
+        *("python", "-m", "tests.bench.measure", *session.posargs),
+        env={"PYTHONDONTWRITEBYTECODE": ""},
         interrupt_timeout=600.0,  # after Ctrl-C it removes what it made
     )
 
@@ -111,8 +109,7 @@ def bundle(session: nox.Session) -> None:
     """A bundle of this machine's images starts a stack on a bare Debian without any network."""
     install(session, "runtime")
     session.run(
-        *("python", "tests/e2e/offline.py", *session.posargs),
-        env={"PYTHONPATH": "."},
+        *("python", "-m", "tests.e2e.machines.offline", *session.posargs),
         interrupt_timeout=600.0,  # as for `fresh`
     )
 
@@ -121,14 +118,14 @@ def bundle(session: nox.Session) -> None:
 def kills(session: nox.Session) -> None:
     """`kill -9` at 30 moments of each data command; -- --seed N --only restore:17 for one again."""
     install(session, "test")
-    session.run("python", "tests/e2e/kills.py", *session.posargs, env={"PYTHONPATH": "."})
+    session.run("python", "-m", "tests.e2e.machines.kills", *session.posargs)
 
 
 @nox.session(default=False)
 def pages(session: nox.Session) -> None:
     """The page of `inv timeline` and `inv graph`, seen by a real browser: .cache/pages/*.png."""
     install(session, "runtime")
-    session.run("python", "tests/e2e/pages.py", env={"PYTHONPATH": "."})
+    session.run("python", "-m", "tests.e2e.machines.pages")
 
 
 @nox.session(default=False)

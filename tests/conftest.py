@@ -3,16 +3,15 @@
 import functools
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
 from scripts import engine, engine_discovery
 from scripts.errors import StackError
 from scripts.process import run
-from tests.fakes import FakeRunner
+from tests.kit.fakes import FakeRunner
+from tests.kit.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 NO_ENGINE = "no engine answers, and a private one cannot be brought here"
 
 

@@ -10,15 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import bare_files
-import fresh
-import meters
-from bare_machine import Machine, entered
-from checkout import LONGEST, PORT, ROOT, free_ports
-from meters import Cost
-from trial import Trial
-
 from scripts.os_release import obstacle, this_system
+from tests.bench import meters
+from tests.bench.meters import Cost
+from tests.e2e.kit.checkout import LONGEST, PORT, free_ports
+from tests.e2e.machines import bare_files, fresh
+from tests.e2e.machines.bare_machine import Machine, entered
+from tests.e2e.machines.trial import Trial
+from tests.kit.places import ROOT
 
 
 def possible() -> bool:

@@ -7,9 +7,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from checkout import Checkout, free_ports
-
 from scripts.waiting import poll
+from tests.e2e.kit.checkout import Checkout, free_ports
 
 PASSWORD = "for-the-bench"  # noqa: S105 - of a server that lives a minute on loopback
 FILL = (

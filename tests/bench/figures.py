@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
-from goals import A, B, C, Document, Goal, goals
+from tests.bench.goals import A, B, C, Document, Goal, goals
 
 MUCH = 0.1
 """Runs that lie further apart, as a part of their median, are shown from least to most."""

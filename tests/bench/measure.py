@@ -17,16 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import anew
-import cypher
-import figures
-import running
-from checkout import ROOT, checkout
-from goals import A, B, C, goals
-from meters import Cost
-from starts import COLD, Bench, Start, told
-
 from scripts import schema
+from tests.bench import anew, cypher, figures, running
+from tests.bench.goals import A, B, C, goals
+from tests.bench.meters import Cost
+from tests.bench.starts import COLD, Bench, Start, told
+from tests.e2e.kit.checkout import checkout
+from tests.kit.places import ROOT
 
 NOWHERE = "http://127.0.0.1:9/v1"
 

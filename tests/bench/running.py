@@ -4,8 +4,8 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 
-import meters
-from starts import Bench, clean, inv
+from tests.bench import meters
+from tests.bench.starts import Bench, clean, inv
 
 RUNS, SLOW_RUNS = 5, 3
 """Of each small command, and of each that takes seconds."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import meters
 import yaml
-from checkout import Checkout
-from goals import B, C
-from meters import Cost
 
 from scripts.engine_api import Api
+from tests.bench import meters
+from tests.bench.goals import B, C
+from tests.bench.meters import Cost
+from tests.e2e.kit.checkout import Checkout
 
 COLD, WARM, NOTHING = "cold", "warm", "nothing to do"
 OFFICIAL = {"interval": "30s", "timeout": "20s", "retries": 3}

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from checkout import Checkout, checkout
-from workbench import Bench, bench
+
+from tests.e2e.kit.checkout import Checkout, checkout
+from tests.e2e.kit.workbench import Bench, bench
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from checkout import Checkout
 
 from scripts import bundle, schema
+from tests.e2e.kit.checkout import Checkout
 
 pytestmark = pytest.mark.docker
 

@@ -10,10 +10,11 @@ from dataclasses import replace
 import pytest
 import requests
 import yaml
-from checkout import ROOT, Checkout
-from memories import recall, remember
 
 from scripts import compose, probes
+from tests.e2e.kit.checkout import Checkout
+from tests.e2e.kit.memories import recall, remember
+from tests.kit.places import ROOT
 
 pytestmark = pytest.mark.docker
 

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-import fault_table
-import faults_before  # noqa: F401 - importing it adds its faults
-import faults_data  # noqa: F401 - as above
-import faults_memos  # noqa: F401 - as above
-import faults_running  # noqa: F401 - as above
 import pytest
-from fault import FAULTS, Fault
-from fault_trial import plain, try_fault
-from workbench import Bench
+
+from tests.e2e.faults import before, data, memos, running
+from tests.e2e.faults.fault import FAULTS, Fault
+from tests.e2e.faults.table import Table
+from tests.e2e.faults.trial import plain, try_fault
+from tests.e2e.kit.workbench import Bench
 
 pytestmark = pytest.mark.docker
+FAMILIES = (before, data, memos, running)
+"""Their faults are in FAULTS because they are imported."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -24,16 +24,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def table(request: pytest.FixtureRequest) -> Iterator[fault_table.Table]:
+def table(request: pytest.FixtureRequest) -> Iterator[Table]:
     """What the faults showed; with --all-faults it becomes docs/faults.md, less what went wrong."""
-    found = fault_table.Table()
+    found = Table()
     yield found
     if request.config.getoption("--all-faults"):
         found.write(FAULTS)
 
 
 def test_a_fault_is_told_with_its_cause_and_mended_as_told(
-    broken: Bench, table: fault_table.Table, fault: Fault, request: pytest.FixtureRequest
+    broken: Bench, table: Table, fault: Fault, request: pytest.FixtureRequest
 ) -> None:
     """Right service, cause, next step and exit code; what is printed mends it; nothing is lost."""
     table.forget(fault)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from workbench import Bench
+
+from tests.e2e.kit.workbench import Bench
 
 pytestmark = pytest.mark.docker
 

@@ -5,9 +5,9 @@ import signal
 import sys
 
 import pytest
-from checkout import Checkout
 
 from scripts import schema
+from tests.e2e.kit.checkout import Checkout
 
 pytestmark = pytest.mark.docker
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import witness
-from checkout import Checkout
 
 from scripts import schema
+from tests.e2e.kit import witness
+from tests.e2e.kit.checkout import Checkout
 
 pytestmark = pytest.mark.docker
 

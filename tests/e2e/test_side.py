@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 import requests
-from checkout import ROOT, Checkout, checkout, free_ports
-from workbench import copied
 
 from scripts.debian import find_mirror
 from scripts.os_release import this_system
 from scripts.private_apt import PrivateApt, unpack
 from scripts.process import run
 from scripts.waiting import poll
+from tests.e2e.kit.checkout import Checkout, checkout, free_ports
+from tests.e2e.kit.workbench import copied
+from tests.kit.places import ROOT
 
 pytestmark = pytest.mark.docker
 
@@ -136,7 +137,7 @@ def test_everything_is_gone_after_a_failing_test(engine: Checkout, tmp_path: Pat
             """)
     )
     words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
-    words += ["--override-ini", f"pythonpath={ROOT} {ROOT / 'tests/e2e'}", "-p", "conftest"]
+    words += ["--override-ini", f"pythonpath={ROOT}", "-p", "tests.e2e.conftest"]
     failed = engine.run([sys.executable, *words, str(test)], check=False)
     assert failed.exit_code == 1
     assert "this cannot be" in failed.stdout

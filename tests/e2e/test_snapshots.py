@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import requests
-from checkout import Checkout
-from kills import Kills, moments
-from memories import recall, remember
-from records import Records, expected, nodes, ties
+
+from tests.e2e.kit.checkout import Checkout
+from tests.e2e.kit.memories import recall, remember
+from tests.e2e.kit.records import Records, expected, nodes, ties
+from tests.e2e.machines.kills import Kills, moments
 
 pytestmark = pytest.mark.docker
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from checkout import Checkout
 
 from scripts import schema
 from scripts.waiting import poll
+from tests.e2e.kit.checkout import Checkout
 
 pytestmark = pytest.mark.docker
 

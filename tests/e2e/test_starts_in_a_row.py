@@ -1,7 +1,8 @@
 """No false alarm: start after start, exit code 0 and no finding."""
 
 import pytest
-from checkout import Checkout
+
+from tests.e2e.kit.checkout import Checkout
 
 pytestmark = pytest.mark.docker
 

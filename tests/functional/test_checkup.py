@@ -13,12 +13,12 @@ import yaml
 from scripts import checkup, checkup_models, doctor, engine_discovery, model_endpoint
 from scripts.facts import Facts
 from scripts.os_release import System
-from tests.fakes import FakeRunner
-from tests.functional.fake_engine import FakeEngine, made
-from tests.functional.servers import Answer, Request, closed_port, http, silent, tcp, unix
 from tests.functional.test_tasks import probed, service
+from tests.kit.fake_engine import FakeEngine, made
+from tests.kit.fakes import FakeRunner
+from tests.kit.places import ROOT
+from tests.kit.servers import Answer, Request, closed_port, http, silent, tcp, unix
 
-REPO = Path(__file__).resolve().parents[2]
 KEY = "sk-very-secret"
 PASSWORD = "right-12345678"  # noqa: S105 - of this test
 DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release={"ID": "debian"})
@@ -32,9 +32,9 @@ class World:
         """Lay out the files; `port` is where the one with a login answers."""
         self.root = folder / "checkout"
         (self.root / "docker").mkdir(parents=True)
-        for file in (REPO / "docker").glob("docker-compose*.yml"):
+        for file in (ROOT / "docker").glob("docker-compose*.yml"):
             shutil.copy(file, self.root / "docker")
-        shutil.copy(REPO / ".env.example", self.root)
+        shutil.copy(ROOT / ".env.example", self.root)
         self.put(f"IMAGE_SOURCE=registry\nMILVUS_PASSWORD={PASSWORD}\n")
         milvus = probed("milvus", port)
         probes: Any = milvus["x-probe"]

@@ -18,7 +18,8 @@ from scripts.errors import EngineError, ExitCode, RefusedError
 from scripts.schema import validate
 from scripts.volume_scripts import NEW, OLD, PART, UNPACK
 from tests.functional import test_tasks
-from tests.functional.fake_engine import made
+from tests.kit.fake_engine import made
+from tests.kit.places import ROOT
 
 VOLUMES = {"etcd": "etcd_data", "neo4j": "neo4j_data", "qdrant": "qdrant_data"}
 GROUPS = {"etcd": "milvus", "neo4j": "neo4j", "qdrant": "qdrant", "milvus": "milvus"}
@@ -85,9 +86,9 @@ class Checkout(test_tasks.Checkout):
 def ports() -> Iterator[list[int]]:
     """Run the stack's services as a process; give their ports."""
     count = str(len(test_tasks.TARGETS))
-    argv = [sys.executable, "-m", "tests.functional.fake_stack", count]
+    argv = [sys.executable, "-m", "tests.kit.fake_stack", count]
     with subprocess.Popen(  # noqa: S603 - our own module
-        argv, cwd=test_tasks.REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         yield [int(word) for word in process.stdout.readline().split()]

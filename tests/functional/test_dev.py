@@ -14,9 +14,9 @@ import pytest
 from scripts import bundle_wheels
 from scripts.bundle import Manifest
 from scripts.process import Completed, run
-from tests.bundles import MANIFEST, bundled, pins
+from tests.kit.bundles import MANIFEST, bundled, pins
+from tests.kit.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 NEEDED = (
     *("dev", "scripts/__init__.py", "scripts/errors.py", "scripts/host_pip.py"),
     *("scripts/bundle.py", "scripts/bundle_wheels.py"),

@@ -14,10 +14,9 @@ from scripts import engine_api
 from scripts.engine_api import Api
 from scripts.errors import EngineError, RefusedError
 from tests.functional.conftest import FakeEngine
+from tests.kit.places import TESTS_DATA
 
-RECORDED = json.loads(
-    (Path(__file__).resolve().parents[1] / "data" / "engine" / "26.1.5.json").read_text()
-)
+RECORDED = json.loads((TESTS_DATA / "engine" / "26.1.5.json").read_text())
 DIAL = """\
 import socket, sys, threading
 there = socket.socket(socket.AF_UNIX)

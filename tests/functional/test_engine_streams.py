@@ -9,7 +9,7 @@ import pytest
 from scripts.engine_api import Api
 from scripts.engine_streams import Attached
 from scripts.errors import EngineError, RefusedError
-from tests.functional.servers import Answer, Request, unix
+from tests.kit.servers import Answer, Request, unix
 
 Talk = Callable[[socket.socket], object]
 

@@ -12,8 +12,8 @@ from scripts.engine_api import Api
 from scripts.errors import EngineError, RefusedError
 from scripts.journal import WAITING, Journal
 from scripts.log_lines import Line
-from tests.functional.fake_engine import END, SERVICE, FakeEngine, framed, made
-from tests.functional.servers import Request, unix
+from tests.kit.fake_engine import END, SERVICE, FakeEngine, framed, made
+from tests.kit.servers import Request, unix
 
 PATIENCE = 20.0
 """Seconds after which a test gives up; none of them measures time."""

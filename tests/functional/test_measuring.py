@@ -11,8 +11,8 @@ from scripts.engine_api import Api
 from scripts.measuring import measured, usage
 from scripts.model import Snapshot, Usage
 from scripts.observing import containers
-from tests.functional.fake_engine import RECORDED, FakeEngine
-from tests.functional.servers import unix
+from tests.kit.fake_engine import RECORDED, FakeEngine
+from tests.kit.servers import unix
 
 NAMES = ("memos", "etcd", "minio")
 

@@ -5,7 +5,7 @@ from urllib.request import Request
 import pytest
 from memos_start import ask_http
 
-from tests.functional import servers
+from tests.kit import servers
 
 
 def asked(status: int, body: object, *, field: str = "") -> str:

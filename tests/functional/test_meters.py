@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-import meters
+from tests.bench import meters
 
 WAITS = """
 import subprocess, sys, time

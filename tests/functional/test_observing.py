@@ -16,9 +16,9 @@ from scripts.engine_api import Api
 from scripts.errors import EngineError
 from scripts.model import Container, Probe, Reading, Service, Snapshot, Stack
 from scripts.observing import Observer, container, containers, logs
-from tests.functional.fake_engine import FOLDER, RECORDED, SERVICE, FakeEngine
-from tests.functional.servers import Answer, Request, http, unix
-from tests.words import stack
+from tests.kit.builders import stack
+from tests.kit.fake_engine import FOLDER, RECORDED, SERVICE, FakeEngine
+from tests.kit.servers import Answer, Request, http, unix
 
 PATIENCE = 5.0
 """Seconds for what is expected to answer; a look returns as soon as it has."""

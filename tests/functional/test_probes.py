@@ -12,7 +12,7 @@ import pytest
 from scripts.aws_signing import s3_headers
 from scripts.model import Auth, Probe, Reading, Service
 from scripts.probes import BOLT_HELLO, call, read
-from tests.functional.servers import (
+from tests.kit.servers import (
     Answer,
     Behave,
     Request,

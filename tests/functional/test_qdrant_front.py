@@ -21,7 +21,9 @@ import pytest
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-FRONT = Path(__file__).parents[2] / "docker/packages/qdrant/qdrant_front.py"
+from tests.kit.places import ROOT
+
+FRONT = ROOT / "docker/packages/qdrant/qdrant_front.py"
 UUID = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
 SIZE = 4
 names = (f"collection-{number}" for number in itertools.count())

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from scripts.process import Completed, run
+from tests.kit.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 TEST = '''
 import pytest
 

@@ -10,9 +10,9 @@ from scripts import smoke
 from scripts.errors import BrokenError
 from scripts.model import Auth, Port, Probe, Stack
 from scripts.smoke import Stage, run
-from tests.functional.fake_stack import FakeStack
-from tests.functional.servers import Answer, closed_port, http
-from tests.words import service, stack
+from tests.kit.builders import service, stack
+from tests.kit.fake_stack import FakeStack
+from tests.kit.servers import Answer, closed_port, http
 
 CUBE = "smoke-0a1b"
 CYPHER = "/db/neo4j/tx/commit"

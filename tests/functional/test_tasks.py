@@ -44,10 +44,10 @@ from scripts.private_apt import Deb
 from scripts.report import Report
 from scripts.schema import validate
 from scripts.stacks import KIND_LABEL
-from tests.bundles import MANIFEST, bundled
-from tests.functional.fake_engine import RECORDED, framed, made
+from tests.kit.bundles import MANIFEST, bundled
+from tests.kit.fake_engine import RECORDED, framed, made
+from tests.kit.places import ROOT
 
-REPO = Path(__file__).resolve().parents[2]
 DOCKER = """#!/bin/sh
 printf '%s\\n' "$*" >>{folder}/calls
 for file in {folder}/answers/*.words; do
@@ -97,9 +97,9 @@ def probed(name: str, port: int) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def ports() -> Iterator[list[int]]:
     """Run the stack's services as a process; give their ports."""
-    argv = [sys.executable, "-m", "tests.functional.fake_stack", str(len(TARGETS))]
+    argv = [sys.executable, "-m", "tests.kit.fake_stack", str(len(TARGETS))]
     with subprocess.Popen(  # noqa: S603 - our own module
-        argv, cwd=REPO, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         yield [int(word) for word in process.stdout.readline().split()]
@@ -117,9 +117,9 @@ class Checkout:
         (folder / "bin").mkdir()
         (folder / "calls").touch()
         (self.root / "docker").mkdir(parents=True)
-        for file in (REPO / "docker").glob("docker-compose*.yml"):
+        for file in (ROOT / "docker").glob("docker-compose*.yml"):
             shutil.copy(file, self.root / "docker")
-        shutil.copy(REPO / ".env.example", self.root)
+        shutil.copy(ROOT / ".env.example", self.root)
         self.env_file = self.root / ".env"
         self.env_file.write_text("IMAGE_SOURCE=registry\n")
         docker = folder / "bin" / "docker"
@@ -179,8 +179,8 @@ class Checkout:
             (self.folder / "state.json").write_text(json.dumps(self.state))
             files = [str(self.folder / name) for name in ("engine.sock", "state.json")]
             self._engine = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", "tests.functional.fake_engine", *files],
-                cwd=REPO,
+                [sys.executable, "-m", "tests.kit.fake_engine", *files],
+                cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -200,7 +200,7 @@ def at(tmp_path: Path, ports: list[int], monkeypatch: pytest.MonkeyPatch) -> Ite
     """Give a checkout on which `inv` works, and nothing of this machine's own settings."""
     found = Checkout(tmp_path, ports)
     monkeypatch.setattr(tasks, "ROOT", found.root)
-    example = (REPO / ".env.example").read_text()
+    example = (ROOT / ".env.example").read_text()
     for name in list(os.environ):
         if name.startswith(("DOCKER_", "COMPOSE_")) or f"\n{name}=" in example:
             monkeypatch.delenv(name)
@@ -966,7 +966,7 @@ def wheel(at: Checkout, monkeypatch: pytest.MonkeyPatch) -> Path:
     (at.root / "requirements").mkdir()
     pins = at.root / "requirements" / "runtime.txt"
     pins.write_text(f"demo==1.0 --hash=sha256:{digest}\n")
-    shutil.copy(REPO / "pyproject.toml", at.root)
+    shutil.copy(ROOT / "pyproject.toml", at.root)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))

@@ -8,8 +8,9 @@ from scripts.build_output import Output, cause, told_error, without_logins, word
 from scripts.building import build_argv
 from scripts.model import Build, Service
 from scripts.recipes import RECIPE_LABEL, recipe
+from tests.kit.places import TESTS_DATA
 
-DATA = Path(__file__).resolve().parents[1] / "data" / "build"
+DATA = TESTS_DATA / "build"
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts import build_secrets, debian
-from tests.fakes import FakeRunner
+from tests.kit.fakes import FakeRunner
 
 
 @pytest.fixture

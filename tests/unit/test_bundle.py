@@ -15,7 +15,7 @@ from scripts.bundle import Manifest
 from scripts.bundle_writer import Writer
 from scripts.errors import BrokenError, ConfigError
 from scripts.schema import validate
-from tests.bundles import MANIFEST, MEMBERS, bundled, pins
+from tests.kit.bundles import MANIFEST, MEMBERS, bundled, pins
 
 
 @pytest.fixture

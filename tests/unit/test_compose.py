@@ -11,9 +11,10 @@ from scripts.compose import Compose
 from scripts.errors import ConfigError, RefusedError
 from scripts.model import Auth, Build, Link, Port, Probe, Service, Stack
 from scripts.process import Completed
-from tests.fakes import FakeRunner
+from tests.kit.fakes import FakeRunner
+from tests.kit.places import TESTS_DATA
 
-DATA = Path(__file__).resolve().parents[1] / "data" / "config"
+DATA = TESTS_DATA / "config"
 WARNING = 'time="2026-11-23T02:02:05Z" level=warning msg="The \\"X\\" variable is not set."\n'
 
 

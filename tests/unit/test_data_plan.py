@@ -8,7 +8,7 @@ import pytest
 from scripts import data_plan, data_texts
 from scripts.data_words import Plan, Survey, Together, Volume
 from scripts.model import Stack
-from tests.words import container, service, stack
+from tests.kit.builders import container, service, stack
 
 
 def grouped(name: str, group: str, *needs: str) -> Any:  # noqa: ANN401 - a service

@@ -8,7 +8,7 @@ from scripts import debian
 from scripts.debian import Mirror, apt_conf, apt_sources, find_mirror
 from scripts.errors import ConfigError
 from scripts.os_release import System, install_hint, obstacle, this_system
-from tests.fakes import FakeRunner
+from tests.kit.fakes import FakeRunner
 
 BOOKWORM = {
     "ID": "debian",

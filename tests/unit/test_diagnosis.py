@@ -5,7 +5,7 @@ import pytest
 from scripts.diagnosis import diagnose, verdict
 from scripts.model import Container, Finding, Reading, Service, Snapshot, Verdict
 from scripts.readiness import answers
-from tests.words import container, reading, service, stack
+from tests.kit.builders import container, reading, service, stack
 
 WEB = service("web", memory=512 * 2**20)
 DB = service("db", probed=False)

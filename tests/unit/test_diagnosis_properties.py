@@ -11,8 +11,8 @@ from scripts import compose, data_plan, diagnosis
 from scripts.model import Container, Finding, Reading, Snapshot, Stack, by_need
 from scripts.readiness import answers
 from scripts.signatures import SIGNATURES, recognised
-from tests.recorded import LOGIN, LOGS, SECRET
-from tests.words import container, reading, service, stack
+from tests.kit.builders import container, reading, service, stack
+from tests.kit.recorded import LOGIN, LOGS, SECRET
 
 SERVICES = (
     service("etcd", probed=False),

@@ -23,7 +23,7 @@ from scripts.model import Finding, Snapshot
 from scripts.preflight import GIB
 from scripts.preflight import Facts as Preflight
 from scripts.schema import validate
-from tests.words import container, reading, service, stack
+from tests.kit.builders import container, reading, service, stack
 
 ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="28.0.1", api_version="1.48")
 SEEN = EngineSeen(found=ENGINE, compose="", arch="amd64", can_bring=True)

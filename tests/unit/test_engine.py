@@ -13,7 +13,7 @@ from scripts.errors import EngineError
 from scripts.inventory import Engine
 from scripts.os_release import System
 from scripts.private_engine import Life
-from tests.fakes import FakeRunner, no_program
+from tests.kit.fakes import FakeRunner, no_program
 
 VERSION = {"Version": "26.1.5", "ApiVersion": "1.45"}
 DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release={"ID": "debian"})

@@ -1,7 +1,6 @@
 """`.env.example` explains every variable, and a copy of it changes nothing."""
 
 import io
-from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
@@ -9,8 +8,8 @@ from dotenv import dotenv_values
 from scripts.compose_text import parse, uses
 from scripts.raw_rules import check_variables, read_example
 from scripts.settings import WORKSPACE_VARIABLES
+from tests.kit.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / ".env.example").read_text(encoding="utf-8")
 SETTINGS = {setting.name: setting for setting in read_example(TEXT)}
 FILES = {

@@ -1,13 +1,11 @@
 """Lines that tell: found in a log as if each were searched by itself."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from scripts.evidence import last
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.kit.places import ROOT
 
 
 @pytest.mark.parametrize(

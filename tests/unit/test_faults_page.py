@@ -2,10 +2,10 @@
 
 import json
 import statistics
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.kit.places import ROOT
+
 PAGE = ROOT / "docs" / "faults.md"
 TOLD: dict[str, Any] = json.loads((ROOT / "tests/data/faults/told.json").read_text("utf-8"))
 

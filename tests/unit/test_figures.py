@@ -1,16 +1,16 @@
 """What `nox -s bench` makes of its measurements, and the documents that it wrote."""
 
 import json
-from pathlib import Path
 from typing import Any
 
-import figures
 import pytest
-from goals import A, B, C, goals
 
 from scripts import schema
+from tests.bench import figures
+from tests.bench.goals import A, B, C, goals
+from tests.kit.places import ROOT
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 
 def start(variant: str, kind: str, seconds: float, *, embedder: bool = True) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from scripts import findings
 from scripts.diagnosis import diagnose
 from scripts.findings import Findings
 from scripts.model import Container, Finding, Reading, Snapshot, Stack
-from tests.words import container, reading, service, stack
+from tests.kit.builders import container, reading, service, stack
 
 DB, WEB = service("db"), service("web", "db")
 BOTH = (DB.name, WEB.name)

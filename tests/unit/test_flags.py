@@ -9,6 +9,7 @@ import pytest
 from scripts import flags
 from scripts.errors import ConfigError
 from scripts.model import Service, Stack
+from tests.kit.places import ROOT
 
 STACK = Stack(
     project="test",
@@ -157,7 +158,7 @@ def test_a_python_that_is_too_old_or_none_is_refused(text: str) -> None:
 
 def test_the_oldest_python_is_the_one_that_the_project_wants() -> None:
     """It stands in pyproject.toml too."""
-    text = (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text()
+    text = (ROOT / "pyproject.toml").read_text()
 
     assert f'requires-python = ">=3.{flags.OLDEST_PYTHON}"' in text
 

@@ -11,7 +11,7 @@ from scripts import engine_network, engine_process, host_network, host_record
 from scripts.engine_files import Places, link, places
 from scripts.errors import EngineError
 from scripts.host_network import Ours, lost, our_bridges, removal
-from tests.fakes import FakeRunner
+from tests.kit.fakes import FakeRunner
 
 OURS = Ours(
     bridges=frozenset({"mdvours", "br-aaaaaaaaaaaa"}),

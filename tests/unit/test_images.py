@@ -14,9 +14,10 @@ from scripts.images import needed, status, unpacked, unreachable
 from scripts.inventory import ImageStatus
 from scripts.model import Build, Service
 from scripts.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, recipe
-from tests.fakes import FakeApi
+from tests.kit.fakes import FakeApi
+from tests.kit.places import TESTS_DATA
 
-DATA = Path(__file__).resolve().parents[1] / "data" / "engine"
+DATA = TESTS_DATA / "engine"
 RECORDED = json.loads((DATA / "image-26.1.5.json").read_text())
 IMAGE = "memos-dev/qdrant-edge:0.9.0-packages"
 

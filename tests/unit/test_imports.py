@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.kit.places import ROOT
+
 MODULES = {path.stem: path for path in sorted((ROOT / "scripts").rglob("*.py"))}
 IN_IMAGES = sorted((ROOT / "docker").rglob("*.py"))
 DECIDING = (

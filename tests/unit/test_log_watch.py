@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from scripts.log_watch import AGAIN, SLOW, LogWatch
 from scripts.model import Container, Snapshot
-from tests.words import container, reading, service, stack
+from tests.kit.builders import container, reading, service, stack
 
 STACK = stack(service("db"), service("web"))
 

@@ -7,8 +7,7 @@ import pytest
 from scripts import neighbour, settings
 from scripts.errors import ConfigError
 from scripts.settings import Settings
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.kit.places import ROOT
 
 
 def found(folder: Path, text: str = "") -> Settings:

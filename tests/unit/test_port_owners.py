@@ -8,9 +8,10 @@ import pytest
 from scripts import ports
 from scripts.model import Port, Service, Stack
 from scripts.ports import Owner, holders, owner, strangers, wanted
-from tests.fakes import FakeApi
+from tests.kit.fakes import FakeApi
+from tests.kit.places import TESTS_DATA
 
-DATA = Path(__file__).resolve().parents[1] / "data" / "engine"
+DATA = TESTS_DATA / "engine"
 RECORDED = json.loads((DATA / "26.1.5.json").read_text())
 STRANGER = {"Id": "5", "Names": ["/stranger"], "Ports": [{"PrivatePort": 1}, {"PublicPort": 8080}]}
 TCP = """\

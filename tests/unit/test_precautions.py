@@ -13,8 +13,8 @@ from scripts.precautions import findings, require_created, require_own
 from scripts.preflight import GIB
 from scripts.settings import Settings
 from scripts.workspace import Workspace
-from tests.fakes import FakeApi, FakeRunner
-from tests.words import service, stack
+from tests.kit.builders import service, stack
+from tests.kit.fakes import FakeApi, FakeRunner
 
 HERE = "/checkout/docker"
 """Where the compose file of `words.stack` lies."""

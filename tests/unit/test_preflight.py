@@ -8,7 +8,7 @@ import pytest
 from scripts.inventory import Host
 from scripts.model import Container, Finding
 from scripts.preflight import GIB, Facts, check, foreign
-from tests.words import service
+from tests.kit.builders import service
 
 GOOD = Host(
     memory=16 * GIB,

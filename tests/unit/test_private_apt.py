@@ -17,7 +17,7 @@ from scripts.private_apt import PATIENCE, PrivateApt, Watch
 from scripts.process import Completed
 from scripts.progress import Pace
 from scripts.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, base_recipe
-from tests.fakes import FakeApi, FakeRunner
+from tests.kit.fakes import FakeApi, FakeRunner
 
 DEBS = {"one_1_amd64.deb": b"one", "two_2_amd64.deb": b"second"}
 URIS = "".join(

@@ -17,7 +17,7 @@ from scripts.errors import EngineError, RefusedError
 from scripts.os_release import System
 from scripts.private_apt import Deb, PrivateApt
 from scripts.private_engine import Life, last_error
-from tests.fakes import FakeRunner
+from tests.kit.fakes import FakeRunner
 
 BOOKWORM = {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}
 DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release=BOOKWORM)

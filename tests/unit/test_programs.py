@@ -7,7 +7,7 @@ import pytest
 from scripts import programs
 from scripts.engine_files import Places, places
 from scripts.process import Runner
-from tests.fakes import FakeRunner, no_program
+from tests.kit.fakes import FakeRunner, no_program
 
 ENVIRON = {"PATH": "/usr/bin"}
 

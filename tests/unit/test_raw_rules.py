@@ -7,8 +7,9 @@ import pytest
 from scripts.compose_text import Variable, parse, variables
 from scripts.errors import ConfigError
 from scripts.raw_rules import Setting, check_raw, check_variables, read_example
+from tests.kit.places import ROOT
 
-DOCKER = Path(__file__).resolve().parents[2] / "docker"
+DOCKER = ROOT / "docker"
 PORT = "${BIND_ADDRESS:-127.0.0.1}:${NAME_PORT:-1234}:1234"
 GOOD = """
 name: ${PROJECT:-test}

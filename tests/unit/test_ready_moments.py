@@ -7,7 +7,7 @@ import pytest
 from scripts.model import Snapshot
 from scripts.ready_moments import FILE, Moments, added
 from scripts.starting import Event
-from tests.words import container
+from tests.kit.builders import container
 
 STARTED = "2026-11-23T01:55:09.201591587Z"
 READY = "1970-01-01T00:01:40.000Z"

@@ -4,7 +4,7 @@ import pytest
 
 from scripts.engine_api import Api
 from scripts.remote_host import look, parse
-from tests.fakes import FakeApi
+from tests.kit.fakes import FakeApi
 
 
 @pytest.mark.parametrize("text", ["", "sh: df: not found\n", "a\nb c d\n", "a\n1 2 3 free 5 /\n"])

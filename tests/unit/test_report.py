@@ -24,7 +24,7 @@ from scripts.model import Finding, Link, Verdict
 from scripts.report import Report
 from scripts.schema import validate
 from scripts.starting import Event
-from tests.words import service, stack
+from tests.kit.builders import service, stack
 
 Capture = pytest.CaptureFixture[str]
 ENDED = Finding(

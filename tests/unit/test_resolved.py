@@ -7,7 +7,7 @@ import pytest
 
 from scripts import resolved
 from scripts.compose import Compose
-from tests.fakes import FakeRunner
+from tests.kit.fakes import FakeRunner
 
 Change = Callable[[Path, dict[str, str]], object]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from scripts import runs
 from scripts.model import Verdict
 from scripts.starting import Event
-from tests.words import container, service, stack
+from tests.kit.builders import container, service, stack
 
 STACK = stack(service("db"))
 STARTED = (

@@ -7,8 +7,8 @@ import pytest
 from scripts import settings
 from scripts.errors import ConfigError
 from scripts.settings_rules import SHORTEST_PASSWORD, check
+from tests.kit.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 MIRROR = "HOST or HOST:PORT/PATH, without https:// and a slash at the end"
 
 

@@ -12,8 +12,8 @@ from scripts.compose import Compose
 from scripts.inventory import Engine, ImageStatus
 from scripts.settings import Settings
 from scripts.workspace import Workspace
-from tests.fakes import FakeApi, FakeRunner
-from tests.words import service, stack
+from tests.kit.builders import service, stack
+from tests.kit.fakes import FakeApi, FakeRunner
 
 ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="26.1.5", api_version="1.45")
 IMAGES = tuple(

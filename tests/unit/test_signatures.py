@@ -2,17 +2,16 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
 from scripts.evidence import SHOWN, masked
 from scripts.pull_causes import pull_cause
 from scripts.signatures import SIGNATURES, recognised
-from tests.recorded import SECRET, Case, recorded, sick, told
-from tests.words import container, reading
+from tests.kit.builders import container, reading
+from tests.kit.places import ROOT
+from tests.kit.recorded import SECRET, Case, recorded, sick, told
 
-ROOT = Path(__file__).resolve().parents[2]
 HEALTHY = (
     *("etcd-healthy", "neo4j-healthy", "qdrant-healthy", "minio-healthy", "seaweedfs-healthy"),
     *("memos-healthy", "milvus-starting"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.recorded import SECRET, Case, check, told
+from tests.kit.recorded import SECRET, Case, check, told
 
 UNANSWERED = (
     "qdrant_client.http.exceptions.ResponseHandlingException: [Errno 111] Connection refused"

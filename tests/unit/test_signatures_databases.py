@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.recorded import SECRET, Case, check, told
+from tests.kit.recorded import SECRET, Case, check, told
 
 FAULTS = {
     "the heap's beginning is above its end": Case(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.recorded import Case, check
+from tests.kit.recorded import Case, check
 
 CREATE = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: "

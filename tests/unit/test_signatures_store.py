@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.recorded import Case, check, told
+from tests.kit.recorded import Case, check, told
 
 FAULTS = {
     "etcd cannot read its log at all": Case(

@@ -11,8 +11,8 @@ import yaml
 from scripts.compose_text import parse
 from scripts.health_rules import seconds
 from scripts.stack_rules import check_resolved
+from tests.kit.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 RECORDED = sorted((ROOT / "tests" / "data" / "config").glob("*.yml"))
 GONE = object()
 X_KEYS = (

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.model import Container, Reading, Service, Snapshot, Verdict
 from scripts.starting import STEADY, Event, start
-from tests.words import container, reading, service, stack
+from tests.kit.builders import container, reading, service, stack
 
 BEGAN = 50.0
 SLACK = 1e-6

@@ -10,7 +10,7 @@ from scripts.inventory import ImageStatus
 from scripts.model import Container, Port, Reading, Snapshot, Usage
 from scripts.schema import validate
 from scripts.status import document, frames
-from tests.words import container, reading, service, stack
+from tests.kit.builders import container, reading, service, stack
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 WEB = service(

@@ -11,7 +11,7 @@ from scripts import drawing, page, schema, timeline
 from scripts.model import Snapshot, Verdict
 from scripts.starting import Event
 from scripts.timeline import Run
-from tests.words import container, reading, service, stack
+from tests.kit.builders import container, reading, service, stack
 
 STACK = stack(
     service("db"),

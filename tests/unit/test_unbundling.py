@@ -12,10 +12,10 @@ from scripts.engine_files import places, present
 from scripts.errors import ConfigError
 from scripts.inventory import ImageStatus
 from scripts.os_release import System
-from tests.bundles import MANIFEST, MEMBERS, bundled
-from tests.fakes import FakeApi, FakeRunner
+from tests.kit.bundles import MANIFEST, MEMBERS, bundled
+from tests.kit.fakes import FakeApi, FakeRunner
+from tests.kit.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 BOOKWORM = {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}
 DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release=BOOKWORM)
 TRIXIE = replace(DEBIAN, release={**BOOKWORM, "VERSION_ID": "13", "VERSION_CODENAME": "trixie"})

@@ -11,10 +11,10 @@ from scripts import compose, data_moves, engine, images, programs, unbundling, w
 from scripts.errors import ConfigError, EngineError, RefusedError
 from scripts.inventory import Engine
 from scripts.model import Stack
-from tests.bundles import bundled
-from tests.fakes import FakeApi, FakeRunner
+from tests.kit.bundles import bundled
+from tests.kit.fakes import FakeApi, FakeRunner
+from tests.kit.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "tests" / "data" / "config"
 ENGINE = Engine(
     endpoint="unix:///run/docker.sock",

@@ -14,13 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import bare_files
-import fresh
-from bare_machine import HOME, Machine, entered
-from checkout import Checkout, checkout
-from trial import Trial
-
 from scripts.os_release import obstacle, this_system
+from tests.e2e.kit.checkout import Checkout, checkout
+from tests.e2e.machines import bare_files, fresh
+from tests.e2e.machines.bare_machine import HOME, Machine, entered
+from tests.e2e.machines.trial import Trial
 
 NAME = "a bundle.tar"
 MARKS = (

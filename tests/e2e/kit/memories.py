@@ -1,7 +1,8 @@
 """Memories through the API: one put in, and all that it knows of a cube."""
 
 import requests
-from checkout import Checkout
+
+from tests.e2e.kit.checkout import Checkout
 
 
 def remember(stack: Checkout, cube: str, text: str) -> None:

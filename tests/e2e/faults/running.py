@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import requests
-from fault import Made, fault
-from workbench import Bench
+
+from tests.e2e.faults.fault import Made, fault
+from tests.e2e.kit.workbench import Bench
 
 USUAL = "interval: 30s, timeout: 5s, retries: 5, start_period: 120s, start_interval: 500ms"
 IMPATIENT = "interval: 5s, timeout: 1s, retries: 1, start_period: 1s, start_interval: 500ms"

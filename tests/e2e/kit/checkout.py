@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.kit.places import ROOT
+
 PORT = re.compile(r"^([A-Z0-9_]+_PORT)=", re.MULTILINE)
 LONGEST = 1500.0
 """Seconds for one command; the first one fetches and builds everything."""

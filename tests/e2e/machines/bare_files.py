@@ -6,14 +6,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from bare_machine import FOLDER, HOME, Machine
-from checkout import ROOT
-
 from scripts.build_secrets import CA_BUNDLES, CA_VARIABLES, ca_bundle
 from scripts.debian import find_mirror
 from scripts.os_release import this_system
 from scripts.private_apt import PrivateApt, unpack
 from scripts.process import run
+from tests.e2e.machines.bare_machine import FOLDER, HOME, Machine
+from tests.kit.places import ROOT
 
 PACKAGES = ("?essential", "apt", "python3", "ca-certificates")
 MERGED = ("bin", "sbin", "lib", "lib64")

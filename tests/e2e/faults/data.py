@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import requests
-from fault import Made, fault
-from workbench import Bench
+
+from tests.e2e.faults.fault import Made, fault
+from tests.e2e.kit.workbench import Bench
 
 
 @fault("a full disk", "etcd", service="etcd", code="disk-full", sample=True)

@@ -12,15 +12,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import witness
-from fault import Fault
-from workbench import Bench, flags
-
 from scripts.engine_api import Api, Stream
 from scripts.engine_events import lines
 from scripts.engine_files import places
 from scripts.errors import StackError
 from scripts.moments import SECOND, nanoseconds, query
+from tests.e2e.faults.fault import Fault
+from tests.e2e.kit import witness
+from tests.e2e.kit.workbench import Bench, flags
 
 TOLD_BY = ("die", "oom", "health_status: unhealthy", "destroy", "pause")
 """Events of the engine that show a fault."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from checkout import ROOT, Checkout, Ran, checkout
+from tests.e2e.kit.checkout import Checkout, Ran, checkout
+from tests.kit.places import ROOT
 
 PROJECT = "memos-faults"
 PARTS = ("docker", "schemas", "scripts", "requirements", "tasks.py", ".env.example", "dev")

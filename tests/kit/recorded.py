@@ -1,14 +1,14 @@
 """Recorded and quoted logs, and a service that fails with one, for tests of diagnosis."""
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from scripts.model import Auth, Finding, Probe, Service, Snapshot
 from scripts.signatures import recognised
-from tests.words import container, reading, service
+from tests.kit.builders import container, reading, service
+from tests.kit.places import TESTS_DATA
 
-LOGS = Path(__file__).parent / "data" / "logs"
+LOGS = TESTS_DATA / "logs"
 SECRET = "correct-horse-battery"  # noqa: S105 - made for tests
 LOGIN = Probe(kind="http", port=1, auth=Auth(kind="basic", user="neo4j", password=SECRET))
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import requests
-from checkout import Checkout
+
+from tests.e2e.kit.checkout import Checkout
 
 COUNT = 10_000
 PAGE = 1000

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.functional.servers import Answer, Request, http
+from tests.kit.servers import Answer, Request, http
 
 
 @dataclass(slots=True)

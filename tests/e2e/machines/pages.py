@@ -8,12 +8,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 from scripts import page, timeline
-from tests.words import service, stack
+from tests.kit.builders import service, stack
+from tests.kit.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / ".cache" / "pages"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = (

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.functional.servers import Answer
+from tests.kit.servers import Answer
 
 HELPER = "helper-"
 

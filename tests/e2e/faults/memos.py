@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fault import Made, fault
-from workbench import Bench
+from tests.e2e.faults.fault import Made, fault
+from tests.e2e.kit.workbench import Bench
 
 
 def memos_setting(name: str, code: str, said: str, **values: str) -> None:

@@ -14,10 +14,11 @@ from queue import Queue
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.functional.fake_disk import Disk
-from tests.functional.servers import Answer, Request, unix
+from tests.kit.fake_disk import Disk
+from tests.kit.places import TESTS_DATA
+from tests.kit.servers import Answer, Request, unix
 
-DATA = Path(__file__).resolve().parents[1] / "data" / "engine" / "26.1.5.json"
+DATA = TESTS_DATA / "engine" / "26.1.5.json"
 RECORDED: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))
 """version, containers (rows of the list), inspected, logs (base64), refused, image, missing."""
 END = b""

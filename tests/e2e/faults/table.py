@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from checkout import ROOT
-from fault import Fault
-from fault_trial import PLAIN_LIMIT, Told
+from tests.e2e.faults.fault import Fault
+from tests.e2e.faults.trial import PLAIN_LIMIT, Told
+from tests.kit.places import ROOT
 
 PAGE = ROOT / "docs" / "faults.md"
 TOLD = ROOT / "tests" / "data" / "faults" / "told.json"

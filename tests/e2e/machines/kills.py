@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-from checkout import ROOT, Checkout, checkout
+
+from tests.e2e.kit.checkout import Checkout, checkout
+from tests.kit.places import ROOT
 
 COMMANDS = ("save", "reset", "restore")
 SERVICES = ("qdrant", "etcd", "minio")

@@ -18,13 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-import bare_files
-from bare_machine import Machine, entered
-from checkout import PORT, ROOT
-from trial import PARTS, Marks, Trial, parts
-
 from scripts.host_network import Ours, our_bridges
 from scripts.os_release import obstacle, this_system
+from tests.e2e.kit.checkout import PORT
+from tests.e2e.machines import bare_files
+from tests.e2e.machines.bare_machine import Machine, entered
+from tests.e2e.machines.trial import PARTS, Marks, Trial, parts
+from tests.kit.places import ROOT
 
 ABSENT = ("docker", "dockerd", "ip", "ps", "iptables", "modprobe", "mount", "git", "curl", "uv")
 """Programs that must not be there, or the trial would show too little."""

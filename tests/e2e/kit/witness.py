@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
-from checkout import Checkout
 
 from scripts.waiting import poll
+from tests.e2e.kit.checkout import Checkout
 
 COUNT = 50
 """Records in each store."""

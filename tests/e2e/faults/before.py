@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from checkout import free_ports
-from fault import Made, fault
-from workbench import Bench
+from tests.e2e.faults.fault import Made, fault
+from tests.e2e.kit.checkout import free_ports
+from tests.e2e.kit.workbench import Bench
 
 
 @fault(

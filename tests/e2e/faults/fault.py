@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-from workbench import Bench
+from tests.e2e.kit.workbench import Bench
 
 Made = Generator[None, str, None]
 Making = Callable[[Bench], Made]

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from bare_machine import Machine, Ran
-from checkout import LONGEST
-
 from scripts.errors import StackError
+from tests.e2e.kit.checkout import LONGEST
+from tests.e2e.machines.bare_machine import Machine, Ran
 
 Marks = Sequence[tuple[str, str]]
 """Parts of a command, in order, and the line of progress with which each begins."""
