@@ -676,14 +676,14 @@ def timeline(c: Context, *, run: str = "1", format: str = "text") -> ExitCode:
     """Show when each service of a start was made, started and ready, and what held it back."""
     del c
     from scripts import drawing, flags, runs
-    from scripts import timeline as rules
+    from scripts import timeline as lanes
 
     number, tell = flags.count("run", run), _report(format)
     space = _look(tell)
     kept = runs.read(space.cache)
     chosen = flags.chosen("run", number, kept)
     if format == "json":
-        tell.json_line(rules.document(chosen))
+        tell.json_line(lanes.document(chosen))
     else:
         tell.text("\n".join(drawing.timeline(chosen, tell.out.width)))
         _page(space, kept[number - 1 :], {bar.service: bar.state for bar in chosen.bars}, tell)

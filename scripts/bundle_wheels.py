@@ -1,4 +1,4 @@
-"""Brings the wheels of a bundle to where pip finds them: `python -m scripts.bundle_wheels FILE`.
+"""Brings a bundle's wheels to where pip finds them: `python -m scripts.bundle_wheels FILE`.
 
 `dev` runs this before anything is installed, so it needs the standard library only.
 """

@@ -42,17 +42,17 @@ def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:
 def facts(space: Workspace, names: tuple[str, ...]) -> preflight.Facts:
     """Ask who holds ports and names, and this machine when the engine is here."""
     seen = containers(space.api, space.stack.project)
-    strangers = ports.strangers(space.api, space.stack, names)
+    foreign = ports.strangers(space.api, space.stack, names)
     running = any(one.state == "running" for one in seen)
     paused = tuple(one.service for one in seen if one.state == "paused" and one.service in names)
     if not space.engine.local:
-        return preflight.Facts(strangers=strangers, paused=paused, running=running)
+        return preflight.Facts(strangers=foreign, paused=paused, running=running)
     folder = Path((space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root)
     return preflight.Facts(
         host=host.look(folder),
         holders=ports.holders(space.api, space.stack, names),
         variables=space.settings.port_variables(),
-        strangers=strangers,
+        strangers=foreign,
         paused=paused,
         running=running,
     )
