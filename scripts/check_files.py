@@ -13,7 +13,6 @@ from scripts import compose, compose_text, programs, raw_rules, schema, stack_ru
 from scripts.compose import Compose
 from scripts.errors import ExitCode, StackError
 from scripts.process import run
-from scripts.report import Report
 from scripts.schema import Breach
 from scripts.settings import IMAGE_SOURCES, WORKSPACE_VARIABLES
 
@@ -22,19 +21,22 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> ExitCode:
     """Check all files; tell how many, or every breach."""
-    tell = Report()
     try:
         schemas = _schemas()
-        breaches = (*_written(), *_resolved(programs.have(ROOT, os.environ, run, tell.say)))
+        breaches = (*_written(), *_resolved(programs.have(ROOT, os.environ, run, _say)))
         schema.require(breaches)
     except StackError as error:
-        tell.error(error)
+        _say(f"error: {error}\nnext: {error.next_step}")
         return error.exit_code
-    tell.text(
+    sys.stdout.write(
         f"{len(schemas)} schemas, {len(_compose_files())} compose files in"
-        f" {len(_combinations())} combinations, and .env.example keep every rule"
+        f" {len(_combinations())} combinations, and .env.example keep every rule\n"
     )
     return ExitCode.OK
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _compose_files() -> tuple[Path, ...]:

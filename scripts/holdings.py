@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts import data_moves, data_plan, data_recovery, helper, moments, snapshots
+from scripts import data_plan, data_recovery, helper, moments, snapshots
 from scripts.cells import size
 from scripts.data_commands import Work
+from scripts.data_moves import existing, require_unused
 from scripts.data_recovery import BringBack, Site, Tell
 from scripts.data_words import Plan, Survey
 from scripts.engine_api import Api
@@ -36,9 +37,9 @@ def work(at: Site, command: str, groups: Sequence[str], *, snapshot: str = "") -
 
     Raises RefusedError when a container of somebody else uses one of them.
     """
-    there = data_moves.existing(at.api)
+    there = existing(at.api)
     mine = [one for one in at.stack.volumes if one.group in groups and one.name in there]
-    data_moves.require_unused(at.api, at.stack.project, mine)
+    require_unused(at.api, at.stack.project, mine)
     images = [one.image for one in at.stack.services]
     names = {one.key: one.name for one in mine}
     found = helper.survey(at.api, at.stack.project, images, names)

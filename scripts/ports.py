@@ -42,7 +42,7 @@ def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[s
 
     What our own running containers publish is no conflict. Only for an engine on this machine.
     """
-    busy = _busy(wanted(stack, names))
+    busy = taken_among(wanted(stack, names))
     publishers = _publishers(api) if busy else {}
     ours = {f"container {c.name}" for c in containers(api, stack.project)} if busy else set()
     return {
@@ -63,10 +63,10 @@ def taken_ones(host: str, named: Mapping[str, int]) -> dict[int, tuple[str, str]
 
 def processes(pairs: Iterable[tuple[str, Port]]) -> dict[int, tuple[str, str]]:
     """Give those of these ports that are taken, as `holders` does, where no engine runs."""
-    return {port.published: (name, str(owner(port.published))) for name, port in _busy(pairs)}
+    return {port.published: (name, str(owner(port.published))) for name, port in taken_among(pairs)}
 
 
-def _busy(pairs: Iterable[tuple[str, Port]]) -> list[tuple[str, Port]]:
+def taken_among(pairs: Iterable[tuple[str, Port]]) -> list[tuple[str, Port]]:
     return [pair for pair in pairs if taken(pair[1].host, pair[1].published)]
 
 

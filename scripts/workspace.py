@@ -111,7 +111,7 @@ def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
     packed = bundle.named(environ)
     found = made_settings(root, environ, say)
     source = unbundling.source(packed, found) if packed else found.image_source or "registry"
-    schema.require(_raw_breaches(compose.files(root, source)))
+    schema.require(written_breaches(compose.files(root, source)))
     flags.require_known(named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX")))
     running = discover(root, environ, runner)
     if running is None and packed:
@@ -119,7 +119,9 @@ def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
     if running is None and engine.packages_possible():
         if found.image_source != "registry" and not packed:
             meanwhile()
-        _checked(_compose(found, programs.have(root, environ, runner, say), runner, source))
+        resolved_text(
+            compose_project(found, programs.have(root, environ, runner, say), runner, source)
+        )
     running = running or engine.ensure(root, environ, runner, say)
     if packed:
         unbundling.require_architecture(packed, Api(running.endpoint, env=running.env))
@@ -139,7 +141,9 @@ def _settled(
     return read_settings(found.root, {**environ, "IMAGE_SOURCE": source}, say)
 
 
-def _compose(found: Settings, env: Mapping[str, str], runner: Runner, source: str) -> Compose:
+def compose_project(
+    found: Settings, env: Mapping[str, str], runner: Runner, source: str
+) -> Compose:
     return Compose(
         files=compose.files(found.root, source),
         env_file=found.file,
@@ -148,9 +152,9 @@ def _compose(found: Settings, env: Mapping[str, str], runner: Runner, source: st
     )
 
 
-def _checked(composed: Compose) -> tuple[str, dict[str, Any]]:
+def resolved_text(composed: Compose) -> tuple[str, dict[str, Any]]:
     """Give the resolved file, as text and as a document; ConfigError for what breaks a rule."""
-    schema.require(_raw_breaches(composed.files))
+    schema.require(written_breaches(composed.files))
     text = compose.text(composed)
     document = compose.document(text)
     names = " + ".join(file.name for file in composed.files)
@@ -166,12 +170,12 @@ def resolved(
     ConfigError for a compose file that breaks a rule, EngineError for an engine that is too old.
     """
     check_engine(running)
-    composed = _compose(found, running.env, runner, source)
+    composed = compose_project(found, running.env, runner, source)
     folder = found.root / CACHE / found.get("COMPOSE_PROJECT_NAME")
     inputs = kept.fingerprint(composed, environ)
     if (known := kept.read(folder, inputs)) is None:
         check_compose(running, runner)
-        kept.keep(folder, inputs, *(known := _checked(composed)))
+        kept.keep(folder, inputs, *(known := resolved_text(composed)))
     stack = compose.parse(known[1], composed.files[0].parent)
     return Workspace(
         settings=found,
@@ -186,8 +190,8 @@ def resolved(
 
 def described(found: Settings, env: Mapping[str, str], runner: Runner, source: str) -> Stack:
     """Give the stack where no engine runs; `env` as `programs.have` gives it, errors as above."""
-    composed = _compose(found, env, runner, source)
-    return compose.parse(_checked(composed)[1], composed.files[0].parent)
+    composed = compose_project(found, env, runner, source)
+    return compose.parse(resolved_text(composed)[1], composed.files[0].parent)
 
 
 def without_probes(stack: Stack) -> Stack:
@@ -195,7 +199,7 @@ def without_probes(stack: Stack) -> Stack:
     return replace(stack, services=tuple(replace(one, probes=()) for one in stack.services))
 
 
-def _raw_breaches(files: tuple[Path, ...]) -> Iterator[Breach]:
+def written_breaches(files: tuple[Path, ...]) -> Iterator[Breach]:
     for file in filter(Path.is_file, files):  # `compose.text` names one that is not there
         document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
         yield from raw_rules.check_raw(document, file.name)
