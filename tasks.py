@@ -20,17 +20,18 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from scripts.errors import ConfigError, ExitCode, StackError, known
+from scripts.core.errors import ConfigError, ExitCode, StackError, known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from scripts.bundle import Bundle
+    from scripts.core.inventory import ImageStatus
+    from scripts.core.look import Snapshot
+    from scripts.core.stack import Service
     from scripts.data_recovery import Site
     from scripts.data_report import DataReport
-    from scripts.inventory import ImageStatus
     from scripts.jobs import Jobs
-    from scripts.model import Service, Snapshot
     from scripts.report import Report
     from scripts.timeline import Run
     from scripts.workspace import Workspace
@@ -100,7 +101,7 @@ def _report(form: str = "text") -> "DataReport":
 
 def _look(tell: "Report") -> "Workspace":
     from scripts import workspace
-    from scripts.process import run
+    from scripts.core.process import run
 
     return workspace.look(ROOT, os.environ, run, tell.say)
 
@@ -125,7 +126,8 @@ def up(
 ) -> ExitCode:
     """Start what is named and all that it needs; return when every one of them answers."""
     del c
-    from scripts import data_journal, flags, jobs, lock, precautions, settled
+    from scripts import data_journal, flags, jobs, precautions, settled
+    from scripts.core import lock
 
     tell = _report(format)
     with _result_line(tell), jobs.Jobs(tell.step, tell.state) as begun:
@@ -155,7 +157,7 @@ def _prepared(
 ) -> "Workspace":
     """Give the workspace ready for builds; what images are made of comes beside the engine."""
     from scripts import base_image, workspace
-    from scripts.process import run
+    from scripts.core.process import run
 
     def meanwhile() -> None:
         with suppress(ConfigError):  # told when it is needed
@@ -187,7 +189,8 @@ def _have_images(
 
 
 def _load(packed: "Bundle", space: "Workspace", tell: "Report") -> None:
-    from scripts import lock, unbundling
+    from scripts import unbundling
+    from scripts.core import lock
 
     with lock.held(ROOT / ".cache", "images.load"), tell.board(["images"]):
         unbundling.load(packed, space.api, tell.step)
@@ -196,8 +199,9 @@ def _load(packed: "Bundle", space: "Workspace", tell: "Report") -> None:
 def _build(
     space: "Workspace", services: "Sequence[Service]", begun: "Jobs", tell: "Report"
 ) -> None:
-    from scripts import base_image, build_secrets, building, lock
-    from scripts.process import run
+    from scripts import base_image, build_secrets, building
+    from scripts.core import lock
+    from scripts.core.process import run
 
     if services:
         # the stacks of one checkout share what is downloaded and what builds are told
@@ -321,8 +325,8 @@ def ps(
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     del c
     from scripts import data_recovery, flags, images, measuring, ready_moments, status
+    from scripts.core.polling import poll
     from scripts.observing import Observer
-    from scripts.waiting import poll
 
     tell = _report(format)
     if all:
@@ -360,8 +364,8 @@ def ps(
 
 def _every_stack(tell: "Report") -> ExitCode:
     from scripts import engine, stacks, workspace
+    from scripts.core.process import run
     from scripts.engine_api import Api
-    from scripts.process import run
 
     found = workspace.read_settings(ROOT, os.environ, tell.say)
     running = engine.required(ROOT, os.environ, run)
@@ -394,11 +398,12 @@ def logs(  # noqa: PLR0913 - one flag each
 ) -> ExitCode:
     """Show what the services wrote, in order of time; without --follow it ends."""
     del c
-    from scripts import flags, log_lines, moments
+    from scripts import flags, log_lines
+    from scripts.core import units
     from scripts.journal import Journal
 
     count, level = flags.count("tail", tail), flags.level(level)
-    began = moments.since(flags.moment("since", since), time.time()) if since else 0
+    began = units.since(flags.moment("since", since), time.time()) if since else 0
     tell = _report()
     space = _look(tell)
     names = flags.services(space.stack, service)
@@ -422,7 +427,8 @@ def restart(
 ) -> ExitCode:
     """Stop and start what is named, then wait until it answers."""
     del c
-    from scripts import flags, lock, precautions
+    from scripts import flags, precautions
+    from scripts.core import lock
 
     tell = _report(format)
     with _result_line(tell):
@@ -444,7 +450,8 @@ def restart(
 def down(c: Context, *, volumes: bool = False, yes: bool = False) -> ExitCode:
     """Stop and remove the containers; the data stays unless --volumes."""
     del c
-    from scripts import data_journal, data_moves, data_recovery, lock, precautions, workspace
+    from scripts import data_journal, data_moves, data_recovery, precautions, workspace
+    from scripts.core import lock
 
     tell = _report()
     space = workspace.with_all_profiles(_look(tell))
@@ -484,7 +491,8 @@ def reset(  # noqa: PLR0913 - one flag each
 ) -> ExitCode:
     """Delete the data of what is named, after a snapshot; then bring back what ran."""
     del c
-    from scripts import data_commands, flags, holdings, lock, moments, precautions, snapshots
+    from scripts import data_commands, flags, holdings, precautions, snapshots
+    from scripts.core import lock, units
 
     tell = _report()
     space = _look(tell)
@@ -494,9 +502,7 @@ def reset(  # noqa: PLR0913 - one flag each
         precautions.require_own(space)
         if not dry_run and (code := _settled(space, tell)):
             return code
-        name = holdings.name(
-            space.stack, groups, moments.written(time.time()), before="before-reset"
-        )
+        name = holdings.name(space.stack, groups, units.written(time.time()), before="before-reset")
         work = holdings.work(site, "reset", groups, snapshot="" if no_snapshot else name)
         tell.plan(work.plan, result=dry_run)
         if dry_run or not work.plan.volumes:
@@ -516,12 +522,13 @@ def reset(  # noqa: PLR0913 - one flag each
 def snapshot_save(c: Context, *, service: list[str], name: str = "") -> ExitCode:
     """Save the data as one file under snapshots/; what has to stop for it starts again."""
     del c
-    from scripts import data_commands, flags, holdings, lock, moments, precautions, snapshots
+    from scripts import data_commands, flags, holdings, precautions, snapshots
+    from scripts.core import lock, units
 
     tell = _report()
     space = _look(tell)
     groups = flags.data_groups(space.stack, service)
-    name = name or holdings.name(space.stack, groups, moments.written(time.time()))
+    name = name or holdings.name(space.stack, groups, units.written(time.time()))
     site = _site(space, tell)
     file = snapshots.fresh(site.folder, name)
     with lock.held(space.cache, "snapshot.save"):
@@ -575,7 +582,8 @@ def snapshot_verify(c: Context, name: str, *, format: str = "text") -> ExitCode:
 def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool = False) -> ExitCode:
     """Put a snapshot in the place of the data; that stays until all is ready on the new one."""
     del c
-    from scripts import archive, data_commands, holdings, lock, precautions, snapshots
+    from scripts import archive, data_commands, holdings, precautions, snapshots
+    from scripts.core import lock
 
     tell = _report()
     space = _look(tell)
@@ -602,7 +610,8 @@ def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool =
 def snapshot_undo(c: Context) -> ExitCode:
     """Bring back the data from before a restore on which not all became ready."""
     del c
-    from scripts import holdings, lock, precautions
+    from scripts import holdings, precautions
+    from scripts.core import lock
 
     tell = _report()
     space = _look(tell)
@@ -616,7 +625,8 @@ def snapshot_undo(c: Context) -> ExitCode:
 def snapshot_delete(c: Context, name: str, *, yes: bool = False) -> ExitCode:
     """Delete one snapshot, after asking."""
     del c
-    from scripts import lock, snapshots, workspace
+    from scripts import snapshots, workspace
+    from scripts.core import lock
 
     tell = _report()
     project, folder = _snapshots(tell)
@@ -632,7 +642,8 @@ def snapshot_delete(c: Context, name: str, *, yes: bool = False) -> ExitCode:
 def snapshot_prune(c: Context, *, keep: str = "", yes: bool = False) -> ExitCode:
     """Delete all snapshots but the newest, after asking; damaged ones are left alone."""
     del c
-    from scripts import flags, lock, snapshots, workspace
+    from scripts import flags, snapshots, workspace
+    from scripts.core import lock
 
     count = flags.count("keep", keep)
     tell = _report()
@@ -660,7 +671,7 @@ def doctor(c: Context, *, format: str = "text") -> ExitCode:
     del c
     from scripts import checkup
     from scripts import doctor as rules
-    from scripts.process import run
+    from scripts.core.process import run
 
     tell = _report(format)
     found = rules.document(checkup.ask(ROOT, os.environ, run))
@@ -747,7 +758,7 @@ def smoke(c: Context) -> ExitCode:
 def config(c: Context) -> ExitCode:
     """Print the resolved compose file, with the secrets masked."""
     del c
-    from scripts.secrets import masked
+    from scripts.core.masking import masked
 
     tell = _report()
     space = _look(tell)
@@ -829,8 +840,9 @@ def images_pull(c: Context, *, service: list[str]) -> ExitCode:
 def images_save(c: Context, file: str, *, python: list[str], engine: bool = False) -> ExitCode:
     """Make a bundle of wheels, engine and images, for a machine without any network."""
     del c
-    from scripts import bundling, flags, lock
-    from scripts.process import run
+    from scripts import bundling, flags
+    from scripts.core import lock
+    from scripts.core.process import run
 
     tell, target = _report(), Path(file).expanduser().absolute()
     pythons = flags.pythons(python)
@@ -848,7 +860,7 @@ def images_load(c: Context, file: str) -> ExitCode:
     """Bring the images of a bundle to the engine, after checking every byte."""
     del c
     from scripts import bundle, images, unbundling, workspace
-    from scripts.process import run
+    from scripts.core.process import run
 
     tell, source = _report(), Path(file).expanduser().absolute()
     packed = bundle.read(source)
@@ -884,7 +896,7 @@ def engine_start(c: Context) -> ExitCode:
     """Bring the private engine up; only where it can run."""
     del c
     from scripts import engine
-    from scripts.process import run
+    from scripts.core.process import run
 
     tell = _report()
     found = engine.start(ROOT, os.environ, run, tell.say)
@@ -898,7 +910,7 @@ def engine_stop(c: Context) -> ExitCode:
     """Stop the private engine and the containers on it; the data stays."""
     del c
     from scripts import engine
-    from scripts.process import run
+    from scripts.core.process import run
 
     engine.stop(ROOT, os.environ, run, _report().say)
     return ExitCode.OK
@@ -910,7 +922,7 @@ def engine_status(c: Context) -> ExitCode:
     """Show which engine is used, and the private one's files, process, socket and log."""
     del c
     from scripts import engine
-    from scripts.process import run
+    from scripts.core.process import run
 
     _report().engine(engine.status(ROOT, os.environ, run))
     return ExitCode.OK
@@ -922,7 +934,7 @@ def engine_env(c: Context) -> ExitCode:
     """Print the shell lines that point a plain docker at the engine: eval "$(inv engine.env)"."""
     del c
     from scripts import engine
-    from scripts.process import run
+    from scripts.core.process import run
 
     _report().text(engine.shell_env(engine.required(ROOT, os.environ, run)))
     return ExitCode.OK
@@ -934,7 +946,7 @@ def engine_remove(c: Context, *, yes: bool = False) -> ExitCode:
     """Remove the private engine with everything on it, after listing the volumes and asking."""
     del c
     from scripts import engine
-    from scripts.process import run
+    from scripts.core.process import run
 
     tell = _report()
     question = "Remove the private engine with all its images and these volumes?"

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, cast
 import zstandard
 
 from scripts import schema
-from scripts.errors import BrokenError
+from scripts.core.errors import BrokenError
 
 LEVEL = 3
 """Of zstd: the next ones take twice the time for a few percent."""

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from datetime import datetime
 
-from scripts.model import Auth
+from scripts.core.stack import Auth
 
 
 def s3_headers(auth: Auth, host: str, path: str, now: datetime) -> dict[str, str]:

@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from scripts.building import ENV
+from scripts.core.errors import ExitCode, RefusedError, StackError, known
+from scripts.core.lock import held
+from scripts.core.process import Runner, run
+from scripts.core.progress import Say
+from scripts.core.stack import Service
 from scripts.debian import BASE_RELEASE, Mirror, find_mirror
 from scripts.engine_api import Api
-from scripts.errors import ExitCode, RefusedError, StackError, known
 from scripts.jobs import Job
-from scripts.lock import held
-from scripts.model import Service
 from scripts.os_release import this_system
 from scripts.private_apt import PrivateApt, unpack
-from scripts.process import Runner, run
-from scripts.progress import Say
 from scripts.recipes import BASE_FILE, BASE_PACKAGES, BASE_TAG, RECIPE_LABEL, base_recipe
 
 TAG = BASE_TAG

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from scripts.progress import Pace
+from scripts.core.progress import Pace
 
 STEP_WIDTH = 120
 """Characters of a step's line where there is no terminal; the logs have all of it."""

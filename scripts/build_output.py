@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from scripts.progress import MEGABYTE
+from scripts.core.progress import MEGABYTE
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 _MOUNTS = re.compile(r"--(mount|network)=\S+")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts import debian, host_pip
-from scripts.process import Runner
+from scripts.core.process import Runner
 
 CA_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.build_secrets import proxy_args
+from scripts.core.stack import Build, Service
 from scripts.jobs import Job, Jobs, Work
-from scripts.model import Build, Service
 from scripts.recipes import RECIPE_LABEL, recipe
 
 # a step such as a compilation says nothing for up to a minute here

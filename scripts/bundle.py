@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.errors import ConfigError
+from scripts.core.errors import ConfigError
 
 FORMAT = 1
 MANIFEST = "bundle.json"

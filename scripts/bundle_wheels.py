@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scripts import bundle
 from scripts.bundle import Manifest
-from scripts.errors import ConfigError
+from scripts.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 PINS = Path("requirements", "runtime.txt")

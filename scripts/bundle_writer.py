@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from scripts.bundle import MANIFEST, PIECE, Manifest, Member
-from scripts.errors import BrokenError
-from scripts.progress import MEGABYTE
+from scripts.core.errors import BrokenError
+from scripts.core.progress import MEGABYTE
 
 RESERVED = 1 << 18
 """Bytes for the manifest: it comes first, and is known last. One of ours takes about 10 KB."""

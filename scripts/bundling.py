@@ -13,11 +13,11 @@ from pathlib import Path
 from scripts import bundle_wheels, compose, engine_files, images
 from scripts.bundle import ENGINE, IMAGES, WHEELS, Manifest
 from scripts.bundle_writer import Writer
-from scripts.errors import BrokenError, ConfigError, RefusedError
-from scripts.inventory import ImageStatus
+from scripts.core.errors import BrokenError, ConfigError, RefusedError
+from scripts.core.inventory import ImageStatus
+from scripts.core.process import Runner
+from scripts.core.progress import MEGABYTE, Count, Step
 from scripts.os_release import System, obstacle, this_system
-from scripts.process import Runner
-from scripts.progress import MEGABYTE, Count, Step
 from scripts.workspace import Workspace, with_all_profiles
 
 STEPS = ("wheels", "engine", "images")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bundle import Manifest
-from scripts.errors import ExitCode
-from scripts.inventory import EngineStatus, ImageStatus
-from scripts.model import Verdict
-from scripts.moments import SECOND, nanoseconds
+from scripts.core.errors import ExitCode
+from scripts.core.finding import Verdict
+from scripts.core.inventory import EngineStatus, ImageStatus
+from scripts.core.units import SECOND, duration, nanoseconds, size
 from scripts.starting import Event
 
 PS_COLUMNS = (
@@ -24,27 +24,6 @@ CODES = {
     Verdict.STARTING: ExitCode.TIMEOUT,
 }
 """What each verdict of a start means for the exit status."""
-
-
-def size(number: int) -> str:
-    """Give bytes for people: 1536 gives 1.5 KiB."""
-    amount = float(number)
-    for unit in ("B", "KiB", "MiB"):
-        if amount < 1024:  # noqa: PLR2004 - the step between units
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} GiB"
-
-
-def duration(seconds: float | None) -> str:
-    """Give a duration for people: 3725 gives 1 h 2 min."""
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def status_row(row: Mapping[str, Any], now: float) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from jsonschema.exceptions import SchemaError
 
 from scripts import compose, compose_text, programs, raw_rules, schema, stack_rules
 from scripts.compose import Compose
-from scripts.errors import ExitCode, StackError
-from scripts.process import run
+from scripts.core.errors import ExitCode, StackError
+from scripts.core.process import run
 from scripts.schema import Breach
 from scripts.settings import IMAGE_SOURCES, WORKSPACE_VARIABLES
 

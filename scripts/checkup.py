@@ -22,18 +22,18 @@ from scripts import (
     precautions,
     programs,
     remote_host,
-    settings_rules,
     workspace,
 )
+from scripts.core import stack as settings_rules
+from scripts.core.errors import StackError
+from scripts.core.inventory import ImageStatus
+from scripts.core.process import Runner
+from scripts.core.stack import Port, Stack
 from scripts.engine_api import Api
 from scripts.engine_discovery import check_versions, discover
-from scripts.errors import StackError
 from scripts.facts import EngineSeen, Facts, Problem
-from scripts.inventory import ImageStatus
-from scripts.model import Port, Stack
 from scripts.os_release import install_hint, obstacle, this_system
 from scripts.preflight import Facts as Preflight
-from scripts.process import Runner
 from scripts.settings import Settings
 from scripts.workspace import Workspace
 

@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from scripts import probes
+from scripts.core.finding import Finding
+from scripts.core.look import Snapshot
 from scripts.diagnosis import diagnose, troubled
 from scripts.facts import Login
-from scripts.model import Finding, Snapshot
 from scripts.observing import Observer
 from scripts.workspace import Workspace
 

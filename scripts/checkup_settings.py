@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts import compose, compose_text, settings, settings_rules
-from scripts.errors import StackError
+from scripts.core.errors import StackError
 from scripts.facts import Problem, SettingsSeen
 from scripts.settings import WORKSPACE_VARIABLES, Settings
 

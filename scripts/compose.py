@@ -8,10 +8,20 @@ from typing import Any
 
 import yaml
 
-from scripts.data_words import Together, Volume
-from scripts.errors import ConfigError, RefusedError
-from scripts.model import Auth, Build, Link, Port, Probe, Service, Stack, by_need
-from scripts.process import Completed, OnLine, Runner
+from scripts.core.errors import ConfigError, RefusedError
+from scripts.core.process import Completed, OnLine, Runner, last_words
+from scripts.core.stack import (
+    Auth,
+    Build,
+    Link,
+    Port,
+    Probe,
+    Service,
+    Stack,
+    Together,
+    Volume,
+    by_need,
+)
 
 CONFIG_TIMEOUT = 30.0
 CHANGE_TIMEOUT = 300.0
@@ -54,13 +64,6 @@ def files(root: Path, image_source: str) -> tuple[Path, ...]:
     if image_source == "packages":
         names.append("docker-compose.packages.yml")
     return tuple(root / "docker" / name for name in names)
-
-
-def last_words(done: Completed) -> str:
-    """Give what a failed process said last, without the warnings before it."""
-    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    telling = [line for line in lines if "level=warning" not in line]
-    return (telling or lines or [f"exit code {done.exit_code}"])[-1]
 
 
 def text(compose: Compose) -> str:

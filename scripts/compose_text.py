@@ -12,7 +12,7 @@ try:
 except ImportError:  # pragma: no cover - built without libyaml
     from yaml import SafeLoader  # type: ignore[assignment] # the same to its users
 
-from scripts.errors import ConfigError
+from scripts.core.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from scripts.model import Finding, Verdict
+from scripts.core.finding import Finding, Verdict
 from scripts.starting import Event
 
 READY, STARTED, NOT_STARTED = "ready", "started, not ready yet", "not started"

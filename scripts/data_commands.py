@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scripts import data_journal, data_moves, data_recovery, moments, snapshots
+from scripts import data_journal, data_moves, data_recovery, snapshots
+from scripts.core import units
+from scripts.core.errors import ExitCode, StackError
 from scripts.data_recovery import Site, Tell
 from scripts.data_words import Entry, Plan, Snapshot, Survey
-from scripts.errors import ExitCode, StackError
 from scripts.helper import Helper
 
 
@@ -35,7 +36,7 @@ class Work:
             running=self.plan.stops,
             volumes={one.key: one.name for one in self.plan.volumes},
             snapshot=self.plan.snapshot,
-            since=moments.written(time.time()),
+            since=units.written(time.time()),
         )
         return data_journal.write(self.site.folder, entry)
 

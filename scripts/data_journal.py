@@ -5,8 +5,8 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+from scripts.core.errors import BrokenError
 from scripts.data_words import MEANS, Entry
-from scripts.errors import BrokenError
 
 FILE = "journal.json"
 """In the stack's folder of snapshots."""

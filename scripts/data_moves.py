@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts import archive, data_journal, data_plan, snapshots
-from scripts.data_words import Volume
+from scripts.core.errors import BrokenError, RefusedError
+from scripts.core.progress import OnBytes
+from scripts.core.stack import Stack, Volume
 from scripts.engine_api import Api
-from scripts.errors import BrokenError, RefusedError
 from scripts.helper import Helper
-from scripts.model import Stack
 from scripts.observing import containers
-from scripts.progress import OnBytes
 from scripts.volume_scripts import PACK, UNPACK
 
 STOPPING = 90.0

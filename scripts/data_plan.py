@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import Any
 
+from scripts.core.look import Container
+from scripts.core.stack import Stack
 from scripts.data_words import Plan, Survey
-from scripts.model import Container, Stack
 from scripts.versions import numbers
 
 ALIVE = frozenset({"running", "restarting", "paused"})

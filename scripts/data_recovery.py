@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 from scripts import data_journal, data_moves, helper
+from scripts.core.errors import BrokenError, ConfigError, ExitCode
+from scripts.core.progress import OnBytes
+from scripts.core.stack import Stack
 from scripts.data_words import MEANS, Entry
 from scripts.engine_api import Api
-from scripts.errors import BrokenError, ConfigError, ExitCode
 from scripts.helper import Helper
-from scripts.model import Stack
-from scripts.progress import OnBytes
 from scripts.volume_scripts import CLEAN, DISCARD, SWAP, TURN
 
 UNDO = "inv snapshot.undo"

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts import data_texts
-from scripts.cells import size
+from scripts.core.errors import BrokenError, ExitCode
+from scripts.core.progress import OnBytes
+from scripts.core.units import size
 from scripts.data_words import Plan, Snapshot
-from scripts.errors import BrokenError, ExitCode
-from scripts.progress import OnBytes
 from scripts.report import Report
 
 PACE = 0.2

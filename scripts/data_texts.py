@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scripts.cells import size
+from scripts.core.units import size
 from scripts.data_words import Plan
 
 COLUMNS = ("name", "made", "of", "data", "file", "by", "")

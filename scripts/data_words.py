@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.core.stack import Volume
+
 MEANS = {
     "stopped": "nothing was changed; what ran starts again",
     "unpacking": "the old data is untouched; what was unpacked so far is removed",
@@ -16,23 +18,6 @@ MEANS = {
     "cleaning": "the restored data is in place and was ready; the old data is removed",
 }
 """What each phase means for the data when a command ends in it, and what is done about it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
-    """A named volume: its key in the compose file, its name on the engine, its data group."""
-
-    key: str
-    name: str
-    group: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Together:
-    """Data groups whose data belongs together, and why."""
-
-    groups: tuple[str, ...]
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scripts.errors import ConfigError
+from scripts.core.errors import ConfigError
+from scripts.core.process import Runner
 from scripts.os_release import System, this_system
-from scripts.process import Runner
 
 APT = Path("/etc/apt")
 KEYRINGS = Path("/usr/share/keyrings")

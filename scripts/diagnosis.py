@@ -6,8 +6,10 @@ A rule speaks of services that were started; what waits for another service is t
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from scripts.core.finding import Finding, Verdict
+from scripts.core.look import Container, Snapshot
+from scripts.core.stack import Service, Stack
 from scripts.evidence import masked
-from scripts.model import Container, Finding, Service, Snapshot, Stack, Verdict
 from scripts.readiness import GONE, answers, failing
 from scripts.signatures import recognised
 

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.cells import PS_COLUMNS, stack_lines, status_lines, status_row
+from scripts.core.finding import Finding
 from scripts.log_lines import Line
-from scripts.model import Finding
 
 WIDE = 210
 """Columns from which on `inv ps` writes one line a service."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from scripts.cells import size
+from scripts.core.finding import Finding
+from scripts.core.units import size
 from scripts.facts import Facts
-from scripts.model import Finding
 
 
 def unfinished(facts: Facts) -> Iterator[Finding]:

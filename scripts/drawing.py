@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from scripts.model import Snapshot, Stack
+from scripts.core.look import Snapshot
+from scripts.core.stack import Stack
 from scripts.readiness import answers
 from scripts.timeline import Bar, Run
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts import engine_process, private_engine
+from scripts.core.errors import EngineError
+from scripts.core.inventory import Engine, EngineStatus
+from scripts.core.process import Runner
+from scripts.core.progress import Say
 from scripts.engine_discovery import discover
 from scripts.engine_files import Places, places, present
-from scripts.errors import EngineError
-from scripts.inventory import Engine, EngineStatus
 from scripts.os_release import install_hint, obstacle, this_system
 from scripts.private_engine import Life
-from scripts.process import Runner
-from scripts.progress import Say
 
 ANONYMOUS = re.compile("[0-9a-f]{64}")
 

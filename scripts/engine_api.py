@@ -12,8 +12,8 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from scripts.errors import EngineError, RefusedError
-from scripts.process import dial
+from scripts.core.errors import EngineError, RefusedError
+from scripts.core.process import dial
 
 API_VERSION = "v1.44"
 """Engine 25.0, the oldest we take: the first with `start_interval`."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from scripts.core.errors import EngineError, RefusedError
+from scripts.core.inventory import Engine
+from scripts.core.process import Runner
 from scripts.engine_api import Connection
 from scripts.engine_files import Places, client_env, places
-from scripts.errors import EngineError, RefusedError
-from scripts.inventory import Engine
 from scripts.os_release import install_hint, this_system
-from scripts.process import Runner
 from scripts.versions import numbers
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from threading import Lock, Thread
 from typing import Any
 
+from scripts.core.errors import StackError
+from scripts.core.units import query
 from scripts.engine_api import Api
-from scripts.errors import StackError
-from scripts.moments import query
 
 TOLD = (
     *("create", "start", "die", "oom", "kill", "stop", "restart", "pause", "unpause", "destroy"),

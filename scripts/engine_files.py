@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.core.process import Runner
+from scripts.core.progress import Say
 from scripts.debian import find_mirror
 from scripts.os_release import System
 from scripts.private_apt import Deb, PrivateApt, unpack
-from scripts.process import Runner
-from scripts.progress import Say
 
 RUN = Path("/run/memos-dev")
 DEBIAN = ("docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd")

@@ -11,9 +11,9 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.core.errors import EngineError
+from scripts.core.polling import poll
 from scripts.engine_files import Places
-from scripts.errors import EngineError
-from scripts.waiting import poll
 
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
+from scripts.core.finding import Finding
 from scripts.facts import SettingsSeen
-from scripts.model import Finding
 from scripts.raw_rules import read_example
 from scripts.settings import Line, lines
 

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from scripts.model import Container, Finding, Service, Snapshot
+from scripts.core.finding import Finding
+from scripts.core.look import Container, Snapshot
+from scripts.core.stack import Service
 from scripts.readiness import GONE, failing
 
 SHOWN = 300

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from scripts.core.errors import StackError
+from scripts.core.finding import Finding
+from scripts.core.inventory import Engine, ImageStatus
+from scripts.core.look import Reading, Snapshot
+from scripts.core.stack import Stack
 from scripts.data_words import Entry
-from scripts.errors import StackError
-from scripts.inventory import Engine, ImageStatus
-from scripts.model import Finding, Reading, Snapshot, Stack
 from scripts.preflight import Facts as Preflight
 
 

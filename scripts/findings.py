@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from scripts.core.finding import Finding
+from scripts.core.look import Snapshot
+from scripts.core.stack import Stack
 from scripts.diagnosis import diagnose
-from scripts.model import Finding, Snapshot, Stack
 
 
 class Findings:

@@ -6,9 +6,9 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import TypeVar
 
-from scripts.errors import ConfigError
+from scripts.core.errors import ConfigError
+from scripts.core.stack import Stack
 from scripts.log_lines import LEVELS
-from scripts.model import Stack
 
 T = TypeVar("T")
 

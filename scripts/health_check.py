@@ -1,9 +1,9 @@
 """Runs a container's own health check now: the engine's last result may be half a minute old."""
 
+from scripts.core.errors import EngineError, StackError
+from scripts.core.look import Container, Reading
 from scripts.engine_api import Api
-from scripts.errors import EngineError, StackError
 from scripts.log_lines import Splitter
-from scripts.model import Container, Reading
 
 PASSED = 0
 LIMIT = 4.0

@@ -6,10 +6,10 @@ So all works with an engine on another machine too.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
+from scripts.core.errors import RefusedError, StackError
 from scripts.data_words import Survey
 from scripts.engine_api import Api
 from scripts.engine_streams import Attached
-from scripts.errors import RefusedError, StackError
 from scripts.volume_scripts import SURVEY
 
 LABEL = "dev.memos.helper"

@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts import data_plan, data_recovery, helper, moments, snapshots
-from scripts.cells import size
+from scripts import data_plan, data_recovery, helper, snapshots
+from scripts.core import units
+from scripts.core.errors import BrokenError, ConfigError, ExitCode
+from scripts.core.stack import Service, Stack
+from scripts.core.units import size
 from scripts.data_commands import Work
 from scripts.data_moves import existing, require_unused
 from scripts.data_recovery import BringBack, Site, Tell
 from scripts.data_words import Plan, Survey
 from scripts.engine_api import Api
-from scripts.errors import BrokenError, ConfigError, ExitCode
 from scripts.images import VERSION_LABEL
-from scripts.model import Service, Stack
 from scripts.observing import containers
 from scripts.workspace import Workspace
 
@@ -55,7 +56,7 @@ def facts(space: Workspace, plan: Plan, *, automatic: bool) -> dict[str, Any]:
     return {
         "format": 1,
         "project": space.stack.project,
-        "created_at": moments.written(time.time()),
+        "created_at": units.written(time.time()),
         "image_source": space.image_source,
         "command": "reset" if plan.command == "reset" else "snapshot.save",
         "automatic": automatic,

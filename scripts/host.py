@@ -5,7 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
-from scripts.inventory import Host
+from scripts.core.inventory import Host
 
 PROC = Path("/proc")
 

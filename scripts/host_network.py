@@ -16,7 +16,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 from pathlib import Path
 
-from scripts.errors import EngineError
+from scripts.core.errors import EngineError
 
 SIOCGIFADDR, SIOCGIFNETMASK, SIOCSIFFLAGS = 0x8915, 0x891B, 0x8914
 SIOCBRADDBR, SIOCBRDELBR = 0x89A0, 0x89A1

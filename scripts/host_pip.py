@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from configparser import Error, RawConfigParser
 from pathlib import Path
 
-from scripts.errors import ConfigError
+from scripts.core.errors import ConfigError
 
 GLOBAL = (
     Path("/Library/Application Support/pip/pip.conf"),  # macOS

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from scripts.core.errors import EngineError, RefusedError
+from scripts.core.inventory import ImageStatus
+from scripts.core.stack import Service
 from scripts.engine_api import Api
-from scripts.errors import EngineError, RefusedError
-from scripts.inventory import ImageStatus
-from scripts.model import Service
 from scripts.recipes import RECIPE_LABEL, recipe
 
 CONTAINS_LABEL = "dev.memos.contains"

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Self
 
 from scripts.build_output import Output, cause, plain, told_error, without_logins, words
-from scripts.compose import last_words
-from scripts.errors import RefusedError
-from scripts.process import Completed, Running
-from scripts.progress import Step
+from scripts.core.errors import RefusedError
+from scripts.core.polling import poll
+from scripts.core.process import Completed, Running, last_words
+from scripts.core.progress import Step
 from scripts.pull_causes import pull_cause
-from scripts.waiting import poll
 
 BESIDE = 2
 """More jobs at once than processors, because some wait for the network.

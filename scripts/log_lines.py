@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from scripts.moments import nanoseconds
+from scripts.core.units import nanoseconds
 
 HEADER = 8
 """Bytes before each piece of a stream: its number, and in the last four the length."""

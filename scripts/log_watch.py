@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Protocol
 
+from scripts.core.look import Container, Snapshot
+from scripts.core.stack import Stack
 from scripts.diagnosis import troubled
-from scripts.model import Container, Snapshot, Stack
 
 SLOW = 3.0
 """Seconds after its start from which a service that does not answer has its log read."""

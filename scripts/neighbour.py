@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from scripts.errors import ConfigError
+from scripts.core.errors import ConfigError
+from scripts.core.stack import LAST_PORT
 from scripts.settings import Settings, text_of
-from scripts.settings_rules import LAST_PORT
 
 STEP = 100
 """Between the offsets that are tried for a suggestion."""

@@ -10,12 +10,13 @@ from threading import Event, Thread
 from typing import Any, TypeVar
 
 from scripts import health_check, probes
+from scripts.core.errors import RefusedError
+from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.stack import Service, Stack
+from scripts.core.units import NEVER, nanoseconds, query
 from scripts.engine_api import Api
 from scripts.engine_events import Events
-from scripts.errors import RefusedError
 from scripts.log_lines import Splitter
-from scripts.model import Container, Reading, Service, Snapshot, Stack
-from scripts.moments import NEVER, nanoseconds, query
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"

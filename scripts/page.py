@@ -9,9 +9,9 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from scripts.core.stack import Service, Stack
+from scripts.core.units import written
 from scripts.drawing import HEAD, cells
-from scripts.model import Service, Stack
-from scripts.moments import written
 from scripts.timeline import Bar, Run
 
 TEMPLATE = Path(__file__).with_suffix(".html")

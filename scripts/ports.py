@@ -7,10 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.core.stack import LAST_PORT, Port, Stack
 from scripts.engine_api import Api
-from scripts.model import Port, Stack
 from scripts.observing import PROJECT_LABEL, containers
-from scripts.settings_rules import LAST_PORT
 
 PROC = Path("/proc")
 LISTEN = "0A"

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from scripts import host, ports, preflight
-from scripts.errors import ConfigError
-from scripts.model import Finding
+from scripts.core.errors import ConfigError
+from scripts.core.finding import Finding
 from scripts.observing import containers
 from scripts.workspace import Workspace
 

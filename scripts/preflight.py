@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.inventory import Host
-from scripts.model import Container, Finding, Service
+from scripts.core.finding import Finding
+from scripts.core.inventory import Host
+from scripts.core.look import Container
+from scripts.core.stack import Service
 
 GIB = 2**30
 LEAST_MEMORY = 3 * GIB

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scripts.errors import RefusedError
-from scripts.process import Runner
-from scripts.progress import MEGABYTE, Pace, Say
+from scripts.core.errors import RefusedError
+from scripts.core.process import Runner
+from scripts.core.progress import MEGABYTE, Pace, Say
 
 PATIENCE = 60.0
 """Seconds without progress after which a download is given up."""

@@ -18,7 +18,8 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from scripts.aws_signing import s3_headers
-from scripts.model import Auth, Probe, Reading, Service
+from scripts.core.look import Reading
+from scripts.core.stack import Auth, Probe, Service
 
 TIMEOUT = 3.0
 """Seconds for one probe, so that one that hangs cannot hold up a loop."""

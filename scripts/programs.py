@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from scripts.core.errors import RefusedError
+from scripts.core.process import Runner
+from scripts.core.progress import Say
 from scripts.engine_files import bring, client_env, places, present
-from scripts.errors import RefusedError
 from scripts.os_release import this_system
-from scripts.process import Runner
-from scripts.progress import Say
 
 
 def have(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Mapping[str, str]:

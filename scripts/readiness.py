@@ -1,6 +1,7 @@
 """Whether a service is ready, by one snapshot: what every rule about a failing one asks first."""
 
-from scripts.model import Container, Service, Snapshot
+from scripts.core.look import Container, Snapshot
+from scripts.core.stack import Service
 
 GONE = frozenset({"exited", "dead"})
 """States in which nobody starts a container again."""

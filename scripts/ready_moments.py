@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scripts.model import Container, Snapshot
-from scripts.moments import written
+from scripts.core.look import Container, Snapshot
+from scripts.core.units import written
 from scripts.starting import Event
 
 FILE = "ready.json"

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.core.stack import Build
 from scripts.debian import BASE_RELEASE
-from scripts.model import Build
 
 RECIPE_LABEL = "dev.memos.recipe"
 BASE_TAG = f"memos-dev/base:{BASE_RELEASE}"

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from scripts import host
+from scripts.core.errors import StackError
+from scripts.core.inventory import Host
 from scripts.engine_api import Api
-from scripts.errors import StackError
-from scripts.inventory import Host
 
 SCRIPT = "df -Pk / && cat /proc/meminfo /proc/cpuinfo"
 """A container's / lies where the engine keeps its data; /proc shows the machine's own numbers."""

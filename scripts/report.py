@@ -16,11 +16,12 @@ from scripts import cells, displays
 from scripts.boards import Board
 from scripts.bundle import Manifest
 from scripts.cells import CODES, IMAGE_COLUMNS, engine_rows, event_document, image_row
+from scripts.core.errors import ConfigError, DeclinedError, ExitCode, OverdueError, StackError
+from scripts.core.finding import Finding, Verdict
+from scripts.core.inventory import EngineStatus, ImageStatus
+from scripts.core.stack import Stack
 from scripts.course import Course
-from scripts.errors import ConfigError, DeclinedError, ExitCode, OverdueError, StackError
-from scripts.inventory import EngineStatus, ImageStatus
 from scripts.log_lines import Line
-from scripts.model import Finding, Stack, Verdict
 from scripts.starting import Event
 
 MARKS = {"started": "·", "ready": "✓", "lost": "!", "waiting": "·"}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from scripts.model import Container
+from scripts.core.look import Container
 
 
 class Restarts:

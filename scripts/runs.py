@@ -7,8 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from scripts import timeline
-from scripts.model import Container, Stack
-from scripts.moments import SECOND, nanoseconds, written
+from scripts.core.look import Container
+from scripts.core.stack import Stack
+from scripts.core.units import SECOND, nanoseconds, written
 from scripts.starting import Event
 from scripts.timeline import Run
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.errors import ConfigError
+from scripts.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

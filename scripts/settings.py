@@ -11,8 +11,8 @@ from pathlib import Path
 from dotenv import set_key
 from dotenv.parser import parse_stream
 
-from scripts.errors import ConfigError
-from scripts.secrets import is_secret
+from scripts.core.errors import ConfigError
+from scripts.core.masking import is_secret
 
 IMAGE_SOURCES = ("registry", "packages")
 WORKSPACE_VARIABLES = (

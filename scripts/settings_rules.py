@@ -4,14 +4,14 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from scripts.errors import ConfigError
+from scripts.core.errors import ConfigError
+from scripts.core.stack import LAST_PORT
 from scripts.settings import IMAGE_SOURCES, LOCAL_DIMENSION, Settings
 
 SHORTEST_PASSWORD = {"NEO4J_PASSWORD": 8, "MILVUS_PASSWORD": 6, "MINIO_ROOT_PASSWORD": 8}
 """Characters; what the servers themselves demand (../docs/official-images.md)."""
 LONGEST_PASSWORD = 72
 """Bytes that Milvus' bcrypt takes."""
-LAST_PORT = 65535
 EMBEDDER_BACKENDS = ("universal_api", "ollama")
 _NUMBER = re.compile(r"[1-9][0-9]*\Z")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from scripts import data_moves
-from scripts.inventory import ImageStatus
+from scripts.core.inventory import ImageStatus
 from scripts.observing import PROJECT_LABEL, SERVICE_LABEL
 from scripts.workspace import Workspace
 

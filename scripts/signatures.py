@@ -6,75 +6,79 @@ module of its noun, its name in SIGNATURES, a line in that table and a test.
 
 from collections.abc import Callable, Iterator
 
-from scripts import signatures_api as api
-from scripts import signatures_databases as databases
-from scripts import signatures_engine as engine
-from scripts import signatures_python as python
-from scripts import signatures_store as store
-from scripts.model import Container, Finding, Service, Snapshot
+from scripts import (
+    signatures_api,
+    signatures_databases,
+    signatures_engine,
+    signatures_python,
+    signatures_store,
+)
+from scripts.core.finding import Finding
+from scripts.core.look import Container, Snapshot
+from scripts.core.stack import Service
 from scripts.readiness import failing
 
 Signature = Callable[[Service, Container, Snapshot], Iterator[Finding]]
 
 SIGNATURES: tuple[Signature, ...] = (
     # the engine never started it, so no log can say more
-    engine.port_taken,
-    engine.mount_missing,
-    engine.program_missing,
-    engine.image_missing,
+    signatures_engine.port_taken,
+    signatures_engine.mount_missing,
+    signatures_engine.program_missing,
+    signatures_engine.image_missing,
     # what looks like everything else: a full disk breaks each program in its own words
-    store.etcd_no_space,
-    engine.disk_full,
-    engine.read_only,
-    engine.no_such_instruction,
+    signatures_store.etcd_no_space,
+    signatures_engine.disk_full,
+    signatures_engine.read_only,
+    signatures_engine.no_such_instruction,
     # data
-    store.etcd_version,
-    store.etcd_damaged,
-    store.s3_damaged,
-    databases.store_locked,
-    databases.graph_version,
-    databases.graph_damaged,
-    databases.vectors_version,
-    store.rocksdb_damaged,
-    databases.vectors_damaged,
-    api.vectors_size,
+    signatures_store.etcd_version,
+    signatures_store.etcd_damaged,
+    signatures_store.s3_damaged,
+    signatures_databases.store_locked,
+    signatures_databases.graph_version,
+    signatures_databases.graph_damaged,
+    signatures_databases.vectors_version,
+    signatures_store.rocksdb_damaged,
+    signatures_databases.vectors_damaged,
+    signatures_api.vectors_size,
     # settings and logins
-    databases.heap_too_large,
-    databases.setting_unknown,
-    databases.login_unfit,
-    databases.setting_invalid,
-    databases.heap_exhausted,
-    store.s3_login_unfit,
-    store.s3_login_rejected,
-    store.milvus_login_unfit,
-    store.no_full_text,
-    api.graph_backend,
-    api.tokenizer,
-    api.qdrant_settings,
-    api.variable_missing,
-    api.folder_missing,
-    api.value_unreadable,
+    signatures_databases.heap_too_large,
+    signatures_databases.setting_unknown,
+    signatures_databases.login_unfit,
+    signatures_databases.setting_invalid,
+    signatures_databases.heap_exhausted,
+    signatures_store.s3_login_unfit,
+    signatures_store.s3_login_rejected,
+    signatures_store.milvus_login_unfit,
+    signatures_store.no_full_text,
+    signatures_api.graph_backend,
+    signatures_api.tokenizer,
+    signatures_api.qdrant_settings,
+    signatures_api.variable_missing,
+    signatures_api.folder_missing,
+    signatures_api.value_unreadable,
     # neighbours
-    api.qdrant_unreachable,
-    api.neo4j_unreachable,
-    api.milvus_unreachable,
-    api.nacos,
-    api.waits,
-    store.waits_for_etcd,
-    store.waits_for_s3,
-    databases.graph_unavailable,
+    signatures_api.qdrant_unreachable,
+    signatures_api.neo4j_unreachable,
+    signatures_api.milvus_unreachable,
+    signatures_api.nacos,
+    signatures_api.waits,
+    signatures_store.waits_for_etcd,
+    signatures_store.waits_for_s3,
+    signatures_databases.graph_unavailable,
     # the program itself
-    python.source_unreadable,
-    python.source_broken,
-    python.package_missing,
+    signatures_python.source_unreadable,
+    signatures_python.source_broken,
+    signatures_python.package_missing,
     # what tells least
-    engine.too_many_files,
-    engine.permission,
-    databases.cannot_start,
-    store.s3_part_ended,
-    engine.health_check_broken,
-    engine.killed,
-    engine.exit_code,
+    signatures_engine.too_many_files,
+    signatures_engine.permission,
+    signatures_databases.cannot_start,
+    signatures_store.s3_part_ended,
+    signatures_engine.health_check_broken,
+    signatures_engine.killed,
+    signatures_engine.exit_code,
 )
 """What knows most first."""
 

@@ -6,8 +6,10 @@ Texts were measured with MemOS 2.0.6, or recorded with the library named.
 import re
 from collections.abc import Iterator
 
+from scripts.core.finding import Finding
+from scripts.core.look import Container, Snapshot
+from scripts.core.stack import Service
 from scripts.evidence import again, finding, heard, hopeless, last, neighbour, over, unreachable
-from scripts.model import Container, Finding, Service, Snapshot
 
 _UNRESOLVED = r"\[Errno -[235]\]|Name or service not known|Temporary failure in name resolution"
 _REFUSED = r"refused|timed out|[Tt]imeout|No route|reset by peer|disconnected"

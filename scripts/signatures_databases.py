@@ -5,8 +5,10 @@ Texts marked "recorded" come from Neo4j 5.26.4 on OpenJDK with the fault made.
 
 from collections.abc import Iterator
 
+from scripts.core.finding import Finding
+from scripts.core.look import Container, Snapshot
+from scripts.core.stack import Service
 from scripts.evidence import again, finding, heard, last, over, reset, variable
-from scripts.model import Container, Finding, Service, Snapshot
 
 
 def heap_too_large(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:

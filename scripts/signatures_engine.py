@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from scripts.core.finding import Finding
+from scripts.core.look import Container, Snapshot
+from scripts.core.stack import Service
 from scripts.evidence import again, finding, heard, last, over
-from scripts.model import Container, Finding, Service, Snapshot
 from scripts.pull_causes import pull_cause
 from scripts.readiness import failing
 

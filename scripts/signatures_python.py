@@ -6,8 +6,10 @@ Texts were recorded with uvicorn and a source made wrong.
 import re
 from collections.abc import Iterator
 
+from scripts.core.finding import Finding
+from scripts.core.look import Container, Snapshot
+from scripts.core.stack import Service
 from scripts.evidence import again, finding, heard, last
-from scripts.model import Container, Finding, Service, Snapshot
 
 SOURCE = "/app/src"
 """Where the compose file mounts MEMOS_SRC; a package there hides the installed one."""

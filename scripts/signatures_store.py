@@ -6,6 +6,9 @@ Texts marked "recorded" come from etcd 3.5.16, SeaweedFS and Milvus 2.3.5 with t
 import re
 from collections.abc import Iterator
 
+from scripts.core.finding import Finding
+from scripts.core.look import Container, Snapshot
+from scripts.core.stack import Service
 from scripts.evidence import (
     again,
     finding,
@@ -17,7 +20,6 @@ from scripts.evidence import (
     reset,
     unreachable,
 )
-from scripts.model import Container, Finding, Service, Snapshot
 
 
 def etcd_no_space(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:

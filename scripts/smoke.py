@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scripts.errors import BrokenError
+from scripts.core.errors import BrokenError
+from scripts.core.polling import poll
+from scripts.core.stack import Auth, Probe, Service, Stack
 from scripts.milvus_rest import PREFERENCES, V1, V2, MilvusWords, by_cube
-from scripts.model import Auth, Probe, Service, Stack
 from scripts.probes import call
-from scripts.waiting import poll
 
 TEXT = "The lighthouse keeper counts the ships every evening."
 COLLECTION = "neo4j_vec_db"

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scripts import archive
+from scripts.core.errors import ConfigError, StackError
 from scripts.data_words import Snapshot
-from scripts.errors import ConfigError, StackError
 
 FOLDER = "snapshots"
 END = ".tar.zst"

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from scripts.core.finding import Finding, Verdict
+from scripts.core.look import Container, Snapshot
+from scripts.core.polling import poll
+from scripts.core.stack import Stack
 from scripts.diagnosis import verdict
 from scripts.findings import Findings
 from scripts.log_watch import LogWatch, Reader
-from scripts.model import Container, Finding, Snapshot, Stack, Verdict
 from scripts.readiness import GONE, answers, last_answer
 from scripts.restarts import Restarts
-from scripts.waiting import poll
 
 INTERVAL = 0.1
 """Seconds between two looks when nothing happens, and between two probes of one service."""

@@ -5,10 +5,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from scripts.core.inventory import ImageStatus
+from scripts.core.look import Container, Snapshot, Usage
+from scripts.core.stack import Service, Stack
+from scripts.core.units import SECOND, nanoseconds
 from scripts.diagnosis import diagnose
-from scripts.inventory import ImageStatus
-from scripts.model import Container, Service, Snapshot, Stack, Usage
-from scripts.moments import SECOND, nanoseconds
 from scripts.readiness import answers
 
 

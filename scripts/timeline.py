@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from scripts.model import Stack
+from scripts.core.stack import Stack
 from scripts.starting import Event
 
 _ANSWER = re.compile(r"[1-5]\d\d\b")

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from scripts import engine_files, images
 from scripts.bundle import ENGINE, IMAGES, Bundle, damaged
+from scripts.core.errors import ConfigError, RefusedError
+from scripts.core.inventory import ImageStatus
+from scripts.core.process import Runner
+from scripts.core.progress import Count, Say, Step
 from scripts.engine_api import Api
-from scripts.errors import ConfigError, RefusedError
-from scripts.inventory import ImageStatus
 from scripts.os_release import System, obstacle
 from scripts.private_apt import Deb
-from scripts.process import Runner
-from scripts.progress import Count, Say, Step
 from scripts.settings import Settings
 
 ELSEWHERE = "make one on such a machine: inv images.save FILE"

@@ -22,14 +22,14 @@ from scripts import (
 )
 from scripts import resolved as kept
 from scripts.compose import Compose
+from scripts.core.errors import RefusedError
+from scripts.core.inventory import Engine
+from scripts.core.process import Runner
+from scripts.core.progress import Say
+from scripts.core.stack import Stack
 from scripts.engine_api import Api
 from scripts.engine_discovery import check_compose, check_engine, discover
-from scripts.errors import RefusedError
-from scripts.inventory import Engine
-from scripts.model import Stack
 from scripts.os_release import this_system
-from scripts.process import Runner
-from scripts.progress import Say
 from scripts.schema import Breach, as_tree
 from scripts.settings import Settings
 

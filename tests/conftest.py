@@ -7,8 +7,8 @@ import signal
 import pytest
 
 from scripts import engine, engine_discovery
-from scripts.errors import StackError
-from scripts.process import run
+from scripts.core.errors import StackError
+from scripts.core.process import run
 from tests.kit.fakes import FakeRunner
 from tests.kit.places import ROOT
 

@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from scripts.waiting import poll
+from scripts.core.polling import poll
 from tests.e2e.kit.checkout import Checkout, free_ports
 
 PASSWORD = "for-the-bench"  # noqa: S105 - of a server that lives a minute on loopback

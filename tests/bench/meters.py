@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.core.units import SECOND
 from scripts.engine_api import Api
-from scripts.moments import SECOND
 from scripts.observing import PROJECT_LABEL, SERVICE_LABEL
 
 TICKS = os.sysconf("SC_CLK_TCK")

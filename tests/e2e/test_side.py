@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from scripts.core.polling import poll
+from scripts.core.process import run
 from scripts.debian import find_mirror
 from scripts.os_release import this_system
 from scripts.private_apt import PrivateApt, unpack
-from scripts.process import run
-from scripts.waiting import poll
 from tests.e2e.kit.checkout import Checkout, checkout, free_ports
 from tests.e2e.kit.workbench import copied
 from tests.kit.places import ROOT

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from scripts import schema
-from scripts.waiting import poll
+from scripts.core.polling import poll
 from tests.e2e.kit.checkout import Checkout
 
 pytestmark = pytest.mark.docker

@@ -11,9 +11,9 @@ import pytest
 
 from scripts import jobs as jobs_module
 from scripts.building import build, pull
-from scripts.errors import RefusedError
+from scripts.core.errors import RefusedError
+from scripts.core.stack import Build, Service
 from scripts.jobs import Job, Jobs, Work
-from scripts.model import Build, Service
 
 FakeDocker = Callable[[str], Path]
 

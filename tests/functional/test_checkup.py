@@ -300,7 +300,7 @@ def test_of_an_engine_elsewhere_the_machine_is_read_in_a_container(
     """Its ports are not ours to try, and nothing of this machine is taken for its."""
     text = "Filesystem 1024-blocks Used Available Capacity Mounted on\noverlay 9 4 5 44% /\n"
     text += "MemAvailable: 2048 kB\nprocessor : 0\nflags : avx\nprocessor : 1\n"
-    monkeypatch.setattr("scripts.inventory.Engine.local", property(lambda _: False))
+    monkeypatch.setattr("scripts.core.inventory.Engine.local", property(lambda _: False))
     answer = world.engine.respond
 
     def respond(request: Request) -> Answer:

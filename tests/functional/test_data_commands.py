@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 import tasks
-from scripts import archive, data_journal, data_moves, lock, snapshots
+from scripts import archive, data_journal, data_moves, snapshots
+from scripts.core import lock
+from scripts.core.errors import EngineError, ExitCode, RefusedError
 from scripts.data_words import Entry
-from scripts.errors import EngineError, ExitCode, RefusedError
 from scripts.schema import validate
 from scripts.volume_scripts import NEW, OLD, PART, UNPACK
 from tests.functional import test_tasks

@@ -13,13 +13,20 @@ import pytest
 
 from scripts import bundle_wheels
 from scripts.bundle import Manifest
-from scripts.process import Completed, run
+from scripts.core.process import Completed, run
 from tests.kit.bundles import MANIFEST, bundled, pins
 from tests.kit.places import ROOT
 
 NEEDED = (
-    *("dev", "scripts/__init__.py", "scripts/errors.py", "scripts/host_pip.py"),
-    *("scripts/bundle.py", "scripts/bundle_wheels.py"),
+    *(
+        "dev",
+        "scripts/__init__.py",
+        "scripts/host_pip.py",
+        "scripts/bundle_wheels.py",
+        "scripts/core/errors.py",
+        "scripts/core/__init__.py",
+        "scripts/bundle.py",
+    ),
 )
 PYTHON = Path(sys.base_exec_prefix) / "bin" / f"python3.{sys.version_info.minor}"
 UV = """\

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from scripts import engine_api
+from scripts.core.errors import EngineError, RefusedError
 from scripts.engine_api import Api
-from scripts.errors import EngineError, RefusedError
 from tests.functional.conftest import FakeEngine
 from tests.kit.places import TESTS_DATA
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from scripts.core.errors import EngineError, RefusedError
 from scripts.engine_api import Api
-from scripts.errors import EngineError, RefusedError
 from scripts.journal import WAITING, Journal
 from scripts.log_lines import Line
 from tests.kit.fake_engine import END, SERVICE, FakeEngine, framed, made

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from scripts.core.look import Snapshot, Usage
 from scripts.engine_api import Api
 from scripts.measuring import measured, usage
-from scripts.model import Snapshot, Usage
 from scripts.observing import containers
 from tests.kit.fake_engine import RECORDED, FakeEngine
 from tests.kit.servers import unix

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from scripts import health_check
+from scripts.core.errors import EngineError
+from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.stack import Probe, Service, Stack
 from scripts.engine_api import Api
-from scripts.errors import EngineError
-from scripts.model import Container, Probe, Reading, Service, Snapshot, Stack
 from scripts.observing import Observer, container, containers, logs
 from tests.kit.builders import stack
 from tests.kit.fake_engine import FOLDER, RECORDED, SERVICE, FakeEngine

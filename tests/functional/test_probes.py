@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from scripts.aws_signing import s3_headers
-from scripts.model import Auth, Probe, Reading, Service
+from scripts.core.look import Reading
+from scripts.core.stack import Auth, Probe, Service
 from scripts.probes import BOLT_HELLO, call, read
 from tests.kit.servers import (
     Answer,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.process import Completed, run
+from scripts.core.process import Completed, run
 from tests.kit.places import ROOT
 
 TEST = '''

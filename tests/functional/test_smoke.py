@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from scripts import smoke
-from scripts.errors import BrokenError
-from scripts.model import Auth, Port, Probe, Stack
+from scripts.core.errors import BrokenError
+from scripts.core.stack import Auth, Port, Probe, Stack
 from scripts.smoke import Stage, run
 from tests.kit.builders import service, stack
 from tests.kit.fake_stack import FakeStack

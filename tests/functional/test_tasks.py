@@ -29,16 +29,15 @@ from scripts import (
     bundling,
     engine,
     engine_files,
-    lock,
     measuring,
     settings,
-    waiting,
     workspace,
 )
 from scripts import ports as host_ports
-from scripts.inventory import Engine
+from scripts.core import lock, polling
+from scripts.core.inventory import Engine
+from scripts.core.look import Snapshot, Usage
 from scripts.jobs import Job
-from scripts.model import Snapshot, Usage
 from scripts.os_release import System
 from scripts.private_apt import Deb
 from scripts.report import Report
@@ -732,7 +731,7 @@ def test_watching_ends_with_ctrl_c(
 
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr(measuring, "measured", measured)
-    monkeypatch.setitem(waiting.poll.__kwdefaults__ or {}, "sleep", sleep)
+    monkeypatch.setitem(polling.poll.__kwdefaults__ or {}, "sleep", sleep)
 
     assert at.inv("ps", "--watch", "--service", "etcd") == 0
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from scripts.model import Container, Probe, Reading, Service, Stack
+from scripts.core.look import Container, Reading
+from scripts.core.stack import Probe, Service, Stack
 
 PROBE = Probe(kind="http", port=8000)
 

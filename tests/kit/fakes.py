@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from scripts.core.errors import RefusedError
+from scripts.core.process import Completed, OnLine
 from scripts.engine_api import Api
-from scripts.errors import RefusedError
-from scripts.process import Completed, OnLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

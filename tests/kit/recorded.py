@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scripts.model import Auth, Finding, Probe, Service, Snapshot
+from scripts.core.finding import Finding
+from scripts.core.look import Snapshot
+from scripts.core.stack import Auth, Probe, Service
 from scripts.signatures import recognised
 from tests.kit.builders import container, reading, service
 from tests.kit.places import TESTS_DATA

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from scripts import waiting
+from scripts.core import polling
 
 # a busy machine is no failure: nothing here is about time
 settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -43,7 +43,7 @@ def nothing_of_the_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(time, "sleep", _sleep)
-    defaults = waiting.poll.__kwdefaults__ or {}
+    defaults = polling.poll.__kwdefaults__ or {}
     monkeypatch.setitem(defaults, "sleep", _sleep)  # was bound when poll was defined
     _guarded[0] = True
     yield

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scripts import archive
-from scripts.errors import BrokenError
+from scripts.core.errors import BrokenError
 
 FACTS: dict[str, Any] = {
     "format": 1,

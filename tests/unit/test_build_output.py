@@ -6,7 +6,7 @@ import pytest
 
 from scripts.build_output import Output, cause, told_error, without_logins, words
 from scripts.building import build_argv
-from scripts.model import Build, Service
+from scripts.core.stack import Build, Service
 from scripts.recipes import RECIPE_LABEL, recipe
 from tests.kit.places import TESTS_DATA
 

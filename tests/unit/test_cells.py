@@ -5,17 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cells import (
-    duration,
-    engine_rows,
-    event_document,
-    image_row,
-    size,
-    status_lines,
-    status_row,
-)
-from scripts.inventory import Engine, EngineStatus, ImageStatus
-from scripts.model import Verdict
+from scripts.cells import engine_rows, event_document, image_row, status_lines, status_row
+from scripts.core.finding import Verdict
+from scripts.core.inventory import Engine, EngineStatus, ImageStatus
+from scripts.core.units import duration, size
 from scripts.starting import Event
 
 

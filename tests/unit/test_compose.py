@@ -8,9 +8,10 @@ import yaml
 
 from scripts import compose
 from scripts.compose import Compose
-from scripts.errors import ConfigError, RefusedError
-from scripts.model import Auth, Build, Link, Port, Probe, Service, Stack
-from scripts.process import Completed
+from scripts.core import process
+from scripts.core.errors import ConfigError, RefusedError
+from scripts.core.process import Completed
+from scripts.core.stack import Auth, Build, Link, Port, Probe, Service, Stack
 from tests.kit.fakes import FakeRunner
 from tests.kit.places import TESTS_DATA
 
@@ -108,7 +109,7 @@ def test_last_words_are_the_last_line_that_is_no_warning(
     """Where there is nothing else, a warning or the exit code has to do."""
     done = Completed(argv=(), exit_code=7, stdout=stdout, stderr=stderr)
 
-    assert compose.last_words(done) == words
+    assert process.last_words(done) == words
 
 
 def test_the_resolved_file_is_asked_for_once(composed: Compose, runner: FakeRunner) -> None:

@@ -1,7 +1,7 @@
 """How far a start has come, by what was told of it."""
 
+from scripts.core.finding import Finding, Verdict
 from scripts.course import Course
-from scripts.model import Finding, Verdict
 from scripts.starting import Event
 
 

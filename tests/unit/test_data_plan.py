@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from scripts import data_plan, data_texts
-from scripts.data_words import Plan, Survey, Together, Volume
-from scripts.model import Stack
+from scripts.core.stack import Stack, Together, Volume
+from scripts.data_words import Plan, Survey
 from tests.kit.builders import container, service, stack
 
 

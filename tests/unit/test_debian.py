@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from scripts import debian
+from scripts.core.errors import ConfigError
 from scripts.debian import Mirror, apt_conf, apt_sources, find_mirror
-from scripts.errors import ConfigError
 from scripts.os_release import System, install_hint, obstacle, this_system
 from tests.kit.fakes import FakeRunner
 

@@ -2,8 +2,10 @@
 
 import pytest
 
+from scripts.core.finding import Finding, Verdict
+from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.stack import Service
 from scripts.diagnosis import diagnose, verdict
-from scripts.model import Container, Finding, Reading, Service, Snapshot, Verdict
 from scripts.readiness import answers
 from tests.kit.builders import container, reading, service, stack
 

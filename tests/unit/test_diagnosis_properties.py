@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts import compose, data_plan, diagnosis
-from scripts.model import Container, Finding, Reading, Snapshot, Stack, by_need
+from scripts.core.finding import Finding
+from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.stack import Stack, by_need
 from scripts.readiness import answers
 from scripts.signatures import SIGNATURES, recognised
 from tests.kit.builders import container, reading, service, stack

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from scripts import cells
+from scripts.core.finding import Finding
+from scripts.core.inventory import Engine, Host, ImageStatus
+from scripts.core.look import Snapshot
 from scripts.data_words import Entry
 from scripts.doctor import AREAS, document
 from scripts.facts import (
@@ -18,8 +21,6 @@ from scripts.facts import (
     Proxies,
     SettingsSeen,
 )
-from scripts.inventory import Engine, Host, ImageStatus
-from scripts.model import Finding, Snapshot
 from scripts.preflight import GIB
 from scripts.preflight import Facts as Preflight
 from scripts.schema import validate

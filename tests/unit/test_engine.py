@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from scripts import engine, engine_discovery, engine_process, private_engine
+from scripts.core.errors import EngineError
+from scripts.core.inventory import Engine
 from scripts.engine_discovery import check_versions, discover
 from scripts.engine_files import places
-from scripts.errors import EngineError
-from scripts.inventory import Engine
 from scripts.os_release import System
 from scripts.private_engine import Life
 from tests.kit.fakes import FakeRunner, no_program

@@ -2,9 +2,9 @@
 
 import pytest
 
+from scripts.core.finding import Finding
 from scripts.env_lines import judge
 from scripts.facts import Problem, SettingsSeen
-from scripts.model import Finding
 
 EXAMPLE = "# a port\nMEMOS_PORT=8000\n# a key\nOPENAI_API_KEY=EMPTY\n# off\n# ENV_FILE=\n"
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from scripts import findings
+from scripts.core.finding import Finding
+from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.stack import Stack
 from scripts.diagnosis import diagnose
 from scripts.findings import Findings
-from scripts.model import Container, Finding, Reading, Snapshot, Stack
 from tests.kit.builders import container, reading, service, stack
 
 DB, WEB = service("db"), service("web", "db")

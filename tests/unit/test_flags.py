@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from scripts import flags
-from scripts.errors import ConfigError
-from scripts.model import Service, Stack
+from scripts.core.errors import ConfigError
+from scripts.core.stack import Service, Stack
 from tests.kit.places import ROOT
 
 STACK = Stack(

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from scripts.process import run
-from scripts.waiting import poll
+from scripts.core.polling import poll
+from scripts.core.process import run
 
 
 def _look() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from scripts import engine_network, engine_process, host_network, host_record
+from scripts.core.errors import EngineError
 from scripts.engine_files import Places, link, places
-from scripts.errors import EngineError
 from scripts.host_network import Ours, lost, our_bridges, removal
 from tests.kit.fakes import FakeRunner
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts import host_pip
-from scripts.errors import ConfigError
+from scripts.core.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)

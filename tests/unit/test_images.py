@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from scripts import images
+from scripts.core.errors import EngineError, RefusedError
+from scripts.core.inventory import ImageStatus
+from scripts.core.stack import Build, Service
 from scripts.engine_api import Api
-from scripts.errors import EngineError, RefusedError
 from scripts.images import needed, status, unpacked, unreachable
-from scripts.inventory import ImageStatus
-from scripts.model import Build, Service
 from scripts.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, recipe
 from tests.kit.fakes import FakeApi
 from tests.kit.places import TESTS_DATA

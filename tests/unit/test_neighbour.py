@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts import neighbour, settings
-from scripts.errors import ConfigError
+from scripts.core.errors import ConfigError
 from scripts.settings import Settings
 from tests.kit.places import ROOT
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts import ports
-from scripts.model import Port, Service, Stack
+from scripts.core.stack import Port, Service, Stack
 from scripts.ports import Owner, holders, owner, strangers, wanted
 from tests.kit.fakes import FakeApi
 from tests.kit.places import TESTS_DATA

@@ -7,8 +7,8 @@ import pytest
 
 from scripts import host, ports, workspace
 from scripts.compose import Compose
-from scripts.errors import ConfigError
-from scripts.inventory import Engine, Host
+from scripts.core.errors import ConfigError
+from scripts.core.inventory import Engine, Host
 from scripts.precautions import findings, require_created, require_own
 from scripts.preflight import GIB
 from scripts.settings import Settings

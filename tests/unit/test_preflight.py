@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.inventory import Host
-from scripts.model import Container, Finding
+from scripts.core.finding import Finding
+from scripts.core.inventory import Host
+from scripts.core.look import Container
 from scripts.preflight import GIB, Facts, check, foreign
 from tests.kit.builders import service
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from scripts import base_image
+from scripts.core.errors import RefusedError
+from scripts.core.process import Completed
+from scripts.core.progress import Pace
+from scripts.core.stack import Build, Service
 from scripts.debian import Mirror
-from scripts.errors import RefusedError
-from scripts.model import Build, Service
 from scripts.private_apt import PATIENCE, PrivateApt, Watch
-from scripts.process import Completed
-from scripts.progress import Pace
 from scripts.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, base_recipe
 from tests.kit.fakes import FakeApi, FakeRunner
 

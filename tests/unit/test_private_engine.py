@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from scripts import engine_files, engine_network, engine_process, private_engine, root_mount
+from scripts.core.errors import EngineError, RefusedError
 from scripts.debian import Mirror
 from scripts.engine_files import Places, bring, client_env, packages, places, present
-from scripts.errors import EngineError, RefusedError
 from scripts.os_release import System
 from scripts.private_apt import Deb, PrivateApt
 from scripts.private_engine import Life, last_error

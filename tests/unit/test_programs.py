@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from scripts import programs
+from scripts.core.process import Runner
 from scripts.engine_files import Places, places
-from scripts.process import Runner
 from tests.kit.fakes import FakeRunner, no_program
 
 ENVIRON = {"PATH": "/usr/bin"}

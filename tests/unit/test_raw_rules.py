@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.compose_text import Variable, parse, variables
-from scripts.errors import ConfigError
+from scripts.core.errors import ConfigError
 from scripts.raw_rules import Setting, check_raw, check_variables, read_example
 from tests.kit.places import ROOT
 

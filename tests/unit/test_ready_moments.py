@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.model import Snapshot
+from scripts.core.look import Snapshot
 from scripts.ready_moments import FILE, Moments, added
 from scripts.starting import Event
 from tests.kit.builders import container

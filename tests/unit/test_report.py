@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.text import Text
 
-from scripts.errors import (
+from scripts.core.errors import (
     ConfigError,
     DeclinedError,
     EngineError,
@@ -18,9 +18,10 @@ from scripts.errors import (
     RefusedError,
     StackError,
 )
-from scripts.inventory import EngineStatus, ImageStatus
+from scripts.core.finding import Finding, Verdict
+from scripts.core.inventory import EngineStatus, ImageStatus
+from scripts.core.stack import Link
 from scripts.log_lines import Line
-from scripts.model import Finding, Link, Verdict
 from scripts.report import Report
 from scripts.schema import validate
 from scripts.starting import Event

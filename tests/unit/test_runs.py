@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from scripts import runs
-from scripts.model import Verdict
+from scripts.core.finding import Verdict
 from scripts.starting import Event
 from tests.kit.builders import container, service, stack
 

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from scripts import schema
-from scripts.errors import ConfigError, ExitCode
+from scripts.core.errors import ConfigError, ExitCode
 from scripts.schema import SCHEMAS, Breach, require, validate
 
 KINDS = {"enum": ["http", "bolt"]}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts import settings
-from scripts.errors import ConfigError
+from scripts.core.errors import ConfigError
 from scripts.settings_rules import SHORTEST_PASSWORD, check
 from tests.kit.places import ROOT
 

@@ -9,7 +9,7 @@ import pytest
 
 from scripts import settled, workspace
 from scripts.compose import Compose
-from scripts.inventory import Engine, ImageStatus
+from scripts.core.inventory import Engine, ImageStatus
 from scripts.settings import Settings
 from scripts.workspace import Workspace
 from tests.kit.builders import service, stack

@@ -5,7 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from scripts.model import Container, Reading, Service, Snapshot, Verdict
+from scripts.core.finding import Verdict
+from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.stack import Service
 from scripts.starting import STEADY, Event, start
 from tests.kit.builders import container, reading, service, stack
 

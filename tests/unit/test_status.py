@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from scripts.inventory import ImageStatus
-from scripts.model import Container, Port, Reading, Snapshot, Usage
+from scripts.core.inventory import ImageStatus
+from scripts.core.look import Container, Reading, Snapshot, Usage
+from scripts.core.stack import Port
 from scripts.schema import validate
 from scripts.status import document, frames
 from tests.kit.builders import container, reading, service, stack

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from scripts import drawing, page, schema, timeline
-from scripts.model import Snapshot, Verdict
+from scripts.core.finding import Verdict
+from scripts.core.look import Snapshot
 from scripts.starting import Event
 from scripts.timeline import Run
 from tests.kit.builders import container, reading, service, stack

@@ -8,9 +8,9 @@ import pytest
 
 from scripts import bundle, engine_files, settings, unbundling
 from scripts.bundle import Bundle
+from scripts.core.errors import ConfigError
+from scripts.core.inventory import ImageStatus
 from scripts.engine_files import places, present
-from scripts.errors import ConfigError
-from scripts.inventory import ImageStatus
 from scripts.os_release import System
 from tests.kit.bundles import MANIFEST, MEMBERS, bundled
 from tests.kit.fakes import FakeApi, FakeRunner

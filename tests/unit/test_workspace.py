@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from scripts import compose, data_moves, engine, images, programs, unbundling, workspace
-from scripts.errors import ConfigError, EngineError, RefusedError
-from scripts.inventory import Engine
-from scripts.model import Stack
+from scripts.core.errors import ConfigError, EngineError, RefusedError
+from scripts.core.inventory import Engine
+from scripts.core.stack import Stack
 from tests.kit.bundles import bundled
 from tests.kit.fakes import FakeApi, FakeRunner
 from tests.kit.places import ROOT

@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from scripts.waiting import poll
+from scripts.core.polling import poll
 from tests.e2e.kit.checkout import Checkout
 
 COUNT = 50

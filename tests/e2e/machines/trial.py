@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from scripts.errors import StackError
+from scripts.core.errors import StackError
 from tests.e2e.kit.checkout import LONGEST
 from tests.e2e.machines.bare_machine import Machine, Ran
 

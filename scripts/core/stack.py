@@ -2,11 +2,27 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from scripts.data_words import Together, Volume
+LAST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A named volume: its key in the compose file, its name on the engine, its data group."""
+
+    key: str
+    name: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """Data groups whose data belongs together, and why."""
+
+    groups: tuple[str, ...]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,106 +172,3 @@ class Stack:
     def groups(self) -> tuple[str, ...]:
         """Give the names of the data groups."""
         return tuple(dict.fromkeys(one.data_group for one in self.services if one.data_group))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
-    """A container as the engine sees it at one moment."""
-
-    id: str
-    service: str
-    name: str
-    state: str
-    """created, running, paused, restarting, exited or dead."""
-    health: str = ""
-    """starting, healthy, unhealthy, or empty without a health check."""
-    exit_code: int = 0
-    """Of its last end, also when it runs again and somebody saw that end."""
-    restarts: int = 0
-    oom_killed: bool = False
-    error: str = ""
-    created_at: str = ""
-    """RFC 3339."""
-    started_at: str = ""
-    """RFC 3339; empty when it never ran."""
-    finished_at: str = ""
-    """When it last ended, also of one that runs again; empty when it never did."""
-    image_id: str = ""
-    working_dir: str = ""
-    """Where the compose file that made it lies."""
-    health_output: str = ""
-    """What the last health check printed, when it failed."""
-    check: tuple[str, ...] = ()
-    """Its health check: CMD and words, or CMD-SHELL and a line; empty without one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What a service answered to all of its probes, one look."""
-
-    service: str
-    ok: bool
-    detail: str
-    """What it answered, or why that is not good enough."""
-    final: bool = False
-    """Waiting cannot change it (a rejected password, vectors of another size)."""
-    seconds: float = field(default=0.0, compare=False)
-    """How long it took; the same answer is the same, however long that was."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What a container uses, as the engine measured it at one moment."""
-
-    memory: int
-    """Bytes, without file pages that the kernel can drop."""
-    cpu: int
-    """Nanoseconds of all processors since it was started."""
-    read_at: int
-    """Nanoseconds since 1970, by the engine's clock."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """Everything seen in one look: what diagnosis decides upon."""
-
-    containers: tuple[Container, ...] = ()
-    readings: tuple[Reading, ...] = ()
-    logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The last lines of a service's log, where they were asked for."""
-    usage: Mapping[str, Usage] = field(default_factory=dict)
-    """What services use, where it was asked for."""
-    ready_since: Mapping[str, str] = field(default_factory=dict)
-    """When services became ready, RFC 3339, where it was asked for and is known."""
-    steady: frozenset[str] = frozenset()
-    """Services that have been ready for a while, where somebody kept watch."""
-
-    def container(self, service: str) -> Container | None:
-        """Give the container of a service, if it was created."""
-        return next((c for c in self.containers if c.service == service), None)
-
-    def reading(self, service: str) -> Reading | None:
-        """Give the reading of a service, if it was probed."""
-        return next((r for r in self.readings if r.service == service), None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something that is wrong, or worth knowing; `fatal` when waiting or going on cannot help."""
-
-    code: str
-    cause: str
-    next_step: str
-    service: str = ""
-    evidence: str = ""
-    fatal: bool = True
-    victims: tuple[str, ...] = ()
-    """Services that are not ready because this one is not."""
-
-
-class Verdict(Enum):
-    """What the findings of one look amount to."""
-
-    READY = "ready"
-    STARTING = "starting"
-    BROKEN = "broken"

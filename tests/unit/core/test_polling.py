@@ -4,7 +4,7 @@ from itertools import count, islice
 
 import pytest
 
-from scripts.waiting import poll
+from scripts.core.polling import poll
 
 
 class Clock:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.model import Auth, Container, Reading, Service, Snapshot, Stack, by_need
+from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.stack import Auth, Service, Stack, by_need
 
 
 def service(name: str, *needs: str) -> Service:

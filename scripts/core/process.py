@@ -12,7 +12,7 @@ from typing import Protocol
 
 import sh
 
-from scripts.errors import RefusedError
+from scripts.core.errors import RefusedError
 
 ANY_EXIT_CODE = tuple(range(-64, 256))
 """Exit codes that come back as a value; sh gives a signal as a negative number."""
@@ -179,3 +179,10 @@ def _collector(lines: list[str], on_line: OnLine | None) -> OnLine:
             on_line(line.rstrip("\n"))
 
     return collect
+
+
+def last_words(done: Completed) -> str:
+    """Give what a failed process said last, without the warnings before it."""
+    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    telling = [line for line in lines if "level=warning" not in line]
+    return (telling or lines or [f"exit code {done.exit_code}"])[-1]

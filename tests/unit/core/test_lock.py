@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.errors import RefusedError
-from scripts.lock import held
+from scripts.core.errors import RefusedError
+from scripts.core.lock import held
 
 
 def test_a_second_command_learns_who_holds_the_lock(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.errors import RefusedError
-from scripts.process import Running, detach, dial, run
+from scripts.core.errors import RefusedError
+from scripts.core.process import Running, detach, dial, run
 
 PATIENCE = 30.0
 """Seconds after which a test gives up; none of them measures time."""

@@ -46,3 +46,24 @@ def since(value: str, now: float) -> int:
     if parts := _DURATION.findall(value):
         return int((now - sum(float(number) * _UNITS[unit] for number, unit in parts)) * SECOND)
     return int(datetime.fromisoformat(value).timestamp() * SECOND)
+
+
+def size(number: int) -> str:
+    """Give bytes for people: 1536 gives 1.5 KiB."""
+    amount = float(number)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:  # noqa: PLR2004 - the step between units
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"
+
+
+def duration(seconds: float | None) -> str:
+    """Give a duration for people: 3725 gives 1 h 2 min."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
+from scripts.core.units import SECOND, nanoseconds, query, since, written
 from scripts.flags import moment
-from scripts.moments import SECOND, nanoseconds, query, since, written
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.errors import RefusedError
+from scripts.core.errors import RefusedError
 
 
 @contextmanager

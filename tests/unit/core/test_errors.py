@@ -2,8 +2,8 @@
 
 import pytest
 
-from scripts import errors
-from scripts.errors import ExitCode, StackError
+from scripts.core import errors
+from scripts.core.errors import ExitCode, StackError
 
 
 def test_exit_codes_keep_their_numbers() -> None:
