@@ -788,7 +788,8 @@ def env(c: Context, *, offset: str = "", write: str = "") -> ExitCode:
 
 
 def _second_env(offset: int, file: Path, tell: "Report") -> ExitCode:
-    from scripts import neighbour, ports, workspace
+    from scripts import neighbour, workspace
+    from scripts.machine import ports
 
     found = workspace.read_settings(ROOT, neighbour.own(os.environ), tell.say)
     wanted = neighbour.ports(found, offset)

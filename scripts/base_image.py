@@ -15,11 +15,11 @@ from scripts.core.lock import held
 from scripts.core.process import Runner, run
 from scripts.core.progress import Say
 from scripts.core.stack import Service
-from scripts.debian import BASE_RELEASE, Mirror, find_mirror
 from scripts.engine_api import Api
 from scripts.jobs import Job
-from scripts.os_release import this_system
-from scripts.private_apt import PrivateApt, unpack
+from scripts.machine.apt import PrivateApt, unpack
+from scripts.machine.apt_sources import BASE_RELEASE, Mirror, find_mirror
+from scripts.machine.system import this_system
 from scripts.recipes import BASE_FILE, BASE_PACKAGES, BASE_TAG, RECIPE_LABEL, base_recipe
 
 TAG = BASE_TAG

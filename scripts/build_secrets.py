@@ -7,8 +7,8 @@ everything comes from the host's own configuration.
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts import debian, host_pip
 from scripts.core.process import Runner
+from scripts.machine import apt_sources, pip_config
 
 CA_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian
@@ -41,8 +41,8 @@ def write(folder: Path, image_source: str, environ: Mapping[str, str], runner: R
     packages = image_source == "packages"
     files = {
         # an official base image has sources of its own, of its own release
-        "apt.sources": debian.apt_sources(debian.BASE_RELEASE) if packages else "",
-        "apt.conf": f"{debian.apt_conf(runner)}{APT_TELLS}" if packages else "",
+        "apt.sources": apt_sources.apt_sources(apt_sources.BASE_RELEASE) if packages else "",
+        "apt.conf": f"{apt_sources.apt_conf(runner)}{APT_TELLS}" if packages else "",
         "ca.crt": ca_bundle(environ),
         "pip.conf": pip_conf(environ) + (PIP_TELLS if packages else ""),
         "maven-settings.xml": maven_settings(Path.home()),
@@ -64,7 +64,7 @@ def ca_bundle(environ: Mapping[str, str]) -> str:
 
 def pip_conf(environ: Mapping[str, str]) -> str:
     """Give a pip.conf with the host's index and proxy, and the CA bundle where builds have it."""
-    settings = host_pip.settings(environ, Path.home())
+    settings = pip_config.settings(environ, Path.home())
     found = {key: settings[key] for key in PIP_KEYS if key in settings}
     found |= {"cert": "/run/secrets/ca", "disable-pip-version-check": "1"}
     return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in found.items())

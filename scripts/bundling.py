@@ -17,7 +17,7 @@ from scripts.core.errors import BrokenError, ConfigError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
 from scripts.core.progress import MEGABYTE, Count, Step
-from scripts.os_release import System, obstacle, this_system
+from scripts.machine.system import System, obstacle, this_system
 from scripts.workspace import Workspace, with_all_profiles
 
 STEPS = ("wheels", "engine", "images")

@@ -16,9 +16,7 @@ from scripts import (
     checkup_models,
     checkup_services,
     checkup_settings,
-    host,
     images,
-    ports,
     precautions,
     programs,
     remote_host,
@@ -32,7 +30,8 @@ from scripts.core.stack import Port, Stack
 from scripts.engine_api import Api
 from scripts.engine_discovery import check_versions, discover
 from scripts.facts import EngineSeen, Facts, Problem
-from scripts.os_release import install_hint, obstacle, this_system
+from scripts.machine import ports, resources
+from scripts.machine.system import install_hint, obstacle, this_system
 from scripts.preflight import Facts as Preflight
 from scripts.settings import Settings
 from scripts.workspace import Workspace
@@ -147,7 +146,9 @@ def _asked(found: Settings, facts: Facts, space: Workspace | None) -> Facts:
 def _here(found: Settings, pairs: tuple[tuple[str, Port], ...]) -> Preflight:
     """Give the facts of this machine, where a private engine would be brought."""
     return Preflight(
-        host=host.look(found.root), holders=ports.processes(pairs), variables=found.port_variables()
+        host=resources.look(found.root),
+        holders=ports.processes(pairs),
+        variables=found.port_variables(),
     )
 
 

@@ -13,15 +13,10 @@ from scripts.core.process import Runner
 from scripts.core.progress import Say
 from scripts.engine_discovery import discover
 from scripts.engine_files import Places, places, present
-from scripts.os_release import install_hint, obstacle, this_system
+from scripts.machine.system import install_hint, obstacle, this_system
 from scripts.private_engine import Life
 
 ANONYMOUS = re.compile("[0-9a-f]{64}")
-
-
-def packages_possible() -> bool:
-    """Say whether this machine can build images from packages, and have a private engine."""
-    return not obstacle(this_system())
 
 
 def ensure(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Engine:

@@ -13,7 +13,7 @@ from scripts.core.inventory import Engine
 from scripts.core.process import Runner
 from scripts.engine_api import Connection
 from scripts.engine_files import Places, client_env, places
-from scripts.os_release import install_hint, this_system
+from scripts.machine.system import install_hint, this_system
 from scripts.versions import numbers
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from scripts.core.process import Runner
 from scripts.core.progress import Say
-from scripts.debian import find_mirror
-from scripts.os_release import System
-from scripts.private_apt import Deb, PrivateApt, unpack
+from scripts.machine.apt import Deb, PrivateApt, unpack
+from scripts.machine.apt_sources import find_mirror
+from scripts.machine.system import System
 
 RUN = Path("/run/memos-dev")
 DEBIAN = ("docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd")

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from scripts import host, ports, preflight
+from scripts import preflight
 from scripts.core.errors import ConfigError
 from scripts.core.finding import Finding
+from scripts.machine import ports, resources
 from scripts.observing import containers
 from scripts.workspace import Workspace
 
@@ -49,7 +50,7 @@ def facts(space: Workspace, names: tuple[str, ...]) -> preflight.Facts:
         return preflight.Facts(strangers=foreign, paused=paused, running=running)
     folder = Path((space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root)
     return preflight.Facts(
-        host=host.look(folder),
+        host=resources.look(folder),
         holders=ports.holders(space.api, space.stack, names),
         variables=space.settings.port_variables(),
         strangers=foreign,

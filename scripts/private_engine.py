@@ -16,7 +16,7 @@ from scripts.core.process import Runner, detach
 from scripts.core.progress import Say
 from scripts.engine_api import Api
 from scripts.engine_files import Places, bring, daemon_env
-from scripts.os_release import System, install_hint, obstacle
+from scripts.machine.system import System, install_hint, obstacle
 
 READY_TIME = 60.0
 """Seconds for dockerd to answer; here it takes 1 to 3."""

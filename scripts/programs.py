@@ -7,7 +7,7 @@ from scripts.core.errors import RefusedError
 from scripts.core.process import Runner
 from scripts.core.progress import Say
 from scripts.engine_files import bring, client_env, places, present
-from scripts.os_release import this_system
+from scripts.machine.system import this_system
 
 
 def have(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.core.stack import Build
-from scripts.debian import BASE_RELEASE
+from scripts.machine.apt_sources import BASE_RELEASE
 
 RECIPE_LABEL = "dev.memos.recipe"
 BASE_TAG = f"memos-dev/base:{BASE_RELEASE}"

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from scripts import host
 from scripts.core.errors import StackError
 from scripts.core.inventory import Host
 from scripts.engine_api import Api
+from scripts.machine import resources
 
 SCRIPT = "df -Pk / && cat /proc/meminfo /proc/cpuinfo"
 """A container's / lies where the engine keeps its data; /proc shows the machine's own numbers."""
@@ -38,9 +38,9 @@ def parse(text: str) -> Host | None:
     if len(words) < LEAST_WORDS or not words[3].isdigit():
         return None
     return Host(
-        memory=host.memory(text),
+        memory=resources.memory(text),
         cpus=sum(line.startswith("processor") for line in lines),
-        cpu_flags=host.cpu_flags(text),
+        cpu_flags=resources.cpu_flags(text),
         disk="the engine's folder",
         disk_free=int(words[3]) * 1024,
     )

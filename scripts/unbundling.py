@@ -12,8 +12,8 @@ from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
 from scripts.core.progress import Count, Say, Step
 from scripts.engine_api import Api
-from scripts.os_release import System, obstacle
-from scripts.private_apt import Deb
+from scripts.machine.apt import Deb
+from scripts.machine.system import System, obstacle
 from scripts.settings import Settings
 
 ELSEWHERE = "make one on such a machine: inv images.save FILE"

@@ -29,7 +29,8 @@ from scripts.core.progress import Say
 from scripts.core.stack import Stack
 from scripts.engine_api import Api
 from scripts.engine_discovery import check_compose, check_engine, discover
-from scripts.os_release import this_system
+from scripts.machine import system
+from scripts.machine.system import this_system
 from scripts.schema import Breach, as_tree
 from scripts.settings import Settings
 
@@ -116,7 +117,7 @@ def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
     running = discover(root, environ, runner)
     if running is None and packed:
         unbundling.bring_engine(packed, root, this_system(), runner, say)
-    if running is None and engine.packages_possible():
+    if running is None and system.packages_possible():
         if found.image_source != "registry" and not packed:
             meanwhile()
         resolved_text(
@@ -226,7 +227,7 @@ def _chosen(
     api = Api(running.endpoint, env=running.env)
     absent = [service.image for service in wanted if not images.status(api, service).present]
     reasons = images.unreachable(running.endpoint, absent, env=running.env) if absent else {}
-    return decided(reasons, packages_possible=engine.packages_possible())
+    return decided(reasons, packages_possible=system.packages_possible())
 
 
 def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.os_release import obstacle, this_system
+from scripts.machine.system import obstacle, this_system
 from tests.bench import meters
 from tests.bench.meters import Cost
 from tests.e2e.kit.checkout import LONGEST, PORT, free_ports

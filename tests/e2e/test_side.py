@@ -14,9 +14,9 @@ import requests
 
 from scripts.core.polling import poll
 from scripts.core.process import run
-from scripts.debian import find_mirror
-from scripts.os_release import this_system
-from scripts.private_apt import PrivateApt, unpack
+from scripts.machine.apt import PrivateApt, unpack
+from scripts.machine.apt_sources import find_mirror
+from scripts.machine.system import this_system
 from tests.e2e.kit.checkout import Checkout, checkout, free_ports
 from tests.e2e.kit.workbench import copied
 from tests.kit.places import ROOT

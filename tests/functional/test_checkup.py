@@ -12,7 +12,7 @@ import yaml
 
 from scripts import checkup, checkup_models, doctor, engine_discovery, model_endpoint
 from scripts.facts import Facts
-from scripts.os_release import System
+from scripts.machine.system import System
 from tests.functional.test_tasks import probed, service
 from tests.kit.fake_engine import FakeEngine, made
 from tests.kit.fakes import FakeRunner

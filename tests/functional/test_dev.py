@@ -21,7 +21,8 @@ NEEDED = (
     *(
         "dev",
         "scripts/__init__.py",
-        "scripts/host_pip.py",
+        "scripts/machine/pip_config.py",
+        "scripts/machine/__init__.py",
         "scripts/bundle_wheels.py",
         "scripts/core/errors.py",
         "scripts/core/__init__.py",

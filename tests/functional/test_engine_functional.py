@@ -11,15 +11,16 @@ from socketserver import ThreadingUnixStreamServer
 
 import pytest
 
-from scripts import engine_process, host_network, private_apt
+from scripts import engine_process, host_network
 from scripts.core import progress
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.process import run
 from scripts.engine_api import Api
 from scripts.engine_discovery import check_versions, discover
 from scripts.engine_files import client_env, places
-from scripts.os_release import this_system
-from scripts.private_apt import PrivateApt, unpack
+from scripts.machine import apt as private_apt
+from scripts.machine.apt import PrivateApt, unpack
+from scripts.machine.system import this_system
 from scripts.private_engine import Life
 
 

@@ -33,13 +33,13 @@ from scripts import (
     settings,
     workspace,
 )
-from scripts import ports as host_ports
 from scripts.core import lock, polling
 from scripts.core.inventory import Engine
 from scripts.core.look import Snapshot, Usage
 from scripts.jobs import Job
-from scripts.os_release import System
-from scripts.private_apt import Deb
+from scripts.machine import ports as host_ports
+from scripts.machine.apt import Deb
+from scripts.machine.system import System
 from scripts.report import Report
 from scripts.schema import validate
 from scripts.stacks import KIND_LABEL

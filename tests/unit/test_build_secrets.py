@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from scripts import build_secrets, debian
+from scripts import build_secrets
+from scripts.machine import apt_sources
 from tests.kit.fakes import FakeRunner
 
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, runner: FakeRunner) -> FakeRunner:
     """A host with apt settings."""
-    monkeypatch.setattr(debian, "apt_sources", lambda release: f"Suites: {release}\n")
-    monkeypatch.setattr(debian, "apt_conf", lambda _runner: "Acquire::Retries 3;\n")
+    monkeypatch.setattr(apt_sources, "apt_sources", lambda release: f"Suites: {release}\n")
+    monkeypatch.setattr(apt_sources, "apt_conf", lambda _runner: "Acquire::Retries 3;\n")
     return runner
 
 

@@ -11,7 +11,8 @@ from scripts.core.errors import EngineError
 from scripts.core.inventory import Engine
 from scripts.engine_discovery import check_versions, discover
 from scripts.engine_files import places
-from scripts.os_release import System
+from scripts.machine import system
+from scripts.machine.system import System
 from scripts.private_engine import Life
 from tests.kit.fakes import FakeRunner, no_program
 
@@ -43,7 +44,7 @@ def sockets(monkeypatch: pytest.MonkeyPatch) -> Sockets:
 @pytest.fixture(autouse=True)
 def on_debian(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the machine one that can have a private engine."""
-    for module in (engine, engine_discovery):
+    for module in (engine, engine_discovery, system):
         monkeypatch.setattr(module, "this_system", lambda: DEBIAN)
 
 
@@ -318,7 +319,8 @@ def test_where_none_can_be_brought_the_install_line_is_given(
     tmp_path: Path, sockets: Sockets, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 3."""
-    monkeypatch.setattr(engine, "this_system", lambda: MAC)
+    for module in (engine, engine_discovery, system):
+        monkeypatch.setattr(module, "this_system", lambda: MAC)
 
     with pytest.raises(EngineError, match="no engine is running; a private") as caught:
         engine.ensure(tmp_path, {}, runner, print)
@@ -327,7 +329,7 @@ def test_where_none_can_be_brought_the_install_line_is_given(
         engine.required(tmp_path, {}, runner)
     assert "brew install" in caught.value.next_step
     assert sockets.found == {}
-    assert not engine.packages_possible()
+    assert not system.packages_possible()
 
 
 def test_where_one_can_be_brought_that_is_the_next_step(
@@ -385,7 +387,8 @@ def test_the_status_needs_no_proc(
     tmp_path: Path, sockets: Sockets, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """macOS has none."""
-    monkeypatch.setattr(engine, "this_system", lambda: MAC)
+    for module in (engine, engine_discovery, system):
+        monkeypatch.setattr(module, "this_system", lambda: MAC)
     for name in ("ours", "daemon"):
         whole = getattr(engine_process, name)
         monkeypatch.setattr(
@@ -423,7 +426,8 @@ def test_the_status_of_a_broken_engine_names_the_problems(
     """It raises nothing: it is there to look."""
     places(tmp_path).tree.mkdir(parents=True)
     runner.answer("du")
-    monkeypatch.setattr(engine, "this_system", lambda: MAC)
+    for module in (engine, engine_discovery, system):
+        monkeypatch.setattr(module, "this_system", lambda: MAC)
     monkeypatch.setattr(engine_process, "ours", lambda _: {8: "containerd-shim-runc-v2"})
     monkeypatch.setattr(engine_process, "daemon", lambda _: None)
 

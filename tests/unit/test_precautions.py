@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts import host, ports, workspace
+from scripts import workspace
 from scripts.compose import Compose
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import Engine, Host
+from scripts.machine import ports, resources
 from scripts.precautions import findings, require_created, require_own
 from scripts.preflight import GIB
 from scripts.settings import Settings
@@ -38,7 +39,7 @@ class World:
         self.measured: list[Path] = []
         self.holders: dict[int, tuple[str, str]] = {}
         monkeypatch.setattr(workspace, "Api", lambda *_, **__: self.api)
-        monkeypatch.setattr(host, "look", self._look)
+        monkeypatch.setattr(resources, "look", self._look)
         monkeypatch.setattr(ports, "holders", lambda *_: self.holders)
         root = Path("/checkout")
         self.space = Workspace(

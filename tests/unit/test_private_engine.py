@@ -12,10 +12,10 @@ import pytest
 
 from scripts import engine_files, engine_network, engine_process, private_engine, root_mount
 from scripts.core.errors import EngineError, RefusedError
-from scripts.debian import Mirror
 from scripts.engine_files import Places, bring, client_env, packages, places, present
-from scripts.os_release import System
-from scripts.private_apt import Deb, PrivateApt
+from scripts.machine.apt import Deb, PrivateApt
+from scripts.machine.apt_sources import Mirror
+from scripts.machine.system import System
 from scripts.private_engine import Life, last_error
 from tests.kit.fakes import FakeRunner
 

@@ -11,7 +11,7 @@ from scripts.bundle import Bundle
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageStatus
 from scripts.engine_files import places, present
-from scripts.os_release import System
+from scripts.machine.system import System
 from tests.kit.bundles import MANIFEST, MEMBERS, bundled
 from tests.kit.fakes import FakeApi, FakeRunner
 from tests.kit.places import ROOT

@@ -11,6 +11,7 @@ from scripts import compose, data_moves, engine, images, programs, unbundling, w
 from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.stack import Stack
+from scripts.machine import system
 from tests.kit.bundles import bundled
 from tests.kit.fakes import FakeApi, FakeRunner
 from tests.kit.places import ROOT
@@ -66,7 +67,7 @@ def discovered(monkeypatch: pytest.MonkeyPatch, discover: Callable[..., Engine |
 def bench(tmp_path: Path, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A checkout on a machine with an engine, without images, whose registries answer."""
     discovered(monkeypatch, lambda *_: ENGINE)
-    monkeypatch.setattr(engine, "packages_possible", lambda: True)
+    monkeypatch.setattr(system, "packages_possible", lambda: True)
     monkeypatch.setattr(workspace, "Api", lambda *_, **__: FakeApi())
     monkeypatch.setattr(images, "unreachable", lambda *_, **__: {})
     (tmp_path / "checkout").mkdir()
@@ -347,7 +348,7 @@ def test_where_there_can_be_no_engine_no_programs_are_fetched(
 ) -> None:
     """The message is about the engine that has to be installed, and Compose comes with it."""
     without_engine(bench, monkeypatch)
-    monkeypatch.setattr(engine, "packages_possible", lambda: False)
+    monkeypatch.setattr(system, "packages_possible", lambda: False)
     fetched: list[str] = []
     monkeypatch.setattr(programs, "have", lambda *_: fetched.append("programs"))
 

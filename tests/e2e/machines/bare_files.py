@@ -8,9 +8,9 @@ from pathlib import Path
 
 from scripts.build_secrets import CA_BUNDLES, CA_VARIABLES, ca_bundle
 from scripts.core.process import run
-from scripts.debian import find_mirror
-from scripts.os_release import this_system
-from scripts.private_apt import PrivateApt, unpack
+from scripts.machine.apt import PrivateApt, unpack
+from scripts.machine.apt_sources import find_mirror
+from scripts.machine.system import this_system
 from tests.e2e.machines.bare_machine import FOLDER, HOME, Machine
 from tests.kit.places import ROOT
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from scripts.host_network import Ours, our_bridges
-from scripts.os_release import obstacle, this_system
+from scripts.machine.system import obstacle, this_system
 from tests.e2e.kit.checkout import PORT
 from tests.e2e.machines import bare_files
 from tests.e2e.machines.bare_machine import Machine, entered

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.os_release import obstacle, this_system
+from scripts.machine.system import obstacle, this_system
 from tests.e2e.kit.checkout import Checkout, checkout
 from tests.e2e.machines import bare_files, fresh
 from tests.e2e.machines.bare_machine import HOME, Machine, entered

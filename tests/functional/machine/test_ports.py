@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.ports import owner, taken
+from scripts.machine.ports import owner, taken
 
 
 @pytest.fixture

@@ -95,3 +95,8 @@ def obstacle(system: System) -> str:
 def install_hint(system: System) -> str:
     """Give the line that gets an engine on `system`."""
     return next((HINTS[name] for name in system.families if name in HINTS), BY_HAND)
+
+
+def packages_possible() -> bool:
+    """Say whether this machine can build images from packages, and have a private engine."""
+    return not obstacle(this_system())

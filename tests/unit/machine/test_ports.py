@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import ports
 from scripts.core.stack import Port, Service, Stack
-from scripts.ports import Owner, holders, owner, strangers, wanted
+from scripts.machine import ports
+from scripts.machine.ports import Owner, holders, owner, strangers, wanted
 from tests.kit.fakes import FakeApi
 from tests.kit.places import TESTS_DATA
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.host import look
+from scripts.machine.resources import look
 
 MEMINFO = """MemTotal:        8126764 kB
 MemFree:          412340 kB

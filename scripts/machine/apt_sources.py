@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from scripts.core.errors import ConfigError
 from scripts.core.process import Runner
-from scripts.os_release import System, this_system
+from scripts.machine.system import System, this_system
 
 APT = Path("/etc/apt")
 KEYRINGS = Path("/usr/share/keyrings")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts import debian
 from scripts.core.errors import ConfigError
-from scripts.debian import Mirror, apt_conf, apt_sources, find_mirror
-from scripts.os_release import System, install_hint, obstacle, this_system
+from scripts.machine import apt_sources as debian
+from scripts.machine.apt_sources import Mirror, apt_conf, apt_sources, find_mirror
+from scripts.machine.system import System, install_hint, obstacle, this_system
 from tests.kit.fakes import FakeRunner
 
 BOOKWORM = {

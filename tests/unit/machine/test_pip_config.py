@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from scripts import host_pip
 from scripts.core.errors import ConfigError
+from scripts.machine import pip_config
 
 
 @pytest.fixture(autouse=True)
 def no_real_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Look for the files of all users and of the virtual environment in the test's folder."""
-    monkeypatch.setattr(host_pip, "GLOBAL", (tmp_path / "xdg.conf", tmp_path / "etc.conf"))
+    monkeypatch.setattr(pip_config, "GLOBAL", (tmp_path / "xdg.conf", tmp_path / "etc.conf"))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
 
 
@@ -36,7 +36,7 @@ def test_later_files_beat_earlier_ones(tmp_path: Path) -> None:
     found = []
     for place in places:
         put(tmp_path / place, index(place))
-        found.append(host_pip.settings({}, tmp_path)["index-url"])
+        found.append(pip_config.settings({}, tmp_path)["index-url"])
 
     assert found == list(places)
 
@@ -47,7 +47,7 @@ def test_the_file_that_is_named_beats_all_and_replaces_the_users(tmp_path: Path)
     put(tmp_path / ".config/pip/pip.conf", "[global]\nretries = 2\n")
     named = put(tmp_path / "named.conf", index("named"))
 
-    found = host_pip.settings({"PIP_CONFIG_FILE": str(named)}, tmp_path)
+    found = pip_config.settings({"PIP_CONFIG_FILE": str(named)}, tmp_path)
 
     assert (found["index-url"], found["timeout"], "retries" in found) == ("named", "1", False)
 
@@ -56,7 +56,7 @@ def test_a_named_file_that_is_not_there_changes_nothing(tmp_path: Path) -> None:
     """The user's own file is read then."""
     put(tmp_path / ".config/pip/pip.conf", index("user"))
 
-    found = host_pip.settings({"PIP_CONFIG_FILE": "/no/such.conf"}, tmp_path)
+    found = pip_config.settings({"PIP_CONFIG_FILE": "/no/such.conf"}, tmp_path)
 
     assert found["index-url"] == "user"
 
@@ -65,7 +65,7 @@ def test_the_null_device_switches_all_files_off(tmp_path: Path) -> None:
     """Variables still hold."""
     put(tmp_path / "etc.conf", index("file"))
 
-    found = host_pip.settings({"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "9"}, tmp_path)
+    found = pip_config.settings({"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "9"}, tmp_path)
 
     assert ("index-url" in found, found["retries"]) == (False, "9")
 
@@ -74,7 +74,7 @@ def test_the_users_file_may_lie_elsewhere(tmp_path: Path) -> None:
     """Where XDG_CONFIG_HOME says."""
     put(tmp_path / "own/pip/pip.conf", index("own"))
 
-    found = host_pip.settings({"XDG_CONFIG_HOME": str(tmp_path / "own")}, tmp_path)
+    found = pip_config.settings({"XDG_CONFIG_HOME": str(tmp_path / "own")}, tmp_path)
 
     assert found["index-url"] == "own"
 
@@ -84,14 +84,14 @@ def test_the_section_for_installing_beats_the_general_one(tmp_path: Path) -> Non
     put(tmp_path / "xdg.conf", "[install]\nindex_url = a%20b\n[list]\nindex-url = list\n")
     put(tmp_path / "etc.conf", index("general"))
 
-    assert host_pip.settings({}, tmp_path)["index-url"] == "a%20b"
+    assert pip_config.settings({}, tmp_path)["index-url"] == "a%20b"
 
 
 def test_variables_beat_files_unless_they_are_empty(tmp_path: Path) -> None:
     """PIP_INDEX_URL and its kin."""
     put(tmp_path / "etc.conf", "[install]\nindex-url = file\ntimeout = 5\n")
 
-    found = host_pip.settings({"PIP_INDEX_URL": "variable", "PIP_TIMEOUT": ""}, tmp_path)
+    found = pip_config.settings({"PIP_INDEX_URL": "variable", "PIP_TIMEOUT": ""}, tmp_path)
 
     assert (found["index-url"], found["timeout"]) == ("variable", "5")
 
@@ -100,7 +100,7 @@ def test_a_list_over_several_lines_becomes_one(tmp_path: Path) -> None:
     """So it can be written into a file of any kind."""
     put(tmp_path / "etc.conf", "[global]\nextra-index-url =\n  a\n  b\n")
 
-    assert host_pip.settings({}, tmp_path)["extra-index-url"] == "a b"
+    assert pip_config.settings({}, tmp_path)["extra-index-url"] == "a b"
 
 
 @pytest.mark.parametrize("text", [b"index-url = secret\n", b"[global]\nx = \xff\n"])
@@ -109,7 +109,7 @@ def test_a_file_that_is_none_is_named_without_its_text(tmp_path: Path, text: byt
     (tmp_path / "etc.conf").write_bytes(text)
 
     with pytest.raises(ConfigError, match=r"etc\.conf is no pip configuration") as caught:
-        host_pip.settings({}, tmp_path)
+        pip_config.settings({}, tmp_path)
 
     assert "secret" not in str(caught.value)
 
@@ -122,7 +122,7 @@ def test_uv_is_told_the_indexes(tmp_path: Path) -> None:
         "PIP_TRUSTED_HOST": "a",
     }
 
-    assert host_pip.for_uv(environ, tmp_path) == {
+    assert pip_config.for_uv(environ, tmp_path) == {
         "UV_DEFAULT_INDEX": "https://a",
         "UV_INDEX": "https://b https://c",
         "UV_INSECURE_HOST": "a",
@@ -141,7 +141,7 @@ def test_uv_is_told_the_indexes(tmp_path: Path) -> None:
 )
 def test_what_the_user_has_set_for_uv_stays(tmp_path: Path, environ: dict[str, str]) -> None:
     """Under the newer name or the older one."""
-    found = host_pip.for_uv({**environ, "PIP_INDEX_URL": "https://a"}, tmp_path)
+    found = pip_config.for_uv({**environ, "PIP_INDEX_URL": "https://a"}, tmp_path)
 
     assert found == {}
 
@@ -150,7 +150,7 @@ def test_a_strategy_of_the_users_stays(tmp_path: Path) -> None:
     """Also when there are several indexes."""
     environ = {"PIP_EXTRA_INDEX_URL": "https://b", "UV_INDEX_STRATEGY": "first-index"}
 
-    assert "UV_INDEX_STRATEGY" not in host_pip.for_uv(environ, tmp_path)
+    assert "UV_INDEX_STRATEGY" not in pip_config.for_uv(environ, tmp_path)
 
 
 def test_variables_are_printed_for_a_shell(
@@ -159,7 +159,7 @@ def test_variables_are_printed_for_a_shell(
     """A quote in a password ends nothing."""
     monkeypatch.setenv("PIP_INDEX_URL", "https://me:a'$b@m")
 
-    assert host_pip.main() == 0
+    assert pip_config.main() == 0
     assert capsys.readouterr().out == (
         "export UV_DEFAULT_INDEX='https://me:a'\"'\"'$b@m'\nexport UV_NATIVE_TLS=true\n"
     )
@@ -172,7 +172,7 @@ def test_a_wrong_file_is_exit_code_2(
     put(tmp_path / "etc.conf", "no section\n")
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    assert host_pip.main() == 2
+    assert pip_config.main() == 2
 
     out, err = capsys.readouterr()
     assert (out, "next: edit " in err) == ("", True)
@@ -181,7 +181,7 @@ def test_a_wrong_file_is_exit_code_2(
 def test_it_runs_as_a_program(capsys: pytest.CaptureFixture[str]) -> None:
     """`dev` starts it so."""
     with pytest.raises(SystemExit) as caught:
-        runpy.run_path(str(host_pip.__file__), run_name="__main__")
+        runpy.run_path(str(pip_config.__file__), run_name="__main__")
 
     assert caught.value.code == 0
     assert "export UV_NATIVE_TLS=true\n" in capsys.readouterr().out

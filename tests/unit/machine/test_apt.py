@@ -14,8 +14,8 @@ from scripts.core.errors import RefusedError
 from scripts.core.process import Completed
 from scripts.core.progress import Pace
 from scripts.core.stack import Build, Service
-from scripts.debian import Mirror
-from scripts.private_apt import PATIENCE, PrivateApt, Watch
+from scripts.machine.apt import PATIENCE, PrivateApt, Watch
+from scripts.machine.apt_sources import Mirror
 from scripts.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, base_recipe
 from tests.kit.fakes import FakeApi, FakeRunner
 
@@ -191,8 +191,8 @@ def test_a_stalled_download_says_what_it_waited_for(
     tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 4, with the file's address."""
-    monkeypatch.setattr("scripts.private_apt.PATIENCE", -1.0)
-    monkeypatch.setattr("scripts.private_apt.os.kill", lambda *_: None)
+    monkeypatch.setattr("scripts.machine.apt.PATIENCE", -1.0)
+    monkeypatch.setattr("scripts.machine.apt.os.kill", lambda *_: None)
     monkeypatch.setattr(Watch, "__init__", _with_fake_kill(Watch.__init__))
     lines = "pid 1\nGet:1 http://mirror.test/x\ndlstatus:1:0.0:x\ndlstatus:1:0.0:x\n"
     runner = Apt(tmp_path / "debs").answer("apt-get update", lines, exit_code=-15)
