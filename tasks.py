@@ -250,7 +250,8 @@ def _follow(
     space: "Workspace", names: tuple[str, ...], limit: float, tell: "Report", *, last: bool = True
 ) -> ExitCode:
     from scripts import ready_moments, runs, starting
-    from scripts.observing import Observer, containers
+    from scripts.engine.containers import containers
+    from scripts.observing import Observer
 
     observer, moments = Observer(space.api, space.stack, live=True), ready_moments.Moments()
     recorder = runs.Recorder(BEGAN)
@@ -363,12 +364,13 @@ def ps(
 
 
 def _every_stack(tell: "Report") -> ExitCode:
-    from scripts import engine, stacks, workspace
+    from scripts import workspace
     from scripts.core.process import run
-    from scripts.engine_api import Api
+    from scripts.engine import discovery, stacks
+    from scripts.engine.api import Api
 
     found = workspace.read_settings(ROOT, os.environ, tell.say)
-    running = engine.required(ROOT, os.environ, run)
+    running = discovery.required(ROOT, os.environ, run)
     members = stacks.seen(Api(running.endpoint, env=running.env))
     tell.stacks(stacks.document(members, ROOT, found.get("COMPOSE_PROJECT_NAME")))
     return ExitCode.OK
@@ -896,11 +898,11 @@ def _images(service: list[str], *, build: bool) -> ExitCode:
 def engine_start(c: Context) -> ExitCode:
     """Bring the private engine up; only where it can run."""
     del c
-    from scripts import engine
     from scripts.core.process import run
+    from scripts.engine.private import control
 
     tell = _report()
-    found = engine.start(ROOT, os.environ, run, tell.say)
+    found = control.start(ROOT, os.environ, run, tell.say)
     tell.text(f"the private engine {found.version} runs at {found.endpoint}")
     return ExitCode.OK
 
@@ -910,10 +912,10 @@ def engine_start(c: Context) -> ExitCode:
 def engine_stop(c: Context) -> ExitCode:
     """Stop the private engine and the containers on it; the data stays."""
     del c
-    from scripts import engine
     from scripts.core.process import run
+    from scripts.engine.private import control
 
-    engine.stop(ROOT, os.environ, run, _report().say)
+    control.stop(ROOT, os.environ, run, _report().say)
     return ExitCode.OK
 
 
@@ -922,10 +924,10 @@ def engine_stop(c: Context) -> ExitCode:
 def engine_status(c: Context) -> ExitCode:
     """Show which engine is used, and the private one's files, process, socket and log."""
     del c
-    from scripts import engine
     from scripts.core.process import run
+    from scripts.engine.private import control
 
-    _report().engine(engine.status(ROOT, os.environ, run))
+    _report().engine(control.status(ROOT, os.environ, run))
     return ExitCode.OK
 
 
@@ -934,10 +936,11 @@ def engine_status(c: Context) -> ExitCode:
 def engine_env(c: Context) -> ExitCode:
     """Print the shell lines that point a plain docker at the engine: eval "$(inv engine.env)"."""
     del c
-    from scripts import engine
     from scripts.core.process import run
+    from scripts.engine import discovery
+    from scripts.engine.private import control
 
-    _report().text(engine.shell_env(engine.required(ROOT, os.environ, run)))
+    _report().text(control.shell_env(discovery.required(ROOT, os.environ, run)))
     return ExitCode.OK
 
 
@@ -946,13 +949,13 @@ def engine_env(c: Context) -> ExitCode:
 def engine_remove(c: Context, *, yes: bool = False) -> ExitCode:
     """Remove the private engine with everything on it, after listing the volumes and asking."""
     del c
-    from scripts import engine
     from scripts.core.process import run
+    from scripts.engine.private import control
 
     tell = _report()
     question = "Remove the private engine with all its images and these volumes?"
-    tell.confirm(question, engine.kept_volumes(ROOT), yes=yes)
-    engine.remove(ROOT, os.environ, run, tell.say)
+    tell.confirm(question, control.kept_volumes(ROOT), yes=yes)
+    control.remove(ROOT, os.environ, run, tell.say)
     return ExitCode.OK
 
 

@@ -15,7 +15,7 @@ from scripts.core.lock import held
 from scripts.core.process import Runner, run
 from scripts.core.progress import Say
 from scripts.core.stack import Service
-from scripts.engine_api import Api
+from scripts.engine.api import Api
 from scripts.jobs import Job
 from scripts.machine.apt import PrivateApt, unpack
 from scripts.machine.apt_sources import BASE_RELEASE, Mirror, find_mirror

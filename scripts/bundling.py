@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from scripts import bundle_wheels, compose, engine_files, images
+from scripts import bundle_wheels, compose, images
 from scripts.bundle import ENGINE, IMAGES, WHEELS, Manifest
 from scripts.bundle_writer import Writer
 from scripts.core.errors import BrokenError, ConfigError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
 from scripts.core.progress import MEGABYTE, Count, Step
+from scripts.engine import places
+from scripts.engine.private import files
 from scripts.machine.system import System, obstacle, this_system
 from scripts.workspace import Workspace, with_all_profiles
 
@@ -164,9 +166,9 @@ def _engine(work: Work) -> list[Path]:
     if not work.engine:
         work.step("engine", "not in it: an engine of your own is used")
         return []
-    at = engine_files.places(work.root)
+    at = places.places(work.root)
     say = partial(work.step, "engine")
-    debs = engine_files.fetched(at, work.system, runner=work.runner, say=say)
+    debs = files.fetched(at, work.system, runner=work.runner, say=say)
     say(f"{len(debs)} packages for {work.system.name}")
     return [at.debs / deb.name for deb in debs]
 

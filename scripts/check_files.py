@@ -9,10 +9,11 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from scripts import compose, compose_text, programs, raw_rules, schema, stack_rules
+from scripts import compose, compose_text, raw_rules, schema, stack_rules
 from scripts.compose import Compose
 from scripts.core.errors import ExitCode, StackError
 from scripts.core.process import run
+from scripts.engine.private import programs
 from scripts.schema import Breach
 from scripts.settings import IMAGE_SOURCES, WORKSPACE_VARIABLES
 

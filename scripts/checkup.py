@@ -18,7 +18,6 @@ from scripts import (
     checkup_settings,
     images,
     precautions,
-    programs,
     remote_host,
     workspace,
 )
@@ -27,8 +26,9 @@ from scripts.core.errors import StackError
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
 from scripts.core.stack import Port, Stack
-from scripts.engine_api import Api
-from scripts.engine_discovery import check_versions, discover
+from scripts.engine.api import Api
+from scripts.engine.discovery import check_versions, discover
+from scripts.engine.private import programs
 from scripts.facts import EngineSeen, Facts, Problem
 from scripts.machine import ports, resources
 from scripts.machine.system import install_hint, obstacle, this_system

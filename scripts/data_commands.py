@@ -12,7 +12,7 @@ from scripts.core import units
 from scripts.core.errors import ExitCode, StackError
 from scripts.data_recovery import Site, Tell
 from scripts.data_words import Entry, Plan, Snapshot, Survey
-from scripts.helper import Helper
+from scripts.engine.throwaway import Helper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from scripts import archive, data_journal, data_plan, snapshots
 from scripts.core.errors import BrokenError, RefusedError
 from scripts.core.progress import OnBytes
 from scripts.core.stack import Stack, Volume
-from scripts.engine_api import Api
-from scripts.helper import Helper
-from scripts.observing import containers
+from scripts.engine.api import Api
+from scripts.engine.containers import containers, existing
+from scripts.engine.throwaway import Helper
 from scripts.volume_scripts import PACK, UNPACK
 
 STOPPING = 90.0
@@ -45,12 +45,6 @@ def require_unused(api: Api, project: str, volumes: Iterable[Volume]) -> None:
                 f"the volume {volume.name} is mounted by {strange[0]}, which is none of this stack",
                 next_step=f"docker rm --force {strange[0]}, if you do not need it",
             )
-
-
-def existing(api: Api) -> frozenset[str]:
-    """Give the names of all volumes on the engine."""
-    found = (api.get("/volumes") or {}).get("Volumes") or ()
-    return frozenset(str(volume["Name"]) for volume in found)
 
 
 def held(api: Api, stack: Stack) -> tuple[str, ...]:

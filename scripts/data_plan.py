@@ -7,7 +7,7 @@ from typing import Any
 from scripts.core.look import Container
 from scripts.core.stack import Stack
 from scripts.data_words import Plan, Survey
-from scripts.versions import numbers
+from scripts.engine.versions import numbers
 
 ALIVE = frozenset({"running", "restarting", "paused"})
 """States in which a container works on its data, or will again."""

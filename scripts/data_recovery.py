@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from scripts import data_journal, data_moves, helper
+from scripts import data_journal, data_moves
 from scripts.core.errors import BrokenError, ConfigError, ExitCode
 from scripts.core.progress import OnBytes
 from scripts.core.stack import Stack
 from scripts.data_words import MEANS, Entry
-from scripts.engine_api import Api
-from scripts.helper import Helper
+from scripts.engine import containers, throwaway
+from scripts.engine.api import Api
+from scripts.engine.throwaway import Helper
 from scripts.volume_scripts import CLEAN, DISCARD, SWAP, TURN
 
 UNDO = "inv snapshot.undo"
@@ -44,10 +45,10 @@ class Site:
 
     def helper(self, volumes: Mapping[str, str]) -> Helper:
         """Give a helper over those of these volumes that are there."""
-        there = data_moves.existing(self.api)
+        there = containers.existing(self.api)
         kept = {key: name for key, name in volumes.items() if name in there}
         images = [one.image for one in self.stack.services]
-        found = helper.survey(self.api, self.stack.project, images, kept)
+        found = throwaway.survey(self.api, self.stack.project, images, kept)
         return Helper(self.api, self.stack.project, found.image, kept)
 
     def note(self, entry: Entry, phase: str) -> Entry:
@@ -71,7 +72,7 @@ def settle_data(site: Site) -> None:
 
 
 def _found(site: Site) -> Entry | None:
-    helper.clear(site.api, site.stack.project)
+    throwaway.clear(site.api, site.stack.project)
     data_moves.remove_leftovers(site.folder)
     entry = data_journal.read(site.folder)
     if entry is not None:
@@ -145,7 +146,7 @@ def undo(site: Site, stops: tuple[str, ...]) -> ExitCode:
 
     Raises ConfigError when there is no such restore.
     """
-    helper.clear(site.api, site.stack.project)
+    throwaway.clear(site.api, site.stack.project)
     entry = undoable(site.folder)
     if entry is None:
         raise ConfigError("there is no unfinished restore", next_step="inv snapshot.list")

@@ -7,9 +7,9 @@ from typing import Any
 from scripts import doctor_data, doctor_details, env_lines, preflight
 from scripts.core.errors import ExitCode
 from scripts.core.finding import Finding
+from scripts.engine.versions import COMPOSE_BUGS, ENGINE_BUGS, Bug, bugs
 from scripts.facts import Facts, Problem
 from scripts.readiness import GONE, answers
-from scripts.versions import COMPOSE_BUGS, ENGINE_BUGS, Bug, bugs
 
 FEWEST_CPUS = 2
 """What the time limits of this workspace were measured with."""

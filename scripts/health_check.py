@@ -2,7 +2,7 @@
 
 from scripts.core.errors import EngineError, StackError
 from scripts.core.look import Container, Reading
-from scripts.engine_api import Api
+from scripts.engine.api import Api
 from scripts.log_lines import Splitter
 
 PASSED = 0

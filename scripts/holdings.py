@@ -5,18 +5,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts import data_plan, data_recovery, helper, snapshots
+from scripts import data_plan, data_recovery, snapshots
 from scripts.core import units
 from scripts.core.errors import BrokenError, ConfigError, ExitCode
 from scripts.core.stack import Service, Stack
 from scripts.core.units import size
 from scripts.data_commands import Work
-from scripts.data_moves import existing, require_unused
+from scripts.data_moves import require_unused
 from scripts.data_recovery import BringBack, Site, Tell
 from scripts.data_words import Plan, Survey
-from scripts.engine_api import Api
+from scripts.engine import throwaway
+from scripts.engine.api import Api
+from scripts.engine.containers import containers, existing
 from scripts.images import VERSION_LABEL
-from scripts.observing import containers
 from scripts.workspace import Workspace
 
 ANYWAY = "--anyway, if you know better"
@@ -43,7 +44,7 @@ def work(at: Site, command: str, groups: Sequence[str], *, snapshot: str = "") -
     require_unused(at.api, at.stack.project, mine)
     images = [one.image for one in at.stack.services]
     names = {one.key: one.name for one in mine}
-    found = helper.survey(at.api, at.stack.project, images, names)
+    found = throwaway.survey(at.api, at.stack.project, images, names)
     seen = containers(at.api, at.stack.project)
     plan = data_plan.plan(
         at.stack, command, groups, seen=seen, existing=there, survey=found, snapshot=snapshot

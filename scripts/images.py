@@ -10,7 +10,7 @@ from typing import Any
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.stack import Service
-from scripts.engine_api import Api
+from scripts.engine.api import Api
 from scripts.recipes import RECIPE_LABEL, recipe
 
 CONTAINS_LABEL = "dev.memos.contains"

@@ -13,9 +13,9 @@ from scripts.core.errors import RefusedError, StackError
 from scripts.core.look import Container
 from scripts.core.polling import poll
 from scripts.core.units import SECOND, nanoseconds, query
-from scripts.engine_api import Api, Stream
+from scripts.engine.api import Api, Stream
+from scripts.engine.containers import SERVICE_LABEL, containers, labels
 from scripts.log_lines import Line, Restart, Splitter, levelled, marked, merged
-from scripts.observing import SERVICE_LABEL, containers, labels
 
 AGAIN = 0.3
 """Seconds between two looks for the container of a service that has none, or one that ended."""

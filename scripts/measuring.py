@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.core.look import Container, Snapshot, Usage
 from scripts.core.units import nanoseconds
-from scripts.engine_api import Api
+from scripts.engine.api import Api
 
 INACTIVE = ("total_inactive_file", "inactive_file")
 """File pages that the kernel can drop, as cgroup v1 and v2 call them."""

@@ -13,14 +13,12 @@ from scripts import health_check, probes
 from scripts.core.errors import RefusedError
 from scripts.core.look import Container, Reading, Snapshot
 from scripts.core.stack import Service, Stack
-from scripts.core.units import NEVER, nanoseconds, query
-from scripts.engine_api import Api
-from scripts.engine_events import Events
+from scripts.core.units import nanoseconds, query
+from scripts.engine.api import Api
+from scripts.engine.containers import container, containers, labels
+from scripts.engine.events import Events
 from scripts.log_lines import Splitter
 
-PROJECT_LABEL = "com.docker.compose.project"
-SERVICE_LABEL = "com.docker.compose.service"
-FOLDER_LABEL = "com.docker.compose.project.working_dir"
 LOG_LINES = 400
 """How much of a guilty container's log is read."""
 FULL_LOOK = 1.0
@@ -167,50 +165,6 @@ def _runs(container: Container) -> bool:
     return container.state == "running"
 
 
-def labels(project: str, service: str = "") -> list[str]:
-    """Give the labels that Compose puts on the containers of a project, or of one service."""
-    found = [f"{PROJECT_LABEL}={project}", "com.docker.compose.oneoff=False"]
-    return [*found, f"{SERVICE_LABEL}={service}"] if service else found
-
-
-def containers(api: Api, project: str, service: str = "") -> tuple[Container, ...]:
-    """Give the containers of a Compose project or of one service, running or not, newest first."""
-    wanted = {"label": labels(project, service)}
-    found = api.get("/containers/json", all=True, filters=wanted) or []
-    details = (api.get(f"/containers/{one['Id']}/json") for one in found)
-    return tuple(container(one) for one in details if one is not None)
-
-
-def container(found: dict[str, Any]) -> Container:
-    """Turn the engine's description of one container into ours."""
-    state = found["State"]
-    marks = found["Config"].get("Labels") or {}
-    health = state.get("Health") or {}
-    # the last check only: the engine also calls unhealthy what it has just unpaused or restarted
-    last = (health.get("Log") or [{}])[-1]
-    return Container(
-        id=found["Id"],
-        service=marks.get(SERVICE_LABEL, ""),
-        name=found["Name"].lstrip("/"),
-        state=state["Status"],
-        # the engine may keep the last health of a container that has stopped
-        health=health.get("Status", "") if state["Status"] == "running" else "",
-        exit_code=state.get("ExitCode", 0),
-        restarts=found.get("RestartCount", 0),
-        oom_killed=state.get("OOMKilled", False),
-        error=state.get("Error", ""),
-        created_at=found.get("Created", ""),
-        started_at=_moment(state, "StartedAt"),
-        finished_at=_moment(state, "FinishedAt"),
-        image_id=found.get("Image", ""),
-        working_dir=marks.get(FOLDER_LABEL, ""),
-        check=_check(found["Config"]),
-        health_output=(last.get("Output", "").strip() or "no output")
-        if last.get("ExitCode")
-        else "",
-    )
-
-
 def logs(api: Api, names: Iterable[str], seen: Snapshot, began: int) -> dict[str, tuple[str, ...]]:
     """Give the last lines of the logs of these services, both streams in order.
 
@@ -229,13 +183,3 @@ def logs(api: Api, names: Iterable[str], seen: Snapshot, began: int) -> dict[str
                 lines = (*splitter.feed(raw), *splitter.rest())
                 found[name] = tuple(text for _, text in lines)
     return found
-
-
-def _check(config: dict[str, Any]) -> tuple[str, ...]:
-    words = tuple((config.get("Healthcheck") or {}).get("Test") or ())
-    return words if words[:1] in {("CMD",), ("CMD-SHELL",)} else ()
-
-
-def _moment(state: dict[str, Any], name: str) -> str:
-    found = str(state.get(name, NEVER))
-    return "" if found == NEVER else found

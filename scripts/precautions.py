@@ -5,8 +5,8 @@ from pathlib import Path
 from scripts import preflight
 from scripts.core.errors import ConfigError
 from scripts.core.finding import Finding
+from scripts.engine.containers import containers
 from scripts.machine import ports, resources
-from scripts.observing import containers
 from scripts.workspace import Workspace
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from scripts.core.errors import StackError
 from scripts.core.inventory import Host
-from scripts.engine_api import Api
+from scripts.engine.api import Api
 from scripts.machine import resources
 
 SCRIPT = "df -Pk / && cat /proc/meminfo /proc/cpuinfo"

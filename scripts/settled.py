@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from scripts import data_moves
 from scripts.core.inventory import ImageStatus
-from scripts.observing import PROJECT_LABEL, SERVICE_LABEL
+from scripts.engine import containers
+from scripts.engine.containers import PROJECT_LABEL, SERVICE_LABEL
 from scripts.workspace import Workspace
 
 FILE = "settled.json"
@@ -34,7 +34,7 @@ def unchanged(space: Workspace, images: Sequence[ImageStatus]) -> bool:
         all(one["state"] == "running" for one in wanted.values())
         and wanted.keys() == {one.service for one in images}
         and all(kept["services"].get(name) == one for name, one in wanted.items())
-        and mounted <= data_moves.existing(space.api)
+        and mounted <= containers.existing(space.api)
     )
 
 

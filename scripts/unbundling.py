@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from scripts import engine_files, images
+from scripts import images
 from scripts.bundle import ENGINE, IMAGES, Bundle, damaged
 from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
 from scripts.core.progress import Count, Say, Step
-from scripts.engine_api import Api
+from scripts.engine import places
+from scripts.engine.api import Api
+from scripts.engine.private import files
 from scripts.machine.apt import Deb
 from scripts.machine.system import System, obstacle
 from scripts.settings import Settings
@@ -47,8 +49,8 @@ def bring_engine(packed: Bundle, root: Path, system: System, runner: Runner, say
     Raises ConfigError when the bundle has none, or for another distribution or release, or when
     this machine cannot have one.
     """
-    at, found = engine_files.places(root), packed.manifest
-    if engine_files.present(at, system):
+    at, found = places.places(root), packed.manifest
+    if files.present(at, system):
         return
     name = packed.file.name
     if why := obstacle(system):
@@ -70,8 +72,8 @@ def bring_engine(packed: Bundle, root: Path, system: System, runner: Runner, say
     say(f"engine: taking its packages out of {name}")
     packed.extract(members, at.debs)
     debs = tuple(Deb(name=Path(one.name).name, size=one.size, sha256=one.sha256) for one in members)
-    engine_files.install(at, system, debs, runner=runner, say=lambda line: say(f"engine: {line}"))
-    engine_files.link(at)
+    files.install(at, system, debs, runner=runner, say=lambda line: say(f"engine: {line}"))
+    files.link(at)
 
 
 def load(packed: Bundle, api: Api, step: Step) -> None:

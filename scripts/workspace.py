@@ -9,10 +9,8 @@ from scripts import (
     bundle,
     compose,
     compose_text,
-    engine,
     flags,
     images,
-    programs,
     raw_rules,
     schema,
     settings,
@@ -27,8 +25,10 @@ from scripts.core.inventory import Engine
 from scripts.core.process import Runner
 from scripts.core.progress import Say
 from scripts.core.stack import Stack
-from scripts.engine_api import Api
-from scripts.engine_discovery import check_compose, check_engine, discover
+from scripts.engine import discovery
+from scripts.engine.api import Api
+from scripts.engine.discovery import check_compose, check_engine, discover
+from scripts.engine.private import control, programs
 from scripts.machine import system
 from scripts.machine.system import this_system
 from scripts.schema import Breach, as_tree
@@ -91,7 +91,7 @@ def look(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Wo
     Raises EngineError when no engine runs; ConfigError as `settings_rules.check` and the schema do.
     """
     found = read_settings(root, environ, say)
-    running = engine.required(root, environ, runner)
+    running = discovery.required(root, environ, runner)
     return resolved(found, running, runner, found.image_source or "registry", environ)
 
 
@@ -123,7 +123,7 @@ def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
         resolved_text(
             compose_project(found, programs.have(root, environ, runner, say), runner, source)
         )
-    running = running or engine.ensure(root, environ, runner, say)
+    running = running or control.ensure(root, environ, runner, say)
     if packed:
         unbundling.require_architecture(packed, Api(running.endpoint, env=running.env))
     if not found.image_source:

@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
-from scripts import engine_discovery
 from scripts.core.errors import StackError
 from scripts.core.process import run
+from scripts.engine import discovery
 from scripts.machine import system
 from tests.kit.fakes import FakeRunner
 from tests.kit.places import ROOT
@@ -40,7 +40,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def docker_possible() -> bool:
     """Say whether an engine answers, or a private one can be brought; asked once a run."""
     try:
-        found = engine_discovery.discover(ROOT, os.environ, run)
+        found = discovery.discover(ROOT, os.environ, run)
         return found is not None or system.packages_possible()
     except StackError:  # the user names an engine that does not answer
         return False

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.core.stack import LAST_PORT, Port, Stack
-from scripts.engine_api import Api
-from scripts.observing import PROJECT_LABEL, containers
+from scripts.engine.api import Api
+from scripts.engine.containers import PROJECT_LABEL, containers
 
 PROC = Path("/proc")
 LISTEN = "0A"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.core.units import SECOND
-from scripts.engine_api import Api
-from scripts.observing import PROJECT_LABEL, SERVICE_LABEL
+from scripts.engine.api import Api
+from scripts.engine.containers import PROJECT_LABEL, SERVICE_LABEL
 
 TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from scripts.engine_api import Api
+from scripts.engine.api import Api
 from tests.bench import meters
 from tests.bench.goals import B, C
 from tests.bench.meters import Cost

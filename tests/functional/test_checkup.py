@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts import checkup, checkup_models, doctor, engine_discovery, model_endpoint
+from scripts import checkup, checkup_models, doctor, model_endpoint
+from scripts.engine import discovery
 from scripts.facts import Facts
 from scripts.machine.system import System
 from tests.functional.test_tasks import probed, service
@@ -83,8 +84,8 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Give a world in which all is well."""
-    monkeypatch.setattr(engine_discovery, "DEFAULT_SOCKET", tmp_path / "nobody")
-    monkeypatch.setattr(engine_discovery.discover, "__kwdefaults__", {"default": tmp_path / "no"})
+    monkeypatch.setattr(discovery, "DEFAULT_SOCKET", tmp_path / "nobody")
+    monkeypatch.setattr(discovery.discover, "__kwdefaults__", {"default": tmp_path / "no"})
     monkeypatch.setattr(checkup, "this_system", lambda: DEBIAN)
     with ExitStack() as stack:
         here: list[World] = []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scripts.core.errors import EngineError, RefusedError
-from scripts.engine_api import Api
+from scripts.engine.api import Api
 from scripts.journal import WAITING, Journal
 from scripts.log_lines import Line
 from tests.kit.fake_engine import END, SERVICE, FakeEngine, framed, made

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from scripts.core.look import Snapshot, Usage
-from scripts.engine_api import Api
+from scripts.engine.api import Api
+from scripts.engine.containers import containers
 from scripts.measuring import measured, usage
-from scripts.observing import containers
 from tests.kit.fake_engine import RECORDED, FakeEngine
 from tests.kit.servers import unix
 

@@ -15,8 +15,9 @@ from scripts import health_check
 from scripts.core.errors import EngineError
 from scripts.core.look import Container, Reading, Snapshot
 from scripts.core.stack import Probe, Service, Stack
-from scripts.engine_api import Api
-from scripts.observing import Observer, container, containers, logs
+from scripts.engine.api import Api
+from scripts.engine.containers import container, containers
+from scripts.observing import Observer, logs
 from tests.kit.builders import stack
 from tests.kit.fake_engine import FOLDER, RECORDED, SERVICE, FakeEngine
 from tests.kit.servers import Answer, Request, http, unix

@@ -23,26 +23,20 @@ import yaml
 from invoke.program import Program
 
 import tasks
-from scripts import (
-    base_image,
-    bundle,
-    bundling,
-    engine,
-    engine_files,
-    measuring,
-    settings,
-    workspace,
-)
+from scripts import base_image, bundle, bundling, measuring, settings, workspace
 from scripts.core import lock, polling
 from scripts.core.inventory import Engine
 from scripts.core.look import Snapshot, Usage
+from scripts.engine import places
+from scripts.engine.private import control
+from scripts.engine.private import files as engine_files
+from scripts.engine.stacks import KIND_LABEL
 from scripts.jobs import Job
 from scripts.machine import ports as host_ports
 from scripts.machine.apt import Deb
 from scripts.machine.system import System
 from scripts.report import Report
 from scripts.schema import validate
-from scripts.stacks import KIND_LABEL
 from tests.kit.bundles import MANIFEST, bundled
 from tests.kit.fake_engine import RECORDED, framed, made
 from tests.kit.places import ROOT
@@ -1111,7 +1105,7 @@ def test_a_bundle_brings_the_engine_and_other_pythons_on_request(
 ) -> None:
     """Wheels first, then packages, then images; it says what each is for."""
 
-    def fetched(at: engine_files.Places, *_: object, **__: object) -> tuple[Deb, ...]:
+    def fetched(at: places.Places, *_: object, **__: object) -> tuple[Deb, ...]:
         at.debs.mkdir(parents=True)
         (at.debs / "runc.deb").write_bytes(b"a package")
         return (Deb(name="runc.deb", size=9, sha256=""),)
@@ -1207,7 +1201,7 @@ def test_engine_start_says_where_it_runs(
 ) -> None:
     """The start itself is tried with a real one, in e2e."""
     found = Engine(endpoint="unix:///e", env={}, private=True, version="26", api_version="1.45")
-    monkeypatch.setattr(engine, "start", lambda *_: found)
+    monkeypatch.setattr(control, "start", lambda *_: found)
 
     assert at.inv("engine.start") == 0
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from scripts.core.errors import RefusedError
 from scripts.core.process import Completed, OnLine
-from scripts.engine_api import Api
+from scripts.engine.api import Api
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from scripts import images
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.stack import Build, Service
-from scripts.engine_api import Api
+from scripts.engine.api import Api
 from scripts.images import needed, status, unpacked, unreachable
 from scripts.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, recipe
 from tests.kit.fakes import FakeApi

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.engine_api import Api
+from scripts.engine.api import Api
 from scripts.remote_host import look, parse
 from tests.kit.fakes import FakeApi
 

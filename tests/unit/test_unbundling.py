@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bundle, engine_files, settings, unbundling
+from scripts import bundle, settings, unbundling
 from scripts.bundle import Bundle
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageStatus
-from scripts.engine_files import places, present
+from scripts.engine import places as engine_files
+from scripts.engine.places import places
+from scripts.engine.private.files import present
 from scripts.machine.system import System
 from tests.kit.bundles import MANIFEST, MEMBERS, bundled
 from tests.kit.fakes import FakeApi, FakeRunner

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts import compose, data_moves, engine, images, programs, unbundling, workspace
+from scripts import compose, data_moves, images, unbundling, workspace
 from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.stack import Stack
+from scripts.engine import discovery
+from scripts.engine.private import control, programs
 from scripts.machine import system
 from tests.kit.bundles import bundled
 from tests.kit.fakes import FakeApi, FakeRunner
@@ -59,7 +61,8 @@ class Bench:
 
 def discovered(monkeypatch: pytest.MonkeyPatch, discover: Callable[..., Engine | None]) -> None:
     """Let this be how an engine is found."""
-    monkeypatch.setattr(engine, "discover", discover)
+    monkeypatch.setattr(control, "discover", discover)
+    monkeypatch.setattr(discovery, "discover", discover)
     monkeypatch.setattr(workspace, "discover", discover)
 
 
@@ -253,7 +256,7 @@ def without_engine(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return ENGINE
 
     discovered(monkeypatch, lambda *_: None)
-    monkeypatch.setattr(engine, "ensure", ensure)
+    monkeypatch.setattr(control, "ensure", ensure)
     bench.runner.answer("compose version", "2.26.1\n")
     return brought
 

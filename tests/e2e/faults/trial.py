@@ -14,9 +14,9 @@ from typing import Any
 
 from scripts.core.errors import StackError
 from scripts.core.units import SECOND, nanoseconds, query
-from scripts.engine_api import Api, Stream
-from scripts.engine_events import lines
-from scripts.engine_files import places
+from scripts.engine.api import Api, Stream
+from scripts.engine.events import lines
+from scripts.engine.places import places
 from tests.e2e.faults.fault import Fault
 from tests.e2e.kit import witness
 from tests.e2e.kit.workbench import Bench, flags

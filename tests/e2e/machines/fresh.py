@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-from scripts.host_network import Ours, our_bridges
+from scripts.engine.private.iptables import Ours, our_bridges
 from scripts.machine.system import obstacle, this_system
 from tests.e2e.kit.checkout import PORT
 from tests.e2e.machines import bare_files

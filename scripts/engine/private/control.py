@@ -6,15 +6,16 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts import engine_process, private_engine
 from scripts.core.errors import EngineError
 from scripts.core.inventory import Engine, EngineStatus
 from scripts.core.process import Runner
 from scripts.core.progress import Say
-from scripts.engine_discovery import discover
-from scripts.engine_files import Places, places, present
+from scripts.engine.discovery import discover
+from scripts.engine.places import Places, places
+from scripts.engine.private import lifecycle, processes
+from scripts.engine.private.files import present
+from scripts.engine.private.lifecycle import Life
 from scripts.machine.system import install_hint, obstacle, this_system
-from scripts.private_engine import Life
 
 ANONYMOUS = re.compile("[0-9a-f]{64}")
 
@@ -35,22 +36,10 @@ def ensure(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> 
     return found
 
 
-def required(root: Path, environ: Mapping[str, str], runner: Runner) -> Engine:
-    """Give the engine to use; raise EngineError when none runs."""
-    found = discover(root, environ, runner)
-    if found is None:
-        why = obstacle(system := this_system())
-        raise EngineError(
-            "no engine is running",
-            next_step=install_hint(system) if why else "inv up, or: inv engine.start",
-        )
-    return found
-
-
 def start(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Engine:
     """Start this checkout's private engine, also beside another; errors as in `private_engine`."""
     at = places(root)
-    private_engine.start(_life(at, environ, runner, say))
+    lifecycle.start(_life(at, environ, runner, say))
     found = discover(root, {**environ, "DOCKER_HOST": at.endpoint}, runner)
     if found is None:
         raise EngineError(f"the engine at {at.endpoint} is gone", next_step=f"read {at.log}")
@@ -59,12 +48,12 @@ def start(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> E
 
 def stop(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> None:
     """Stop this checkout's private engine with its containers; also what a crash left of it."""
-    private_engine.stop(_life(places(root), environ, runner, say))
+    lifecycle.stop(_life(places(root), environ, runner, say))
 
 
 def remove(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> None:
     """Remove this checkout's private engine with all its data: ask first, see `kept_volumes`."""
-    private_engine.remove(_life(places(root), environ, runner, say))
+    lifecycle.remove(_life(places(root), environ, runner, say))
 
 
 def kept_volumes(root: Path) -> tuple[str, ...]:
@@ -94,8 +83,8 @@ def status(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineStat
         problems.append(f"{error}; next: {error.next_step}")
     if found is None and (why := obstacle(system)):
         problems.append(f"{why}; next: {install_hint(system)}")
-    pid = engine_process.daemon(at)
-    left = engine_process.ours(at)
+    pid = processes.daemon(at)
+    left = processes.ours(at)
     if pid is None and left:
         problems.append(f"{len(left)} processes are left of a crash; next: inv engine.start")
     return EngineStatus(
@@ -103,7 +92,7 @@ def status(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineStat
         files=present(at, system),
         running=pid is not None,
         pid=pid,
-        uptime=engine_process.uptime(pid) if pid else 0.0,
+        uptime=processes.uptime(pid) if pid else 0.0,
         size=_size(at.tree, runner),
         data_size=_size(at.data, runner),
         cache_size=_size(at.cache, runner),

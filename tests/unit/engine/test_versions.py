@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.versions import COMPOSE_BUGS, ENGINE_BUGS, bugs, numbers
+from scripts.engine.versions import COMPOSE_BUGS, ENGINE_BUGS, bugs, numbers
 
 
 @pytest.mark.parametrize(

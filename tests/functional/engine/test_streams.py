@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from scripts.core.errors import EngineError, RefusedError
-from scripts.engine_api import Api
-from scripts.engine_streams import Attached
+from scripts.engine.api import Api
+from scripts.engine.streams import Attached
 from tests.kit.servers import Answer, Request, unix
 
 Talk = Callable[[socket.socket], object]

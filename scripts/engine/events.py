@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts.core.errors import StackError
 from scripts.core.units import query
-from scripts.engine_api import Api
+from scripts.engine.api import Api
 
 TOLD = (
     *("create", "start", "die", "oom", "kill", "stop", "restart", "pause", "unpause", "destroy"),

@@ -6,7 +6,8 @@ from pathlib import Path
 from scripts.core.errors import RefusedError
 from scripts.core.process import Runner
 from scripts.core.progress import Say
-from scripts.engine_files import bring, client_env, places, present
+from scripts.engine.places import client_env, places
+from scripts.engine.private.files import bring, present
 from scripts.machine.system import this_system
 
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.process import Runner
-from scripts.engine_api import Connection
-from scripts.engine_files import Places, client_env, places
-from scripts.machine.system import install_hint, this_system
-from scripts.versions import numbers
+from scripts.engine.api import Connection
+from scripts.engine.places import Places, client_env, places
+from scripts.engine.versions import numbers
+from scripts.machine.system import install_hint, obstacle, this_system
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 PATIENCE = 10.0
@@ -180,3 +180,15 @@ def _ask_socket(endpoint: str) -> tuple[Mapping[str, Any] | None, Exception | st
         return None, error
     finally:
         connection.close()
+
+
+def required(root: Path, environ: Mapping[str, str], runner: Runner) -> Engine:
+    """Give the engine to use; raise EngineError when none runs."""
+    found = discover(root, environ, runner)
+    if found is None:
+        why = obstacle(system := this_system())
+        raise EngineError(
+            "no engine is running",
+            next_step=install_hint(system) if why else "inv up, or: inv engine.start",
+        )
+    return found

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts import engine_network, engine_process, host_network, host_record
 from scripts.core.errors import EngineError
-from scripts.engine_files import Places, link, places
-from scripts.host_network import Ours, lost, our_bridges, removal
+from scripts.engine.places import Places, places
+from scripts.engine.private import host_record, iptables, network, processes
+from scripts.engine.private.files import link
+from scripts.engine.private.iptables import Ours, lost, our_bridges, removal
 from tests.kit.fakes import FakeRunner
 
 OURS = Ours(
@@ -139,7 +140,7 @@ class Kernel:
         self.calls.append((code, argument.split(b"\0")[0].decode()))
         if code in self.errors:
             raise self.errors[code]
-        octets = (255, 255, 0, 0) if code == host_network.SIOCGIFNETMASK else (172, 18, 0, 1)
+        octets = (255, 255, 0, 0) if code == iptables.SIOCGIFNETMASK else (172, 18, 0, 1)
         return struct.pack("20s4B", b"", *octets)
 
 
@@ -147,7 +148,7 @@ class Kernel:
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     """Give a kernel in place of the real one."""
     fake = Kernel()
-    monkeypatch.setattr(host_network, "_ioctl", fake)
+    monkeypatch.setattr(iptables, "_ioctl", fake)
     return fake
 
 
@@ -156,7 +157,7 @@ def interfaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the folder with two bridges and one other interface."""
     for name in ("mdvours/bridge", "br-aaaaaaaaaaaa/bridge", "br-bbbbbbbbbbbb/bridge", "eth0"):
         (tmp_path / "net" / name).mkdir(parents=True)
-    monkeypatch.setattr(host_network, "INTERFACES", tmp_path / "net")
+    monkeypatch.setattr(iptables, "INTERFACES", tmp_path / "net")
     return tmp_path / "net"
 
 
@@ -172,7 +173,7 @@ def test_our_bridges_are_known_by_the_engines_own_store(
     assert found.bridges == {"mdvours", "br-aaaaaaaaaaaa"}
     assert found.networks == {ip_network("172.18.0.0/16")}
     assert interfaces.exists()
-    kernel.errors[host_network.SIOCGIFADDR] = OSError(99, "no address")
+    kernel.errors[iptables.SIOCGIFADDR] = OSError(99, "no address")
     assert our_bridges("mdvours", tmp_path / "none") == Ours(
         bridges=frozenset({"mdvours"}), networks=frozenset()
     )
@@ -180,34 +181,34 @@ def test_our_bridges_are_known_by_the_engines_own_store(
 
 def test_a_bridge_is_set_down_before_it_is_removed(kernel: Kernel) -> None:
     """The kernel refuses to remove one that is up."""
-    host_network.add_bridge("mdvours")
-    host_network.delete_bridge("mdvours")
+    iptables.add_bridge("mdvours")
+    iptables.delete_bridge("mdvours")
 
     assert kernel.calls == [
-        (host_network.SIOCBRADDBR, "mdvours"),
-        (host_network.SIOCSIFFLAGS, "mdvours"),
-        (host_network.SIOCBRDELBR, "mdvours"),
+        (iptables.SIOCBRADDBR, "mdvours"),
+        (iptables.SIOCSIFFLAGS, "mdvours"),
+        (iptables.SIOCBRDELBR, "mdvours"),
     ]
 
 
 def test_a_bridge_that_is_there_or_gone_is_no_error(kernel: Kernel, interfaces: Path) -> None:
     """But one that stays is."""
-    kernel.errors[host_network.SIOCBRADDBR] = FileExistsError()
-    host_network.add_bridge("mdvours")
-    kernel.errors[host_network.SIOCSIFFLAGS] = OSError(19, "No such device")
-    host_network.delete_bridge("nothere")
+    kernel.errors[iptables.SIOCBRADDBR] = FileExistsError()
+    iptables.add_bridge("mdvours")
+    kernel.errors[iptables.SIOCSIFFLAGS] = OSError(19, "No such device")
+    iptables.delete_bridge("nothere")
 
     assert interfaces.exists()
     with pytest.raises(OSError, match="No such device"):
-        host_network.delete_bridge("mdvours")
+        iptables.delete_bridge("mdvours")
 
 
 def test_without_rights_the_next_step_says_so(kernel: Kernel) -> None:
     """As in a container without NET_ADMIN."""
-    kernel.errors[host_network.SIOCBRADDBR] = PermissionError(1, "Operation not permitted")
+    kernel.errors[iptables.SIOCBRADDBR] = PermissionError(1, "Operation not permitted")
 
     with pytest.raises(EngineError, match="mdvours: Operation not permitted") as caught:
-        host_network.add_bridge("mdvours")
+        iptables.add_bridge("mdvours")
     assert "CAP_NET_ADMIN" in caught.value.next_step
 
 
@@ -269,8 +270,8 @@ def at(host: Path, kernel: Kernel, interfaces: Path, monkeypatch: pytest.MonkeyP
     """Give the places of a checkout whose programs are linked, on a host that is played."""
     found = places(host / "checkout", run=host / "run")
     link(found)
-    monkeypatch.setattr(engine_process, "PROC", host)
-    monkeypatch.setattr(engine_network, "other_engines", lambda _: ())
+    monkeypatch.setattr(processes, "PROC", host)
+    monkeypatch.setattr(network, "other_engines", lambda _: ())
     assert kernel.calls == []
     assert interfaces.exists()
     return found
@@ -299,7 +300,7 @@ def test_iptables_is_the_variant_that_works_and_others_use(
     runner.answer(str(at.home / "sbin" / "ip6tables-save"))
     runner.answer(str(at.home / "sbin" / "iptables"), exit_code=legacy)
 
-    engine_network.prepare(at, runner)
+    network.prepare(at, runner)
 
     assert xtables(at) == expected
 
@@ -310,16 +311,16 @@ def test_a_kernel_without_iptables_is_said(at: Places, runner: FakeRunner) -> No
     runner.answer(str(at.home / "sbin" / "iptables"), stderr="no table\n", exit_code=3)
 
     with pytest.raises(EngineError, match="iptables does not work here: no table"):
-        engine_network.prepare(at, runner)
+        network.prepare(at, runner)
 
 
 def prepared(at: Places, runner: FakeRunner) -> None:
     """Prepare on a fresh host, then let an engine change its rules."""
     sbin = at.home / "sbin"
-    for family in host_network.FAMILIES:
+    for family in iptables.FAMILIES:
         runner.answer(str(sbin / f"{family}-save"), FRESH).answer(str(sbin / f"{family}-restore"))
     runner.answer(str(sbin / "iptables"))
-    engine_network.prepare(at, runner)
+    network.prepare(at, runner)
     runner.answer(str(sbin / "iptables-save"), SAVED)
 
 
@@ -332,7 +333,7 @@ def test_the_last_engine_takes_back_what_engines_do(at: Places, runner: FakeRunn
     """The record goes with it."""
     prepared(at, runner)
 
-    engine_network.restore(at, runner)
+    network.restore(at, runner)
 
     assert "-X DOCKER-USER" in inputs(runner)[0]
     assert not (at.run.parent / "host.json").exists()
@@ -349,7 +350,7 @@ def test_rules_that_iptables_keeps_are_said(
     runner.answer(str(at.home / "sbin" / "iptables-restore"), stderr=stderr, exit_code=2)
 
     with pytest.raises(EngineError, match=f"iptables refused a change, .*: {reason}") as caught:
-        engine_network.restore(at, runner)
+        network.restore(at, runner)
 
     assert "sbin/iptables-save shows them" in caught.value.next_step
     assert (at.run.parent / "host.json").exists()
@@ -359,11 +360,11 @@ def test_beside_another_checkout_the_record_stays(
     at: Places, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last one needs it."""
-    monkeypatch.setattr(engine_network, "other_engines", lambda _: (42,))
+    monkeypatch.setattr(network, "other_engines", lambda _: (42,))
     prepared(at, runner)
     (at.run.parent / "other").mkdir()
 
-    engine_network.restore(at, runner)
+    network.restore(at, runner)
 
     assert all("-X" not in text for text in inputs(runner))
     assert (at.run.parent / "host.json").exists()
@@ -375,7 +376,7 @@ def test_what_was_never_started_leaves_the_network_alone(at: Places, runner: Fak
         script.unlink()
     at.run.mkdir(parents=True)
 
-    engine_network.restore(at, runner)
+    network.restore(at, runner)
 
     assert runner.calls == []
 
@@ -389,6 +390,6 @@ def test_other_engines_get_their_rules_back(
     emptied = SAVED.replace("-A DOCKER -i other0 -j RETURN\n", "")
     runner.answer(str(at.home / "sbin" / "iptables-save"), emptied)
 
-    engine_network.repair_others(at, runner, {"iptables": SAVED, "ip6tables": FRESH})
+    network.repair_others(at, runner, {"iptables": SAVED, "ip6tables": FRESH})
 
     assert inputs(runner) == ["*nat\n-I DOCKER -i other0 -j RETURN\nCOMMIT\n"]

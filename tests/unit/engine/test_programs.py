@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import programs
 from scripts.core.process import Runner
-from scripts.engine_files import Places, places
+from scripts.engine.places import Places, places
+from scripts.engine.private import programs
 from tests.kit.fakes import FakeRunner, no_program
 
 ENVIRON = {"PATH": "/usr/bin"}

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 
 from scripts.core.errors import RefusedError, StackError
 from scripts.data_words import Survey
-from scripts.engine_api import Api
-from scripts.engine_streams import Attached
+from scripts.engine.api import Api
+from scripts.engine.streams import Attached
 from scripts.volume_scripts import SURVEY
 
 LABEL = "dev.memos.helper"

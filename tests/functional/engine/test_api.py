@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from scripts import engine_api
 from scripts.core.errors import EngineError, RefusedError
-from scripts.engine_api import Api
+from scripts.engine import api as engine_api
+from scripts.engine.api import Api
 from tests.functional.conftest import FakeEngine
 from tests.kit.places import TESTS_DATA
 

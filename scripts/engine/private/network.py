@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts import host_network, host_record
 from scripts.core.errors import EngineError
 from scripts.core.process import Runner
-from scripts.engine_files import Places, choose_xtables
-from scripts.engine_process import other_engines
+from scripts.engine.places import Places
+from scripts.engine.private import host_record, iptables
+from scripts.engine.private.files import choose_xtables
+from scripts.engine.private.processes import other_engines
 
 RECORD = "host.json"
 SECONDS = 30.0
@@ -19,9 +20,9 @@ def prepare(at: Places, runner: Runner) -> dict[str, str]:
     at.run.mkdir(parents=True, exist_ok=True)
     paths = host_record.shared_paths()  # first: iptables makes one of them
     _choose_variant(at, runner)
-    before = {family: _saved(at, runner, family) for family in host_network.FAMILIES}
+    before = {family: _saved(at, runner, family) for family in iptables.FAMILIES}
     host_record.keep(at.run.parent / RECORD, before, paths)
-    host_network.add_bridge(at.bridge)
+    iptables.add_bridge(at.bridge)
     return before
 
 
@@ -33,7 +34,7 @@ def _choose_variant(at: Places, runner: Runner) -> None:
     """
     choose_xtables(at, "nft")
     modern = runner([_program(at, "iptables-save")], timeout=SECONDS)
-    if modern.exit_code == 0 and f":{host_network.SHARED}" in modern.stdout:
+    if modern.exit_code == 0 and f":{iptables.SHARED}" in modern.stdout:
         return
     choose_xtables(at, "legacy")
     legacy = runner([_program(at, "iptables"), "--wait", "--list-rules"], timeout=SECONDS)
@@ -56,11 +57,11 @@ def restore(at: Places, runner: Runner) -> None:
     record = at.run.parent / RECORD
     before = host_record.read(record)
     alone = not other_engines(at)
-    for family in host_network.FAMILIES:
+    for family in iptables.FAMILIES:
         was = before.saved.get(family, "") if before and alone else None
-        _apply(at, runner, family, host_network.removal(_saved(at, runner, family), ours, was))
+        _apply(at, runner, family, iptables.removal(_saved(at, runner, family), ours, was))
     for name in sorted(ours.bridges):
-        host_network.delete_bridge(name)
+        iptables.delete_bridge(name)
     if before:
         host_record.put_back(before, alone=alone)
     if not [path for path in at.run.parent.glob("*/") if path != at.run]:
@@ -72,16 +73,14 @@ def repair_others(at: Places, runner: Runner, before: Mapping[str, str]) -> None
 
     `before` is what `prepare` gave. Raises EngineError when iptables does not take them.
     """
-    interfaces = [path.name for path in host_network.INTERFACES.iterdir()]
-    for family in host_network.FAMILIES:
+    interfaces = [path.name for path in iptables.INTERFACES.iterdir()]
+    for family in iptables.FAMILIES:
         after = _saved(at, runner, family)
-        _apply(
-            at, runner, family, host_network.lost(before[family], after, _bridges(at), interfaces)
-        )
+        _apply(at, runner, family, iptables.lost(before[family], after, _bridges(at), interfaces))
 
 
-def _bridges(at: Places) -> host_network.Ours:
-    return host_network.our_bridges(at.bridge, at.data / "network/files/local-kv.db")
+def _bridges(at: Places) -> iptables.Ours:
+    return iptables.our_bridges(at.bridge, at.data / "network/files/local-kv.db")
 
 
 def _program(at: Places, name: str) -> str:

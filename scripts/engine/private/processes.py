@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scripts.core.errors import EngineError
 from scripts.core.polling import poll
-from scripts.engine_files import Places
+from scripts.engine.places import Places
 
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from scripts import engine_files, engine_network, engine_process, private_engine, root_mount
 from scripts.core.errors import EngineError, RefusedError
-from scripts.engine_files import Places, bring, client_env, packages, places, present
+from scripts.engine.places import Places, client_env, places
+from scripts.engine.private import files as engine_files
+from scripts.engine.private import lifecycle, network, processes, root_mount
+from scripts.engine.private.files import bring, packages, present
+from scripts.engine.private.lifecycle import Life, last_error
 from scripts.machine.apt import Deb, PrivateApt
 from scripts.machine.apt_sources import Mirror
 from scripts.machine.system import System
-from scripts.private_engine import Life, last_error
 from tests.kit.fakes import FakeRunner
 
 BOOKWORM = {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}
@@ -159,9 +161,9 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proc:
     fake = Proc(tmp_path / "proc")
     monkeypatch.setattr(os, "kill", fake.kill)
     for name in ("argv", "ours", "daemon", "other_engines", "uptime", "mounts", "is_chroot"):
-        whole = getattr(engine_process, name)
+        whole = getattr(processes, name)
         monkeypatch.setattr(
-            engine_process,
+            processes,
             name,
             lambda *words, whole=whole: (
                 whole(*words[:1], proc=fake.folder)
@@ -169,12 +171,10 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proc:
                 else whole(fake.folder)
             ),
         )
-    reap = engine_process.reap
-    monkeypatch.setattr(
-        engine_process, "reap", lambda at, grace=0.0: reap(at, grace, proc=fake.folder)
-    )
-    monkeypatch.setattr(engine_process, "poll", instant)
-    monkeypatch.setattr(private_engine, "poll", instant)
+    reap = processes.reap
+    monkeypatch.setattr(processes, "reap", lambda at, grace=0.0: reap(at, grace, proc=fake.folder))
+    monkeypatch.setattr(processes, "poll", instant)
+    monkeypatch.setattr(lifecycle, "poll", instant)
     return fake
 
 
@@ -200,19 +200,19 @@ def test_our_processes_are_known_by_their_command_lines(at: Places, proc: Proc) 
     proc.add(14, "dockerd", net="net:[2]")
     proc.add(15, "")
 
-    assert engine_process.ours(at) == {10: "dockerd", 11: "containerd"}
-    assert engine_process.daemon(at) == 10
-    assert engine_process.other_engines(at) == (13,)
-    assert engine_process.argv(99, proc.folder) == ()
-    assert engine_process.uptime(10) == 1000.0 - 50000 / os.sysconf("SC_CLK_TCK")
-    assert engine_process.uptime(99) == 0.0
+    assert processes.ours(at) == {10: "dockerd", 11: "containerd"}
+    assert processes.daemon(at) == 10
+    assert processes.other_engines(at) == (13,)
+    assert processes.argv(99, proc.folder) == ()
+    assert processes.uptime(10) == 1000.0 - 50000 / os.sysconf("SC_CLK_TCK")
+    assert processes.uptime(99) == 0.0
 
 
 def test_what_a_crash_leaves_is_ended_containers_first(at: Places, proc: Proc) -> None:
     """A shim that ends first leaves its container behind for ever."""
     crashed(at, proc)
 
-    engine_process.reap(at, 1.0)
+    processes.reap(at, 1.0)
 
     assert proc.signals == [(31, signal.SIGTERM), (30, signal.SIGKILL)]
 
@@ -222,14 +222,14 @@ def test_a_container_that_does_not_listen_is_killed(at: Places, proc: Proc) -> N
     crashed(at, proc)
     proc.deaf.add(31)
 
-    engine_process.reap(at, 1.0)
+    processes.reap(at, 1.0)
 
     assert proc.signals[:2] == [(31, signal.SIGTERM), (31, signal.SIGKILL)]
 
 
 def test_a_process_that_is_gone_needs_no_signal(proc: Proc) -> None:
     """It may end between the look and the signal."""
-    engine_process.end([404], signal.SIGTERM)
+    processes.end([404], signal.SIGTERM)
 
     assert proc.signals == [(404, signal.SIGTERM)]
 
@@ -243,7 +243,7 @@ def test_a_process_of_root_is_left_to_root(proc: Proc, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "kill", refuse)
 
     with pytest.raises(EngineError, match=r"process 7 .* may not be ended by this user") as caught:
-        engine_process.end([7], signal.SIGTERM)
+        processes.end([7], signal.SIGTERM)
     assert caught.value.next_step.startswith("sudo ")
     assert proc.signals == []
 
@@ -256,10 +256,10 @@ def test_mounts_are_taken_from_the_inside_out(proc: Proc) -> None:
     )
     (proc.folder / "self" / "mountinfo").write_text(lines)
 
-    assert engine_process.mounts([Path("/a b")]) == ("/a b/c", "/a b")
-    assert not engine_process.is_chroot()
+    assert processes.mounts([Path("/a b")]) == ("/a b/c", "/a b")
+    assert not processes.is_chroot()
     (proc.folder / "self" / "mountinfo").write_text("1 0 8:1 / /proc rw - proc proc rw\n")
-    assert engine_process.is_chroot()
+    assert processes.is_chroot()
 
 
 @pytest.mark.parametrize(
@@ -278,10 +278,10 @@ def test_control_groups_must_be_there(tmp_path: Path, files: Sequence[str], why:
 
     if why:
         with pytest.raises(EngineError, match=why) as caught:
-            engine_process.check_cgroups(tmp_path)
+            processes.check_cgroups(tmp_path)
         assert "mount --rbind /sys" in caught.value.next_step
     else:
-        engine_process.check_cgroups(tmp_path)
+        processes.check_cgroups(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["memory", "cgroup.controllers"])
@@ -293,7 +293,7 @@ def test_read_only_control_groups_are_said(
     monkeypatch.setattr(os, "access", lambda *_: False)
 
     with pytest.raises(EngineError, match="read-only"):
-        engine_process.check_cgroups(tmp_path)
+        processes.check_cgroups(tmp_path)
 
 
 def test_our_control_groups_are_removed(at: Places, tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ def test_our_control_groups_are_removed(at: Places, tmp_path: Path) -> None:
     (folder / f"memory{at.cgroup}" / "container").mkdir(parents=True)
     (folder / "cpu" / "docker").mkdir(parents=True)
 
-    engine_process.remove_cgroups(at, folder)
+    processes.remove_cgroups(at, folder)
 
     assert not (folder / f"memory{at.cgroup}").exists()
     assert (folder / "cpu" / "docker").exists()
@@ -360,16 +360,16 @@ def world(at: Places, proc: Proc, monkeypatch: pytest.MonkeyPatch) -> World:
     fake = World(at, proc)
     at.home.mkdir(parents=True)
     at.run.mkdir(parents=True)
-    monkeypatch.setattr(private_engine, "bring", fake.note("bring"))
-    monkeypatch.setattr(private_engine, "detach", fake.detach)
-    monkeypatch.setattr(private_engine, "SYSTEMD", at.root / "no-systemd")
+    monkeypatch.setattr(lifecycle, "bring", fake.note("bring"))
+    monkeypatch.setattr(lifecycle, "detach", fake.detach)
+    monkeypatch.setattr(lifecycle, "SYSTEMD", at.root / "no-systemd")
     monkeypatch.setattr(
-        Life, "answers", lambda _: fake.healthy and engine_process.daemon(at) is not None
+        Life, "answers", lambda _: fake.healthy and processes.daemon(at) is not None
     )
     for name in ("prepare", "restore", "repair_others"):
-        monkeypatch.setattr(engine_network, name, fake.note(name, {}))
+        monkeypatch.setattr(network, name, fake.note(name, {}))
     for name in ("check_cgroups", "remove_cgroups", "unmount"):
-        monkeypatch.setattr(engine_process, name, fake.note(name))
+        monkeypatch.setattr(processes, name, fake.note(name))
     return fake
 
 
@@ -386,8 +386,8 @@ def test_a_start_prepares_launches_and_repairs(life: Life, world: World) -> None
     world.at.log.write_text("old\n")
     world.at.pidfile.write_text("1")
 
-    private_engine.start(life)
-    private_engine.start(life)
+    lifecycle.start(life)
+    lifecycle.start(life)
 
     assert world.done == ["check_cgroups", "bring", "prepare", "repair_others"]
     assert world.said == ["engine: starting", "engine: ready", "engine: is running"]
@@ -401,9 +401,9 @@ def test_in_a_chroot_dockerd_gets_a_root_that_is_mounted(
 ) -> None:
     """And where systemd runs, the control groups are left to it."""
     (world.proc.folder / "self" / "mountinfo").write_text("")
-    monkeypatch.setattr(private_engine, "SYSTEMD", world.at.home)
+    monkeypatch.setattr(lifecycle, "SYSTEMD", world.at.home)
 
-    private_engine.start(life)
+    lifecycle.start(life)
 
     assert world.argv[1].endswith("root_mount.py")
     assert "--cgroup-parent" not in world.argv
@@ -417,7 +417,7 @@ def test_an_engine_that_is_starting_is_waited_for(
     looks = iter([False, False, True])
     monkeypatch.setattr(Life, "answers", lambda _: next(looks))
 
-    private_engine.start(life)
+    lifecycle.start(life)
 
     assert world.said == ["engine: ready"]
 
@@ -430,10 +430,10 @@ def test_a_dockerd_that_does_not_come_up_is_explained_and_ended(
     world.healthy, world.starts = False, starts
 
     with pytest.raises(EngineError, match="failed to start daemon: no overlay") as caught:
-        private_engine.start(life)
+        lifecycle.start(life)
 
     assert str(world.at.log) in caught.value.next_step
-    assert engine_process.ours(world.at) == {}
+    assert processes.ours(world.at) == {}
     assert "engine: it did not come up, stopping it again" in world.said
 
 
@@ -444,15 +444,15 @@ def test_a_dockerd_that_ends_is_not_waited_for(
     ends = iter([True, True, False, False, False, False])
     world.healthy = False
     world.proc.deaf.add(50)
-    seen = engine_process.daemon
+    seen = processes.daemon
 
     def daemon(at: Places) -> int | None:
         return seen(at) if next(ends, False) else None
 
-    monkeypatch.setattr(engine_process, "daemon", daemon)
+    monkeypatch.setattr(processes, "daemon", daemon)
 
     with pytest.raises(EngineError, match="did not start"):
-        private_engine.start(life)
+        lifecycle.start(life)
     assert len(list(ends)) < 6
 
 
@@ -462,17 +462,17 @@ def test_a_machine_that_cannot_have_one_is_told_so(world: World, runner: FakeRun
     life = Life(at=world.at, system=system, environ={}, runner=runner, say=world.said.append)
 
     with pytest.raises(EngineError, match="needs root"):
-        private_engine.start(life)
+        lifecycle.start(life)
     assert world.done == []
 
 
 def test_a_stop_waits_for_the_containers(life: Life, world: World) -> None:
     """And says that it does; a second one finds nothing."""
-    private_engine.start(life)
+    lifecycle.start(life)
     world.proc.deaf.add(50)
 
-    private_engine.stop(life)
-    private_engine.stop(life)
+    lifecycle.stop(life)
+    lifecycle.stop(life)
 
     assert world.proc.signals == [(50, signal.SIGTERM), (50, signal.SIGKILL)]
     assert world.said[2:] == [
@@ -491,13 +491,13 @@ def as_user(life: Life) -> Life:
 @pytest.mark.parametrize("task", ["stop", "remove"])
 def test_what_belongs_to_root_is_left_to_root(life: Life, world: World, task: str) -> None:
     """A user is told what to type, and nothing has changed."""
-    private_engine.start(life)
+    lifecycle.start(life)
 
     with pytest.raises(EngineError, match="belongs to root, this is user id 1000") as caught:
-        getattr(private_engine, task)(as_user(life))
+        getattr(lifecycle, task)(as_user(life))
 
     assert caught.value.next_step == f"sudo ./dev inv engine.{task}"
-    assert engine_process.daemon(world.at) == 50
+    assert processes.daemon(world.at) == 50
     assert world.proc.signals == []
 
 
@@ -506,8 +506,8 @@ def test_a_user_without_an_engine_needs_no_root(life: Life, world: World) -> Non
     world.at.home.rmdir()
     world.at.run.rmdir()
 
-    private_engine.stop(as_user(life))
-    private_engine.remove(as_user(life))
+    lifecycle.stop(as_user(life))
+    lifecycle.remove(as_user(life))
 
     assert world.said == ["engine: was not running", "engine: there is none"]
     assert "restore" not in world.done
@@ -541,12 +541,12 @@ class Emptied:
 def test_removing_leaves_nothing(life: Life, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Containers and networks through the API, then processes, mounts, network, files."""
     api = Emptied("")
-    monkeypatch.setattr(private_engine, "Api", lambda _: api)
-    private_engine.start(life)
+    monkeypatch.setattr(lifecycle, "Api", lambda _: api)
+    lifecycle.start(life)
     mounted = iter([("/a/b", "/a"), ()])
-    monkeypatch.setattr(engine_process, "mounts", lambda _: next(mounted))
+    monkeypatch.setattr(processes, "mounts", lambda _: next(mounted))
 
-    private_engine.remove(life)
+    lifecycle.remove(life)
 
     assert api.calls == [
         *("GET /containers/json", "DELETE /containers/gone", "DELETE /containers/c1"),
@@ -562,10 +562,10 @@ def test_nothing_is_deleted_through_a_mount(
     life: Life, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is mounted below may be somebody's data."""
-    monkeypatch.setattr(engine_process, "mounts", lambda _: ("/a",))
+    monkeypatch.setattr(processes, "mounts", lambda _: ("/a",))
 
     with pytest.raises(EngineError, match="/a is still mounted, so nothing was deleted"):
-        private_engine.remove(life)
+        lifecycle.remove(life)
     assert world.at.home.exists()
 
 
@@ -582,7 +582,7 @@ def test_what_cannot_be_deleted_is_named(
     monkeypatch.setattr(shutil, "rmtree", rmtree)
 
     with pytest.raises(EngineError, match=f"{kept} is left .*: Operation not permitted"):
-        private_engine.remove(life)
+        lifecycle.remove(life)
     assert "engine: removed" not in world.said
 
 
@@ -598,7 +598,7 @@ def test_what_can_be_deleted_at_second_try_is_removed(
 
     monkeypatch.setattr(shutil, "rmtree", late)
 
-    private_engine.remove(life)
+    lifecycle.remove(life)
 
     assert not world.at.home.exists()
     assert world.said[-1] == "engine: removed"
@@ -608,7 +608,7 @@ def test_another_checkouts_engine_is_left_alone(life: Life, world: World) -> Non
     """Its folder stands beside ours."""
     (world.at.run.parent / "other").mkdir()
 
-    private_engine.remove(life)
+    lifecycle.remove(life)
 
     assert (world.at.run.parent / "other").exists()
     assert not world.at.run.exists()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.engine_api import Api
-from scripts.observing import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL
+from scripts.engine.api import Api
+from scripts.engine.containers import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL
 
 ENV_FILE_LABEL = "com.docker.compose.project.environment_file"
 KIND_LABEL = "dev.memos.stack"

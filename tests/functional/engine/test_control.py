@@ -11,17 +11,17 @@ from socketserver import ThreadingUnixStreamServer
 
 import pytest
 
-from scripts import engine_process, host_network
 from scripts.core import progress
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.process import run
-from scripts.engine_api import Api
-from scripts.engine_discovery import check_versions, discover
-from scripts.engine_files import client_env, places
+from scripts.engine.api import Api
+from scripts.engine.discovery import check_versions, discover
+from scripts.engine.places import client_env, places
+from scripts.engine.private import iptables, processes
+from scripts.engine.private.lifecycle import Life
 from scripts.machine import apt as private_apt
 from scripts.machine.apt import PrivateApt, unpack
 from scripts.machine.system import this_system
-from scripts.private_engine import Life
 
 
 class OldEngine(BaseHTTPRequestHandler):
@@ -157,6 +157,6 @@ def test_packages_are_unpacked_side_by_side(tmp_path: Path) -> None:
 
 def test_the_kernel_is_asked_without_a_program(tmp_path: Path) -> None:
     """A minimal machine has no iproute2; removing what is not there changes nothing."""
-    host_network.delete_bridge("mdvnothere")
-    assert host_network.our_bridges("mdvnothere", tmp_path).bridges == {"mdvnothere"}
-    engine_process.unmount(str(tmp_path / "nothing"))
+    iptables.delete_bridge("mdvnothere")
+    assert iptables.our_bridges("mdvnothere", tmp_path).bridges == {"mdvnothere"}
+    processes.unmount(str(tmp_path / "nothing"))

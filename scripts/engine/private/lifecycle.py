@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import engine_network, engine_process, root_mount
 from scripts.core.errors import EngineError, RefusedError, StackError
 from scripts.core.lock import held
 from scripts.core.polling import poll
 from scripts.core.process import Runner, detach
 from scripts.core.progress import Say
-from scripts.engine_api import Api
-from scripts.engine_files import Places, bring, daemon_env
+from scripts.engine.api import Api
+from scripts.engine.places import Places, daemon_env
+from scripts.engine.private import network, processes, root_mount
+from scripts.engine.private.files import bring
 from scripts.machine.system import System, install_hint, obstacle
 
 READY_TIME = 60.0
@@ -55,16 +56,16 @@ def start(life: Life) -> None:
     it is stopped again.
     """
     at = life.at
-    if engine_process.daemon(at) and life.answers():
+    if processes.daemon(at) and life.answers():
         life.say("engine: is running")
         return
     if why := obstacle(life.system):
         raise EngineError(why, next_step=install_hint(life.system))
-    engine_process.check_cgroups()
+    processes.check_cgroups()
     with held(at.cache, "engine.start"):
         bring(at, life.system, runner=life.runner, say=lambda line: life.say(f"engine: {line}"))
-        before = engine_network.prepare(at, life.runner)
-        if engine_process.daemon(at) is None:
+        before = network.prepare(at, life.runner)
+        if processes.daemon(at) is None:
             life.say("engine: starting")
             _launch(life)
         try:
@@ -73,7 +74,7 @@ def start(life: Life) -> None:
             life.say("engine: it did not come up, stopping it again")
             _end(life)
             raise
-        engine_network.repair_others(at, life.runner, before)
+        network.repair_others(at, life.runner, before)
     life.say("engine: ready")
 
 
@@ -84,7 +85,7 @@ def stop(life: Life) -> None:
     """
     _require_root(life, "engine.stop")
     with held(life.at.cache, "engine.stop"):
-        was = bool(engine_process.ours(life.at))
+        was = bool(processes.ours(life.at))
         _end(life)
     life.say("engine: stopped" if was else "engine: was not running")
 
@@ -101,20 +102,20 @@ def remove(life: Life) -> None:
         life.say("engine: there is none")
         return
     with held(at.cache, "engine.remove"):
-        if engine_process.daemon(at):
+        if processes.daemon(at):
             with contextlib.suppress(StackError):  # what cannot be asked for is taken by force
                 _empty(Api(at.endpoint))
         _end(life, grace=0.0)  # the data goes anyway
         folders = (at.data, at.exec_root)
-        for point in engine_process.mounts(folders):
-            engine_process.unmount(point)
-        if left := engine_process.mounts(folders):
+        for point in processes.mounts(folders):
+            processes.unmount(point)
+        if left := processes.mounts(folders):
             raise EngineError(
                 f"{left[0]} is still mounted, so nothing was deleted",
                 next_step=f"umount {left[0]}, then: inv engine.remove",
             )
-        engine_network.restore(at, life.runner)
-        engine_process.remove_cgroups(at)
+        network.restore(at, life.runner)
+        processes.remove_cgroups(at)
         _delete(at.home)
         _delete(at.run)
         with contextlib.suppress(OSError):  # another checkout's engine is still there
@@ -125,7 +126,7 @@ def remove(life: Life) -> None:
 def _require_root(life: Life, task: str) -> bool:
     """Say whether we are root; raise EngineError when we are not and there is an engine."""
     at, uid = life.at, life.system.uid
-    if uid and (engine_process.ours(at) or at.home.exists() or at.run.exists()):
+    if uid and (processes.ours(at) or at.home.exists() or at.run.exists()):
         raise EngineError(
             f"the private engine belongs to root, this is user id {uid}",
             next_step=f"sudo ./dev inv {task}",
@@ -173,7 +174,7 @@ def _launch(life: Life) -> None:
     ]
     if not SYSTEMD.exists():  # where systemd runs, the groups are its own
         words += ["--cgroup-parent", at.cgroup]
-    if engine_process.is_chroot():
+    if processes.is_chroot():
         words = [sys.executable, root_mount.__file__, *words]
     detach(words, log=at.log, env=daemon_env(at, life.environ))
 
@@ -183,7 +184,7 @@ def _await_answer(life: Life) -> None:
 
     def look() -> tuple[bool, bool]:
         # the process first: it writes its log before it ends
-        return engine_process.daemon(at) is not None, life.answers()
+        return processes.daemon(at) is not None, life.answers()
 
     started = False
     looks = poll(look, timeout=READY_TIME, interval=0.1)
@@ -199,18 +200,18 @@ def _await_answer(life: Life) -> None:
     )
 
 
-def _end(life: Life, grace: float = engine_process.GRACE) -> None:
+def _end(life: Life, grace: float = processes.GRACE) -> None:
     at = life.at
-    pid = engine_process.daemon(at)
+    pid = processes.daemon(at)
     if pid is not None:
-        engine_process.end([pid], signal.SIGTERM)
-        looks = poll(lambda: engine_process.daemon(at), timeout=STOP_TIME, interval=0.1)
+        processes.end([pid], signal.SIGTERM)
+        looks = poll(lambda: processes.daemon(at), timeout=STOP_TIME, interval=0.1)
         for count, left in enumerate(looks, start=1):
             if left is None:
                 break
             if count % int(PACE / 0.1) == 0:
                 life.say("engine: stopping its containers")
-    engine_process.reap(at, grace)
+    processes.reap(at, grace)
     at.pidfile.unlink(missing_ok=True)
     at.socket.unlink(missing_ok=True)
 

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from scripts import engine, engine_discovery, engine_process, private_engine
 from scripts.core.errors import EngineError
 from scripts.core.inventory import Engine
-from scripts.engine_discovery import check_versions, discover
-from scripts.engine_files import places
+from scripts.engine import discovery
+from scripts.engine.discovery import check_versions, discover
+from scripts.engine.places import places
+from scripts.engine.private import control, lifecycle, processes
+from scripts.engine.private.lifecycle import Life
 from scripts.machine import system
 from scripts.machine.system import System
-from scripts.private_engine import Life
 from tests.kit.fakes import FakeRunner, no_program
 
 VERSION = {"Version": "26.1.5", "ApiVersion": "1.45"}
@@ -37,14 +38,14 @@ class Sockets:
 def sockets(monkeypatch: pytest.MonkeyPatch) -> Sockets:
     """Give sockets in place of the real ones."""
     fake = Sockets()
-    monkeypatch.setattr(engine_discovery, "_ask_socket", fake)
+    monkeypatch.setattr(discovery, "_ask_socket", fake)
     return fake
 
 
 @pytest.fixture(autouse=True)
 def on_debian(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the machine one that can have a private engine."""
-    for module in (engine, engine_discovery, system):
+    for module in (control, discovery, system):
         monkeypatch.setattr(module, "this_system", lambda: DEBIAN)
 
 
@@ -259,7 +260,7 @@ def lives(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Life]]:
     """Give what is asked of the private engine, instead of doing it."""
     done: list[tuple[str, Life]] = []
     for name in ("start", "stop", "remove"):
-        monkeypatch.setattr(private_engine, name, lambda life, name=name: done.append((name, life)))
+        monkeypatch.setattr(lifecycle, name, lambda life, name=name: done.append((name, life)))
     return done
 
 
@@ -270,9 +271,9 @@ def test_ensure_takes_what_runs(
     sockets.found["unix:///mine.sock"] = VERSION
     environ = {"DOCKER_HOST": "unix:///mine.sock"}
 
-    found = engine.ensure(tmp_path, environ, runner, print)
+    found = control.ensure(tmp_path, environ, runner, print)
 
-    assert found == engine.required(tmp_path, environ, runner)
+    assert found == discovery.required(tmp_path, environ, runner)
     assert lives == []
 
 
@@ -285,19 +286,19 @@ def test_ensure_brings_a_private_engine(
 ) -> None:
     """When there is none, and says so."""
     at = places(tmp_path)
-    start = private_engine.start
+    start = lifecycle.start
 
     def starting(life: Life) -> None:
         start(life)
         sockets.found[at.endpoint] = VERSION
 
-    monkeypatch.setattr(private_engine, "start", starting)
+    monkeypatch.setattr(lifecycle, "start", starting)
     said: list[str] = []
 
-    assert engine.ensure(tmp_path, {}, runner, said.append).private
+    assert control.ensure(tmp_path, {}, runner, said.append).private
     assert said == ["engine: none is running, bringing a private one"]
-    engine.stop(tmp_path, {}, runner, said.append)
-    engine.remove(tmp_path, {}, runner, said.append)
+    control.stop(tmp_path, {}, runner, said.append)
+    control.remove(tmp_path, {}, runner, said.append)
     assert [(name, life.at) for name, life in lives] == [
         ("start", at),
         ("stop", at),
@@ -310,7 +311,7 @@ def test_an_engine_that_dies_at_once_is_an_error(
 ) -> None:
     """It answered once, and then no more."""
     with pytest.raises(EngineError, match="is gone"):
-        engine.start(tmp_path, {}, runner, print)
+        control.start(tmp_path, {}, runner, print)
     assert sockets.found == {}
     assert [name for name, _ in lives] == ["start"]
 
@@ -319,14 +320,14 @@ def test_where_none_can_be_brought_the_install_line_is_given(
     tmp_path: Path, sockets: Sockets, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 3."""
-    for module in (engine, engine_discovery, system):
+    for module in (control, discovery, system):
         monkeypatch.setattr(module, "this_system", lambda: MAC)
 
     with pytest.raises(EngineError, match="no engine is running; a private") as caught:
-        engine.ensure(tmp_path, {}, runner, print)
+        control.ensure(tmp_path, {}, runner, print)
     assert "brew install" in caught.value.next_step
     with pytest.raises(EngineError, match="no engine is running") as caught:
-        engine.required(tmp_path, {}, runner)
+        discovery.required(tmp_path, {}, runner)
     assert "brew install" in caught.value.next_step
     assert sockets.found == {}
     assert not system.packages_possible()
@@ -337,7 +338,7 @@ def test_where_one_can_be_brought_that_is_the_next_step(
 ) -> None:
     """Of a command that only looks."""
     with pytest.raises(EngineError) as caught:
-        engine.required(tmp_path, {}, runner)
+        discovery.required(tmp_path, {}, runner)
     assert caught.value.next_step == "inv up, or: inv engine.start"
     assert sockets.found == {}
 
@@ -352,7 +353,7 @@ def test_the_shell_lines_survive_any_path(tmp_path: Path) -> None:
         api_version="",
     )
 
-    assert engine.shell_env(found) == (
+    assert control.shell_env(found) == (
         "export DOCKER_CONFIG='/my folder'\nexport DOCKER_HOST=unix:///x"
     )
     assert tmp_path.exists()
@@ -360,12 +361,12 @@ def test_the_shell_lines_survive_any_path(tmp_path: Path) -> None:
 
 def test_volumes_are_read_from_the_engines_files(tmp_path: Path) -> None:
     """An anonymous volume is nothing to ask about."""
-    assert engine.kept_volumes(tmp_path) == ()
+    assert control.kept_volumes(tmp_path) == ()
     for name in ("b_data", "a_data", "0" * 64):
         (tmp_path / ".engine/data/volumes" / name).mkdir(parents=True)
     (tmp_path / ".engine/data/volumes/metadata.db").touch()
 
-    assert engine.kept_volumes(tmp_path) == ("a_data", "b_data")
+    assert control.kept_volumes(tmp_path) == ("a_data", "b_data")
 
 
 def test_volumes_that_only_root_may_read_are_said(
@@ -379,7 +380,7 @@ def test_volumes_that_only_root_may_read_are_said(
     monkeypatch.setattr(Path, "glob", refuse)
 
     with pytest.raises(EngineError, match="may not read") as caught:
-        engine.kept_volumes(tmp_path)
+        control.kept_volumes(tmp_path)
     assert caught.value.next_step.startswith("sudo ")
 
 
@@ -387,16 +388,16 @@ def test_the_status_needs_no_proc(
     tmp_path: Path, sockets: Sockets, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """macOS has none."""
-    for module in (engine, engine_discovery, system):
+    for module in (control, discovery, system):
         monkeypatch.setattr(module, "this_system", lambda: MAC)
     for name in ("ours", "daemon"):
-        whole = getattr(engine_process, name)
+        whole = getattr(processes, name)
         monkeypatch.setattr(
-            engine_process, name, lambda at, _="", whole=whole: whole(at, tmp_path / "proc")
+            processes, name, lambda at, _="", whole=whole: whole(at, tmp_path / "proc")
         )
     sockets.found["unix:///mine"] = VERSION
 
-    found = engine.status(tmp_path, {"DOCKER_HOST": "unix:///mine"}, runner)
+    found = control.status(tmp_path, {"DOCKER_HOST": "unix:///mine"}, runner)
 
     assert (found.running, found.problems) == (False, ())
 
@@ -409,11 +410,11 @@ def test_the_status_tells_what_there_is(
     sockets.found[at.endpoint] = VERSION
     at.tree.mkdir(parents=True)
     runner.answer("du", f"4096\t{at.tree}\n")
-    monkeypatch.setattr(engine_process, "ours", lambda _: {7: "dockerd"})
-    monkeypatch.setattr(engine_process, "daemon", lambda _: 7)
-    monkeypatch.setattr(engine_process, "uptime", lambda _: 12.5)
+    monkeypatch.setattr(processes, "ours", lambda _: {7: "dockerd"})
+    monkeypatch.setattr(processes, "daemon", lambda _: 7)
+    monkeypatch.setattr(processes, "uptime", lambda _: 12.5)
 
-    found = engine.status(tmp_path, {}, runner)
+    found = control.status(tmp_path, {}, runner)
 
     assert (found.running, found.pid, found.uptime, found.problems) == (True, 7, 12.5, ())
     assert (found.size, found.data_size) == (4096, 0)
@@ -426,12 +427,12 @@ def test_the_status_of_a_broken_engine_names_the_problems(
     """It raises nothing: it is there to look."""
     places(tmp_path).tree.mkdir(parents=True)
     runner.answer("du")
-    for module in (engine, engine_discovery, system):
+    for module in (control, discovery, system):
         monkeypatch.setattr(module, "this_system", lambda: MAC)
-    monkeypatch.setattr(engine_process, "ours", lambda _: {8: "containerd-shim-runc-v2"})
-    monkeypatch.setattr(engine_process, "daemon", lambda _: None)
+    monkeypatch.setattr(processes, "ours", lambda _: {8: "containerd-shim-runc-v2"})
+    monkeypatch.setattr(processes, "daemon", lambda _: None)
 
-    found = engine.status(tmp_path, {"DOCKER_HOST": "unix:///dead"}, runner)
+    found = control.status(tmp_path, {"DOCKER_HOST": "unix:///dead"}, runner)
 
     assert [problem.split(";")[0] for problem in found.problems] == [
         "DOCKER_HOST=unix:///dead is set, but no engine answers there: no such file",

@@ -10,7 +10,7 @@ from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from io import BufferedIOBase
 
-from scripts.engine_api import FIRST_ERROR, Api, Connection, judged, silent, target
+from scripts.engine.api import FIRST_ERROR, Api, Connection, judged, silent, target
 
 SWITCHED = 101
 """Switching protocols: from here on the connection carries the streams and nothing else."""

@@ -1,22 +1,18 @@
 """Where a checkout's private engine keeps its files, and how its programs get there."""
 
-import hashlib
 import json
-import os
 import resource
 import shlex
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from scripts.core.process import Runner
 from scripts.core.progress import Say
+from scripts.engine.places import Places
 from scripts.machine.apt import Deb, PrivateApt, unpack
 from scripts.machine.apt_sources import find_mirror
 from scripts.machine.system import System
 
-RUN = Path("/run/memos-dev")
 DEBIAN = ("docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd")
 UBUNTU = ("docker.io", "docker-compose-v2", "docker-buildx", "containerd")
 """Not tried."""
@@ -29,104 +25,6 @@ NEWER: Mapping[str, str] = {"bookworm": "trixie"}
 XTABLES = ("iptables", "iptables-save", "iptables-restore")
 NOFILE = 1_048_576
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """The paths and names of one checkout's private engine."""
-
-    root: Path
-    """The checkout."""
-    run: Path
-    """Short, because a socket's path has at most 107 bytes."""
-    bridge: str
-    """At most 15 bytes, as for every interface."""
-    cgroup: str
-
-    @property
-    def home(self) -> Path:
-        """Give the folder of all that is the engine's."""
-        return self.root / ".engine"
-
-    @property
-    def cache(self) -> Path:
-        """Give the folder of downloads, which outlive the engine."""
-        return self.root / ".cache" / "engine"
-
-    @property
-    def debs(self) -> Path:
-        """Give the folder with the package files among them."""
-        return self.cache / "debs"
-
-    @property
-    def tree(self) -> Path:
-        """Give the folder with the unpacked packages."""
-        return self.home / "root"
-
-    @property
-    def data(self) -> Path:
-        """Give the folder with images, containers and volumes."""
-        return self.home / "data"
-
-    @property
-    def exec_root(self) -> Path:
-        """Give the folder of the engine's running state."""
-        return self.run / "exec"
-
-    @property
-    def pidfile(self) -> Path:
-        """Give the file with dockerd's process id."""
-        return self.run / "docker.pid"
-
-    @property
-    def socket(self) -> Path:
-        """Give the engine's socket."""
-        return self.run / "docker.sock"
-
-    @property
-    def endpoint(self) -> str:
-        """Give the engine's address."""
-        return f"unix://{self.socket}"
-
-    @property
-    def log(self) -> Path:
-        """Give dockerd's log."""
-        return self.home / "dockerd.log"
-
-    @property
-    def docker(self) -> Path:
-        """Give the docker program."""
-        return self.home / "bin" / "docker"
-
-
-def places(root: Path, *, run: Path = RUN) -> Places:
-    """Give the places for the checkout at `root`; two checkouts never share one.
-
-    In a chroot the same path is another checkout, hence the identity of "/".
-    """
-    top = Path("/").stat()
-    identity = f"{root.resolve()} {top.st_dev} {top.st_ino}"
-    mark = hashlib.sha256(os.fsencode(identity)).hexdigest()[:8]
-    return Places(
-        root=root.resolve(), run=run / mark, bridge=f"mdv{mark}", cgroup=f"/memos-dev-{mark}"
-    )
-
-
-def client_env(at: Places, environ: Mapping[str, str]) -> dict[str, str]:
-    """Give what docker and compose need to find the engine, its plugins and its programs."""
-    programs = str(at.docker.parent)
-    path = [part for part in environ.get("PATH", "").split(":") if part != programs]
-    return {
-        "DOCKER_HOST": at.endpoint,
-        "DOCKER_CONFIG": str(at.home / "docker"),
-        "PATH": ":".join([programs, *path]),
-    }
-
-
-def daemon_env(at: Places, environ: Mapping[str, str]) -> dict[str, str]:
-    """Give what dockerd needs to find containerd, runc, docker-proxy and iptables."""
-    ours = [at.home / "sbin", at.tree / "usr/bin", at.tree / "usr/sbin"]
-    return {"PATH": ":".join([*map(str, ours), environ.get("PATH", "")])}
 
 
 def packages(system: System) -> tuple[str, ...]:
