@@ -41,7 +41,7 @@ def typing(session: nox.Session) -> None:
 def schema(session: nox.Session) -> None:
     """Compose files, overrides and .env.example against their rules; needs Compose, no engine."""
     install(session, "runtime")
-    session.run("python", "-m", "scripts.check_files", *session.posargs)
+    session.run("python", "-m", "scripts.config.check", *session.posargs)
 
 
 @nox.session(tags=["ci", "fast"])

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from scripts.bundle import Bundle
+    from scripts.config.workspace import Workspace
     from scripts.core.inventory import ImageStatus
     from scripts.core.look import Snapshot
     from scripts.core.stack import Service
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from scripts.jobs import Jobs
     from scripts.report import Report
     from scripts.timeline import Run
-    from scripts.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent
 BEGAN = time.time()
@@ -100,7 +100,7 @@ def _report(form: str = "text") -> "DataReport":
 
 
 def _look(tell: "Report") -> "Workspace":
-    from scripts import workspace
+    from scripts.config import workspace
     from scripts.core.process import run
 
     return workspace.look(ROOT, os.environ, run, tell.say)
@@ -127,13 +127,14 @@ def up(
     """Start what is named and all that it needs; return when every one of them answers."""
     del c
     from scripts import data_journal, flags, jobs, precautions, settled
+    from scripts.config import selection
     from scripts.core import lock
 
     tell = _report(format)
     with _result_line(tell), jobs.Jobs(tell.step, tell.state) as begun:
         limit = flags.seconds("timeout", timeout)
         space = _prepared(begun, tell, named=service)
-        names = space.stack.closure(flags.services(space.stack, service))
+        names = space.stack.closure(selection.services(space.stack, service))
         with lock.held(space.cache, "up"):
             precautions.require_own(space)
             statuses = _statuses(space, names)
@@ -156,7 +157,8 @@ def _prepared(
     begun: "Jobs", tell: "Report", named: "Sequence[str]" = (), *, builds: bool = True
 ) -> "Workspace":
     """Give the workspace ready for builds; what images are made of comes beside the engine."""
-    from scripts import base_image, workspace
+    from scripts import base_image
+    from scripts.config import workspace
     from scripts.core.process import run
 
     def meanwhile() -> None:
@@ -326,6 +328,7 @@ def ps(
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     del c
     from scripts import data_recovery, flags, images, measuring, ready_moments, status
+    from scripts.config import selection
     from scripts.core.polling import poll
     from scripts.observing import Observer
 
@@ -336,7 +339,7 @@ def ps(
     if watch:
         tell.require_terminal("watch")
     space = _look(tell)
-    names = flags.services(space.stack, service)
+    names = selection.services(space.stack, service)
     kinds = [images.status(space.api, space.stack.service(name)) for name in names]
     source = space.settings.image_source
     if unfinished := data_recovery.pending(_folder(space)):
@@ -364,7 +367,7 @@ def ps(
 
 
 def _every_stack(tell: "Report") -> ExitCode:
-    from scripts import workspace
+    from scripts.config import workspace
     from scripts.core.process import run
     from scripts.engine import discovery, stacks
     from scripts.engine.api import Api
@@ -401,6 +404,7 @@ def logs(  # noqa: PLR0913 - one flag each
     """Show what the services wrote, in order of time; without --follow it ends."""
     del c
     from scripts import flags, log_lines
+    from scripts.config import selection
     from scripts.core import units
     from scripts.journal import Journal
 
@@ -408,7 +412,7 @@ def logs(  # noqa: PLR0913 - one flag each
     began = units.since(flags.moment("since", since), time.time()) if since else 0
     tell = _report()
     space = _look(tell)
-    names = flags.services(space.stack, service)
+    names = selection.services(space.stack, service)
     journal = Journal(space.api, space.stack.project, names, tail=count, since=began)
     try:
         lines = journal.lines(follow=follow)
@@ -430,13 +434,14 @@ def restart(
     """Stop and start what is named, then wait until it answers."""
     del c
     from scripts import flags, precautions
+    from scripts.config import selection
     from scripts.core import lock
 
     tell = _report(format)
     with _result_line(tell):
         limit = flags.seconds("timeout", timeout)
         space = _look(tell)
-        names = flags.services(space.stack, service)
+        names = selection.services(space.stack, service)
         with lock.held(space.cache, "restart"):
             precautions.require_own(space)
             if code := _settled(space, tell, limit, anew=True):
@@ -452,7 +457,8 @@ def restart(
 def down(c: Context, *, volumes: bool = False, yes: bool = False) -> ExitCode:
     """Stop and remove the containers; the data stays unless --volumes."""
     del c
-    from scripts import data_journal, data_moves, data_recovery, precautions, workspace
+    from scripts import data_journal, data_moves, data_recovery, precautions
+    from scripts.config import workspace
     from scripts.core import lock
 
     tell = _report()
@@ -493,12 +499,13 @@ def reset(  # noqa: PLR0913 - one flag each
 ) -> ExitCode:
     """Delete the data of what is named, after a snapshot; then bring back what ran."""
     del c
-    from scripts import data_commands, flags, holdings, precautions, snapshots
+    from scripts import data_commands, holdings, precautions, snapshots
+    from scripts.config import selection
     from scripts.core import lock, units
 
     tell = _report()
     space = _look(tell)
-    groups = flags.groups_to_reset(space.stack, service, every=all)
+    groups = selection.groups_to_reset(space.stack, service, every=all)
     site = _site(space, tell)
     with lock.held(space.cache, "reset"):
         precautions.require_own(space)
@@ -524,12 +531,13 @@ def reset(  # noqa: PLR0913 - one flag each
 def snapshot_save(c: Context, *, service: list[str], name: str = "") -> ExitCode:
     """Save the data as one file under snapshots/; what has to stop for it starts again."""
     del c
-    from scripts import data_commands, flags, holdings, precautions, snapshots
+    from scripts import data_commands, holdings, precautions, snapshots
+    from scripts.config import selection
     from scripts.core import lock, units
 
     tell = _report()
     space = _look(tell)
-    groups = flags.data_groups(space.stack, service)
+    groups = selection.data_groups(space.stack, service)
     name = name or holdings.name(space.stack, groups, units.written(time.time()))
     site = _site(space, tell)
     file = snapshots.fresh(site.folder, name)
@@ -627,7 +635,8 @@ def snapshot_undo(c: Context) -> ExitCode:
 def snapshot_delete(c: Context, name: str, *, yes: bool = False) -> ExitCode:
     """Delete one snapshot, after asking."""
     del c
-    from scripts import snapshots, workspace
+    from scripts import snapshots
+    from scripts.config import workspace
     from scripts.core import lock
 
     tell = _report()
@@ -644,7 +653,8 @@ def snapshot_delete(c: Context, name: str, *, yes: bool = False) -> ExitCode:
 def snapshot_prune(c: Context, *, keep: str = "", yes: bool = False) -> ExitCode:
     """Delete all snapshots but the newest, after asking; damaged ones are left alone."""
     del c
-    from scripts import flags, snapshots, workspace
+    from scripts import flags, snapshots
+    from scripts.config import workspace
     from scripts.core import lock
 
     count = flags.count("keep", keep)
@@ -660,7 +670,8 @@ def snapshot_prune(c: Context, *, keep: str = "", yes: bool = False) -> ExitCode
 
 def _snapshots(tell: "Report") -> tuple[str, Path]:
     """Give the project and its folder of snapshots; no engine is asked."""
-    from scripts import snapshots, workspace
+    from scripts import snapshots
+    from scripts.config import workspace
 
     project = workspace.read_settings(ROOT, os.environ, tell.say).get("COMPOSE_PROJECT_NAME")
     return project, snapshots.folder(ROOT, project)
@@ -708,12 +719,13 @@ def timeline(c: Context, *, run: str = "1", format: str = "text") -> ExitCode:
 def graph(c: Context, *, service: list[str]) -> ExitCode:
     """Draw which service needs which, and how each is now."""
     del c
-    from scripts import drawing, flags, runs
+    from scripts import drawing, runs
+    from scripts.config import selection
     from scripts.observing import Observer
 
     tell = _report()
     space = _look(tell)
-    names = space.stack.closure(flags.services(space.stack, service))
+    names = space.stack.closure(selection.services(space.stack, service))
     observer = Observer(space.api, space.stack)
     try:
         states = drawing.states(space.stack, observer.look(names))
@@ -778,7 +790,8 @@ def config(c: Context) -> ExitCode:
 def env(c: Context, *, offset: str = "", write: str = "") -> ExitCode:
     """Print every variable, its value (secrets masked) and where the value comes from."""
     del c
-    from scripts import flags, settings, workspace
+    from scripts import flags
+    from scripts.config import settings, workspace
 
     tell = _report()
     if offset or write:
@@ -790,14 +803,14 @@ def env(c: Context, *, offset: str = "", write: str = "") -> ExitCode:
 
 
 def _second_env(offset: int, file: Path, tell: "Report") -> ExitCode:
-    from scripts import neighbour, workspace
+    from scripts.config import second_stack, workspace
     from scripts.machine import ports
 
-    found = workspace.read_settings(ROOT, neighbour.own(os.environ), tell.say)
-    wanted = neighbour.ports(found, offset)
+    found = workspace.read_settings(ROOT, second_stack.own(os.environ), tell.say)
+    wanted = second_stack.ports(found, offset)
     holders = ports.taken_ones(found.get("BIND_ADDRESS"), wanted)
-    changed = neighbour.make(found, offset, file, holders)
-    tell.second_env(file, changed, neighbour.exported(changed, os.environ))
+    changed = second_stack.make(found, offset, file, holders)
+    tell.second_env(file, changed, second_stack.exported(changed, os.environ))
     return ExitCode.OK
 
 
@@ -862,7 +875,8 @@ def images_save(c: Context, file: str, *, python: list[str], engine: bool = Fals
 def images_load(c: Context, file: str) -> ExitCode:
     """Bring the images of a bundle to the engine, after checking every byte."""
     del c
-    from scripts import bundle, images, unbundling, workspace
+    from scripts import bundle, images, unbundling
+    from scripts.config import workspace
     from scripts.core.process import run
 
     tell, source = _report(), Path(file).expanduser().absolute()
@@ -877,12 +891,13 @@ def images_load(c: Context, file: str) -> ExitCode:
 
 
 def _images(service: list[str], *, build: bool) -> ExitCode:
-    from scripts import flags, jobs
+    from scripts import jobs
+    from scripts.config import selection
 
     tell = _report()
     with jobs.Jobs(tell.step, tell.state) as begun:
         space = _prepared(begun, tell, builds=build)
-        named = [space.stack.service(name) for name in flags.services(space.stack, service)]
+        named = [space.stack.service(name) for name in selection.services(space.stack, service)]
         chosen = [one for one in named if (one.build is not None) is build]
         if not chosen:
             verb, other = ("build", "pull") if build else ("pull", "build")

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 import zstandard
 
-from scripts import schema
+from scripts.config.rules import schema
 from scripts.core.errors import BrokenError
 
 LEVEL = 3

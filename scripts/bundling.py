@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from scripts import bundle_wheels, compose, images
+from scripts import bundle_wheels, images
 from scripts.bundle import ENGINE, IMAGES, WHEELS, Manifest
 from scripts.bundle_writer import Writer
+from scripts.config import compose
+from scripts.config.workspace import Workspace, with_all_profiles
 from scripts.core.errors import BrokenError, ConfigError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
@@ -20,7 +22,6 @@ from scripts.core.progress import MEGABYTE, Count, Step
 from scripts.engine import places
 from scripts.engine.private import files
 from scripts.machine.system import System, obstacle, this_system
-from scripts.workspace import Workspace, with_all_profiles
 
 STEPS = ("wheels", "engine", "images")
 """What progress is told about."""

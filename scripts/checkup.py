@@ -19,8 +19,10 @@ from scripts import (
     images,
     precautions,
     remote_host,
-    workspace,
 )
+from scripts.config import workspace
+from scripts.config.settings import Settings
+from scripts.config.workspace import Workspace
 from scripts.core import stack as settings_rules
 from scripts.core.errors import StackError
 from scripts.core.inventory import ImageStatus
@@ -33,8 +35,6 @@ from scripts.facts import EngineSeen, Facts, Problem
 from scripts.machine import ports, resources
 from scripts.machine.system import install_hint, obstacle, this_system
 from scripts.preflight import Facts as Preflight
-from scripts.settings import Settings
-from scripts.workspace import Workspace
 
 ASKED_OF_ENGINE = ("names", "images", "services", "logins")
 PATIENCE = 12.0

@@ -1,9 +1,9 @@
 """Asks for the snapshots of a stack, and for what a data command left unfinished; no engine."""
 
 from scripts import data_journal, snapshots
+from scripts.config.settings import Settings
 from scripts.core.errors import StackError
 from scripts.facts import DataSeen, Problem
-from scripts.settings import Settings
 
 
 def look(found: Settings) -> DataSeen:

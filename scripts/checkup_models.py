@@ -5,8 +5,8 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from scripts import model_endpoint
+from scripts.config.settings import Settings
 from scripts.facts import Endpoint, Proxies
-from scripts.settings import Settings
 
 CHATS = ("OPENAI_API_BASE", "MEMRADER_API_BASE")
 LOOPBACK = ("127.", "localhost", "::1")

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from scripts import probes
+from scripts.config.workspace import Workspace
 from scripts.core.finding import Finding
 from scripts.core.look import Snapshot
 from scripts.diagnosis import diagnose, troubled
 from scripts.facts import Login
 from scripts.observing import Observer
-from scripts.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from scripts import compose, compose_text, settings, settings_rules
+from scripts.config import compose, settings
+from scripts.config.rules import env
+from scripts.config.rules import text as compose_text
+from scripts.config.settings import WORKSPACE_VARIABLES, Settings
 from scripts.core.errors import StackError
 from scripts.facts import Problem, SettingsSeen
-from scripts.settings import WORKSPACE_VARIABLES, Settings
 
 
 def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsSeen]:
@@ -29,7 +31,7 @@ def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsSeen]
             text=text,
             exported=tuple(exported),
         )
-    problems = settings_rules.problems(found)
+    problems = env.problems(found)
     return found, replace(seen, example=example, used=used, problems=problems)
 
 

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
+from scripts.config.rules.written import read_example
+from scripts.config.settings import Line, lines
 from scripts.core.finding import Finding
 from scripts.facts import SettingsSeen
-from scripts.raw_rules import read_example
-from scripts.settings import Line, lines
 
 LIKE = 0.85
 """How alike two names must be to be taken for one and a typing error (difflib's ratio)."""

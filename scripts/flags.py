@@ -1,13 +1,11 @@
 """Values of flags: parsed here, because invoke answers a wrong number with a traceback."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from typing import TypeVar
 
 from scripts.core.errors import ConfigError
-from scripts.core.stack import Stack
 from scripts.log_lines import LEVELS
 
 T = TypeVar("T")
@@ -122,55 +120,6 @@ def level(value: str) -> str:
             f"--level is {value!r}, wanted {', '.join(LEVELS)}", next_step="--level warning"
         )
     return value
-
-
-def services(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
-    """Give the services of that name or container name; all for none.
-
-    Raises ConfigError with the known names and the nearest match.
-    """
-    known = {service.name: service.name for service in stack.services}
-    known |= {service.container: service.name for service in stack.services}
-    require_known(named, known)
-    wanted = {known[name] for name in named} or set(stack.names())
-    return tuple(name for name in stack.names() if name in wanted)
-
-
-def data_groups(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
-    """Give the data groups of services by name or container name; all for none.
-
-    Raises ConfigError as `services` does, and for one that keeps no data.
-    """
-    chosen = [stack.service(name) for name in services(stack, named)]
-    bare = [one.name for one in chosen if not one.data_group]
-    if named and bare:
-        raise ConfigError(
-            f"{bare[0]} keeps no data of its own",
-            next_step=f"--service {' or '.join(stack.groups())}",
-        )
-    return tuple(dict.fromkeys(one.data_group for one in chosen if one.data_group))
-
-
-def groups_to_reset(stack: Stack, named: Sequence[str], *, every: bool) -> tuple[str, ...]:
-    """Like `data_groups`, for a command that deletes: none named is a ConfigError."""
-    if not named and not every:
-        raise ConfigError(
-            "reset deletes data, and no service is named",
-            next_step=f"inv reset --service {' or '.join(stack.groups())}; --all for all of them",
-        )
-    return data_groups(stack, () if every else named)
-
-
-def require_known(named: Sequence[str], known: Mapping[str, str]) -> None:
-    """Raise ConfigError for a name that is none of `known`, which maps names to services."""
-    for name in named:
-        if name not in known:
-            near = get_close_matches(name, known, n=1, cutoff=0.5)
-            guess = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigError(
-                f"there is no service {name!r}{guess}",
-                next_step=f"one of: {', '.join(dict.fromkeys(known.values()))}",
-            )
 
 
 def _is_time(value: str) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import data_plan, data_recovery, snapshots
+from scripts.config.workspace import Workspace
 from scripts.core import units
 from scripts.core.errors import BrokenError, ConfigError, ExitCode
 from scripts.core.stack import Service, Stack
@@ -18,7 +19,6 @@ from scripts.engine import throwaway
 from scripts.engine.api import Api
 from scripts.engine.containers import containers, existing
 from scripts.images import VERSION_LABEL
-from scripts.workspace import Workspace
 
 ANYWAY = "--anyway, if you know better"
 

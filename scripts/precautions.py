@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from scripts import preflight
+from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError
 from scripts.core.finding import Finding
 from scripts.engine.containers import containers
 from scripts.machine import ports, resources
-from scripts.workspace import Workspace
 
 
 def require_own(space: Workspace) -> None:

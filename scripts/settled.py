@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from scripts.config.workspace import Workspace
 from scripts.core.inventory import ImageStatus
 from scripts.engine import containers
 from scripts.engine.containers import PROJECT_LABEL, SERVICE_LABEL
-from scripts.workspace import Workspace
 
 FILE = "settled.json"
 """In the stack's cache: the inputs, and by service its container, networks and image."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scripts import images
 from scripts.bundle import ENGINE, IMAGES, Bundle, damaged
+from scripts.config.settings import Settings
 from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
@@ -16,7 +17,6 @@ from scripts.engine.api import Api
 from scripts.engine.private import files
 from scripts.machine.apt import Deb
 from scripts.machine.system import System, obstacle
-from scripts.settings import Settings
 
 ELSEWHERE = "make one on such a machine: inv images.save FILE"
 

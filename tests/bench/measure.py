@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts import schema
+from scripts.config.rules import schema
 from tests.bench import anew, cypher, figures, running
 from tests.bench.goals import A, B, C, goals
 from tests.bench.meters import Cost

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bundle, schema
+from scripts import bundle
+from scripts.config.rules import schema
 from tests.e2e.kit.checkout import Checkout
 
 pytestmark = pytest.mark.docker

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from scripts import schema
+from scripts.config.rules import schema
 from tests.e2e.kit.checkout import Checkout
 
 pytestmark = pytest.mark.docker

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import schema
+from scripts.config.rules import schema
 from tests.e2e.kit import witness
 from tests.e2e.kit.checkout import Checkout
 

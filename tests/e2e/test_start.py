@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts import schema
+from scripts.config.rules import schema
 from scripts.core.polling import poll
 from tests.e2e.kit.checkout import Checkout
 

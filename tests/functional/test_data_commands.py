@@ -13,10 +13,10 @@ import pytest
 
 import tasks
 from scripts import archive, data_journal, data_moves, snapshots
+from scripts.config.rules.schema import validate
 from scripts.core import lock
 from scripts.core.errors import EngineError, ExitCode, RefusedError
 from scripts.data_words import Entry
-from scripts.schema import validate
 from scripts.volume_scripts import NEW, OLD, PART, UNPACK
 from tests.functional import test_tasks
 from tests.kit.fake_engine import made

@@ -23,7 +23,9 @@ import yaml
 from invoke.program import Program
 
 import tasks
-from scripts import base_image, bundle, bundling, measuring, settings, workspace
+from scripts import base_image, bundle, bundling, measuring
+from scripts.config import settings, workspace
+from scripts.config.rules.schema import validate
 from scripts.core import lock, polling
 from scripts.core.inventory import Engine
 from scripts.core.look import Snapshot, Usage
@@ -36,7 +38,6 @@ from scripts.machine import ports as host_ports
 from scripts.machine.apt import Deb
 from scripts.machine.system import System
 from scripts.report import Report
-from scripts.schema import validate
 from tests.kit.bundles import MANIFEST, bundled
 from tests.kit.fake_engine import RECORDED, framed, made
 from tests.kit.places import ROOT

@@ -13,8 +13,8 @@ import pytest
 from scripts import bundle, bundle_wheels
 from scripts.bundle import Manifest
 from scripts.bundle_writer import Writer
+from scripts.config.rules.schema import validate
 from scripts.core.errors import BrokenError, ConfigError
-from scripts.schema import validate
 from tests.kit.bundles import MANIFEST, MEMBERS, bundled, pins
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import compose, data_plan, diagnosis
+from scripts import data_plan, diagnosis
+from scripts.config import compose
 from scripts.core.finding import Finding
 from scripts.core.look import Container, Reading, Snapshot
 from scripts.core.stack import Stack, by_need

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from scripts import cells
+from scripts.config.rules.schema import validate
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, Host, ImageStatus
 from scripts.core.look import Snapshot
@@ -23,7 +24,6 @@ from scripts.facts import (
 )
 from scripts.preflight import GIB
 from scripts.preflight import Facts as Preflight
-from scripts.schema import validate
 from tests.kit.builders import container, reading, service, stack
 
 ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="28.0.1", api_version="1.48")

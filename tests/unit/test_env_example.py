@@ -5,9 +5,9 @@ import io
 import pytest
 from dotenv import dotenv_values
 
-from scripts.compose_text import parse, uses
-from scripts.raw_rules import check_variables, read_example
-from scripts.settings import WORKSPACE_VARIABLES
+from scripts.config.rules.text import parse, uses
+from scripts.config.rules.written import check_variables, read_example
+from scripts.config.settings import WORKSPACE_VARIABLES
 from tests.kit.places import ROOT
 
 TEXT = (ROOT / ".env.example").read_text(encoding="utf-8")

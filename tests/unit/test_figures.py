@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scripts import schema
+from scripts.config.rules import schema
 from tests.bench import figures
 from tests.bench.goals import A, B, C, goals
 from tests.kit.places import ROOT

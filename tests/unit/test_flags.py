@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts import flags
+from scripts.config import selection
 from scripts.core.errors import ConfigError
 from scripts.core.stack import Service, Stack
 from tests.kit.places import ROOT
@@ -107,7 +108,7 @@ def test_an_output_format_is_text_or_json() -> None:
 )
 def test_services_are_named_by_service_or_container(named: list[str], found: object) -> None:
     """Either name is taken, repeated or not; none means all; the file's order is kept."""
-    assert flags.services(STACK, named) == found
+    assert selection.services(STACK, named) == found
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_services_are_named_by_service_or_container(named: list[str], found: obj
 def test_a_misspelt_service_gets_the_nearest_name(named: str, guess: str) -> None:
     """The message has the wrong name and the nearest one, the next step all of them."""
     with pytest.raises(ConfigError) as caught:
-        flags.services(STACK, ["memos", named])
+        selection.services(STACK, ["memos", named])
 
     assert f"there is no service {named!r}" in str(caught.value)
     assert guess in str(caught.value)
@@ -126,7 +127,7 @@ def test_a_misspelt_service_gets_the_nearest_name(named: str, guess: str) -> Non
 def test_a_service_that_resembles_none_gets_no_guess() -> None:
     """A guess that is no help is not made."""
     with pytest.raises(ConfigError) as caught:
-        flags.services(STACK, ["xyz"])
+        selection.services(STACK, ["xyz"])
 
     assert str(caught.value) == "there is no service 'xyz'"
 
@@ -172,10 +173,10 @@ def test_data_groups_are_those_of_the_services_that_are_named() -> None:
             for one in STACK.services
         ),
     )
-    assert flags.data_groups(grouped, ["neo4j-docker", "neo4j"]) == ("neo4j",)
-    assert flags.data_groups(grouped, []) == ("neo4j", "milvus")
-    assert flags.groups_to_reset(grouped, ["milvus"], every=True) == ("neo4j", "milvus")
+    assert selection.data_groups(grouped, ["neo4j-docker", "neo4j"]) == ("neo4j",)
+    assert selection.data_groups(grouped, []) == ("neo4j", "milvus")
+    assert selection.groups_to_reset(grouped, ["milvus"], every=True) == ("neo4j", "milvus")
     with pytest.raises(ConfigError, match="memos keeps no data of its own"):
-        flags.data_groups(grouped, ["neo4j", "memos"])
+        selection.data_groups(grouped, ["neo4j", "memos"])
     with pytest.raises(ConfigError, match="no service is named"):
-        flags.groups_to_reset(grouped, [], every=False)
+        selection.groups_to_reset(grouped, [], every=False)

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from scripts import workspace
-from scripts.compose import Compose
+from scripts.config import workspace
+from scripts.config.compose import Compose
+from scripts.config.settings import Settings
+from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import Engine, Host
 from scripts.machine import ports, resources
 from scripts.precautions import findings, require_created, require_own
 from scripts.preflight import GIB
-from scripts.settings import Settings
-from scripts.workspace import Workspace
 from tests.kit.builders import service, stack
 from tests.kit.fakes import FakeApi, FakeRunner
 

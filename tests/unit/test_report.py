@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.text import Text
 
+from scripts.config.rules.schema import validate
 from scripts.core.errors import (
     ConfigError,
     DeclinedError,
@@ -23,7 +24,6 @@ from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.stack import Link
 from scripts.log_lines import Line
 from scripts.report import Report
-from scripts.schema import validate
 from scripts.starting import Event
 from tests.kit.builders import service, stack
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from scripts import settled, workspace
-from scripts.compose import Compose
+from scripts import settled
+from scripts.config import workspace
+from scripts.config.compose import Compose
+from scripts.config.settings import Settings
+from scripts.config.workspace import Workspace
 from scripts.core.inventory import Engine, ImageStatus
-from scripts.settings import Settings
-from scripts.workspace import Workspace
 from tests.kit.builders import service, stack
 from tests.kit.fakes import FakeApi, FakeRunner
 

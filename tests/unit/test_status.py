@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from scripts.config.rules.schema import validate
 from scripts.core.inventory import ImageStatus
 from scripts.core.look import Container, Reading, Snapshot, Usage
 from scripts.core.stack import Port
-from scripts.schema import validate
 from scripts.status import document, frames
 from tests.kit.builders import container, reading, service, stack
 

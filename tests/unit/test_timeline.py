@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import drawing, page, schema, timeline
+from scripts import drawing, page, timeline
+from scripts.config.rules import schema
 from scripts.core.finding import Verdict
 from scripts.core.look import Snapshot
 from scripts.starting import Event

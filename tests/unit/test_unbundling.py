@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bundle, settings, unbundling
+from scripts import bundle, unbundling
 from scripts.bundle import Bundle
+from scripts.config import settings
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageStatus
 from scripts.engine import places as engine_files

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from scripts.compose_text import Use, parse, uses
-from scripts.schema import Breach, as_list, as_tree, describe
+from scripts.config.rules.schema import Breach, as_list, as_tree, describe
+from scripts.config.rules.text import Use, parse, uses
 
 _PREFIX = "${CONTAINER_PREFIX:-}"
 _MEMORY = re.compile(r"\$\{[A-Z0-9_]+:-[0-9]+[kmg]\}")

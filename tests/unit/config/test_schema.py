@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from scripts import schema
+from scripts.config.rules import schema
+from scripts.config.rules.schema import SCHEMAS, Breach, require, validate
 from scripts.core.errors import ConfigError, ExitCode
-from scripts.schema import SCHEMAS, Breach, require, validate
 
 KINDS = {"enum": ["http", "bolt"]}
 

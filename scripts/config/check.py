@@ -9,15 +9,17 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from scripts import compose, compose_text, raw_rules, schema, stack_rules
-from scripts.compose import Compose
+from scripts.config import compose
+from scripts.config.compose import Compose
+from scripts.config.rules import resolved, schema, written
+from scripts.config.rules import text as compose_text
+from scripts.config.rules.schema import Breach
+from scripts.config.settings import IMAGE_SOURCES, WORKSPACE_VARIABLES
 from scripts.core.errors import ExitCode, StackError
 from scripts.core.process import run
 from scripts.engine.private import programs
-from scripts.schema import Breach
-from scripts.settings import IMAGE_SOURCES, WORKSPACE_VARIABLES
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> ExitCode:
@@ -63,9 +65,9 @@ def _schemas() -> tuple[Path, ...]:
 def _written() -> Iterator[Breach]:
     texts = {file.name: file.read_text(encoding="utf-8") for file in _compose_files()}
     for name, text in texts.items():
-        yield from raw_rules.check_raw(compose_text.parse(text, name), name)
+        yield from written.check_raw(compose_text.parse(text, name), name)
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
-    yield from raw_rules.check_variables(texts, example, WORKSPACE_VARIABLES)
+    yield from written.check_variables(texts, example, WORKSPACE_VARIABLES)
 
 
 def _resolved(env: Mapping[str, str]) -> Iterator[Breach]:
@@ -78,7 +80,7 @@ def _resolved(env: Mapping[str, str]) -> Iterator[Breach]:
         )
         names = " + ".join(file.name for file in composed.files)
         document = compose.document(compose.text(composed))
-        yield from stack_rules.check_resolved(document, names)
+        yield from resolved.check_resolved(document, names)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.compose_text import Variable, parse, variables
+from scripts.config.rules.text import Variable, parse, variables
+from scripts.config.rules.written import Setting, check_raw, check_variables, read_example
 from scripts.core.errors import ConfigError
-from scripts.raw_rules import Setting, check_raw, check_variables, read_example
 from tests.kit.places import ROOT
 
 DOCKER = ROOT / "docker"

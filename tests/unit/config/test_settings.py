@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts import settings
+from scripts.config import settings
+from scripts.config.settings import Settings
 from scripts.core import masking
 from scripts.core.errors import ConfigError
-from scripts.settings import Settings
 from tests.kit.places import ROOT
 
 

@@ -14,11 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from scripts.compose import Compose
+from scripts.config.compose import Compose
 
 FILE = "resolved.json"
 """In the stack's cache."""
-RULES = (Path(__file__).parent, Path(__file__).parent.parent / "schemas")
+RULES = (Path(__file__).parents[1], Path(__file__).parents[2] / "schemas")
 """What a resolved file was checked by, and how it is read."""
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _PLUGINS = (

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from scripts.config.settings import Settings, text_of
 from scripts.core.errors import ConfigError
 from scripts.core.stack import LAST_PORT
-from scripts.settings import Settings, text_of
 
 STEP = 100
 """Between the offsets that are tried for a suggestion."""

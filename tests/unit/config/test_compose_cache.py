@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import resolved
-from scripts.compose import Compose
+from scripts.config import compose_cache
+from scripts.config.compose import Compose
 from tests.kit.fakes import FakeRunner
 
 Change = Callable[[Path, dict[str, str]], object]
@@ -20,7 +20,7 @@ def fingerprint(folder: Path, environ: dict[str, str]) -> str:
         env={"DOCKER_HOST": "unix:///run/docker.sock"},
         runner=FakeRunner(),
     )
-    return resolved.fingerprint(composed, environ)
+    return compose_cache.fingerprint(composed, environ)
 
 
 @pytest.fixture
@@ -61,15 +61,15 @@ def test_the_rules_are_those_of_every_folder(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A module or schema that changes in a folder below reads the file anew."""
-    assert {"resolved.py", "stack.schema.json"} <= {file.name for file in resolved.rules()}
+    assert {"resolved.py", "stack.schema.json"} <= {file.name for file in compose_cache.rules()}
     rule = tmp_path / "rules" / "below" / "rule.py"
     rule.parent.mkdir(parents=True)
     rule.touch()
-    monkeypatch.setattr(resolved, "RULES", (tmp_path / "rules",))
+    monkeypatch.setattr(compose_cache, "RULES", (tmp_path / "rules",))
     before = fingerprint(folder, {})
     rule.write_text("changed = True")
 
-    assert list(resolved.rules()) == [rule]
+    assert list(compose_cache.rules()) == [rule]
     assert fingerprint(folder, {}) != before
 
 
@@ -83,25 +83,25 @@ def test_what_compose_does_not_see_is_no_change(folder: Path) -> None:
 
 def test_it_is_kept_for_its_inputs_alone_and_for_its_owner(tmp_path: Path) -> None:
     """It holds passwords."""
-    resolved.keep(tmp_path / "stack", "one", "name: t\n", {"name": "t"})
+    compose_cache.keep(tmp_path / "stack", "one", "name: t\n", {"name": "t"})
 
-    assert resolved.read(tmp_path / "stack", "one") == ("name: t\n", {"name": "t"})
-    assert resolved.read(tmp_path / "stack", "two") is None
-    assert (tmp_path / "stack" / resolved.FILE).stat().st_mode & 0o077 == 0
-    assert [file.name for file in (tmp_path / "stack").iterdir()] == [resolved.FILE]
+    assert compose_cache.read(tmp_path / "stack", "one") == ("name: t\n", {"name": "t"})
+    assert compose_cache.read(tmp_path / "stack", "two") is None
+    assert (tmp_path / "stack" / compose_cache.FILE).stat().st_mode & 0o077 == 0
+    assert [file.name for file in (tmp_path / "stack").iterdir()] == [compose_cache.FILE]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"inputs": "one"}'])
 def test_what_somebody_else_wrote_there_is_not_taken(tmp_path: Path, text: str) -> None:
     """Compose is asked instead."""
-    (tmp_path / resolved.FILE).write_text(text)
+    (tmp_path / compose_cache.FILE).write_text(text)
 
-    assert resolved.read(tmp_path, "one") is None
+    assert compose_cache.read(tmp_path, "one") is None
 
 
 def test_where_nothing_can_be_kept_compose_is_asked_each_time(tmp_path: Path) -> None:
     """A cache that cannot be written is no reason to fail."""
     (tmp_path / "file").touch()
-    resolved.keep(tmp_path / "file" / "stack", "one", "", {})
+    compose_cache.keep(tmp_path / "file" / "stack", "one", "", {})
 
-    assert resolved.read(tmp_path / "file" / "stack", "one") is None
+    assert compose_cache.read(tmp_path / "file" / "stack", "one") is None

@@ -5,8 +5,8 @@ from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 
-from scripts import health_rules
-from scripts.schema import Breach, as_list, as_tree, describe, nearest, validate
+from scripts.config.rules import health
+from scripts.config.rules.schema import Breach, as_list, as_tree, describe, nearest, validate
 
 Tree = Mapping[str, object]
 Rule = Callable[[Mapping[str, Tree]], Iterator[Breach]]
@@ -172,8 +172,8 @@ def _grouped(service: Tree) -> bool:
 
 RULES: Iterable[Rule] = (
     _watched,
-    health_rules.durations,
-    health_rules.commands,
+    health.durations,
+    health.commands,
     _dependencies,
     _early,
     _no_cycle,

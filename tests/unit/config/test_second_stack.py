@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import neighbour, settings
+from scripts.config import second_stack, settings
+from scripts.config.settings import Settings
 from scripts.core.errors import ConfigError
-from scripts.settings import Settings
 from tests.kit.places import ROOT
 
 
@@ -19,7 +19,7 @@ def found(folder: Path, text: str = "") -> Settings:
 
 def test_every_port_and_both_names_are_others(tmp_path: Path) -> None:
     """All ten ports move by the same number."""
-    changed = neighbour.changes(found(tmp_path), 100)
+    changed = second_stack.changes(found(tmp_path), 100)
 
     moved = {name: value for name, value in changed.items() if name.endswith("_PORT")}
     assert len(moved) == 10
@@ -33,12 +33,12 @@ def test_a_third_stack_has_a_name_of_its_own_too(tmp_path: Path) -> None:
     """The number in the name is the distance from the first one."""
     second = found(tmp_path, "COMPOSE_PROJECT_NAME=mine-100\n")
 
-    assert neighbour.changes(second, 50)["COMPOSE_PROJECT_NAME"] == "mine-150"
+    assert second_stack.changes(second, 50)["COMPOSE_PROJECT_NAME"] == "mine-150"
 
 
 def test_a_relative_source_folder_stays_the_same_folder(tmp_path: Path) -> None:
     """It is seen from the settings file, and the new one may lie elsewhere."""
-    assert neighbour.changes(found(tmp_path, "MEMOS_SRC=src\n"), 1)["MEMOS_SRC"] == str(
+    assert second_stack.changes(found(tmp_path, "MEMOS_SRC=src\n"), 1)["MEMOS_SRC"] == str(
         tmp_path / "src"
     )
 
@@ -48,7 +48,7 @@ def test_all_that_does_not_fit_is_told_at_once(tmp_path: Path) -> None:
     text = "MEMOS_PORT=65530\n"
 
     with pytest.raises(ConfigError) as caught:
-        neighbour.require(found(tmp_path, text), 100, {3100: ("ATTU_PORT", "nginx (pid 7)")})
+        second_stack.require(found(tmp_path, text), 100, {3100: ("ATTU_PORT", "nginx (pid 7)")})
     assert str(caught.value).splitlines() == [
         "--offset 100 does not fit:",
         "  ATTU_PORT would be 3100, which is taken by nginx (pid 7)",
@@ -60,11 +60,11 @@ def test_all_that_does_not_fit_is_told_at_once(tmp_path: Path) -> None:
 def test_an_offset_that_fits_is_proposed(tmp_path: Path) -> None:
     """Qdrant's two ports are neighbours, so are the object store's."""
     with pytest.raises(ConfigError) as caught:
-        neighbour.require(found(tmp_path), 1, {})
+        second_stack.require(found(tmp_path), 1, {})
 
     assert "QDRANT_HTTP_PORT would be 6334, which is QDRANT_GRPC_PORT of the" in str(caught.value)
     assert caught.value.next_step == "another --offset, such as 100"
-    neighbour.require(found(tmp_path), 100, {})
+    second_stack.require(found(tmp_path), 100, {})
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_an_offset_that_fits_is_proposed(tmp_path: Path) -> None:
 )
 def test_only_the_lines_that_change_are_others(text: str, wanted: str) -> None:
     """Comments and all else stay; what was missing comes at the end."""
-    assert neighbour.changed_text(text, {"A_PORT": "9", "NEW": r"\1"}) == wanted
+    assert second_stack.changed_text(text, {"A_PORT": "9", "NEW": r"\1"}) == wanted
 
 
 def test_the_environment_names_the_present_settings_and_adds_nothing(tmp_path: Path) -> None:
@@ -88,10 +88,10 @@ def test_the_environment_names_the_present_settings_and_adds_nothing(tmp_path: P
     environ = {"ENV_FILE": "first.env", "MEMOS_PORT": "8001", "PATH": "/bin"}
     present = found(tmp_path, "# mine\nMEMOS_PORT=8000\n")
 
-    changed = neighbour.make(present, 100, tmp_path / "second.env", {})
+    changed = second_stack.make(present, 100, tmp_path / "second.env", {})
 
-    assert neighbour.own(environ) == {"ENV_FILE": "first.env"}
-    assert neighbour.exported(changed, environ) == ["MEMOS_PORT"]
+    assert second_stack.own(environ) == {"ENV_FILE": "first.env"}
+    assert second_stack.exported(changed, environ) == ["MEMOS_PORT"]
     written = (tmp_path / "second.env").read_text()
     assert written.startswith("# mine\nMEMOS_PORT=8100\n")
     assert all(f"{name}={value}\n" in written for name, value in changed.items())
@@ -101,10 +101,10 @@ def test_what_does_not_fit_is_not_written(tmp_path: Path) -> None:
     """Nor over a file that is there already."""
     file = tmp_path / "second.env"
     with pytest.raises(ConfigError, match="--offset 1 does not fit"):
-        neighbour.make(found(tmp_path), 1, file, {})
+        second_stack.make(found(tmp_path), 1, file, {})
     assert not file.exists()
 
     file.write_text("mine\n")
     with pytest.raises(ConfigError, match="there is a file"):
-        neighbour.make(found(tmp_path), 100, file, {})
+        second_stack.make(found(tmp_path), 100, file, {})
     assert file.read_text() == "mine\n"

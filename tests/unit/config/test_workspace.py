@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import compose, data_moves, images, unbundling, workspace
+from scripts import data_moves, images, unbundling
+from scripts.config import compose, workspace
 from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.stack import Stack

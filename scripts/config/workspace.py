@@ -5,21 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scripts import (
-    bundle,
-    compose,
-    compose_text,
-    flags,
-    images,
-    raw_rules,
-    schema,
-    settings,
-    settings_rules,
-    stack_rules,
-    unbundling,
-)
-from scripts import resolved as kept
-from scripts.compose import Compose
+from scripts import bundle, images, unbundling
+from scripts.config import compose, compose_cache, selection, settings
+from scripts.config.compose import Compose
+from scripts.config.rules import env as settings_rules
+from scripts.config.rules import resolved as stack_rules
+from scripts.config.rules import schema, written
+from scripts.config.rules import text as compose_text
+from scripts.config.rules.schema import Breach, as_tree
+from scripts.config.settings import Settings
 from scripts.core.errors import RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.process import Runner
@@ -31,8 +25,6 @@ from scripts.engine.discovery import check_compose, check_engine, discover
 from scripts.engine.private import control, programs
 from scripts.machine import system
 from scripts.machine.system import this_system
-from scripts.schema import Breach, as_tree
-from scripts.settings import Settings
 
 CACHE = ".cache"
 
@@ -113,7 +105,9 @@ def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
     found = made_settings(root, environ, say)
     source = unbundling.source(packed, found) if packed else found.image_source or "registry"
     schema.require(written_breaches(compose.files(root, source)))
-    flags.require_known(named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX")))
+    selection.require_known(
+        named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX"))
+    )
     running = discover(root, environ, runner)
     if running is None and packed:
         unbundling.bring_engine(packed, root, this_system(), runner, say)
@@ -173,10 +167,10 @@ def resolved(
     check_engine(running)
     composed = compose_project(found, running.env, runner, source)
     folder = found.root / CACHE / found.get("COMPOSE_PROJECT_NAME")
-    inputs = kept.fingerprint(composed, environ)
-    if (known := kept.read(folder, inputs)) is None:
+    inputs = compose_cache.fingerprint(composed, environ)
+    if (known := compose_cache.read(folder, inputs)) is None:
         check_compose(running, runner)
-        kept.keep(folder, inputs, *(known := resolved_text(composed)))
+        compose_cache.keep(folder, inputs, *(known := resolved_text(composed)))
     stack = compose.parse(known[1], composed.files[0].parent)
     return Workspace(
         settings=found,
@@ -203,7 +197,7 @@ def without_probes(stack: Stack) -> Stack:
 def written_breaches(files: tuple[Path, ...]) -> Iterator[Breach]:
     for file in filter(Path.is_file, files):  # `compose.text` names one that is not there
         document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
-        yield from raw_rules.check_raw(document, file.name)
+        yield from written.check_raw(document, file.name)
 
 
 def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:

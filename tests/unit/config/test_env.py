@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import settings
+from scripts.config import settings
+from scripts.config.rules.env import SHORTEST_PASSWORD, check
 from scripts.core.errors import ConfigError
-from scripts.settings_rules import SHORTEST_PASSWORD, check
 from tests.kit.places import ROOT
 
 MIRROR = "HOST or HOST:PORT/PATH, without https:// and a slash at the end"

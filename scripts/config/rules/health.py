@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 
-from scripts.schema import Breach, as_list, as_tree, describe
+from scripts.config.rules.schema import Breach, as_list, as_tree, describe
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BOUNDS = (

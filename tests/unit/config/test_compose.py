@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts import compose
-from scripts.compose import Compose
+from scripts.config import compose
+from scripts.config.compose import Compose
 from scripts.core import process
 from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.process import Completed

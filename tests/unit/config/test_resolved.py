@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.compose_text import parse
-from scripts.health_rules import seconds
-from scripts.stack_rules import check_resolved
+from scripts.config.rules.health import seconds
+from scripts.config.rules.resolved import check_resolved
+from scripts.config.rules.text import parse
 from tests.kit.places import ROOT
 
 RECORDED = sorted((ROOT / "tests" / "data" / "config").glob("*.yml"))

@@ -4,9 +4,9 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from scripts.config.settings import IMAGE_SOURCES, LOCAL_DIMENSION, Settings
 from scripts.core.errors import ConfigError
 from scripts.core.stack import LAST_PORT
-from scripts.settings import IMAGE_SOURCES, LOCAL_DIMENSION, Settings
 
 SHORTEST_PASSWORD = {"NEO4J_PASSWORD": 8, "MILVUS_PASSWORD": 6, "MINIO_ROOT_PASSWORD": 8}
 """Characters; what the servers themselves demand (../docs/official-images.md)."""
