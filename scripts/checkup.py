@@ -28,13 +28,13 @@ from scripts.core.errors import StackError
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
 from scripts.core.stack import Port, Stack
+from scripts.diagnosis.preflight import Facts as Preflight
 from scripts.engine.api import Api
 from scripts.engine.discovery import check_versions, discover
 from scripts.engine.private import programs
 from scripts.facts import EngineSeen, Facts, Problem
 from scripts.machine import ports, resources
 from scripts.machine.system import install_hint, obstacle, this_system
-from scripts.preflight import Facts as Preflight
 
 ASKED_OF_ENGINE = ("names", "images", "services", "logins")
 PATIENCE = 12.0

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from scripts import doctor_data, doctor_details, env_lines, preflight
+from scripts import doctor_data, doctor_details, env_lines
 from scripts.core.errors import ExitCode
 from scripts.core.finding import Finding
+from scripts.diagnosis import preflight
+from scripts.diagnosis.readiness import GONE, answers
 from scripts.engine.versions import COMPOSE_BUGS, ENGINE_BUGS, Bug, bugs
 from scripts.facts import Facts, Problem
-from scripts.readiness import GONE, answers
 
 FEWEST_CPUS = 2
 """What the time limits of this workspace were measured with."""

@@ -1,9 +1,9 @@
 """Pure: one line about each area of a checkup; empty when nothing is known of it."""
 
 from scripts.config.settings import lines
+from scripts.diagnosis.preflight import GIB
+from scripts.diagnosis.readiness import answers
 from scripts.facts import Facts
-from scripts.preflight import GIB
-from scripts.readiness import answers
 
 FIRST_ANSWER = "2"
 """How the reading of a rejected call begins that was answered all the same (an HTTP status)."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from scripts.core.look import Snapshot
 from scripts.core.stack import Stack
-from scripts.readiness import answers
+from scripts.diagnosis.readiness import answers
 from scripts.timeline import Bar, Run
 
 WIDEST = 120

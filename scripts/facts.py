@@ -10,7 +10,7 @@ from scripts.core.inventory import Engine, ImageStatus
 from scripts.core.look import Reading, Snapshot
 from scripts.core.stack import Stack
 from scripts.data_words import Entry
-from scripts.preflight import Facts as Preflight
+from scripts.diagnosis.preflight import Facts as Preflight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

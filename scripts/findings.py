@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from scripts.core.finding import Finding
 from scripts.core.look import Snapshot
 from scripts.core.stack import Stack
-from scripts.diagnosis import diagnose
+from scripts.diagnosis.rules import diagnose
 
 
 class Findings:

@@ -13,7 +13,7 @@ from scripts.core.errors import RefusedError
 from scripts.core.polling import poll
 from scripts.core.process import Completed, Running, last_words
 from scripts.core.progress import Step
-from scripts.pull_causes import pull_cause
+from scripts.diagnosis.causes.pulls import pull_cause
 
 BESIDE = 2
 """More jobs at once than processors, because some wait for the network.

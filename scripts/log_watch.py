@@ -5,7 +5,7 @@ from typing import Protocol
 
 from scripts.core.look import Container, Snapshot
 from scripts.core.stack import Stack
-from scripts.diagnosis import troubled
+from scripts.diagnosis.rules import troubled
 
 SLOW = 3.0
 """Seconds after its start from which a service that does not answer has its log read."""

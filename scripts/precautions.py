@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from scripts import preflight
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError
 from scripts.core.finding import Finding
+from scripts.diagnosis import preflight
 from scripts.engine.containers import containers
 from scripts.machine import ports, resources
 

@@ -13,10 +13,10 @@ from scripts.core.finding import Finding, Verdict
 from scripts.core.look import Container, Snapshot
 from scripts.core.polling import poll
 from scripts.core.stack import Stack
-from scripts.diagnosis import verdict
+from scripts.diagnosis.readiness import GONE, answers, last_answer
+from scripts.diagnosis.rules import verdict
 from scripts.findings import Findings
 from scripts.log_watch import LogWatch, Reader
-from scripts.readiness import GONE, answers, last_answer
 from scripts.restarts import Restarts
 
 INTERVAL = 0.1

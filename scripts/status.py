@@ -9,8 +9,8 @@ from scripts.core.inventory import ImageStatus
 from scripts.core.look import Container, Snapshot, Usage
 from scripts.core.stack import Service, Stack
 from scripts.core.units import SECOND, nanoseconds
-from scripts.diagnosis import diagnose
-from scripts.readiness import answers
+from scripts.diagnosis.readiness import answers
+from scripts.diagnosis.rules import diagnose
 
 
 def document(

@@ -6,7 +6,7 @@ from typing import Any
 from scripts.core.finding import Finding
 from scripts.core.look import Snapshot
 from scripts.core.stack import Auth, Probe, Service
-from scripts.signatures import recognised
+from scripts.diagnosis.causes.catalogue import recognised
 from tests.kit.builders import container, reading, service
 from tests.kit.places import TESTS_DATA
 

@@ -11,6 +11,8 @@ from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, Host, ImageStatus
 from scripts.core.look import Snapshot
 from scripts.data_words import Entry
+from scripts.diagnosis.preflight import GIB
+from scripts.diagnosis.preflight import Facts as Preflight
 from scripts.doctor import AREAS, document
 from scripts.facts import (
     DataSeen,
@@ -22,8 +24,6 @@ from scripts.facts import (
     Proxies,
     SettingsSeen,
 )
-from scripts.preflight import GIB
-from scripts.preflight import Facts as Preflight
 from tests.kit.builders import container, reading, service, stack
 
 ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="28.0.1", api_version="1.48")

@@ -8,7 +8,7 @@ from scripts import findings
 from scripts.core.finding import Finding
 from scripts.core.look import Container, Reading, Snapshot
 from scripts.core.stack import Stack
-from scripts.diagnosis import diagnose
+from scripts.diagnosis.rules import diagnose
 from scripts.findings import Findings
 from tests.kit.builders import container, reading, service, stack
 

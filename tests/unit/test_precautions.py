@@ -11,9 +11,9 @@ from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import Engine, Host
+from scripts.diagnosis.preflight import GIB
 from scripts.machine import ports, resources
 from scripts.precautions import findings, require_created, require_own
-from scripts.preflight import GIB
 from tests.kit.builders import service, stack
 from tests.kit.fakes import FakeApi, FakeRunner
 

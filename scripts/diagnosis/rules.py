@@ -9,9 +9,9 @@ from dataclasses import replace
 from scripts.core.finding import Finding, Verdict
 from scripts.core.look import Container, Snapshot
 from scripts.core.stack import Service, Stack
-from scripts.evidence import masked
-from scripts.readiness import GONE, answers, failing
-from scripts.signatures import recognised
+from scripts.diagnosis.causes.catalogue import recognised
+from scripts.diagnosis.evidence import masked
+from scripts.diagnosis.readiness import GONE, answers, failing
 
 CRASHES = 3
 """Restarts from which on a container is in a crash loop; one crash may be a late neighbour."""

@@ -7,7 +7,7 @@ from functools import lru_cache
 from scripts.core.finding import Finding
 from scripts.core.look import Container, Snapshot
 from scripts.core.stack import Service
-from scripts.readiness import GONE, failing
+from scripts.diagnosis.readiness import GONE, failing
 
 SHOWN = 300
 """Characters of a line that a finding quotes."""

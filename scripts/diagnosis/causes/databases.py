@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from scripts.core.finding import Finding
 from scripts.core.look import Container, Snapshot
 from scripts.core.stack import Service
-from scripts.evidence import again, finding, heard, last, over, reset, variable
+from scripts.diagnosis.evidence import again, finding, heard, last, over, reset, variable
 
 
 def heap_too_large(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import data_plan, diagnosis
+from scripts import data_plan
 from scripts.config import compose
 from scripts.core.finding import Finding
 from scripts.core.look import Container, Reading, Snapshot
 from scripts.core.stack import Stack, by_need
-from scripts.readiness import answers
-from scripts.signatures import SIGNATURES, recognised
+from scripts.diagnosis import rules as diagnosis
+from scripts.diagnosis.causes.catalogue import SIGNATURES, recognised
+from scripts.diagnosis.readiness import answers
 from tests.kit.builders import container, reading, service, stack
 from tests.kit.recorded import LOGIN, LOGS, SECRET
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from scripts.core.finding import Finding
 from scripts.core.look import Container, Snapshot
 from scripts.core.stack import Service
-from scripts.evidence import again, finding, heard, last, over
-from scripts.pull_causes import pull_cause
-from scripts.readiness import failing
+from scripts.diagnosis.causes.pulls import pull_cause
+from scripts.diagnosis.evidence import again, finding, heard, last, over
+from scripts.diagnosis.readiness import failing
 
 EXITS = {
     134: ("aborted", "it aborted itself (exit code 134)"),

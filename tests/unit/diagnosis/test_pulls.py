@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.pull_causes import pull_cause
+from scripts.diagnosis.causes.pulls import pull_cause
 
 HUB = 'Error response from daemon: Get "https://registry.example/v2/": '
 

@@ -5,8 +5,8 @@ import pytest
 from scripts.core.finding import Finding, Verdict
 from scripts.core.look import Container, Reading, Snapshot
 from scripts.core.stack import Service
-from scripts.diagnosis import diagnose, verdict
-from scripts.readiness import answers
+from scripts.diagnosis.readiness import answers
+from scripts.diagnosis.rules import diagnose, verdict
 from tests.kit.builders import container, reading, service, stack
 
 WEB = service("web", memory=512 * 2**20)

@@ -8,7 +8,7 @@ import pytest
 from scripts.core.finding import Finding
 from scripts.core.inventory import Host
 from scripts.core.look import Container
-from scripts.preflight import GIB, Facts, check, foreign
+from scripts.diagnosis.preflight import GIB, Facts, check, foreign
 from tests.kit.builders import service
 
 GOOD = Host(

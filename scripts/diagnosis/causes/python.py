@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from scripts.core.finding import Finding
 from scripts.core.look import Container, Snapshot
 from scripts.core.stack import Service
-from scripts.evidence import again, finding, heard, last
+from scripts.diagnosis.evidence import again, finding, heard, last
 
 SOURCE = "/app/src"
 """Where the compose file mounts MEMOS_SRC; a package there hides the installed one."""

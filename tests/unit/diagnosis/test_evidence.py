@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from scripts.evidence import last
+from scripts.diagnosis.evidence import last
 from tests.kit.places import ROOT
 
 
@@ -32,7 +32,8 @@ def test_the_last_line_of_the_first_pattern_tells(
 def test_no_pattern_looks_beyond_its_line() -> None:
     """A log is searched as one text first: there, what must not follow would be the next line."""
     texts = [
-        path.read_text(encoding="utf-8") for path in (ROOT / "scripts").glob("signatures_*.py")
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "scripts" / "diagnosis" / "causes").glob("*.py")
     ]
     beyond = [re.findall(r"\(\?!|\(\?<!|\\Z|\\A", text) for text in texts]
 

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from scripts.evidence import SHOWN, masked
-from scripts.pull_causes import pull_cause
-from scripts.signatures import SIGNATURES, recognised
+from scripts.diagnosis.causes.catalogue import SIGNATURES, recognised
+from scripts.diagnosis.causes.pulls import pull_cause
+from scripts.diagnosis.evidence import SHOWN, masked
 from tests.kit.builders import container, reading
 from tests.kit.places import ROOT
 from tests.kit.recorded import SECRET, Case, recorded, sick, told
@@ -49,25 +49,29 @@ def test_who_answers_has_no_fault_whatever_it_said() -> None:
         assert list(recognised(one, now.containers[0], now)) == []
 
 
+CAUSES = tuple((ROOT / "scripts" / "diagnosis" / "causes").glob("*.py"))
+
+
 def test_every_signature_is_listed() -> None:
     """One that is not would never be asked."""
     listed = {signature.__name__ for signature in SIGNATURES}
     written = {
         node.name
-        for path in (ROOT / "scripts").glob("signatures_*.py")
+        for path in CAUSES
+        if path.stem not in {"__init__", "catalogue", "pulls"}
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }
 
     assert written == listed
+    assert listed
 
 
 def test_every_code_is_explained() -> None:
     """docs/causes.md has one row a code, and no other."""
     text = "".join(
         path.read_text(encoding="utf-8")
-        for pattern in ("signatures_*.py", "evidence.py", "pull_causes.py")
-        for path in (ROOT / "scripts").glob(pattern)
+        for path in (*CAUSES, ROOT / "scripts" / "diagnosis" / "evidence.py")
     )
     used = set(
         re.findall(r"""(?:service,|PullCause\(|: \()\s*"([a-z0-9]+(?:-[a-z0-9]+)*)",""", text)

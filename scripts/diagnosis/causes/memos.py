@@ -9,7 +9,16 @@ from collections.abc import Iterator
 from scripts.core.finding import Finding
 from scripts.core.look import Container, Snapshot
 from scripts.core.stack import Service
-from scripts.evidence import again, finding, heard, hopeless, last, neighbour, over, unreachable
+from scripts.diagnosis.evidence import (
+    again,
+    finding,
+    heard,
+    hopeless,
+    last,
+    neighbour,
+    over,
+    unreachable,
+)
 
 _UNRESOLVED = r"\[Errno -[235]\]|Name or service not known|Temporary failure in name resolution"
 _REFUSED = r"refused|timed out|[Tt]imeout|No route|reset by peer|disconnected"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from scripts.core.finding import Finding
 from scripts.core.look import Container, Snapshot
 from scripts.core.stack import Service
-from scripts.evidence import (
+from scripts.diagnosis.evidence import (
     again,
     finding,
     heard,
