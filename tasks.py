@@ -25,14 +25,14 @@ from scripts.core.errors import ConfigError, ExitCode, StackError, known
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from scripts.bundle import Bundle
     from scripts.config.workspace import Workspace
     from scripts.core.inventory import ImageStatus
     from scripts.core.look import Snapshot
     from scripts.core.stack import Service
     from scripts.data_recovery import Site
     from scripts.data_report import DataReport
-    from scripts.jobs import Jobs
+    from scripts.images.bundle.bundle_file import Bundle
+    from scripts.images.jobs import Jobs
     from scripts.report import Report
     from scripts.timeline import Run
 
@@ -126,9 +126,10 @@ def up(
 ) -> ExitCode:
     """Start what is named and all that it needs; return when every one of them answers."""
     del c
-    from scripts import data_journal, flags, jobs, precautions, settled
+    from scripts import data_journal, flags, precautions, settled
     from scripts.config import selection
     from scripts.core import lock
+    from scripts.images import jobs
 
     tell = _report(format)
     with _result_line(tell), jobs.Jobs(tell.step, tell.state) as begun:
@@ -157,9 +158,9 @@ def _prepared(
     begun: "Jobs", tell: "Report", named: "Sequence[str]" = (), *, builds: bool = True
 ) -> "Workspace":
     """Give the workspace ready for builds; what images are made of comes beside the engine."""
-    from scripts import base_image
     from scripts.config import workspace
     from scripts.core.process import run
+    from scripts.images import base_image
 
     def meanwhile() -> None:
         with suppress(ConfigError):  # told when it is needed
@@ -177,33 +178,34 @@ def _have_images(
     *,
     rebuild: bool,
 ) -> None:
-    from scripts import bundle, images, unbundling
+    from scripts.images import availability
+    from scripts.images.bundle import bundle_file, unpacking
 
     services = [space.stack.service(one.service) for one in statuses]
-    packed = bundle.named(os.environ)
-    if packed and unbundling.missing(statuses):
+    packed = bundle_file.named(os.environ)
+    if packed and unpacking.missing(statuses):
         _load(packed, space, tell)
-        statuses = [images.status(space.api, service) for service in services]
-        unbundling.require_all(packed, statuses)
-    to_build, to_pull = images.needed(statuses, rebuild=rebuild)
+        statuses = [availability.status(space.api, service) for service in services]
+        unpacking.require_all(packed, statuses)
+    to_build, to_pull = availability.needed(statuses, rebuild=rebuild)
     _build(space, [one for one in services if one.name in to_build], begun, tell)
     _pull(space, [one for one in services if one.name in to_pull], begun, tell)
 
 
 def _load(packed: "Bundle", space: "Workspace", tell: "Report") -> None:
-    from scripts import unbundling
     from scripts.core import lock
+    from scripts.images.bundle import unpacking
 
     with lock.held(ROOT / ".cache", "images.load"), tell.board(["images"]):
-        unbundling.load(packed, space.api, tell.step)
+        unpacking.load(packed, space.api, tell.step)
 
 
 def _build(
     space: "Workspace", services: "Sequence[Service]", begun: "Jobs", tell: "Report"
 ) -> None:
-    from scripts import base_image, build_secrets, building
     from scripts.core import lock
     from scripts.core.process import run
+    from scripts.images import base_image, build_settings, building
 
     if services:
         # the stacks of one checkout share what is downloaded and what builds are told
@@ -211,12 +213,12 @@ def _build(
         base = base_image.jobs(space.api, env, ROOT) if base_image.wanted(services) else ()
         board = tell.board([job.name for job in base] + [one.name for one in services])
         with lock.held(ROOT / ".cache", "images.build"), board:
-            build_secrets.write(space.settings.build_settings, space.image_source, os.environ, run)
+            build_settings.write(space.settings.build_settings, space.image_source, os.environ, run)
             building.build(services, env, space.cache / "build", begun, base)
 
 
 def _pull(space: "Workspace", services: "Sequence[Service]", begun: "Jobs", tell: "Report") -> None:
-    from scripts import building
+    from scripts.images import building
 
     if services:
         with tell.board([service.name for service in services]):
@@ -230,9 +232,9 @@ def _create(space: "Workspace", names: tuple[str, ...]) -> "Sequence[ImageStatus
 
 
 def _statuses(space: "Workspace", names: tuple[str, ...]) -> "Sequence[ImageStatus]":
-    from scripts import images
+    from scripts.images import availability
 
-    return [images.status(space.api, space.stack.service(name)) for name in names]
+    return [availability.status(space.api, space.stack.service(name)) for name in names]
 
 
 def _start(
@@ -327,9 +329,10 @@ def ps(
 ) -> ExitCode:
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     del c
-    from scripts import data_recovery, flags, images, measuring, ready_moments, status
+    from scripts import data_recovery, flags, measuring, ready_moments, status
     from scripts.config import selection
     from scripts.core.polling import poll
+    from scripts.images import availability
     from scripts.observing import Observer
 
     tell = _report(format)
@@ -340,7 +343,7 @@ def ps(
         tell.require_terminal("watch")
     space = _look(tell)
     names = selection.services(space.stack, service)
-    kinds = [images.status(space.api, space.stack.service(name)) for name in names]
+    kinds = [availability.status(space.api, space.stack.service(name)) for name in names]
     source = space.settings.image_source
     if unfinished := data_recovery.pending(_folder(space)):
         tell.say(unfinished)
@@ -819,11 +822,11 @@ def _second_env(offset: int, file: Path, tell: "Report") -> ExitCode:
 def images_status(c: Context) -> ExitCode:
     """Show which images the stack wants, which are here, and what they contain."""
     del c
-    from scripts import images
+    from scripts.images import availability
 
     tell = _report()
     space = _look(tell)
-    tell.images([images.status(space.api, service) for service in space.stack.services])
+    tell.images([availability.status(space.api, service) for service in space.stack.services])
     return ExitCode.OK
 
 
@@ -856,16 +859,17 @@ def images_pull(c: Context, *, service: list[str]) -> ExitCode:
 def images_save(c: Context, file: str, *, python: list[str], engine: bool = False) -> ExitCode:
     """Make a bundle of wheels, engine and images, for a machine without any network."""
     del c
-    from scripts import bundling, flags
+    from scripts import flags
     from scripts.core import lock
     from scripts.core.process import run
+    from scripts.images.bundle import packing
 
     tell, target = _report(), Path(file).expanduser().absolute()
     pythons = flags.pythons(python)
-    bundling.require_new(target)
+    packing.require_new(target)
     space = _look(tell)
-    with lock.held(ROOT / ".cache", "images.save"), tell.board(bundling.STEPS):
-        made = bundling.save(space, target, run, tell.step, with_engine=engine, pythons=pythons)
+    with lock.held(ROOT / ".cache", "images.save"), tell.board(packing.STEPS):
+        made = packing.save(space, target, run, tell.step, with_engine=engine, pythons=pythons)
     tell.bundle(target, made)
     return ExitCode.OK
 
@@ -875,24 +879,25 @@ def images_save(c: Context, file: str, *, python: list[str], engine: bool = Fals
 def images_load(c: Context, file: str) -> ExitCode:
     """Bring the images of a bundle to the engine, after checking every byte."""
     del c
-    from scripts import bundle, images, unbundling
     from scripts.config import workspace
     from scripts.core.process import run
+    from scripts.images import availability
+    from scripts.images.bundle import bundle_file, unpacking
 
     tell, source = _report(), Path(file).expanduser().absolute()
-    packed = bundle.read(source)
-    named = {**os.environ, bundle.VARIABLE: str(source)}
+    packed = bundle_file.read(source)
+    named = {**os.environ, bundle_file.VARIABLE: str(source)}
     space = workspace.prepared(ROOT, named, run, tell.say)
     _load(packed, space, tell)
-    statuses = [images.status(space.api, service) for service in space.stack.services]
-    unbundling.require_all(packed, statuses)
+    statuses = [availability.status(space.api, service) for service in space.stack.services]
+    unpacking.require_all(packed, statuses)
     tell.images(statuses)
     return ExitCode.OK
 
 
 def _images(service: list[str], *, build: bool) -> ExitCode:
-    from scripts import jobs
     from scripts.config import selection
+    from scripts.images import jobs
 
     tell = _report()
     with jobs.Jobs(tell.step, tell.state) as begun:

@@ -5,11 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from scripts.bundle import Manifest
 from scripts.core.errors import ExitCode
 from scripts.core.finding import Verdict
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.units import SECOND, duration, nanoseconds, size
+from scripts.images.bundle.bundle_file import Manifest
 from scripts.starting import Event
 
 PS_COLUMNS = (

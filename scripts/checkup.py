@@ -16,7 +16,6 @@ from scripts import (
     checkup_models,
     checkup_services,
     checkup_settings,
-    images,
     precautions,
     remote_host,
 )
@@ -33,6 +32,7 @@ from scripts.engine.api import Api
 from scripts.engine.discovery import check_versions, discover
 from scripts.engine.private import programs
 from scripts.facts import EngineSeen, Facts, Problem
+from scripts.images import availability
 from scripts.machine import ports, resources
 from scripts.machine.system import install_hint, obstacle, this_system
 
@@ -202,7 +202,7 @@ def _foreign(space: Workspace) -> Problem | None:
 
 
 def _images(space: Workspace) -> tuple[ImageStatus, ...]:
-    return tuple(images.status(space.api, service) for service in space.stack.services)
+    return tuple(availability.status(space.api, service) for service in space.stack.services)
 
 
 def _registries(space: Workspace) -> Mapping[str, str]:
@@ -210,4 +210,4 @@ def _registries(space: Workspace) -> Mapping[str, str]:
     absent = [one.image for one in _images(space) if not one.present and not one.built_here]
     if not absent:
         return {}
-    return images.unreachable(space.engine.endpoint, absent, env=space.engine.env)
+    return availability.unreachable(space.engine.endpoint, absent, env=space.engine.env)

@@ -18,7 +18,7 @@ from scripts.data_words import Plan, Survey
 from scripts.engine import throwaway
 from scripts.engine.api import Api
 from scripts.engine.containers import containers, existing
-from scripts.images import VERSION_LABEL
+from scripts.images.availability import VERSION_LABEL
 
 ANYWAY = "--anyway, if you know better"
 

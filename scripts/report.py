@@ -14,13 +14,13 @@ from rich.text import Text
 
 from scripts import cells, displays
 from scripts.boards import Board
-from scripts.bundle import Manifest
 from scripts.cells import CODES, IMAGE_COLUMNS, engine_rows, event_document, image_row
 from scripts.core.errors import ConfigError, DeclinedError, ExitCode, OverdueError, StackError
 from scripts.core.finding import Finding, Verdict
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.stack import Stack
 from scripts.course import Course
+from scripts.images.bundle.bundle_file import Manifest
 from scripts.log_lines import Line
 from scripts.starting import Event
 

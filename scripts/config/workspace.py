@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scripts import bundle, images, unbundling
 from scripts.config import compose, compose_cache, selection, settings
 from scripts.config.compose import Compose
 from scripts.config.rules import env as settings_rules
@@ -23,6 +22,8 @@ from scripts.engine import discovery
 from scripts.engine.api import Api
 from scripts.engine.discovery import check_compose, check_engine, discover
 from scripts.engine.private import control, programs
+from scripts.images import availability
+from scripts.images.bundle import bundle_file, unpacking
 from scripts.machine import system
 from scripts.machine.system import this_system
 
@@ -101,16 +102,16 @@ def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
     Checks all that is written, `named` services too; then brings the private engine where none runs
     (after `meanwhile`, when it may have to build images) and settles the image source once for all.
     """
-    packed = bundle.named(environ)
+    packed = bundle_file.named(environ)
     found = made_settings(root, environ, say)
-    source = unbundling.source(packed, found) if packed else found.image_source or "registry"
+    source = unpacking.source(packed, found) if packed else found.image_source or "registry"
     schema.require(written_breaches(compose.files(root, source)))
     selection.require_known(
         named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX"))
     )
     running = discover(root, environ, runner)
     if running is None and packed:
-        unbundling.bring_engine(packed, root, this_system(), runner, say)
+        unpacking.bring_engine(packed, root, this_system(), runner, say)
     if running is None and system.packages_possible():
         if found.image_source != "registry" and not packed:
             meanwhile()
@@ -119,7 +120,7 @@ def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
         )
     running = running or control.ensure(root, environ, runner, say)
     if packed:
-        unbundling.require_architecture(packed, Api(running.endpoint, env=running.env))
+        unpacking.require_architecture(packed, Api(running.endpoint, env=running.env))
     if not found.image_source:
         why = f"{packed.file.name} holds them" if packed else ""
         source, why = (source, why) if why else _chosen(found, running, runner, environ)
@@ -219,8 +220,8 @@ def _chosen(
     official = resolved(found, running, runner, "registry", environ).stack
     wanted = [service for service in official.services if service.build is None]
     api = Api(running.endpoint, env=running.env)
-    absent = [service.image for service in wanted if not images.status(api, service).present]
-    reasons = images.unreachable(running.endpoint, absent, env=running.env) if absent else {}
+    absent = [service.image for service in wanted if not availability.status(api, service).present]
+    reasons = availability.unreachable(running.endpoint, absent, env=running.env) if absent else {}
     return decided(reasons, packages_possible=system.packages_possible())
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bundle
 from scripts.config.rules import schema
+from scripts.images.bundle import bundle_file
 from tests.e2e.kit.checkout import Checkout
 
 pytestmark = pytest.mark.docker
@@ -29,7 +29,7 @@ def test_a_bundle_is_loaded_unless_a_byte_has_changed(running: Checkout, tmp_pat
     """What was saved is loaded again; with one other byte among gigabytes nothing is."""
     file = tmp_path / "b.tar"
     running.inv("images.save", str(file))
-    made = bundle.read(file).manifest
+    made = bundle_file.read(file).manifest
     assert schema.validate(made.document(), "bundle") == ()
     ids = running.docker("images", "--no-trunc", "--quiet").stdout.split()
     assert set(made.images.values()) <= set(ids)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bundle_wheels
-from scripts.bundle import Manifest
 from scripts.core.process import Completed, run
+from scripts.images.bundle import wheels
+from scripts.images.bundle.bundle_file import Manifest
 from tests.kit.bundles import MANIFEST, bundled, pins
 from tests.kit.places import ROOT
 
@@ -23,10 +23,12 @@ NEEDED = (
         "scripts/__init__.py",
         "scripts/machine/pip_config.py",
         "scripts/machine/__init__.py",
-        "scripts/bundle_wheels.py",
+        "scripts/images/bundle/wheels.py",
+        "scripts/images/__init__.py",
+        "scripts/images/bundle/__init__.py",
         "scripts/core/errors.py",
         "scripts/core/__init__.py",
-        "scripts/bundle.py",
+        "scripts/images/bundle/bundle_file.py",
     ),
 )
 PYTHON = Path(sys.base_exec_prefix) / "bin" / f"python3.{sys.version_info.minor}"
@@ -193,8 +195,8 @@ def packed(checkout: Checkout) -> Manifest:
     with zipfile.ZipFile(data, "w") as wheel:
         wheel.writestr("pip/__main__.py", PIP)
     members = {"wheels/pip-1-py3-none-any.whl": data.getvalue()}
-    (checkout.folder / bundle_wheels.PINS).write_text(pins(members))
-    made = replace(MANIFEST, pins=bundle_wheels.fingerprint(checkout.folder))
+    (checkout.folder / wheels.PINS).write_text(pins(members))
+    made = replace(MANIFEST, pins=wheels.fingerprint(checkout.folder))
     return bundled(checkout.base / "b.tar", members, made)
 
 

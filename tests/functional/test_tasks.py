@@ -23,7 +23,7 @@ import yaml
 from invoke.program import Program
 
 import tasks
-from scripts import base_image, bundle, bundling, measuring
+from scripts import measuring
 from scripts.config import settings, workspace
 from scripts.config.rules.schema import validate
 from scripts.core import lock, polling
@@ -33,7 +33,9 @@ from scripts.engine import places
 from scripts.engine.private import control
 from scripts.engine.private import files as engine_files
 from scripts.engine.stacks import KIND_LABEL
-from scripts.jobs import Job
+from scripts.images import base_image
+from scripts.images.bundle import bundle_file, packing
+from scripts.images.jobs import Job
 from scripts.machine import ports as host_ports
 from scripts.machine.apt import Deb
 from scripts.machine.system import System
@@ -976,7 +978,7 @@ def test_a_bundle_brings_all_images_to_another_engine(
 
     assert at.inv("images.save", str(file)) == 0
 
-    made = bundle.read(file).manifest
+    made = bundle_file.read(file).manifest
     assert validate(made.document(), "bundle") == ()
     assert [one.name for one in made.members] == [f"wheels/{wheel.name}", "images.tar"]
     assert set(made.images) == {f"docker.io/library/{name}:1.2" for name in at.config["services"]}
@@ -1088,7 +1090,7 @@ def test_what_other_settings_start_is_saved_too_where_it_is_here(at: Checkout, w
 
     assert at.inv("images.save", str(at.folder / "b.tar")) == 0
 
-    names = bundle.read(at.folder / "b.tar").manifest.images
+    names = bundle_file.read(at.folder / "b.tar").manifest.images
     assert "docker.io/library/embedder:1.2" in names
     assert len(names) == len(at.config["services"]) + 1
 
@@ -1112,12 +1114,12 @@ def test_a_bundle_brings_the_engine_and_other_pythons_on_request(
         return (Deb(name="runc.deb", size=9, sha256=""),)
 
     monkeypatch.setattr(engine_files, "fetched", fetched)
-    monkeypatch.setattr(bundling, "this_system", lambda: DEBIAN)
+    monkeypatch.setattr(packing, "this_system", lambda: DEBIAN)
     words = ("--engine", "--python", "3.13", "--python", "3.14")
 
     assert at.inv("images.save", str(at.folder / "b.tar"), *words) == 0
 
-    made = bundle.read(at.folder / "b.tar").manifest
+    made = bundle_file.read(at.folder / "b.tar").manifest
     names = [one.name for one in made.members]
     assert names == [f"wheels/{wheel.name}", "engine/runc.deb", "images.tar"]
     assert (made.distribution, made.release) == ("debian", "bookworm")
@@ -1129,7 +1131,7 @@ def test_where_there_can_be_no_private_engine_none_is_saved(
     at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 2, and why."""
-    monkeypatch.setattr(bundling, "this_system", lambda: replace(DEBIAN, uid=1000))
+    monkeypatch.setattr(packing, "this_system", lambda: replace(DEBIAN, uid=1000))
 
     assert at.inv("images.save", str(at.folder / "b.tar"), "--engine") == 2
     assert "a private engine needs root, this is user id 1000" in capsys.readouterr().err

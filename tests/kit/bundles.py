@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from scripts import bundle_wheels
-from scripts.bundle import Manifest
-from scripts.bundle_writer import Writer
+from scripts.images.bundle import wheels as bundle_wheels
+from scripts.images.bundle.bundle_file import Manifest
+from scripts.images.bundle.writer import Writer
 
 MANIFEST = Manifest(
     workspace="0.1.0",

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.build_secrets import CA_BUNDLES, CA_VARIABLES, ca_bundle
 from scripts.core.process import run
+from scripts.images.build_settings import CA_BUNDLES, CA_VARIABLES, ca_bundle
 from scripts.machine.apt import PrivateApt, unpack
 from scripts.machine.apt_sources import find_mirror
 from scripts.machine.system import this_system

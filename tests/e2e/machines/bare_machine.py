@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.build_secrets import CA_VARIABLES, PROXIES
+from scripts.images.build_settings import CA_VARIABLES, PROXIES
 
 HOME = "root"
 FOLDER = f"/{HOME}/memos-dev-workspace"

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from scripts import data_moves, images, unbundling
+from scripts import data_moves
 from scripts.config import compose, workspace
 from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.stack import Stack
 from scripts.engine import discovery
 from scripts.engine.private import control, programs
+from scripts.images import availability
+from scripts.images.bundle import unpacking
 from scripts.machine import system
 from tests.kit.bundles import bundled
 from tests.kit.fakes import FakeApi, FakeRunner
@@ -73,7 +75,7 @@ def bench(tmp_path: Path, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -
     discovered(monkeypatch, lambda *_: ENGINE)
     monkeypatch.setattr(system, "packages_possible", lambda: True)
     monkeypatch.setattr(workspace, "Api", lambda *_, **__: FakeApi())
-    monkeypatch.setattr(images, "unreachable", lambda *_, **__: {})
+    monkeypatch.setattr(availability, "unreachable", lambda *_, **__: {})
     (tmp_path / "checkout").mkdir()
     return Bench(tmp_path / "checkout", runner)
 
@@ -195,7 +197,7 @@ def test_the_second_start_asks_no_registry(bench: Bench, monkeypatch: pytest.Mon
     """What was chosen once stays, also when a registry has gone since."""
     bench.prepared()
     bench.said.clear()
-    monkeypatch.setattr(images, "unreachable", lambda *_, **__: UNREACHABLE)
+    monkeypatch.setattr(availability, "unreachable", lambda *_, **__: UNREACHABLE)
 
     assert bench.prepared().image_source == "registry"
     assert bench.said == []
@@ -205,7 +207,7 @@ def test_a_registry_that_does_not_answer_leads_to_packages(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The choice, its reason and where it was written are said."""
-    monkeypatch.setattr(images, "unreachable", lambda *_, **__: UNREACHABLE)
+    monkeypatch.setattr(availability, "unreachable", lambda *_, **__: UNREACHABLE)
 
     space = bench.prepared()
 
@@ -227,7 +229,7 @@ def test_only_official_images_that_are_absent_are_asked_for(
         asked.extend(names)
         return {}
 
-    monkeypatch.setattr(images, "unreachable", unreachable)
+    monkeypatch.setattr(availability, "unreachable", unreachable)
 
     bench.prepared()
 
@@ -243,7 +245,7 @@ def test_with_all_images_here_no_registry_is_asked(
     stack = compose.parse(compose.document((CONFIG / "registry.yml").read_text()), bench.root)
     here = FakeApi({f"/images/{one.image}/json": {"Config": {}} for one in stack.services})
     monkeypatch.setattr(workspace, "Api", lambda *_, **__: here)
-    monkeypatch.setattr(images, "unreachable", lambda *_, **__: UNREACHABLE)
+    monkeypatch.setattr(availability, "unreachable", lambda *_, **__: UNREACHABLE)
 
     assert bench.prepared().image_source == "registry"
 
@@ -307,9 +309,9 @@ def test_out_of_a_bundle_come_the_source_and_the_engine(
     brought = without_engine(bench, monkeypatch)
     bundled(bench.root / "b.tar")
     monkeypatch.setattr(
-        unbundling, "bring_engine", lambda packed, *_: brought.append(packed.file.name)
+        unpacking, "bring_engine", lambda packed, *_: brought.append(packed.file.name)
     )
-    monkeypatch.setattr(images, "unreachable", lambda *_: pytest.fail("a registry was asked"))
+    monkeypatch.setattr(availability, "unreachable", lambda *_: pytest.fail("a registry was asked"))
 
     space = bench.prepared(BUNDLE_FILE=str(bench.root / "b.tar"))
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from scripts import base_image
 from scripts.core.errors import RefusedError
 from scripts.core.process import Completed
 from scripts.core.progress import Pace
 from scripts.core.stack import Build, Service
+from scripts.images import base_image
+from scripts.images.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, base_recipe
 from scripts.machine.apt import PATIENCE, PrivateApt, Watch
 from scripts.machine.apt_sources import Mirror
-from scripts.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, base_recipe
 from tests.kit.fakes import FakeApi, FakeRunner
 
 DEBS = {"one_1_amd64.deb": b"one", "two_2_amd64.deb": b"second"}
@@ -274,7 +274,7 @@ def test_the_base_image_is_built_of_packages_that_need_no_engine(checkout: Path)
     file = checkout / "docker" / BASE_FILE
     assert packages == base_image.ahead(checkout)
     assert "DOCKER_HOST" not in packages.env
-    assert packages.argv[-3:] == ["-m", "scripts.base_image", str(folder)]
+    assert packages.argv[-3:] == ["-m", "scripts.images.base_image", str(folder)]
     assert base.after == packages.name
     assert base.argv == [
         *("docker", "build", "--progress", "plain", "--tag", BASE_TAG),

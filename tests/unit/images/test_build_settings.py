@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import build_secrets
+from scripts.images import build_settings
 from scripts.machine import apt_sources
 from tests.kit.fakes import FakeRunner
 
@@ -22,7 +22,7 @@ def test_all_files_are_private(host: FakeRunner, tmp_path: Path) -> None:
     """An index address may hold a password: only the owner reads the folder and each file."""
     folder = tmp_path / "a" / "build"
 
-    build_secrets.write(folder, "packages", {}, host)
+    build_settings.write(folder, "packages", {}, host)
 
     assert sorted(file.name for file in folder.iterdir()) == [
         *("apt.conf", "apt.sources", "ca.crt", "maven-settings.xml", "pip.conf")
@@ -42,7 +42,7 @@ def test_only_package_builds_get_the_hosts_apt(
     host: FakeRunner, tmp_path: Path, source: str, sources: str, conf: str
 ) -> None:
     """An official base image has sources of its own release."""
-    build_secrets.write(tmp_path, source, {}, host)
+    build_settings.write(tmp_path, source, {}, host)
 
     assert (tmp_path / "apt.sources").read_text() == sources
     assert (tmp_path / "apt.conf").read_text() == conf
@@ -52,8 +52,8 @@ def test_only_package_builds_get_the_hosts_apt(
 
 def test_writing_again_leaves_nothing_old(host: FakeRunner, tmp_path: Path) -> None:
     """What the host no longer says is gone from the files."""
-    build_secrets.write(tmp_path, "packages", {}, host)
-    build_secrets.write(tmp_path, "registry", {}, host)
+    build_settings.write(tmp_path, "packages", {}, host)
+    build_settings.write(tmp_path, "registry", {}, host)
 
     assert (tmp_path / "apt.sources").read_text() == ""
 
@@ -67,7 +67,7 @@ def test_pip_gets_index_and_proxy_settings_but_no_paths_of_the_host() -> None:
         "PIP_TRUSTED_HOST": "mirror.example",
     }
 
-    assert build_secrets.pip_conf(environ).splitlines() == [
+    assert build_settings.pip_conf(environ).splitlines() == [
         "[global]",
         "index-url = https://user:token@mirror.example/simple",
         "trusted-host = mirror.example",
@@ -83,15 +83,15 @@ def test_the_users_pip_configuration_holds_for_builds() -> None:
     file.parent.mkdir(parents=True)
     file.write_text("[global]\nindex-url = https://mirror.example/simple\n")
 
-    assert "index-url = https://mirror.example/simple" in build_secrets.pip_conf({})
+    assert "index-url = https://mirror.example/simple" in build_settings.pip_conf({})
 
 
-@pytest.mark.parametrize("variable", build_secrets.CA_VARIABLES)
+@pytest.mark.parametrize("variable", build_settings.CA_VARIABLES)
 def test_certificates_that_the_user_names_come_first(tmp_path: Path, variable: str) -> None:
     """An inspecting proxy's certificate is usually named so."""
     (tmp_path / "own.pem").write_text("own")
 
-    assert build_secrets.ca_bundle({variable: str(tmp_path / "own.pem")}) == "own"
+    assert build_settings.ca_bundle({variable: str(tmp_path / "own.pem")}) == "own"
 
 
 def test_certificates_are_the_systems_otherwise(
@@ -100,32 +100,32 @@ def test_certificates_are_the_systems_otherwise(
     """The first bundle that is there, wherever this system keeps it."""
     (tmp_path / "system.pem").write_text("system")
     bundles = (str(tmp_path / "none.pem"), str(tmp_path / "system.pem"))
-    monkeypatch.setattr(build_secrets, "CA_BUNDLES", bundles)
+    monkeypatch.setattr(build_settings, "CA_BUNDLES", bundles)
 
-    assert build_secrets.ca_bundle({"SSL_CERT_FILE": "/no/such.pem"}) == "system"
+    assert build_settings.ca_bundle({"SSL_CERT_FILE": "/no/such.pem"}) == "system"
 
 
 def test_without_certificates_there_is_an_empty_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """A build then has what its image has."""
-    monkeypatch.setattr(build_secrets, "CA_BUNDLES", ())
+    monkeypatch.setattr(build_settings, "CA_BUNDLES", ())
 
-    assert build_secrets.ca_bundle({}) == ""
+    assert build_settings.ca_bundle({}) == ""
 
 
 def test_maven_gets_the_users_settings_or_empty_ones(tmp_path: Path) -> None:
     """A mirror in ~/.m2 holds for the build too."""
-    assert build_secrets.maven_settings(tmp_path) == "<settings/>\n"
+    assert build_settings.maven_settings(tmp_path) == "<settings/>\n"
 
     (tmp_path / ".m2").mkdir()
     (tmp_path / ".m2" / "settings.xml").write_text("<settings>mine</settings>")
 
-    assert build_secrets.maven_settings(tmp_path) == "<settings>mine</settings>"
+    assert build_settings.maven_settings(tmp_path) == "<settings>mine</settings>"
 
 
 def test_proxies_are_handed_on_by_name() -> None:
     """Their values may hold a password, so they are not in the command."""
     environ = {"https_proxy": "http://user:secret@proxy:3128", "NO_PROXY": "", "OTHER": "1"}
 
-    assert build_secrets.proxy_args(environ) == [
+    assert build_settings.proxy_args(environ) == [
         *("--build-arg", "NO_PROXY", "--build-arg", "https_proxy")
     ]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.build_output import Output, cause, told_error, without_logins, words
-from scripts.building import build_argv
 from scripts.core.stack import Build, Service
-from scripts.recipes import RECIPE_LABEL, recipe
+from scripts.images.build_output import Output, cause, told_error, without_logins, words
+from scripts.images.building import build_argv
+from scripts.images.recipes import RECIPE_LABEL, recipe
 from tests.kit.places import TESTS_DATA
 
 DATA = TESTS_DATA / "build"

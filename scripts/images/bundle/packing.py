@@ -10,9 +10,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from scripts import bundle_wheels, images
-from scripts.bundle import ENGINE, IMAGES, WHEELS, Manifest
-from scripts.bundle_writer import Writer
 from scripts.config import compose
 from scripts.config.workspace import Workspace, with_all_profiles
 from scripts.core.errors import BrokenError, ConfigError, RefusedError
@@ -21,6 +18,10 @@ from scripts.core.process import Runner
 from scripts.core.progress import MEGABYTE, Count, Step
 from scripts.engine import places
 from scripts.engine.private import files
+from scripts.images import availability
+from scripts.images.bundle import wheels as bundle_wheels
+from scripts.images.bundle.bundle_file import ENGINE, IMAGES, WHEELS, Manifest
+from scripts.images.bundle.writer import Writer
 from scripts.machine.system import System, obstacle, this_system
 
 STEPS = ("wheels", "engine", "images")
@@ -80,7 +81,7 @@ def save(  # noqa: PLR0913 - each is one choice
     if work.engine and (why := obstacle(work.system)):
         raise ConfigError(why, next_step="leave --engine out, and have an engine over there")
     wanted = _images(space)
-    total = images.unpacked(space.api, [one.image for one in wanted])
+    total = availability.unpacked(space.api, [one.image for one in wanted])
     with Writer(file) as writer:
         _require_room(file.parent, total)
         for wheel in _wheels(work):
@@ -106,9 +107,9 @@ def _images(space: Workspace) -> list[ImageStatus]:
     """Give the images of the stack, and of what only other settings start where they are here."""
     every = compose.document(compose.text(with_all_profiles(space).compose))
     services = compose.parse(every, space.stack.folder).services
-    found = [images.status(space.api, one) for one in services]
+    found = [availability.status(space.api, one) for one in services]
     wanted = [one for one in found if one.service in space.stack.names()]
-    to_build, to_pull = images.needed(wanted, rebuild=False)
+    to_build, to_pull = availability.needed(wanted, rebuild=False)
     if to_build or to_pull:
         steps = ("inv images.build" if to_build else "", "inv images.pull" if to_pull else "")
         raise ConfigError(

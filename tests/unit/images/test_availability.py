@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts import images
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.stack import Build, Service
 from scripts.engine.api import Api
-from scripts.images import needed, status, unpacked, unreachable
-from scripts.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, recipe
+from scripts.images import availability
+from scripts.images.availability import needed, status, unpacked, unreachable
+from scripts.images.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, recipe
 from tests.kit.fakes import FakeApi
 from tests.kit.places import TESTS_DATA
 
@@ -186,7 +186,7 @@ def registries(
     asked: list[str] = []
 
     def get(self: Api, path: str) -> object:
-        assert self.timeout == images.REGISTRY_PATIENCE
+        assert self.timeout == availability.REGISTRY_PATIENCE
         asked.append(path.removeprefix("/distribution/").removesuffix("/json"))
         answer = answers.get(asked[-1])
         if isinstance(answer, Exception):

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from scripts import images
-from scripts.bundle import ENGINE, IMAGES, Bundle, damaged
 from scripts.config.settings import Settings
 from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.inventory import ImageStatus
@@ -15,6 +13,8 @@ from scripts.core.progress import Count, Say, Step
 from scripts.engine import places
 from scripts.engine.api import Api
 from scripts.engine.private import files
+from scripts.images import availability
+from scripts.images.bundle.bundle_file import ENGINE, IMAGES, Bundle, damaged
 from scripts.machine.apt import Deb
 from scripts.machine.system import System, obstacle
 
@@ -108,7 +108,7 @@ def _error(line: bytes) -> str:
 
 def missing(statuses: Sequence[ImageStatus]) -> tuple[str, ...]:
     """Give the services whose image a bundle has to bring."""
-    return tuple(name for names in images.needed(statuses, rebuild=False) for name in names)
+    return tuple(name for names in availability.needed(statuses, rebuild=False) for name in names)
 
 
 def require_all(packed: Bundle, statuses: Sequence[ImageStatus]) -> None:

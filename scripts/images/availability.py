@@ -11,7 +11,7 @@ from scripts.core.errors import EngineError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.stack import Service
 from scripts.engine.api import Api
-from scripts.recipes import RECIPE_LABEL, recipe
+from scripts.images.recipes import RECIPE_LABEL, recipe
 
 CONTAINS_LABEL = "dev.memos.contains"
 VERSION_LABEL = "org.opencontainers.image.version"

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from scripts.build_output import Output, cause, plain, told_error, without_logins, words
 from scripts.core.errors import RefusedError
 from scripts.core.polling import poll
 from scripts.core.process import Completed, Running, last_words
 from scripts.core.progress import Step
 from scripts.diagnosis.causes.pulls import pull_cause
+from scripts.images.build_output import Output, cause, plain, told_error, without_logins, words
 
 BESIDE = 2
 """More jobs at once than processors, because some wait for the network.

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bundle, unbundling
-from scripts.bundle import Bundle
 from scripts.config import settings
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageStatus
 from scripts.engine import places as engine_files
 from scripts.engine.places import places
 from scripts.engine.private.files import present
+from scripts.images.bundle import bundle_file, unpacking
+from scripts.images.bundle.bundle_file import Bundle
 from scripts.machine.system import System
 from tests.kit.bundles import MANIFEST, MEMBERS, bundled
 from tests.kit.fakes import FakeApi, FakeRunner
@@ -30,7 +30,7 @@ FOR_DEBIAN = replace(MANIFEST, machine="x86_64")
 def packed(tmp_path: Path) -> Bundle:
     """A bundle with packages for bookworm."""
     bundled(tmp_path / "b.tar", manifest=FOR_DEBIAN)
-    return bundle.read(tmp_path / "b.tar")
+    return bundle_file.read(tmp_path / "b.tar")
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_the_engine_comes_out_of_the_bundle_once(
     said: list[str] = []
 
     for _ in range(2):
-        unbundling.bring_engine(packed, root, DEBIAN, runner, said.append)
+        unpacking.bring_engine(packed, root, DEBIAN, runner, said.append)
 
     at = places(root)
     assert present(at, DEBIAN)
@@ -83,7 +83,7 @@ def test_packages_for_another_machine_are_refused(  # noqa: PLR0913, PLR0917 - o
     bundled(tmp_path / "b.tar", members, FOR_DEBIAN)
 
     with pytest.raises(ConfigError) as caught:
-        unbundling.bring_engine(bundle.read(tmp_path / "b.tar"), root, system, runner, print)
+        unpacking.bring_engine(bundle_file.read(tmp_path / "b.tar"), root, system, runner, print)
     assert told in str(caught.value)
     assert not engine_files.places(root).home.exists()
 
@@ -93,7 +93,7 @@ def test_settings_without_a_source_take_the_bundles(packed: Bundle, root: Path, 
     """So do those that have the same."""
     (root / ".env").write_text(text)
 
-    assert unbundling.source(packed, settings.load(root, {})) == "packages"
+    assert unpacking.source(packed, settings.load(root, {})) == "packages"
 
 
 def test_settings_that_want_other_images_are_not_changed(packed: Bundle, root: Path) -> None:
@@ -101,7 +101,7 @@ def test_settings_that_want_other_images_are_not_changed(packed: Bundle, root: P
     (root / ".env").write_text("IMAGE_SOURCE=registry\n")
 
     with pytest.raises(ConfigError) as caught:
-        unbundling.source(packed, settings.load(root, {}))
+        unpacking.source(packed, settings.load(root, {}))
     assert str(caught.value) == "IMAGE_SOURCE is 'registry', and b.tar holds 'packages'"
     assert caught.value.next_step.startswith("set IMAGE_SOURCE=packages in ")
 
@@ -111,7 +111,7 @@ def test_images_for_another_processor_are_refused(packed: Bundle) -> None:
     api = FakeApi({"/version": {"Arch": "arm64"}})
 
     with pytest.raises(ConfigError) as caught:
-        unbundling.require_architecture(packed, api)
+        unpacking.require_architecture(packed, api)
     assert str(caught.value) == "the engine is for arm64, and the images in b.tar are for amd64"
 
 
@@ -120,7 +120,7 @@ def test_a_bundle_without_images_is_damaged(tmp_path: Path) -> None:
     bundled(tmp_path / "b.tar", {"wheels/a.whl": b""})
 
     with pytest.raises(ConfigError, match=r"b\.tar is damaged: it has no images\.tar"):
-        unbundling.load(bundle.read(tmp_path / "b.tar"), FakeApi(), lambda *_: None)
+        unpacking.load(bundle_file.read(tmp_path / "b.tar"), FakeApi(), lambda *_: None)
 
 
 def test_an_image_that_the_bundle_does_not_bring_is_named(packed: Bundle) -> None:
@@ -128,6 +128,6 @@ def test_an_image_that_the_bundle_does_not_bring_is_named(packed: Bundle) -> Non
     here = ImageStatus(service="etcd", image="e:1", present=True, built_here=True)
     stale = replace(here, service="memos", stale=True)
 
-    unbundling.require_all(packed, [here])
+    unpacking.require_all(packed, [here])
     with pytest.raises(ConfigError, match=r"b\.tar does not bring the image of memos as this"):
-        unbundling.require_all(packed, [here, stale])
+        unpacking.require_all(packed, [here, stale])

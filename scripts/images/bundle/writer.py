@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from scripts.bundle import MANIFEST, PIECE, Manifest, Member
 from scripts.core.errors import BrokenError
 from scripts.core.progress import MEGABYTE
+from scripts.images.bundle.bundle_file import MANIFEST, PIECE, Manifest, Member
 
 RESERVED = 1 << 18
 """Bytes for the manifest: it comes first, and is known last. One of ours takes about 10 KB."""

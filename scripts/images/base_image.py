@@ -9,18 +9,18 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from scripts.building import ENV
 from scripts.core.errors import ExitCode, RefusedError, StackError, known
 from scripts.core.lock import held
 from scripts.core.process import Runner, run
 from scripts.core.progress import Say
 from scripts.core.stack import Service
 from scripts.engine.api import Api
-from scripts.jobs import Job
+from scripts.images.building import ENV
+from scripts.images.jobs import Job
+from scripts.images.recipes import BASE_FILE, BASE_PACKAGES, BASE_TAG, RECIPE_LABEL, base_recipe
 from scripts.machine.apt import PrivateApt, unpack
 from scripts.machine.apt_sources import BASE_RELEASE, Mirror, find_mirror
 from scripts.machine.system import this_system
-from scripts.recipes import BASE_FILE, BASE_PACKAGES, BASE_TAG, RECIPE_LABEL, base_recipe
 
 TAG = BASE_TAG
 NAME = "base"
@@ -41,7 +41,7 @@ def ahead(root: Path) -> Job:
     find_mirror(this_system(), "debian")
     return Job(
         name="packages",
-        argv=[sys.executable, "-P", "-m", "scripts.base_image", str(_folder(root))],
+        argv=[sys.executable, "-P", "-m", "scripts.images.base_image", str(_folder(root))],
         log=_folder(root) / "log" / "packages.log",
         what="the packages of the base image",
         env={"PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"},

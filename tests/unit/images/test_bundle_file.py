@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bundle, bundle_wheels
-from scripts.bundle import Manifest
-from scripts.bundle_writer import Writer
 from scripts.config.rules.schema import validate
 from scripts.core.errors import BrokenError, ConfigError
+from scripts.images.bundle import bundle_file, wheels
+from scripts.images.bundle.bundle_file import Manifest
+from scripts.images.bundle.writer import Writer
 from tests.kit.bundles import MANIFEST, MEMBERS, bundled, pins
 
 
@@ -28,7 +28,7 @@ def test_what_was_put_in_comes_out(file: Path) -> None:
     """Every member's bytes, and the description; it keeps its schema."""
     made = bundled(file)
 
-    found = bundle.read(file)
+    found = bundle_file.read(file)
 
     assert found.manifest == made
     assert validate(made.document(), "bundle") == ()
@@ -54,7 +54,7 @@ def test_members_are_extracted_by_their_last_name(file: Path, tmp_path: Path) ->
     """Wheels lie in one folder, as pip wants them."""
     made = bundled(file)
 
-    bundle.read(file).extract(made.under("wheels"), tmp_path / "here")
+    bundle_file.read(file).extract(made.under("wheels"), tmp_path / "here")
 
     assert sorted(path.name for path in (tmp_path / "here").iterdir()) == [
         "demo-1-py3-none-any.whl",
@@ -91,7 +91,7 @@ def test_damage_is_found_and_named(
     """A byte that has changed, a copy that ends early; what is damaged is not taken for whole."""
     made = bundled(file)
     file.write_bytes(change(file.read_bytes()))
-    found = bundle.read(file)
+    found = bundle_file.read(file)
 
     with pytest.raises(ConfigError) as caught:
         found.check(made.members, print)
@@ -151,7 +151,7 @@ def test_what_is_no_bundle_is_refused(file: Path, make: Callable[[Path], object]
     make(file)
 
     with pytest.raises(ConfigError, match="is no bundle of this workspace"):
-        bundle.read(file)
+        bundle_file.read(file)
 
 
 def test_a_link_among_the_members_is_not_followed(file: Path, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_link_among_the_members_is_not_followed(file: Path, tmp_path: Path) ->
             archive.addfile(link)
 
         with pytest.raises(ConfigError, match=r"pip-1-py3-none-any\.whl is not what was saved"):
-            bundle.read(file).extract(made.members, tmp_path / "here")
+            bundle_file.read(file).extract(made.members, tmp_path / "here")
 
 
 UNREADABLE = Path("/proc/self/mem")
@@ -174,9 +174,9 @@ UNREADABLE = Path("/proc/self/mem")
 def test_a_file_that_cannot_be_read_is_named() -> None:
     """At its beginning, and while its members are read."""
     with pytest.raises(ConfigError, match=f"{UNREADABLE} cannot be read: Input/output error"):
-        bundle.read(UNREADABLE)
-    broken = bundle.Bundle(file=UNREADABLE, manifest=MANIFEST)
-    member = bundle.Member(name="images.tar", size=1, sha256="")
+        bundle_file.read(UNREADABLE)
+    broken = bundle_file.Bundle(file=UNREADABLE, manifest=MANIFEST)
+    member = bundle_file.Member(name="images.tar", size=1, sha256="")
     with pytest.raises(ConfigError, match=f"{UNREADABLE} cannot be read: Input/output error"):
         broken.check((member,), print)
 
@@ -184,8 +184,8 @@ def test_a_file_that_cannot_be_read_is_named() -> None:
 def test_a_file_that_is_not_there_is_named(file: Path) -> None:
     """Also where `dev` left its name; and without a name there is none."""
     with pytest.raises(ConfigError, match=f"there is no file {file}"):
-        bundle.named({"BUNDLE_FILE": str(file)})
-    assert bundle.named({}) is None
+        bundle_file.named({"BUNDLE_FILE": str(file)})
+    assert bundle_file.named({}) is None
 
 
 def test_until_it_is_whole_it_has_another_name(file: Path) -> None:
@@ -240,13 +240,13 @@ def test_a_disk_that_is_full_from_the_beginning_is_told(file: Path) -> None:
 def root(tmp_path: Path) -> Path:
     """A checkout whose requirements are the bundle's."""
     (tmp_path / "requirements").mkdir()
-    (tmp_path / bundle_wheels.PINS).write_text(pins())
+    (tmp_path / wheels.PINS).write_text(pins())
     return tmp_path
 
 
 def fitting(root: Path) -> Manifest:
     """Give what a bundle for this machine and this checkout says."""
-    return replace(MANIFEST, pins=bundle_wheels.fingerprint(root))
+    return replace(MANIFEST, pins=wheels.fingerprint(root))
 
 
 def test_wheels_are_brought_and_pip_is_named(
@@ -254,11 +254,11 @@ def test_wheels_are_brought_and_pip_is_named(
 ) -> None:
     """What another bundle brought is gone."""
     bundled(file, manifest=fitting(root))
-    folder = root / bundle_wheels.FOLDER
+    folder = root / wheels.FOLDER
     folder.mkdir(parents=True)
     (folder / "pip-0-py3-none-any.whl").touch()
 
-    assert bundle_wheels.main([str(file)], root) == 0
+    assert wheels.main([str(file)], root) == 0
 
     assert capsys.readouterr().out == f"{folder}/pip-1-py3-none-any.whl\n"
     assert len(list(folder.iterdir())) == 2
@@ -295,12 +295,12 @@ def test_what_does_not_fit_is_2_and_said(
     own = {name: found[name] for name in Manifest.__slots__}
     bundled(file, manifest=Manifest(**own))
 
-    assert bundle_wheels.main([str(file)], root) == 2
+    assert wheels.main([str(file)], root) == 2
 
     shown = capsys.readouterr()
     assert shown.out == ""
     assert told in shown.err
-    assert not (root / bundle_wheels.FOLDER).exists()
+    assert not (root / wheels.FOLDER).exists()
 
 
 def test_a_bundle_without_pip_makes_no_environment(
@@ -309,7 +309,7 @@ def test_a_bundle_without_pip_makes_no_environment(
     """A bare Debian has none of its own."""
     bundled(file, {"wheels/demo-1-py3-none-any.whl": b"another wheel"}, fitting(root))
 
-    assert bundle_wheels.main([str(file)], root) == 2
+    assert wheels.main([str(file)], root) == 2
     assert "pip is not among its wheels" in capsys.readouterr().err
 
 
@@ -322,18 +322,18 @@ def test_a_wheel_that_the_checkout_does_not_pin_is_not_brought(
     """The bundle says that it fits, and its wheel is what it says: that is not enough to run it."""
     bundled(file, {**MEMBERS, name: b"somebody's"}, fitting(root))
 
-    assert bundle_wheels.main([str(file)], root) == 2
+    assert wheels.main([str(file)], root) == 2
 
     shown = capsys.readouterr()
     assert shown.out == ""
     told = f"error: {name} in some bundle.tar is none of the packages that requirements/runtime.txt"
     assert shown.err.startswith(told)
-    assert not (root / bundle_wheels.FOLDER).exists()
+    assert not (root / wheels.FOLDER).exists()
 
 
 def without_pins(root: Path) -> None:
     """Let the requirements be gone."""
-    (root / bundle_wheels.PINS).unlink()
+    (root / wheels.PINS).unlink()
 
 
 def not_to_be_written(root: Path) -> None:
@@ -367,7 +367,7 @@ def test_what_the_system_refuses_is_two_lines(
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     prepare(root)
     try:
-        code = bundle_wheels.main([str(file)], root)
+        code = wheels.main([str(file)], root)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 

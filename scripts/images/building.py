@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.build_secrets import proxy_args
 from scripts.core.stack import Build, Service
-from scripts.jobs import Job, Jobs, Work
-from scripts.recipes import RECIPE_LABEL, recipe
+from scripts.images.build_settings import proxy_args
+from scripts.images.jobs import Job, Jobs, Work
+from scripts.images.recipes import RECIPE_LABEL, recipe
 
 # a step such as a compilation says nothing for up to a minute here
 BUILDS = Work(task="inv images.build", silence=180.0)

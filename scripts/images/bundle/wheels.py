@@ -1,4 +1,4 @@
-"""Brings a bundle's wheels to where pip finds them: `python -m scripts.bundle_wheels FILE`.
+"""Brings a bundle's wheels to where pip finds them: `python -m scripts.images.bundle.wheels FILE`.
 
 `dev` runs this before anything is installed, so it needs the standard library only.
 """
@@ -11,11 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts import bundle
-from scripts.bundle import Manifest
 from scripts.core.errors import ConfigError
+from scripts.images.bundle import bundle_file
+from scripts.images.bundle.bundle_file import Manifest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 PINS = Path("requirements", "runtime.txt")
 FOLDER = Path(".cache", "bundle", "wheels")
 _PIN = re.compile(r"--hash=sha256:([0-9a-f]{64})\b")
@@ -61,7 +61,7 @@ def require_pinned(file: Path, found: Manifest, root: Path) -> None:
     pip compares what it installs itself, but pip comes out of the bundle too, and is run first.
     """
     pinned = set(_PIN.findall((root / PINS).read_text(encoding="utf-8")))
-    others = [one.name for one in found.under(bundle.WHEELS) if one.sha256 not in pinned]
+    others = [one.name for one in found.under(bundle_file.WHEELS) if one.sha256 not in pinned]
     if others:
         raise ConfigError(
             f"{', '.join(others)} in {file.name} is none of the packages that {PINS} wants here",
@@ -75,14 +75,14 @@ def bring(file: Path, root: Path) -> Path:
     Raises ConfigError for a bundle that is damaged or does not fit, OSError when a file of the
     checkout cannot be read or written.
     """
-    packed = bundle.read(file)
+    packed = bundle_file.read(file)
     require(file, packed.manifest, root)
     require_pinned(file, packed.manifest, root)
-    wheels = packed.manifest.under(bundle.WHEELS)
+    wheels = packed.manifest.under(bundle_file.WHEELS)
     names = [Path(one.name).name for one in wheels]
     pip = next((name for name in names if name.startswith("pip-")), None)
     if pip is None:
-        raise bundle.damaged(file, "pip is not among its wheels")
+        raise bundle_file.damaged(file, "pip is not among its wheels")
     shutil.rmtree(root / FOLDER, ignore_errors=True)
     packed.extract(wheels, root / FOLDER)
     return root / FOLDER / pip

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from scripts import jobs as jobs_module
-from scripts.building import build, pull
 from scripts.core.errors import RefusedError
 from scripts.core.stack import Build, Service
-from scripts.jobs import Job, Jobs, Work
+from scripts.images import jobs as jobs_module
+from scripts.images.building import build, pull
+from scripts.images.jobs import Job, Jobs, Work
 
 FakeDocker = Callable[[str], Path]
 
