@@ -255,7 +255,7 @@ def _follow(
 ) -> ExitCode:
     from scripts import ready_moments, runs, starting
     from scripts.engine.containers import containers
-    from scripts.observing import Observer
+    from scripts.watch.observer import Observer
 
     observer, moments = Observer(space.api, space.stack, live=True), ready_moments.Moments()
     recorder = runs.Recorder(BEGAN)
@@ -329,11 +329,12 @@ def ps(
 ) -> ExitCode:
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     del c
-    from scripts import data_recovery, flags, measuring, ready_moments, status
+    from scripts import data_recovery, flags, ready_moments
     from scripts.config import selection
     from scripts.core.polling import poll
     from scripts.images import availability
-    from scripts.observing import Observer
+    from scripts.watch import measuring, status
+    from scripts.watch.observer import Observer
 
     tell = _report(format)
     if all:
@@ -406,10 +407,11 @@ def logs(  # noqa: PLR0913 - one flag each
 ) -> ExitCode:
     """Show what the services wrote, in order of time; without --follow it ends."""
     del c
-    from scripts import flags, log_lines
+    from scripts import flags
     from scripts.config import selection
     from scripts.core import units
-    from scripts.journal import Journal
+    from scripts.watch import log_lines
+    from scripts.watch.logs import Journal
 
     count, level = flags.count("tail", tail), flags.level(level)
     began = units.since(flags.moment("since", since), time.time()) if since else 0
@@ -724,7 +726,7 @@ def graph(c: Context, *, service: list[str]) -> ExitCode:
     del c
     from scripts import drawing, runs
     from scripts.config import selection
-    from scripts.observing import Observer
+    from scripts.watch.observer import Observer
 
     tell = _report()
     space = _look(tell)
@@ -755,7 +757,7 @@ def _page(
 def smoke(c: Context) -> ExitCode:
     """Send one memory through the whole stack, find it everywhere, and remove it again."""
     del c
-    from scripts import smoke as trial
+    from scripts.watch import smoke as trial
 
     tell = _report()
     space = _look(tell)

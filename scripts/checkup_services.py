@@ -4,13 +4,13 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from scripts import probes
 from scripts.config.workspace import Workspace
 from scripts.core.finding import Finding
 from scripts.core.look import Snapshot
 from scripts.diagnosis.rules import diagnose, troubled
 from scripts.facts import Login
-from scripts.observing import Observer
+from scripts.watch import probes
+from scripts.watch.observer import Observer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

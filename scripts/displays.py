@@ -10,7 +10,7 @@ from rich.text import Text
 
 from scripts.cells import PS_COLUMNS, stack_lines, status_lines, status_row
 from scripts.core.finding import Finding
-from scripts.log_lines import Line
+from scripts.watch.log_lines import Line
 
 WIDE = 210
 """Columns from which on `inv ps` writes one line a service."""

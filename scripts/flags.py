@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from scripts.core.errors import ConfigError
-from scripts.log_lines import LEVELS
+from scripts.watch.log_lines import LEVELS
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import requests
 from requests.auth import AuthBase
 
-from scripts.probes import words_for
+from scripts.watch.probes import words_for
 
 TIMEOUT = 10.0
 """Seconds for a model's endpoint, which may be far away and has to think."""

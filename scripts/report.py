@@ -21,8 +21,8 @@ from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.stack import Stack
 from scripts.course import Course
 from scripts.images.bundle.bundle_file import Manifest
-from scripts.log_lines import Line
 from scripts.starting import Event
+from scripts.watch.log_lines import Line
 
 MARKS = {"started": "·", "ready": "✓", "lost": "!", "waiting": "·"}
 STYLES = {"ready": "green", "lost": "red", "started": "cyan", "waiting": "dim"}

@@ -11,8 +11,8 @@ import pytest
 import requests
 import yaml
 
-from scripts import probes
 from scripts.config import compose
+from scripts.watch import probes
 from tests.e2e.kit.checkout import Checkout
 from tests.e2e.kit.memories import recall, remember
 from tests.kit.places import ROOT

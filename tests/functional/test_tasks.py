@@ -23,7 +23,6 @@ import yaml
 from invoke.program import Program
 
 import tasks
-from scripts import measuring
 from scripts.config import settings, workspace
 from scripts.config.rules.schema import validate
 from scripts.core import lock, polling
@@ -40,6 +39,7 @@ from scripts.machine import ports as host_ports
 from scripts.machine.apt import Deb
 from scripts.machine.system import System
 from scripts.report import Report
+from scripts.watch import measuring
 from tests.kit.bundles import MANIFEST, bundled
 from tests.kit.fake_engine import RECORDED, framed, made
 from tests.kit.places import ROOT

@@ -22,9 +22,9 @@ from scripts.core.errors import (
 from scripts.core.finding import Finding, Verdict
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.stack import Link
-from scripts.log_lines import Line
 from scripts.report import Report
 from scripts.starting import Event
+from scripts.watch.log_lines import Line
 from tests.kit.builders import service, stack
 
 Capture = pytest.CaptureFixture[str]

@@ -15,7 +15,7 @@ from scripts.core.polling import poll
 from scripts.core.units import SECOND, nanoseconds, query
 from scripts.engine.api import Api, Stream
 from scripts.engine.containers import SERVICE_LABEL, containers, labels
-from scripts.log_lines import Line, Restart, Splitter, levelled, marked, merged
+from scripts.watch.log_lines import Line, Restart, Splitter, levelled, marked, merged
 
 AGAIN = 0.3
 """Seconds between two looks for the container of a service that has none, or one that ended."""

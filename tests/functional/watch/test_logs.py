@@ -10,8 +10,8 @@ import pytest
 
 from scripts.core.errors import EngineError, RefusedError
 from scripts.engine.api import Api
-from scripts.journal import WAITING, Journal
-from scripts.log_lines import Line
+from scripts.watch.log_lines import Line
+from scripts.watch.logs import WAITING, Journal
 from tests.kit.fake_engine import END, SERVICE, FakeEngine, framed, made
 from tests.kit.servers import Request, unix
 

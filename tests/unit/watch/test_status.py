@@ -10,7 +10,7 @@ from scripts.config.rules.schema import validate
 from scripts.core.inventory import ImageStatus
 from scripts.core.look import Container, Reading, Snapshot, Usage
 from scripts.core.stack import Port
-from scripts.status import document, frames
+from scripts.watch.status import document, frames
 from tests.kit.builders import container, reading, service, stack
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

@@ -9,7 +9,6 @@ from functools import partial
 from threading import Event, Thread
 from typing import Any, TypeVar
 
-from scripts import health_check, probes
 from scripts.core.errors import RefusedError
 from scripts.core.look import Container, Reading, Snapshot
 from scripts.core.stack import Service, Stack
@@ -17,7 +16,8 @@ from scripts.core.units import nanoseconds, query
 from scripts.engine.api import Api
 from scripts.engine.containers import container, containers, labels
 from scripts.engine.events import Events
-from scripts.log_lines import Splitter
+from scripts.watch import health_check, probes
+from scripts.watch.log_lines import Splitter
 
 LOG_LINES = 400
 """How much of a guilty container's log is read."""

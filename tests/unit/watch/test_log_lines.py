@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.log_lines import Line, Restart, Splitter, chosen, level, levelled, marked, merged
+from scripts.watch.log_lines import Line, Restart, Splitter, chosen, level, levelled, marked, merged
 
 MOMENT = "2026-11-23T01:55:09.201591587Z"
 AT = 1795398909201591587

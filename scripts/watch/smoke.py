@@ -13,8 +13,8 @@ from typing import Any
 from scripts.core.errors import BrokenError
 from scripts.core.polling import poll
 from scripts.core.stack import Auth, Probe, Service, Stack
-from scripts.milvus_rest import PREFERENCES, V1, V2, MilvusWords, by_cube
-from scripts.probes import call
+from scripts.watch.milvus_rest import PREFERENCES, V1, V2, MilvusWords, by_cube
+from scripts.watch.probes import call
 
 TEXT = "The lighthouse keeper counts the ships every evening."
 COLLECTION = "neo4j_vec_db"

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from scripts import health_check
 from scripts.core.errors import EngineError
 from scripts.core.look import Container, Reading, Snapshot
 from scripts.core.stack import Probe, Service, Stack
 from scripts.engine.api import Api
 from scripts.engine.containers import container, containers
-from scripts.observing import Observer, logs
+from scripts.watch import health_check
+from scripts.watch.observer import Observer, logs
 from tests.kit.builders import stack
 from tests.kit.fake_engine import FOLDER, RECORDED, SERVICE, FakeEngine
 from tests.kit.servers import Answer, Request, http, unix
@@ -353,7 +353,7 @@ def happened(name: str, action: str, **attributes: str) -> dict[str, Any]:
 @pytest.fixture
 def live(engine: FakeEngine, api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Observer]:
     """Watch live, and never look at all again by the clock: only events tell."""
-    monkeypatch.setattr("scripts.observing.FULL_LOOK", float("inf"))
+    monkeypatch.setattr("scripts.watch.observer.FULL_LOOK", float("inf"))
     found = Observer(api, watched(1), live=True)
     found._looked = 0.0  # noqa: SLF001 - one look at all has been
     found._seen = {one.id: one for one in containers(api, "memos-dev")}  # noqa: SLF001 - its result

@@ -10,7 +10,7 @@ import pytest
 from scripts.core.look import Snapshot, Usage
 from scripts.engine.api import Api
 from scripts.engine.containers import containers
-from scripts.measuring import measured, usage
+from scripts.watch.measuring import measured, usage
 from tests.kit.fake_engine import RECORDED, FakeEngine
 from tests.kit.servers import unix
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from scripts import smoke
 from scripts.core.errors import BrokenError
 from scripts.core.stack import Auth, Port, Probe, Stack
-from scripts.smoke import Stage, run
+from scripts.watch import smoke
+from scripts.watch.smoke import Stage, run
 from tests.kit.builders import service, stack
 from tests.kit.fake_stack import FakeStack
 from tests.kit.servers import Answer, closed_port, http

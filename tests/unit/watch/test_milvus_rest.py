@@ -1,6 +1,6 @@
 """The two versions of Milvus' REST interface differ where their documents say."""
 
-from scripts.milvus_rest import V1, V2
+from scripts.watch.milvus_rest import V1, V2
 
 
 def test_version_1_numbers_rows_by_itself_and_takes_one_vector() -> None:

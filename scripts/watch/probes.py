@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-from scripts.aws_signing import s3_headers
 from scripts.core.look import Reading
 from scripts.core.stack import Auth, Probe, Service
+from scripts.watch.s3_signing import s3_headers
 
 TIMEOUT = 3.0
 """Seconds for one probe, so that one that hangs cannot hold up a loop."""

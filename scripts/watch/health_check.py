@@ -3,7 +3,7 @@
 from scripts.core.errors import EngineError, StackError
 from scripts.core.look import Container, Reading
 from scripts.engine.api import Api
-from scripts.log_lines import Splitter
+from scripts.watch.log_lines import Splitter
 
 PASSED = 0
 LIMIT = 4.0

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from scripts.aws_signing import s3_headers
 from scripts.core.look import Reading
 from scripts.core.stack import Auth, Probe, Service
-from scripts.probes import BOLT_HELLO, call, read
+from scripts.watch.probes import BOLT_HELLO, call, read
+from scripts.watch.s3_signing import s3_headers
 from tests.kit.servers import (
     Answer,
     Behave,

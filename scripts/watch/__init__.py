@@ -1,0 +1,4 @@
+"""Asking what runs: state, answers, logs, use of the machine.
+
+May import core, engine and diagnosis.
+"""
