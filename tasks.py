@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from scripts.core.inventory import ImageStatus
     from scripts.core.look import Snapshot
     from scripts.core.stack import Service
-    from scripts.data_recovery import Site
+    from scripts.data.recovery import Site
     from scripts.data_report import DataReport
     from scripts.images.bundle.bundle_file import Bundle
     from scripts.images.jobs import Jobs
@@ -126,9 +126,10 @@ def up(
 ) -> ExitCode:
     """Start what is named and all that it needs; return when every one of them answers."""
     del c
-    from scripts import data_journal, flags, precautions, settled
+    from scripts import flags, precautions, settled
     from scripts.config import selection
     from scripts.core import lock
+    from scripts.data import journal as data_journal
     from scripts.images import jobs
 
     tell = _report(format)
@@ -271,7 +272,7 @@ def _follow(
 
 
 def _folder(space: "Workspace") -> Path:
-    from scripts import snapshots
+    from scripts.data import snapshots
 
     return snapshots.folder(space.settings.root, space.stack.project)
 
@@ -283,7 +284,8 @@ def _site(
 
     With `anew` the containers are made as `.env` says now, and a start comes after theirs.
     """
-    from scripts import holdings, precautions
+    from scripts import precautions
+    from scripts.data import holdings
 
     def bring_back(names: tuple[str, ...]) -> ExitCode:
         if not names:
@@ -304,9 +306,9 @@ def _settled(
     space: "Workspace", tell: "DataReport", limit: float = LIMIT, *, anew: bool = False
 ) -> ExitCode:
     """Finish what an interrupted data command left."""
-    from scripts import data_recovery
+    from scripts.data import recovery
 
-    return data_recovery.settle(_site(space, tell, limit, anew=anew))
+    return recovery.settle(_site(space, tell, limit, anew=anew))
 
 
 @task(
@@ -329,9 +331,10 @@ def ps(
 ) -> ExitCode:
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     del c
-    from scripts import data_recovery, flags, ready_moments
+    from scripts import flags, ready_moments
     from scripts.config import selection
     from scripts.core.polling import poll
+    from scripts.data import recovery
     from scripts.images import availability
     from scripts.watch import measuring, status
     from scripts.watch.observer import Observer
@@ -346,7 +349,7 @@ def ps(
     names = selection.services(space.stack, service)
     kinds = [availability.status(space.api, space.stack.service(name)) for name in names]
     source = space.settings.image_source
-    if unfinished := data_recovery.pending(_folder(space)):
+    if unfinished := recovery.pending(_folder(space)):
         tell.say(unfinished)
     observer = Observer(space.api, space.stack)
 
@@ -462,18 +465,20 @@ def restart(
 def down(c: Context, *, volumes: bool = False, yes: bool = False) -> ExitCode:
     """Stop and remove the containers; the data stays unless --volumes."""
     del c
-    from scripts import data_journal, data_moves, data_recovery, precautions
+    from scripts import precautions
     from scripts.config import workspace
     from scripts.core import lock
+    from scripts.data import journal as data_journal
+    from scripts.data import moves, recovery
 
     tell = _report()
     space = workspace.with_all_profiles(_look(tell))
     with lock.held(space.cache, "down"):
         precautions.require_own(space)
         if volumes:
-            tell.confirm("Delete these volumes?", data_moves.held(space.api, space.stack), yes=yes)
+            tell.confirm("Delete these volumes?", moves.held(space.api, space.stack), yes=yes)
         site = _site(space, tell)
-        data_recovery.settle_data(site)
+        recovery.settle_data(site)
         words = ["down", "--remove-orphans", *(["--volumes"] if volumes else [])]
         space.compose.change(*words, on_line=tell.say)
         if volumes:
@@ -504,9 +509,10 @@ def reset(  # noqa: PLR0913 - one flag each
 ) -> ExitCode:
     """Delete the data of what is named, after a snapshot; then bring back what ran."""
     del c
-    from scripts import data_commands, holdings, precautions, snapshots
+    from scripts import precautions
     from scripts.config import selection
     from scripts.core import lock, units
+    from scripts.data import holdings, operations, snapshots
 
     tell = _report()
     space = _look(tell)
@@ -524,7 +530,7 @@ def reset(  # noqa: PLR0913 - one flag each
         tell.confirm("Delete this data?", (), yes=yes)
         file = snapshots.fresh(site.folder, name) if work.plan.snapshot else None
         facts = holdings.facts(space, work.plan, automatic=True)
-        code = data_commands.reset(work, file, facts)
+        code = operations.reset(work, file, facts)
         keep = int(space.settings.get("SNAPSHOTS_KEEP"))
         tell.pruned(snapshots.prune_automatic(site.folder, groups, keep))
     tell.reset(work.plan, file)
@@ -536,9 +542,10 @@ def reset(  # noqa: PLR0913 - one flag each
 def snapshot_save(c: Context, *, service: list[str], name: str = "") -> ExitCode:
     """Save the data as one file under snapshots/; what has to stop for it starts again."""
     del c
-    from scripts import data_commands, holdings, precautions, snapshots
+    from scripts import precautions
     from scripts.config import selection
     from scripts.core import lock, units
+    from scripts.data import holdings, operations, snapshots
 
     tell = _report()
     space = _look(tell)
@@ -553,7 +560,7 @@ def snapshot_save(c: Context, *, service: list[str], name: str = "") -> ExitCode
         work = holdings.work(site, "save", groups, snapshot=name)
         holdings.require_data(work.plan)
         tell.plan(work.plan, result=False)
-        code = data_commands.save(work, file, holdings.facts(space, work.plan, automatic=False))
+        code = operations.save(work, file, holdings.facts(space, work.plan, automatic=False))
     tell.saved(snapshots.look(file))
     return code
 
@@ -563,7 +570,7 @@ def snapshot_save(c: Context, *, service: list[str], name: str = "") -> ExitCode
 def snapshot_list(c: Context, *, format: str = "text") -> ExitCode:
     """Show the snapshots of this stack, the newest first."""
     del c
-    from scripts import snapshots
+    from scripts.data import snapshots
 
     tell = _report(format)
     project, folder = _snapshots(tell)
@@ -576,11 +583,11 @@ def snapshot_list(c: Context, *, format: str = "text") -> ExitCode:
 def snapshot_verify(c: Context, name: str, *, format: str = "text") -> ExitCode:
     """Read a snapshot whole and compare every byte with its checksums; 5 when it is damaged."""
     del c
-    from scripts import data_commands, snapshots
+    from scripts.data import operations, snapshots
 
     tell = _report(format)
     project, folder = _snapshots(tell)
-    found = data_commands.checked(snapshots.look(snapshots.find(folder, name)), tell)
+    found = operations.checked(snapshots.look(snapshots.find(folder, name)), tell)
     tell.verified(project, found)
     return ExitCode.BROKEN if found.problem else ExitCode.OK
 
@@ -597,8 +604,9 @@ def snapshot_verify(c: Context, name: str, *, format: str = "text") -> ExitCode:
 def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool = False) -> ExitCode:
     """Put a snapshot in the place of the data; that stays until all is ready on the new one."""
     del c
-    from scripts import archive, data_commands, holdings, precautions, snapshots
+    from scripts import precautions
     from scripts.core import lock
+    from scripts.data import archive, holdings, operations, snapshots
 
     tell = _report()
     space = _look(tell)
@@ -615,7 +623,7 @@ def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool =
         holdings.require_space(work.survey, manifest["tar_bytes"])
         tell.plan(work.plan, result=False)
         tell.confirm("Replace this data?", (), yes=yes)
-        code = data_commands.restore(work, file, manifest["tar_bytes"])
+        code = operations.restore(work, file, manifest["tar_bytes"])
     tell.restored(work.plan, code)
     return code
 
@@ -625,8 +633,9 @@ def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool =
 def snapshot_undo(c: Context) -> ExitCode:
     """Bring back the data from before a restore on which not all became ready."""
     del c
-    from scripts import holdings, precautions
+    from scripts import precautions
     from scripts.core import lock
+    from scripts.data import holdings
 
     tell = _report()
     space = _look(tell)
@@ -640,9 +649,9 @@ def snapshot_undo(c: Context) -> ExitCode:
 def snapshot_delete(c: Context, name: str, *, yes: bool = False) -> ExitCode:
     """Delete one snapshot, after asking."""
     del c
-    from scripts import snapshots
     from scripts.config import workspace
     from scripts.core import lock
+    from scripts.data import snapshots
 
     tell = _report()
     project, folder = _snapshots(tell)
@@ -658,9 +667,10 @@ def snapshot_delete(c: Context, name: str, *, yes: bool = False) -> ExitCode:
 def snapshot_prune(c: Context, *, keep: str = "", yes: bool = False) -> ExitCode:
     """Delete all snapshots but the newest, after asking; damaged ones are left alone."""
     del c
-    from scripts import flags, snapshots
+    from scripts import flags
     from scripts.config import workspace
     from scripts.core import lock
+    from scripts.data import snapshots
 
     count = flags.count("keep", keep)
     tell = _report()
@@ -675,8 +685,8 @@ def snapshot_prune(c: Context, *, keep: str = "", yes: bool = False) -> ExitCode
 
 def _snapshots(tell: "Report") -> tuple[str, Path]:
     """Give the project and its folder of snapshots; no engine is asked."""
-    from scripts import snapshots
     from scripts.config import workspace
+    from scripts.data import snapshots
 
     project = workspace.read_settings(ROOT, os.environ, tell.say).get("COMPOSE_PROJECT_NAME")
     return project, snapshots.folder(ROOT, project)

@@ -1,8 +1,8 @@
 """Asks for the snapshots of a stack, and for what a data command left unfinished; no engine."""
 
-from scripts import data_journal, snapshots
 from scripts.config.settings import Settings
 from scripts.core.errors import StackError
+from scripts.data import journal, snapshots
 from scripts.facts import DataSeen, Problem
 
 
@@ -12,7 +12,7 @@ def look(found: Settings) -> DataSeen:
     kept = snapshots.listed(folder)
     unfinished, problem = None, None
     try:
-        unfinished = data_journal.read(folder)
+        unfinished = journal.read(folder)
     except StackError as error:
         problem = Problem.of(error)
     return DataSeen(

@@ -9,7 +9,7 @@ from scripts import data_texts
 from scripts.core.errors import BrokenError, ExitCode
 from scripts.core.progress import OnBytes
 from scripts.core.units import size
-from scripts.data_words import Plan, Snapshot
+from scripts.data.model import Plan, Snapshot
 from scripts.report import Report
 
 PACE = 0.2

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scripts.core.units import size
-from scripts.data_words import Plan
+from scripts.data.model import Plan
 
 COLUMNS = ("name", "made", "of", "data", "file", "by", "")
 BAR = 24

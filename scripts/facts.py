@@ -9,7 +9,7 @@ from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, ImageStatus
 from scripts.core.look import Reading, Snapshot
 from scripts.core.stack import Stack
-from scripts.data_words import Entry
+from scripts.data.model import Entry
 from scripts.diagnosis.preflight import Facts as Preflight
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 import tasks
-from scripts import archive, data_journal, data_moves, snapshots
 from scripts.config.rules.schema import validate
 from scripts.core import lock
 from scripts.core.errors import EngineError, ExitCode, RefusedError
-from scripts.data_words import Entry
-from scripts.volume_scripts import NEW, OLD, PART, UNPACK
+from scripts.data import archive, journal, moves, snapshots
+from scripts.data.model import Entry
+from scripts.data.volume_scripts import NEW, OLD, PART, UNPACK
 from tests.functional import test_tasks
 from tests.kit.fake_engine import made
 from tests.kit.places import ROOT
@@ -80,7 +80,7 @@ class Checkout(test_tasks.Checkout):
         volumes = {key: f"memos-test_{key}" for key in keys or VOLUMES.values()}
         running = ("memos", "neo4j", "qdrant")
         entry = Entry(command=command, phase=phase, running=running, volumes=volumes, since="then")
-        data_journal.write(self.kept, entry)
+        journal.write(self.kept, entry)
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def test_what_runs_is_back_also_when_a_save_fails(
     def full(*_: object) -> None:
         raise RefusedError("no space left on device", next_step="df")
 
-    monkeypatch.setattr(data_moves, "verify", full)
+    monkeypatch.setattr(moves, "verify", full)
     assert at.inv("snapshot.save") == 4
     monkeypatch.undo()
 
@@ -226,7 +226,7 @@ def test_ctrl_c_during_a_save_brings_all_back(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(data_moves, "pack", interrupted)
+        patched.setattr(moves, "pack", interrupted)
         assert at.inv("snapshot.save") == 130
 
     told = capsys.readouterr().err
@@ -382,7 +382,7 @@ def test_a_disk_that_fills_up_leaves_the_old_data(
         at.put(key, "newer")
     full = UNPACK + "echo 'tar: Cannot write: No space left on device' >&2; exit 2\n"
     with monkeypatch.context() as patched:
-        patched.setattr(data_moves, "UNPACK", full)
+        patched.setattr(moves, "UNPACK", full)
         assert at.inv("snapshot.restore", "one", "--yes") == 4
 
     assert "No space left on device" in capsys.readouterr().err
@@ -397,7 +397,7 @@ def test_a_reader_that_ends_early_says_why(
     at.put("etcd_data", "x" * 5_000_000)
     assert at.inv("snapshot.save", "--name", "one") == 0
     with monkeypatch.context() as patched:
-        patched.setattr(data_moves, "UNPACK", "exec 0<&-; echo 'no such luck' >&2; exit 1\n")
+        patched.setattr(moves, "UNPACK", "exec 0<&-; echo 'no such luck' >&2; exit 1\n")
         assert at.inv("snapshot.restore", "one", "--yes") == 4
 
     assert "no such luck" in capsys.readouterr().err
@@ -626,12 +626,12 @@ def test_an_engine_that_goes_away_leaves_the_journal(
         raise EngineError("the engine does not answer", next_step="inv engine.status")
 
     with monkeypatch.context() as patched:
-        patched.setattr(data_moves, "pack", full)
+        patched.setattr(moves, "pack", full)
         patched.setattr(tasks, "_follow", gone)
         assert at.inv("snapshot.save") == 3
     told = capsys.readouterr().err
     assert told.index("no space left on device: bringing back") < told.index("does not answer")
-    entry = data_journal.read(at.kept)
+    entry = journal.read(at.kept)
     assert entry is not None
     assert (entry.command, entry.phase) == ("save", "returning")
 

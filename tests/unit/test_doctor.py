@@ -10,7 +10,7 @@ from scripts.config.rules.schema import validate
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, Host, ImageStatus
 from scripts.core.look import Snapshot
-from scripts.data_words import Entry
+from scripts.data.model import Entry
 from scripts.diagnosis.preflight import GIB
 from scripts.diagnosis.preflight import Facts as Preflight
 from scripts.doctor import AREAS, document

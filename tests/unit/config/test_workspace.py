@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts import data_moves
 from scripts.config import compose, workspace
 from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.stack import Stack
+from scripts.data import moves
 from scripts.engine import discovery
 from scripts.engine.private import control, programs
 from scripts.images import availability
@@ -437,7 +437,7 @@ def test_volumes_are_those_of_the_stack_that_exist(
     monkeypatch.setattr(workspace, "Api", lambda *_, **__: FakeApi({"/volumes": answer}))
 
     space = bench.look()
-    found = data_moves.held(space.api, space.stack)
+    found = moves.held(space.api, space.stack)
 
     assert list(found) == sorted(existing[:2])
     assert len(found) == ours

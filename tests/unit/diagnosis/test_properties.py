@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import data_plan
 from scripts.config import compose
 from scripts.core.finding import Finding
 from scripts.core.look import Container, Reading, Snapshot
 from scripts.core.stack import Stack, by_need
+from scripts.data import plan
 from scripts.diagnosis import rules as diagnosis
 from scripts.diagnosis.causes.catalogue import SIGNATURES, recognised
 from scripts.diagnosis.readiness import answers
@@ -120,7 +120,7 @@ def test_root_causes_come_first_on_the_real_file() -> None:
 
     assert [one.service for one in told] == ["minio", "memos"]
     assert told[0].victims == ("milvus", "attu", "memos")
-    assert data_plan.member(real, "milvus") == "milvus"
+    assert plan.member(real, "milvus") == "milvus"
 
 
 @given(stacks(), snapshots())

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from scripts import data_plan, data_texts
+from scripts import data_texts
 from scripts.core.stack import Stack, Together, Volume
-from scripts.data_words import Plan, Survey
+from scripts.data import plan
+from scripts.data.model import Plan, Survey
 from tests.kit.builders import container, service, stack
 
 
@@ -39,7 +40,7 @@ SURVEY = Survey(image="i:1", sizes={"graph_data": 2048, "meta_data": 1024})
 def planned(command: str, *groups: str, alive: tuple[str, ...] = ALL) -> Plan:
     """Give the plan when these services run and all have containers."""
     seen = [container(name, state="running" if name in alive else "exited") for name in ALL]
-    return data_plan.plan(
+    return plan.plan(
         STACK, command, groups, seen=seen, existing=THERE, survey=SURVEY, snapshot="one"
     )
 
@@ -159,16 +160,14 @@ def manifest_of(
 )
 def test_an_older_server_is_refused(version: str, refused: bool) -> None:  # noqa: FBT001 - as above
     """Numbers are compared as numbers; what is not known is let through."""
-    never, better_not = data_plan.problems(
-        STACK, manifest_of(version), "packages", {"graph": "5.26.4"}
-    )
+    never, better_not = plan.problems(STACK, manifest_of(version), "packages", {"graph": "5.26.4"})
     assert never == ()
     assert bool(better_not) is refused
 
 
 def test_another_source_is_told_and_another_stack_is_refused() -> None:
     """The first can be overruled."""
-    never, better_not = data_plan.problems(
+    never, better_not = plan.problems(
         STACK, manifest_of("1", "registry", "other_data"), "packages", {}
     )
     assert never == ("the stack has no volume other_data",)
@@ -177,7 +176,7 @@ def test_another_source_is_told_and_another_stack_is_refused() -> None:
 
 def test_a_group_that_the_stack_does_not_know_is_refused() -> None:
     """Else its data would be left out, and nobody told."""
-    never, _ = data_plan.problems(STACK, manifest_of("1", group="queue"), "packages", {})
+    never, _ = plan.problems(STACK, manifest_of("1", group="queue"), "packages", {})
     assert never == ("the stack has no data group queue",)
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from scripts.core.errors import BrokenError
-from scripts.data_words import MEANS, Entry
+from scripts.data.model import MEANS, Entry
 
 FILE = "journal.json"
 """In the stack's folder of snapshots."""

@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from scripts.volume_scripts import CLEAN, DISCARD, NEW, OLD, PACK, PART, SURVEY, SWAP, TURN, UNPACK
+from scripts.data.volume_scripts import (
+    CLEAN,
+    DISCARD,
+    NEW,
+    OLD,
+    PACK,
+    PART,
+    SURVEY,
+    SWAP,
+    TURN,
+    UNPACK,
+)
 
 KILLED = -9
 TOOLS = ("mv", "mkdir", "rmdir", "chown", "chmod", "touch")

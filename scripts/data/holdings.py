@@ -5,17 +5,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts import data_plan, data_recovery, snapshots
 from scripts.config.workspace import Workspace
 from scripts.core import units
 from scripts.core.errors import BrokenError, ConfigError, ExitCode
 from scripts.core.stack import Service, Stack
 from scripts.core.units import size
-from scripts.data_commands import Work
-from scripts.data_moves import require_unused
-from scripts.data_recovery import BringBack, Site, Tell
-from scripts.data_words import Plan, Survey
-from scripts.engine import throwaway
+from scripts.data import plan as data_plan
+from scripts.data import recovery, snapshots
+from scripts.data import survey as helper
+from scripts.data.model import Plan, Survey
+from scripts.data.moves import require_unused
+from scripts.data.operations import Work
+from scripts.data.recovery import BringBack, Site, Tell
 from scripts.engine.api import Api
 from scripts.engine.containers import containers, existing
 from scripts.images.availability import VERSION_LABEL
@@ -44,7 +45,7 @@ def work(at: Site, command: str, groups: Sequence[str], *, snapshot: str = "") -
     require_unused(at.api, at.stack.project, mine)
     images = [one.image for one in at.stack.services]
     names = {one.key: one.name for one in mine}
-    found = throwaway.survey(at.api, at.stack.project, images, names)
+    found = helper.survey(at.api, at.stack.project, images, names)
     seen = containers(at.api, at.stack.project)
     plan = data_plan.plan(
         at.stack, command, groups, seen=seen, existing=there, survey=found, snapshot=snapshot
@@ -120,14 +121,14 @@ def require_data(plan: Plan) -> None:
 
 def undo(at: Site) -> ExitCode:
     """Take back a restore that never became ready; errors as `data_recovery.undo` has them."""
-    entry = data_recovery.undoable(at.folder)
+    entry = recovery.undoable(at.folder)
     kept = set(entry.volumes) if entry is not None else set()
     groups = {one.group for one in at.stack.volumes if one.key in kept}
     seen = containers(at.api, at.stack.project)
     plan = data_plan.plan(
         at.stack, "restore", sorted(groups), seen=seen, existing=(), survey=Survey(image="")
     )
-    return data_recovery.undo(at, plan.stops)
+    return recovery.undo(at, plan.stops)
 
 
 def require_bare(work: Work) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scripts import archive
 from scripts.core.errors import BrokenError
+from scripts.data import archive
 
 FACTS: dict[str, Any] = {
     "format": 1,

@@ -6,7 +6,7 @@ from typing import Any
 
 from scripts.core.look import Container
 from scripts.core.stack import Stack
-from scripts.data_words import Plan, Survey
+from scripts.data.model import Plan, Survey
 from scripts.engine.versions import numbers
 
 ALIVE = frozenset({"running", "restarting", "paused"})

@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from scripts import archive, data_journal, data_plan, snapshots
 from scripts.core.errors import BrokenError, RefusedError
 from scripts.core.progress import OnBytes
 from scripts.core.stack import Stack, Volume
+from scripts.data import archive, journal, plan, snapshots
+from scripts.data.volume_scripts import PACK, UNPACK
 from scripts.engine.api import Api
 from scripts.engine.containers import containers, existing
 from scripts.engine.throwaway import Helper
-from scripts.volume_scripts import PACK, UNPACK
 
 STOPPING = 90.0
 """Seconds for a container to stop; Neo4j's own limit is 30."""
@@ -25,7 +25,7 @@ def stop(api: Api, stack: Stack, names: Sequence[str]) -> None:
     Raises RefusedError or EngineError as the engine has it.
     """
     patient = Api(api.endpoint, timeout=STOPPING, env=api.env)
-    for wave in data_plan.waves(stack, names):
+    for wave in plan.waves(stack, names):
         chosen = [one for one in containers(api, stack.project) if one.service in wave]
         for one in chosen:
             if one.state == "paused":  # the engine stops no container that cannot hear it
@@ -91,9 +91,9 @@ def verify(file: Path, on_bytes: OnBytes) -> None:
 
 def keep(partial: Path, file: Path) -> None:
     """Bring a snapshot that is whole to the disk, and give it its name."""
-    data_journal.sync(partial)
+    journal.sync(partial)
     partial.replace(file)
-    data_journal.sync(file.parent)
+    journal.sync(file.parent)
 
 
 def unpack(helper: Helper, file: Path, on_bytes: OnBytes) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scripts import data_journal, data_moves, data_recovery, snapshots
 from scripts.core import units
 from scripts.core.errors import ExitCode, StackError
-from scripts.data_recovery import Site, Tell
-from scripts.data_words import Entry, Plan, Snapshot, Survey
+from scripts.data import journal, moves, recovery, snapshots
+from scripts.data.model import Entry, Plan, Snapshot, Survey
+from scripts.data.recovery import Site, Tell
 from scripts.engine.throwaway import Helper
 
 
@@ -38,7 +38,7 @@ class Work:
             snapshot=self.plan.snapshot,
             since=units.written(time.time()),
         )
-        return data_journal.write(self.site.folder, entry)
+        return journal.write(self.site.folder, entry)
 
 
 def save(work: Work, file: Path, facts: Mapping[str, Any]) -> ExitCode:
@@ -49,11 +49,11 @@ def save(work: Work, file: Path, facts: Mapping[str, Any]) -> ExitCode:
     site = work.site
     with _partial(file) as partial:
         with _taken_back(work, "stopped") as entry:
-            data_moves.stop(site.api, site.stack, work.plan.stops)
+            moves.stop(site.api, site.stack, work.plan.stops)
             manifest = _pack(work, partial, facts)
-        code = data_recovery.finish(site, entry)
+        code = recovery.finish(site, entry)
         _verify(work, partial, manifest["tar_bytes"])
-        data_moves.keep(partial, file)
+        moves.keep(partial, file)
     return code
 
 
@@ -61,13 +61,13 @@ def reset(work: Work, file: Path | None, facts: Mapping[str, Any]) -> ExitCode:
     """Delete the plan's volumes, after a snapshot if there is a `file` for one; start what ran."""
     site = work.site
     with _taken_back(work, "stopped") as entry:
-        data_moves.stop(site.api, site.stack, work.plan.stops)
+        moves.stop(site.api, site.stack, work.plan.stops)
         if file is not None:
             with _partial(file) as partial:
                 manifest = _pack(work, partial, facts)
                 _verify(work, partial, manifest["tar_bytes"])
-                data_moves.keep(partial, file)
-    return data_recovery.finish(site, site.note(entry, "deleting"))
+                moves.keep(partial, file)
+    return recovery.finish(site, site.note(entry, "deleting"))
 
 
 def restore(work: Work, file: Path, size: int) -> ExitCode:
@@ -78,11 +78,11 @@ def restore(work: Work, file: Path, size: int) -> ExitCode:
     site = work.site
     _verify(work, file, size)
     with _taken_back(work, "unpacking") as entry:
-        data_moves.stop(site.api, site.stack, work.plan.stops)
-        data_moves.create_volumes(site.api, site.stack.project, work.plan.volumes)
+        moves.stop(site.api, site.stack, work.plan.stops)
+        moves.create_volumes(site.api, site.stack.project, work.plan.volumes)
         with site.tell.metered("restore", size) as on_bytes:
-            data_moves.unpack(work.helper(), file, on_bytes)
-    return data_recovery.finish(site, site.note(entry, "swapping"))
+            moves.unpack(work.helper(), file, on_bytes)
+    return recovery.finish(site, site.note(entry, "swapping"))
 
 
 def checked(found: Snapshot, tell: Tell) -> Snapshot:
@@ -91,7 +91,7 @@ def checked(found: Snapshot, tell: Tell) -> Snapshot:
         return found
     try:
         with tell.metered("verify", found.manifest["tar_bytes"]) as on_bytes:
-            data_moves.verify(found.file, on_bytes)
+            moves.verify(found.file, on_bytes)
     except StackError as error:
         return replace(found, problem=str(error))
     return found
@@ -109,7 +109,7 @@ def _taken_back(work: Work, phase: str) -> Iterator[Entry]:
         work.site.tell.say(
             f"{why}: bringing back what ran; Ctrl-C again leaves that to the next inv up"
         )
-        data_recovery.finish(work.site, entry)
+        recovery.finish(work.site, entry)
         raise
 
 
@@ -121,14 +121,14 @@ def _partial(file: Path) -> Iterator[Path]:
     try:
         yield partial
     finally:
-        data_moves.remove_files([partial])
+        moves.remove_files([partial])
 
 
 def _pack(work: Work, partial: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     with work.site.tell.metered("save", work.plan.size) as on_bytes:
-        return data_moves.pack(work.helper(), partial, facts, on_bytes)
+        return moves.pack(work.helper(), partial, facts, on_bytes)
 
 
 def _verify(work: Work, file: Path, size: int) -> None:
     with work.site.tell.metered("verify", size) as on_bytes:
-        data_moves.verify(file, on_bytes)
+        moves.verify(file, on_bytes)

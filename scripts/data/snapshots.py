@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from scripts import archive
 from scripts.core.errors import ConfigError, StackError
-from scripts.data_words import Snapshot
+from scripts.data import archive
+from scripts.data.model import Snapshot
 
 FOLDER = "snapshots"
 END = ".tar.zst"

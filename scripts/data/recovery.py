@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from scripts import data_journal, data_moves
 from scripts.core.errors import BrokenError, ConfigError, ExitCode
 from scripts.core.progress import OnBytes
 from scripts.core.stack import Stack
-from scripts.data_words import MEANS, Entry
+from scripts.data import journal, moves, survey
+from scripts.data.model import MEANS, Entry
+from scripts.data.volume_scripts import CLEAN, DISCARD, SWAP, TURN
 from scripts.engine import containers, throwaway
 from scripts.engine.api import Api
 from scripts.engine.throwaway import Helper
-from scripts.volume_scripts import CLEAN, DISCARD, SWAP, TURN
 
 UNDO = "inv snapshot.undo"
 
@@ -48,12 +48,12 @@ class Site:
         there = containers.existing(self.api)
         kept = {key: name for key, name in volumes.items() if name in there}
         images = [one.image for one in self.stack.services]
-        found = throwaway.survey(self.api, self.stack.project, images, kept)
+        found = survey.survey(self.api, self.stack.project, images, kept)
         return Helper(self.api, self.stack.project, found.image, kept)
 
     def note(self, entry: Entry, phase: str) -> Entry:
         """Write down that a phase begins."""
-        return data_journal.write(self.folder, replace(entry, phase=phase))
+        return journal.write(self.folder, replace(entry, phase=phase))
 
 
 def settle(site: Site) -> ExitCode:
@@ -73,8 +73,8 @@ def settle_data(site: Site) -> None:
 
 def _found(site: Site) -> Entry | None:
     throwaway.clear(site.api, site.stack.project)
-    data_moves.remove_leftovers(site.folder)
-    entry = data_journal.read(site.folder)
+    moves.remove_leftovers(site.folder)
+    entry = journal.read(site.folder)
     if entry is not None:
         site.tell.say(f"inv {entry.command} was interrupted: {MEANS[entry.phase]}")
     return entry
@@ -95,7 +95,7 @@ def mend(site: Site, entry: Entry) -> Entry:
             site.helper(entry.volumes).run(SWAP)
             return site.note(entry, "starting")
         case "deleting":
-            data_moves.delete(site.api, site.stack.project, entry.volumes.values())
+            moves.delete(site.api, site.stack.project, entry.volumes.values())
             return site.note(entry, "returning")
         case _:
             return entry
@@ -113,7 +113,7 @@ def finish(site: Site, entry: Entry) -> ExitCode:
         entry = site.note(entry, "cleaning")
     if entry.phase == "cleaning":
         site.helper(entry.volumes).run(CLEAN)
-    data_journal.remove(site.folder)
+    journal.remove(site.folder)
     return code
 
 
@@ -132,7 +132,7 @@ def _brought_back(site: Site, entry: Entry) -> ExitCode:
 def pending(folder: Path) -> str:
     """Give a line about what an interrupted command left to do; empty when there is nothing."""
     try:
-        entry = data_journal.read(folder)
+        entry = journal.read(folder)
     except BrokenError as error:
         return f"{error}; {error.next_step}"
     if entry is None:
@@ -150,12 +150,12 @@ def undo(site: Site, stops: tuple[str, ...]) -> ExitCode:
     entry = undoable(site.folder)
     if entry is None:
         raise ConfigError("there is no unfinished restore", next_step="inv snapshot.list")
-    data_moves.stop(site.api, site.stack, stops)
+    moves.stop(site.api, site.stack, stops)
     running = tuple(dict.fromkeys((*entry.running, *stops)))
     return finish(site, site.note(replace(entry, running=running), "turning"))
 
 
 def undoable(folder: Path) -> Entry | None:
     """Give the restore that can be undone, if there is one."""
-    entry = data_journal.read(folder)
+    entry = journal.read(folder)
     return entry if entry is not None and entry.phase == "starting" else None
