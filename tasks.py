@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from scripts.images.bundle.bundle_file import Bundle
     from scripts.images.jobs import Jobs
     from scripts.report import Report
-    from scripts.timeline import Run
+    from scripts.start.timeline import Run
 
 ROOT = Path(__file__).resolve().parent
 BEGAN = time.time()
@@ -126,11 +126,12 @@ def up(
 ) -> ExitCode:
     """Start what is named and all that it needs; return when every one of them answers."""
     del c
-    from scripts import flags, precautions, settled
+    from scripts import flags
     from scripts.config import selection
     from scripts.core import lock
     from scripts.data import journal as data_journal
     from scripts.images import jobs
+    from scripts.start import created, guards
 
     tell = _report(format)
     with _result_line(tell), jobs.Jobs(tell.step, tell.state) as begun:
@@ -138,13 +139,13 @@ def up(
         space = _prepared(begun, tell, named=service)
         names = space.stack.closure(selection.services(space.stack, service))
         with lock.held(space.cache, "up"):
-            precautions.require_own(space)
+            guards.require_own(space)
             statuses = _statuses(space, names)
             # what an interrupted command left changes what runs
             pending = data_journal.read(_folder(space)) is not None
-            changed = build or pending or not settled.unchanged(space, statuses)
+            changed = build or pending or not created.unchanged(space, statuses)
             if changed:
-                if code := tell.preflight(precautions.findings(space, names)):
+                if code := tell.preflight(guards.findings(space, names)):
                     return code
                 _have_images(space, statuses, begun, tell, rebuild=build)
             begun.stop()
@@ -159,16 +160,16 @@ def _prepared(
     begun: "Jobs", tell: "Report", named: "Sequence[str]" = (), *, builds: bool = True
 ) -> "Workspace":
     """Give the workspace ready for builds; what images are made of comes beside the engine."""
-    from scripts.config import workspace
     from scripts.core.process import run
     from scripts.images import base_image
+    from scripts.start import prepare
 
     def meanwhile() -> None:
         with suppress(ConfigError):  # told when it is needed
             if builds:
                 begun.begin(base_image.ahead(ROOT))
 
-    return workspace.prepared(ROOT, os.environ, run, tell.say, named=named, meanwhile=meanwhile)
+    return prepare.prepared(ROOT, os.environ, run, tell.say, named=named, meanwhile=meanwhile)
 
 
 def _have_images(
@@ -241,12 +242,12 @@ def _statuses(space: "Workspace", names: tuple[str, ...]) -> "Sequence[ImageStat
 def _start(
     space: "Workspace", statuses: "Sequence[ImageStatus]", limit: float, tell: "Report"
 ) -> ExitCode:
-    from scripts import settled
+    from scripts.start import created
 
     names = tuple(one.service for one in statuses)
     code = _follow(space, names, limit, tell)
     if code is ExitCode.OK:
-        settled.keep(space, statuses)
+        created.keep(space, statuses)
         tell.ready(space.stack, names, local_embedder=space.settings.local_embedder)
     return code
 
@@ -254,14 +255,14 @@ def _start(
 def _follow(
     space: "Workspace", names: tuple[str, ...], limit: float, tell: "Report", *, last: bool = True
 ) -> ExitCode:
-    from scripts import ready_moments, runs, starting
     from scripts.engine.containers import containers
+    from scripts.start import ready_moments, runs, scheduler
     from scripts.watch.observer import Observer
 
     observer, moments = Observer(space.api, space.stack, live=True), ready_moments.Moments()
     recorder = runs.Recorder(BEGAN)
     try:
-        events = starting.start(space.stack, names, observer, timeout=limit)
+        events = scheduler.start(space.stack, names, observer, timeout=limit)
         return tell.follow(names, moments.noted(recorder.noted(events)), last=last)
     finally:
         observer.close()
@@ -284,15 +285,15 @@ def _site(
 
     With `anew` the containers are made as `.env` says now, and a start comes after theirs.
     """
-    from scripts import precautions
     from scripts.data import holdings
+    from scripts.start import guards
 
     def bring_back(names: tuple[str, ...]) -> ExitCode:
         if not names:
             return ExitCode.OK
         if anew:
             _create(space, names)
-        elif precautions.uncreated(space, names):
+        elif guards.uncreated(space, names):
             # what is there stays as it is, also when `.env` says otherwise by now
             words = ("--no-build", "--pull", "never", "--no-recreate")
             space.compose.change("create", *words, *names)
@@ -331,11 +332,12 @@ def ps(
 ) -> ExitCode:
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     del c
-    from scripts import flags, ready_moments
+    from scripts import flags
     from scripts.config import selection
     from scripts.core.polling import poll
     from scripts.data import recovery
     from scripts.images import availability
+    from scripts.start import ready_moments
     from scripts.watch import measuring, status
     from scripts.watch.observer import Observer
 
@@ -441,9 +443,10 @@ def restart(
 ) -> ExitCode:
     """Stop and start what is named, then wait until it answers."""
     del c
-    from scripts import flags, precautions
+    from scripts import flags
     from scripts.config import selection
     from scripts.core import lock
+    from scripts.start import guards
 
     tell = _report(format)
     with _result_line(tell):
@@ -451,10 +454,10 @@ def restart(
         space = _look(tell)
         names = selection.services(space.stack, service)
         with lock.held(space.cache, "restart"):
-            precautions.require_own(space)
+            guards.require_own(space)
             if code := _settled(space, tell, limit, anew=True):
                 return code
-            precautions.require_created(space, names)
+            guards.require_created(space, names)
             space.compose.change("stop", *names)
             statuses = _create(space, space.stack.closure(names))
             return _start(space, statuses, limit, tell)
@@ -465,16 +468,16 @@ def restart(
 def down(c: Context, *, volumes: bool = False, yes: bool = False) -> ExitCode:
     """Stop and remove the containers; the data stays unless --volumes."""
     del c
-    from scripts import precautions
     from scripts.config import workspace
     from scripts.core import lock
     from scripts.data import journal as data_journal
     from scripts.data import moves, recovery
+    from scripts.start import guards
 
     tell = _report()
     space = workspace.with_all_profiles(_look(tell))
     with lock.held(space.cache, "down"):
-        precautions.require_own(space)
+        guards.require_own(space)
         if volumes:
             tell.confirm("Delete these volumes?", moves.held(space.api, space.stack), yes=yes)
         site = _site(space, tell)
@@ -509,17 +512,17 @@ def reset(  # noqa: PLR0913 - one flag each
 ) -> ExitCode:
     """Delete the data of what is named, after a snapshot; then bring back what ran."""
     del c
-    from scripts import precautions
     from scripts.config import selection
     from scripts.core import lock, units
     from scripts.data import holdings, operations, snapshots
+    from scripts.start import guards
 
     tell = _report()
     space = _look(tell)
     groups = selection.groups_to_reset(space.stack, service, every=all)
     site = _site(space, tell)
     with lock.held(space.cache, "reset"):
-        precautions.require_own(space)
+        guards.require_own(space)
         if not dry_run and (code := _settled(space, tell)):
             return code
         name = holdings.name(space.stack, groups, units.written(time.time()), before="before-reset")
@@ -542,10 +545,10 @@ def reset(  # noqa: PLR0913 - one flag each
 def snapshot_save(c: Context, *, service: list[str], name: str = "") -> ExitCode:
     """Save the data as one file under snapshots/; what has to stop for it starts again."""
     del c
-    from scripts import precautions
     from scripts.config import selection
     from scripts.core import lock, units
     from scripts.data import holdings, operations, snapshots
+    from scripts.start import guards
 
     tell = _report()
     space = _look(tell)
@@ -554,7 +557,7 @@ def snapshot_save(c: Context, *, service: list[str], name: str = "") -> ExitCode
     site = _site(space, tell)
     file = snapshots.fresh(site.folder, name)
     with lock.held(space.cache, "snapshot.save"):
-        precautions.require_own(space)
+        guards.require_own(space)
         if code := _settled(space, tell):
             return code
         work = holdings.work(site, "save", groups, snapshot=name)
@@ -604,9 +607,9 @@ def snapshot_verify(c: Context, name: str, *, format: str = "text") -> ExitCode:
 def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool = False) -> ExitCode:
     """Put a snapshot in the place of the data; that stays until all is ready on the new one."""
     del c
-    from scripts import precautions
     from scripts.core import lock
     from scripts.data import archive, holdings, operations, snapshots
+    from scripts.start import guards
 
     tell = _report()
     space = _look(tell)
@@ -615,7 +618,7 @@ def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool =
     manifest = archive.manifest(file)
     holdings.require_restorable(space, file, manifest, anyway=anyway)
     with lock.held(space.cache, "snapshot.restore"):
-        precautions.require_own(space)
+        guards.require_own(space)
         if code := _settled(space, tell):
             return code
         work = holdings.work(site, "restore", manifest["groups"], snapshot=snapshots.name(file))
@@ -633,14 +636,14 @@ def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool =
 def snapshot_undo(c: Context) -> ExitCode:
     """Bring back the data from before a restore on which not all became ready."""
     del c
-    from scripts import precautions
     from scripts.core import lock
     from scripts.data import holdings
+    from scripts.start import guards
 
     tell = _report()
     space = _look(tell)
     with lock.held(space.cache, "snapshot.undo"):
-        precautions.require_own(space)
+        guards.require_own(space)
         return holdings.undo(_site(space, tell))
 
 
@@ -714,8 +717,9 @@ def doctor(c: Context, *, format: str = "text") -> ExitCode:
 def timeline(c: Context, *, run: str = "1", format: str = "text") -> ExitCode:
     """Show when each service of a start was made, started and ready, and what held it back."""
     del c
-    from scripts import drawing, flags, runs
-    from scripts import timeline as lanes
+    from scripts import drawing, flags
+    from scripts.start import runs
+    from scripts.start import timeline as lanes
 
     number, tell = flags.count("run", run), _report(format)
     space = _look(tell)
@@ -734,8 +738,9 @@ def timeline(c: Context, *, run: str = "1", format: str = "text") -> ExitCode:
 def graph(c: Context, *, service: list[str]) -> ExitCode:
     """Draw which service needs which, and how each is now."""
     del c
-    from scripts import drawing, runs
+    from scripts import drawing
     from scripts.config import selection
+    from scripts.start import runs
     from scripts.watch.observer import Observer
 
     tell = _report()
@@ -891,15 +896,15 @@ def images_save(c: Context, file: str, *, python: list[str], engine: bool = Fals
 def images_load(c: Context, file: str) -> ExitCode:
     """Bring the images of a bundle to the engine, after checking every byte."""
     del c
-    from scripts.config import workspace
     from scripts.core.process import run
     from scripts.images import availability
     from scripts.images.bundle import bundle_file, unpacking
+    from scripts.start import prepare
 
     tell, source = _report(), Path(file).expanduser().absolute()
     packed = bundle_file.read(source)
     named = {**os.environ, bundle_file.VARIABLE: str(source)}
-    space = workspace.prepared(ROOT, named, run, tell.say)
+    space = prepare.prepared(ROOT, named, run, tell.say)
     _load(packed, space, tell)
     statuses = [availability.status(space.api, service) for service in space.stack.services]
     unpacking.require_all(packed, statuses)

@@ -10,7 +10,7 @@ from scripts.core.finding import Verdict
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.units import SECOND, duration, nanoseconds, size
 from scripts.images.bundle.bundle_file import Manifest
-from scripts.starting import Event
+from scripts.start.scheduler import Event
 
 PS_COLUMNS = (
     *("service", "state", "ready", "ready for", "up for", "restarts", "memory", "CPU"),

@@ -11,14 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from scripts import (
-    checkup_data,
-    checkup_models,
-    checkup_services,
-    checkup_settings,
-    precautions,
-    remote_host,
-)
+from scripts import checkup_data, checkup_models, checkup_services, checkup_settings, remote_host
 from scripts.config import workspace
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
@@ -35,6 +28,7 @@ from scripts.facts import EngineSeen, Facts, Problem
 from scripts.images import availability
 from scripts.machine import ports, resources
 from scripts.machine.system import install_hint, obstacle, this_system
+from scripts.start import guards
 
 ASKED_OF_ENGINE = ("names", "images", "services", "logins")
 PATIENCE = 12.0
@@ -175,7 +169,7 @@ def _engine(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineSee
 def _wanted(found: Settings, stack: Stack | None) -> tuple[tuple[str, Port], ...]:
     """Give the ports that the stack publishes; without its file those that the settings name."""
     if stack is not None:
-        return ports.wanted(stack, stack.names())
+        return guards.wanted(stack, stack.names())
     address = found.get("BIND_ADDRESS")
     named = {name: found.get(name) for name in sorted(found.defaults) if name.endswith("_PORT")}
     return tuple(
@@ -186,7 +180,7 @@ def _wanted(found: Settings, stack: Stack | None) -> tuple[tuple[str, Port], ...
 
 
 def _machine(space: Workspace) -> Preflight:
-    found = precautions.facts(space, space.stack.names())
+    found = guards.facts(space, space.stack.names())
     if space.engine.local:
         return found
     there = remote_host.look(space.api, [one.image for one in space.stack.services])
@@ -195,7 +189,7 @@ def _machine(space: Workspace) -> Preflight:
 
 def _foreign(space: Workspace) -> Problem | None:
     try:
-        precautions.require_own(space)
+        guards.require_own(space)
     except StackError as error:
         return Problem.of(error)
     return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from scripts.core.finding import Finding, Verdict
-from scripts.starting import Event
+from scripts.start.scheduler import Event
 
 READY, STARTED, NOT_STARTED = "ready", "started, not ready yet", "not started"
 

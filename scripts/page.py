@@ -12,7 +12,7 @@ from string import Template
 from scripts.core.stack import Service, Stack
 from scripts.core.units import written
 from scripts.drawing import HEAD, cells
-from scripts.timeline import Bar, Run
+from scripts.start.timeline import Bar, Run
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 FILE = "stack.html"

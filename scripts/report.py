@@ -21,7 +21,7 @@ from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.stack import Stack
 from scripts.course import Course
 from scripts.images.bundle.bundle_file import Manifest
-from scripts.starting import Event
+from scripts.start.scheduler import Event
 from scripts.watch.log_lines import Line
 
 MARKS = {"started": "·", "ready": "✓", "lost": "!", "waiting": "·"}

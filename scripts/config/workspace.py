@@ -1,31 +1,25 @@
 """One stack as the tasks see it: its settings, the engine, Compose, and the resolved file."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scripts.config import compose, compose_cache, selection, settings
+from scripts.config import compose, compose_cache, settings
 from scripts.config.compose import Compose
 from scripts.config.rules import env as settings_rules
 from scripts.config.rules import resolved as stack_rules
 from scripts.config.rules import schema, written
 from scripts.config.rules import text as compose_text
-from scripts.config.rules.schema import Breach, as_tree
+from scripts.config.rules.schema import Breach
 from scripts.config.settings import Settings
-from scripts.core.errors import RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.process import Runner
 from scripts.core.progress import Say
 from scripts.core.stack import Stack
 from scripts.engine import discovery
 from scripts.engine.api import Api
-from scripts.engine.discovery import check_compose, check_engine, discover
-from scripts.engine.private import control, programs
-from scripts.images import availability
-from scripts.images.bundle import bundle_file, unpacking
-from scripts.machine import system
-from scripts.machine.system import this_system
+from scripts.engine.discovery import check_compose, check_engine
 
 CACHE = ".cache"
 
@@ -86,55 +80,6 @@ def look(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Wo
     found = read_settings(root, environ, say)
     running = discovery.required(root, environ, runner)
     return resolved(found, running, runner, found.image_source or "registry", environ)
-
-
-def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
-    root: Path,
-    environ: Mapping[str, str],
-    runner: Runner,
-    say: Say,
-    *,
-    named: Sequence[str] = (),
-    meanwhile: Callable[[], object] = lambda: None,
-) -> Workspace:
-    """Give the workspace ready for a start: `.env`, an engine and an image source are there.
-
-    Checks all that is written, `named` services too; then brings the private engine where none runs
-    (after `meanwhile`, when it may have to build images) and settles the image source once for all.
-    """
-    packed = bundle_file.named(environ)
-    found = made_settings(root, environ, say)
-    source = unpacking.source(packed, found) if packed else found.image_source or "registry"
-    schema.require(written_breaches(compose.files(root, source)))
-    selection.require_known(
-        named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX"))
-    )
-    running = discover(root, environ, runner)
-    if running is None and packed:
-        unpacking.bring_engine(packed, root, this_system(), runner, say)
-    if running is None and system.packages_possible():
-        if found.image_source != "registry" and not packed:
-            meanwhile()
-        resolved_text(
-            compose_project(found, programs.have(root, environ, runner, say), runner, source)
-        )
-    running = running or control.ensure(root, environ, runner, say)
-    if packed:
-        unpacking.require_architecture(packed, Api(running.endpoint, env=running.env))
-    if not found.image_source:
-        why = f"{packed.file.name} holds them" if packed else ""
-        source, why = (source, why) if why else _chosen(found, running, runner, environ)
-        found = _settled(found, source, why, environ, say)
-    return resolved(found, running, runner, source, environ)
-
-
-def _settled(
-    found: Settings, source: str, why: str, environ: Mapping[str, str], say: Say
-) -> Settings:
-    """Write the image source into `.env`, so that it never changes silently."""
-    settings.choose_source(found, source)
-    say(f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {found.file.name})")
-    return read_settings(found.root, {**environ, "IMAGE_SOURCE": source}, say)
 
 
 def compose_project(
@@ -199,49 +144,6 @@ def written_breaches(files: tuple[Path, ...]) -> Iterator[Breach]:
     for file in filter(Path.is_file, files):  # `compose.text` names one that is not there
         document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
         yield from written.check_raw(document, file.name)
-
-
-def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
-    """Give the services by name and by container name, as the files are written."""
-    found = {}
-    for file in (one for one in files if one.is_file()):
-        document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
-        for name, service in as_tree(document.get("services")).items():
-            container = str(as_tree(service).get("container_name", name))
-            found[name] = name
-            found[container.replace("${CONTAINER_PREFIX:-}", prefix)] = name
-    return found
-
-
-def _chosen(
-    found: Settings, running: Engine, runner: Runner, environ: Mapping[str, str]
-) -> tuple[str, str]:
-    """Choose where images come from; give it, and why."""
-    official = resolved(found, running, runner, "registry", environ).stack
-    wanted = [service for service in official.services if service.build is None]
-    api = Api(running.endpoint, env=running.env)
-    absent = [service.image for service in wanted if not availability.status(api, service).present]
-    reasons = availability.unreachable(running.endpoint, absent, env=running.env) if absent else {}
-    return decided(reasons, packages_possible=system.packages_possible())
-
-
-def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[str, str]:
-    """Decide between registry and packages: `reasons` says why a registry cannot be used.
-
-    Raises RefusedError where packages are not possible either.
-    """
-    if not reasons:
-        return "registry", "every registry answers"
-    registry, reason = next(iter(reasons.items()))
-    # the engine wraps the cause several times, it comes last
-    why = f"the registry {registry} cannot be used ({reason.rpartition(': ')[2]})"
-    if packages_possible:
-        return "packages", why
-    raise RefusedError(
-        f"{why}, and packages are built only as root on x86-64 Debian or its kin",
-        next_step="set IMAGE_REGISTRY in .env to a mirror that you can reach, then: inv up;"
-        " or bring a bundle from elsewhere: inv images.load FILE",
-    )
 
 
 def with_all_profiles(space: Workspace) -> Workspace:

@@ -7,9 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.core.stack import LAST_PORT, Port, Stack
-from scripts.engine.api import Api
-from scripts.engine.containers import PROJECT_LABEL, containers
+from scripts.core.stack import LAST_PORT, Port
 
 PROC = Path("/proc")
 LISTEN = "0A"
@@ -31,26 +29,6 @@ class Owner:
         return f"{self.name} (pid {self.pid})" if self.pid else "a process that cannot be seen"
 
 
-def wanted(stack: Stack, names: tuple[str, ...]) -> tuple[tuple[str, Port], ...]:
-    """Give the published ports of these services, each with its service."""
-    return tuple((name, port) for name in names for port in stack.service(name).ports)
-
-
-def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[str, str]]:
-    """Give the ports of these services that somebody else holds: service, and who holds it.
-
-    What our own running containers publish is no conflict. Only for an engine on this machine.
-    """
-    busy = taken_among(wanted(stack, names))
-    publishers = _publishers(api) if busy else {}
-    ours = {f"container {c.name}" for c in containers(api, stack.project)} if busy else set()
-    return {
-        port.published: (name, publishers.get(port.published) or str(owner(port.published)))
-        for name, port in busy
-        if publishers.get(port.published) not in ours
-    }
-
-
 def taken_ones(host: str, named: Mapping[str, int]) -> dict[int, tuple[str, str]]:
     """Give those of these ports that are taken on this machine: their name, and who holds it."""
     return processes(
@@ -67,28 +45,6 @@ def processes(pairs: Iterable[tuple[str, Port]]) -> dict[int, tuple[str, str]]:
 
 def taken_among(pairs: Iterable[tuple[str, Port]]) -> list[tuple[str, Port]]:
     return [pair for pair in pairs if taken(pair[1].host, pair[1].published)]
-
-
-def strangers(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:
-    """Give the services whose container name another project has: that name, and the project."""
-    found = {}
-    wanted_names = {stack.service(name).container: name for name in names}
-    for one in api.get("/containers/json", all=True) or ():
-        project = (one.get("Labels") or {}).get(PROJECT_LABEL, "")
-        for name in (word.lstrip("/") for word in one.get("Names") or ()):
-            if name in wanted_names and project != stack.project:
-                found[wanted_names[name]] = (name, project)
-    return found
-
-
-def _publishers(api: Api) -> Mapping[int, str]:
-    """Give the containers of this engine by the ports that they publish."""
-    found = {}
-    for one in api.get("/containers/json") or ():
-        for port in one.get("Ports") or ():
-            if port.get("PublicPort"):
-                found[port["PublicPort"]] = f"container {one['Names'][0].lstrip('/')}"
-    return found
 
 
 def taken(host: str, port: int) -> bool:

@@ -23,7 +23,7 @@ import yaml
 from invoke.program import Program
 
 import tasks
-from scripts.config import settings, workspace
+from scripts.config import settings
 from scripts.config.rules.schema import validate
 from scripts.core import lock, polling
 from scripts.core.inventory import Engine
@@ -39,6 +39,7 @@ from scripts.machine import ports as host_ports
 from scripts.machine.apt import Deb
 from scripts.machine.system import System
 from scripts.report import Report
+from scripts.start import prepare
 from scripts.watch import measuring
 from tests.kit.bundles import MANIFEST, bundled
 from tests.kit.fake_engine import RECORDED, framed, made
@@ -1177,7 +1178,7 @@ def test_an_unknown_service_is_told_before_an_engine_is_brought(
     at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mistyped name costs no download: nothing is fetched, started or chosen."""
-    monkeypatch.setattr(workspace, "discover", lambda *_: pytest.fail("an engine was looked for"))
+    monkeypatch.setattr(prepare, "discover", lambda *_: pytest.fail("an engine was looked for"))
 
     assert at.inv("up", "--service", "mlivus") == 2
     assert "there is no service 'mlivus'; did you mean milvus?" in capsys.readouterr().err

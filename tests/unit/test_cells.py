@@ -9,7 +9,7 @@ from scripts.cells import engine_rows, event_document, image_row, status_lines, 
 from scripts.core.finding import Verdict
 from scripts.core.inventory import Engine, EngineStatus, ImageStatus
 from scripts.core.units import duration, size
-from scripts.starting import Event
+from scripts.start.scheduler import Event
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from scripts.core.finding import Finding, Verdict
 from scripts.course import Course
-from scripts.starting import Event
+from scripts.start.scheduler import Event
 
 
 def course(*events: Event) -> Course:

@@ -23,7 +23,7 @@ from scripts.core.finding import Finding, Verdict
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.stack import Link
 from scripts.report import Report
-from scripts.starting import Event
+from scripts.start.scheduler import Event
 from scripts.watch.log_lines import Line
 from tests.kit.builders import service, stack
 

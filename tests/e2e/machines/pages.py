@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 
-from scripts import page, timeline
+from scripts import page
+from scripts.start import timeline
 from tests.kit.builders import service, stack
 from tests.kit.places import ROOT
 

@@ -17,6 +17,7 @@ from scripts.engine.private import control, programs
 from scripts.images import availability
 from scripts.images.bundle import unpacking
 from scripts.machine import system
+from scripts.start import prepare
 from tests.kit.bundles import bundled
 from tests.kit.fakes import FakeApi, FakeRunner
 from tests.kit.places import ROOT
@@ -55,7 +56,7 @@ class Bench:
 
     def prepared(self, **environ: str) -> workspace.Workspace:
         """Make the stack ready for a start, with these variables in the environment."""
-        return workspace.prepared(self.root, environ, self.runner, self.said.append)
+        return prepare.prepared(self.root, environ, self.runner, self.said.append)
 
     def env(self, text: str) -> None:
         """Write `.env`."""
@@ -66,7 +67,7 @@ def discovered(monkeypatch: pytest.MonkeyPatch, discover: Callable[..., Engine |
     """Let this be how an engine is found."""
     monkeypatch.setattr(control, "discover", discover)
     monkeypatch.setattr(discovery, "discover", discover)
-    monkeypatch.setattr(workspace, "discover", discover)
+    monkeypatch.setattr(prepare, "discover", discover)
 
 
 @pytest.fixture
@@ -74,7 +75,8 @@ def bench(tmp_path: Path, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -
     """A checkout on a machine with an engine, without images, whose registries answer."""
     discovered(monkeypatch, lambda *_: ENGINE)
     monkeypatch.setattr(system, "packages_possible", lambda: True)
-    monkeypatch.setattr(workspace, "Api", lambda *_, **__: FakeApi())
+    for module in (workspace, prepare):
+        monkeypatch.setattr(module, "Api", lambda *_, **__: FakeApi())
     monkeypatch.setattr(availability, "unreachable", lambda *_, **__: {})
     (tmp_path / "checkout").mkdir()
     return Bench(tmp_path / "checkout", runner)
@@ -223,7 +225,8 @@ def test_only_official_images_that_are_absent_are_asked_for(
     """What is built here comes from no registry, and what is here need not be fetched."""
     asked: list[str] = []
     here = FakeApi({"/images/docker.io/library/neo4j:5.26.4/json": {"Config": {}}})
-    monkeypatch.setattr(workspace, "Api", lambda *_, **__: here)
+    for module in (workspace, prepare):
+        monkeypatch.setattr(module, "Api", lambda *_, **__: here)
 
     def unreachable(_endpoint: str, names: list[str], **_: object) -> dict[str, str]:
         asked.extend(names)
@@ -244,7 +247,8 @@ def test_with_all_images_here_no_registry_is_asked(
     """A machine without network goes on with what it has."""
     stack = compose.parse(compose.document((CONFIG / "registry.yml").read_text()), bench.root)
     here = FakeApi({f"/images/{one.image}/json": {"Config": {}} for one in stack.services})
-    monkeypatch.setattr(workspace, "Api", lambda *_, **__: here)
+    for module in (workspace, prepare):
+        monkeypatch.setattr(module, "Api", lambda *_, **__: here)
     monkeypatch.setattr(availability, "unreachable", lambda *_, **__: UNREACHABLE)
 
     assert bench.prepared().image_source == "registry"
@@ -284,7 +288,7 @@ def test_what_needs_no_engine_begins_before_one_is_brought(
     happened = without_engine(bench, monkeypatch)
     bench.env(written)
 
-    workspace.prepared(
+    prepare.prepared(
         bench.root, {}, bench.runner, bench.said.append, meanwhile=lambda: happened.append("begun")
     )
 
@@ -295,7 +299,7 @@ def test_nothing_begins_beside_an_engine_that_runs(bench: Bench) -> None:
     """There is nothing to do meanwhile."""
     begun: list[str] = []
 
-    workspace.prepared(
+    prepare.prepared(
         bench.root, {}, bench.runner, bench.said.append, meanwhile=lambda: begun.append("begun")
     )
 
@@ -401,13 +405,13 @@ def test_without_probes_all_else_stays() -> None:
 @pytest.mark.parametrize("possible", [True, False])
 def test_a_registry_that_answers_is_used(possible: object) -> None:
     """Packages are the way out, not the first choice."""
-    assert workspace.decided({}, packages_possible=bool(possible))[0] == "registry"
+    assert prepare.decided({}, packages_possible=bool(possible))[0] == "registry"
 
 
 def test_where_packages_are_not_possible_a_mirror_is_the_next_step() -> None:
     """The registry and its reason are named, and why packages will not do."""
     with pytest.raises(RefusedError) as caught:
-        workspace.decided(UNREACHABLE, packages_possible=False)
+        prepare.decided(UNREACHABLE, packages_possible=False)
 
     assert "the registry docker.io cannot be used (no such host)" in str(caught.value)
     assert "packages are built only as root on x86-64 Debian" in str(caught.value)

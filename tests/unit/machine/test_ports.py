@@ -7,7 +7,9 @@ import pytest
 
 from scripts.core.stack import Port, Service, Stack
 from scripts.machine import ports
-from scripts.machine.ports import Owner, holders, owner, strangers, wanted
+from scripts.machine.ports import Owner, owner
+from scripts.start import guards
+from scripts.start.guards import holders, strangers, wanted
 from tests.kit.fakes import FakeApi
 from tests.kit.places import TESTS_DATA
 
@@ -105,7 +107,7 @@ class Engine(FakeApi):
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An engine on a machine where nginx holds every taken port that no container publishes."""
-    monkeypatch.setattr(ports, "owner", lambda port: Owner(port=port, pid=7, name="nginx"))
+    monkeypatch.setattr(guards, "owner", lambda port: Owner(port=port, pid=7, name="nginx"))
     return Engine()
 
 

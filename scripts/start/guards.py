@@ -1,13 +1,17 @@
 """What must hold before a command changes something; asked of the engine and of this machine."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError
 from scripts.core.finding import Finding
+from scripts.core.stack import Port, Stack
 from scripts.diagnosis import preflight
-from scripts.engine.containers import containers
-from scripts.machine import ports, resources
+from scripts.engine.api import Api
+from scripts.engine.containers import PROJECT_LABEL, containers
+from scripts.machine import resources
+from scripts.machine.ports import owner, taken_among
 
 
 def require_own(space: Workspace) -> None:
@@ -43,7 +47,7 @@ def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:
 def facts(space: Workspace, names: tuple[str, ...]) -> preflight.Facts:
     """Ask who holds ports and names, and this machine when the engine is here."""
     seen = containers(space.api, space.stack.project)
-    foreign = ports.strangers(space.api, space.stack, names)
+    foreign = strangers(space.api, space.stack, names)
     running = any(one.state == "running" for one in seen)
     paused = tuple(one.service for one in seen if one.state == "paused" and one.service in names)
     if not space.engine.local:
@@ -51,9 +55,51 @@ def facts(space: Workspace, names: tuple[str, ...]) -> preflight.Facts:
     folder = Path((space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root)
     return preflight.Facts(
         host=resources.look(folder),
-        holders=ports.holders(space.api, space.stack, names),
+        holders=holders(space.api, space.stack, names),
         variables=space.settings.port_variables(),
         strangers=foreign,
         paused=paused,
         running=running,
     )
+
+
+def wanted(stack: Stack, names: tuple[str, ...]) -> tuple[tuple[str, Port], ...]:
+    """Give the published ports of these services, each with its service."""
+    return tuple((name, port) for name in names for port in stack.service(name).ports)
+
+
+def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[str, str]]:
+    """Give the ports of these services that somebody else holds: service, and who holds it.
+
+    What our own running containers publish is no conflict. Only for an engine on this machine.
+    """
+    busy = taken_among(wanted(stack, names))
+    publishers = _publishers(api) if busy else {}
+    ours = {f"container {c.name}" for c in containers(api, stack.project)} if busy else set()
+    return {
+        port.published: (name, publishers.get(port.published) or str(owner(port.published)))
+        for name, port in busy
+        if publishers.get(port.published) not in ours
+    }
+
+
+def strangers(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """Give the services whose container name another project has: that name, and the project."""
+    found = {}
+    wanted_names = {stack.service(name).container: name for name in names}
+    for one in api.get("/containers/json", all=True) or ():
+        project = (one.get("Labels") or {}).get(PROJECT_LABEL, "")
+        for name in (word.lstrip("/") for word in one.get("Names") or ()):
+            if name in wanted_names and project != stack.project:
+                found[wanted_names[name]] = (name, project)
+    return found
+
+
+def _publishers(api: Api) -> Mapping[int, str]:
+    """Give the containers of this engine by the ports that they publish."""
+    found = {}
+    for one in api.get("/containers/json") or ():
+        for port in one.get("Ports") or ():
+            if port.get("PublicPort"):
+                found[port["PublicPort"]] = f"container {one['Names'][0].lstrip('/')}"
+    return found

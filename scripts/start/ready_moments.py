@@ -12,7 +12,7 @@ from typing import Any
 
 from scripts.core.look import Container, Snapshot
 from scripts.core.units import written
-from scripts.starting import Event
+from scripts.start.scheduler import Event
 
 FILE = "ready.json"
 """In the stack's cache: by the id of a container, since when it runs and since when it is ready."""

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from scripts import runs
 from scripts.core.finding import Verdict
-from scripts.starting import Event
+from scripts.start import runs
+from scripts.start.scheduler import Event
 from tests.kit.builders import container, service, stack
 
 STACK = stack(service("db"))

@@ -8,7 +8,7 @@ import pytest
 from scripts.core.finding import Verdict
 from scripts.core.look import Container, Reading, Snapshot
 from scripts.core.stack import Service
-from scripts.starting import STEADY, Event, start
+from scripts.start.scheduler import STEADY, Event, start
 from tests.kit.builders import container, reading, service, stack
 
 BEGAN = 50.0

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from scripts.core.look import Snapshot
-from scripts.ready_moments import FILE, Moments, added
-from scripts.starting import Event
+from scripts.start.ready_moments import FILE, Moments, added
+from scripts.start.scheduler import Event
 from tests.kit.builders import container
 
 STARTED = "2026-11-23T01:55:09.201591587Z"

@@ -15,9 +15,9 @@ from scripts.core.polling import poll
 from scripts.core.stack import Stack
 from scripts.diagnosis.readiness import GONE, answers, last_answer
 from scripts.diagnosis.rules import verdict
-from scripts.findings import Findings
-from scripts.log_watch import LogWatch, Reader
-from scripts.restarts import Restarts
+from scripts.start.findings import Findings
+from scripts.start.log_watch import LogWatch, Reader
+from scripts.start.restarts import Restarts
 
 INTERVAL = 0.1
 """Seconds between two looks when nothing happens, and between two probes of one service."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from scripts.core.look import Container, Snapshot
-from scripts.log_watch import AGAIN, SLOW, LogWatch
+from scripts.start.log_watch import AGAIN, SLOW, LogWatch
 from tests.kit.builders import container, reading, service, stack
 
 STACK = stack(service("db"), service("web"))

@@ -12,8 +12,9 @@ from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import Engine, Host
 from scripts.diagnosis.preflight import GIB
-from scripts.machine import ports, resources
-from scripts.precautions import findings, require_created, require_own
+from scripts.machine import resources
+from scripts.start import guards
+from scripts.start.guards import findings, require_created, require_own
 from tests.kit.builders import service, stack
 from tests.kit.fakes import FakeApi, FakeRunner
 
@@ -40,7 +41,7 @@ class World:
         self.holders: dict[int, tuple[str, str]] = {}
         monkeypatch.setattr(workspace, "Api", lambda *_, **__: self.api)
         monkeypatch.setattr(resources, "look", self._look)
-        monkeypatch.setattr(ports, "holders", lambda *_: self.holders)
+        monkeypatch.setattr(guards, "holders", lambda *_: self.holders)
         root = Path("/checkout")
         self.space = Workspace(
             settings=Settings(root=root, file=root / ".env", missing=False, values={}, defaults={}),

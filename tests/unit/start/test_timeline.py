@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts import drawing, page, timeline
+from scripts import drawing, page
 from scripts.config.rules import schema
 from scripts.core.finding import Verdict
 from scripts.core.look import Snapshot
-from scripts.starting import Event
-from scripts.timeline import Run
+from scripts.start import timeline
+from scripts.start.scheduler import Event
+from scripts.start.timeline import Run
 from tests.kit.builders import container, reading, service, stack
 
 STACK = stack(

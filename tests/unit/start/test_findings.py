@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from scripts import findings
 from scripts.core.finding import Finding
 from scripts.core.look import Container, Reading, Snapshot
 from scripts.core.stack import Stack
 from scripts.diagnosis.rules import diagnose
-from scripts.findings import Findings
+from scripts.start import findings
+from scripts.start.findings import Findings
 from tests.kit.builders import container, reading, service, stack
 
 DB, WEB = service("db"), service("web", "db")

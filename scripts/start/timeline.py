@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from scripts.core.stack import Stack
-from scripts.starting import Event
+from scripts.start.scheduler import Event
 
 _ANSWER = re.compile(r"[1-5]\d\d\b")
 """How the detail of a reading begins when a server has answered, if not well."""

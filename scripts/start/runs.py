@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from scripts import timeline
 from scripts.core.look import Container
 from scripts.core.stack import Stack
 from scripts.core.units import SECOND, nanoseconds, written
-from scripts.starting import Event
-from scripts.timeline import Run
+from scripts.start import timeline
+from scripts.start.scheduler import Event
+from scripts.start.timeline import Run
 
 FOLDER = "runs"
 """In the stack's cache, a file for each start that started something."""

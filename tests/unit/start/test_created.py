@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from scripts import settled
 from scripts.config import workspace
 from scripts.config.compose import Compose
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.inventory import Engine, ImageStatus
+from scripts.start import created
 from tests.kit.builders import service, stack
 from tests.kit.fakes import FakeApi, FakeRunner
 
@@ -71,7 +71,7 @@ class World:
 
     def unchanged(self) -> bool:
         """Say what the module says."""
-        return settled.unchanged(self.space, self.images)
+        return created.unchanged(self.space, self.images)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A stack that has just been started."""
     found = World(tmp_path)
     monkeypatch.setattr(workspace, "Api", lambda *_, **__: found.api)
-    settled.keep(found.space, found.images)
+    created.keep(found.space, found.images)
     return found
 
 
@@ -117,12 +117,12 @@ def test_whatever_compose_would_mend_is_noticed(world: World, change: Change) ->
 
 def test_services_are_added_to_those_of_the_same_inputs(world: World) -> None:
     """A start of one service does not forget the others; one with other inputs does."""
-    settled.keep(world.space, IMAGES[:1])
+    created.keep(world.space, IMAGES[:1])
     assert world.unchanged()
 
     world.inputs("two")
-    settled.keep(world.space, IMAGES[:1])
-    assert settled.unchanged(world.space, IMAGES[:1])
+    created.keep(world.space, IMAGES[:1])
+    assert created.unchanged(world.space, IMAGES[:1])
     assert not world.unchanged()
 
 
@@ -131,15 +131,15 @@ def test_services_are_added_to_those_of_the_same_inputs(world: World) -> None:
 )
 def test_what_somebody_else_wrote_there_means_nothing(world: World, text: str) -> None:
     """Compose is asked instead."""
-    (world.space.cache / settled.FILE).write_text(text)
+    (world.space.cache / created.FILE).write_text(text)
 
     assert not world.unchanged()
 
 
 def test_where_nothing_can_be_noted_compose_is_asked_again(world: World) -> None:
     """A cache that cannot be written is no reason to fail."""
-    (world.space.cache / settled.FILE).unlink()
-    (world.space.cache / f"{settled.FILE}.new").mkdir()
-    settled.keep(world.space, world.images)
+    (world.space.cache / created.FILE).unlink()
+    (world.space.cache / f"{created.FILE}.new").mkdir()
+    created.keep(world.space, world.images)
 
     assert not world.unchanged()

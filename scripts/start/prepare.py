@@ -1,0 +1,122 @@
+"""Makes all ready that a start needs: settings, an engine, an image source."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from scripts.config import compose, selection, settings
+from scripts.config.rules import schema
+from scripts.config.rules import text as compose_text
+from scripts.config.rules.schema import as_tree
+from scripts.config.settings import Settings
+from scripts.config.workspace import (
+    Workspace,
+    compose_project,
+    made_settings,
+    read_settings,
+    resolved,
+    resolved_text,
+    written_breaches,
+)
+from scripts.core.errors import RefusedError
+from scripts.core.inventory import Engine
+from scripts.core.process import Runner
+from scripts.core.progress import Say
+from scripts.engine.api import Api
+from scripts.engine.discovery import discover
+from scripts.engine.private import control, programs
+from scripts.images import availability
+from scripts.images.bundle import bundle_file, unpacking
+from scripts.machine import system
+from scripts.machine.system import this_system
+
+
+def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
+    root: Path,
+    environ: Mapping[str, str],
+    runner: Runner,
+    say: Say,
+    *,
+    named: Sequence[str] = (),
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Workspace:
+    """Give the workspace ready for a start: `.env`, an engine and an image source are there.
+
+    Checks all that is written, `named` services too; then brings the private engine where none runs
+    (after `meanwhile`, when it may have to build images) and settles the image source once for all.
+    """
+    packed = bundle_file.named(environ)
+    found = made_settings(root, environ, say)
+    source = unpacking.source(packed, found) if packed else found.image_source or "registry"
+    schema.require(written_breaches(compose.files(root, source)))
+    selection.require_known(
+        named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX"))
+    )
+    running = discover(root, environ, runner)
+    if running is None and packed:
+        unpacking.bring_engine(packed, root, this_system(), runner, say)
+    if running is None and system.packages_possible():
+        if found.image_source != "registry" and not packed:
+            meanwhile()
+        resolved_text(
+            compose_project(found, programs.have(root, environ, runner, say), runner, source)
+        )
+    running = running or control.ensure(root, environ, runner, say)
+    if packed:
+        unpacking.require_architecture(packed, Api(running.endpoint, env=running.env))
+    if not found.image_source:
+        why = f"{packed.file.name} holds them" if packed else ""
+        source, why = (source, why) if why else _chosen(found, running, runner, environ)
+        found = _settled(found, source, why, environ, say)
+    return resolved(found, running, runner, source, environ)
+
+
+def _settled(
+    found: Settings, source: str, why: str, environ: Mapping[str, str], say: Say
+) -> Settings:
+    """Write the image source into `.env`, so that it never changes silently."""
+    settings.choose_source(found, source)
+    say(f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {found.file.name})")
+    return read_settings(found.root, {**environ, "IMAGE_SOURCE": source}, say)
+
+
+def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
+    """Give the services by name and by container name, as the files are written."""
+    found = {}
+    for file in (one for one in files if one.is_file()):
+        document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
+        for name, service in as_tree(document.get("services")).items():
+            container = str(as_tree(service).get("container_name", name))
+            found[name] = name
+            found[container.replace("${CONTAINER_PREFIX:-}", prefix)] = name
+    return found
+
+
+def _chosen(
+    found: Settings, running: Engine, runner: Runner, environ: Mapping[str, str]
+) -> tuple[str, str]:
+    """Choose where images come from; give it, and why."""
+    official = resolved(found, running, runner, "registry", environ).stack
+    wanted = [service for service in official.services if service.build is None]
+    api = Api(running.endpoint, env=running.env)
+    absent = [service.image for service in wanted if not availability.status(api, service).present]
+    reasons = availability.unreachable(running.endpoint, absent, env=running.env) if absent else {}
+    return decided(reasons, packages_possible=system.packages_possible())
+
+
+def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[str, str]:
+    """Decide between registry and packages: `reasons` says why a registry cannot be used.
+
+    Raises RefusedError where packages are not possible either.
+    """
+    if not reasons:
+        return "registry", "every registry answers"
+    registry, reason = next(iter(reasons.items()))
+    # the engine wraps the cause several times, it comes last
+    why = f"the registry {registry} cannot be used ({reason.rpartition(': ')[2]})"
+    if packages_possible:
+        return "packages", why
+    raise RefusedError(
+        f"{why}, and packages are built only as root on x86-64 Debian or its kin",
+        next_step="set IMAGE_REGISTRY in .env to a mirror that you can reach, then: inv up;"
+        " or bring a bundle from elsewhere: inv images.load FILE",
+    )
