@@ -700,12 +700,11 @@ def _snapshots(tell: "Report") -> tuple[str, Path]:
 def doctor(c: Context, *, format: str = "text") -> ExitCode:
     """Look for all that can be known to be wrong, also when nothing runs; repairs nothing."""
     del c
-    from scripts import checkup
-    from scripts import doctor as rules
     from scripts.core.process import run
+    from scripts.doctor import ask, rules
 
     tell = _report(format)
-    found = rules.document(checkup.ask(ROOT, os.environ, run))
+    found = rules.document(ask.ask(ROOT, os.environ, run))
     tell.doctor(found)
     return ExitCode(found["exit_code"])
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from scripts import doctor_data, doctor_details, env_lines
 from scripts.core.errors import ExitCode
 from scripts.core.finding import Finding
 from scripts.diagnosis import preflight
 from scripts.diagnosis.readiness import GONE, answers
+from scripts.doctor import data_rules, details, env_lines
+from scripts.doctor.facts import Facts, Problem
 from scripts.engine.versions import COMPOSE_BUGS, ENGINE_BUGS, Bug, bugs
-from scripts.facts import Facts, Problem
 
 FEWEST_CPUS = 2
 """What the time limits of this workspace were measured with."""
@@ -180,7 +180,7 @@ def proxies(facts: Facts) -> Iterator[Finding]:
     """A proxy that stands between programs and this machine."""
     found = facts.proxies
     if found.hosts and not found.exempt:
-        cause = f"{doctor_details.proxies(facts)}, and NO_PROXY lacks 127.0.0.1"
+        cause = f"{details.proxies(facts)}, and NO_PROXY lacks 127.0.0.1"
         step = "export NO_PROXY=127.0.0.1,localhost and what else is near"
         yield _advice("proxy", cause, step)
 
@@ -195,18 +195,18 @@ class Area:
 
 
 AREAS = (
-    Area(name="settings", rules=(env_file,), detail=doctor_details.settings),
-    Area(name="engine", rules=(engine_answers, known_bugs), detail=doctor_details.engine),
-    Area(name="compose", rules=(compose_file,), detail=doctor_details.compose),
-    Area(name="machine", rules=(machine,), detail=doctor_details.machine),
-    Area(name="ports", rules=(ports,), detail=doctor_details.ports),
-    Area(name="names", rules=(names,), detail=doctor_details.names),
-    Area(name="images", rules=(images_absent, architecture), detail=doctor_details.images),
-    Area(name="services", rules=(sick_services, unready_services), detail=doctor_details.services),
-    Area(name="logins", rules=(authorization,), detail=doctor_details.logins),
-    Area(name="data", rules=(doctor_data.unfinished,), detail=doctor_data.detail),
-    Area(name="models", rules=(model_endpoints,), detail=doctor_details.models),
-    Area(name="proxies", rules=(proxies,), detail=doctor_details.proxies),
+    Area(name="settings", rules=(env_file,), detail=details.settings),
+    Area(name="engine", rules=(engine_answers, known_bugs), detail=details.engine),
+    Area(name="compose", rules=(compose_file,), detail=details.compose),
+    Area(name="machine", rules=(machine,), detail=details.machine),
+    Area(name="ports", rules=(ports,), detail=details.ports),
+    Area(name="names", rules=(names,), detail=details.names),
+    Area(name="images", rules=(images_absent, architecture), detail=details.images),
+    Area(name="services", rules=(sick_services, unready_services), detail=details.services),
+    Area(name="logins", rules=(authorization,), detail=details.logins),
+    Area(name="data", rules=(data_rules.unfinished,), detail=data_rules.detail),
+    Area(name="models", rules=(model_endpoints,), detail=details.models),
+    Area(name="proxies", rules=(proxies,), detail=details.proxies),
 )
 
 

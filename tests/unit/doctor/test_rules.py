@@ -13,8 +13,7 @@ from scripts.core.look import Snapshot
 from scripts.data.model import Entry
 from scripts.diagnosis.preflight import GIB
 from scripts.diagnosis.preflight import Facts as Preflight
-from scripts.doctor import AREAS, document
-from scripts.facts import (
+from scripts.doctor.facts import (
     DataSeen,
     Endpoint,
     EngineSeen,
@@ -24,6 +23,7 @@ from scripts.facts import (
     Proxies,
     SettingsSeen,
 )
+from scripts.doctor.rules import AREAS, document
 from tests.kit.builders import container, reading, service, stack
 
 ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="28.0.1", api_version="1.48")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from scripts.core.finding import Finding
 from scripts.core.units import size
-from scripts.facts import Facts
+from scripts.doctor.facts import Facts
 
 
 def unfinished(facts: Facts) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from scripts.config.rules import env
 from scripts.config.rules import text as compose_text
 from scripts.config.settings import WORKSPACE_VARIABLES, Settings
 from scripts.core.errors import StackError
-from scripts.facts import Problem, SettingsSeen
+from scripts.doctor.facts import Problem, SettingsSeen
 
 
 def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsSeen]:

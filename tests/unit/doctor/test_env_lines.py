@@ -3,8 +3,8 @@
 import pytest
 
 from scripts.core.finding import Finding
-from scripts.env_lines import judge
-from scripts.facts import Problem, SettingsSeen
+from scripts.doctor.env_lines import judge
+from scripts.doctor.facts import Problem, SettingsSeen
 
 EXAMPLE = "# a port\nMEMOS_PORT=8000\n# a key\nOPENAI_API_KEY=EMPTY\n# off\n# ENV_FILE=\n"
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts import checkup, checkup_models, doctor, model_endpoint
+from scripts.doctor import ask as checkup
+from scripts.doctor import ask_models, model_endpoint, rules
+from scripts.doctor.facts import Facts
 from scripts.engine import discovery
-from scripts.facts import Facts
 from scripts.machine.system import System
 from tests.functional.test_tasks import probed, service
 from tests.kit.fake_engine import FakeEngine, made
@@ -77,7 +78,7 @@ class World:
 
     def codes(self) -> dict[str, bool]:
         """Give the codes of the findings, and whether they are fatal."""
-        found = doctor.document(self.ask())["findings"]
+        found = rules.document(self.ask())["findings"]
         return {one["code"]: one["fatal"] for one in found}
 
 
@@ -107,7 +108,7 @@ def test_a_stack_that_is_up_has_advice_at_most(world: World) -> None:
     assert facts.engine.arch == "amd64"
     assert facts.images is not None
     assert all(one.present for one in facts.images)
-    assert doctor.document(facts)["exit_code"] == 0
+    assert rules.document(facts)["exit_code"] == 0
 
 
 def test_a_service_that_takes_any_password_is_fatal(world: World) -> None:
@@ -128,7 +129,7 @@ def test_a_service_that_rejects_its_own_password_is_not_tried_with_a_wrong_one(
     facts = world.ask()
     assert facts.logins == ()
     assert facts.sick != ()
-    assert doctor.document(facts)["exit_code"] == 5
+    assert rules.document(facts)["exit_code"] == 5
 
 
 @pytest.mark.parametrize("state", ["exited", "created", None])
@@ -140,7 +141,7 @@ def test_a_stack_that_is_down_is_no_fault(world: World, state: str | None) -> No
     world.services["milvus"] = {**probed("milvus", closed_port())}
 
     facts = world.ask()
-    assert doctor.document(facts)["exit_code"] == 0
+    assert rules.document(facts)["exit_code"] == 0
     assert facts.logins == ()
 
 
@@ -173,7 +174,7 @@ def test_without_an_engine_this_machine_and_the_files_are_known(world: World) ->
     del world.environ["DOCKER_HOST"]
 
     facts = world.ask()
-    found = doctor.document(facts)
+    found = rules.document(facts)
     codes = {one["code"]: one["fatal"] for one in found["findings"]}
     assert codes["engine-absent"] is False
     assert codes["port-taken"] is True
@@ -196,7 +197,7 @@ def test_where_no_engine_can_be_brought_its_absence_is_fatal(
     assert facts.ports_wanted == 10
     assert facts.engine.problem is not None
     assert "needs root" in facts.engine.problem.cause
-    assert doctor.document(facts)["exit_code"] == 5
+    assert rules.document(facts)["exit_code"] == 5
 
 
 def test_an_engine_that_is_named_and_does_not_answer_is_fatal(world: World) -> None:
@@ -247,7 +248,7 @@ def test_a_broken_env_is_told_line_by_line_and_the_rest_goes_on(world: World) ->
     """Wrong values are left out of what Compose is asked."""
     world.put("IMAGE_SOURCE registry\r\nNEO4J_HTTP_PORT=http\r\nMILVUS_PASSWORD=1\r\n")
 
-    found = doctor.document(facts := world.ask())
+    found = rules.document(facts := world.ask())
     causes = " ".join(one["cause"] for one in found["findings"] if one["fatal"])
     assert "line 1 is no NAME=value" in causes
     assert "line 2: NEO4J_HTTP_PORT is 'http'" in causes
@@ -342,7 +343,7 @@ def models(world: World, respond: Model, **variables: str) -> tuple[Facts, str]:
         text = "".join(f"{name}={value}\n" for name, value in lines.items())
         world.put(f"IMAGE_SOURCE=registry\n{text}")
         facts = world.ask()
-    return facts, json.dumps(doctor.document(facts)) + repr(facts.endpoints)
+    return facts, json.dumps(rules.document(facts)) + repr(facts.endpoints)
 
 
 def embedding(request: Request) -> Answer:
@@ -372,7 +373,7 @@ def test_the_embedding_model_is_asked_with_its_key(
         EMBEDDING_DIMENSION=dimension,
     )
 
-    codes = {one["code"] for one in doctor.document(found)["findings"]}
+    codes = {one["code"] for one in rules.document(found)["findings"]}
     assert KEY not in shown
     assert codes & {"model-dimension", "model-key", "model-endpoint"} == ({code} if code else set())
     assert "model-loopback" in codes
@@ -436,6 +437,6 @@ def test_proxies_are_shown_without_their_logins(
     environ: dict[str, str], hosts: dict[str, str], exempt: object
 ) -> None:
     """In capitals or not, as programs take them."""
-    found = checkup_models.proxies(environ)
+    found = ask_models.proxies(environ)
 
     assert (found.hosts, found.exempt) == (hosts, exempt)

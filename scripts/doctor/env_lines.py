@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from scripts.config.rules.written import read_example
 from scripts.config.settings import Line, lines
 from scripts.core.finding import Finding
-from scripts.facts import SettingsSeen
+from scripts.doctor.facts import SettingsSeen
 
 LIKE = 0.85
 """How alike two names must be to be taken for one and a typing error (difflib's ratio)."""

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
-from scripts import model_endpoint
 from scripts.config.settings import Settings
-from scripts.facts import Endpoint, Proxies
+from scripts.doctor import model_endpoint
+from scripts.doctor.facts import Endpoint, Proxies
 
 CHATS = ("OPENAI_API_BASE", "MEMRADER_API_BASE")
 LOOPBACK = ("127.", "localhost", "::1")

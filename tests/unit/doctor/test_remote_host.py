@@ -2,8 +2,8 @@
 
 import pytest
 
+from scripts.doctor.remote_host import look, parse
 from scripts.engine.api import Api
-from scripts.remote_host import look, parse
 from tests.kit.fakes import FakeApi
 
 

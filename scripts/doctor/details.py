@@ -3,7 +3,7 @@
 from scripts.config.settings import lines
 from scripts.diagnosis.preflight import GIB
 from scripts.diagnosis.readiness import answers
-from scripts.facts import Facts
+from scripts.doctor.facts import Facts
 
 FIRST_ANSWER = "2"
 """How the reading of a rejected call begins that was answered all the same (an HTTP status)."""

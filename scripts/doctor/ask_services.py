@@ -8,7 +8,7 @@ from scripts.config.workspace import Workspace
 from scripts.core.finding import Finding
 from scripts.core.look import Snapshot
 from scripts.diagnosis.rules import diagnose, troubled
-from scripts.facts import Login
+from scripts.doctor.facts import Login
 from scripts.watch import probes
 from scripts.watch.observer import Observer
 

@@ -3,7 +3,7 @@
 from scripts.config.settings import Settings
 from scripts.core.errors import StackError
 from scripts.data import journal, snapshots
-from scripts.facts import DataSeen, Problem
+from scripts.doctor.facts import DataSeen, Problem
 
 
 def look(found: Settings) -> DataSeen:

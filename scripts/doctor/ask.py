@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from scripts import checkup_data, checkup_models, checkup_services, checkup_settings, remote_host
 from scripts.config import workspace
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
@@ -21,10 +20,11 @@ from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
 from scripts.core.stack import Port, Stack
 from scripts.diagnosis.preflight import Facts as Preflight
+from scripts.doctor import ask_data, ask_models, ask_services, ask_settings, remote_host
+from scripts.doctor.facts import EngineSeen, Facts, Problem
 from scripts.engine.api import Api
 from scripts.engine.discovery import check_versions, discover
 from scripts.engine.private import programs
-from scripts.facts import EngineSeen, Facts, Problem
 from scripts.images import availability
 from scripts.machine import ports, resources
 from scripts.machine.system import install_hint, obstacle, this_system
@@ -74,13 +74,13 @@ class Questions:
 
 def ask(root: Path, environ: Mapping[str, str], runner: Runner) -> Facts:
     """Give everything that can be known; raises only for a checkout without `.env.example`."""
-    found, written = checkup_settings.ask(root, environ)
+    found, written = ask_settings.ask(root, environ)
     engine = _engine(root, environ, runner)
     facts = Facts(settings=written, engine=engine, image_source=found.image_source)
-    facts = replace(facts, proxies=checkup_models.proxies(environ), data=checkup_data.look(found))
+    facts = replace(facts, proxies=ask_models.proxies(environ), data=ask_data.look(found))
     space, stack = None, None
     try:
-        usable, over = checkup_settings.usable(found, written)
+        usable, over = ask_settings.usable(found, written)
         source = found.image_source or "registry"
         if engine.found is not None and engine.problem is None:
             there = replace(engine.found, env={**engine.found.env, **over})
@@ -100,7 +100,7 @@ def _asked(found: Settings, facts: Facts, space: Workspace | None) -> Facts:
     questions = Questions()
     questions.unknown |= facts.unknown
     pairs = _wanted(found, facts.stack)
-    endpoints = [questions.ask(question) for question in checkup_models.endpoints(found)]
+    endpoints = [questions.ask(question) for question in ask_models.endpoints(found)]
     if space is None:
         machine = questions.ask(lambda: _here(found, pairs)) if facts.engine.absent else None
         usable = facts.engine.found is not None and facts.engine.problem is None
@@ -113,7 +113,7 @@ def _asked(found: Settings, facts: Facts, space: Workspace | None) -> Facts:
         own = questions.ask(partial(_foreign, space))
         here = questions.ask(partial(_images, space))
         registries = questions.ask(partial(_registries, space))
-        services = questions.ask(partial(checkup_services.look, space))
+        services = questions.ask(partial(ask_services.look, space))
         questions.wait()
         looked = questions.answer("services", services)
         facts = replace(
