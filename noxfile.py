@@ -57,7 +57,7 @@ def clients(session: nox.Session) -> None:
     """The Qdrant stand-in against the next qdrant-client too; MemOS' own is in `tests`."""
     install(session, "test")
     install(session, "qdrant-1.15", "--no-deps")
-    session.run("pytest", "tests/functional/test_qdrant_front.py", *session.posargs)
+    session.run("pytest", "tests/functional/docker/test_qdrant_front.py", *session.posargs)
 
 
 @nox.session(tags=["ci"])

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from scripts.core.look import Snapshot
     from scripts.core.stack import Service
     from scripts.data.recovery import Site
-    from scripts.data_report import DataReport
     from scripts.images.bundle.bundle_file import Bundle
     from scripts.images.jobs import Jobs
-    from scripts.report import Report
     from scripts.start.timeline import Run
+    from scripts.tell.data_report import DataReport
+    from scripts.tell.report import Report
 
 ROOT = Path(__file__).resolve().parent
 BEGAN = time.time()
@@ -93,8 +93,8 @@ def _result_line(tell: "Report") -> Iterator[None]:
 
 
 def _report(form: str = "text") -> "DataReport":
-    from scripts import flags
-    from scripts.data_report import DataReport
+    from scripts.tell import flags
+    from scripts.tell.data_report import DataReport
 
     return DataReport(form=flags.form(form))
 
@@ -126,12 +126,12 @@ def up(
 ) -> ExitCode:
     """Start what is named and all that it needs; return when every one of them answers."""
     del c
-    from scripts import flags
     from scripts.config import selection
     from scripts.core import lock
     from scripts.data import journal as data_journal
     from scripts.images import jobs
     from scripts.start import created, guards
+    from scripts.tell import flags
 
     tell = _report(format)
     with _result_line(tell), jobs.Jobs(tell.step, tell.state) as begun:
@@ -332,12 +332,12 @@ def ps(
 ) -> ExitCode:
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     del c
-    from scripts import flags
     from scripts.config import selection
     from scripts.core.polling import poll
     from scripts.data import recovery
     from scripts.images import availability
     from scripts.start import ready_moments
+    from scripts.tell import flags
     from scripts.watch import measuring, status
     from scripts.watch.observer import Observer
 
@@ -412,9 +412,9 @@ def logs(  # noqa: PLR0913 - one flag each
 ) -> ExitCode:
     """Show what the services wrote, in order of time; without --follow it ends."""
     del c
-    from scripts import flags
     from scripts.config import selection
     from scripts.core import units
+    from scripts.tell import flags
     from scripts.watch import log_lines
     from scripts.watch.logs import Journal
 
@@ -443,10 +443,10 @@ def restart(
 ) -> ExitCode:
     """Stop and start what is named, then wait until it answers."""
     del c
-    from scripts import flags
     from scripts.config import selection
     from scripts.core import lock
     from scripts.start import guards
+    from scripts.tell import flags
 
     tell = _report(format)
     with _result_line(tell):
@@ -670,10 +670,10 @@ def snapshot_delete(c: Context, name: str, *, yes: bool = False) -> ExitCode:
 def snapshot_prune(c: Context, *, keep: str = "", yes: bool = False) -> ExitCode:
     """Delete all snapshots but the newest, after asking; damaged ones are left alone."""
     del c
-    from scripts import flags
     from scripts.config import workspace
     from scripts.core import lock
     from scripts.data import snapshots
+    from scripts.tell import flags
 
     count = flags.count("keep", keep)
     tell = _report()
@@ -716,9 +716,9 @@ def doctor(c: Context, *, format: str = "text") -> ExitCode:
 def timeline(c: Context, *, run: str = "1", format: str = "text") -> ExitCode:
     """Show when each service of a start was made, started and ready, and what held it back."""
     del c
-    from scripts import drawing, flags
     from scripts.start import runs
     from scripts.start import timeline as lanes
+    from scripts.tell import drawing, flags
 
     number, tell = flags.count("run", run), _report(format)
     space = _look(tell)
@@ -737,9 +737,9 @@ def timeline(c: Context, *, run: str = "1", format: str = "text") -> ExitCode:
 def graph(c: Context, *, service: list[str]) -> ExitCode:
     """Draw which service needs which, and how each is now."""
     del c
-    from scripts import drawing
     from scripts.config import selection
     from scripts.start import runs
+    from scripts.tell import drawing
     from scripts.watch.observer import Observer
 
     tell = _report()
@@ -760,7 +760,7 @@ def _page(
     space: "Workspace", kept: "Sequence[Run]", states: "Mapping[str, str]", tell: "Report"
 ) -> None:
     """Write both drawings as a page, and say where."""
-    from scripts import page
+    from scripts.tell import page
 
     file = page.write(space.cache, space.stack, kept, states, time.time())
     tell.say(f"the same as a page: {file}")
@@ -809,8 +809,8 @@ def config(c: Context) -> ExitCode:
 def env(c: Context, *, offset: str = "", write: str = "") -> ExitCode:
     """Print every variable, its value (secrets masked) and where the value comes from."""
     del c
-    from scripts import flags
     from scripts.config import settings, workspace
+    from scripts.tell import flags
 
     tell = _report()
     if offset or write:
@@ -875,10 +875,10 @@ def images_pull(c: Context, *, service: list[str]) -> ExitCode:
 def images_save(c: Context, file: str, *, python: list[str], engine: bool = False) -> ExitCode:
     """Make a bundle of wheels, engine and images, for a machine without any network."""
     del c
-    from scripts import flags
     from scripts.core import lock
     from scripts.core.process import run
     from scripts.images.bundle import packing
+    from scripts.tell import flags
 
     tell, target = _report(), Path(file).expanduser().absolute()
     pythons = flags.pythons(python)

@@ -15,7 +15,7 @@ from scripts.doctor import ask_models, model_endpoint, rules
 from scripts.doctor.facts import Facts
 from scripts.engine import discovery
 from scripts.machine.system import System
-from tests.functional.test_tasks import probed, service
+from tests.functional.commands.test_tasks import probed, service
 from tests.kit.fake_engine import FakeEngine, made
 from tests.kit.fakes import FakeRunner
 from tests.kit.places import ROOT

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from scripts.core.units import SECOND, nanoseconds, query, since, written
-from scripts.flags import moment
+from scripts.tell.flags import moment
 
 
 @pytest.mark.parametrize(

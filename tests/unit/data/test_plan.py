@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from scripts import data_texts
 from scripts.core.stack import Stack, Together, Volume
 from scripts.data import plan
 from scripts.data.model import Plan, Survey
+from scripts.tell import data_texts
 from tests.kit.builders import container, service, stack
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from scripts import cells
 from scripts.config.rules.schema import validate
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, Host, ImageStatus
@@ -24,6 +23,7 @@ from scripts.doctor.facts import (
     SettingsSeen,
 )
 from scripts.doctor.rules import AREAS, document
+from scripts.tell import rows as cells
 from tests.kit.builders import container, reading, service, stack
 
 ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="28.0.1", api_version="1.48")

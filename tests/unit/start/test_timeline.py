@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts import drawing, page
 from scripts.config.rules import schema
 from scripts.core.finding import Verdict
 from scripts.core.look import Snapshot
 from scripts.start import timeline
 from scripts.start.scheduler import Event
 from scripts.start.timeline import Run
+from scripts.tell import drawing, page
 from tests.kit.builders import container, reading, service, stack
 
 STACK = stack(

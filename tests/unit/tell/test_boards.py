@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from scripts.boards import Board
+from scripts.tell.boards import Board
 
 
 @pytest.mark.parametrize("fault", [RuntimeError, KeyboardInterrupt])

@@ -18,7 +18,7 @@ from scripts.core.errors import EngineError, ExitCode, RefusedError
 from scripts.data import archive, journal, moves, snapshots
 from scripts.data.model import Entry
 from scripts.data.volume_scripts import NEW, OLD, PART, UNPACK
-from tests.functional import test_tasks
+from tests.functional.commands import test_tasks
 from tests.kit.fake_engine import made
 from tests.kit.places import ROOT
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts import data_texts
 from scripts.core.errors import BrokenError, ExitCode
 from scripts.core.progress import OnBytes
 from scripts.core.units import size
 from scripts.data.model import Plan, Snapshot
-from scripts.report import Report
+from scripts.tell import data_texts
+from scripts.tell.report import Report
 
 PACE = 0.2
 """Seconds between two lines about how far something is."""

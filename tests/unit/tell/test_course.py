@@ -1,8 +1,8 @@
 """How far a start has come, by what was told of it."""
 
 from scripts.core.finding import Finding, Verdict
-from scripts.course import Course
 from scripts.start.scheduler import Event
+from scripts.tell.course import Course
 
 
 def course(*events: Event) -> Course:

@@ -22,8 +22,8 @@ from scripts.core.errors import (
 from scripts.core.finding import Finding, Verdict
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.stack import Link
-from scripts.report import Report
 from scripts.start.scheduler import Event
+from scripts.tell.report import Report
 from scripts.watch.log_lines import Line
 from tests.kit.builders import service, stack
 

@@ -38,8 +38,8 @@ from scripts.images.jobs import Job
 from scripts.machine import ports as host_ports
 from scripts.machine.apt import Deb
 from scripts.machine.system import System
-from scripts.report import Report
 from scripts.start import prepare
+from scripts.tell.report import Report
 from scripts.watch import measuring
 from tests.kit.bundles import MANIFEST, bundled
 from tests.kit.fake_engine import RECORDED, framed, made

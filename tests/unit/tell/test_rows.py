@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cells import engine_rows, event_document, image_row, status_lines, status_row
 from scripts.core.finding import Verdict
 from scripts.core.inventory import Engine, EngineStatus, ImageStatus
 from scripts.core.units import duration, size
 from scripts.start.scheduler import Event
+from scripts.tell.rows import engine_rows, event_document, image_row, status_lines, status_row
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from scripts.cells import PS_COLUMNS, stack_lines, status_lines, status_row
 from scripts.core.finding import Finding
+from scripts.tell.rows import PS_COLUMNS, stack_lines, status_lines, status_row
 from scripts.watch.log_lines import Line
 
 WIDE = 210

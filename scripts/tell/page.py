@@ -11,8 +11,8 @@ from string import Template
 
 from scripts.core.stack import Service, Stack
 from scripts.core.units import written
-from scripts.drawing import HEAD, cells
 from scripts.start.timeline import Bar, Run
+from scripts.tell.drawing import HEAD, cells
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 FILE = "stack.html"

@@ -12,16 +12,17 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from scripts import cells, displays
-from scripts.boards import Board
-from scripts.cells import CODES, IMAGE_COLUMNS, engine_rows, event_document, image_row
 from scripts.core.errors import ConfigError, DeclinedError, ExitCode, OverdueError, StackError
 from scripts.core.finding import Finding, Verdict
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.stack import Stack
-from scripts.course import Course
 from scripts.images.bundle.bundle_file import Manifest
 from scripts.start.scheduler import Event
+from scripts.tell import displays
+from scripts.tell import rows as cells
+from scripts.tell.boards import Board
+from scripts.tell.course import Course
+from scripts.tell.rows import CODES, IMAGE_COLUMNS, engine_rows, event_document, image_row
 from scripts.watch.log_lines import Line
 
 MARKS = {"started": "·", "ready": "✓", "lost": "!", "waiting": "·"}

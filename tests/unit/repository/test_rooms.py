@@ -1,0 +1,226 @@
+"""Who may import whom: read from the source, not from a list."""
+
+import ast
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.kit.places import ROOT
+
+ROOMS = (
+    *("core", "machine", "engine", "config", "diagnosis", "images", "watch"),
+    *("data", "start", "doctor", "tell"),
+)
+"""In their order: a room imports those before it, and itself."""
+MOST = 12
+"""Modules of one folder; what has more is two rooms, or wants a room inside."""
+OWNERS = {
+    "sh": {"core/process"},
+    "requests": {"doctor/model_endpoint"},
+    "rich": {"tell/report", "tell/displays", "tell/boards"},
+    "zstandard": {"data/archive"},
+}
+"""Who alone imports a package; invoke is imported by the commands alone."""
+ASKING = {
+    *("sh", "requests", "subprocess", "socket", "http.client", "urllib.request"),
+    *("scripts.core.process", "scripts.engine.api", "scripts.watch.probes"),
+}
+PURE = (
+    *("core/errors", "core/finding", "core/inventory", "core/look", "core/masking"),
+    *("core/polling", "core/stack", "core/units", "data/model", "data/plan"),
+    *("data/volume_scripts", "doctor/details", "doctor/env_lines", "doctor/facts"),
+    *("doctor/rules", "engine/versions", "images/build_output", "start/findings"),
+    *("start/log_watch", "start/restarts", "start/scheduler", "start/timeline"),
+    *("tell/boards", "tell/data_report", "tell/displays", "tell/drawing"),
+    *("tell/report", "tell/rows", "watch/log_lines", "watch/s3_signing", "watch/status"),
+)
+"""Modules outside `diagnosis` that decide or tell, and so see values only."""
+
+
+def modules(folder: Path) -> dict[str, Path]:
+    """Give the modules below a folder, by their path in it without the ending."""
+    found = {
+        str(path.relative_to(folder).with_suffix("")): path for path in sorted(folder.rglob("*.py"))
+    }
+    return {name: path for name, path in found.items() if not name.endswith("__init__")}
+
+
+MODULES = modules(ROOT / "scripts")
+
+
+def imported(path: Path) -> set[str]:
+    """Give the dotted names that a file imports anywhere, and those of the modules they are in."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names |= {f"{module}.{alias.name}" for alias in node.names} | {module}
+    return names
+
+
+def neighbours(path: Path, known: dict[str, Path] = MODULES) -> set[str]:
+    """Give the modules of ours that a file imports."""
+    ours = {name.removeprefix("scripts.").replace(".", "/") for name in imported(path)}
+    return ours & known.keys()
+
+
+def packages(path: Path) -> set[str]:
+    """Give the packages that a file imports."""
+    return {name.partition(".")[0] for name in imported(path)}
+
+
+def reached(name: str) -> set[str]:
+    """Give all that a module of ours imports, itself or through others of ours."""
+    seen: set[str] = set()
+    pending = [name]
+    names: set[str] = set()
+    while pending:
+        module = pending.pop()
+        if module not in seen:
+            seen.add(module)
+            names |= imported(MODULES[module])
+            pending += neighbours(MODULES[module])
+    return names
+
+
+def room(name: str) -> str:
+    """Give the room of a module; what lies in none comes after all."""
+    return name.partition("/")[0] if "/" in name else "flat"
+
+
+def faults(known: dict[str, Path], rooms: tuple[str, ...] = ROOMS) -> list[str]:
+    """Give what is wrong with the rooms of these modules: one line each."""
+    order = {one: place for place, one in enumerate((*rooms, "flat"))}
+    told = [f"no room {room(name)}: {name}" for name in known if room(name) not in order]
+    told += [f"the room {one} is empty" for one in rooms if one not in set(map(room, known))]
+    for name, path in known.items():
+        for other in sorted(neighbours(path, known)):
+            if order.get(room(other), 0) > order.get(room(name), 99):
+                told.append(f"{name} imports {other}, of a later room")
+    return told
+
+
+def owners(known: dict[str, Path], package: str) -> set[str]:
+    """Give the modules that import a package."""
+    return {name for name, path in known.items() if package in packages(path)}
+
+
+def test_a_room_imports_only_those_before_it() -> None:
+    """No arrow points back, every module is in a room, and no room is empty."""
+    assert faults(MODULES) == []
+
+
+def test_no_module_needs_itself() -> None:
+    """A circle could not be understood, or tested, one module after the other."""
+    TopologicalSorter({name: neighbours(path) for name, path in MODULES.items()}).prepare()
+
+
+def test_every_room_says_what_it_is_for() -> None:
+    """The docstring of a folder is where a reader begins."""
+    folders = {path.parent for path in MODULES.values()}
+
+    assert folders
+    for folder in folders:
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+
+
+def test_a_room_can_be_looked_over() -> None:
+    """What has more modules is two rooms."""
+    folders = [path.parent for path in MODULES.values()]
+
+    assert {str(one): folders.count(one) for one in folders if folders.count(one) > MOST} == {}
+
+
+@pytest.mark.parametrize(
+    "name", [*PURE, *(name for name in MODULES if name.startswith("diagnosis/"))]
+)
+def test_what_decides_or_tells_does_not_ask(name: str) -> None:
+    """These see values only, so a test can give them any world; not even through a neighbour."""
+    assert reached(name) & ASKING == set()
+
+
+def test_diagnosis_knows_core_alone() -> None:
+    """What a look means does not depend on how it was taken."""
+    rooms = {
+        room(other)
+        for name, path in MODULES.items()
+        if room(name) == "diagnosis"
+        for other in neighbours(path)
+    }
+
+    assert rooms == {"core", "diagnosis"}
+
+
+def test_what_a_neighbour_imports_is_reached_too() -> None:
+    """The availability of images asks the engine, and so starts processes through its API."""
+    assert {"scripts.engine.api", "scripts.core.process", "sh"} <= reached("images/availability")
+
+
+@pytest.mark.parametrize(("package", "sole"), OWNERS.items())
+def test_a_package_has_one_owner(package: str, sole: set[str]) -> None:
+    """One module starts processes, one asks models elsewhere, one room tells."""
+    assert owners(MODULES, package) == sole
+
+
+def test_only_what_is_typed_knows_invoke() -> None:
+    """Flows can be called, and tested, without a command line."""
+    assert {room(name) for name in owners(MODULES, "invoke")} == set()
+
+
+@pytest.mark.parametrize("name", ["machine/pip_config", "images/bundle/wheels"])
+def test_what_dev_runs_needs_the_standard_library_only(name: str) -> None:
+    """It runs before anything is installed."""
+    others = {one.partition(".")[0] for one in reached(name)} - {"scripts"}
+
+    assert others <= sys.stdlib_module_names
+
+
+def test_nothing_starts_processes_past_the_one_that_does() -> None:
+    """A second way through is a defect."""
+    doors = ("subprocess", "pty", "multiprocessing")
+
+    assert set().union(*(owners(MODULES, one) for one in doors)) == {"core/process"}
+
+
+def test_scripts_know_nothing_of_the_tasks() -> None:
+    """The arrow points one way: tasks.py names what the commands are."""
+    assert owners(MODULES, "tasks") == set()
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"one/a": "import os"}, ["the room two is empty"]),
+        ({}, ["the room one is empty", "the room two is empty"]),
+        (
+            {"one/a": "def f():\n    from scripts.two import b", "two/b": ""},
+            ["one/a imports two/b, of a later room"],
+        ),
+        ({"one/a": "", "two/b": "", "three/c": ""}, ["no room three: three/c"]),
+        ({"one/a": "", "two/b": "from scripts.one.a import x"}, []),
+    ],
+    ids=["an empty room", "nothing at all", "a late import back", "a foreign room", "all is well"],
+)
+def test_what_breaks_the_order_is_told(
+    tmp_path: Path, files: dict[str, str], told: list[str]
+) -> None:
+    """The rule is seen failing, or it would hold nothing."""
+    for name, text in files.items():
+        file = tmp_path / f"{name}.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+
+    assert faults(modules(tmp_path), ("one", "two")) == told
+
+
+def test_a_second_owner_is_seen(tmp_path: Path) -> None:
+    """Also where it stands inside a function, as all of a command's imports do."""
+    file = tmp_path / "late.py"
+    file.write_text("def f():\n    from scripts.watch import probes\n    import rich.table\n")
+
+    assert imported(file) >= {"scripts.watch.probes", "rich.table"}
+    assert owners({"late": file, **MODULES}, "rich") == {"late", *OWNERS["rich"]}
