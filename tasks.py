@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from scripts.config.workspace import Workspace
     from scripts.core.inventory import ImageStatus
-    from scripts.core.look import Snapshot
+    from scripts.core.look import Look
     from scripts.core.stack import Service
     from scripts.data.recovery import Site
     from scripts.images.bundle.bundle_file import Bundle
@@ -55,7 +55,7 @@ P = ParamSpec("P")
 
 
 def command(body: Callable[P, ExitCode]) -> Callable[P, None]:
-    """Give a task an exit status, and its StackErrors two lines instead of a traceback."""
+    """Lend a task an exit status, and its StackErrors two lines instead of a traceback."""
 
     @functools.wraps(body)  # keeps the signature that invoke reads
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -79,7 +79,7 @@ def command(body: Callable[P, ExitCode]) -> Callable[P, None]:
 
 @contextmanager
 def _result_line(tell: "Report") -> Iterator[None]:
-    """Give `--format json` its last line also when an error or Ctrl-C ends the block."""
+    """Yield `--format json` its last line also when an error or Ctrl-C ends the block."""
     try:
         yield
     except (StackError, OSError) as error:
@@ -159,7 +159,7 @@ def up(
 def _prepared(
     begun: "Jobs", tell: "Report", named: "Sequence[str]" = (), *, builds: bool = True
 ) -> "Workspace":
-    """Give the workspace ready for builds; what images are made of comes beside the engine."""
+    """Return the workspace ready for builds; what images are made of comes beside the engine."""
     from scripts.core.process import run
     from scripts.images import base_image
     from scripts.start import prepare
@@ -281,7 +281,7 @@ def _folder(space: "Workspace") -> Path:
 def _site(
     space: "Workspace", tell: "DataReport", limit: float = LIMIT, *, anew: bool = False
 ) -> "Site":
-    """Give where data commands work; they start again what they stopped, and nothing else.
+    """Return where data commands work; they start again what they stopped, and nothing else.
 
     With `anew` the containers are made as `.env` says now, and a start comes after theirs.
     """
@@ -355,7 +355,7 @@ def ps(
         tell.say(unfinished)
     observer = Observer(space.api, space.stack)
 
-    def look() -> "Snapshot":
+    def look() -> "Look":
         # what is wrong with a service depends on those that it needs
         seen = observer.look(space.stack.closure(names))
         return ready_moments.added(space.cache, measuring.measured(space.api, seen, names))
@@ -416,14 +416,14 @@ def logs(  # noqa: PLR0913 - one flag each
     from scripts.core import units
     from scripts.tell import flags
     from scripts.watch import log_lines
-    from scripts.watch.logs import Journal
+    from scripts.watch.logs import LogReader
 
     count, level = flags.count("tail", tail), flags.level(level)
     began = units.since(flags.moment("since", since), time.time()) if since else 0
     tell = _report()
     space = _look(tell)
     names = selection.services(space.stack, service)
-    journal = Journal(space.api, space.stack.project, names, tail=count, since=began)
+    journal = LogReader(space.api, space.stack.project, names, tail=count, since=began)
     try:
         lines = journal.lines(follow=follow)
         tell.logs(space.stack.names(), log_lines.chosen(lines, at_least=level, text=grep))
@@ -687,7 +687,7 @@ def snapshot_prune(c: Context, *, keep: str = "", yes: bool = False) -> ExitCode
 
 
 def _snapshots(tell: "Report") -> tuple[str, Path]:
-    """Give the project and its folder of snapshots; no engine is asked."""
+    """Return the project and its folder of snapshots; no engine is asked."""
     from scripts.config import workspace
     from scripts.data import snapshots
 

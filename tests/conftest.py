@@ -65,5 +65,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def runner() -> FakeRunner:
-    """Give a runner that starts nothing."""
+    """Return a runner that starts nothing."""
     return FakeRunner()

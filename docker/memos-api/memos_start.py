@@ -50,7 +50,7 @@ class Database:
     name: str
     address: str
     ask: Callable[[], str]
-    """Gives why it does not answer yet; nothing when it does."""
+    """Yield why it does not answer yet; nothing when it does."""
 
 
 def load(names: Iterable[str] = QUIET) -> None:
@@ -70,7 +70,7 @@ def load(names: Iterable[str] = QUIET) -> None:
 
 
 def databases(env: Mapping[str, str]) -> tuple[Database, ...]:
-    """Give the databases that these variables have MemOS 2.0.6 connect to (`memos/api/config.py`).
+    """The databases that these variables have MemOS 2.0.6 connect to (`memos/api/config.py`).
 
     Milvus only with preference memory; one that is a folder, or none that we know, not at all.
     """
@@ -135,7 +135,7 @@ def ask_http(request: urllib.request.Request, *, field: str = "") -> str:
 
 
 def plain(error: Exception) -> str:
-    """Give an error in one line; what wraps a reason puts it last."""
+    """Return an error in one line; what wraps a reason puts it last."""
     lines = [line for line in str(getattr(error, "reason", error)).splitlines() if line.strip()]
     return (lines or [type(error).__name__])[-1].strip()[-120:]
 

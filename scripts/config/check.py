@@ -51,7 +51,7 @@ def _combinations() -> list[tuple[str, str]]:
 
 
 def _schemas() -> tuple[Path, ...]:
-    """Give the schemas, each of which is a schema; ConfigError names one that is not."""
+    """Return the schemas, each of which is a schema; ConfigError names one that is not."""
     found = tuple(sorted((ROOT / "schemas").glob("*.schema.json")))
     for path in found:
         try:

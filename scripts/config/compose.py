@@ -39,7 +39,7 @@ class Compose:
     runner: Runner
 
     def argv(self, *words: str) -> list[str]:
-        """Give the whole command for `docker compose WORDS`."""
+        """Return the whole command for `docker compose WORDS`."""
         files = [word for file in self.files for word in ("--file", str(file))]
         return ["docker", "compose", "--env-file", str(self.env_file), *files, *words]
 
@@ -59,7 +59,7 @@ class Compose:
 
 
 def files(root: Path, image_source: str) -> tuple[Path, ...]:
-    """Give the compose files for an image source."""
+    """Return the compose files for an image source."""
     names = ["docker-compose.yml"]
     if image_source == "packages":
         names.append("docker-compose.packages.yml")
@@ -67,7 +67,7 @@ def files(root: Path, image_source: str) -> tuple[Path, ...]:
 
 
 def text(compose: Compose) -> str:
-    """Give the resolved file as YAML: its JSON form leaves out the x- keys of services.
+    """Return the resolved file as YAML: its JSON form leaves out the x- keys of services.
 
     Raises ConfigError with the reason, whatever exit code Compose chose.
     """
@@ -85,7 +85,7 @@ def text(compose: Compose) -> str:
 
 
 def document(resolved: str) -> dict[str, Any]:
-    """Give the resolved file as a document; ConfigError when it is none."""
+    """Return the resolved file as a document; ConfigError when it is none."""
     found = yaml.safe_load(resolved)
     if not isinstance(found, dict):
         raise ConfigError("docker compose config gave no document", next_step="inv config")
@@ -116,7 +116,7 @@ def parse(found: Mapping[str, Any], folder: Path) -> Stack:
 
 
 def _mounted(found: Mapping[str, Any], volumes: Mapping[str, str]) -> Iterable[Volume]:
-    """Give the named volumes that services mount; one that several mount comes several times."""
+    """Yield the named volumes that services mount; one that several mount comes several times."""
     for _, one in _items(found, "services"):
         for mount in one.get("volumes", ()):
             if mount.get("type") == "volume":
@@ -200,7 +200,7 @@ def _link(link: Mapping[str, Any], ports: tuple[Port, ...]) -> Link:
 
 
 def _published(target: object, ports: tuple[Port, ...]) -> Port:
-    """Give the published port of a container port, with an address that a client can call."""
+    """Return the published port of a container port, with an address that a client can call."""
     for port in ports:
         if port.target == int(str(target)):
             anywhere = port.host in {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound

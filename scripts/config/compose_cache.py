@@ -29,7 +29,7 @@ _PLUGINS = (
 
 
 def fingerprint(composed: Compose, environ: Mapping[str, str]) -> str:
-    """Give a text that is another one when Compose could resolve the files to something else.
+    """Return a text that is another one when Compose could resolve the files to something else.
 
     It covers the files and the settings by their contents, the variables that these name and those
     that mean something to Compose, and the programs and rules by their age.
@@ -47,7 +47,7 @@ def fingerprint(composed: Compose, environ: Mapping[str, str]) -> str:
 
 
 def read(folder: Path, inputs: str) -> tuple[str, dict[str, Any]] | None:
-    """Give the resolved file that was made from these inputs, as text and document, if kept."""
+    """Return the resolved file that was made from these inputs, as text and document, if kept."""
     try:
         kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return (kept["text"], kept["document"]) if kept["inputs"] == inputs else None
@@ -76,7 +76,7 @@ def _text(file: Path) -> str:
 
 
 def _programs(env: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[Path]:
-    """Give the docker that is run, and where its Compose may be."""
+    """Yield the docker that is run, and where its Compose may be."""
     seen = {**environ, **env}
     yield Path(shutil.which("docker", path=seen.get("PATH")) or "docker")
     own = seen.get("DOCKER_CONFIG") or Path(seen.get("HOME", "~")).expanduser() / ".docker"

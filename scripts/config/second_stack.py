@@ -18,7 +18,7 @@ _NUMBERED = re.compile(r"(.*)-([0-9]+)\Z")
 
 
 def own(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give what of the environment says which settings the present stack has.
+    """Return what of the environment says which settings the present stack has.
 
     All else that it says holds for both stacks, and does not belong into a file.
     """
@@ -26,7 +26,7 @@ def own(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def exported(changed: Mapping[str, str], environ: Mapping[str, str]) -> Sequence[str]:
-    """Give the variables of a second stack that the environment would overrule."""
+    """Return the variables of a second stack that the environment would overrule."""
     return [name for name in changed if name in environ]
 
 
@@ -44,7 +44,7 @@ def make(
 
 
 def changes(found: Settings, offset: int) -> dict[str, str]:
-    """Give the variables that differ in a second stack, with their values there.
+    """Return the variables that differ in a second stack, with their values there.
 
     The offset is part of its name, so that a third one made of it has a name of its own too.
     """
@@ -60,7 +60,7 @@ def changes(found: Settings, offset: int) -> dict[str, str]:
 
 
 def ports(found: Settings, offset: int) -> dict[str, int]:
-    """Give every port variable with its value in the second stack."""
+    """Return every port variable with its value in the second stack."""
     return {name: port + offset for port, name in found.port_variables().items()}
 
 
@@ -93,7 +93,7 @@ def _problems(
 
 
 def changed_text(text: str, changed: Mapping[str, str]) -> str:
-    """Give the text of a settings file with other values; a variable it lacks comes at its end."""
+    """The text of a settings file with other values; a variable it lacks comes at its end."""
     for name, value in changed.items():
         line = f"{name}={value}"
         literal = line.replace("\\", r"\\")

@@ -8,7 +8,7 @@ from scripts.core.stack import Stack
 
 
 def services(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
-    """Give the services of that name or container name; all for none.
+    """Return the services of that name or container name; all for none.
 
     Raises ConfigError with the known names and the nearest match.
     """
@@ -20,7 +20,7 @@ def services(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
 
 
 def data_groups(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
-    """Give the data groups of services by name or container name; all for none.
+    """Return the data groups of services by name or container name; all for none.
 
     Raises ConfigError as `services` does, and for one that keeps no data.
     """

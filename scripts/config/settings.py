@@ -38,12 +38,12 @@ class Settings:
     """The values of `.env.example`."""
 
     def get(self, name: str) -> str:
-        """Give a variable's value, the example's when it is empty or unset."""
+        """Return a variable's value, the example's when it is empty or unset."""
         return self.values.get(name) or self.defaults.get(name, "")
 
     @property
     def image_source(self) -> str:
-        """Give registry, packages, or nothing when it was not chosen yet."""
+        """Registry, packages, or nothing when it was not chosen yet."""
         return self.get("IMAGE_SOURCE")
 
     @property
@@ -55,33 +55,33 @@ class Settings:
 
     @property
     def memos_src(self) -> Path | None:
-        """Give the folder with the user's own MemOS, seen from the file; None for the released."""
+        """The folder with the user's own MemOS, seen from the file; None for the released."""
         source = self.get("MEMOS_SRC")
         return (self.file.parent / Path(source).expanduser()).resolve() if source else None
 
     @property
     def dimension(self) -> int:
-        """Give how many numbers a vector has."""
+        """How many numbers a vector has."""
         return int(LOCAL_DIMENSION if self.local_embedder else self.get("EMBEDDING_DIMENSION"))
 
     def port_variables(self) -> dict[int, str]:
-        """Give which variable each host port comes from."""
+        """Return which variable each host port comes from."""
         names = (name for name in sorted(self.defaults) if name.endswith("_PORT"))
         return {int(self.get(name)): name for name in names}
 
     @property
     def build_settings(self) -> Path:
-        """Give the folder for what builds need of this host, shared by the checkout's stacks."""
+        """The folder for what builds need of this host, shared by the checkout's stacks."""
         return self.root / ".cache" / "build-settings"
 
     def secrets(self) -> tuple[str, ...]:
-        """Give the values that must never be printed, the longest first."""
+        """Return the values that must never be printed, the longest first."""
         names = {*self.values, *self.defaults}
         found = {self.get(name) for name in names if is_secret(name)} - {"", "EMPTY"}
         return tuple(sorted(found, key=len, reverse=True))
 
     def for_compose(self) -> dict[str, str]:
-        """Give the variables that Compose must see beside the file's own."""
+        """Return the variables that Compose must see beside the file's own."""
         variables = {"ENV_FILE": str(self.file), "BUILD_SETTINGS": str(self.build_settings)}
         if self.local_embedder:
             variables |= {"COMPOSE_PROFILES": "embedder", "EMBEDDING_DIMENSION": LOCAL_DIMENSION}
@@ -91,7 +91,7 @@ class Settings:
 
 
 def rows(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Give every variable with its value, secrets masked, and where the value comes from."""
+    """Return every variable with its value, secrets masked, and where the value comes from."""
     found = []
     for name in sorted({*settings.defaults, *settings.values}):
         value = settings.get(name)
@@ -104,7 +104,7 @@ def rows(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, str,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class EnvLine:
     """One assignment of a file, or (without a name) a line that is none."""
 
     number: int
@@ -132,14 +132,14 @@ def load(root: Path, environ: Mapping[str, str], *, strict: bool = True) -> Sett
 
 
 def of_example(root: Path, environ: Mapping[str, str]) -> Settings:
-    """Give the example's settings, where the user's own cannot be read."""
+    """Return the example's settings, where the user's own cannot be read."""
     return _over(root, root / ".env.example", environ, missing=True)
 
 
 def _over(
     root: Path, file: Path, environ: Mapping[str, str], *, missing: bool, strict: bool = True
 ) -> Settings:
-    """Give the settings of a file with the process environment over it."""
+    """Return the settings of a file with the process environment over it."""
     defaults, values = _read(root / ".env.example"), _read(file, strict=strict)
     known = {*defaults, *values}
     values |= {name: value for name, value in environ.items() if name in known}
@@ -185,8 +185,8 @@ def _unreadable(file: Path) -> ConfigError:
     )
 
 
-def lines(text: str) -> Iterator[Line]:
-    """Give the assignments of a file's text, and the lines that should be one, numbered from 1."""
+def lines(text: str) -> Iterator[EnvLine]:
+    """Yield the assignments of a file's text, and the lines that should be one, numbered from 1."""
     # dotenv ends a bad line at \r, and would count the \n as one more
     for binding in parse_stream(StringIO(text.replace("\r\n", "\n"))):
         name, value = binding.key, binding.value
@@ -196,19 +196,19 @@ def lines(text: str) -> Iterator[Line]:
         # dotenv counts from the blank lines before it
         number = binding.original.line + binding.original.string.partition(own)[0].count("\n")
         if binding.error or name is None or value is None or not _NAME.match(name):
-            yield Line(number=number, text=own)
+            yield EnvLine(number=number, text=own)
         else:
-            yield Line(number=number, text=own, name=name, value=value)
+            yield EnvLine(number=number, text=own, name=name, value=value)
 
 
 @cache
-def _lines(text: str) -> tuple[Line, ...]:
-    """Give the lines of a text that most commands read several times."""
+def _lines(text: str) -> tuple[EnvLine, ...]:
+    """Return the lines of a text that most commands read several times."""
     return tuple(lines(text))
 
 
 def text_of(file: Path) -> str:
-    """Give a file's text; ConfigError says whose it is when this user may not read it."""
+    """Return a file's text; ConfigError says whose it is when this user may not read it."""
     try:
         return file.read_bytes().decode("utf-8-sig", errors="replace")
     except PermissionError as error:

@@ -41,17 +41,17 @@ class Workspace:
 
     @property
     def api(self) -> Api:
-        """Give the way to the engine's API."""
+        """The way to the engine's API."""
         return Api(self.engine.endpoint, env=self.engine.env)
 
     @property
     def cache(self) -> Path:
-        """Give the folder for what can be made again, one for each stack of this checkout."""
+        """The folder for what can be made again, one for each stack of this checkout."""
         return cache(self.settings.root, self.stack.project)
 
 
 def cache(root: Path, project: str) -> Path:
-    """Give `Workspace.cache` where no engine is asked; the lock of the stack lies there too."""
+    """Return `Workspace.cache` where no engine is asked; the lock of the stack lies there too."""
     return root / CACHE / project
 
 
@@ -73,7 +73,7 @@ def made_settings(root: Path, environ: Mapping[str, str], say: Say) -> Settings:
 
 
 def look(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Workspace:
-    """Give the workspace as it is, changing nothing.
+    """Return the workspace as it is, changing nothing.
 
     Raises EngineError when no engine runs; ConfigError as `settings_rules.check` and the schema do.
     """
@@ -94,7 +94,7 @@ def compose_project(
 
 
 def resolved_text(composed: Compose) -> tuple[str, dict[str, Any]]:
-    """Give the resolved file, as text and as a document; ConfigError for what breaks a rule."""
+    """Return the resolved file, as text and as a document; ConfigError for what breaks a rule."""
     schema.require(written_breaches(composed.files))
     text = compose.text(composed)
     document = compose.document(text)
@@ -106,7 +106,7 @@ def resolved_text(composed: Compose) -> tuple[str, dict[str, Any]]:
 def resolved(
     found: Settings, running: Engine, runner: Runner, source: str, environ: Mapping[str, str]
 ) -> Workspace:
-    """Give the workspace on this engine; Compose is asked only after a change.
+    """Return the workspace on this engine; Compose is asked only after a change.
 
     ConfigError for a compose file that breaks a rule, EngineError for an engine that is too old.
     """
@@ -130,13 +130,13 @@ def resolved(
 
 
 def described(found: Settings, env: Mapping[str, str], runner: Runner, source: str) -> Stack:
-    """Give the stack where no engine runs; `env` as `programs.have` gives it, errors as above."""
+    """Return the stack where no engine runs; `env` as `programs.have` gives it, errors as above."""
     composed = compose_project(found, env, runner, source)
     return compose.parse(resolved_text(composed)[1], composed.files[0].parent)
 
 
 def without_probes(stack: Stack) -> Stack:
-    """Give the stack for an engine elsewhere: its ports are out of reach, health is believed."""
+    """Return the stack for an engine elsewhere: its ports are out of reach, health is believed."""
     return replace(stack, services=tuple(replace(one, probes=()) for one in stack.services))
 
 
@@ -147,6 +147,6 @@ def written_breaches(files: tuple[Path, ...]) -> Iterator[Breach]:
 
 
 def with_all_profiles(space: Workspace) -> Workspace:
-    """Give the same workspace for stopping: also what only a profile starts."""
+    """Return the same workspace for stopping: also what only a profile starts."""
     composed = replace(space.compose, env={**space.compose.env, "COMPOSE_PROFILES": "*"})
     return replace(space, compose=composed)

@@ -77,7 +77,7 @@ class DeclinedError(StackError):
 
 
 def known(error: StackError | OSError) -> StackError:
-    """Give an error of ours; one of the system says which file it is about, and what to look at."""
+    """An error of ours; one of the system says which file it is about, and what to look at."""
     if isinstance(error, StackError):
         return error
     return ConfigError(

@@ -62,7 +62,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Look:
     """Everything seen in one look: what diagnosis decides upon."""
 
     containers: tuple[Container, ...] = ()
@@ -77,9 +77,9 @@ class Snapshot:
     """Services that have been ready for a while, where somebody kept watch."""
 
     def container(self, service: str) -> Container | None:
-        """Give the container of a service, if it was created."""
+        """Return the container of a service, if it was created."""
         return next((c for c in self.containers if c.service == service), None)
 
     def reading(self, service: str) -> Reading | None:
-        """Give the reading of a service, if it was probed."""
+        """Return the reading of a service, if it was probed."""
         return next((r for r in self.readings if r.service == service), None)

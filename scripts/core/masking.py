@@ -15,7 +15,7 @@ def is_secret(name: str) -> bool:
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
-    """Give `text` with every secret value replaced by asterisks.
+    """Return `text` with every secret value replaced by asterisks.
 
     One shorter than 4 characters is replaced only between blanks or quotes, as a value stands.
     """
@@ -29,6 +29,6 @@ def masked(text: str, secrets: Iterable[str]) -> str:
 
 
 def _written(secret: str) -> set[str]:
-    """Give the forms of a secret: itself, and as Compose writes it between quotes in YAML."""
+    """Return the forms of a secret: itself, and as Compose writes it between quotes in YAML."""
     quoted = (secret, secret.replace("'", "''"), json.dumps(secret, ensure_ascii=False)[1:-1])
     return {secret, *(form.replace("$", "$$") for form in quoted)}

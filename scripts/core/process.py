@@ -95,7 +95,7 @@ class Running:
         self.stop()
 
     def wait(self) -> Completed:
-        """Give what the process left, once it has ended; 124 as exit code when its time was up."""
+        """What the process left, once it has ended; 124 as exit code when its time was up."""
         try:
             self._command.wait()
         except KeyboardInterrupt:
@@ -182,7 +182,7 @@ def _collector(lines: list[str], on_line: OnLine | None) -> OnLine:
 
 
 def last_words(done: Completed) -> str:
-    """Give what a failed process said last, without the warnings before it."""
+    """Return what a failed process said last, without the warnings before it."""
     lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
     telling = [line for line in lines if "level=warning" not in line]
     return (telling or lines or [f"exit code {done.exit_code}"])[-1]

@@ -47,7 +47,7 @@ class Count:
         self._say(f"{self._verb} {self._done / MEGABYTE:.0f} of {total:.0f} MB")
 
     def passed(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Give the pieces on, and count them."""
+        """Yield the pieces on, and count them."""
         for piece in pieces:
             self(len(piece))
             yield piece

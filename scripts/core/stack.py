@@ -131,18 +131,18 @@ class Stack:
     together: tuple[Together, ...] = ()
 
     def names(self) -> tuple[str, ...]:
-        """Give the names of all services."""
+        """Return the names of all services."""
         return tuple(service.name for service in self.services)
 
     def service(self, name: str) -> Service:
-        """Give the service of that name; KeyError when there is none."""
+        """Return the service of that name; KeyError when there is none."""
         for service in self.services:
             if service.name == name:
                 return service
         raise KeyError(name)
 
     def closure(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Give `names` and all that they need, transitively, what needs nothing first."""
+        """Return `names` and all that they need, transitively, what needs nothing first."""
         wanted: set[str] = set()
         pending = list(names)
         while pending:
@@ -153,7 +153,7 @@ class Stack:
         return tuple(name for name in self.names() if name in wanted)
 
     def dependents(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Give `names` and all that need them, transitively, what needs nothing first."""
+        """Return `names` and all that need them, transitively, what needs nothing first."""
         found = set(names)
         for service in self.services * len(self.services):  # a chain may stand in any order
             if found & set(service.needs):
@@ -161,7 +161,7 @@ class Stack:
         return tuple(name for name in self.names() if name in found)
 
     def only(self, names: tuple[str, ...]) -> "Stack":
-        """Give the stack of these services alone: what they need beside them is not waited for."""
+        """The stack of these services alone: what they need beside them is not waited for."""
         kept = tuple(
             replace(one, needs=tuple(need for need in one.needs if need in names))
             for one in self.services
@@ -170,5 +170,5 @@ class Stack:
         return replace(self, services=kept)
 
     def groups(self) -> tuple[str, ...]:
-        """Give the names of the data groups."""
+        """Return the names of the data groups."""
         return tuple(dict.fromkeys(one.data_group for one in self.services if one.data_group))

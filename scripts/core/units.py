@@ -13,7 +13,7 @@ _UNITS = {"h": 3600, "m": 60, "s": 1}
 
 
 def nanoseconds(text: str) -> int:
-    """Give nanoseconds since 1970 of a moment of the engine; 0 for none, ValueError for no moment.
+    """Nanoseconds since 1970 of a moment of the engine; 0 for none, ValueError for no moment.
 
     The engine writes nanoseconds, of which `datetime` keeps only microseconds.
     """
@@ -39,7 +39,7 @@ def query(moment: int) -> str:
 
 
 def since(value: str, now: float) -> int:
-    """Give nanoseconds since 1970 of what `flags.moment` lets pass; a time without zone is local.
+    """Return nanoseconds since 1970 of what `flags.moment` lets pass; a time without zone is local.
 
     `now` is in seconds since 1970, for durations such as 10m.
     """
@@ -49,7 +49,7 @@ def since(value: str, now: float) -> int:
 
 
 def size(number: int) -> str:
-    """Give bytes for people: 1536 gives 1.5 KiB."""
+    """Return bytes for people: 1536 gives 1.5 KiB."""
     amount = float(number)
     for unit in ("B", "KiB", "MiB"):
         if amount < 1024:  # noqa: PLR2004 - the step between units
@@ -59,7 +59,7 @@ def size(number: int) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Give a duration for people: 3725 gives 1 h 2 min."""
+    """Return a duration for people: 3725 gives 1 h 2 min."""
     if seconds is None:
         return ""
     minutes, rest = divmod(int(seconds), 60)

@@ -32,7 +32,7 @@ PIECE = 1 << 20
 """Bytes that are read at once."""
 
 
-class Writer:
+class SnapshotWriter:
     """Writes a snapshot as its tar comes, never more than some pieces of it in memory."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -77,7 +77,7 @@ class Writer:
 
 
 def manifest(path: Path) -> dict[str, Any]:
-    """Give the manifest of a snapshot, reading only its end.
+    """Return the manifest of a snapshot, reading only its end.
 
     Raises BrokenError for what is no snapshot, or not a whole one.
     """
@@ -106,7 +106,7 @@ def manifest(path: Path) -> dict[str, Any]:
 
 
 def pieces(path: Path) -> Iterator[bytes]:
-    """Give the tar of a snapshot piece by piece, every byte of it checked at the latest at its end.
+    """The tar of a snapshot piece by piece, every byte of it checked at the latest at its end.
 
     Raises BrokenError when a checksum does not match.
     """

@@ -15,7 +15,7 @@ from scripts.data import recovery, snapshots
 from scripts.data import survey as helper
 from scripts.data.model import Plan, Survey
 from scripts.data.moves import require_unused
-from scripts.data.operations import Work
+from scripts.data.operations import Operation
 from scripts.data.recovery import BringBack, Site, Tell
 from scripts.engine.api import Api
 from scripts.engine.containers import containers, existing
@@ -25,7 +25,7 @@ ANYWAY = "--anyway, if you know better"
 
 
 def site(space: Workspace, tell: Tell, bring_back: BringBack) -> Site:
-    """Give where the data commands of a stack work."""
+    """Return where the data commands of a stack work."""
     return Site(
         api=space.api,
         stack=space.stack,
@@ -35,7 +35,7 @@ def site(space: Workspace, tell: Tell, bring_back: BringBack) -> Site:
     )
 
 
-def work(at: Site, command: str, groups: Sequence[str], *, snapshot: str = "") -> Work:
+def work(at: Site, command: str, groups: Sequence[str], *, snapshot: str = "") -> Operation:
     """Look into the volumes of these groups and give the plan of a command.
 
     Raises RefusedError when a container of somebody else uses one of them.
@@ -50,11 +50,11 @@ def work(at: Site, command: str, groups: Sequence[str], *, snapshot: str = "") -
     plan = data_plan.plan(
         at.stack, command, groups, seen=seen, existing=there, survey=found, snapshot=snapshot
     )
-    return Work(site=at, plan=plan, survey=found)
+    return Operation(site=at, plan=plan, survey=found)
 
 
 def facts(space: Workspace, plan: Plan, *, automatic: bool) -> dict[str, Any]:
-    """Give the manifest of a snapshot, but for what is known only when it is written."""
+    """Return the manifest of a snapshot, but for what is known only when it is written."""
     return {
         "format": 1,
         "project": space.stack.project,
@@ -79,7 +79,7 @@ def facts(space: Workspace, plan: Plan, *, automatic: bool) -> dict[str, Any]:
 
 
 def servers(api: Api, stack: Stack, groups: Sequence[str]) -> list[dict[str, Any]]:
-    """Give the images of the services in these groups, and the versions of their servers."""
+    """Return the images of the services in these groups, and the versions of their servers."""
     return [_server(api, one) for one in stack.services if one.data_group in groups]
 
 
@@ -131,7 +131,7 @@ def undo(at: Site) -> ExitCode:
     return recovery.undo(at, plan.stops)
 
 
-def require_bare(work: Work) -> None:
+def require_bare(work: Operation) -> None:
     """Raise BrokenError when a restore that nobody remembers left its other data in a volume.
 
     Asked after `data_recovery.settle`: what a journal knows of is gone by then.
@@ -158,7 +158,7 @@ def require_space(survey: Survey, needed: int) -> None:
 
 
 def name(stack: Stack, groups: Sequence[str], moment: str, before: str = "") -> str:
-    """Give a name for a snapshot: of what it is, and when: neo4j-20260131-120000."""
+    """Return a name for a snapshot: of what it is, and when: neo4j-20260131-120000."""
     of = groups if len(groups) < len(stack.groups()) else ("all",)
     digits = "".join(character for character in moment[:19] if character.isdigit())
     return "-".join(part for part in (before, *of, digits[:8], digits[8:]) if part)

@@ -13,7 +13,7 @@ FILE = "journal.json"
 
 
 def read(folder: Path) -> Entry | None:
-    """Give what was going on when the last data command ended; None when it came to its end.
+    """Return what was going on when the last data command ended; None when it came to its end.
 
     Raises BrokenError for a file that is none of ours.
     """
@@ -32,7 +32,7 @@ def read(folder: Path) -> Entry | None:
 
 
 def _entry(found: object) -> Entry:
-    """Give what a journal says; TypeError or ValueError for what none of ours would."""
+    """Return what a journal says; TypeError or ValueError for what none of ours would."""
     if not isinstance(found, dict):
         raise TypeError("it is no object")
     running, volumes = found.get("running"), found.get("volumes")

@@ -54,7 +54,7 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """Give the bytes in all volumes."""
+        """The bytes in all volumes."""
         return sum(self.sizes.get(one.key, 0) for one in self.volumes)
 
 
@@ -85,7 +85,7 @@ class Snapshot:
     problem: str = ""
 
     def document(self) -> dict[str, Any]:
-        """Give it as schemas/snapshots.schema.json has it."""
+        """Return it as schemas/snapshots.schema.json has it."""
         return {
             "name": self.name,
             "file": str(self.file),

@@ -48,7 +48,7 @@ def require_unused(api: Api, project: str, volumes: Iterable[Volume]) -> None:
 
 
 def held(api: Api, stack: Stack) -> tuple[str, ...]:
-    """Give the names of this stack's volumes that exist."""
+    """Return the names of this stack's volumes that exist."""
     wanted = {name for service in stack.services for name in service.volumes}
     return tuple(sorted(existing(api) & wanted))
 
@@ -73,7 +73,7 @@ def _packed(
     number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600)
     with os.fdopen(number, "wb") as target, helper.streams(PACK, writable=False) as tar:
         tar.write_end()
-        writer = archive.Writer(target)
+        writer = archive.SnapshotWriter(target)
         for piece in tar.read():
             writer.write(piece)
             on_bytes(writer.plain_bytes)

@@ -16,7 +16,7 @@ from scripts.engine.throwaway import Helper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Operation:
     """A data command that is about to begin."""
 
     site: Site
@@ -24,7 +24,7 @@ class Work:
     survey: Survey
 
     def helper(self) -> Helper:
-        """Give a helper over the plan's volumes."""
+        """Return a helper over the plan's volumes."""
         volumes = {one.key: one.name for one in self.plan.volumes}
         return Helper(self.site.api, self.site.stack.project, self.survey.image, volumes)
 
@@ -41,7 +41,7 @@ class Work:
         return journal.write(self.site.folder, entry)
 
 
-def save(work: Work, file: Path, facts: Mapping[str, Any]) -> ExitCode:
+def save(work: Operation, file: Path, facts: Mapping[str, Any]) -> ExitCode:
     """Write a snapshot; what was stopped for it runs again, also when it fails.
 
     Gives the code of that start. Errors as in `data_moves.pack` and `data_moves.verify`.
@@ -57,7 +57,7 @@ def save(work: Work, file: Path, facts: Mapping[str, Any]) -> ExitCode:
     return code
 
 
-def reset(work: Work, file: Path | None, facts: Mapping[str, Any]) -> ExitCode:
+def reset(work: Operation, file: Path | None, facts: Mapping[str, Any]) -> ExitCode:
     """Delete the plan's volumes, after a snapshot if there is a `file` for one; start what ran."""
     site = work.site
     with _taken_back(work, "stopped") as entry:
@@ -70,7 +70,7 @@ def reset(work: Work, file: Path | None, facts: Mapping[str, Any]) -> ExitCode:
     return recovery.finish(site, site.note(entry, "deleting"))
 
 
-def restore(work: Work, file: Path, size: int) -> ExitCode:
+def restore(work: Operation, file: Path, size: int) -> ExitCode:
     """Put the data of a snapshot in the place of the volumes'; `size` of its tar in bytes.
 
     The old data stays beside it until all that ran is ready on the new.
@@ -98,8 +98,8 @@ def checked(found: Snapshot, tell: Tell) -> Snapshot:
 
 
 @contextmanager
-def _taken_back(work: Work, phase: str) -> Iterator[Entry]:
-    """Give the journal's entry for steps that change nothing yet: an error takes them back."""
+def _taken_back(work: Operation, phase: str) -> Iterator[Entry]:
+    """Yield the journal's entry for steps that change nothing yet: an error takes them back."""
     entry = work.entry(phase)
     try:
         yield entry
@@ -115,7 +115,7 @@ def _taken_back(work: Work, phase: str) -> Iterator[Entry]:
 
 @contextmanager
 def _partial(file: Path) -> Iterator[Path]:
-    """Give where to write a snapshot; nothing is left there when the block ends."""
+    """Yield where to write a snapshot; nothing is left there when the block ends."""
     partial = snapshots.partial(file)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
@@ -124,11 +124,11 @@ def _partial(file: Path) -> Iterator[Path]:
         moves.remove_files([partial])
 
 
-def _pack(work: Work, partial: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _pack(work: Operation, partial: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     with work.site.tell.metered("save", work.plan.size) as on_bytes:
         return moves.pack(work.helper(), partial, facts, on_bytes)
 
 
-def _verify(work: Work, file: Path, size: int) -> None:
+def _verify(work: Operation, file: Path, size: int) -> None:
     with work.site.tell.metered("verify", size) as on_bytes:
         moves.verify(file, on_bytes)

@@ -23,7 +23,7 @@ def plan(  # noqa: PLR0913 - each is one fact that it follows from
     survey: Survey,
     snapshot: str = "",
 ) -> Plan:
-    """Give the plan of save, reset or restore for these groups.
+    """Return the plan of save, reset or restore for these groups.
 
     `existing` are the names of the volumes that are there; `snapshot` is the name of one that is
     made or read.
@@ -52,7 +52,7 @@ def plan(  # noqa: PLR0913 - each is one fact that it follows from
 
 
 def halves(stack: Stack, command: str, groups: Sequence[str]) -> Iterable[str]:
-    """Give a line for data that belongs together, and of which only a part is worked on."""
+    """Yield a line for data that belongs together, and of which only a part is worked on."""
     for one in stack.together:
         named = [group for group in one.groups if group in groups]
         others = [group for group in one.groups if group not in groups]
@@ -68,12 +68,12 @@ def halves(stack: Stack, command: str, groups: Sequence[str]) -> Iterable[str]:
 
 
 def member(stack: Stack, group: str) -> str:
-    """Give the service by which a group is named: the last one, which needs the others."""
+    """Return the service by which a group is named: the last one, which needs the others."""
     return [one.name for one in stack.services if one.data_group == group][-1]
 
 
 def waves(stack: Stack, names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Give services in the order in which they stop: nobody before those who need it."""
+    """Return services in the order in which they stop: nobody before those who need it."""
     needed_by = {
         name: [other for other in names if name in stack.service(other).needs] for name in names
     }
@@ -88,7 +88,7 @@ def waves(stack: Stack, names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 def problems(
     stack: Stack, manifest: Mapping[str, object], image_source: str, versions: Mapping[str, str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give why a snapshot cannot be restored here, and why it had better not be.
+    """Return why a snapshot cannot be restored here, and why it had better not be.
 
     `versions` are those of the images here, by service.
     """

@@ -44,7 +44,7 @@ class Site:
     bring_back: BringBack
 
     def helper(self, volumes: Mapping[str, str]) -> Helper:
-        """Give a helper over those of these volumes that are there."""
+        """Return a helper over those of these volumes that are there."""
         there = containers.existing(self.api)
         kept = {key: name for key, name in volumes.items() if name in there}
         images = [one.image for one in self.stack.services]
@@ -130,7 +130,7 @@ def _brought_back(site: Site, entry: Entry) -> ExitCode:
 
 
 def pending(folder: Path) -> str:
-    """Give a line about what an interrupted command left to do; empty when there is nothing."""
+    """Return a line about what an interrupted command left to do; empty when there is nothing."""
     try:
         entry = journal.read(folder)
     except BrokenError as error:
@@ -156,6 +156,6 @@ def undo(site: Site, stops: tuple[str, ...]) -> ExitCode:
 
 
 def undoable(folder: Path) -> Entry | None:
-    """Give the restore that can be undone, if there is one."""
+    """Return the restore that can be undone, if there is one."""
     entry = journal.read(folder)
     return entry if entry is not None and entry.phase == "starting" else None

@@ -15,18 +15,18 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 
 
 def folder(root: Path, project: str) -> Path:
-    """Give where the snapshots of a stack lie: apart from those of others in this checkout."""
+    """Return where the snapshots of a stack lie: apart from those of others in this checkout."""
     return root / FOLDER / project
 
 
 def listed(at: Path) -> tuple[Snapshot, ...]:
-    """Give all snapshots, the newest first, reading only the end of each."""
+    """Return all snapshots, the newest first, reading only the end of each."""
     found = [look(file) for file in at.glob(f"*{END}")]
     return tuple(sorted(found, key=_age, reverse=True))
 
 
 def look(file: Path) -> Snapshot:
-    """Give one snapshot by its file; one that cannot be read is none less."""
+    """Return one snapshot by its file; one that cannot be read is none less."""
     size, manifest, problem = 0, None, ""
     try:
         size = file.stat().st_size
@@ -39,7 +39,7 @@ def look(file: Path) -> Snapshot:
 
 
 def find(at: Path, named: str) -> Path:
-    """Give the file of a snapshot: by its name, or a path of one from elsewhere.
+    """Return the file of a snapshot: by its name, or a path of one from elsewhere.
 
     Raises ConfigError with the names that there are.
     """
@@ -54,7 +54,7 @@ def find(at: Path, named: str) -> Path:
 
 
 def own(at: Path, named: str) -> Path:
-    """Give the file of a snapshot of this folder, by its name; ConfigError for any other."""
+    """Return the file of a snapshot of this folder, by its name; ConfigError for any other."""
     if "/" in named:
         raise ConfigError(
             f"{named!r} is a path, wanted the name of a snapshot in {at}",
@@ -64,7 +64,7 @@ def own(at: Path, named: str) -> Path:
 
 
 def fresh(at: Path, named: str) -> Path:
-    """Give the file for a snapshot to be made; ConfigError for a name that is taken or odd."""
+    """Return the file for a snapshot to be made; ConfigError for a name that is taken or odd."""
     if not _NAME.match(named):
         raise ConfigError(
             f"--name is {named!r}, wanted letters, digits, ., _ and -",
@@ -80,24 +80,24 @@ def fresh(at: Path, named: str) -> Path:
 
 
 def partial(file: Path) -> Path:
-    """Give where a snapshot is written until it is whole."""
+    """Return where a snapshot is written until it is whole."""
     return file.with_name(file.name + PARTIAL)
 
 
 def leftovers(at: Path) -> tuple[Path, ...]:
-    """Give the files of snapshots that were never finished."""
+    """Return the files of snapshots that were never finished."""
     return tuple(at.glob(f"*{PARTIAL}"))
 
 
 def spare(found: Sequence[Snapshot], keep: int) -> tuple[Snapshot, ...]:
-    """Give all but the newest `keep`, of those in order of age that are not damaged."""
+    """Return all but the newest `keep`, of those in order of age that are not damaged."""
     return tuple(one for one in found if one.manifest is not None)[keep:]
 
 
 def spare_automatic(
     found: Sequence[Snapshot], groups: Sequence[str], keep: int
 ) -> tuple[Snapshot, ...]:
-    """Give the automatic ones of the same data groups, all but the newest `keep`."""
+    """Return the automatic ones of the same data groups, all but the newest `keep`."""
     same = [
         one
         for one in found
@@ -107,7 +107,7 @@ def spare_automatic(
 
 
 def name(file: Path) -> str:
-    """Give the name of a snapshot by its file."""
+    """Return the name of a snapshot by its file."""
     return file.name.removesuffix(END)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from scripts.core.finding import Finding
-from scripts.core.look import Container, Snapshot
+from scripts.core.look import Container, Look
 from scripts.core.stack import Service
 from scripts.diagnosis.readiness import GONE, failing
 
@@ -32,8 +32,8 @@ _SECRETS = (
 _STACK = re.compile(r'[\s,]*("stacktrace":|\[stack=).*')
 
 
-def heard(service: Service, container: Container, seen: Snapshot) -> tuple[str, ...]:
-    """Give all that was said about a service that is known to fail; nothing about any other.
+def heard(service: Service, container: Container, seen: Look) -> tuple[str, ...]:
+    """Return all that was said about a service that is known to fail; nothing about any other.
 
     Its log, then its health check, the engine, and what it answers to us.
     """
@@ -50,7 +50,7 @@ def heard(service: Service, container: Container, seen: Snapshot) -> tuple[str, 
 
 
 def last(lines: Iterable[str], *patterns: str) -> re.Match[str] | None:
-    """Give the last match of the first of these patterns that any line matches."""
+    """Return the last match of the first of these patterns that any line matches."""
     return _last(tuple(lines), patterns)
 
 
@@ -65,7 +65,7 @@ def _last(told: tuple[str, ...], patterns: tuple[str, ...]) -> re.Match[str] | N
 
 
 def masked(text: str, service: Service) -> str:
-    """Give a text without the service's passwords and whatever else looks like a secret."""
+    """Return a text without the service's passwords and whatever else looks like a secret."""
     logins = (probe.auth.password for probe in service.probes if probe.auth is not None)
     for password in sorted(filter(None, logins), key=len, reverse=True):
         text = text.replace(password, HIDDEN)
@@ -75,7 +75,7 @@ def masked(text: str, service: Service) -> str:
 
 
 def quoted(match: re.Match[str], service: Service) -> str:
-    """Give the line of a match as evidence: around the match, no stack, no secrets."""
+    """Return the line of a match as evidence: around the match, no stack, no secrets."""
     # hidden first: what a cut leaves of a secret would not be recognised
     line = _STACK.sub("", masked(match.string, service)).strip()
     place = match.re.search(line)
@@ -94,7 +94,7 @@ def finding(  # noqa: PLR0913 - a finding has this many parts
     *,
     fatal: bool = True,
 ) -> Iterator[Finding]:
-    """Give one finding whose evidence is the line of `match`, or that text."""
+    """Yield one finding whose evidence is the line of `match`, or that text."""
     evidence = masked(match, service) if isinstance(match, str) else quoted(match, service)
     yield Finding(
         code=code,
@@ -112,13 +112,13 @@ def over(container: Container) -> bool:
     return refused or container.state in GONE or container.restarts >= CRASHES
 
 
-def hopeless(service: Service, container: Container, seen: Snapshot) -> bool:
+def hopeless(service: Service, container: Container, seen: Look) -> bool:
     """Say whether waiting for neighbours is in vain: it is over, and all that it needs is ready."""
     looping = container.restarts >= CRASHES and all(_ready(need, seen) for need in service.needs)
     return container.state in GONE or looping
 
 
-def _ready(name: str, seen: Snapshot) -> bool:
+def _ready(name: str, seen: Look) -> bool:
     container, reading = seen.container(name), seen.reading(name)
     if container is None or container.state != "running":
         return False
@@ -126,7 +126,7 @@ def _ready(name: str, seen: Snapshot) -> bool:
 
 
 def unreachable(
-    service: Service, seen: Snapshot, match: re.Match[str], need: str, *, fatal: bool
+    service: Service, seen: Look, match: re.Match[str], need: str, *, fatal: bool
 ) -> Iterator[Finding]:
     """Say that a needed service does not answer, or that the way to it is cut.
 
@@ -143,8 +143,8 @@ def unreachable(
     yield from finding(service, "neighbour-unreachable", cause, match, step, fatal=fatal)
 
 
-def neighbour(hint: str, service: Service, seen: Snapshot) -> str:
-    """Give the needed service that a host name or a word of a log means, or that word itself."""
+def neighbour(hint: str, service: Service, seen: Look) -> str:
+    """Return the needed service that a host name or a word of a log means, or that word itself."""
     for need in service.needs:
         container = seen.container(need)
         names = (need, container.name) if container is not None else (need,)
@@ -154,16 +154,16 @@ def neighbour(hint: str, service: Service, seen: Snapshot) -> str:
 
 
 def again(service: Service) -> str:
-    """Give the command that starts a service once more."""
+    """Return the command that starts a service once more."""
     return f"inv up --service {service.name}"
 
 
 def variable(service: Service, kind: str) -> str:
-    """Give the name in `.env` of a service's variable, such as NEO4J_HEAP."""
+    """Return the name in `.env` of a service's variable, such as NEO4J_HEAP."""
     return f"{service.name.upper().replace('-', '_')}_{kind}"
 
 
 def reset(service: Service) -> str:
-    """Give the last resort when stored data cannot be used: a snapshot is made before it goes."""
+    """Return the last resort when stored data cannot be used: a snapshot is made before it goes."""
     of = service.data_group or service.name
     return f"inv reset --service {service.name} (the data of {of} goes), then: inv up"

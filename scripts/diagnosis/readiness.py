@@ -1,13 +1,13 @@
 """Whether a service is ready, by one snapshot: what every rule about a failing one asks first."""
 
-from scripts.core.look import Container, Snapshot
+from scripts.core.look import Container, Look
 from scripts.core.stack import Service
 
 GONE = frozenset({"exited", "dead"})
 """States in which nobody starts a container again."""
 
 
-def answers(service: Service, seen: Snapshot) -> bool:
+def answers(service: Service, seen: Look) -> bool:
     """Say whether a service is ready: it runs, and its probes pass.
 
     Without probes its health check must: as the engine last saw it, and now if it was asked.
@@ -25,14 +25,14 @@ def answers(service: Service, seen: Snapshot) -> bool:
     return reading is not None and reading.ok
 
 
-def failing(service: Service, container: Container, seen: Snapshot) -> bool:
+def failing(service: Service, container: Container, seen: Look) -> bool:
     """Say whether a service is known not to be ready: what has yet to be probed is not known."""
     unknown = container.state == "running" and service.probes and seen.reading(service.name) is None
     return not unknown and not answers(service, seen)
 
 
-def last_answer(seen: Snapshot, name: str) -> str:
-    """Give what a service last answered, or else how its container is."""
+def last_answer(seen: Look, name: str) -> str:
+    """Return what a service last answered, or else how its container is."""
     reading, container = seen.reading(name), seen.container(name)
     if reading is not None:
         return reading.detail

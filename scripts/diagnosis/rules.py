@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from scripts.core.finding import Finding, Verdict
-from scripts.core.look import Container, Snapshot
+from scripts.core.look import Container, Look
 from scripts.core.stack import Service, Stack
 from scripts.diagnosis.causes.catalogue import recognised
 from scripts.diagnosis.evidence import masked
@@ -28,10 +28,10 @@ CAUSED_BY_NEIGHBOURS = frozenset({"crash-loop", "unhealthy"})
 TELLING = ("fatal", "panic", "error", "exception", "unrecognized", "denied", "refused", "invalid")
 """Words of the log line that matters, the strongest first."""
 
-Rule = Callable[[Service, Container, Snapshot], Iterator[Finding]]
+Rule = Callable[[Service, Container, Look], Iterator[Finding]]
 
 
-def out_of_memory(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def out_of_memory(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The kernel killed it at its memory limit."""
     if container.oom_killed and failing(service, container, seen):
         variable = f"{service.name.upper()}_MEMORY"
@@ -43,7 +43,7 @@ def out_of_memory(service: Service, container: Container, seen: Snapshot) -> Ite
         )
 
 
-def crash_loop(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def crash_loop(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """It ends again and again."""
     many = not container.oom_killed and container.restarts >= CRASHES
     if many and failing(service, container, seen):
@@ -57,7 +57,7 @@ def crash_loop(service: Service, container: Container, seen: Snapshot) -> Iterat
         )
 
 
-def ended(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def ended(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """It is not running, and nobody will start it again."""
     finished = service.one_shot and container.exit_code == 0
     if not container.oom_killed and container.state in GONE and not finished:
@@ -70,7 +70,7 @@ def ended(service: Service, container: Container, seen: Snapshot) -> Iterator[Fi
         )
 
 
-def refused(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def refused(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The engine refused to start it, and left it as it was."""
     del seen
     if container.state != "running" and container.error:
@@ -83,7 +83,7 @@ def refused(service: Service, container: Container, seen: Snapshot) -> Iterator[
         )
 
 
-def paused(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def paused(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Somebody paused it."""
     del seen
     if container.state == "paused":
@@ -95,7 +95,7 @@ def paused(service: Service, container: Container, seen: Snapshot) -> Iterator[F
         )
 
 
-def rejected(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def rejected(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """It answers, and waiting will not make the answer a better one."""
     reading = seen.reading(service.name)
     # while a server loads its logins it may reject all of them
@@ -113,7 +113,7 @@ def rejected(service: Service, container: Container, seen: Snapshot) -> Iterator
         )
 
 
-def unhealthy(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def unhealthy(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The engine's check fails; final only where no probe of ours says more.
 
     The engine also says unhealthy of what was just unpaused, until its next check: then the last
@@ -143,7 +143,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def troubled(service: Service, seen: Snapshot) -> bool:
+def troubled(service: Service, seen: Look) -> bool:
     """Say whether a service's log may say what is wrong: it fell over, or its check fails."""
     container = seen.container(service.name)
     if container is None or not failing(service, container, seen):
@@ -152,8 +152,8 @@ def troubled(service: Service, seen: Snapshot) -> bool:
     return fell or container.health == "unhealthy" or container.oom_killed
 
 
-def diagnose(stack: Stack, names: tuple[str, ...], seen: Snapshot) -> tuple[Finding, ...]:
-    """Give the findings about these services, one for each: root causes first, with their victims.
+def diagnose(stack: Stack, names: tuple[str, ...], seen: Look) -> tuple[Finding, ...]:
+    """The findings about these services, one for each: root causes first, with their victims.
 
     Of several rules that find something about a service the first knows most.
     """
@@ -173,10 +173,8 @@ def diagnose(stack: Stack, names: tuple[str, ...], seen: Snapshot) -> tuple[Find
     return tuple(found)
 
 
-def _victims(
-    stack: Stack, names: tuple[str, ...], seen: Snapshot, finding: Finding
-) -> tuple[str, ...]:
-    """Give who needs a broken service, directly or not, and is not ready."""
+def _victims(stack: Stack, names: tuple[str, ...], seen: Look, finding: Finding) -> tuple[str, ...]:
+    """Return who needs a broken service, directly or not, and is not ready."""
     return tuple(
         name
         for name in names
@@ -188,7 +186,7 @@ def _victims(
 
 
 def verdict(
-    stack: Stack, names: tuple[str, ...], seen: Snapshot, findings: tuple[Finding, ...]
+    stack: Stack, names: tuple[str, ...], seen: Look, findings: tuple[Finding, ...]
 ) -> Verdict:
     """Say whether all these services are ready, whether one is finally broken, or neither yet."""
     if any(finding.fatal for finding in findings):
@@ -203,7 +201,7 @@ def _exit(container: Container) -> str:
     return f"exit code {container.exit_code}" + (f" ({meaning})" if meaning else "")
 
 
-def _log_line(service: Service, seen: Snapshot) -> str:
+def _log_line(service: Service, seen: Look) -> str:
     """Choose the line of the log that matters: the last with the strongest word, or the last."""
     lines = [line.strip() for line in seen.logs.get(service.name, ()) if line.strip()]
     for word in TELLING:

@@ -19,7 +19,7 @@ from scripts.core.errors import StackError
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
 from scripts.core.stack import Port, Stack
-from scripts.diagnosis.preflight import Facts as Preflight
+from scripts.diagnosis.preflight import Ground
 from scripts.doctor import ask_data, ask_models, ask_services, ask_settings, remote_host
 from scripts.doctor.facts import EngineSeen, Facts, Problem
 from scripts.engine.api import Api
@@ -58,7 +58,7 @@ class Questions:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def answer(self, area: str, asked: Future[T] | None) -> T | None:
-        """Give the answer; None and a line in `unknown` when there was none in time."""
+        """Return the answer; None and a line in `unknown` when there was none in time."""
         if asked is None:
             return None
         try:
@@ -73,7 +73,7 @@ class Questions:
 
 
 def ask(root: Path, environ: Mapping[str, str], runner: Runner) -> Facts:
-    """Give everything that can be known; raises only for a checkout without `.env.example`."""
+    """Return everything that can be known; raises only for a checkout without `.env.example`."""
     found, written = ask_settings.ask(root, environ)
     engine = _engine(root, environ, runner)
     facts = Facts(settings=written, engine=engine, image_source=found.image_source)
@@ -137,9 +137,9 @@ def _asked(found: Settings, facts: Facts, space: Workspace | None) -> Facts:
     )
 
 
-def _here(found: Settings, pairs: tuple[tuple[str, Port], ...]) -> Preflight:
-    """Give the facts of this machine, where a private engine would be brought."""
-    return Preflight(
+def _here(found: Settings, pairs: tuple[tuple[str, Port], ...]) -> Ground:
+    """Return the facts of this machine, where a private engine would be brought."""
+    return Ground(
         host=resources.look(found.root),
         holders=ports.processes(pairs),
         variables=found.port_variables(),
@@ -167,7 +167,7 @@ def _engine(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineSee
 
 
 def _wanted(found: Settings, stack: Stack | None) -> tuple[tuple[str, Port], ...]:
-    """Give the ports that the stack publishes; without its file those that the settings name."""
+    """Return the ports that the stack publishes; without its file those that the settings name."""
     if stack is not None:
         return guards.wanted(stack, stack.names())
     address = found.get("BIND_ADDRESS")
@@ -179,7 +179,7 @@ def _wanted(found: Settings, stack: Stack | None) -> tuple[tuple[str, Port], ...
     )
 
 
-def _machine(space: Workspace) -> Preflight:
+def _machine(space: Workspace) -> Ground:
     found = guards.facts(space, space.stack.names())
     if space.engine.local:
         return found
@@ -200,7 +200,7 @@ def _images(space: Workspace) -> tuple[ImageStatus, ...]:
 
 
 def _registries(space: Workspace) -> Mapping[str, str]:
-    """Give why registries cannot be used that a start would have to ask."""
+    """Return why registries cannot be used that a start would have to ask."""
     absent = [one.image for one in _images(space) if not one.present and not one.built_here]
     if not absent:
         return {}

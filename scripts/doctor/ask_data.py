@@ -7,7 +7,7 @@ from scripts.doctor.facts import DataSeen, Problem
 
 
 def look(found: Settings) -> DataSeen:
-    """Give what is known of the data beside the volumes."""
+    """Return what is known of the data beside the volumes."""
     folder = snapshots.folder(found.root, found.get("COMPOSE_PROJECT_NAME"))
     kept = snapshots.listed(folder)
     unfinished, problem = None, None

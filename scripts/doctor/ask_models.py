@@ -16,7 +16,7 @@ HERE = frozenset({"127.0.0.1", "127.0.0.0/8", "127.", "*"})
 
 
 def endpoints(found: Settings) -> tuple[Callable[[], Endpoint], ...]:
-    """Give a question for each endpoint that is not the default."""
+    """Return a question for each endpoint that is not the default."""
     asked = []
     if found.get("MOS_EMBEDDER_API_BASE") and found.get("MOS_EMBEDDER_BACKEND") != "ollama":
         name = found.get("MOS_EMBEDDER_MODEL")
@@ -45,7 +45,7 @@ def _ask(found: Settings, variable: str, embedding: str) -> Endpoint:
 
 
 def proxies(environ: Mapping[str, str]) -> Proxies:
-    """Give the proxies that programs take from this environment."""
+    """Return the proxies that programs take from this environment."""
     named = {name: environ.get(name) or environ.get(name.lower(), "") for name in PROXIES}
     exempt = f"{environ.get('NO_PROXY', '')},{environ.get('no_proxy', '')}".split(",")
     return Proxies(
@@ -55,7 +55,7 @@ def proxies(environ: Mapping[str, str]) -> Proxies:
 
 
 def _host(address: str) -> str:
-    """Give host and port; what stands before them may be a login."""
+    """Return host and port; what stands before them may be a login."""
     try:
         parts = urlsplit(address if "//" in address else f"//{address}")
     except ValueError:  # brackets of an IPv6 address that is none

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from scripts.config.workspace import Workspace
 from scripts.core.finding import Finding
-from scripts.core.look import Snapshot
+from scripts.core.look import Look
 from scripts.diagnosis.rules import diagnose, troubled
 from scripts.doctor.facts import Login
 from scripts.watch import probes
@@ -17,7 +17,7 @@ from scripts.watch.observer import Observer
 class Services:
     """One look at a stack, and what it means."""
 
-    seen: Snapshot
+    seen: Look
     sick: tuple[Finding, ...]
     logins: tuple[Login, ...]
 
@@ -39,7 +39,7 @@ def look(space: Workspace) -> Services:
     )
 
 
-def _logins(space: Workspace, seen: Snapshot) -> tuple[Login, ...]:
+def _logins(space: Workspace, seen: Look) -> tuple[Login, ...]:
     with_login = [
         (service, probe, probe.auth)
         for service in space.stack.services

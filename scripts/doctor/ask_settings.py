@@ -13,7 +13,7 @@ from scripts.doctor.facts import Problem, SettingsSeen
 
 
 def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsSeen]:
-    """Give the settings as far as they can be read, and what is known of their file."""
+    """Return the settings as far as they can be read, and what is known of their file."""
     example = settings.text_of(root / ".env.example")
     used = frozenset(WORKSPACE_VARIABLES) | _read_by_compose(root)
     try:
@@ -47,7 +47,7 @@ def _read_by_compose(root: Path) -> frozenset[str]:
 
 
 def usable(found: Settings, written: SettingsSeen) -> tuple[Settings, dict[str, str]]:
-    """Give settings that Compose can read, and what has to go over them; wrong values left out."""
+    """Settings that Compose can read, and what has to go over them; wrong values left out."""
     bad_lines = not all(line.name for line in settings.lines(written.text))
     wrong = {problem.partition(" ")[0] for problem in written.problems}
     if not bad_lines and not wrong:

@@ -18,7 +18,7 @@ def settings(facts: Facts) -> str:
 
 
 def engine(facts: Facts) -> str:
-    """Give the versions."""
+    """Return the versions."""
     found = facts.engine.found
     if found is None:
         return ""
@@ -33,7 +33,7 @@ def compose(facts: Facts) -> str:
 
 
 def machine(facts: Facts) -> str:
-    """Give what the machine has to offer; what is not known is left out."""
+    """Return what the machine has to offer; what is not known is left out."""
     if facts.machine is None:
         return ""
     host = facts.machine.host
@@ -105,6 +105,6 @@ def models(facts: Facts) -> str:
 
 
 def proxies(facts: Facts) -> str:
-    """Give host and port of each."""
+    """Return host and port of each."""
     told = [f"{name} is {host}" for name, host in facts.proxies.hosts.items()]
     return ", ".join(told) or "none is set"

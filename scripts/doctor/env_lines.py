@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from scripts.config.rules.written import read_example
-from scripts.config.settings import Line, lines
+from scripts.config.settings import EnvLine, lines
 from scripts.core.finding import Finding
 from scripts.doctor.facts import SettingsSeen
 
@@ -22,7 +22,7 @@ _QDRANT = ("QDRANT_URL", "QDRANT_PATH")
 
 
 def judge(seen: SettingsSeen) -> Iterator[Finding]:
-    """Give what is wrong with the file; `seen.text` is empty where there is none."""
+    """Yield what is wrong with the file; `seen.text` is empty where there is none."""
     if seen.unreadable:
         problem = seen.unreadable
         yield Finding(code="env-unreadable", cause=problem.cause, next_step=problem.next_step)
@@ -60,7 +60,7 @@ def judge(seen: SettingsSeen) -> Iterator[Finding]:
         yield from _absent(seen, found)
 
 
-def _no_assignment(file: str, found: tuple[Line, ...]) -> Iterator[Finding]:
+def _no_assignment(file: str, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
     for line in found:
         if not line.name:
             # the rest of the line may be a secret
@@ -73,7 +73,7 @@ def _no_assignment(file: str, found: tuple[Line, ...]) -> Iterator[Finding]:
             )
 
 
-def _values(seen: SettingsSeen, found: tuple[Line, ...]) -> Iterator[Finding]:
+def _values(seen: SettingsSeen, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
     """What `inv up` would refuse with exit code 2."""
     where = {line.name: line.number for line in found}
     for problem in seen.problems:
@@ -85,7 +85,7 @@ def _values(seen: SettingsSeen, found: tuple[Line, ...]) -> Iterator[Finding]:
         )
 
 
-def _breaks_memos(file: str, found: tuple[Line, ...]) -> Iterator[Finding]:
+def _breaks_memos(file: str, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
     """Variables that MemOS takes from the file, and that end its start."""
     for line in found:
         if line.name in _QDRANT and line.value:
@@ -110,7 +110,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _unknown(file: str, found: tuple[Line, ...], known: set[str]) -> Iterator[Finding]:
+def _unknown(file: str, found: tuple[EnvLine, ...], known: set[str]) -> Iterator[Finding]:
     others = {}
     for line in found:
         if not line.name or line.name in known:
@@ -135,7 +135,7 @@ def _unknown(file: str, found: tuple[Line, ...], known: set[str]) -> Iterator[Fi
         )
 
 
-def _written(file: str, found: tuple[Line, ...]) -> Iterator[Finding]:
+def _written(file: str, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
     """What one reader of the file takes for the value and another does not."""
     for line in found:
         for code, what, wanted in _defects(line) if line.name else ():
@@ -147,7 +147,7 @@ def _written(file: str, found: tuple[Line, ...]) -> Iterator[Finding]:
             )
 
 
-def _defects(line: Line) -> Iterator[tuple[str, str, str]]:
+def _defects(line: EnvLine) -> Iterator[tuple[str, str, str]]:
     name, _, raw = line.text.partition("=")
     value = raw.strip()
     if value.startswith("#") or line.value.startswith("#"):
@@ -162,7 +162,7 @@ def _defects(line: Line) -> Iterator[tuple[str, str, str]]:
         yield "env-placeholder", "a placeholder stands for the value of", "a value, or nothing"
 
 
-def _twice(file: str, found: tuple[Line, ...]) -> Iterator[Finding]:
+def _twice(file: str, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
     first: dict[str, int] = {}
     for line in found:
         if line.name and first.setdefault(line.name, line.number) != line.number:
@@ -174,7 +174,7 @@ def _twice(file: str, found: tuple[Line, ...]) -> Iterator[Finding]:
             )
 
 
-def _absent(seen: SettingsSeen, found: tuple[Line, ...]) -> Iterator[Finding]:
+def _absent(seen: SettingsSeen, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
     here = {line.name for line in found}
     wanted = [one.name for one in read_example(seen.example) if not one.off]
     absent = dict.fromkeys((name for name in wanted if name not in here), 0)
@@ -193,7 +193,7 @@ def _many(names: Mapping[str, int], what: str) -> str:
 
 
 def _named(names: Mapping[str, int]) -> str:
-    """Give the names, with the number of the line where it is known; not all of many."""
+    """Return the names, with the number of the line where it is known; not all of many."""
     shown = [f"{name} (line {line})" if line else name for name, line in names.items()]
     rest = len(shown) - NAMES_SHOWN
     return ", ".join(shown[:NAMES_SHOWN]) + (f", and {rest} more" if rest > 0 else "")

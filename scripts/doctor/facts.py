@@ -7,10 +7,10 @@ from typing import Self
 from scripts.core.errors import StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, ImageStatus
-from scripts.core.look import Reading, Snapshot
+from scripts.core.look import Look, Reading
 from scripts.core.stack import Stack
 from scripts.data.model import Entry
-from scripts.diagnosis.preflight import Facts as Preflight
+from scripts.diagnosis.preflight import Ground
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Problem:
 
     @classmethod
     def of(cls, error: StackError) -> Self:
-        """Give the problem that an error tells."""
+        """Return the problem that an error tells."""
         return cls(cause=str(error), next_step=error.next_step)
 
 
@@ -119,14 +119,14 @@ class Facts:
     stack: Stack | None = None
     stack_problem: Problem | None = None
     """The compose file, resolved with these settings, breaks a rule."""
-    machine: Preflight | None = None
+    machine: Ground | None = None
     ports_wanted: int = 0
     foreign: Problem | None = None
     """A container of this project belongs to another checkout."""
     images: tuple[ImageStatus, ...] | None = None
     registries: Mapping[str, str] = field(default_factory=dict)
     """Registries that are needed and do not answer, and why."""
-    seen: Snapshot | None = None
+    seen: Look | None = None
     sick: tuple[Finding, ...] = ()
     """What the diagnosis says of the containers that are there."""
     logins: tuple[Login, ...] = ()

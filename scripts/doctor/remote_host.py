@@ -15,7 +15,7 @@ LEAST_WORDS = 5
 
 
 def look(api: Api, images: Sequence[str]) -> Host | None:
-    """Give the facts of the engine's machine; None when no image that is there has a shell.
+    """Return the facts of the engine's machine; None when no image that is there has a shell.
 
     Raises EngineError when the engine does not answer.
     """

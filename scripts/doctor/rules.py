@@ -211,7 +211,7 @@ AREAS = (
 
 
 def document(facts: Facts) -> dict[str, Any]:
-    """Give what `inv doctor --format json` prints (schemas/doctor.schema.json)."""
+    """Return what `inv doctor --format json` prints (schemas/doctor.schema.json)."""
     found = [(area, [one for rule in area.rules for one in rule(facts)]) for area in AREAS]
     findings = sorted((one for _, some in found for one in some), key=lambda one: not one.fatal)
     broken = any(one.fatal for one in findings)

@@ -71,18 +71,18 @@ class Api:
         self.env = env
 
     def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - the engine's JSON, any shape
-        """Give the JSON that the engine answers; None for 404.
+        """Return the JSON that the engine answers; None for 404.
 
         Raises EngineError when the engine does not answer, RefusedError when it says no.
         """
         return self._json("GET", path, query)
 
     def raw(self, path: str, **query: object) -> bytes:
-        """Give the bytes of an answer that is no JSON; errors as in `get`."""
+        """Return the bytes of an answer that is no JSON; errors as in `get`."""
         return judged(*self._call("GET", path, query), "GET", path)
 
     def stream(self, path: str, *, endless: bool = False, **query: object) -> "Stream":
-        """Give an answer as it comes; errors when it is read. `endless`: silence is no fault."""
+        """Return an answer as it comes; errors when it is read. `endless`: silence is no fault."""
         timeout = None if endless else self.timeout
         return Stream(Connection(self.endpoint, timeout, env=self.env), path, target(path, query))
 
@@ -153,7 +153,7 @@ class Stream:
         self._fault: OSError | None = None
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give what comes; nothing for 404, errors as `Api.get` has them."""
+        """Yield what comes; nothing for 404, errors as `Api.get` has them."""
         try:
             self._connection.connect()
             self._socket = self._connection.sock
@@ -175,14 +175,14 @@ class Stream:
             self._connection.close()
 
     def _reason(self, error: Exception) -> Exception:
-        """Give what was waited for in vain; any other error says itself what it is."""
+        """Return what was waited for in vain; any other error says itself what it is."""
         if not isinstance(error, TimeoutError):
             return error
         what = f"{self._method} {self._path}"
         return TimeoutError(f"no progress of {what} for {self._connection.timeout:g} s")
 
     def _given(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Give the pieces on, and remember when they, and not the engine, are at fault."""
+        """Yield the pieces on, and remember when they, and not the engine, are at fault."""
         try:
             yield from pieces
         except OSError as error:
@@ -207,21 +207,21 @@ class Stream:
 
 
 def target(path: str, query: Mapping[str, object]) -> str:
-    """Give what stands in the request: a tuple is one word for each of its values."""
+    """Return what stands in the request: a tuple is one word for each of its values."""
     every = [(k, one) for k, v in query.items() for one in (v if isinstance(v, tuple) else (v,))]
     words = [(name, one if isinstance(one, str) else json.dumps(one)) for name, one in every]
     return f"/{API_VERSION}{quote(path)}" + ("?" + urlencode(words) if words else "")
 
 
 def silent(endpoint: str, error: Exception) -> EngineError:
-    """Give the error for an engine that does not answer, or no longer."""
+    """Return the error for an engine that does not answer, or no longer."""
     return EngineError(
         f"the engine at {endpoint} does not answer: {error}", next_step="inv engine.status"
     )
 
 
 def judged(status: int, text: bytes, method: str, path: str) -> bytes:
-    """Give the body of an answer, empty for 304 and a GET's 404; RefusedError for any other no."""
+    """The body of an answer, empty for 304 and a GET's 404; RefusedError for any other no."""
     if status == NOT_MODIFIED or (status == NOT_FOUND and method == "GET"):
         return b""
     if status >= FIRST_ERROR:

@@ -12,19 +12,19 @@ FOLDER_LABEL = "com.docker.compose.project.working_dir"
 
 
 def existing(api: Api) -> frozenset[str]:
-    """Give the names of all volumes on the engine."""
+    """Return the names of all volumes on the engine."""
     found = (api.get("/volumes") or {}).get("Volumes") or ()
     return frozenset(str(volume["Name"]) for volume in found)
 
 
 def labels(project: str, service: str = "") -> list[str]:
-    """Give the labels that Compose puts on the containers of a project, or of one service."""
+    """Return the labels that Compose puts on the containers of a project, or of one service."""
     found = [f"{PROJECT_LABEL}={project}", "com.docker.compose.oneoff=False"]
     return [*found, f"{SERVICE_LABEL}={service}"] if service else found
 
 
 def containers(api: Api, project: str, service: str = "") -> tuple[Container, ...]:
-    """Give the containers of a Compose project or of one service, running or not, newest first."""
+    """The containers of a Compose project or of one service, running or not, newest first."""
     wanted = {"label": labels(project, service)}
     found = api.get("/containers/json", all=True, filters=wanted) or []
     details = (api.get(f"/containers/{one['Id']}/json") for one in found)

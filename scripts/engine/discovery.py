@@ -29,7 +29,7 @@ TLS_NAMES = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 def discover(
     root: Path, environ: Mapping[str, str], runner: Runner, *, default: Path = DEFAULT_SOCKET
 ) -> Engine | None:
-    """Give the engine to use, or None when there is none yet.
+    """Return the engine to use, or None when there is none yet.
 
     What the user names (DOCKER_HOST, DOCKER_CONTEXT, the current context) is taken, or raises
     EngineError when it does not answer: never another engine without a word. Only then come the
@@ -48,7 +48,7 @@ def discover(
 
 
 def check_versions(engine: Engine, runner: Runner) -> str:
-    """Give the version of Compose; raises EngineError as the two below do."""
+    """Return the version of Compose; raises EngineError as the two below do."""
     check_engine(engine)
     return check_compose(engine, runner)
 
@@ -64,7 +64,7 @@ def check_engine(engine: Engine) -> None:
 
 
 def check_compose(engine: Engine, runner: Runner) -> str:
-    """Give the version of Compose; raises EngineError when it is too old, or not there."""
+    """Return the version of Compose; raises EngineError when it is too old, or not there."""
     hint = install_hint(this_system())
     docker = _docker(engine)
     try:
@@ -81,7 +81,7 @@ def check_compose(engine: Engine, runner: Runner) -> str:
 
 
 def _docker(engine: Engine) -> str:
-    """Give the docker program: PATH is looked up in our environment, not in the engine's."""
+    """Return the docker program: PATH is looked up in our environment, not in the engine's."""
     return shutil.which("docker", path=engine.env.get("PATH")) or "docker"
 
 
@@ -159,7 +159,7 @@ def _engine(
 def _ask(
     endpoint: str, env: Mapping[str, str], runner: Runner
 ) -> tuple[Mapping[str, Any] | None, Exception | str]:
-    """Give what the engine says of its version; or None, and why it says nothing."""
+    """Return what the engine says of its version; or None, and why it says nothing."""
     if urlsplit(endpoint).scheme == "unix":
         return _ask_socket(endpoint)
     argv = ["docker", "version", "--format", "{{json .Server}}"]
@@ -183,7 +183,7 @@ def _ask_socket(endpoint: str) -> tuple[Mapping[str, Any] | None, Exception | st
 
 
 def required(root: Path, environ: Mapping[str, str], runner: Runner) -> Engine:
-    """Give the engine to use; raise EngineError when none runs."""
+    """Return the engine to use; raise EngineError when none runs."""
     found = discover(root, environ, runner)
     if found is None:
         why = obstacle(system := this_system())

@@ -48,7 +48,7 @@ class Events:
         self._stream.close()
 
     def touched(self) -> set[str] | None:
-        """Give the ids of containers to which something happened since the last call.
+        """Return the ids of containers to which something happened since the last call.
 
         None when the engine does not tell: then all must be looked at.
         """
@@ -57,7 +57,7 @@ class Events:
         return None if self._ended else found
 
     def end(self, container: str) -> End | None:
-        """Give how the last run of the container with that id ended, if one did."""
+        """Return how the last run of the container with that id ended, if one did."""
         with self._lock:
             return self._ends.get(container)
 
@@ -85,7 +85,7 @@ class Events:
 
 
 def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Give the lines of a stream, one event each, however it comes in pieces."""
+    """Yield the lines of a stream, one event each, however it comes in pieces."""
     rest = b""
     for piece in pieces:
         *whole, rest = (rest + piece).split(b"\n")

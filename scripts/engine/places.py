@@ -23,62 +23,62 @@ class Places:
 
     @property
     def home(self) -> Path:
-        """Give the folder of all that is the engine's."""
+        """The folder of all that is the engine's."""
         return self.root / ".engine"
 
     @property
     def cache(self) -> Path:
-        """Give the folder of downloads, which outlive the engine."""
+        """The folder of downloads, which outlive the engine."""
         return self.root / ".cache" / "engine"
 
     @property
     def debs(self) -> Path:
-        """Give the folder with the package files among them."""
+        """The folder with the package files among them."""
         return self.cache / "debs"
 
     @property
     def tree(self) -> Path:
-        """Give the folder with the unpacked packages."""
+        """The folder with the unpacked packages."""
         return self.home / "root"
 
     @property
     def data(self) -> Path:
-        """Give the folder with images, containers and volumes."""
+        """The folder with images, containers and volumes."""
         return self.home / "data"
 
     @property
     def exec_root(self) -> Path:
-        """Give the folder of the engine's running state."""
+        """The folder of the engine's running state."""
         return self.run / "exec"
 
     @property
     def pidfile(self) -> Path:
-        """Give the file with dockerd's process id."""
+        """The file with dockerd's process id."""
         return self.run / "docker.pid"
 
     @property
     def socket(self) -> Path:
-        """Give the engine's socket."""
+        """The engine's socket."""
         return self.run / "docker.sock"
 
     @property
     def endpoint(self) -> str:
-        """Give the engine's address."""
+        """The engine's address."""
         return f"unix://{self.socket}"
 
     @property
     def log(self) -> Path:
-        """Give dockerd's log."""
+        """Dockerd's log."""
         return self.home / "dockerd.log"
 
     @property
     def docker(self) -> Path:
-        """Give the docker program."""
+        """The docker program."""
         return self.home / "bin" / "docker"
 
 
 def places(root: Path, *, run: Path = RUN) -> Places:
-    """Give the places for the checkout at `root`; two checkouts never share one.
+    """Return the places for the checkout at `root`; two checkouts never share one.
 
     In a chroot the same path is another checkout, hence the identity of "/".
     """
@@ -91,7 +91,7 @@ def places(root: Path, *, run: Path = RUN) -> Places:
 
 
 def client_env(at: Places, environ: Mapping[str, str]) -> dict[str, str]:
-    """Give what docker and compose need to find the engine, its plugins and its programs."""
+    """Return what docker and compose need to find the engine, its plugins and its programs."""
     programs = str(at.docker.parent)
     path = [part for part in environ.get("PATH", "").split(":") if part != programs]
     return {
@@ -102,6 +102,6 @@ def client_env(at: Places, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def daemon_env(at: Places, environ: Mapping[str, str]) -> dict[str, str]:
-    """Give what dockerd needs to find containerd, runc, docker-proxy and iptables."""
+    """Return what dockerd needs to find containerd, runc, docker-proxy and iptables."""
     ours = [at.home / "sbin", at.tree / "usr/bin", at.tree / "usr/sbin"]
     return {"PATH": ":".join([*map(str, ours), environ.get("PATH", "")])}

@@ -15,7 +15,7 @@ KIND_LABEL = "dev.memos.stack"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class StackMember:
     """One container of a stack, as the engine's list shows it."""
 
     project: str
@@ -30,7 +30,7 @@ class Member:
     """On the host."""
 
 
-def seen(api: Api) -> tuple[Member, ...]:
+def seen(api: Api) -> tuple[StackMember, ...]:
     """Ask the engine for the containers of all stacks, running or not: two calls, however many."""
     kind = {"label": [KIND_LABEL]}
     rows = api.get("/containers/json", all=True, filters=kind) or ()
@@ -40,10 +40,10 @@ def seen(api: Api) -> tuple[Member, ...]:
     return tuple(_member(one, healthy=one["Id"] in healthy) for one in rows)
 
 
-def _member(row: dict[str, Any], *, healthy: bool) -> Member:
+def _member(row: dict[str, Any], *, healthy: bool) -> StackMember:
     marks = row.get("Labels") or {}
     ports = {port["PublicPort"] for port in row.get("Ports") or () if port.get("PublicPort")}
-    return Member(
+    return StackMember(
         project=marks.get(PROJECT_LABEL, ""),
         folder=marks.get(FOLDER_LABEL, ""),
         env_file=marks.get(ENV_FILE_LABEL, ""),
@@ -55,19 +55,19 @@ def _member(row: dict[str, Any], *, healthy: bool) -> Member:
     )
 
 
-def document(members: Iterable[Member], root: Path, project: str) -> dict[str, Any]:
-    """Give what `inv ps --all --format json` prints; `root` and `project` are the present stack.
+def document(members: Iterable[StackMember], root: Path, project: str) -> dict[str, Any]:
+    """Return what `inv ps --all --format json` prints; `root` and `project` are the present stack.
 
     schemas/stacks.schema.json says what the fields mean.
     """
-    found: dict[tuple[str, str], list[Member]] = {}
+    found: dict[tuple[str, str], list[StackMember]] = {}
     for one in sorted(members, key=lambda one: (one.project, one.folder, one.service)):
         found.setdefault((one.project, one.folder), []).append(one)
     own = (project, str(root / "docker"))
     return {"stacks": [_stack(key, ones, present=key == own) for key, ones in found.items()]}
 
 
-def _stack(key: tuple[str, str], members: list[Member], *, present: bool) -> dict[str, Any]:
+def _stack(key: tuple[str, str], members: list[StackMember], *, present: bool) -> dict[str, Any]:
     project, folder = key
     return {
         "project": project,

@@ -67,11 +67,11 @@ class Attached:
 
     @property
     def errors(self) -> str:
-        """Give what it has written to stderr so far, the end of it."""
+        """What it has written to stderr so far, the end of it."""
         return self._errors.decode(errors="replace").strip()
 
     def read(self) -> Iterator[bytes]:
-        """Give what it writes to stdout, as it comes; EngineError when the engine is gone."""
+        """Yield what it writes to stdout, as it comes; EngineError when the engine is gone."""
         try:
             while header := self._file.read(HEADER):
                 size = int.from_bytes(header[4:HEADER])

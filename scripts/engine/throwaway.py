@@ -45,7 +45,7 @@ class Helper:
 
     @contextmanager
     def streams(self, script: str, *, writable: bool) -> Iterator[Attached]:
-        """Give the streams of a script that runs; it is gone when the block ends, however."""
+        """Yield the streams of a script that runs; it is gone when the block ends, however."""
         name = str(self.api.post("/containers/create", self._body(script, writable=writable))["Id"])
         try:
             streams = Attached(self.api, name)

@@ -39,12 +39,12 @@ COMPOSE_BUGS = (
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """Give a version's numbers: v2.24.4, 2.26.1-4, 5.0.0, 2.24.6+ds1-0ubuntu2; () for none."""
+    """Return a version's numbers: v2.24.4, 2.26.1-4, 5.0.0, 2.24.6+ds1-0ubuntu2; () for none."""
     found = re.search(r"\d+(\.\d+)*", version)
     return tuple(int(number) for number in found[0].split(".")) if found else ()
 
 
 def bugs(version: str, table: tuple[Bug, ...]) -> tuple[Bug, ...]:
-    """Give the bugs of `table` that this version has; none when the version is not known."""
+    """Return the bugs of `table` that this version has; none when the version is not known."""
     found = numbers(version)
     return tuple(bug for bug in table if found and (not bug.fixed or found < bug.fixed))

@@ -51,7 +51,7 @@ def unreachable(
 
 
 def unpacked(api: Api, names: Iterable[str]) -> int:
-    """Give the bytes of these images' layers, those that several share counted once.
+    """Return the bytes of these images' layers, those that several share counted once.
 
     A layer is known by all steps up to it: the engine gives sizes by step, and no layer's id.
     """
@@ -67,7 +67,7 @@ def unpacked(api: Api, names: Iterable[str]) -> int:
 def needed(
     statuses: Sequence[ImageStatus], *, rebuild: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give the services whose image is to be built, and those whose image is to be pulled."""
+    """Return the services whose image is to be built, and those whose image is to be pulled."""
     absent = [one for one in statuses if not one.present or (one.built_here and one.stale)]
     to_build = [one for one in statuses if one.built_here and (one in absent or rebuild)]
     to_pull = [one for one in absent if not one.built_here]
@@ -97,7 +97,7 @@ def _status(service: Service, found: Mapping[str, Any] | None) -> ImageStatus:
 
 
 def _registry(image: str) -> str:
-    """Give the host in an image's name, going by the rule that Docker has for it."""
+    """Return the host in an image's name, going by the rule that Docker has for it."""
     first, slash, _ = image.partition("/")
     named = slash and (first == "localhost" or "." in first or ":" in first)
     return first if named else "docker.io"

@@ -34,7 +34,7 @@ def wanted(services: Iterable[Service]) -> bool:
 
 
 def ahead(root: Path) -> Job:
-    """Give the job that prepares the image's packages, which needs no engine.
+    """Return the job that prepares the image's packages, which needs no engine.
 
     Raises ConfigError as `find_mirror` does.
     """
@@ -49,7 +49,7 @@ def ahead(root: Path) -> Job:
 
 
 def jobs(api: Api, env: Mapping[str, str], root: Path) -> tuple[Job, ...]:
-    """Give the jobs after which the engine behind `api` and `env` has the image.
+    """Return the jobs after which the engine behind `api` and `env` has the image.
 
     None where it has it, as this checkout makes it. Raises ConfigError as `find_mirror` does.
     """
@@ -116,7 +116,7 @@ def main() -> int:
 
 
 def print_line(line: str) -> None:
-    """Give a line of progress to whoever reads our output."""
+    """Return a line of progress to whoever reads our output."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

@@ -39,7 +39,7 @@ class _Step:
     """That apt is about to fetch."""
 
     def tells(self, said: str) -> str:
-        """Give a line with the bytes so far; as it is when it says nothing of files."""
+        """Return a line with the bytes so far; as it is when it says nothing of files."""
         if found := _PIP_FILE.match(said):
             self.had += self.coming
             self.file, self.coming = found["file"], 0.0
@@ -70,7 +70,7 @@ class Output:
     """By BuildKit's numbers; several run side by side."""
 
     def tells(self, line: str) -> str:
-        """Give what the line tells a person, or nothing."""
+        """Return what the line tells a person, or nothing."""
         clean = " ".join(_MOUNTS.sub("", plain(line)).split())
         found = _STEP.match(clean)
         if found is None:
@@ -85,28 +85,28 @@ class Output:
 
 
 def words(line: str) -> str:
-    """Give a line without the seconds that BuildKit writes before it: the same again is no news."""
+    """A line without the seconds that BuildKit writes before it: the same again is no news."""
     return _TIMING.sub("", plain(line))
 
 
 def without_logins(text: str) -> str:
-    """Give text with the user and password in an address masked: a mirror's may have them."""
+    """Return text with the user and password in an address masked: a mirror's may have them."""
     return _LOGIN.sub("//…@", text)
 
 
 def plain(text: str) -> str:
-    """Give text without a terminal's control characters."""
+    """Return text without a terminal's control characters."""
     return _ESCAPES.sub("", text)
 
 
 def told_error(text: str) -> tuple[str, str] | None:
-    """Give the error and the next step that a process of ours ended with, if it was one."""
+    """Return the error and the next step that a process of ours ended with, if it was one."""
     found = re.search(r"^error: (.+)\nnext: (.+)\n?\Z", text, re.MULTILINE)
     return (found[1], found[2]) if found else None
 
 
 def cause(text: str, otherwise: str) -> str:
-    """Give the line that says why: of the build step that failed, not BuildKit's echo of it.
+    """Return the line that says why: of the build step that failed, not BuildKit's echo of it.
 
     `text` is the whole output; `otherwise` what to give where no line says why.
     """

@@ -54,7 +54,7 @@ def write(folder: Path, image_source: str, environ: Mapping[str, str], runner: R
 
 
 def ca_bundle(environ: Mapping[str, str]) -> str:
-    """Give the host's CA certificates (PEM), an inspecting proxy's included; empty when unknown."""
+    """The host's CA certificates (PEM), an inspecting proxy's included; empty when unknown."""
     named = (environ.get(variable, "") for variable in CA_VARIABLES)
     for path in (*named, *CA_BUNDLES):
         if path and Path(path).is_file():
@@ -63,7 +63,7 @@ def ca_bundle(environ: Mapping[str, str]) -> str:
 
 
 def pip_conf(environ: Mapping[str, str]) -> str:
-    """Give a pip.conf with the host's index and proxy, and the CA bundle where builds have it."""
+    """Return a pip.conf with the host's index and proxy, and the CA bundle where builds have it."""
     settings = pip_config.settings(environ, Path.home())
     found = {key: settings[key] for key in PIP_KEYS if key in settings}
     found |= {"cert": "/run/secrets/ca", "disable-pip-version-check": "1"}
@@ -71,11 +71,11 @@ def pip_conf(environ: Mapping[str, str]) -> str:
 
 
 def maven_settings(home: Path) -> str:
-    """Give the user's Maven settings, or empty ones."""
+    """Return the user's Maven settings, or empty ones."""
     file = home / ".m2" / "settings.xml"
     return file.read_text() if file.is_file() else "<settings/>\n"
 
 
 def proxy_args(environ: Mapping[str, str]) -> list[str]:
-    """Give the build arguments that hand proxies on; BuildKit keeps these out of images."""
+    """Return the build arguments that hand proxies on; BuildKit keeps these out of images."""
     return [word for name in PROXIES if name in environ for word in ("--build-arg", name)]

@@ -7,18 +7,18 @@ from pathlib import Path
 
 from scripts.core.stack import Build, Service
 from scripts.images.build_settings import proxy_args
-from scripts.images.jobs import Job, Jobs, Work
+from scripts.images.jobs import Batch, Job, Jobs
 from scripts.images.recipes import RECIPE_LABEL, recipe
 
 # a step such as a compilation says nothing for up to a minute here
-BUILDS = Work(task="inv images.build", silence=180.0)
-PULLS = Work(task="inv images.pull", silence=60.0)
+BUILDS = Batch(task="inv images.build", silence=180.0)
+PULLS = Batch(task="inv images.pull", silence=60.0)
 ENV = {"BUILDX_BUILDER": "default"}
 """Another builder of the user keeps the image to itself, and has no network of the host."""
 
 
 def build_argv(service: Service, build: Build) -> list[str]:
-    """Give the `docker build` command for one image; the secrets are files, not values."""
+    """Return the `docker build` command for one image; the secrets are files, not values."""
     words = ["docker", "build", "--progress", "plain", "--tag", service.image]
     words += ["--file", str(build.context / build.dockerfile)]
     words += ["--label", f"{RECIPE_LABEL}={recipe(build)}"]
@@ -32,7 +32,7 @@ def build_argv(service: Service, build: Build) -> list[str]:
 
 
 def build_job(service: Service, build: Build, env: Mapping[str, str], logs: Path) -> Job:
-    """Give the job that builds a service's image; its output goes to a file in `logs`."""
+    """Return the job that builds a service's image; its output goes to a file in `logs`."""
     return Job(
         name=service.name,
         argv=build_argv(service, build),

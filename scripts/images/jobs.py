@@ -27,7 +27,7 @@ STOP_TIME = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Batch:
     """What several jobs are for."""
 
     task: str
@@ -87,7 +87,7 @@ class Jobs:
         """When one last said something."""
 
     def __enter__(self) -> Self:
-        """Give the jobs."""
+        """Return the jobs."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -123,7 +123,7 @@ class Jobs:
         running = Running(job.argv, env=job.env, on_line=hear, terminal=job.terminal)
         self._begun[job.name] = _Begun(job, running)
 
-    def finish(self, work: Work, jobs: Sequence[Job]) -> None:
+    def finish(self, work: Batch, jobs: Sequence[Job]) -> None:
         """Run all jobs to their end, each after the one that it needs, a few at once.
 
         What was begun before is not begun again, unless it has failed. Raises RefusedError for the
@@ -136,7 +136,7 @@ class Jobs:
                 _judge(work, job, one.done, silent=job.name in silent)
 
     def _waiting(self, jobs: Sequence[Job]) -> list[Job]:
-        """Give the jobs to begin, the longest first."""
+        """Return the jobs to begin, the longest first."""
         names = {job.name for job in jobs}
         for name, one in list(self._begun.items()):
             if (runs := one.look()) and name not in names:
@@ -146,7 +146,7 @@ class Jobs:
         waiting = [job for job in jobs if job.name not in self._begun]
         return sorted(waiting, key=lambda job: -job.seconds)
 
-    def _attend(self, work: Work, waiting: list[Job]) -> set[str]:
+    def _attend(self, work: Batch, waiting: list[Job]) -> set[str]:
         """Begin what may begin until all have ended; give those that fell silent."""
         silent: set[str] = set()
         told: dict[str, str] = {}
@@ -178,7 +178,7 @@ class Jobs:
         return silent
 
     def _states(self, waiting: Sequence[Job], ended: set[str]) -> dict[str, str]:
-        """Give what is to be said of those that do not run."""
+        """Return what is to be said of those that do not run."""
         states = {
             name: "failed" if one.failed else "done"
             for name, one in self._begun.items()
@@ -190,7 +190,7 @@ class Jobs:
         return states
 
 
-def _judge(work: Work, job: Job, done: Completed, *, silent: bool) -> None:
+def _judge(work: Batch, job: Job, done: Completed, *, silent: bool) -> None:
     if done.exit_code == 0:
         return
     text = done.stdout + done.stderr

@@ -22,7 +22,7 @@ GLOB = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 def recipe(build: Build) -> str:
-    """Give the fingerprint of an image: its folder's files, its arguments, and its base if ours."""
+    """The fingerprint of an image: its folder's files, its arguments, and its base if ours."""
     digest = hashlib.sha256(repr(sorted(build.args.items())).encode())
     for name in sorted(_sent(build)):
         digest.update(name.encode())
@@ -34,13 +34,13 @@ def recipe(build: Build) -> str:
 
 
 def base_recipe(file: Path) -> str:
-    """Give the fingerprint of the base image whose Dockerfile is `file`."""
+    """Return the fingerprint of the base image whose Dockerfile is `file`."""
     text = file.read_bytes() + " ".join(BASE_PACKAGES).encode()
     return hashlib.sha256(text).hexdigest()[:16]
 
 
 def _sent(build: Build) -> Iterator[str]:
-    """Give the names of the files that a build gets to see, and of its Dockerfile."""
+    """Yield the names of the files that a build gets to see, and of its Dockerfile."""
     ignore = build.context / ".dockerignore"
     lines = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
     rules = [_rule(line) for line in map(str.strip, lines) if line and not line.startswith("#")]

@@ -36,7 +36,7 @@ class Mirror:
     keyring: Path
 
     def line(self, suite: str = "") -> str:
-        """Give the entry for `suite` (the host's own by default) in apt's one-line form."""
+        """Return the entry for `suite` (the host's own by default) in apt's one-line form."""
         return f"deb [signed-by={self.keyring}] {self.uri} {suite or self.suite} main\n"
 
 
@@ -51,7 +51,7 @@ class _Entry:
 def find_mirror(
     system: System, family: str, *, apt: Path = APT, keyrings: Path = KEYRINGS
 ) -> Mirror:
-    """Give the mirror of `family` (debian or ubuntu) that the host's own apt uses.
+    """Return the mirror of `family` (debian or ubuntu) that the host's own apt uses.
 
     Raises ConfigError when there is none, or when the archive's keyring is missing.
     """
@@ -76,7 +76,7 @@ def find_mirror(
 
 
 def apt_sources(release: str, mirror: Mirror | None = None) -> str:
-    """Give the deb822 text that a build in the base image needs, to install from `release`.
+    """Return the deb822 text that a build in the base image needs, to install from `release`.
 
     The mirror is by default the host's own; errors as in `find_mirror`.
     """
@@ -92,7 +92,7 @@ def apt_sources(release: str, mirror: Mirror | None = None) -> str:
 
 
 def apt_conf(runner: Runner, *, ca_file: str = "") -> str:
-    """Give the host's proxies, retries and TLS settings as an apt.conf for use in a build.
+    """Return the host's proxies, retries and TLS settings as an apt.conf for use in a build.
 
     Left out is what names a file of the host; `ca_file` is the build's own CA bundle.
     """
@@ -117,7 +117,7 @@ def _rank(entry: _Entry, system: System, family: str, keyring: str) -> tuple[boo
 
 
 def _plain(uri: str) -> str:
-    """Give an address that works elsewhere too: cloud images keep theirs in a file of the host."""
+    """An address that works elsewhere too: cloud images keep theirs in a file of the host."""
     if not uri.startswith("mirror+file:"):
         return uri
     lines = Path(urlsplit(uri).path).read_text(encoding="utf-8").split()

@@ -27,7 +27,7 @@ FOR_UV = {
 
 
 def settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Give every setting that holds for `pip install`, by its name on pip's command line.
+    """Return every setting that holds for `pip install`, by its name on pip's command line.
 
     Variables beat files, and the section [install] beats [global]. A list is one line.
     """
@@ -48,7 +48,7 @@ def settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
 
 
 def for_uv(environ: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Give the variables that make uv use the same indexes; what the user has set for uv stays."""
+    """The variables that make uv use the same indexes; what the user has set for uv stays."""
     found = settings(environ, home)
     variables = {
         names[0]: found[setting]
@@ -76,7 +76,7 @@ def main() -> int:
 
 
 def _files(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
-    """Give the files that pip would read, the strongest last."""
+    """Yield the files that pip would read, the strongest last."""
     named = environ.get("PIP_CONFIG_FILE", "")
     if named == os.devnull:
         return

@@ -30,7 +30,7 @@ class Owner:
 
 
 def taken_ones(host: str, named: Mapping[str, int]) -> dict[int, tuple[str, str]]:
-    """Give those of these ports that are taken on this machine: their name, and who holds it."""
+    """Return those of these ports that are taken on this machine: their name, and who holds it."""
     return processes(
         (name, Port(host=host, published=port, target=0))
         for name, port in named.items()
@@ -39,7 +39,7 @@ def taken_ones(host: str, named: Mapping[str, int]) -> dict[int, tuple[str, str]
 
 
 def processes(pairs: Iterable[tuple[str, Port]]) -> dict[int, tuple[str, str]]:
-    """Give those of these ports that are taken, as `holders` does, where no engine runs."""
+    """Return those of these ports that are taken, as `holders` does, where no engine runs."""
     return {port.published: (name, str(owner(port.published))) for name, port in taken_among(pairs)}
 
 
@@ -69,7 +69,7 @@ def taken(host: str, port: int) -> bool:
 
 
 def owner(port: int, proc: Path = PROC) -> Owner:
-    """Give who listens on a port, as far as this user may see (/proc/net/tcp, /proc/PID/fd)."""
+    """Return who listens on a port, as far as this user may see (/proc/net/tcp, /proc/PID/fd)."""
     inodes = {inode for file in ("net/tcp", "net/tcp6") for inode in _inodes(proc / file, port)}
     for process in proc.glob("[0-9]*"):
         if any(f"socket:[{inode}]" in _links(process / "fd") for inode in inodes):
@@ -80,7 +80,7 @@ def owner(port: int, proc: Path = PROC) -> Owner:
 
 
 def _links(folder: Path) -> Iterator[str]:
-    """Give what a process has open; nothing when it has ended or belongs to somebody else."""
+    """Yield what a process has open; nothing when it has ended or belongs to somebody else."""
     with suppress(OSError):
         for link in folder.iterdir():
             with suppress(OSError):  # closed meanwhile

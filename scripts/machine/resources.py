@@ -11,7 +11,7 @@ PROC = Path("/proc")
 
 
 def look(folder: Path, proc: Path = PROC) -> Host:
-    """Give the facts of this machine; `folder` lies on the disk that the engine uses."""
+    """Return the facts of this machine; `folder` lies on the disk that the engine uses."""
     return Host(
         memory=memory(_text(proc / "meminfo")),
         cpus=os.cpu_count() or 0,
@@ -22,13 +22,13 @@ def look(folder: Path, proc: Path = PROC) -> Host:
 
 
 def memory(text: str) -> int:
-    """Give the bytes that programs can still get, from the text of /proc/meminfo; 0 for none."""
+    """Return the bytes that programs can still get, from the text of /proc/meminfo; 0 for none."""
     found = re.search(r"^MemAvailable: +(\d+) kB", text, re.MULTILINE)
     return int(found[1]) * 1024 if found else 0
 
 
 def cpu_flags(text: str) -> frozenset[str]:
-    """Give the features of the first processor, from the text of /proc/cpuinfo."""
+    """Return the features of the first processor, from the text of /proc/cpuinfo."""
     flags = (line.split(":")[1] for line in text.splitlines() if line.startswith("flags"))
     return frozenset(next(flags, "").split())
 

@@ -38,29 +38,29 @@ class System:
 
     @property
     def families(self) -> tuple[str, ...]:
-        """Give the distribution and what it is like, nearest first; then the kernel."""
+        """The distribution and what it is like, nearest first; then the kernel."""
         words = f"{self.release.get('ID', '')} {self.release.get('ID_LIKE', '')} {self.kernel}"
         return tuple(words.split())
 
     @property
     def family(self) -> str:
-        """Give "ubuntu" or "debian" for these and for what is derived from them, else ""."""
+        """ "ubuntu" or "debian" for these and for what is derived from them, else ""."""
         return next((name for name in self.families if name in {"ubuntu", "debian"}), "")
 
     @property
     def name(self) -> str:
-        """Give the name for people."""
+        """The name for people."""
         return self.release.get("PRETTY_NAME", self.kernel)
 
     @property
     def codename(self) -> str:
-        """Give the codename of the release, as apt sources use it; "" where there is none."""
+        """The codename of the release, as apt sources use it; "" where there is none."""
         key = "UBUNTU_CODENAME" if self.family == "ubuntu" else "VERSION_CODENAME"
         return self.release.get(key) or self.release.get("VERSION_CODENAME", "")
 
     @property
     def major(self) -> int | None:
-        """Give the release's number; None for a rolling one."""
+        """The release's number; None for a rolling one."""
         number = self.release.get("VERSION_ID", "").split(".")[0]
         return int(number) if number.isdigit() else None
 
@@ -93,7 +93,7 @@ def obstacle(system: System) -> str:
 
 
 def install_hint(system: System) -> str:
-    """Give the line that gets an engine on `system`."""
+    """Return the line that gets an engine on `system`."""
     return next((HINTS[name] for name in system.families if name in HINTS), BY_HAND)
 
 

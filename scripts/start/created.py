@@ -54,7 +54,7 @@ def keep(space: Workspace, images: Sequence[ImageStatus]) -> None:
 
 
 def _now(space: Workspace, images: Sequence[ImageStatus]) -> dict[str, dict[str, Any]]:
-    """Give, by service, what its container is now; a second one of a service counts as another."""
+    """The state of each container now, by service; a second one of a service counts as another."""
     marks = {"label": [f"{PROJECT_LABEL}={space.stack.project}"]}
     rows = space.api.get("/containers/json", all=True, filters=marks) or ()
     wanted = {one.service: one.id for one in images}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from scripts.core.finding import Finding
-from scripts.core.look import Snapshot
+from scripts.core.look import Look
 from scripts.core.stack import Stack
 from scripts.diagnosis.rules import diagnose
 
@@ -17,17 +17,17 @@ class Findings:
     def __init__(self, stack: Stack, wanted: tuple[str, ...]) -> None:
         """Nothing was seen yet of `wanted`."""
         self._stack, self._wanted = stack, wanted
-        self._seen: tuple[tuple[str, ...], Snapshot] | None = None
+        self._seen: tuple[tuple[str, ...], Look] | None = None
         self._found: tuple[Finding, ...] = ()
 
-    def of(self, touched: tuple[str, ...], seen: Snapshot) -> tuple[Finding, ...]:
-        """Give whose container is gone, and what is wrong with those that were started."""
+    def of(self, touched: tuple[str, ...], seen: Look) -> tuple[Finding, ...]:
+        """Return whose container is gone, and what is wrong with those that were started."""
         if self._seen != (touched, seen):
             self._seen = (touched, seen)
             self._found = (*self._gone(seen), *diagnose(self._stack, touched, seen))
         return self._found
 
-    def _gone(self, seen: Snapshot) -> Iterator[Finding]:
+    def _gone(self, seen: Look) -> Iterator[Finding]:
         for name in self._wanted:
             if seen.container(name) is None:
                 yield Finding(

@@ -33,7 +33,7 @@ def require_created(space: Workspace, names: tuple[str, ...]) -> None:
 
 
 def uncreated(space: Workspace, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Give those of these services that have no container yet."""
+    """Return those of these services that have no container yet."""
     made = {one.service for one in containers(space.api, space.stack.project)}
     return tuple(name for name in names if name not in made)
 
@@ -44,16 +44,16 @@ def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:
     return preflight.check(services, facts(space, names))
 
 
-def facts(space: Workspace, names: tuple[str, ...]) -> preflight.Facts:
+def facts(space: Workspace, names: tuple[str, ...]) -> preflight.Ground:
     """Ask who holds ports and names, and this machine when the engine is here."""
     seen = containers(space.api, space.stack.project)
     foreign = strangers(space.api, space.stack, names)
     running = any(one.state == "running" for one in seen)
     paused = tuple(one.service for one in seen if one.state == "paused" and one.service in names)
     if not space.engine.local:
-        return preflight.Facts(strangers=foreign, paused=paused, running=running)
+        return preflight.Ground(strangers=foreign, paused=paused, running=running)
     folder = Path((space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root)
-    return preflight.Facts(
+    return preflight.Ground(
         host=resources.look(folder),
         holders=holders(space.api, space.stack, names),
         variables=space.settings.port_variables(),
@@ -64,12 +64,12 @@ def facts(space: Workspace, names: tuple[str, ...]) -> preflight.Facts:
 
 
 def wanted(stack: Stack, names: tuple[str, ...]) -> tuple[tuple[str, Port], ...]:
-    """Give the published ports of these services, each with its service."""
+    """Return the published ports of these services, each with its service."""
     return tuple((name, port) for name in names for port in stack.service(name).ports)
 
 
 def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[str, str]]:
-    """Give the ports of these services that somebody else holds: service, and who holds it.
+    """Return the ports of these services that somebody else holds: service, and who holds it.
 
     What our own running containers publish is no conflict. Only for an engine on this machine.
     """
@@ -84,7 +84,7 @@ def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[s
 
 
 def strangers(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:
-    """Give the services whose container name another project has: that name, and the project."""
+    """Return the services whose container name another project has: that name, and the project."""
     found = {}
     wanted_names = {stack.service(name).container: name for name in names}
     for one in api.get("/containers/json", all=True) or ():
@@ -96,7 +96,7 @@ def strangers(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[str, tuple
 
 
 def _publishers(api: Api) -> Mapping[int, str]:
-    """Give the containers of this engine by the ports that they publish."""
+    """Return the containers of this engine by the ports that they publish."""
     found = {}
     for one in api.get("/containers/json") or ():
         for port in one.get("Ports") or ():

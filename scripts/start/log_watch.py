@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Protocol
 
-from scripts.core.look import Container, Snapshot
+from scripts.core.look import Container, Look
 from scripts.core.stack import Stack
 from scripts.diagnosis.rules import troubled
 
@@ -16,7 +16,7 @@ AGAIN = 1.0
 class Reader(Protocol):
     """Who can read logs; the real one is `observing.Observer`."""
 
-    def with_logs(self, seen: Snapshot, names: tuple[str, ...]) -> Snapshot: ...
+    def with_logs(self, seen: Look, names: tuple[str, ...]) -> Look: ...
 
 
 class LogWatch:
@@ -29,7 +29,7 @@ class LogWatch:
         self._read: dict[str, tuple[float, Container]] = {}
         """When, and in which state of its container, a log was last read."""
 
-    def added(self, seen: Snapshot, started: dict[str, float], now: float) -> Snapshot:
+    def added(self, seen: Look, started: dict[str, float], now: float) -> Look:
         """Add the logs of those in trouble: at once when they fall, then now and then.
 
         `started` says when each service that is not ready was started, `now` is by the same clock.
@@ -38,7 +38,7 @@ class LogWatch:
             self._logs |= self._reader.with_logs(seen, due).logs
         return replace(seen, logs=dict(self._logs))
 
-    def _due(self, seen: Snapshot, name: str, started: float, now: float) -> bool:
+    def _due(self, seen: Look, name: str, started: float, now: float) -> bool:
         container = seen.container(name)
         slow = now - started >= SLOW
         if container is None or not (slow or troubled(self._stack.service(name), seen)):

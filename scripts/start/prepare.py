@@ -39,7 +39,7 @@ def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
     named: Sequence[str] = (),
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Workspace:
-    """Give the workspace ready for a start: `.env`, an engine and an image source are there.
+    """Return the workspace ready for a start: `.env`, an engine and an image source are there.
 
     Checks all that is written, `named` services too; then brings the private engine where none runs
     (after `meanwhile`, when it may have to build images) and settles the image source once for all.
@@ -80,7 +80,7 @@ def _settled(
 
 
 def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
-    """Give the services by name and by container name, as the files are written."""
+    """Return the services by name and by container name, as the files are written."""
     found = {}
     for file in (one for one in files if one.is_file()):
         document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scripts.core.look import Container, Snapshot
+from scripts.core.look import Container, Look
 from scripts.core.units import written
 from scripts.start.scheduler import Event
 
@@ -54,21 +54,21 @@ class Moments:
         fresh.replace(file)
 
     def _moment(self, one: Container, before: dict[str, Any]) -> str:
-        """Give when it became ready; one that fell under our eyes keeps nothing from before."""
+        """Return when it became ready; one that fell under our eyes keeps nothing from before."""
         if one.service in self._fallen:
             return self._ready.get(one.service, "")
         return _known(before, one)
 
 
-def added(folder: Path, seen: Snapshot) -> Snapshot:
-    """Give the look with the moments since when services are ready, where they are known."""
+def added(folder: Path, seen: Look) -> Look:
+    """Return the look with the moments since when services are ready, where they are known."""
     known = _read(folder)
     found = {one.service: _known(known, one) for one in seen.containers if one.state == "running"}
     return replace(seen, ready_since={name: moment for name, moment in found.items() if moment})
 
 
 def _known(known: dict[str, Any], one: Container) -> str:
-    """Give the moment of a container; empty when it is not known, or was started again since."""
+    """Return the moment of a container; empty when it is not known, or was started again since."""
     entry = known.get(one.id)
     if not isinstance(entry, dict) or entry.get("started_at") != one.started_at:
         return ""

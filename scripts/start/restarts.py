@@ -15,7 +15,7 @@ class Restarts:
         self._looked = False
 
     def recent(self, seen: Iterable[Container]) -> Iterator[Container]:
-        """Give the containers of a look with only the restarts since the first one."""
+        """Yield the containers of a look with only the restarts since the first one."""
         for one in seen:
             # the engine counts anew when a container is started by hand
             before = self._before.setdefault(one.id, 0 if self._looked else one.restarts)

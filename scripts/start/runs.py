@@ -60,7 +60,7 @@ class Recorder:
 
 
 def read(folder: Path) -> tuple[Run, ...]:
-    """Give the starts that are kept, the last one first; a file that is no start is left out."""
+    """Return the starts that are kept, the last one first; a file that is no start is left out."""
     found = []
     for file in sorted((folder / FOLDER).glob("*.json"), reverse=True):
         with suppress(OSError, ValueError, LookupError, TypeError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from scripts.core.finding import Finding, Verdict
-from scripts.core.look import Container, Snapshot
+from scripts.core.look import Container, Look
 from scripts.core.polling import poll
 from scripts.core.stack import Stack
 from scripts.diagnosis.readiness import GONE, answers, last_answer
@@ -47,7 +47,7 @@ class Event:
 class World(Reader, Protocol):
     """What starting needs of the engine; the real one is `observing.Observer`."""
 
-    def look(self, probed: set[str], *, patience: float) -> Snapshot: ...
+    def look(self, probed: set[str], *, patience: float) -> Look: ...
 
     def nap(self, seconds: float) -> None: ...
 
@@ -124,7 +124,7 @@ class Start:
         finding: Finding | None = None,
         verdict: Verdict | None = None,
     ) -> Event:
-        """Give an event that happens now."""
+        """Return an event that happens now."""
         return Event(
             kind=kind,
             seconds=self.clock() - self._began,
@@ -134,7 +134,7 @@ class Start:
             verdict=verdict,
         )
 
-    def look(self) -> Snapshot:
+    def look(self) -> Look:
         """Take a look; who was ready a moment ago is not probed again."""
         for name, error in self.world.launched().items():
             self._landed[name] = self.clock()
@@ -152,16 +152,16 @@ class Start:
         return self._told(self._look(due, patience=0.0))
 
     def _asked(self) -> set[str]:
-        """Give who has a probe; of all others the health check tells."""
+        """Return who has a probe; of all others the health check tells."""
         return {name for name in self.wanted if self.stack.service(name).probes}
 
     def _held(self) -> set[str]:
-        """Give who was started early and cannot answer yet: what it waits for is not ready."""
+        """Return who was started early and cannot answer yet: what it waits for is not ready."""
         unready = set(self.wanted) - self._ready.keys()
         services = map(self.stack.service, self.wanted)
         return {one.name for one in services if one.early and unready & set(one.needs)}
 
-    def last_look(self) -> Snapshot:
+    def last_look(self) -> Look:
         """Wait for an answer of all; who was ready a moment ago may have hung itself up since."""
         wanted, asked = set(self.wanted), self._asked()
         # a health check takes 0.1 s: while others answered to theirs it has not grown old
@@ -169,7 +169,7 @@ class Start:
         due = (wanted - self._ready.keys()) | old
         return self._look(due, patience=PATIENCE)
 
-    def _look(self, probed: set[str], *, patience: float) -> Snapshot:
+    def _look(self, probed: set[str], *, patience: float) -> Look:
         self._probed |= dict.fromkeys(probed, self.clock())
         seen = self.world.look(probed, patience=patience)
         self._final = {one.service for one in seen.readings if one.final}
@@ -179,15 +179,15 @@ class Start:
         now = self.clock()
         return {name for name in names if now - self._probed.get(name, -math.inf) >= seconds}
 
-    def _told(self, seen: Snapshot) -> Snapshot:
-        """Give the look with only the restarts since we came, and why starts were refused."""
+    def _told(self, seen: Look) -> Look:
+        """Return the look with only the restarts since we came, and why starts were refused."""
         recent = self._restarts.recent(seen.containers)
         told = (
             replace(one, error=one.error or self._refused.get(one.service, "")) for one in recent
         )
         return replace(seen, containers=tuple(told))
 
-    def changes(self, seen: Snapshot) -> Iterator[Event]:
+    def changes(self, seen: Look) -> Iterator[Event]:
         """Tell who became ready, who fell over, and what the others are waiting for."""
         for name in self.wanted:
             if answers(self.stack.service(name), seen):
@@ -201,7 +201,7 @@ class Start:
                 self._waiting[name] = detail
                 yield self.event("waiting", name, detail)
 
-    def launches(self, seen: Snapshot) -> Iterator[Event]:
+    def launches(self, seen: Look) -> Iterator[Event]:
         """Start the containers that can be started: all that they need is ready."""
         for name in self.wanted:
             container = seen.container(name)
@@ -216,7 +216,7 @@ class Start:
                 self._launched.add(name)
                 yield self.event("started", name, self._waiting[name] if needs else "")
 
-    def with_logs(self, seen: Snapshot) -> Snapshot:
+    def with_logs(self, seen: Look) -> Look:
         """Add the logs of those in trouble, of this run."""
         unready = (name for name in self.wanted if name not in self._ready)
         started = {
@@ -229,22 +229,22 @@ class Start:
         known = replace(seen, steady=frozenset(steady))
         return self._log_watch.added(known, started, self.clock())
 
-    def findings(self, seen: Snapshot) -> tuple[Finding, ...]:
+    def findings(self, seen: Look) -> tuple[Finding, ...]:
         """Diagnose what was started or ran before; what has yet to start is no finding."""
         touched = tuple(name for name in self.wanted if self._touched(seen, name))
         return self._findings.of(touched, seen)
 
-    def _open_needs(self, seen: Snapshot, name: str) -> tuple[str, ...]:
+    def _open_needs(self, seen: Look, name: str) -> tuple[str, ...]:
         needs = self.stack.service(name).needs
         return tuple(need for need in needs if not answers(self.stack.service(need), seen))
 
-    def _touched(self, seen: Snapshot, name: str) -> bool:
+    def _touched(self, seen: Look, name: str) -> bool:
         container = seen.container(name)
         return container is not None and (
             container.state in {"running", "restarting", "paused"} or name in self._landed
         )
 
-    def _waits(self, seen: Snapshot, name: str) -> str:
+    def _waits(self, seen: Look, name: str) -> str:
         container, needs = seen.container(name), self._open_needs(seen, name)
         stopped = container is None or container.state in {"created", *GONE}
         if needs and (stopped or self.stack.service(name).early):

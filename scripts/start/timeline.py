@@ -49,12 +49,12 @@ class Run:
 
     @property
     def prepared(self) -> float:
-        """Give the seconds before the first start: checks, images, containers."""
+        """The seconds before the first start: checks, images, containers."""
         return min((bar.started for bar in self.bars if bar.started is not None), default=0.0)
 
     @property
     def critical(self) -> tuple[Bar, ...]:
-        """Give the way that took longest, in order of time."""
+        """The way that took longest, in order of time."""
         found = [bar for bar in self.bars if bar.critical]
         return tuple(sorted(found, key=lambda bar: bar.ready or 0.0))
 
@@ -68,7 +68,7 @@ def run(  # noqa: PLR0913 - a start has this many sides
     before: float,
     created: Mapping[str, float],
 ) -> Run:
-    """Give what the events of a start amount to.
+    """Return what the events of a start amount to.
 
     `before` are the seconds from the beginning of the command to that of the events; `created` says
     when containers were made, negative for before the command.
@@ -92,7 +92,7 @@ def run(  # noqa: PLR0913 - a start has this many sides
 
 
 def document(found: Run) -> dict[str, Any]:
-    """Give a run as JSON has it; schemas/timeline.schema.json says what the fields mean."""
+    """Return a run as JSON has it; schemas/timeline.schema.json says what the fields mean."""
     rows = [{**asdict(bar), "needs": list(bar.needs)} | _rounded(bar) for bar in found.bars]
     return {
         "began": found.began,
@@ -104,7 +104,7 @@ def document(found: Run) -> dict[str, Any]:
 
 
 def parsed(found: Mapping[str, Any]) -> Run:
-    """Give the run of such a document; LookupError, TypeError or ValueError when it is none."""
+    """Return the run of such a document; LookupError, TypeError or ValueError when it is none."""
     return Run(
         began=str(found["began"]),
         seconds=float(found["seconds"]),
@@ -148,7 +148,7 @@ def _after(bar: Bar, event: Event, at: float) -> Bar:
 
 
 def _held_by(bar: Bar, bars: Mapping[str, Bar]) -> str:
-    """Give the need that was ready last, if it was ready after this one could have gone on."""
+    """Return the need that was ready last, if it was ready after this one could have gone on."""
     ready = {name: bars[name].ready for name in bar.needs if name in bars}
     times = {name: at for name, at in ready.items() if at is not None}
     if not times or bar.started is None:

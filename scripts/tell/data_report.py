@@ -26,7 +26,7 @@ class DataReport(Report):
 
     @contextmanager
     def metered(self, name: str, total: int) -> Iterator[OnBytes]:
-        """Give what takes the bytes that are done so far, and tells them now and then."""
+        """Yield what takes the bytes that are done so far, and tells them now and then."""
         began = latest = time.monotonic()
         count = 0
 

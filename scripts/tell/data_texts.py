@@ -13,7 +13,7 @@ DOES = {"save": "saves", "reset": "deletes", "restore": "replaces"}
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """Give a plan, a line for each thing that will happen, in the order in which it does."""
+    """Yield a plan, a line for each thing that will happen, in the order in which it does."""
     yield f"stops     {', '.join(plan.stops) or 'nothing: nothing of it runs'}"
     if plan.command == "reset":
         made = f"{plan.snapshot}, checked before anything is deleted" if plan.snapshot else ""
@@ -33,7 +33,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 
 def meter(done: int, total: int, seconds: float) -> str:
-    """Give how far something is, with a bar; `total` in bytes may be a little wrong."""
+    """Return how far something is, with a bar; `total` in bytes may be a little wrong."""
     share = min(1.0, done / total) if total else 1.0
     full = round(share * BAR)
     bar = "━" * full + "╌" * (BAR - full)
@@ -42,7 +42,7 @@ def meter(done: int, total: int, seconds: float) -> str:
 
 
 def snapshot_row(one: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the cells of a snapshot."""
+    """Return the cells of a snapshot."""
     found = one["manifest"]
     if found is None:
         return (one["name"], "", "", "", size(one["bytes"]), "", one["problem"])

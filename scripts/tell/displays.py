@@ -10,7 +10,7 @@ from rich.text import Text
 
 from scripts.core.finding import Finding
 from scripts.tell.rows import PS_COLUMNS, stack_lines, status_lines, status_row
-from scripts.watch.log_lines import Line
+from scripts.watch.log_lines import LogLine
 
 WIDE = 210
 """Columns from which on `inv ps` writes one line a service."""
@@ -66,7 +66,7 @@ def finding(one: Finding) -> list[Text]:
     return [head, *evidence, Text(f"  next: {one.next_step}")]
 
 
-def log_line(line: Line, names: Sequence[str], width: int) -> Text:
+def log_line(line: LogLine, names: Sequence[str], width: int) -> Text:
     """Draw a line of a log behind its service's name, of `width`; a mark stands alone."""
     if line.mark:
         return Text(line.text, style="bold")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from scripts.core.look import Snapshot
+from scripts.core.look import Look
 from scripts.core.stack import Stack
 from scripts.diagnosis.readiness import answers
 from scripts.start.timeline import Bar, Run
@@ -61,7 +61,7 @@ def graph(stack: Stack, names: Sequence[str], states: Mapping[str, str]) -> list
     return lines
 
 
-def states(stack: Stack, seen: Snapshot) -> dict[str, str]:
+def states(stack: Stack, seen: Look) -> dict[str, str]:
     """Say how each service is now, in one word or two."""
     found = {}
     for service in stack.services:
@@ -76,7 +76,7 @@ def states(stack: Stack, seen: Snapshot) -> dict[str, str]:
 
 
 def cells(bar: Bar) -> tuple[str, ...]:
-    """Give the columns of a service, in the order of HEAD."""
+    """Return the columns of a service, in the order of HEAD."""
     moments = (bar.created, bar.started, bar.answered, bar.ready)
     return (bar.service, *(_moment(at) for at in moments), bar.held_by or "-")
 

@@ -23,7 +23,7 @@ FORMATS = ("text", "json")
 
 
 def seconds(flag: str, value: str) -> float:
-    """Give a positive number of seconds; ConfigError for anything else."""
+    """Return a positive number of seconds; ConfigError for anything else."""
     try:
         number = float(value)
     except ValueError:
@@ -37,7 +37,7 @@ def seconds(flag: str, value: str) -> float:
 
 
 def count(flag: str, value: str) -> int:
-    """Give a whole number from 0; ConfigError for anything else."""
+    """Return a whole number from 0; ConfigError for anything else."""
     if not value.isascii() or not value.isdigit():
         raise ConfigError(
             f"--{flag} is {value!r}, wanted a whole number", next_step=f"for example: --{flag} 200"
@@ -46,7 +46,7 @@ def count(flag: str, value: str) -> int:
 
 
 def chosen(flag: str, number: int, known: Sequence[T]) -> T:
-    """Give one of what is kept, counted from 1; ConfigError when there are fewer."""
+    """Return one of what is kept, counted from 1; ConfigError when there are fewer."""
     if not known:
         raise ConfigError("no start has been kept yet", next_step="inv up")
     if not 1 <= number <= len(known):
@@ -58,7 +58,7 @@ def chosen(flag: str, number: int, known: Sequence[T]) -> T:
 
 
 def offset(value: str) -> int:
-    """Give how far ports are to be shifted; ConfigError for what is no whole number from 1."""
+    """Return how far ports are to be shifted; ConfigError for what is no whole number from 1."""
     if not value.isascii() or not value.isdigit() or int(value) == 0:
         raise ConfigError(
             f"--offset is {value!r}, wanted a whole number from 1", next_step="--offset 100"
@@ -67,7 +67,7 @@ def offset(value: str) -> int:
 
 
 def pythons(values: Sequence[str]) -> tuple[str, ...]:
-    """Give versions of Python; ConfigError for what is none, or too old."""
+    """Return versions of Python; ConfigError for what is none, or too old."""
     for value in values:
         found = _PYTHON.match(value)
         if not found or int(found[1]) < OLDEST_PYTHON:
@@ -95,7 +95,7 @@ def alone(flag: str, **others: object) -> None:
 
 
 def moment(flag: str, value: str) -> str:
-    """Give a duration such as 10m or a time, as Compose takes it; ConfigError for anything else."""
+    """A duration such as 10m or a time, as Compose takes it; ConfigError for anything else."""
     if not _DURATION.match(value) and not _is_time(value):
         raise ConfigError(
             f"--{flag} is {value!r}, wanted a duration or a time",
@@ -105,7 +105,7 @@ def moment(flag: str, value: str) -> str:
 
 
 def form(value: str) -> str:
-    """Give an output format; ConfigError for an unknown one."""
+    """Return an output format; ConfigError for an unknown one."""
     if value not in FORMATS:
         raise ConfigError(
             f"--format is {value!r}, wanted {' or '.join(FORMATS)}", next_step="--format json"
@@ -114,7 +114,7 @@ def form(value: str) -> str:
 
 
 def level(value: str) -> str:
-    """Give a level of log lines, empty for all; ConfigError for an unknown one."""
+    """Return a level of log lines, empty for all; ConfigError for an unknown one."""
     if value and value not in LEVELS:
         raise ConfigError(
             f"--level is {value!r}, wanted {', '.join(LEVELS)}", next_step="--level warning"

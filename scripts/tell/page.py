@@ -39,7 +39,7 @@ def write(
 
 
 def page(stack: Stack, runs: Sequence[Run], states: Mapping[str, str], moment: str) -> str:
-    """Give the page: the first of `runs` as a timeline, and the graph with states of `moment`."""
+    """Return the page: the first of `runs` as a timeline, and the graph with states of `moment`."""
     shown = runs[0] if runs else None
     way = {bar.service for bar in shown.critical} if shown else set()
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -98,7 +98,7 @@ def graph(stack: Stack, states: Mapping[str, str], way: set[str]) -> str:
 
 
 def _layers(stack: Stack) -> list[list[str]]:
-    """Give the services in layers, each right above the first that needs it."""
+    """Return the services in layers, each right above the first that needs it."""
     users = {
         name: [one.name for one in stack.services if name in one.needs] for name in stack.names()
     }

@@ -23,7 +23,7 @@ from scripts.tell import rows as cells
 from scripts.tell.boards import Board
 from scripts.tell.course import Course
 from scripts.tell.rows import CODES, IMAGE_COLUMNS, engine_rows, event_document, image_row
-from scripts.watch.log_lines import Line
+from scripts.watch.log_lines import LogLine
 
 MARKS = {"started": "·", "ready": "✓", "lost": "!", "waiting": "·"}
 STYLES = {"ready": "green", "lost": "red", "started": "cyan", "waiting": "dim"}
@@ -158,7 +158,7 @@ class Report(Board):
                 drawn = displays.status(one, self.out.width, time.time())
                 live.update(Group(*drawn), refresh=True)
 
-    def logs(self, names: Sequence[str], lines: Iterable[Line]) -> None:
+    def logs(self, names: Sequence[str], lines: Iterable[LogLine]) -> None:
         """Write lines of logs behind the names of their services, a colour each on a terminal."""
         width = max(map(len, names), default=0)
         for line in lines:

@@ -27,7 +27,7 @@ CODES = {
 
 
 def status_row(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
-    """Give the cells of one service for `inv ps`, `now` in seconds since 1970."""
+    """Return the cells of one service for `inv ps`, `now` in seconds since 1970."""
     ports = [f"{port['published']}→{port['target']}" for port in row["ports"]]
     return (
         row["service"],
@@ -44,7 +44,7 @@ def status_row(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
 
 
 def status_lines(row: Mapping[str, Any], now: float) -> tuple[str, str]:
-    """Give one service for `inv ps` on a narrow terminal: what matters, and under it the rest."""
+    """Return one service for `inv ps` on a narrow terminal: what matters, and under it the rest."""
     mark = "✓" if row["ready"] else "✗"
     ready, up = _ready_for(row, now), row["uptime_seconds"]
     age = f"up {duration(up)}" if ready is None else f"ready {duration(ready)}"
@@ -58,7 +58,7 @@ def status_lines(row: Mapping[str, Any], now: float) -> tuple[str, str]:
 
 
 def stack_lines(row: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """Give one stack for `inv ps --all`: how it is, and under it where it is and its ports."""
+    """Return one stack for `inv ps --all`: how it is, and under it where it is and its ports."""
     services, ready = row["services"], row["ready"]
     mark = "✓" if len(ready) == len(services) else "✗"
     states = ", ".join(f"{count} {state}" for state, count in row["states"].items())
@@ -87,14 +87,14 @@ def _ready_for(row: Mapping[str, Any], now: float) -> float | None:
 
 
 def _usage(row: Mapping[str, Any]) -> tuple[str, str]:
-    """Give memory, and of the CPU the percentage where it is known, else the seconds so far."""
+    """Return memory, and of the CPU the percentage where it is known, else the seconds so far."""
     memory, seconds, percent = row["memory_bytes"], row["cpu_seconds"], row.get("cpu_percent")
     cpu = "" if seconds is None else f"{seconds:.1f} s CPU"
     return "" if memory is None else size(memory), cpu if percent is None else f"{percent} % CPU"
 
 
 def image_row(one: ImageStatus) -> tuple[str, ...]:
-    """Give the cells of an image for a table."""
+    """Return the cells of an image for a table."""
     if not one.present:
         return (one.service, one.image, "missing", "", "")
     state = "stale" if one.built_here and one.stale else "here"
@@ -102,7 +102,7 @@ def image_row(one: ImageStatus) -> tuple[str, ...]:
 
 
 def engine_rows(status: EngineStatus) -> tuple[tuple[str, str], ...]:
-    """Give what is known of the engine, a fact a row."""
+    """Return what is known of the engine, a fact a row."""
     used = status.found
     kind = "private" if used and used.private else "yours"
     return (
@@ -118,7 +118,7 @@ def engine_rows(status: EngineStatus) -> tuple[tuple[str, str], ...]:
 
 
 def bundle_rows(file: Path, made: Manifest) -> tuple[tuple[str, str], ...]:
-    """Give what is in a bundle, a fact a row."""
+    """Return what is in a bundle, a fact a row."""
     packages = f"{made.distribution} {made.release}" if made.release else "not in it"
     return (
         ("file", str(file)),
@@ -131,7 +131,7 @@ def bundle_rows(file: Path, made: Manifest) -> tuple[tuple[str, str], ...]:
 
 
 def event_document(event: Event) -> dict[str, object]:
-    """Give an event as `schemas/event.schema.json` promises it."""
+    """Return an event as `schemas/event.schema.json` promises it."""
     found: dict[str, object] = {"event": event.kind, "seconds": round(event.seconds, 3)}
     if event.service:
         found["service"] = event.service
@@ -145,7 +145,7 @@ def event_document(event: Event) -> dict[str, object]:
 
 
 def doctor_lines(document: Mapping[str, Any]) -> str:
-    """Give the areas of a checkup that are fine, or of which something is not known, a line each.
+    """Return the areas of a checkup that are fine, or of which something is not known, a line each.
 
     An area with a finding needs no line of its own.
     """

@@ -11,7 +11,7 @@ LIMIT = 4.0
 
 
 def read(api: Api, container: Container) -> Reading:
-    """Give what the check says now; a service that is down is a reading, never an exception.
+    """Return what the check says now; a service that is down is a reading, never an exception.
 
     The check runs as the engine would run it (`HEALTHCHECK` in
     https://docs.docker.com/reference/dockerfile/), and is not waited for longer than LIMIT.

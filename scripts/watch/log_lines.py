@@ -43,7 +43,7 @@ _FALL = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class LogLine:
     """One line of a service's log, or a mark of ours between two."""
 
     service: str
@@ -90,7 +90,7 @@ class Splitter:
             yield from self._piece(stream, piece)
 
     def rest(self) -> Iterator[tuple[int, str]]:
-        """Give what has no end of line, once nothing more comes."""
+        """Yield what has no end of line, once nothing more comes."""
         for at, text in self._open.values():
             yield from _clean(at, text)
         self._open.clear()
@@ -116,7 +116,7 @@ def _clean(at: int, raw: bytes) -> Iterator[tuple[int, str]]:
 
 
 def level(text: str) -> str:
-    """Give the level that a line states: error, warning, info, debug; empty when it states none."""
+    """The level that a line states: error, warning, info, debug; empty when it states none."""
     if glog := _GLOG.match(text):
         return _GLOG_LEVELS[glog[1]]
     if found := _MARKED.search(text):
@@ -124,8 +124,8 @@ def level(text: str) -> str:
     return "error" if _PLAIN.match(text) else ""
 
 
-def levelled(lines: Iterable[Line]) -> Iterator[Line]:
-    """Give the lines of one service with their levels.
+def levelled(lines: Iterable[LogLine]) -> Iterator[LogLine]:
+    """Yield the lines of one service with their levels.
 
     What belongs to the line before has its level: what is indented, and after the first line of a
     traceback or panic all that states none. Any other line without a level is information.
@@ -143,7 +143,9 @@ def levelled(lines: Iterable[Line]) -> Iterator[Line]:
         yield replace(line, level=before)
 
 
-def marked(lines: Iterable[Line], restarts: Sequence[Restart], *, seen: bool) -> Iterator[Line]:
+def marked(
+    lines: Iterable[LogLine], restarts: Sequence[Restart], *, seen: bool
+) -> Iterator[LogLine]:
     """Put a mark between the lines of one service where its container started again.
 
     `seen` says that a line was shown before these: otherwise no mark comes before the first.
@@ -158,19 +160,19 @@ def marked(lines: Iterable[Line], restarts: Sequence[Restart], *, seen: bool) ->
         yield line
 
 
-def _mark(restart: Restart) -> Line:
+def _mark(restart: Restart) -> LogLine:
     end = "" if restart.exit_code is None else f" (exit {restart.exit_code})"
     text = f"--- {restart.service} restarted{end} ---"
-    return Line(service=restart.service, at=restart.at, text=text, mark=True)
+    return LogLine(service=restart.service, at=restart.at, text=text, mark=True)
 
 
-def merged(services: Iterable[Iterable[Line]]) -> Iterator[Line]:
+def merged(services: Iterable[Iterable[LogLine]]) -> Iterator[LogLine]:
     """Bring the lines of several services into one order of time, each read only as needed."""
     return heapq.merge(*services, key=lambda line: line.at)
 
 
-def chosen(lines: Iterable[Line], *, at_least: str = "", text: str = "") -> Iterator[Line]:
-    """Give the lines of this level or a heavier one that hold `text`, and every mark."""
+def chosen(lines: Iterable[LogLine], *, at_least: str = "", text: str = "") -> Iterator[LogLine]:
+    """Yield the lines of this level or a heavier one that hold `text`, and every mark."""
     weight, text = LEVELS.get(at_least, 0), text.casefold()
     for line in lines:
         heavy = LEVELS.get(line.level, 0) >= weight

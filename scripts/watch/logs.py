@@ -15,7 +15,7 @@ from scripts.core.polling import poll
 from scripts.core.units import SECOND, nanoseconds, query
 from scripts.engine.api import Api, Stream
 from scripts.engine.containers import SERVICE_LABEL, containers, labels
-from scripts.watch.log_lines import Line, Restart, Splitter, levelled, marked, merged
+from scripts.watch.log_lines import LogLine, Restart, Splitter, levelled, marked, merged
 
 AGAIN = 0.3
 """Seconds between two looks for the container of a service that has none, or one that ended."""
@@ -25,7 +25,7 @@ BATCH = 200
 """Lines that are brought into order of time when they come at once."""
 
 
-class Journal:
+class LogReader:
     """The logs of the services of a project, in order of time; reads only."""
 
     def __init__(
@@ -41,13 +41,13 @@ class Journal:
         """The moment of the last line that was read of each service."""
         self._runs: dict[str, tuple[str, str]] = {}
         """The container, and since when it ran, that was last followed to its end."""
-        self._come: Queue[Line | StackError | None] = Queue(maxsize=WAITING)
+        self._come: Queue[LogLine | StackError | None] = Queue(maxsize=WAITING)
         self._ended = Event()
         self._streams: dict[str, Stream] = {}
         self._threads: list[Thread] = []
 
-    def lines(self, *, follow: bool = False) -> Iterator[Line]:
-        """Give what was written so far, and with `follow` all that comes until `close`.
+    def lines(self, *, follow: bool = False) -> Iterator[LogLine]:
+        """Yield what was written so far, and with `follow` all that comes until `close`.
 
         Raises EngineError when the engine does not answer, RefusedError when it says no.
         """
@@ -71,13 +71,13 @@ class Journal:
                 thread.join(timeout=0.05)
         self._come.put(None)
 
-    def _past(self, one: Container, again: Sequence[Restart]) -> Iterator[Line]:
+    def _past(self, one: Container, again: Sequence[Restart]) -> Iterator[LogLine]:
         asked: dict[str, object] = {"tail": self._tail}
         if self._since:
             asked["since"] = query(self._since)
         return self._read(one, [mark for mark in again if mark.service == one.service], asked)
 
-    def _coming(self) -> Iterator[Line]:
+    def _coming(self) -> Iterator[LogLine]:
         for name in self._names:
             self._threads.append(Thread(target=self._follow, args=(name,), daemon=True))
             self._threads[-1].start()
@@ -85,7 +85,7 @@ class Journal:
             come = [self._come.get()]
             while len(come) < BATCH and not self._come.empty():
                 come.append(self._come.get())
-            lines = [one for one in come if isinstance(one, Line)]
+            lines = [one for one in come if isinstance(one, LogLine)]
             yield from sorted(lines, key=lambda line: line.at)
             for one in come:
                 if isinstance(one, StackError):
@@ -137,11 +137,11 @@ class Journal:
 
     def _read(
         self, one: Container, again: Sequence[Restart], asked: dict[str, object]
-    ) -> Iterator[Line]:
+    ) -> Iterator[LogLine]:
         seen = one.service in self._last
         return marked(levelled(self._raw(one, asked)), again, seen=seen)
 
-    def _raw(self, one: Container, asked: dict[str, object]) -> Iterator[Line]:
+    def _raw(self, one: Container, asked: dict[str, object]) -> Iterator[LogLine]:
         splitter = Splitter(moments=True)
         stream = self._api.stream(
             f"/containers/{one.id}/logs",
@@ -157,15 +157,15 @@ class Journal:
         for at, text in splitter.rest():
             yield self._line(one, at, text)
 
-    def _line(self, one: Container, at: int, text: str) -> Line:
+    def _line(self, one: Container, at: int, text: str) -> LogLine:
         self._last[one.service] = at
-        return Line(service=one.service, at=at, text=text)
+        return LogLine(service=one.service, at=at, text=text)
 
 
 def _restarts(
     api: Api, project: str, found: Sequence[Container], *, since: int
 ) -> tuple[Restart, ...]:
-    """Give when these services ended and started again, as far as the engine remembers.
+    """Return when these services ended and started again, as far as the engine remembers.
 
     It keeps the last 256 events; of what is older a container knows its last end, without the exit
     code.
@@ -181,7 +181,7 @@ def _restarts(
 
 
 def _paired(events: Sequence[dict[str, Any]]) -> Iterator[Restart]:
-    """Give the starts that came after an end, in the middle between the two.
+    """Yield the starts that came after an end, in the middle between the two.
 
     What a process wrote last is copied before its end is told, what the next one writes first may
     be there before its start is.

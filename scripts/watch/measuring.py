@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from scripts.core.look import Container, Snapshot, Usage
+from scripts.core.look import Container, Look, Usage
 from scripts.core.units import nanoseconds
 from scripts.engine.api import Api
 
@@ -13,8 +13,8 @@ INACTIVE = ("total_inactive_file", "inactive_file")
 """File pages that the kernel can drop, as cgroup v1 and v2 call them."""
 
 
-def measured(api: Api, seen: Snapshot, names: Sequence[str]) -> Snapshot:
-    """Give the look with what the running containers of these services use now."""
+def measured(api: Api, seen: Look, names: Sequence[str]) -> Look:
+    """Return the look with what the running containers of these services use now."""
     running = [
         one
         for one in seen.containers

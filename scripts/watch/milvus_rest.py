@@ -12,7 +12,7 @@ PREFERENCES = ("explicit_preference", "implicit_preference")
 
 
 def by_cube(cube: str) -> str:
-    """Give the filter for what MemOS keeps of one cube."""
+    """Return the filter for what MemOS keeps of one cube."""
     return f'payload["mem_cube_id"] == "{cube}"'
 
 

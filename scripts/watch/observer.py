@@ -1,4 +1,4 @@
-"""Asks the engine and the services: one look gives one Snapshot."""
+"""Asks the engine and the services: one look gives one Look."""
 
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import Any, TypeVar
 
 from scripts.core.errors import RefusedError
-from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.look import Container, Look, Reading
 from scripts.core.stack import Service, Stack
 from scripts.core.units import nanoseconds, query
 from scripts.engine.api import Api
@@ -60,8 +60,8 @@ class Observer:
         if self._events is not None:
             self._events.close()
 
-    def look(self, probed: Collection[str] | None = None, *, patience: float = 5.0) -> Snapshot:
-        """Give containers now, and the readings of `probed` services (all that run by default).
+    def look(self, probed: Collection[str] | None = None, *, patience: float = 5.0) -> Look:
+        """Return containers now, and the readings of `probed` services (all that run by default).
 
         Waits `patience` seconds at most for answers; what is still open keeps its last reading.
         """
@@ -77,7 +77,7 @@ class Observer:
             reading = self._pending.pop(name).result()
             if name in running:
                 self._readings[name] = reading
-        return Snapshot(containers=seen, readings=tuple(self._readings.values()))
+        return Look(containers=seen, readings=tuple(self._readings.values()))
 
     def nap(self, seconds: float) -> None:
         """Wait for news: an event, an answer that is another one, a start; `seconds` at most."""
@@ -101,7 +101,7 @@ class Observer:
         return tuple(map(self._with_end, self._seen.values()))
 
     def _with_end(self, one: Container) -> Container:
-        """Give a container that runs again with how its last run ended, which it has forgotten."""
+        """A container that runs again with how its last run ended, which it has forgotten."""
         end = self._events.end(one.id) if self._events is not None else None
         if end is None or not one.restarts:
             return one
@@ -149,15 +149,15 @@ class Observer:
         self._starting[container.service] = (container.id, future)
 
     def launched(self) -> dict[str, str]:
-        """Give the services whose start has ended since the last call, with the error if any."""
+        """Return the services whose start has ended since the last call, with the error if any."""
         done = [name for name, (_, future) in self._starting.items() if future.done()]
         ended = {name: self._starting.pop(name) for name in done}
         # its event may be on its way still: what was seen before the start says nothing now
         self._stale |= {container for container, _ in ended.values()}
         return {name: str(future.exception() or "") for name, (_, future) in ended.items()}
 
-    def with_logs(self, seen: Snapshot, names: Collection[str]) -> Snapshot:
-        """Give the look with the last log lines of these services, of this run of theirs."""
+    def with_logs(self, seen: Look, names: Collection[str]) -> Look:
+        """Return the look with the last log lines of these services, of this run of theirs."""
         return replace(seen, logs=logs(self.api, names, seen, self._began))
 
 
@@ -165,8 +165,8 @@ def _runs(container: Container) -> bool:
     return container.state == "running"
 
 
-def logs(api: Api, names: Iterable[str], seen: Snapshot, began: int) -> dict[str, tuple[str, ...]]:
-    """Give the last lines of the logs of these services, both streams in order.
+def logs(api: Api, names: Iterable[str], seen: Look, began: int) -> dict[str, tuple[str, ...]]:
+    """Return the last lines of the logs of these services, both streams in order.
 
     Only lines since `began` (nanoseconds since 1970), or since the start of a container that ran
     before: what was mended meanwhile must not be told again.

@@ -200,6 +200,6 @@ def _reason(error: Exception) -> str:
 
 
 def words_for(error: Exception, reasons: Mapping[str, str]) -> str:
-    """Give the first of these words that fits an error, also one that wraps its cause; or none."""
+    """The first of these words that fits an error, also one that wraps its cause; or none."""
     text = repr(error)
     return next((word for sign, word in reasons.items() if sign in text), "")

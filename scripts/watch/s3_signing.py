@@ -8,7 +8,7 @@ from scripts.core.stack import Auth
 
 
 def s3_headers(auth: Auth, host: str, path: str, now: datetime) -> dict[str, str]:
-    """Give the headers that sign a bodiless GET for an S3 server (AWS Signature Version 4).
+    """Return the headers that sign a bodiless GET for an S3 server (AWS Signature Version 4).
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
     """

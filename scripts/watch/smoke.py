@@ -197,7 +197,7 @@ def _preferences(stack: Stack, cube: str) -> list[dict[str, Any]]:
 
 
 def _milvus_words(stack: Stack) -> MilvusWords:
-    """Give the words of the version that the probe speaks."""
+    """Return the words of the version that the probe speaks."""
     return V2 if _behind(stack, MILVUS)[1].path.startswith("/v2/") else V1
 
 
@@ -210,7 +210,7 @@ def _milvus_ask(stack: Stack, path: str, body: dict[str, Any]) -> list[dict[str,
 
 
 def _behind(stack: Stack, target: int) -> tuple[Service, Probe]:
-    """Give the service behind a container port and a probe to call it with."""
+    """Return the service behind a container port and a probe to call it with."""
     for service in stack.services:
         for port in service.ports:
             if port.target == target:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scripts.core.inventory import ImageStatus
-from scripts.core.look import Container, Snapshot, Usage
+from scripts.core.look import Container, Look, Usage
 from scripts.core.stack import Service, Stack
 from scripts.core.units import SECOND, nanoseconds
 from scripts.diagnosis.readiness import answers
@@ -15,12 +15,12 @@ from scripts.diagnosis.rules import diagnose
 
 def document(
     stack: Stack,
-    seen: Snapshot,
+    seen: Look,
     kinds: Sequence[ImageStatus],
     image_source: str,
     now: datetime | None = None,
 ) -> dict[str, Any]:
-    """Give what `inv ps --format json` prints of the services that `kinds` speak of.
+    """Return what `inv ps --format json` prints of the services that `kinds` speak of.
 
     schemas/ps.schema.json says what the fields mean.
     """
@@ -33,13 +33,13 @@ def document(
 
 
 def frames(
-    stack: Stack, looks: Iterable[Snapshot], kinds: Sequence[ImageStatus], image_source: str
+    stack: Stack, looks: Iterable[Look], kinds: Sequence[ImageStatus], image_source: str
 ) -> Iterator[dict[str, Any]]:
-    """Give the document of each look; from the second on with the CPU's percentage since the last.
+    """Yield the document of each look; from the second on with the CPU's percentage since the last.
 
     100 percent is one processor.
     """
-    before = Snapshot()
+    before = Look()
     for seen in looks:
         found = document(stack, seen, kinds, image_source)
         for row in found["services"]:
@@ -56,7 +56,7 @@ def _percent(before: Usage | None, now: Usage | None) -> float | None:
 
 
 def _row(
-    stack: Stack, service: Service, seen: Snapshot, kind: ImageStatus, now: datetime
+    stack: Stack, service: Service, seen: Look, kind: ImageStatus, now: datetime
 ) -> dict[str, Any]:
     container, reading = seen.container(service.name), seen.reading(service.name)
     ready, used = answers(service, seen), seen.usage.get(service.name)

@@ -42,7 +42,7 @@ def memory() -> Iterator[Cost]:
 
 @contextmanager
 def bare(environ: Mapping[str, str]) -> Iterator[Machine]:
-    """Give a Debian with Python, and this checkout in it; engine and files are removed after."""
+    """Yield a Debian with Python, and this checkout in it; engine and files are removed after."""
     release = this_system().codename
     folder = Path(tempfile.mkdtemp(prefix="memos-dev-bench-", dir=fresh.DISK))
     try:

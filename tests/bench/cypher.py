@@ -31,7 +31,7 @@ WARM_UP = 6
 
 
 def compare(stack: Checkout, image: str, rounds: int) -> Iterator[dict[str, object]]:
-    """Give the seconds of each query on both servers, round by round."""
+    """Yield the seconds of each query on both servers, round by round."""
     with server(stack, image, {}) as ours, server(stack, image, {"JVM_START_OPTIONS": ""}) as plain:
         for port in (ours, plain):
             for statement in FILL:

@@ -17,7 +17,7 @@ NOISE = (
 
 
 def spread(runs: Sequence[float], form: str = ".1f") -> str:
-    """Give the median, with the least and the most run where they lie far apart."""
+    """Return the median, with the least and the most run where they lie far apart."""
     low, high, center = min(runs), max(runs), median(runs)
     if high - low <= MUCH * center:
         return f"{center:{form}}"
@@ -25,7 +25,7 @@ def spread(runs: Sequence[float], form: str = ".1f") -> str:
 
 
 def markdown(document: Document) -> str:
-    """Give docs/performance.md."""
+    """Return docs/performance.md."""
     machine = document["machine"]
     text = [
         "# How fast it is",

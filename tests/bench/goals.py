@@ -22,7 +22,7 @@ class Goal:
 
     @property
     def measured(self) -> float | None:
-        """Give the median; None of nothing."""
+        """The median; None of nothing."""
         return middle(self.runs)
 
     @property
@@ -34,7 +34,7 @@ class Goal:
 
 
 def values(document: Document, variant: str, kind: str, *, embedder: bool = True) -> list[float]:
-    """Give the seconds of these starts, round by round."""
+    """Return the seconds of these starts, round by round."""
     wanted = (variant, kind, embedder)
     return [
         one["seconds"]
@@ -44,12 +44,12 @@ def values(document: Document, variant: str, kind: str, *, embedder: bool = True
 
 
 def middle(numbers: Sequence[float]) -> float | None:
-    """Give the median; None of nothing."""
+    """Return the median; None of nothing."""
     return round(median(numbers), 3) if numbers else None
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """Give the ratio of each round that has both: the machine drifts from round to round."""
+    """Return the ratio of each round that has both: the machine drifts from round to round."""
     return [round(a / b, 4) for a, b in zip(ours, theirs, strict=False)]
 
 

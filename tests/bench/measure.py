@@ -134,7 +134,7 @@ def said(start: Start) -> Start:
 
 
 def row(start: Start) -> dict[str, object]:
-    """Give a start as the document has it."""
+    """Return a start as the document has it."""
     return {
         "variant": start.variant,
         "kind": start.kind,
@@ -147,7 +147,7 @@ def row(start: Start) -> dict[str, object]:
 
 
 def costs(found: Iterable[Cost]) -> list[dict[str, float]]:
-    """Give what was measured as the document has it."""
+    """Return what was measured as the document has it."""
     return [{"seconds": one.seconds, "cpu_seconds": one.machine} for one in found]
 
 

@@ -43,14 +43,14 @@ class Usage:
 
 
 def machine() -> float:
-    """Give the CPU-seconds that this machine has spent; what it waited for disks is none."""
+    """Return the CPU-seconds that this machine has spent; what it waited for disks is none."""
     words = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
     user, nice, system, _, _, irq, softirq, *_ = map(int, words)
     return (user + nice + system + irq + softirq) / TICKS
 
 
 def services(api: Api, project: str) -> dict[str, float]:
-    """Give the CPU-seconds of each running container of a project since it was started."""
+    """Return the CPU-seconds of each running container of a project since it was started."""
     rows = api.get("/containers/json", filters={"label": [f"{PROJECT_LABEL}={project}"]}) or ()
     found = {}
     for row in rows:
@@ -115,7 +115,7 @@ def usage(pid: int) -> Usage:
 
 
 def instructions(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> int:
-    """Give how many million instructions a command takes, as valgrind counts them."""
+    """Return how many million instructions a command takes, as valgrind counts them."""
     counter = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
     done = subprocess.run(  # noqa: S603 - our own command lines
         [*counter, *argv], cwd=cwd, env=env, capture_output=True, text=True, check=True
@@ -126,7 +126,7 @@ def instructions(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> i
 
 
 def idle(seconds: float) -> float:
-    """Give the percent of one core that the machine spends while nobody does anything."""
+    """Return the percent of one core that the machine spends while nobody does anything."""
     before, began = machine(), time.monotonic()
     time.sleep(seconds)
     return round(100 * (machine() - before) / (time.monotonic() - began), 2)

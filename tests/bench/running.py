@@ -29,7 +29,7 @@ SETTLE = 60.0
 
 
 def commands(bench: Bench) -> dict[str, list[float]]:
-    """Give the seconds of each command, run by run; at the end the stack is down."""
+    """Return the seconds of each command, run by run; at the end the stack is down."""
     found = turns(bench, COMMANDS, RUNS) | turns(bench, RESETS, SLOW_RUNS)
     return {**found, "inv down": list(downs(bench))}
 
@@ -37,7 +37,7 @@ def commands(bench: Bench) -> dict[str, list[float]]:
 def turns(
     bench: Bench, commands: Mapping[str, tuple[str, ...]], count: int
 ) -> dict[str, list[float]]:
-    """Give the seconds of commands on the running stack, run by run, all in turn."""
+    """Return the seconds of commands on the running stack, run by run, all in turn."""
     env = clean(bench.stack.environ)
     found: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(count):
@@ -47,7 +47,7 @@ def turns(
 
 
 def downs(bench: Bench) -> Iterator[float]:
-    """Give the seconds of `inv down` on the running stack; at the end it is down."""
+    """Yield the seconds of `inv down` on the running stack; at the end it is down."""
     for _ in range(SLOW_RUNS):
         bench.stack.inv("up")
         yield bench.down(volumes=False).seconds
@@ -64,7 +64,7 @@ def instructions(bench: Bench) -> dict[str, int]:
 
 
 def idle(bench: Bench, seconds: float) -> Iterator[dict[str, float]]:
-    """Give the percent of a core of the idle stack, with its health checks and without.
+    """Yield the percent of a core of the idle stack, with its health checks and without.
 
     In two rounds, the second the other way round.
     """

@@ -59,14 +59,14 @@ class Bench:
         return meters.run(inv(*words), cwd=self.stack.root, env=clean(self.stack.environ))
 
     def files(self, stack: Checkout) -> list[str]:
-        """Give the words that name our compose files."""
+        """Return the words that name our compose files."""
         names = ("docker-compose.yml", "docker-compose.packages.yml")
         folder = stack.root / "docker"
         words = [word for name in names for word in ("--file", str(folder / name))]
         return ["--env-file", str(stack.env_file), *words, *self._profile(stack)]
 
     def changed(self, stack: Checkout, name: str, checks: Mapping[str, Any]) -> list[str]:
-        """Give the words that name our resolved file with other health checks."""
+        """Return the words that name our resolved file with other health checks."""
         document = yaml.safe_load(stack.resolved())
         for service in document["services"].values():
             test = {} if "disable" in checks else {"test": service["healthcheck"]["test"]}
@@ -88,7 +88,7 @@ class Bench:
         return meters.run(argv, cwd=stack.root, env=env)
 
     def services(self) -> dict[str, float]:
-        """Give the CPU-seconds of each service so far."""
+        """Return the CPU-seconds of each service so far."""
         return meters.services(Api(self.stack.engine_env()["DOCKER_HOST"]), self.stack.project)
 
     def _start(self, stack: Checkout, variant: str, kind: str, number: int) -> Start:
@@ -110,12 +110,12 @@ class Bench:
 
 
 def inv(*words: str) -> list[str]:
-    """Give the command that a user types."""
+    """Return the command that a user types."""
     return [sys.executable, "-m", "invoke", *words]
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give an environment like a user's: Python may keep what it has compiled."""
+    """Return an environment like a user's: Python may keep what it has compiled."""
     return {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 

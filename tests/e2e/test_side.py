@@ -146,7 +146,7 @@ def test_everything_is_gone_after_a_failing_test(engine: Checkout, tmp_path: Pat
 
 
 def machine() -> dict[str, object]:
-    """Give what an engine could leave on this machine."""
+    """Return what an engine could leave on this machine."""
     links = {path.name for path in Path("/sys/class/net").iterdir() if path.name[:4] != "veth"}
     mounts = {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()}
     daemons = set()

@@ -20,14 +20,14 @@ TEXTS = ("The green key hangs by the stairs.", "Ada waters the ferns.", "Trains 
 
 
 def memories(stack: Checkout, cube: str) -> list[str]:
-    """Give the memories of a cube as the API gives them."""
+    """Return the memories of a cube as the API gives them."""
     return sorted(
         found for found in re.findall(r'"memory": ?"([^"]*)"', recall(stack, cube)) if found
     )
 
 
 def vectors(stack: Checkout, cube: str) -> dict[str, list[float]]:
-    """Give the vectors of a cube's memories by the ids of their nodes.
+    """Return the vectors of a cube's memories by the ids of their nodes.
 
     Not by a search through the API: that of MemOS 2.0.6 finds nothing
     (https://github.com/MemTensor/MemOS/issues/1093).

@@ -31,12 +31,12 @@ ALL = {"etcd", "minio", "milvus", "attu", "neo4j", "qdrant", "memos", "embedder"
 
 
 def moments(events: list[dict[str, Any]], kind: str) -> dict[str, float]:
-    """Give when something of this kind happened to each service."""
+    """Return when something of this kind happened to each service."""
     return {one["service"]: one["seconds"] for one in events if one["event"] == kind}
 
 
 def states(stack: Checkout) -> dict[str, dict[str, Any]]:
-    """Give what `inv ps` says of each service."""
+    """Return what `inv ps` says of each service."""
     rows = stack.inv("ps", "--format", "json").document["services"]
     return {row["service"]: row for row in rows}
 

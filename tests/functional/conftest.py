@@ -27,7 +27,7 @@ class FakeEngine:
 
     @property
     def endpoint(self) -> str:
-        """Give its address as Docker writes it."""
+        """Its address as Docker writes it."""
         return f"unix://{self.socket}"
 
     def answer(self, path: str, body: object, status: int = 200) -> None:
@@ -73,7 +73,7 @@ def _handler(engine: FakeEngine) -> type[BaseHTTPRequestHandler]:
 
 @pytest.fixture
 def fake_engine(tmp_path: Path) -> Iterator[FakeEngine]:
-    """Give an engine that answers on a socket in a temporary folder."""
+    """Return an engine that answers on a socket in a temporary folder."""
     engine = FakeEngine(socket=tmp_path / "docker.sock")
     with _Server(str(engine.socket), _handler(engine)) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -85,7 +85,7 @@ def fake_engine(tmp_path: Path) -> Iterator[FakeEngine]:
 
 @pytest.fixture
 def fake_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Give a function that puts a `docker` on PATH, made from the lines of a shell script.
+    """Return a function that puts a `docker` on PATH, made from the lines of a shell script.
 
     It gives the folder of the script; each call's words are added to `calls` there.
     """

@@ -10,23 +10,23 @@ PROBE = Probe(kind="http", port=8000)
 
 
 def service(name: str, *needs: str, probed: bool = True, **facts: Any) -> Service:  # noqa: ANN401 - any field of Service
-    """Give a service of that name that needs `needs`; with one probe unless told otherwise."""
+    """Return a service of that name that needs `needs`; with one probe unless told otherwise."""
     given = {"container": f"{name}-1", "image": f"example/{name}:1", **facts}
     return Service(name=name, needs=needs, probes=(PROBE,) if probed else (), **given)
 
 
 def container(name: str, state: str = "running", **facts: Any) -> Container:  # noqa: ANN401 - any field of Container
-    """Give the container of a service; what is unhealthy has failed its last check."""
+    """Return the container of a service; what is unhealthy has failed its last check."""
     if facts.get("health") == "unhealthy":
         facts.setdefault("health_output", "curl: (7)")
     return Container(id=f"id-{name}", service=name, name=f"{name}-1", state=state, **facts)
 
 
 def reading(name: str, detail: str = "200", *, ok: bool = True, final: bool = False) -> Reading:
-    """Give what a service answered."""
+    """Return what a service answered."""
     return Reading(service=name, ok=ok, detail=detail, final=final)
 
 
 def stack(*services: Service) -> Stack:
-    """Give a stack of these services."""
+    """Return a stack of these services."""
     return Stack(project="test", folder=Path("/checkout/docker"), services=services)

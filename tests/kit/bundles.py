@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scripts.images.bundle import wheels as bundle_wheels
 from scripts.images.bundle.bundle_file import Manifest
-from scripts.images.bundle.writer import Writer
+from scripts.images.bundle.writer import BundleWriter
 
 MANIFEST = Manifest(
     workspace="0.1.0",
@@ -33,7 +33,7 @@ MEMBERS: Mapping[str, bytes] = {
 
 
 def pins(members: Mapping[str, bytes] = MEMBERS) -> str:
-    """Give requirements that the wheels among these members fulfil."""
+    """Return requirements that the wheels among these members fulfil."""
     wheels = [data for name, data in members.items() if name.startswith("wheels/")]
     return "".join(
         f"demo{number}==1 --hash=sha256:{hashlib.sha256(data).hexdigest()}\n"
@@ -45,7 +45,7 @@ def bundled(
     file: Path, members: Mapping[str, bytes] = MEMBERS, manifest: Manifest = MANIFEST
 ) -> Manifest:
     """Make a bundle `file` with these members; give what it says of itself."""
-    with Writer(file) as writer:
+    with BundleWriter(file) as writer:
         for name, data in members.items():
             writer.add(name, [data[:5], data[5:]])
         made = replace(manifest, members=tuple(writer.members))

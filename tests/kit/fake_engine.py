@@ -31,7 +31,7 @@ FOLDER = "com.docker.compose.project.working_dir"
 def made(
     service: str, state: str, *, folder: str, project: str, ports: Mapping[int, int] | None = None
 ) -> dict[str, Any]:
-    """Give a container of another project that publishes `ports`, made from a recorded one."""
+    """Return a container of another project that publishes `ports`, made from a recorded one."""
     found: dict[str, Any] = deepcopy(next(iter(RECORDED["inspected"].values())))
     found["Id"], found["Name"] = f"id-{service}", f"/{service}"
     found["State"]["Status"] = state
@@ -46,7 +46,7 @@ def made(
 
 
 def framed(*lines: str, stream: int = 1) -> bytes:
-    """Give lines as a log stream has them, a header of eight bytes before each."""
+    """Return lines as a log stream has them, a header of eight bytes before each."""
     pieces = [line.encode() + b"\n" for line in lines]
     return b"".join(bytes([stream, 0, 0, 0]) + len(p).to_bytes(4, "big") + p for p in pieces)
 

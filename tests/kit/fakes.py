@@ -51,7 +51,7 @@ class FakeRunner:
         stdin: str = "",
         on_line: OnLine | None = None,
     ) -> Completed:
-        """Give the prepared answer for `argv`, its lines to `on_line` first."""
+        """Return the prepared answer for `argv`, its lines to `on_line` first."""
         self.calls.append(Call(argv=tuple(argv), timeout=timeout, env=env or {}, stdin=stdin))
         for words, done in reversed(self._answers):
             if not _in_order(words, argv):
@@ -69,7 +69,7 @@ class FakeRunner:
         raise AssertionError(f"no answer was prepared for: {' '.join(argv)}")
 
     def commands(self) -> list[str]:
-        """Give the commands so far, each as one line."""
+        """Return the commands so far, each as one line."""
         return [" ".join(call.argv) for call in self.calls]
 
 
@@ -83,7 +83,7 @@ class FakeApi(Api):
         self.asked: list[str] = []
 
     def get(self, path: str, **query: object) -> object:
-        """Give the prepared answer for `path`, whatever the query."""
+        """Return the prepared answer for `path`, whatever the query."""
         del query
         self.asked.append(path)
         answer = self.answers.get(path)
@@ -93,7 +93,7 @@ class FakeApi(Api):
 
 
 def no_program(name: str) -> RefusedError:
-    """Give the error that the real runner raises when a program is not there."""
+    """Return the error that the real runner raises when a program is not there."""
     return RefusedError(f"there is no program {name!r} on PATH", next_step=f"install {name}")
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scripts.core.finding import Finding
-from scripts.core.look import Snapshot
+from scripts.core.look import Look
 from scripts.core.stack import Auth, Probe, Service
 from scripts.diagnosis.causes.catalogue import recognised
 from tests.kit.builders import container, reading, service
@@ -38,18 +38,18 @@ class Case:
 
 
 def recorded(name: str) -> tuple[str, ...]:
-    """Give the lines of a recorded log."""
+    """Return the lines of a recorded log."""
     return tuple((LOGS / f"{name}.txt").read_text(encoding="utf-8").splitlines())
 
 
-def sick(case: Case, name: str = "some-name") -> tuple[Service, Snapshot]:
-    """Give a service of that name and a snapshot in which the fault is seen."""
+def sick(case: Case, name: str = "some-name") -> tuple[Service, Look]:
+    """Return a service of that name and a snapshot in which the fault is seen."""
     neighbours = ("db-etcd", "db-minio", "db-qdrant", "db-neo4j", "db-milvus")
     one = replace(
         service(name, *neighbours, image="example/image:1", memory=2**30), probes=(LOGIN,)
     )
     others = (container(need, health="healthy") for need in neighbours)
-    seen = Snapshot(
+    seen = Look(
         containers=(container(name, case.state, **case.facts), *others),
         readings=(reading(name, case.answer, ok=False),),
         steady=frozenset(case.steady),
@@ -59,7 +59,7 @@ def sick(case: Case, name: str = "some-name") -> tuple[Service, Snapshot]:
 
 
 def told(case: Case, name: str = "some-name") -> list[Finding]:
-    """Give what is recognised in a fault."""
+    """Return what is recognised in a fault."""
     one, seen = sick(case, name)
     return list(recognised(one, seen.containers[0], seen))
 

@@ -132,7 +132,7 @@ def tcp(behave: Behave) -> Iterator[int]:
 
 
 def closed_port() -> int:
-    """Give a port at which nobody listens."""
+    """Return a port at which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 

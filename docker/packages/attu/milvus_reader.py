@@ -93,7 +93,7 @@ class Reader:
         return sorted(self._ask(self._client.list_collections))
 
     def summaries(self) -> list[Summary]:
-        """Give the list page; a collection that fails alone says so in its line."""
+        """Return the list page; a collection that fails alone says so in its line."""
         # counts may be a few seconds old here: an exact one costs 0.2 s for each collection
         return [self._summary_or_problem(name, "Bounded") for name in self.names()]
 

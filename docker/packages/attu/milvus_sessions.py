@@ -36,7 +36,7 @@ class Sessions:
         return token
 
     def find(self, token: str) -> Reader | None:
-        """Give the reader of a token, None when there is none (any more)."""
+        """Return the reader of a token, None when there is none (any more)."""
         now = self._clock()
         with self._lock:
             expired = [k for k, s in self._open.items() if now - s.used > SESSION_SECONDS]

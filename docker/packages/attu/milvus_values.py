@@ -53,7 +53,7 @@ class Index:
 
 
 def shorten(text: str, limit: int = TEXT_LIMIT) -> str:
-    """Give at most `limit` characters of the text, and say how long all of it is."""
+    """Return at most `limit` characters of the text, and say how long all of it is."""
     return text if len(text) <= limit else f"{text[:limit].rstrip()}… ({len(text):,} characters)"
 
 
@@ -75,7 +75,7 @@ def _vector(value: Any) -> str:  # noqa: ANN401 - a list of numbers, a dict or b
 
 
 def cell(value: Any, kind: str = "") -> Cell:  # noqa: ANN401 - a value of any field type of Milvus
-    """Give one value for a table cell; `kind` is the name of the field's type, "" when dynamic."""
+    """One value for a table cell; `kind` is the name of the field's type, "" when dynamic."""
     if value is None:
         return Cell(text="null", kind="none")
     if "VECTOR" in kind:

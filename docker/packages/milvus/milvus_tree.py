@@ -36,7 +36,7 @@ KEY = re.compile(r"(?P<indent> *)(?P<key>\w+):(?P<rest>.*)")
 
 
 def fill_fields(template: str, values: dict[str, str]) -> str:
-    """Give `template` with each `{{ name(type): default }}` replaced by its value or its default.
+    """Return `template` with each `{{ name(type): default }}` replaced by its value or its default.
 
     Raises ValueError for a field with neither, and for a value that no field asks for.
     """
@@ -58,7 +58,7 @@ def fill_fields(template: str, values: dict[str, str]) -> str:
 
 
 def change_settings(yaml: str, settings: dict[str, str]) -> str:
-    """Give `yaml` with the values under the dotted keys of `settings` replaced, comments kept.
+    """Return `yaml` with the values under the dotted keys of `settings` replaced, comments kept.
 
     Works on lines (two blanks a level), so that Milvus' own comments and order stay. Raises
     ValueError for a key that is not there.

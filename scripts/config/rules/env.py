@@ -46,7 +46,7 @@ def check(settings: Settings) -> None:
 
 
 def problems(settings: Settings) -> tuple[str, ...]:
-    """Give a sentence for every value that cannot be right; it begins with the variable."""
+    """Return a sentence for every value that cannot be right; it begins with the variable."""
     rules = (_ports, _choices, _embedder, _dimension, _shapes, _passwords, _source, _open_doors)
     return tuple(problem for rule in rules for problem in rule(settings))
 

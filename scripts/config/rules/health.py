@@ -18,7 +18,7 @@ _OPERATORS = frozenset("|&;()<>")
 
 
 def seconds(text: object) -> float | None:
-    """Give the seconds of a duration such as `2m0s`; None when it is not one."""
+    """Return the seconds of a duration such as `2m0s`; None when it is not one."""
     parts = re.findall(r"([0-9.]+)([a-zµ]+)", text) if isinstance(text, str) else []
     if not parts or "".join(map("".join, parts)) != text:
         return None
@@ -61,7 +61,7 @@ def commands(services: Mapping[str, Mapping[str, object]]) -> Iterator[Breach]:
 
 
 def _commands(words: list[str]) -> Iterator[list[str]]:
-    """Give the simple commands of a health test, and those of the scripts among its words."""
+    """Yield the simple commands of a health test, and those of the scripts among its words."""
     yield words
     for script in filter(_is_script, words):
         lexer = shlex.shlex(script, posix=True, punctuation_chars=True)

@@ -15,7 +15,7 @@ _WATCHES = ("x-probe", "x-no-probe", "x-one-shot")
 
 
 def check_resolved(document: object, file: str) -> tuple[Breach, ...]:
-    """Give all that is wrong in a document that `docker compose config` printed.
+    """Return all that is wrong in a document that `docker compose config` printed.
 
     `file` is what the breaches call it. A document of a wrong shape is no error but breaches.
     """

@@ -36,7 +36,7 @@ class Breach:
     wanted: str
 
     def __str__(self) -> str:
-        """Give the one line that a user reads."""
+        """Return the one line that a user reads."""
         places = (self.file, self.service and f"service {self.service}", self.key)
         where = "".join(f"{place}: " for place in places if place)
         return f"{where}found {self.found}, wanted {self.wanted}"
@@ -56,7 +56,7 @@ def require(breaches: Iterable[Breach], *, next_step: str = _STEP) -> None:
 
 
 def validate(document: object, schema_name: str, file: str = "") -> tuple[Breach, ...]:
-    """Give what in `document` breaks schemas/SCHEMA_NAME.schema.json, in the order of the keys.
+    """Return what in `document` breaks schemas/SCHEMA_NAME.schema.json, in the order of the keys.
 
     `file` is what the breaches call the document. FileNotFoundError when there is no such schema.
     """
@@ -66,7 +66,7 @@ def validate(document: object, schema_name: str, file: str = "") -> tuple[Breach
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Give the known words for a message, the one that `word` may have meant first."""
+    """Return the known words for a message, the one that `word` may have meant first."""
     words = list(known)
     listed = f"one of {', '.join(words)}" if words else "no such key"
     likely = get_close_matches(word, words, n=1)
@@ -74,17 +74,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def as_tree(value: object) -> Mapping[str, object]:
-    """Give a mapping as it is, and anything else as an empty one."""
+    """Return a mapping as it is, and anything else as an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def as_list(value: object) -> list[object]:
-    """Give a list as it is, and anything else as an empty one."""
+    """Return a list as it is, and anything else as an empty one."""
     return value if isinstance(value, list) else []
 
 
 def describe(value: object) -> str:
-    """Give `value` as a message shows it: shortened, and never what is inside a mapping."""
+    """Return `value` as a message shows it: shortened, and never what is inside a mapping."""
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
@@ -150,7 +150,7 @@ def _found(path: tuple[str | int, ...], value: object) -> str:
 
 
 def _wanted(error: "ValidationError") -> str:
-    """Give the rule's own description, else one made of the rule; never jsonschema's message.
+    """Return the rule's own description, else one made of the rule; never jsonschema's message.
 
     Its messages quote the value, which may be a secret.
     """
@@ -171,7 +171,7 @@ def _wanted(error: "ValidationError") -> str:
 
 
 def _wanted_key(error: "ValidationError", name: str) -> str:
-    """Give the description of a missing key, else that of the rule that demands it."""
+    """Return the description of a missing key, else that of the rule that demands it."""
     described = as_tree(as_tree(_schema(error).get("properties")).get(name))
     return str(described.get("description") or _description(error) or f"the key {name}")
 

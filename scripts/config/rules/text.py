@@ -40,7 +40,7 @@ class _Loader(SafeLoader):
 
 
 def _override(loader: yaml.SafeLoader, node: yaml.Node) -> object:
-    """Give what stands behind `!override`, as if the tag were not there."""
+    """Return what stands behind `!override`, as if the tag were not there."""
     if isinstance(node, yaml.MappingNode):
         return loader.construct_mapping(node, deep=True)
     if isinstance(node, yaml.SequenceNode):
@@ -58,7 +58,7 @@ _Loader.add_constructor("!reset", _reset)
 
 @cache
 def parse(text: str, file: str) -> Mapping[str, object]:
-    """Give a compose file as it is written; ConfigError when it is not YAML, or no mapping."""
+    """Return a compose file as it is written; ConfigError when it is not YAML, or no mapping."""
     try:
         document = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with two tags more
     except yaml.YAMLError as error:
@@ -71,7 +71,7 @@ def parse(text: str, file: str) -> Mapping[str, object]:
 
 
 def uses(document: object) -> Iterator[Use]:
-    """Give every use of a variable in the values of a document; Compose leaves keys alone."""
+    """Yield every use of a variable in the values of a document; Compose leaves keys alone."""
     for path, text in _texts(document):
         inside = path[:1] == ("services",)
         key = ".".join(path[2:] if inside else path).replace(".[", "[")
@@ -80,7 +80,7 @@ def uses(document: object) -> Iterator[Use]:
 
 
 def variables(text: str) -> Iterator[Variable]:
-    """Give the variables that Compose would replace in `text`, those inside defaults too."""
+    """Yield the variables that Compose would replace in `text`, those inside defaults too."""
     at = text.find("$")
     while at >= 0:
         end = at + 2  # of `$$`, or of a dollar sign that means itself
@@ -94,7 +94,7 @@ def variables(text: str) -> Iterator[Variable]:
 
 
 def _closing(text: str, start: int) -> int:
-    """Give the place after the brace that closes the one after `start`; past the end without."""
+    """Return the place after the brace that closes the one after `start`; past the end without."""
     depth = 0
     for place in range(start + 1, len(text)):
         depth += {"{": 1, "}": -1}.get(text[place], 0)
@@ -115,7 +115,7 @@ def _braced(inside: str) -> Iterator[Variable]:
 
 
 def _texts(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Give every text in a document, with the keys that lead to it."""
+    """Yield every text in a document, with the keys that lead to it."""
     match value:
         case str():
             yield path, value

@@ -31,7 +31,7 @@ class Setting:
 
 
 def check_raw(document: object, file: str) -> tuple[Breach, ...]:
-    """Give what is wrong in a compose file, or an override of one, before it is interpolated."""
+    """Return what is wrong in a compose file, or an override of one, before it is interpolated."""
     services = as_tree(as_tree(document).get("services")).items()
     breaches = [
         replace(breach, service=str(name))
@@ -65,7 +65,7 @@ def check_variables(
 
 
 def read_example(text: str) -> tuple[Setting, ...]:
-    """Give the variables of .env.example, those in a commented line too, with their meaning."""
+    """Return the variables of .env.example, those in a commented line too, with their meaning."""
     settings = []
     above = ""
     for line in text.splitlines():
@@ -108,7 +108,7 @@ def _port_text(port: object) -> str:
 
 
 def _port_parts(port: object) -> list[str]:
-    """Give address, host port and container port, of the short form and of the long one."""
+    """Return address, host port and container port, of the short form and of the long one."""
     if isinstance(port, Mapping):
         return [str(port.get(key, "")) for key in ("host_ip", "published", "target")]
     return re.split(r":(?![^{]*\})", str(port))

@@ -7,12 +7,12 @@ module of its noun, its name in SIGNATURES, a line in that table and a test.
 from collections.abc import Callable, Iterator
 
 from scripts.core.finding import Finding
-from scripts.core.look import Container, Snapshot
+from scripts.core.look import Container, Look
 from scripts.core.stack import Service
 from scripts.diagnosis.causes import databases, engine, memos, python, store
 from scripts.diagnosis.readiness import failing
 
-Signature = Callable[[Service, Container, Snapshot], Iterator[Finding]]
+Signature = Callable[[Service, Container, Look], Iterator[Finding]]
 
 SIGNATURES: tuple[Signature, ...] = (
     # the engine never started it, so no log can say more
@@ -77,8 +77,8 @@ SIGNATURES: tuple[Signature, ...] = (
 """What knows most first."""
 
 
-def recognised(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
-    """Give the findings of the first signature that knows why this service fails."""
+def recognised(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
+    """Yield the findings of the first signature that knows why this service fails."""
     if not failing(service, container, seen):
         return  # no log is read for one that is well
     for signature in SIGNATURES:

@@ -6,12 +6,12 @@ Texts marked "recorded" come from Neo4j 5.26.4 on OpenJDK with the fault made.
 from collections.abc import Iterator
 
 from scripts.core.finding import Finding
-from scripts.core.look import Container, Snapshot
+from scripts.core.look import Container, Look
 from scripts.core.stack import Service
 from scripts.diagnosis.evidence import again, finding, heard, last, over, reset, variable
 
 
-def heap_too_large(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def heap_too_large(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Java cannot have the heap; recorded, the last from neo4j's issue 12689."""
     found = last(
         heard(service, container, seen),
@@ -32,7 +32,7 @@ def heap_too_large(service: Service, container: Container, seen: Snapshot) -> It
         )
 
 
-def heap_exhausted(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def heap_exhausted(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The heap is too small for the data (java.lang.OutOfMemoryError)."""
     told = heard(service, container, seen)
     if found := last(told, r"java\.lang\.OutOfMemoryError", r"OutOfMemoryError: "):
@@ -46,7 +46,7 @@ def heap_exhausted(service: Service, container: Container, seen: Snapshot) -> It
         )
 
 
-def setting_unknown(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def setting_unknown(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """A NEO4J_ variable that is no setting; recorded. As a WARN line it does no harm."""
     errors = [line for line in heard(service, container, seen) if " WARN " not in line]
     if found := last(errors, r"No declared setting with name: (?P<name>[\w.-]+\w)"):
@@ -61,7 +61,7 @@ def setting_unknown(service: Service, container: Container, seen: Snapshot) -> I
         )
 
 
-def setting_invalid(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def setting_invalid(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """A setting has a value that cannot be; neo4j, Config.java, our entry point, and the JVM."""
     found = last(
         heard(service, container, seen),
@@ -82,7 +82,7 @@ def setting_invalid(service: Service, container: Container, seen: Snapshot) -> I
         )
 
 
-def login_unfit(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def login_unfit(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """NEO4J_AUTH cannot be used; docker-neo4j's entry point (5/coredb), and ours."""
     found = last(
         heard(service, container, seen),
@@ -103,7 +103,7 @@ def login_unfit(service: Service, container: Container, seen: Snapshot) -> Itera
         )
 
 
-def store_locked(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def store_locked(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Another process has its data; Neo4j recorded, Qdrant's RocksDB, our Qdrant front."""
     found = last(
         heard(service, container, seen),
@@ -126,7 +126,7 @@ def store_locked(service: Service, container: Container, seen: Snapshot) -> Iter
         )
 
 
-def graph_version(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def graph_version(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Its data was written by a newer Neo4j (texts in the classes of 5.26.4; not recorded)."""
     found = last(
         heard(service, container, seen),
@@ -146,7 +146,7 @@ def graph_version(service: Service, container: Container, seen: Snapshot) -> Ite
         )
 
 
-def graph_damaged(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def graph_damaged(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Its store files are damaged; recorded with a damaged system database."""
     found = last(
         heard(service, container, seen),
@@ -163,7 +163,7 @@ def graph_damaged(service: Service, container: Container, seen: Snapshot) -> Ite
         )
 
 
-def graph_unavailable(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def graph_unavailable(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The server runs without the database; recorded with a damaged one, the log is silent then.
 
     Databases are opened before the log says Started, so after that it stays so.
@@ -182,7 +182,7 @@ def graph_unavailable(service: Service, container: Container, seen: Snapshot) ->
         )
 
 
-def vectors_version(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def vectors_version(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Qdrant's data has another version's shape (serde's words in Qdrant's panic)."""
     found = last(
         heard(service, container, seen),
@@ -201,7 +201,7 @@ def vectors_version(service: Service, container: Container, seen: Snapshot) -> I
         )
 
 
-def vectors_damaged(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def vectors_damaged(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Qdrant cannot open a collection (https://github.com/qdrant/qdrant/issues/5503, 1735)."""
     found = last(
         heard(service, container, seen),
@@ -219,7 +219,7 @@ def vectors_damaged(service: Service, container: Container, seen: Snapshot) -> I
         )
 
 
-def cannot_start(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def cannot_start(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Our Qdrant front gives up for a reason of its own, such as a port that is none."""
     told = heard(service, container, seen)
     if found := last(told, r"cannot start on (?P<where>\S+): (?P<why>.+)"):

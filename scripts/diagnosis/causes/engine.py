@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from scripts.core.finding import Finding
-from scripts.core.look import Container, Snapshot
+from scripts.core.look import Container, Look
 from scripts.core.stack import Service
 from scripts.diagnosis.causes.pulls import pull_cause
 from scripts.diagnosis.evidence import again, finding, heard, last, over
@@ -17,7 +17,7 @@ EXITS = {
 """Exit codes that tell a cause, 128 + signal; 132 and 137 have rules of their own."""
 
 
-def port_taken(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def port_taken(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Another program has the port; four texts, by engine (moby, Engine 27, 28, Docker Desktop)."""
     if not failing(service, container, seen):
         return
@@ -48,7 +48,7 @@ def port_taken(service: Service, container: Container, seen: Snapshot) -> Iterat
     )
 
 
-def mount_missing(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def mount_missing(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """A folder that the container wants to see is not there; moby, volume/mounts/validate.go."""
     told = (container.error,) if failing(service, container, seen) else ()
     if found := last(told, r"bind source path does not exist: (?P<path>\S+)"):
@@ -61,7 +61,7 @@ def mount_missing(service: Service, container: Container, seen: Snapshot) -> Ite
         )
 
 
-def image_missing(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def image_missing(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Its image cannot be had; the texts of pulls."""
     told = container.error if failing(service, container, seen) else ""
     pulled = "image" in told or "manifest" in told or "pull" in told
@@ -69,7 +69,7 @@ def image_missing(service: Service, container: Container, seen: Snapshot) -> Ite
         yield from finding(service, cause.code, cause.cause, told, cause.next_step)
 
 
-def program_missing(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def program_missing(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The image lacks the program to run, or it is for another processor."""
     told = (*heard(service, container, seen),)
     if found := last(told, r"(?i)exec format error"):
@@ -92,9 +92,7 @@ def program_missing(service: Service, container: Container, seen: Snapshot) -> I
         )
 
 
-def health_check_broken(
-    service: Service, container: Container, seen: Snapshot
-) -> Iterator[Finding]:
+def health_check_broken(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Its check cannot work in its image, so it says nothing about the service."""
     told = container.health_output.splitlines() if failing(service, container, seen) else ()
     if found := last(
@@ -117,7 +115,7 @@ def health_check_broken(
         )
 
 
-def disk_full(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def disk_full(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The kernel's ENOSPC, which means inodes too; and what hides it."""
     found = last(
         heard(service, container, seen),
@@ -138,7 +136,7 @@ def disk_full(service: Service, container: Container, seen: Snapshot) -> Iterato
         )
 
 
-def read_only(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def read_only(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The kernel's EROFS."""
     told = heard(service, container, seen)
     if found := last(told, r"(?i)read-only file system|EROFS|os error 30\b"):
@@ -152,7 +150,7 @@ def read_only(service: Service, container: Container, seen: Snapshot) -> Iterato
         )
 
 
-def too_many_files(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def too_many_files(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The kernel's EMFILE (https://github.com/qdrant/qdrant/issues/6025)."""
     told = heard(service, container, seen)
     if found := last(told, r"(?i)too many open files|os error 24\b"):
@@ -167,7 +165,7 @@ def too_many_files(service: Service, container: Container, seen: Snapshot) -> It
         )
 
 
-def permission(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def permission(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """It may not read or write something it wants; said last, programs also ask in vain."""
     found = last(
         heard(service, container, seen),
@@ -186,9 +184,7 @@ def permission(service: Service, container: Container, seen: Snapshot) -> Iterat
         )
 
 
-def no_such_instruction(
-    service: Service, container: Container, seen: Snapshot
-) -> Iterator[Finding]:
+def no_such_instruction(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Exit code 132, SIGILL (https://github.com/milvus-io/milvus/issues/43729)."""
     told = heard(service, container, seen)
     found = last(told, r"(?i)illegal instruction|SIGILL")
@@ -204,7 +200,7 @@ def no_such_instruction(
         )
 
 
-def killed(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def killed(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Exit code 137 without the engine's OOM flag: somebody else's SIGKILL."""
     sigkill = container.exit_code == 137 and not container.oom_killed  # noqa: PLR2004
     if sigkill and failing(service, container, seen):
@@ -219,7 +215,7 @@ def killed(service: Service, container: Container, seen: Snapshot) -> Iterator[F
         )
 
 
-def exit_code(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def exit_code(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """What is left to tell by the exit code alone."""
     if container.exit_code in EXITS and failing(service, container, seen):
         code, cause = EXITS[container.exit_code]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from scripts.core.finding import Finding
-from scripts.core.look import Container, Snapshot
+from scripts.core.look import Container, Look
 from scripts.core.stack import Service
 from scripts.diagnosis.evidence import (
     again,
@@ -24,7 +24,7 @@ _UNRESOLVED = r"\[Errno -[235]\]|Name or service not known|Temporary failure in 
 _REFUSED = r"refused|timed out|[Tt]imeout|No route|reset by peer|disconnected"
 
 
-def graph_backend(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def graph_backend(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """NEO4J_BACKEND is unset, which means Nebula, or none that MemOS knows."""
     found = last(
         heard(service, container, seen),
@@ -42,7 +42,7 @@ def graph_backend(service: Service, container: Container, seen: Snapshot) -> Ite
         )
 
 
-def tokenizer(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def tokenizer(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """chonkie finds no gpt2 tokenizer."""
     if found := last(heard(service, container, seen), r"Tokenizer not found in transformers"):
         yield from finding(
@@ -54,7 +54,7 @@ def tokenizer(service: Service, container: Container, seen: Snapshot) -> Iterato
         )
 
 
-def vectors_size(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def vectors_size(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Stored vectors have another size (Qdrant's words, ours too; Milvus' words)."""
     found = last(
         heard(service, container, seen),
@@ -72,7 +72,7 @@ def vectors_size(service: Service, container: Container, seen: Snapshot) -> Iter
         )
 
 
-def qdrant_settings(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def qdrant_settings(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """QDRANT_URL or QDRANT_PATH beside QDRANT_HOST (qdrant-client)."""
     told = heard(service, container, seen)
     if found := last(told, r"Only one of <location>, <url>, <host> or <path>"):
@@ -85,7 +85,7 @@ def qdrant_settings(service: Service, container: Container, seen: Snapshot) -> I
         )
 
 
-def qdrant_unreachable(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def qdrant_unreachable(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """qdrant-client calls once, at import, and gives up; it does not say where it called."""
     told = heard(service, container, seen)
     if found := last(told, rf"qdrant_client\S*ResponseHandlingException: .*(?:{_UNRESOLVED})"):
@@ -95,7 +95,7 @@ def qdrant_unreachable(service: Service, container: Container, seen: Snapshot) -
         yield from _unreachable(service, found, need, fatal=hopeless(service, container, seen))
 
 
-def neo4j_unreachable(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def neo4j_unreachable(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The driver's own exceptions (neo4j 5.28)."""
     told = heard(service, container, seen)
     if found := last(told, r"neo4j\.exceptions\.AuthError", r"Neo\.ClientError\.Security\.Unauth"):
@@ -113,7 +113,7 @@ def neo4j_unreachable(service: Service, container: Container, seen: Snapshot) ->
         yield from _unreachable(service, found, need, fatal=hopeless(service, container, seen))
 
 
-def waits(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def waits(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Our entry point has loaded MemOS and waits for a database (docker/memos-api/memos_start.py).
 
     No fault by itself while the database starts, which says itself what is wrong with it.
@@ -131,7 +131,7 @@ def waits(service: Service, container: Container, seen: Snapshot) -> Iterator[Fi
         yield from unreachable(service, seen, found, need, fatal=False)
 
 
-def milvus_unreachable(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def milvus_unreachable(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """pymilvus gives up after 10 s; only with preference memory on."""
     told = heard(service, container, seen)
     if found := last(told, r"Fail connecting to server on (?P<host>[\w.-]+)"):
@@ -146,7 +146,7 @@ def milvus_unreachable(service: Service, container: Container, seen: Snapshot) -
         )
 
 
-def variable_missing(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def variable_missing(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """pydantic finds a value of the configuration missing or of another kind."""
     told = heard(service, container, seen)
     if found := last(told, r"validation errors? for InternetRetrieverConfigFactory"):
@@ -167,7 +167,7 @@ def variable_missing(service: Service, container: Container, seen: Snapshot) -> 
         )
 
 
-def folder_missing(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def folder_missing(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """FILE_LOCAL_PATH names a folder that is not there (starlette's StaticFiles)."""
     told = heard(service, container, seen)
     if found := last(told, r"RuntimeError: Directory '(?P<path>[^']*)' does not exist"):
@@ -180,7 +180,7 @@ def folder_missing(service: Service, container: Container, seen: Snapshot) -> It
         )
 
 
-def value_unreadable(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def value_unreadable(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """A variable holds no JSON or no number: often a comment after an empty value."""
     told = heard(service, container, seen)
     found = last(
@@ -201,7 +201,7 @@ def value_unreadable(service: Service, container: Container, seen: Snapshot) -> 
         )
 
 
-def nacos(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def nacos(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Settings are to come from a Nacos server that does not answer (memos/api/config.py)."""
     told = heard(service, container, seen)
     if found := last(
@@ -217,7 +217,7 @@ def nacos(service: Service, container: Container, seen: Snapshot) -> Iterator[Fi
         )
 
 
-def _name_unknown(service: Service, seen: Snapshot, found: re.Match[str]) -> Iterator[Finding]:
+def _name_unknown(service: Service, seen: Look, found: re.Match[str]) -> Iterator[Finding]:
     running = (seen.container(need) for need in service.needs)
     yield from finding(
         service,

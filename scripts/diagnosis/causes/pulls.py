@@ -28,7 +28,7 @@ class PullCause(NamedTuple):
 
 
 def pull_cause(text: str) -> PullCause | None:
-    """Give the cause of a failed pull or build, or None for a text that says none we know."""
+    """Return the cause of a failed pull or build, or None for a text that says none we know."""
     for pattern, explain in _CAUSES:
         if found := re.search(pattern, text):
             return explain(found)

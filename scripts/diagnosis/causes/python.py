@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from scripts.core.finding import Finding
-from scripts.core.look import Container, Snapshot
+from scripts.core.look import Container, Look
 from scripts.core.stack import Service
 from scripts.diagnosis.evidence import again, finding, heard, last
 
@@ -17,7 +17,7 @@ _FRAME = rf'File "(?P<file>{SOURCE}/[^"]+)", line (?P<line>\d+)'
 _ERROR = re.compile(r"^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Exit|Warning)\b.*")
 
 
-def source_unreadable(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def source_unreadable(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The container's user (1000) may not read the mounted source."""
     found = last(
         heard(service, container, seen),
@@ -33,7 +33,7 @@ def source_unreadable(service: Service, container: Container, seen: Snapshot) ->
         )
 
 
-def source_broken(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def source_broken(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The mounted source cannot be imported: its error, where it was made, by the last frame."""
     told = heard(service, container, seen)
     frames = [number for number, line in enumerate(told) if re.search(r'^\s*File "', line)]
@@ -59,7 +59,7 @@ def source_broken(service: Service, container: Container, seen: Snapshot) -> Ite
         )
 
 
-def package_missing(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def package_missing(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The image lacks a package, or has another version of it."""
     found = last(
         heard(service, container, seen),

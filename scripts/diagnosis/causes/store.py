@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from scripts.core.finding import Finding
-from scripts.core.look import Container, Snapshot
+from scripts.core.look import Container, Look
 from scripts.core.stack import Service
 from scripts.diagnosis.evidence import (
     again,
@@ -22,7 +22,7 @@ from scripts.diagnosis.evidence import (
 )
 
 
-def etcd_no_space(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def etcd_no_space(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The quota is used up and etcd read-only until somebody clears the alarm; recorded."""
     found = last(
         heard(service, container, seen),
@@ -45,7 +45,7 @@ def etcd_no_space(service: Service, container: Container, seen: Snapshot) -> Ite
         )
 
 
-def etcd_version(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def etcd_version(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Its data was written by a newer etcd; server/etcdserver/api/membership/downgrade.go."""
     found = last(
         heard(service, container, seen),
@@ -63,7 +63,7 @@ def etcd_version(service: Service, container: Container, seen: Snapshot) -> Iter
         )
 
 
-def etcd_damaged(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def etcd_damaged(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Its files are damaged; the first three recorded, others from etcd's issues 5664, 6191."""
     found = last(
         heard(service, container, seen),
@@ -78,14 +78,14 @@ def etcd_damaged(service: Service, container: Container, seen: Snapshot) -> Iter
         yield from _damaged(service, found, "etcd's files")
 
 
-def rocksdb_damaged(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def rocksdb_damaged(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """RocksDB's status, in Milvus' queue or Qdrant's segments (rocksdb, util/status.cc)."""
     told = heard(service, container, seen)
     if found := last(told, r"\bCorruption: ", r"failed to open rocksdb"):
         yield from _damaged(service, found, "its RocksDB")
 
 
-def s3_damaged(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def s3_damaged(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """MinIO cannot read its drive (https://github.com/minio/minio/issues/12248, 16087, 15999)."""
     found = last(
         heard(service, container, seen),
@@ -107,7 +107,7 @@ def s3_damaged(service: Service, container: Container, seen: Snapshot) -> Iterat
         yield from _damaged(service, found, "the object store's files")
 
 
-def s3_login_unfit(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def s3_login_unfit(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The store refuses its own login as too short or odd; MinIO and our stand-in."""
     found = last(
         heard(service, container, seen),
@@ -127,7 +127,7 @@ def s3_login_unfit(service: Service, container: Container, seen: Snapshot) -> It
         )
 
 
-def s3_login_rejected(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def s3_login_rejected(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """A client's key is not the store's: the client's lines and SeaweedFS' own; recorded."""
     found = last(
         heard(service, container, seen),
@@ -147,7 +147,7 @@ def s3_login_rejected(service: Service, container: Container, seen: Snapshot) ->
         )
 
 
-def s3_part_ended(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def s3_part_ended(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """A process of our stand-in ended; its own lines stand above."""
     told = heard(service, container, seen)
     if found := last(told, r"a part of SeaweedFS ended by itself", r"^minio stand-in: .+"):
@@ -162,7 +162,7 @@ def s3_part_ended(service: Service, container: Container, seen: Snapshot) -> Ite
         )
 
 
-def milvus_login_unfit(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def milvus_login_unfit(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Our Milvus image refuses the password; it says the length, never the password."""
     told = heard(service, container, seen)
     if found := last(told, r"COMMON_SECURITY_DEFAULTROOTPASSWORD (?:has|holds) .+"):
@@ -175,7 +175,7 @@ def milvus_login_unfit(service: Service, container: Container, seen: Snapshot) -
         )
 
 
-def waits_for_etcd(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def waits_for_etcd(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """It calls etcd in vain; recorded, and https://github.com/milvus-io/milvus/issues/41106."""
     found = last(
         heard(service, container, seen),
@@ -191,7 +191,7 @@ def waits_for_etcd(service: Service, container: Container, seen: Snapshot) -> It
         yield from unreachable(service, seen, found, need, fatal=fatal)
 
 
-def waits_for_s3(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def waits_for_s3(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """It calls the object store in vain; recorded."""
     found = last(
         heard(service, container, seen),
@@ -206,7 +206,7 @@ def waits_for_s3(service: Service, container: Container, seen: Snapshot) -> Iter
         yield from unreachable(service, seen, found, need, fatal=fatal)
 
 
-def no_full_text(service: Service, container: Container, seen: Snapshot) -> Iterator[Finding]:
+def no_full_text(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Preference memory on a Milvus before 2.5; measured with 2.3.5."""
     told = heard(service, container, seen)
     if found := last(told, r"create index on 104 field is not supported"):

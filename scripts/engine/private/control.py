@@ -21,7 +21,7 @@ ANONYMOUS = re.compile("[0-9a-f]{64}")
 
 
 def ensure(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Engine:
-    """Give the engine to use; start the private one when there is no other.
+    """Return the engine to use; start the private one when there is no other.
 
     Raises EngineError when there is none and this machine cannot have a private one, with the
     line that installs one.
@@ -57,7 +57,7 @@ def remove(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> 
 
 
 def kept_volumes(root: Path) -> tuple[str, ...]:
-    """Give the names of the private engine's named volumes, which `remove` deletes.
+    """Return the names of the private engine's named volumes, which `remove` deletes.
 
     They are read from its files, so this also holds while it is stopped. Raises EngineError when
     this user may not read them.
@@ -103,7 +103,7 @@ def status(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineStat
 
 
 def shell_env(engine: Engine) -> str:
-    """Give shell lines that point a plain `docker` at the engine: eval "$(inv engine.env)"."""
+    """Return shell lines that point a plain `docker` at the engine: eval "$(inv engine.env)"."""
     return "\n".join(
         f"export {name}={shlex.quote(value)}" for name, value in sorted(engine.env.items())
     )

@@ -28,7 +28,7 @@ LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 
 def packages(system: System) -> tuple[str, ...]:
-    """Give the packages in apt's words: NAME, or NAME/RELEASE where it is not the host's own."""
+    """Return the packages in apt's words: NAME, or NAME/RELEASE where it is not the host's own."""
     if system.family == "ubuntu":
         return (*UBUNTU, *COMMON)
     newer = NEWER.get(system.codename)
@@ -56,7 +56,7 @@ def bring(at: Places, system: System, *, runner: Runner, say: Say) -> None:
 
 
 def fetched(at: Places, system: System, *, runner: Runner, say: Say) -> tuple[Deb, ...]:
-    """Give the package files, which lie in `at.debs` then; errors as in `bring`."""
+    """Return the package files, which lie in `at.debs` then; errors as in `bring`."""
     mirror = find_mirror(system, system.family)
     newer = NEWER.get(system.codename, "")
     pin = f"Package: *\nPin: release n={newer}\nPin-Priority: 100\n" if newer else ""

@@ -32,7 +32,7 @@ class Before:
 
 
 def read(file: Path) -> Before | None:
-    """Give what `file` keeps; None when there is nothing of this boot."""
+    """Return what `file` keeps; None when there is nothing of this boot."""
     try:
         before = Before(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -41,7 +41,7 @@ def read(file: Path) -> Before | None:
 
 
 def shared_paths() -> list[str]:
-    """Give those of SHARED that exist."""
+    """Return those of SHARED that exist."""
     return [str(path) for path in SHARED if path.exists()]
 
 

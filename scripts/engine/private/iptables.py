@@ -54,7 +54,7 @@ class Ours:
 
 
 def removal(saved: str, ours: Ours, before: str | None) -> str:
-    """Give the input for `iptables-restore --noflush` that takes out what is ours.
+    """Return the input for `iptables-restore --noflush` that takes out what is ours.
 
     `saved` is how the tables are. `before`, how they were before the first engine, is given when
     no other engine runs: then the shared chains go that were not there, and policies come back.
@@ -78,7 +78,7 @@ def removal(saved: str, ours: Ours, before: str | None) -> str:
 
 
 def lost(before: str, after: str, ours: Ours, interfaces: Iterable[str]) -> str:
-    """Give the input for `iptables-restore --noflush` that brings back other engines' rules.
+    """Return the input for `iptables-restore --noflush` that brings back other engines' rules.
 
     dockerd empties the shared chains when it starts, as if it were alone (moby,
     libnetwork/drivers/bridge/setup_ip_tables_linux.go, `removeIPChains`).
@@ -103,14 +103,14 @@ def lost(before: str, after: str, ours: Ours, interfaces: Iterable[str]) -> str:
 
 
 def _tables(saved: str) -> Iterator[tuple[str, dict[str, str], list[str]]]:
-    """Give each table's name, its chains with their policies, and its rules."""
+    """Yield each table's name, its chains with their policies, and its rules."""
     for name, body in re.findall(r"^\*(\w+)\n(.*?)^COMMIT$", saved, re.MULTILINE | re.DOTALL):
         chains = dict(re.findall(r"^:(\S+) (\S+)", body, re.MULTILINE))
         yield name, chains, re.findall(r"^-A .*$", body, re.MULTILINE)
 
 
 def _policies(now: dict[str, str], were: dict[str, str]) -> list[str]:
-    """Give the lines that set policies back; a table not yet there then had ACCEPT."""
+    """Return the lines that set policies back; a table not yet there then had ACCEPT."""
     changes = {chain: were.get(chain, "ACCEPT") for chain, is_ in now.items() if is_ != "-"}
     return [f":{chain} {was} [0:0]" for chain, was in changes.items() if was != now[chain]]
 
@@ -144,7 +144,7 @@ def delete_bridge(name: str) -> None:
 
 
 def our_bridges(main: str, store: Path) -> Ours:
-    """Give an engine's bridges that exist: `main`, and those of the networks in its `store`.
+    """Return an engine's bridges that exist: `main`, and those of the networks in its `store`.
 
     Docker names a bridge after the first 12 digits of its network's id, which its store (a
     key-value file) has in the clear; so this works for an engine that runs no more, too.

@@ -148,7 +148,7 @@ def _delete(folder: Path) -> None:
 
 
 def last_error(log: Path) -> str:
-    """Give the last line of dockerd's log that says what went wrong, or its last line."""
+    """Return the last line of dockerd's log that says what went wrong, or its last line."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

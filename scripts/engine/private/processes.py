@@ -25,7 +25,7 @@ GRACE = 10.0
 
 
 def argv(pid: int, proc: Path = PROC) -> tuple[str, ...]:
-    """Give a process's command line; () when there is no such process."""
+    """Return a process's command line; () when there is no such process."""
     try:
         words = (proc / str(pid) / "cmdline").read_bytes()
     except OSError:
@@ -34,7 +34,7 @@ def argv(pid: int, proc: Path = PROC) -> tuple[str, ...]:
 
 
 def ours(at: Places, proc: Path = PROC) -> dict[int, str]:
-    """Give the ids of the engine's own processes and the names of their programs."""
+    """Return the ids of the engine's own processes and the names of their programs."""
     found = {}
     for pid in _pids(proc):
         words = argv(pid, proc)
@@ -45,12 +45,12 @@ def ours(at: Places, proc: Path = PROC) -> dict[int, str]:
 
 
 def daemon(at: Places, proc: Path = PROC) -> int | None:
-    """Give the process id of the engine's dockerd; None when it does not run."""
+    """Return the process id of the engine's dockerd; None when it does not run."""
     return next((pid for pid, name in ours(at, proc).items() if name == "dockerd"), None)
 
 
 def other_engines(at: Places, proc: Path = PROC) -> tuple[int, ...]:
-    """Give the dockerd processes of others that use the same network as we do."""
+    """Return the dockerd processes of others that use the same network as we do."""
     mine = _network(proc / "self")
     return tuple(
         pid
@@ -63,7 +63,7 @@ def other_engines(at: Places, proc: Path = PROC) -> tuple[int, ...]:
 
 
 def uptime(pid: int, proc: Path = PROC) -> float:
-    """Give for how many seconds a process has run; 0 when it is gone."""
+    """Return for how many seconds a process has run; 0 when it is gone."""
     try:
         started = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[19]
         now = (proc / "uptime").read_text().split()[0]
@@ -106,7 +106,7 @@ def reap(at: Places, grace: float = GRACE, proc: Path = PROC) -> None:
 
 
 def mounts(folders: Iterable[Path], proc: Path = PROC) -> tuple[str, ...]:
-    """Give the mount points in `folders`, the innermost first."""
+    """Return the mount points in `folders`, the innermost first."""
     lines = (proc / "self" / "mountinfo").read_text().splitlines()
     points = [_unescaped(line.split()[4]) for line in lines]
     roots = tuple(str(folder) for folder in folders)
@@ -148,14 +148,14 @@ def remove_cgroups(at: Places, folder: Path = CGROUPS) -> None:
 
 
 def _hierarchies(folder: Path) -> list[Path]:
-    """Give the roots of version 2 (one) or version 1 (one for each controller)."""
+    """Return the roots of version 2 (one) or version 1 (one for each controller)."""
     if (folder / "cgroup.controllers").exists():
         return [folder]
     return [path for path in folder.iterdir() if path.is_dir()] or [folder]
 
 
 def _pids(proc: Path) -> list[int]:
-    """Give all process ids; none where there is no /proc, as on macOS."""
+    """Return all process ids; none where there is no /proc, as on macOS."""
     names = (path.name for path in proc.iterdir()) if proc.is_dir() else ()
     return [int(name) for name in names if name.isdigit()]
 

@@ -12,7 +12,7 @@ from scripts.machine.system import this_system
 
 
 def have(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Mapping[str, str]:
-    """Give the environment in which `docker compose` is found; fetch it where there is none.
+    """Return the environment in which `docker compose` is found; fetch it where there is none.
 
     Raises RefusedError and ConfigError as a fetch does.
     """
@@ -25,7 +25,7 @@ def have(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Ma
 
 
 def found(root: Path, environ: Mapping[str, str], runner: Runner) -> Mapping[str, str] | None:
-    """Give the environment in which `docker compose` is found; None where it would be fetched."""
+    """Return the environment in which `docker compose` is found; None where it would be fetched."""
     try:
         asked = runner(["docker", "compose", "version", "--short"], timeout=30.0)
     except RefusedError:

@@ -66,11 +66,11 @@ class Manifest:
     members: tuple[Member, ...]
 
     def under(self, folder: str) -> tuple[Member, ...]:
-        """Give the members in a folder of the bundle."""
+        """Return the members in a folder of the bundle."""
         return tuple(one for one in self.members if one.name.startswith(f"{folder}/"))
 
     def document(self) -> dict[str, Any]:
-        """Give it as it is written."""
+        """Return it as it is written."""
         members = [
             {"name": one.name, "size": one.size, "sha256": one.sha256} for one in self.members
         ]
@@ -87,7 +87,7 @@ class Bundle:
     manifest: Manifest
 
     def pieces(self, member: Member) -> Iterator[bytes]:
-        """Give a member's bytes; ConfigError at the end when they are not those that were saved."""
+        """A member's bytes; ConfigError at the end when they are not those that were saved."""
         digest, size = hashlib.sha256(), 0
         with _told(self.file), tarfile.open(self.file, "r:") as archive:
             found = archive.getmember(member.name)
@@ -136,13 +136,13 @@ def read(file: Path) -> Bundle:
 
 
 def named(environ: Mapping[str, str]) -> Bundle | None:
-    """Give the bundle that `dev --bundle` names; None for none, errors as in `read`."""
+    """Return the bundle that `dev --bundle` names; None for none, errors as in `read`."""
     file = environ.get(VARIABLE, "")
     return read(Path(file)) if file else None
 
 
 def damaged(file: Path, what: str) -> ConfigError:
-    """Give the error for a bundle that has changed since it was made."""
+    """Return the error for a bundle that has changed since it was made."""
     return ConfigError(
         f"{file} is damaged: {what}", next_step="copy it again, and compare with: sha256sum"
     )

@@ -21,7 +21,7 @@ from scripts.engine.private import files
 from scripts.images import availability
 from scripts.images.bundle import wheels as bundle_wheels
 from scripts.images.bundle.bundle_file import ENGINE, IMAGES, WHEELS, Manifest
-from scripts.images.bundle.writer import Writer
+from scripts.images.bundle.writer import BundleWriter
 from scripts.machine.system import System, obstacle, this_system
 
 STEPS = ("wheels", "engine", "images")
@@ -51,7 +51,7 @@ class Work:
 
     @property
     def root(self) -> Path:
-        """Give the checkout."""
+        """The checkout."""
         return self.space.settings.root
 
 
@@ -82,7 +82,7 @@ def save(  # noqa: PLR0913 - each is one choice
         raise ConfigError(why, next_step="leave --engine out, and have an engine over there")
     wanted = _images(space)
     total = availability.unpacked(space.api, [one.image for one in wanted])
-    with Writer(file) as writer:
+    with BundleWriter(file) as writer:
         _require_room(file.parent, total)
         for wheel in _wheels(work):
             writer.add_file(f"{WHEELS}/{wheel.name}", wheel)
@@ -104,7 +104,7 @@ def require_new(file: Path) -> None:
 
 
 def _images(space: Workspace) -> list[ImageStatus]:
-    """Give the images of the stack, and of what only other settings start where they are here."""
+    """Return the images of the stack, and of what only other settings start where they are here."""
     every = compose.document(compose.text(with_all_profiles(space).compose))
     services = compose.parse(every, space.stack.folder).services
     found = [availability.status(space.api, one) for one in services]
@@ -175,7 +175,9 @@ def _engine(work: Work) -> list[Path]:
     return [at.debs / deb.name for deb in debs]
 
 
-def _add_images(work: Work, writer: Writer, wanted: Sequence[ImageStatus], total: int) -> None:
+def _add_images(
+    work: Work, writer: BundleWriter, wanted: Sequence[ImageStatus], total: int
+) -> None:
     """Stream the images, with the layers that several have only once."""
     say = partial(work.step, "images")
     say("the engine puts them together")
@@ -189,7 +191,7 @@ def _add_images(work: Work, writer: Writer, wanted: Sequence[ImageStatus], total
         )
 
 
-def _manifest(work: Work, wanted: Sequence[ImageStatus], writer: Writer) -> Manifest:
+def _manifest(work: Work, wanted: Sequence[ImageStatus], writer: BundleWriter) -> Manifest:
     project = tomllib.loads((work.root / "pyproject.toml").read_text(encoding="utf-8"))
     release = work.system.release.get("ID", "")
     return Manifest(

@@ -22,7 +22,7 @@ ELSEWHERE = "make one on such a machine: inv images.save FILE"
 
 
 def source(packed: Bundle, found: Settings) -> str:
-    """Give where the bundle's images come from; ConfigError when the settings want others."""
+    """Return where the bundle's images come from; ConfigError when the settings want others."""
     wanted = packed.manifest.image_source
     if found.image_source not in {"", wanted}:
         raise ConfigError(
@@ -99,7 +99,7 @@ def load(packed: Bundle, api: Api, step: Step) -> None:
 
 
 def _error(line: bytes) -> str:
-    """Give why, from a line of an answer that began as a success."""
+    """Return why, from a line of an answer that began as a success."""
     try:
         return str(json.loads(line).get("error", ""))
     except (ValueError, AttributeError):
@@ -107,7 +107,7 @@ def _error(line: bytes) -> str:
 
 
 def missing(statuses: Sequence[ImageStatus]) -> tuple[str, ...]:
-    """Give the services whose image a bundle has to bring."""
+    """Return the services whose image a bundle has to bring."""
     return tuple(name for names in availability.needed(statuses, rebuild=False) for name in names)
 
 

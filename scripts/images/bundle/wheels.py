@@ -22,12 +22,12 @@ _PIN = re.compile(r"--hash=sha256:([0-9a-f]{64})\b")
 
 
 def python_version() -> str:
-    """Give the version of the Python that runs this, as wheels know it: 3.11."""
+    """Return the version of the Python that runs this, as wheels know it: 3.11."""
     return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def fingerprint(root: Path) -> str:
-    """Give the SHA-256 of what .venv is made of."""
+    """Return the SHA-256 of what .venv is made of."""
     return hashlib.sha256((root / PINS).read_bytes()).hexdigest()
 
 

@@ -18,7 +18,7 @@ RESERVED = 1 << 18
 BLOCK = tarfile.BLOCKSIZE
 
 
-class Writer:
+class BundleWriter:
     """A bundle under way. Leaving the block by an error removes what was written."""
 
     def __init__(self, file: Path) -> None:
@@ -41,7 +41,7 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the file its name, if `finish` was reached."""
+        """Return the file its name, if `finish` was reached."""
         self._end()
 
     def _end(self) -> None:

@@ -54,7 +54,7 @@ memos_setting("no tokenizer", "tokenizer-missing", "gpt2", HF_HOME="/nothing")
 
 @contextmanager
 def source(bench: Bench) -> Iterator[Path]:
-    """Give a copy of MemOS' source that the container mounts."""
+    """Yield a copy of MemOS' source that the container mounts."""
     find = "import memos, pathlib; print(pathlib.Path(memos.__file__).parent)"
     name, folder = bench.name("memos"), bench.stack.root / "src"
     python = bench.stack.docker("exec", name, "python", "-c", find, check=False)

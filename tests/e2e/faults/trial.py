@@ -118,7 +118,7 @@ def check(fault: Fault, told: Told) -> None:
 
 
 def shown(bench: Bench, fault: Fault, watch: Watch, told: Told) -> float:
-    """Give the moment when the fault showed, seconds since 1970."""
+    """Return the moment when the fault showed, seconds since 1970."""
     since = told.started.get(fault.service, told.began)
     if fault.shown == "answer":
         said = told.findings[0]["evidence"]

@@ -33,12 +33,12 @@ class Ran:
 
     @property
     def document(self) -> Any:  # noqa: ANN401 - any JSON
-        """Give stdout as JSON."""
+        """Stdout as JSON."""
         return json.loads(self.stdout)
 
     @property
     def lines(self) -> list[Any]:
-        """Give stdout as one JSON document a line."""
+        """Stdout as one JSON document a line."""
         return [json.loads(line) for line in self.stdout.splitlines()]
 
 
@@ -54,7 +54,7 @@ class Checkout:
 
     @property
     def environ(self) -> dict[str, str]:
-        """Give the environment in which this stack's commands run."""
+        """The environment in which this stack's commands run."""
         return {**os.environ, "ENV_FILE": str(self.env_file), **self.engine}
 
     def inv(self, *words: str, check: bool = True, timeout: float = LONGEST) -> Ran:
@@ -110,7 +110,7 @@ class Checkout:
                     os.killpg(process.pid, signal.SIGKILL)
 
     def engine_env(self) -> dict[str, str]:
-        """Give what `inv engine.env` would have a shell set."""
+        """Return what `inv engine.env` would have a shell set."""
         if self.engine:
             return dict(self.engine)
         lines = self.inv("engine.env").stdout.splitlines()
@@ -118,17 +118,17 @@ class Checkout:
         return {name: value for name, _, value in pairs}
 
     def values(self) -> dict[str, str]:
-        """Give the variables of this stack's file."""
+        """Return the variables of this stack's file."""
         lines = self.env_file.read_text().splitlines()
         pairs = (line.partition("=") for line in lines if "=" in line and line[0] != "#")
         return {name: value for name, _, value in pairs}
 
     def url(self, port_variable: str, path: str) -> str:
-        """Give an address behind one of the published ports."""
+        """Return an address behind one of the published ports."""
         return f"http://127.0.0.1:{self.values()[port_variable]}{path}"
 
     def resolved(self) -> str:
-        """Give the resolved compose file, secrets and all."""
+        """Return the resolved compose file, secrets and all."""
         names = ["docker-compose.yml"]
         if self.values()["IMAGE_SOURCE"] == "packages":
             names.append("docker-compose.packages.yml")
@@ -137,7 +137,7 @@ class Checkout:
         return self.docker("compose", *env_file, *files, "config").stdout
 
     def left(self) -> list[str]:
-        """Give what the engine has of this project: containers, networks and volumes."""
+        """Return what the engine has of this project: containers, networks and volumes."""
         label = f"label=com.docker.compose.project={self.project}"
         name = "--format={{.Names}}"
         found = self.docker("ps", "--all", "--filter", label, name).stdout
@@ -171,7 +171,7 @@ def checkout(
 
 
 def free_ports(count: int) -> list[int]:
-    """Give ports on which nobody listens now, below those that outgoing connections take."""
+    """Return ports on which nobody listens now, below those that outgoing connections take."""
     found: list[int] = []
     start = random.randrange(20000, 29000)  # noqa: S311 - spreads parallel runs, hides nothing
     for port in range(start, 32000):

@@ -19,6 +19,6 @@ def remember(stack: Checkout, cube: str, text: str) -> None:
 
 
 def recall(stack: Checkout, cube: str) -> str:
-    """Give all that the API knows of a cube, as text."""
+    """Return all that the API knows of a cube, as text."""
     body = {"user_id": cube, "mem_cube_ids": [cube], "memory_type": "text_mem"}
     return requests.post(stack.url("MEMOS_PORT", "/product/get_all"), json=body, timeout=60).text

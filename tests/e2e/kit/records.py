@@ -18,12 +18,12 @@ Numbers = dict[int, Any]
 
 
 def vector(number: int) -> list[float]:
-    """Give a vector whose numbers stay the same as 32-bit floats and in few digits."""
+    """Return a vector whose numbers stay the same as 32-bit floats and in few digits."""
     return [((number * 31 + place * 7) % 512) / 4 for place in range(8)]
 
 
 def row(number: int) -> dict[str, Any]:
-    """Give what belongs to a number."""
+    """Return what belongs to a number."""
     return {"number": number, "text": f"record {number} ✓"}
 
 
@@ -75,7 +75,7 @@ class Records:
             answer.raise_for_status()
 
     def milvus(self, count: int = COUNT) -> Numbers:
-        """Give text and vector by number, once there are `count`; none without the collection."""
+        """Return text and vector by number, once there are `count`; none without the collection."""
         deadline = time.monotonic() + PATIENCE
         while True:
             found: Numbers = {}
@@ -95,13 +95,13 @@ class Records:
         return list(answer.get("data") or ())
 
     def neo4j(self) -> tuple[Numbers, set[tuple[int, int, int]]]:
-        """Give text by number, and each relation as its ends with its weight between them."""
+        """Return text by number, and each relation as its ends with its weight between them."""
         nodes = self._cypher("MATCH (n:Record) RETURN n.number, n.text")
         ties = self._cypher("MATCH (a:Record)-[r:NEXT]->(b) RETURN a.number, r.weight, b.number")
         return dict(nodes), {(a, weight, b) for a, weight, b in ties}
 
     def qdrant(self) -> Numbers:
-        """Give text and vector by number; empty when there is no such collection."""
+        """Return text and vector by number; empty when there is no such collection."""
         url = self.stack.url("QDRANT_HTTP_PORT", f"/collections/{NAME}/points/scroll")
         found: Numbers = {}
         offset: int | None = None
@@ -130,21 +130,21 @@ class Records:
 
 
 def pages() -> Iterator[range]:
-    """Give the numbers of all records in portions."""
+    """Yield the numbers of all records in portions."""
     for start in range(0, COUNT, PAGE):
         yield range(start, start + PAGE)
 
 
 def expected() -> Numbers:
-    """Give what milvus and qdrant hold."""
+    """Return what milvus and qdrant hold."""
     return {n: (row(n)["text"], vector(n)) for n in range(COUNT)}
 
 
 def nodes() -> Numbers:
-    """Give what neo4j holds."""
+    """Return what neo4j holds."""
     return {n: f"record {n}" for n in range(COUNT)}
 
 
 def ties() -> set[tuple[int, int, int]]:
-    """Give the relations that neo4j holds."""
+    """Return the relations that neo4j holds."""
     return {(n, n * 2, (n + 7) % COUNT) for n in range(COUNT)}

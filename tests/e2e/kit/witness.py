@@ -21,7 +21,7 @@ def put(stack: Checkout, services: tuple[str, ...]) -> None:
 
 
 def missing(stack: Checkout, services: tuple[str, ...]) -> list[str]:
-    """Give the stores in which a record is not there, or another than it was."""
+    """Return the stores in which a record is not there, or another than it was."""
     return [one for one in services if one in STORES and not STORES[one][1](stack)]
 
 

@@ -51,7 +51,7 @@ class Bench:
         file.write_text("\n".join(lines) + "\n")
 
     def set_key(self, service: str, key: str, text: str) -> None:
-        """Give a service of the compose file another `key`: the lines of `text`, less indented."""
+        """A service of the compose file another `key`: the lines of `text`, less indented."""
         file = self.stack.root / COMPOSE
         before, head, rest = re.split(rf"(^  {service}:\n)", file.read_text(), flags=re.MULTILINE)
         end = re.search(r"^(?! {3}|$)", rest, flags=re.MULTILINE)
@@ -77,7 +77,7 @@ class Bench:
         return self.stack.inv("up", *flags(services), "--format", "json", check=check)
 
     def name(self, service: str) -> str:
-        """Give the name of a service's container."""
+        """Return the name of a service's container."""
         rows = self.stack.docker(
             *("ps", "--all", "--format={{.Names}}"),
             *("--filter", f"label=com.docker.compose.project={PROJECT}"),
@@ -86,15 +86,15 @@ class Bench:
         return rows[0]
 
     def inspect(self, service: str) -> Any:  # noqa: ANN401 - the engine's JSON
-        """Give what the engine knows of a service's container."""
+        """Return what the engine knows of a service's container."""
         return json.loads(self.stack.docker("inspect", self.name(service)).stdout)[0]
 
     def pid(self, service: str) -> str:
-        """Give the process of a service on this machine."""
+        """Return the process of a service on this machine."""
         return str(self.inspect(service)["State"]["Pid"])
 
     def volumes(self, service: str) -> list[Path]:
-        """Give the folders of a service's volumes on this machine."""
+        """Return the folders of a service's volumes on this machine."""
         mounts = self.inspect(service)["Mounts"]
         return [Path(one["Source"]) for one in mounts if one["Type"] == "volume"]
 
@@ -112,7 +112,7 @@ class Bench:
                 self.stack.inv(*words, *(["--yes"] if words[0] in {"down", "reset"} else []))
 
     def state(self) -> list[tuple[str, str, str]]:
-        """Give id, state and start of each container: what a preflight must leave alone."""
+        """Return id, state and start of each container: what a preflight must leave alone."""
         label = f"label=com.docker.compose.project={PROJECT}"
         ids = self.stack.docker("ps", "--all", "--quiet", "--filter", label).stdout.split()
         found = json.loads(self.stack.docker("inspect", *ids).stdout) if ids else []
@@ -122,13 +122,13 @@ class Bench:
 
 
 def flags(services: tuple[str, ...]) -> list[str]:
-    """Give `--service NAME` for each."""
+    """Return `--service NAME` for each."""
     return [word for name in services for word in ("--service", name)]
 
 
 @contextmanager
 def bench(folder: Path, engine: Checkout) -> Iterator[Bench]:
-    """Give a bench whose containers run on this engine; all of it is removed afterwards."""
+    """Yield a bench whose containers run on this engine; all of it is removed afterwards."""
     root = copied(folder / "checkout")
     stack = replace(checkout(folder, PROJECT, root=root), engine=engine.engine_env())
     stack.inv("up", "--service", "etcd")  # settles the image source

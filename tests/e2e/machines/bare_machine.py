@@ -117,12 +117,12 @@ class Machine:
 
     @property
     def inside(self) -> Path:
-        """Give its "/" with all mounts, as a path that works outside."""
+        """Its "/" with all mounts, as a path that works outside."""
         return Path(f"/proc/{self.pid}/root")
 
     @property
     def checkout(self) -> Path:
-        """Give its checkout, as a path that works outside."""
+        """Its checkout, as a path that works outside."""
         return self.root / FOLDER.removeprefix("/")
 
     def run(
@@ -170,21 +170,21 @@ class Machine:
             )
 
     def processes(self) -> list[str]:
-        """Give the names of what runs inside, process 1 and this look excepted."""
+        """Return the names of what runs inside, process 1 and this look excepted."""
         return self.run(f"exec python3 -c '{PROCESSES}'", at="/").stdout.split()
 
     def mounts(self) -> list[str]:
-        """Give the mount points inside."""
+        """Return the mount points inside."""
         lines = Path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
         return sorted(line.split()[4] for line in lines)
 
     def interfaces(self) -> list[str]:
-        """Give the network interfaces that it sees."""
+        """Return the network interfaces that it sees."""
         lines = Path(f"/proc/{self.pid}/net/dev").read_text().splitlines()[2:]
         return [line.partition(":")[0].strip() for line in lines]
 
     def rules(self) -> list[str]:
-        """Give all iptables rules, as the engine's own programs list them after its removal."""
+        """Return all iptables rules, as the engine's own programs list them after its removal."""
         ran = self.run(RULES, at=f"{FOLDER}/.cache/engine/debs")
         if ran.exit_code:
             raise OSError(f"the rules could not be read: {ran.lines}")

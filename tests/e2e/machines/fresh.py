@@ -118,7 +118,7 @@ def _files(folder: Path) -> list[str]:
 
 
 def _network(machine: Machine) -> Ours:
-    """Give the bridges of the engine inside, and the networks behind them; none when cut off."""
+    """Return the bridges of the engine inside, and the networks behind them; none when cut off."""
     if not machine.network:
         return Ours(bridges=frozenset(), networks=frozenset())
     store = machine.checkout / ".engine/data/network/files/local-kv.db"
@@ -128,7 +128,7 @@ def _network(machine: Machine) -> Ours:
 
 
 def _mark(machine: Machine) -> str:
-    """Give the name that the engine inside has for what it makes."""
+    """Return the name that the engine inside has for what it makes."""
     folders = (machine.inside / "run/memos-dev").glob("*/")
     return next((path.name for path in folders), "")
 
@@ -195,7 +195,7 @@ def delete(folder: Path) -> None:
 
 
 def ports(first: int | None) -> dict[str, int]:
-    """Give the stack's ports on this machine: the default ones, or those from `first` on."""
+    """Return the stack's ports on this machine: the default ones, or those from `first` on."""
     text = (ROOT / ".env.example").read_text()
     if first is None:
         return {

@@ -62,12 +62,12 @@ class Moment:
     """Its children too, as a closed terminal would; else they live on for a while."""
 
     def __str__(self) -> str:
-        """Give how the command line names it."""
+        """Return how the command line names it."""
         return f"{self.command}:{self.number}"
 
 
 def moments(seed: int, each: int) -> Iterator[Moment]:
-    """Give `each` moments of every command, spread over all its time."""
+    """Yield `each` moments of every command, spread over all its time."""
     for command in COMMANDS:
         for number in range(each):
             dice = random.Random(f"{seed} {command} {number} {each}")  # noqa: S311 - to be repeated
@@ -87,11 +87,11 @@ class Kills:
 
     @property
     def up(self) -> list[str]:
-        """Give the command that follows a kill."""
+        """The command that follows a kill."""
         return ["up", *(word for name in SERVICES for word in ("--service", name))]
 
     def words(self, command: str) -> list[str]:
-        """Give the words of a data command."""
+        """Return the words of a data command."""
         named = ["--service", "qdrant", "--service", "minio"]
         return {
             "save": ["snapshot.save", *named],
@@ -112,7 +112,7 @@ class Kills:
             self.seconds[command] = time.monotonic() - began
 
     def fill(self) -> None:
-        """Give all volumes and the vector store the data of the next generation."""
+        """Return all volumes and the vector store the data of the next generation."""
         self.generation += 1
         script = WRITE.replace("GENERATION", f"generation-{self.generation}")
         self.volumes(script.replace("BYTES", str(BYTES)).replace("FILES", str(FILES)))
@@ -137,7 +137,7 @@ class Kills:
         return self.stack.docker("run", "--rm", "--network", "none", *mounts, *image).stdout
 
     def points(self) -> set[int]:
-        """Give the generations of the points that the vector store gives back."""
+        """Return the generations of the points that the vector store gives back."""
         url = self.stack.url("QDRANT_HTTP_PORT", f"/collections/{POINTS}/points/scroll")
         answer = requests.post(url, json={"limit": 1000, "with_payload": True}, timeout=20)
         if answer.status_code == 404:
@@ -185,13 +185,13 @@ class Kills:
         return f"{after:5.1f} s  {state:<22} → {found}"
 
     def phase(self) -> str:
-        """Give what the journal says."""
+        """Return what the journal says."""
         file = self.folder / "journal.json"
         found = json.loads(file.read_text()) if file.exists() else {}
         return f"{found['command']}, {found['phase']}" if found else "no journal"
 
     def whole(self, moment: Moment, before: int) -> str:
-        """Give which data there is; AssertionError when it is a mixture, or something is left."""
+        """Return which data there is; AssertionError when it is a mixture, or something is left."""
         assert self.phase() == "no journal", self.phase()
         assert not list(self.folder.glob("*.partial"))
         label = f"label=dev.memos.helper={self.stack.project}"

@@ -35,7 +35,7 @@ MARKS = (
 
 @contextmanager
 def engine(trial: Trial, folder: Path) -> Iterator[Checkout]:
-    """Give settings of their own for an engine that runs; one that was brought stops again."""
+    """Yield settings of their own for an engine that runs; one that was brought stops again."""
     one = checkout(folder, "memos-e2e-bundle")
     found = one.inv("engine.env", check=False).exit_code == 0
     try:

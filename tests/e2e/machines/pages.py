@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def sample() -> str:
-    """Give the page of a recorded start."""
+    """Return the page of a recorded start."""
     bars = tuple(
         timeline.Bar(
             service=name,

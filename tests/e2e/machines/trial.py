@@ -59,7 +59,7 @@ class Trial:
 
     @property
     def failed(self) -> int:
-        """Give how many checks failed."""
+        """How many checks failed."""
         return sum(row[2] == "FAILED" for row in self.rows)
 
     def tell(self) -> None:
@@ -82,7 +82,7 @@ class Trial:
 
 
 def parts(ran: Ran, marks: Marks = PARTS) -> Iterator[tuple[str, float]]:
-    """Give the parts of a command that its lines show, and the seconds of each."""
+    """Yield the parts of a command that its lines show, and the seconds of each."""
     begins: list[tuple[str, float]] = []
     rest = list(marks)
     for seconds, line in ran.lines:

@@ -31,7 +31,7 @@ class Checkout(test_tasks.Checkout):
     """A checkout whose stack keeps data in folders."""
 
     def __init__(self, folder: Path, ports: list[int]) -> None:
-        """Give three services a volume with a file, in three groups; all of them run."""
+        """Return three services a volume with a file, in three groups; all of them run."""
         super().__init__(folder, ports)
         self.disk = folder / "disk"
         self.kept = self.root / "snapshots" / "memos-test"
@@ -60,7 +60,7 @@ class Checkout(test_tasks.Checkout):
         (folder / ".hidden").write_text(text)
 
     def held(self) -> dict[str, str]:
-        """Give the text in each volume that is there; everything in a volume says the same."""
+        """Return the text in each volume that is there; everything in a volume says the same."""
         found = {}
         for key in VOLUMES.values():
             folder = self.disk / f"memos-test_{key}"
@@ -72,7 +72,7 @@ class Checkout(test_tasks.Checkout):
         return found
 
     def names(self) -> list[str]:
-        """Give the names of the snapshots."""
+        """Return the names of the snapshots."""
         return sorted(file.name.removesuffix(".tar.zst") for file in self.kept.glob("*.zst"))
 
     def interrupted(self, command: str, phase: str, *keys: str) -> None:
@@ -98,7 +98,7 @@ def ports() -> Iterator[list[int]]:
 
 @pytest.fixture
 def at(tmp_path: Path, ports: list[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkout]:
-    """Give a checkout with data, on which `inv` works."""
+    """Return a checkout with data, on which `inv` works."""
     found = Checkout(tmp_path, ports)
     monkeypatch.setattr(tasks, "ROOT", found.root)
     for name in list(os.environ):

@@ -27,7 +27,7 @@ from scripts.config import settings
 from scripts.config.rules.schema import validate
 from scripts.core import lock, polling
 from scripts.core.inventory import Engine
-from scripts.core.look import Snapshot, Usage
+from scripts.core.look import Look, Usage
 from scripts.engine import places
 from scripts.engine.private import control
 from scripts.engine.private import files as engine_files
@@ -63,7 +63,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 def service(name: str, **facts: object) -> dict[str, object]:
-    """Give a service as `docker compose config` prints it."""
+    """Return a service as `docker compose config` prints it."""
     return {
         "image": f"docker.io/library/{name}:1.2",
         "container_name": f"{name}-docker",
@@ -77,7 +77,7 @@ def service(name: str, **facts: object) -> dict[str, object]:
 
 
 def probed(name: str, port: int) -> dict[str, object]:
-    """Give a service with a probe over a published port."""
+    """Return a service with a probe over a published port."""
     target = TARGETS[name]
     return service(
         name,
@@ -144,7 +144,7 @@ class Checkout:
         self._engine: subprocess.Popen[str] | None = None
 
     def container(self, name: str, state: str = "running") -> dict[str, Any]:
-        """Give a container of this checkout."""
+        """Return a container of this checkout."""
         folder = str(self.root / "docker")
         published = self.config["services"][name].get("ports", ())
         ports = {port["target"]: int(port["published"]) for port in published}
@@ -166,7 +166,7 @@ class Checkout:
         return 0
 
     def calls(self) -> list[str]:
-        """Give what docker was asked to do, without the paths before it."""
+        """Return what docker was asked to do, without the paths before it."""
         lines = (self.folder / "calls").read_text().splitlines()
         return [line.rpartition("docker-compose.yml ")[2] for line in lines]
 
@@ -194,7 +194,7 @@ class Checkout:
 
 @pytest.fixture
 def at(tmp_path: Path, ports: list[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkout]:
-    """Give a checkout on which `inv` works, and nothing of this machine's own settings."""
+    """Return a checkout on which `inv` works, and nothing of this machine's own settings."""
     found = Checkout(tmp_path, ports)
     monkeypatch.setattr(tasks, "ROOT", found.root)
     example = (ROOT / ".env.example").read_text()
@@ -717,7 +717,7 @@ def test_watching_ends_with_ctrl_c(
     used = iter([10**9, 2 * 10**9])
     waited: list[float] = []
 
-    def measured(api: object, seen: Snapshot, names: object) -> Snapshot:
+    def measured(api: object, seen: Look, names: object) -> Look:
         del api, names
         cpu = next(used)
         return replace(seen, usage={"etcd": Usage(memory=2**20, cpu=cpu, read_at=cpu)})

@@ -26,7 +26,7 @@ def eventually(path: Path) -> str:
 
 
 def shell(script: str) -> list[str]:
-    """Give the command that runs a script."""
+    """Return the command that runs a script."""
     return ["sh", "-c", script]
 
 

@@ -50,7 +50,7 @@ def run(
 
 
 def fill(volume: Path, word: str) -> None:
-    """Give a volume files of every kind that a program may leave."""
+    """Return a volume files of every kind that a program may leave."""
     (volume / "deep" / "er").mkdir(parents=True)
     (volume / "deep" / "er" / "file").write_text(word)
     (volume / word).write_text(word)
@@ -67,7 +67,7 @@ def fill(volume: Path, word: str) -> None:
 
 
 def kept(volume: Path) -> Kept:
-    """Give what a volume holds: kind, rights and content of each entry, and of its root."""
+    """Return what a volume holds: kind, rights and content of each entry, and of its root."""
     found = {".": oct(volume.stat().st_mode)}
     for path in sorted(volume.rglob("*")):
         name = str(path.relative_to(volume))
@@ -82,7 +82,7 @@ def kept(volume: Path) -> Kept:
 
 @pytest.fixture
 def at(tmp_path: Path) -> Path:
-    """Give a folder with a volume of old data and one that is empty."""
+    """Return a folder with a volume of old data and one that is empty."""
     folder = tmp_path / "volumes"
     (folder / "a").mkdir(parents=True)
     fill(folder / "a", "old")
@@ -92,7 +92,7 @@ def at(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tar(tmp_path: Path) -> bytes:
-    """Give the tar of the same volumes with new data in both."""
+    """Return the tar of the same volumes with new data in both."""
     folder = tmp_path / "others"
     for name in ("a", "b"):
         (folder / name).mkdir(parents=True)
@@ -102,7 +102,7 @@ def tar(tmp_path: Path) -> bytes:
 
 @pytest.fixture
 def struck(tmp_path: Path) -> Callable[[str, Path, int], int]:
-    """Give a function that runs a script and kills it before its nth step."""
+    """Return a function that runs a script and kills it before its nth step."""
     tools = tmp_path / "tools"
     tools.mkdir()
     for tool in TOOLS:
@@ -118,7 +118,7 @@ def struck(tmp_path: Path) -> Callable[[str, Path, int], int]:
 
 
 def contents(at: Path) -> dict[str, Kept]:
-    """Give what each volume holds."""
+    """Return what each volume holds."""
     return {volume.name: kept(volume) for volume in sorted(at.iterdir())}
 
 

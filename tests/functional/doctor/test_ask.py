@@ -59,7 +59,7 @@ class World:
         (self.root / ".env").write_text(text, newline="")
 
     def container(self, name: str, state: str = "running") -> dict[str, Any]:
-        """Give a container of this checkout."""
+        """Return a container of this checkout."""
         ports = self.services[name].get("ports")
         published = {one["target"]: int(one["published"]) for one in ports} if ports else {}  # type: ignore[attr-defined]
         folder = str(self.root / "docker")
@@ -77,14 +77,14 @@ class World:
         return checkup.ask(self.root, self.environ, self.runner)
 
     def codes(self) -> dict[str, bool]:
-        """Give the codes of the findings, and whether they are fatal."""
+        """Return the codes of the findings, and whether they are fatal."""
         found = rules.document(self.ask())["findings"]
         return {one["code"]: one["fatal"] for one in found}
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Give a world in which all is well."""
+    """Return a world in which all is well."""
     monkeypatch.setattr(discovery, "DEFAULT_SOCKET", tmp_path / "nobody")
     monkeypatch.setattr(discovery.discover, "__kwdefaults__", {"default": tmp_path / "no"})
     monkeypatch.setattr(checkup, "this_system", lambda: DEBIAN)
@@ -336,7 +336,7 @@ Model = Callable[[Request], Answer]
 
 
 def models(world: World, respond: Model, **variables: str) -> tuple[Facts, str]:
-    """Give the facts, and the whole document, with the user's endpoint answering so."""
+    """Return the facts, and the whole document, with the user's endpoint answering so."""
     with http(respond) as port:
         base = f"http://user:{KEY}@127.0.0.1:{port}/v1/"
         lines = {name: value.replace("BASE", base) for name, value in variables.items()}

@@ -141,7 +141,7 @@ def test_an_engine_that_refuses_what_is_sent_says_why(fake_engine: FakeEngine, a
 
 
 def broken_disk() -> Iterator[bytes]:
-    """Give something, then fail as a disk does."""
+    """Yield something, then fail as a disk does."""
     yield b"ab"
     raise OSError(errno.EIO, "Input/output error", "b.tar")
 

@@ -37,7 +37,7 @@ class OldEngine(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def address_string(self) -> str:
-        """Give something: a client of a socket in a file has no address."""
+        """Return something: a client of a socket in a file has no address."""
         return "unix"
 
     def log_message(self, *_: object) -> None:
@@ -46,7 +46,7 @@ class OldEngine(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def old_engine(tmp_path: Path) -> Iterator[str]:
-    """Give the address of an old engine."""
+    """Return the address of an old engine."""
     path = tmp_path / "old.sock"
     with ThreadingUnixStreamServer(str(path), OldEngine) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -92,7 +92,7 @@ def test_an_engine_answers_or_does_not(
 
 @pytest.fixture
 def silent_mirror() -> Iterator[str]:
-    """Give the address of a server that accepts and then says nothing."""
+    """Return the address of a server that accepts and then says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         connections = []
 

@@ -15,7 +15,7 @@ Talk = Callable[[socket.socket], object]
 
 
 def framed(text: bytes, stream: int = 1) -> bytes:
-    """Give a piece as the engine sends it."""
+    """Return a piece as the engine sends it."""
     return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
 
 
@@ -25,7 +25,7 @@ def ended() -> Iterator[bytes]:
 
 
 def engine(talk: Talk) -> Callable[[Request], Answer]:
-    """Give an engine whose container talks like this."""
+    """Return an engine whose container talks like this."""
 
     def respond(request: Request) -> Answer:
         return (101, talk) if "/attach" in request.path else (200, ended())
@@ -35,7 +35,7 @@ def engine(talk: Talk) -> Callable[[Request], Answer]:
 
 @pytest.fixture
 def at(tmp_path: Path) -> Path:
-    """Give where the engine's socket lies."""
+    """Return where the engine's socket lies."""
     return tmp_path / "engine.sock"
 
 

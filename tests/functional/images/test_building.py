@@ -13,7 +13,7 @@ from scripts.core.errors import RefusedError
 from scripts.core.stack import Build, Service
 from scripts.images import jobs as jobs_module
 from scripts.images.building import build, pull
-from scripts.images.jobs import Job, Jobs, Work
+from scripts.images.jobs import Batch, Job, Jobs
 
 FakeDocker = Callable[[str], Path]
 
@@ -139,11 +139,11 @@ def test_a_failure_is_told_after_all_have_ended(
 
 
 def shell(name: str, script: str, folder: Path, **more: Any) -> Job:  # noqa: ANN401 - any field
-    """Give a job that is a line of shell."""
+    """Return a job that is a line of shell."""
     return Job(name=name, argv=["sh", "-c", script], log=folder / f"{name}.log", **more)
 
 
-QUICK = Work(task="inv images.build", silence=0.6)
+QUICK = Batch(task="inv images.build", silence=0.6)
 
 
 def test_a_slow_one_does_not_hold_up_the_rest(heard: Heard, jobs: Jobs, tmp_path: Path) -> None:

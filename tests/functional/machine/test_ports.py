@@ -21,7 +21,7 @@ def listener() -> Iterator[socket.socket]:
 
 
 def port_of(found: socket.socket) -> int:
-    """Give the port that a socket is bound to."""
+    """Return the port that a socket is bound to."""
     return int(found.getsockname()[1])
 
 

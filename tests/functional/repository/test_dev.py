@@ -60,7 +60,7 @@ class Checkout:
         return run(argv, timeout=30, env=environ)
 
     def calls(self) -> list[str]:
-        """Give the calls of uv since the last time, each with the index it was told."""
+        """Return the calls of uv since the last time, each with the index it was told."""
         file = self.base / "calls"
         lines = file.read_text().splitlines() if file.exists() else []
         file.unlink(missing_ok=True)

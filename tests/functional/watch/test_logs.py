@@ -10,8 +10,8 @@ import pytest
 
 from scripts.core.errors import EngineError, RefusedError
 from scripts.engine.api import Api
-from scripts.watch.log_lines import Line
-from scripts.watch.logs import WAITING, Journal
+from scripts.watch.log_lines import LogLine
+from scripts.watch.logs import WAITING, LogReader
 from tests.kit.fake_engine import END, SERVICE, FakeEngine, framed, made
 from tests.kit.servers import Request, unix
 
@@ -21,17 +21,17 @@ DAY = "2026-11-23T02:00:"
 
 
 def at(second: float) -> str:
-    """Give a moment of that minute as the engine writes it."""
+    """Return a moment of that minute as the engine writes it."""
     return f"{DAY}{second:012.9f}Z"
 
 
 def nano(second: float) -> int:
-    """Give the same in nanoseconds."""
+    """Return the same in nanoseconds."""
     return 1795399200 * 10**9 + round(second * 10**9)
 
 
 def event(action: str, service: str, second: float, code: str = "") -> dict[str, Any]:
-    """Give an event of the engine."""
+    """Return an event of the engine."""
     facts = {SERVICE: service, "name": service} | ({"exitCode": code} if code else {})
     actor = {"ID": f"id-{service}", "Attributes": facts}
     return {"Type": "container", "Action": action, "Actor": actor, "timeNano": nano(second)}
@@ -70,32 +70,32 @@ class World:
         self.engine.live[name].put(END)
 
     def asked(self, what: str) -> list[str]:
-        """Give the calls that were made with these words in them."""
+        """Return the calls that were made with these words in them."""
         return [call for call in self.engine.calls if what in call]
 
 
 @pytest.fixture
 def world() -> World:
-    """Give web and db, which have written nothing yet."""
+    """Return web and db, which have written nothing yet."""
     return World()
 
 
 @pytest.fixture
 def api(world: World, tmp_path: Path) -> Iterator[Api]:
-    """Give the way to the engine; what follows a log there is let go at the end."""
+    """Return the way to the engine; what follows a log there is let go at the end."""
     with unix(world.engine.respond, tmp_path / "engine.sock") as endpoint:
         yield Api(endpoint, timeout=PATIENCE)
         for live in list(world.engine.live.values()):
             live.put(END)
 
 
-def journal(api: Api, *names: str, tail: int = 200, since: int = 0) -> Journal:
-    """Give the logs of these services."""
-    return Journal(api, "memos-test", names or ("web", "db"), tail=tail, since=since)
+def journal(api: Api, *names: str, tail: int = 200, since: int = 0) -> LogReader:
+    """Return the logs of these services."""
+    return LogReader(api, "memos-test", names or ("web", "db"), tail=tail, since=since)
 
 
-def shown(lines: Iterator[Line], count: int = 10**6) -> list[str]:
-    """Give the next lines as they are shown."""
+def shown(lines: Iterator[LogLine], count: int = 10**6) -> list[str]:
+    """Return the next lines as they are shown."""
     found = []
     for line in lines:
         found.append(line.text if line.mark else f"{line.service} {line.text}")
@@ -105,7 +105,7 @@ def shown(lines: Iterator[Line], count: int = 10**6) -> list[str]:
 
 
 @pytest.fixture
-def following(world: World, api: Api) -> Iterator[Iterator[Line]]:
+def following(world: World, api: Api) -> Iterator[Iterator[LogLine]]:
     """Follow both services, of which each has written a line."""
     world.wrote("id-web", (1, "one"))
     world.wrote("id-db", (2, "two"))
@@ -206,7 +206,7 @@ def test_an_engine_that_refuses_is_told(world: World, api: Api) -> None:
         shown(journal(Api(endpoint)).lines())
 
 
-def test_what_comes_is_shown(world: World, following: Iterator[Line]) -> None:
+def test_what_comes_is_shown(world: World, following: Iterator[LogLine]) -> None:
     """From where the past has ended, and without a line twice."""
     world.writes("id-db", (3, "three"))
     assert shown(following, 1) == ["db three"]
@@ -220,7 +220,7 @@ def test_what_comes_is_shown(world: World, following: Iterator[Line]) -> None:
     ]
 
 
-def test_following_goes_on_through_a_restart(world: World, following: Iterator[Line]) -> None:
+def test_following_goes_on_through_a_restart(world: World, following: Iterator[LogLine]) -> None:
     """The engine ends the log with the container; the next run's lines come behind a mark."""
     world.writes("id-db", (3, "three"))
     assert shown(following, 1) == ["db three"]
@@ -236,7 +236,9 @@ def test_following_goes_on_through_a_restart(world: World, following: Iterator[L
     assert world.asked("id-db/logs")[-1].endswith("since=1795399203.000000001")
 
 
-def test_following_goes_on_with_the_next_container(world: World, following: Iterator[Line]) -> None:
+def test_following_goes_on_with_the_next_container(
+    world: World, following: Iterator[LogLine]
+) -> None:
     """`up` makes a new one where the settings have changed."""
     del world.engine.state["containers"]["id-web"]
     world.ends("id-web")
@@ -247,7 +249,7 @@ def test_following_goes_on_with_the_next_container(world: World, following: Iter
     assert shown(following, 2) == ["--- web restarted (exit 143) ---", "web six"]
 
 
-def test_what_a_short_run_wrote_is_not_lost(world: World, following: Iterator[Line]) -> None:
+def test_what_a_short_run_wrote_is_not_lost(world: World, following: Iterator[LogLine]) -> None:
     """It may have ended again before we looked."""
     world.writes("id-db", (3, "three"))
     assert shown(following, 1) == ["db three"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scripts.core.look import Snapshot, Usage
+from scripts.core.look import Look, Usage
 from scripts.engine.api import Api
 from scripts.engine.containers import containers
 from scripts.watch.measuring import measured, usage
@@ -18,7 +18,7 @@ NAMES = ("memos", "etcd", "minio")
 
 
 def stats(memory: dict[str, Any], cpu: int = 1_500_000_000) -> dict[str, Any]:
-    """Give the engine's statistics, asked for once."""
+    """Return the engine's statistics, asked for once."""
     return {
         "read": "2026-11-23T02:00:00.000000001Z",
         "preread": "0001-01-01T00:00:00Z",
@@ -30,7 +30,7 @@ def stats(memory: dict[str, Any], cpu: int = 1_500_000_000) -> dict[str, Any]:
 
 @pytest.fixture
 def engine() -> FakeEngine:
-    """Give an engine with the recorded containers, each using as much as the next."""
+    """Return an engine with the recorded containers, each using as much as the next."""
     found = FakeEngine(deepcopy({"containers": RECORDED["inspected"]}))
     found.state["stats"] = {
         name: stats({"usage": 100, "stats": {"inactive_file": 30}})
@@ -41,7 +41,7 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 def api(engine: FakeEngine, tmp_path: Path) -> Iterator[Api]:
-    """Give the way to it."""
+    """Return the way to it."""
     with unix(engine.respond, tmp_path / "engine.sock") as endpoint:
         yield Api(endpoint)
 
@@ -81,7 +81,7 @@ def test_only_what_runs_is_asked_and_only_once(engine: FakeEngine, api: Api) -> 
     first, *others = engine.state["containers"]
     engine.state["containers"][first]["State"]["Status"] = "exited"
     del engine.state["stats"][others[0]]
-    seen = Snapshot(containers=containers(api, "memos-dev"))
+    seen = Look(containers=containers(api, "memos-dev"))
     ended = next(one.service for one in seen.containers if one.id == first)
     gone = next(one.service for one in seen.containers if one.id == others[0])
 
@@ -96,7 +96,7 @@ def test_only_what_runs_is_asked_and_only_once(engine: FakeEngine, api: Api) -> 
 
 def test_nobody_named_is_nobody_asked(engine: FakeEngine, api: Api) -> None:
     """`ps --service` looks at more than it shows."""
-    seen = Snapshot(containers=containers(api, "memos-dev"))
+    seen = Look(containers=containers(api, "memos-dev"))
 
     assert measured(api, seen, ()).usage == {}
     assert not any("/stats" in call for call in engine.calls)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scripts.core.errors import EngineError
-from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.look import Container, Look, Reading
 from scripts.core.stack import Probe, Service, Stack
 from scripts.engine.api import Api
 from scripts.engine.containers import container, containers
@@ -28,19 +28,19 @@ PATIENCE = 5.0
 
 @pytest.fixture
 def engine() -> FakeEngine:
-    """Give an engine with the recorded containers."""
+    """Return an engine with the recorded containers."""
     return FakeEngine(deepcopy({"containers": RECORDED["inspected"], "logs": RECORDED["logs"]}))
 
 
 @pytest.fixture
 def api(engine: FakeEngine, tmp_path: Path) -> Iterator[Api]:
-    """Give the way to it."""
+    """Return the way to it."""
     with unix(engine.respond, tmp_path / "engine.sock") as endpoint:
         yield Api(endpoint)
 
 
 def recorded(service: str) -> dict[str, Any]:
-    """Give the recorded description of a service's container, to be changed at will."""
+    """Return the recorded description of a service's container, to be changed at will."""
     all_of_them = RECORDED["inspected"].values()
     one = next(c for c in all_of_them if c["Config"]["Labels"][SERVICE] == service)
     found: dict[str, Any] = deepcopy(one)
@@ -48,7 +48,7 @@ def recorded(service: str) -> dict[str, Any]:
 
 
 def id_of(service: str) -> str:
-    """Give the id of a service's container."""
+    """Return the id of a service's container."""
     return str(recorded(service)["Id"])
 
 
@@ -144,7 +144,7 @@ def test_an_engine_that_is_gone_raises(tmp_path: Path) -> None:
 
 def test_a_log_is_read_line_by_line(engine: FakeEngine, api: Api) -> None:
     """The recorded stream has a header of eight bytes before each line."""
-    seen = Snapshot(containers=containers(api, "memos-dev"))
+    seen = Look(containers=containers(api, "memos-dev"))
 
     found = logs(api, ["etcd", "nobody"], seen, time.time_ns())
 
@@ -161,7 +161,7 @@ def test_colours_and_broken_letters_do_not_spoil_a_log(engine: FakeEngine, api: 
     raw = b"".join(bytes([s, 0, 0, 0]) + len(p).to_bytes(4, "big") + p for s, p in pieces)
     engine.state["logs"][id_of("etcd")] = base64.b64encode(raw + b"\1\0\0").decode()
 
-    seen = Snapshot(containers=containers(api, "memos-dev"))
+    seen = Look(containers=containers(api, "memos-dev"))
     found = logs(api, ["etcd"], seen, time.time_ns())
 
     assert found["etcd"] == ("red", "half €", "\ufffd")
@@ -187,7 +187,7 @@ class Door:
 
 @pytest.fixture
 def door() -> Iterator[Door]:
-    """Give the server behind `memos`; whatever waits at its end is let through."""
+    """Return the server behind `memos`; whatever waits at its end is let through."""
     found = Door()
     yield found
     found.open.set()
@@ -204,7 +204,7 @@ def observer(api: Api, door: Door) -> Iterator[Observer]:
 
 
 def watched(port: int) -> Stack:
-    """Give a stack of the recorded services."""
+    """Return a stack of the recorded services."""
     probe = Probe(kind="http", port=port)
     services = stack(
         *(
@@ -217,8 +217,8 @@ def watched(port: int) -> Stack:
     return replace(services, project="memos-dev")
 
 
-def details(seen: Snapshot) -> dict[str, str]:
-    """Give what the service with a probe answered; the others' health checks are run as well."""
+def details(seen: Look) -> dict[str, str]:
+    """Return what the service with a probe answered; the others' health checks are run as well."""
     found = {reading.service: reading.detail for reading in seen.readings}
     return {name: detail for name, detail in found.items() if name == "memos"}
 
@@ -345,7 +345,7 @@ def test_logs_are_added_to_a_look(observer: Observer) -> None:
 
 
 def happened(name: str, action: str, **attributes: str) -> dict[str, Any]:
-    """Give an event as Engine 26.1.5 writes it."""
+    """Return an event as Engine 26.1.5 writes it."""
     actor = {"ID": id_of(name), "Attributes": attributes}
     return {"Type": "container", "Action": action, "Actor": actor, "timeNano": 1}
 

@@ -122,7 +122,7 @@ def test_the_bolt_hello_is_the_published_one() -> None:
 
 
 def collection(size: object) -> object:
-    """Give what Qdrant says of a collection, cut down to what matters."""
+    """Return what Qdrant says of a collection, cut down to what matters."""
     return {"result": {"config": {"params": {"vectors": {"size": size}}}}, "status": "ok"}
 
 

@@ -24,7 +24,7 @@ V1_CREATE, V1_DROP = "/v1/vector/collections/create", "/v1/vector/collections/dr
 
 @pytest.fixture
 def world() -> FakeStack:
-    """Give what the servers hold."""
+    """Return what the servers hold."""
     return FakeStack()
 
 
@@ -36,7 +36,7 @@ def port(world: FakeStack) -> Iterator[int]:
 
 
 def stack_at(port: int, *, milvus: str = "/v1/vector/collections") -> Stack:
-    """Give a stack whose four services are all behind one port; Milvus' probe names its version."""
+    """A stack whose four services are all behind one port; Milvus' probe names its version."""
     auth = Auth(kind="bearer", user="root", password="12345678")  # noqa: S106 - the example's
     targets = {"memos": 8000, "neo4j": 7474, "qdrant": 6333, "milvus": 19530}
     return stack(

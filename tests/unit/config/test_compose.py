@@ -20,7 +20,7 @@ WARNING = 'time="2026-11-23T02:02:05Z" level=warning msg="The \\"X\\" variable i
 
 
 def recorded(name: str) -> Stack:
-    """Give the stack of a recorded file."""
+    """Return the stack of a recorded file."""
     return compose.parse(compose.document((DATA / name).read_text()), Path("/workspace/docker"))
 
 

@@ -13,7 +13,7 @@ Change = Callable[[Path, dict[str, str]], object]
 
 
 def fingerprint(folder: Path, environ: dict[str, str]) -> str:
-    """Give the fingerprint of the files in a folder."""
+    """Return the fingerprint of the files in a folder."""
     composed = Compose(
         files=(folder / "docker-compose.yml",),
         env_file=folder / ".env",

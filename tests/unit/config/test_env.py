@@ -26,7 +26,7 @@ def env(root: Path, text: str) -> settings.Settings:
 
 
 def problems(root: Path, text: str) -> list[str]:
-    """Give what is wrong with a `.env`, a line each."""
+    """Return what is wrong with a `.env`, a line each."""
     try:
         check(env(root, text))
     except ConfigError as error:

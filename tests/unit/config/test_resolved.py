@@ -68,7 +68,7 @@ ONLY_VECTORS = "wanted no such key: only kind vectors has it"
 
 
 def broken(path: str, value: object) -> Any:  # noqa: ANN401 - a document as YAML gives it
-    """Give the good document with one value set, or gone, at a path such as `web/image`."""
+    """Return the good document with one value set, or gone, at a path such as `web/image`."""
     document: Any = json.loads(json.dumps(GOOD))  # a deep copy would keep HEALTH shared
     *steps, last = (int(s) if s.isdigit() else s for s in path.split("/"))
     place: Any = document if path.startswith("/") else document["services"]
@@ -82,7 +82,7 @@ def broken(path: str, value: object) -> Any:  # noqa: ANN401 - a document as YAM
 
 
 def messages(document: object) -> list[str]:
-    """Give the lines that a user would read, without the file's name, which is checked here."""
+    """Return the lines that a user would read, without the file's name, which is checked here."""
     lines = [str(breach) for breach in check_resolved(document, "c.yml")]
     assert all(line.startswith("c.yml: ") for line in lines)
     return [line.removeprefix("c.yml: ") for line in lines]

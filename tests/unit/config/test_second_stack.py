@@ -11,7 +11,7 @@ from tests.kit.places import ROOT
 
 
 def found(folder: Path, text: str = "") -> Settings:
-    """Give the settings of a checkout in `folder` whose `.env` has this text."""
+    """Return the settings of a checkout in `folder` whose `.env` has this text."""
     (folder / ".env.example").write_text((ROOT / ".env.example").read_text())
     (folder / ".env").write_text(text)
     return settings.load(folder, {})

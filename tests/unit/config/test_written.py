@@ -46,13 +46,13 @@ OWN = ("OWN", "ENV_FILE")
 
 
 def raw(old: str, new: str) -> list[str]:
-    """Give the breaches of the good file with one text replaced."""
+    """Return the breaches of the good file with one text replaced."""
     assert old in GOOD
     return [str(b) for b in check_raw(parse(GOOD.replace(old, new), "c.yml"), "c.yml")]
 
 
 def of_variables(example: str, text: str = GOOD) -> list[str]:
-    """Give the breaches of an example beside the good file."""
+    """Return the breaches of an example beside the good file."""
     return [str(b) for b in check_variables({"c.yml": text}, example, OWN)]
 
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.look import Container, Look, Reading
 from scripts.core.stack import Auth, Service, Stack, by_need
 
 
 def service(name: str, *needs: str) -> Service:
-    """Give a service that needs others."""
+    """Return a service that needs others."""
     return Service(name=name, container=f"{name}-1", image=f"{name}:1", needs=needs)
 
 
@@ -84,7 +84,7 @@ def test_a_snapshot_is_asked_by_service() -> None:
     """A service that was not created or not probed has None, not an error."""
     container = Container(id="1", service="api", name="api-1", state="running")
     reading = Reading(service="api", ok=True, detail="200")
-    seen = Snapshot(containers=(container,), readings=(reading,))
+    seen = Look(containers=(container,), readings=(reading,))
 
     assert (seen.container("api"), seen.reading("api")) == (container, reading)
     assert (seen.container("graph"), seen.reading("graph")) == (None, None)

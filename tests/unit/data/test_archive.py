@@ -29,7 +29,7 @@ NOISE = random.Random(7).randbytes(3000)  # noqa: S311 - data that does not comp
 def written(file: Path, *pieces: bytes, **facts: object) -> dict[str, Any]:
     """Write a snapshot; give its manifest."""
     with file.open("wb") as target:
-        writer = archive.Writer(target)
+        writer = archive.SnapshotWriter(target)
         for piece in pieces:
             writer.write(piece)
         return writer.end(FACTS | facts)

@@ -13,7 +13,7 @@ from tests.kit.builders import container, service, stack
 
 
 def grouped(name: str, group: str, *needs: str) -> Any:  # noqa: ANN401 - a service
-    """Give a service of a data group."""
+    """Return a service of a data group."""
     return replace(service(name, *needs), data_group=group)
 
 
@@ -38,7 +38,7 @@ SURVEY = Survey(image="i:1", sizes={"graph_data": 2048, "meta_data": 1024})
 
 
 def planned(command: str, *groups: str, alive: tuple[str, ...] = ALL) -> Plan:
-    """Give the plan when these services run and all have containers."""
+    """Return the plan when these services run and all have containers."""
     seen = [container(name, state="running" if name in alive else "exited") for name in ALL]
     return plan.plan(
         STACK, command, groups, seen=seen, existing=THERE, survey=SURVEY, snapshot="one"
@@ -148,7 +148,7 @@ def test_a_row_of_the_list_says_who_made_a_snapshot(automatic: bool, by: str) ->
 def manifest_of(
     version: str, source: str = "packages", key: str = "graph_data", group: str = "graph"
 ) -> dict[str, Any]:
-    """Give as much of a manifest as is judged."""
+    """Return as much of a manifest as is judged."""
     services = [{"service": "graph", "version": version}]
     held = {"volumes": [{"key": key}], "groups": [group]}
     return {"image_source": source, "services": services, **held}

@@ -10,7 +10,7 @@ CREATE = (
 
 
 def refused(error: str, code: str, cause: str, step: str) -> Case:
-    """Give the case of a start that the engine refused."""
+    """Return the case of a start that the engine refused."""
     return Case(
         state="created",
         facts={"error": error},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scripts.config import compose
 from scripts.core.finding import Finding
-from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.look import Container, Look, Reading
 from scripts.core.stack import Stack, by_need
 from scripts.data import plan
 from scripts.diagnosis import rules as diagnosis
@@ -46,13 +46,13 @@ LINES = st.one_of(
 
 
 def stacks() -> st.SearchStrategy[Stack]:
-    """Give the stack, whatever the order in which its file has the services."""
+    """Return the stack, whatever the order in which its file has the services."""
     return st.permutations(SERVICES).map(lambda services: stack(*by_need(services)))
 
 
 @st.composite
-def snapshots(draw: st.DrawFn) -> Snapshot:
-    """Give any look at the stack: what cannot be is in it too."""
+def snapshots(draw: st.DrawFn) -> Look:
+    """Return any look at the stack: what cannot be is in it too."""
     containers = tuple(
         Container(
             id=name,
@@ -75,7 +75,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         for name in draw(st.sets(st.sampled_from(NAMES)))
     )
     logs = draw(st.dictionaries(st.sampled_from(NAMES), st.lists(LINES, max_size=8).map(tuple)))
-    return Snapshot(containers=containers, readings=readings, logs=logs)
+    return Look(containers=containers, readings=readings, logs=logs)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -88,13 +88,13 @@ def with_signatures() -> Iterator[None]:
     diagnosis.RULES = rules
 
 
-def found(stack: Stack, seen: Snapshot) -> tuple[Finding, ...]:
-    """Give all findings of a look."""
+def found(stack: Stack, seen: Look) -> tuple[Finding, ...]:
+    """Return all findings of a look."""
     return diagnosis.diagnose(stack, stack.names(), seen)
 
 
 @given(stacks(), snapshots())
-def test_a_cause_comes_before_its_victims(stack: Stack, seen: Snapshot) -> None:
+def test_a_cause_comes_before_its_victims(stack: Stack, seen: Look) -> None:
     """Who needs a broken service, directly or not, is told after it."""
     order = [finding.service for finding in found(stack, seen)]
 
@@ -108,7 +108,7 @@ def test_root_causes_come_first_on_the_real_file() -> None:
     real = compose.parse(compose.document(text), CONFIG)
     names = tuple(name for name in real.names() if name != "embedder")
     line = "MilvusException: Fail connecting to server on milvus-standalone:19530"
-    seen = Snapshot(
+    seen = Look(
         containers=tuple(
             container(name, "exited" if name == "minio" else "running") for name in names
         ),
@@ -124,7 +124,7 @@ def test_root_causes_come_first_on_the_real_file() -> None:
 
 
 @given(stacks(), snapshots())
-def test_a_victim_needs_the_one_that_it_is_told_of(stack: Stack, seen: Snapshot) -> None:
+def test_a_victim_needs_the_one_that_it_is_told_of(stack: Stack, seen: Look) -> None:
     """Nobody is the victim of itself or of a stranger, nor when it is ready."""
     for finding in found(stack, seen):
         for victim in finding.victims:
@@ -134,7 +134,7 @@ def test_a_victim_needs_the_one_that_it_is_told_of(stack: Stack, seen: Snapshot)
 
 
 @given(stacks(), snapshots())
-def test_every_finding_can_be_acted_upon(stack: Stack, seen: Snapshot) -> None:
+def test_every_finding_can_be_acted_upon(stack: Stack, seen: Look) -> None:
     """It has a code, a cause and a next step, and belongs to a service that is there."""
     for finding in found(stack, seen):
         assert finding.code
@@ -144,7 +144,7 @@ def test_every_finding_can_be_acted_upon(stack: Stack, seen: Snapshot) -> None:
 
 
 @given(stacks(), snapshots())
-def test_what_is_recognised_holds_no_secret(stack: Stack, seen: Snapshot) -> None:
+def test_what_is_recognised_holds_no_secret(stack: Stack, seen: Look) -> None:
     """Whatever a program prints of its own password."""
     for one in stack.services:
         container = seen.container(one.name)

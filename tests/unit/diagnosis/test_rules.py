@@ -3,7 +3,7 @@
 import pytest
 
 from scripts.core.finding import Finding, Verdict
-from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.look import Container, Look, Reading
 from scripts.core.stack import Service
 from scripts.diagnosis.readiness import answers
 from scripts.diagnosis.rules import diagnose, verdict
@@ -15,17 +15,17 @@ JOB = service("job", probed=False, one_shot=True)
 STACK = stack(WEB, DB, JOB)
 
 
-def look(*seen: Container | Reading, **logs: list[str]) -> Snapshot:
-    """Give a snapshot of these containers, readings and logs."""
-    return Snapshot(
+def look(*seen: Container | Reading, **logs: list[str]) -> Look:
+    """Return a snapshot of these containers, readings and logs."""
+    return Look(
         containers=tuple(one for one in seen if isinstance(one, Container)),
         readings=tuple(one for one in seen if isinstance(one, Reading)),
         logs={name: tuple(lines) for name, lines in logs.items()},
     )
 
 
-def found(seen: Snapshot) -> list[Finding]:
-    """Give all findings of a look."""
+def found(seen: Look) -> list[Finding]:
+    """Return all findings of a look."""
     return list(diagnose(STACK, STACK.names(), seen))
 
 
@@ -94,7 +94,7 @@ VOLUME = "its volume was made with another setting"
     ],
 )
 def test_a_sick_service_has_one_finding_with_its_cause(
-    seen: Snapshot, code: str, cause: str, *, fatal: bool
+    seen: Look, code: str, cause: str, *, fatal: bool
 ) -> None:
     """Each rule speaks alone, in words that a user reads, with something to type next."""
     (finding,) = found(seen)
@@ -118,7 +118,7 @@ def test_a_sick_service_has_one_finding_with_its_cause(
         look(container("job", "exited", exit_code=0)),
     ],
 )
-def test_what_is_well_or_still_on_its_way_is_no_finding(seen: Snapshot) -> None:
+def test_what_is_well_or_still_on_its_way_is_no_finding(seen: Look) -> None:
     """One crash may be a late neighbour, and what happened before it answered is history."""
     assert found(seen) == []
 
@@ -127,7 +127,7 @@ def test_what_is_well_or_still_on_its_way_is_no_finding(seen: Snapshot) -> None:
     "seen", [look(container("web", restarts=5)), look(container("web", oom_killed=True))]
 )
 def test_a_service_that_crashed_long_ago_is_not_blamed_before_its_first_answer(
-    seen: Snapshot,
+    seen: Look,
 ) -> None:
     """A probe takes longer than the first look: that it has not answered yet proves nothing."""
     assert found(seen) == []
@@ -245,7 +245,7 @@ def test_what_was_just_unpaused_is_no_fault() -> None:
     ],
 )
 def test_ready_means_that_a_real_call_was_answered(
-    one: Service, seen: Snapshot, *, ready: bool
+    one: Service, seen: Look, *, ready: bool
 ) -> None:
     """Without probes the engine's check must pass; a job must have ended well."""
     assert answers(one, seen) is ready

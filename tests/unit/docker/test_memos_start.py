@@ -26,7 +26,7 @@ class Time:
         self.now = 100.0
 
     def clock(self) -> float:
-        """Give the time."""
+        """Return the time."""
         return self.now
 
     def sleep(self, seconds: float) -> None:
@@ -35,7 +35,7 @@ class Time:
 
 
 def ready_after(seconds: float, time: Time, why: str = "refused") -> Database:
-    """Give a database that answers so many seconds from now."""
+    """Return a database that answers so many seconds from now."""
     begin = time.now
     return Database(
         name="db",

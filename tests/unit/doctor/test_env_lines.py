@@ -10,7 +10,7 @@ EXAMPLE = "# a port\nMEMOS_PORT=8000\n# a key\nOPENAI_API_KEY=EMPTY\n# off\n# EN
 
 
 def findings(text: str, **facts: object) -> list[Finding]:
-    """Give the findings about a file with this text, without those about what it lacks."""
+    """Return the findings about a file with this text, without those about what it lacks."""
     seen = SettingsSeen(text=text, example=EXAMPLE, **facts)  # type: ignore[arg-type]
     return [one for one in judge(seen) if one.code != "env-missing"]
 

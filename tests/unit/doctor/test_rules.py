@@ -8,10 +8,9 @@ import pytest
 from scripts.config.rules.schema import validate
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, Host, ImageStatus
-from scripts.core.look import Snapshot
+from scripts.core.look import Look
 from scripts.data.model import Entry
-from scripts.diagnosis.preflight import GIB
-from scripts.diagnosis.preflight import Facts as Preflight
+from scripts.diagnosis.preflight import GIB, Ground
 from scripts.doctor.facts import (
     DataSeen,
     Endpoint,
@@ -29,7 +28,7 @@ from tests.kit.builders import container, reading, service, stack
 ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="28.0.1", api_version="1.48")
 SEEN = EngineSeen(found=ENGINE, compose="", arch="amd64", can_bring=True)
 STACK = stack(service("neo4j"), service("memos", "neo4j"))
-UP = Snapshot(
+UP = Look(
     containers=(container("neo4j"), container("memos")),
     readings=(reading("neo4j"), reading("memos")),
 )
@@ -50,7 +49,7 @@ FINE = Facts(
     engine=SEEN,
     image_source="packages",
     stack=STACK,
-    machine=Preflight(host=HOST),
+    machine=Ground(host=HOST),
     ports_wanted=2,
     images=(IMAGE,),
     seen=UP,
@@ -62,14 +61,14 @@ FINE = Facts(
 
 
 def judged(facts: Facts) -> list[tuple[str, str, bool]]:
-    """Give code, service and weight of each finding; the document keeps its schema."""
+    """Return code, service and weight of each finding; the document keeps its schema."""
     found = document(facts)
     assert validate(found, "doctor") == ()
     return [(one["code"], one["service"], one["fatal"]) for one in found["findings"]]
 
 
 def states(facts: Facts) -> dict[str, str]:
-    """Give the state of each area."""
+    """Return the state of each area."""
     return {row["area"]: row["state"] for row in document(facts)["areas"]}
 
 
@@ -107,12 +106,12 @@ def test_where_nothing_is_known_nothing_is_wrong() -> None:
             ("engine-bugs", "", False),
         ),
         ({"stack_problem": PROBLEM}, ("compose-file", "", True)),
-        ({"machine": Preflight(host=replace(HOST, cpus=1))}, ("cpu-count", "", False)),
-        ({"machine": Preflight(host=replace(HOST, memory=GIB))}, ("memory", "", False)),
-        ({"machine": Preflight(host=replace(HOST, disk_free=1))}, ("disk", "", True)),
-        ({"machine": Preflight(holders={1: ("memos", "x")})}, ("port-taken", "memos", True)),
+        ({"machine": Ground(host=replace(HOST, cpus=1))}, ("cpu-count", "", False)),
+        ({"machine": Ground(host=replace(HOST, memory=GIB))}, ("memory", "", False)),
+        ({"machine": Ground(host=replace(HOST, disk_free=1))}, ("disk", "", True)),
+        ({"machine": Ground(holders={1: ("memos", "x")})}, ("port-taken", "memos", True)),
         (
-            {"machine": Preflight(strangers={"memos": ("m", "old")})},
+            {"machine": Ground(strangers={"memos": ("m", "old")})},
             ("name-taken", "memos", True),
         ),
         ({"foreign": PROBLEM}, ("other-checkout", "", True)),
@@ -165,12 +164,12 @@ def test_what_has_merely_stopped_does_not_stop_a_start() -> None:
 
 def test_who_runs_and_does_not_answer_is_told_unless_somebody_else_is_the_cause() -> None:
     """A container that was not started is none of these."""
-    silent = Snapshot(
+    silent = Look(
         containers=(container("neo4j"), container("memos")),
         readings=(reading("neo4j", "no answer in time", ok=False),),
     )
     victim = Finding(code="x", service="neo4j", cause="c", next_step="n", victims=("memos",))
-    idle = Snapshot(containers=(container("neo4j", "created"), container("memos", "exited")))
+    idle = Look(containers=(container("neo4j", "created"), container("memos", "exited")))
 
     assert [code for code, *_ in judged(replace(FINE, seen=silent, logins=()))] == ["not-ready"] * 2
     assert judged(replace(FINE, seen=silent, sick=(victim,))) == [("x", "neo4j", True)]

@@ -36,7 +36,7 @@ class Sockets:
 
 @pytest.fixture
 def sockets(monkeypatch: pytest.MonkeyPatch) -> Sockets:
-    """Give sockets in place of the real ones."""
+    """Return sockets in place of the real ones."""
     fake = Sockets()
     monkeypatch.setattr(discovery, "_ask_socket", fake)
     return fake
@@ -50,7 +50,7 @@ def on_debian(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def context(name: str, folder: Path) -> dict[str, str]:
-    """Give an environment whose docker configuration names a context."""
+    """Return an environment whose docker configuration names a context."""
     (folder / "config.json").write_text(json.dumps({"currentContext": name}))
     return {"DOCKER_CONFIG": str(folder)}
 
@@ -203,7 +203,7 @@ def test_a_socket_that_is_not_for_this_user_is_said(
 
 
 def engine_of(**words: str) -> Engine:
-    """Give an engine of the user."""
+    """Return an engine of the user."""
     fields = {"version": "26.1.5", "api_version": "1.45", "endpoint": "unix:///x", **words}
     return Engine(env={}, private=False, **fields)
 
@@ -257,7 +257,7 @@ def test_an_engine_is_local_when_its_address_is(endpoint: str, *, local: bool) -
 
 @pytest.fixture
 def lives(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Life]]:
-    """Give what is asked of the private engine, instead of doing it."""
+    """Return what is asked of the private engine, instead of doing it."""
     done: list[tuple[str, Life]] = []
     for name in ("start", "stop", "remove"):
         monkeypatch.setattr(lifecycle, name, lambda life, name=name: done.append((name, life)))

@@ -146,7 +146,7 @@ class Kernel:
 
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
-    """Give a kernel in place of the real one."""
+    """Return a kernel in place of the real one."""
     fake = Kernel()
     monkeypatch.setattr(iptables, "_ioctl", fake)
     return fake
@@ -154,7 +154,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
 
 @pytest.fixture
 def interfaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the folder with two bridges and one other interface."""
+    """Return the folder with two bridges and one other interface."""
     for name in ("mdvours/bridge", "br-aaaaaaaaaaaa/bridge", "br-bbbbbbbbbbbb/bridge", "eth0"):
         (tmp_path / "net" / name).mkdir(parents=True)
     monkeypatch.setattr(iptables, "INTERFACES", tmp_path / "net")
@@ -214,7 +214,7 @@ def test_without_rights_the_next_step_says_so(kernel: Kernel) -> None:
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder that plays /proc and /run."""
+    """Return a folder that plays /proc and /run."""
     (tmp_path / "forward").write_text("0\n")
     (tmp_path / "boot").write_text("boot-1\n")
     (tmp_path / "unix").write_text("0000: 1 /run/other.sock\n")
@@ -267,7 +267,7 @@ def test_the_host_is_put_back_as_it_was(
 
 @pytest.fixture
 def at(host: Path, kernel: Kernel, interfaces: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
-    """Give the places of a checkout whose programs are linked, on a host that is played."""
+    """Return the places of a checkout whose programs are linked, on a host that is played."""
     found = places(host / "checkout", run=host / "run")
     link(found)
     monkeypatch.setattr(processes, "PROC", host)
@@ -278,7 +278,7 @@ def at(host: Path, kernel: Kernel, interfaces: Path, monkeypatch: pytest.MonkeyP
 
 
 def xtables(at: Places) -> str:
-    """Give the iptables variant that was chosen."""
+    """Return the iptables variant that was chosen."""
     text = (at.home / "sbin" / "iptables").read_text()
     return "nft" if "xtables-nft-multi" in text else "legacy"
 
@@ -325,7 +325,7 @@ def prepared(at: Places, runner: FakeRunner) -> None:
 
 
 def inputs(runner: FakeRunner) -> list[str]:
-    """Give what iptables-restore was told."""
+    """Return what iptables-restore was told."""
     return [call.stdin for call in runner.calls if call.argv[0].endswith("-restore")]
 
 

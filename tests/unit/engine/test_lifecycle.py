@@ -34,7 +34,7 @@ TRIXIE = System(
 
 @pytest.fixture
 def at(tmp_path: Path) -> Places:
-    """Give the places of a checkout."""
+    """Return the places of a checkout."""
     return places(tmp_path / "checkout", run=tmp_path / "run")
 
 
@@ -63,7 +63,7 @@ def test_packages_of_a_newer_release_are_named_with_it() -> None:
 
 @pytest.fixture
 def mirror(monkeypatch: pytest.MonkeyPatch) -> Mirror:
-    """Give a mirror, and packages that are fetched without apt."""
+    """Return a mirror, and packages that are fetched without apt."""
     found = Mirror(uri="http://mirror.test/debian", suite="bookworm", keyring=Path("/k.gpg"))
     monkeypatch.setattr(engine_files, "find_mirror", lambda *_: found)
     debs = tuple(Deb(name=name, size=1, sha256="0") for name in ("a.deb", "b.deb"))
@@ -157,7 +157,7 @@ class Proc:
 
 @pytest.fixture
 def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proc:
-    """Give a played /proc."""
+    """Return a played /proc."""
     fake = Proc(tmp_path / "proc")
     monkeypatch.setattr(os, "kill", fake.kill)
     for name in ("argv", "ours", "daemon", "other_engines", "uptime", "mounts", "is_chroot"):
@@ -345,7 +345,7 @@ class World:
             self.proc.add(50, "/x/dockerd", "--exec-root", str(self.at.exec_root))
 
     def note(self, word: str, answer: object = None) -> Callable[..., object]:
-        """Give a function that only remembers that it was called."""
+        """Return a function that only remembers that it was called."""
 
         def noted(*_: object, **__: object) -> object:
             self.done.append(word)
@@ -356,7 +356,7 @@ class World:
 
 @pytest.fixture
 def world(at: Places, proc: Proc, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Give a world in which an engine can be started."""
+    """Return a world in which an engine can be started."""
     fake = World(at, proc)
     at.home.mkdir(parents=True)
     at.run.mkdir(parents=True)
@@ -375,7 +375,7 @@ def world(at: Places, proc: Proc, monkeypatch: pytest.MonkeyPatch) -> World:
 
 @pytest.fixture
 def life(world: World, runner: FakeRunner) -> Life:
-    """Give the engine of the world."""
+    """Return the engine of the world."""
     return Life(
         at=world.at, system=DEBIAN, environ={"PATH": "/bin"}, runner=runner, say=world.said.append
     )
@@ -484,7 +484,7 @@ def test_a_stop_waits_for_the_containers(life: Life, world: World) -> None:
 
 
 def as_user(life: Life) -> Life:
-    """Give the same engine as a user sees it who is not root."""
+    """Return the same engine as a user sees it who is not root."""
     return replace(life, system=replace(DEBIAN, uid=1000))
 
 
@@ -653,15 +653,15 @@ def test_a_root_is_made_in_a_namespace_of_its_own(
 
 
 class FakeCtypes:
-    """Gives the played libc."""
+    """Return the played libc."""
 
     def __init__(self, libc: Libc) -> None:
         self.libc = libc
 
     def CDLL(self, *_: object, **__: object) -> Libc:  # noqa: N802 - the name in ctypes
-        """Give it."""
+        """Return it."""
         return self.libc
 
     def get_errno(self) -> int:
-        """Give EPERM."""
+        """Return EPERM."""
         return 1

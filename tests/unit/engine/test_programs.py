@@ -14,7 +14,7 @@ ENVIRON = {"PATH": "/usr/bin"}
 
 @pytest.fixture
 def fetched(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Give the list in which each fetch is noted; none is there yet."""
+    """Return the list in which each fetch is noted; none is there yet."""
     found: list[Path] = []
 
     def bring(at: Places, system: object, *, runner: Runner, say: object) -> None:
@@ -27,7 +27,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def have(root: Path, runner: FakeRunner) -> object:
-    """Give the environment in which Compose is found."""
+    """Return the environment in which Compose is found."""
     return programs.have(root, ENVIRON, runner, lambda _line: None)
 
 

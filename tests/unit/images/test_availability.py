@@ -33,7 +33,7 @@ def service(tmp_path: Path) -> Service:
 
 
 def labelled(labels: Mapping[str, str] | None) -> FakeApi:
-    """Give an engine that has the recorded image with these labels."""
+    """Return an engine that has the recorded image with these labels."""
     config = {**RECORDED["Config"], "Labels": labels}
     return FakeApi({f"/images/{IMAGE}/json": {**RECORDED, "Config": config}})
 

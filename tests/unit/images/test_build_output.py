@@ -118,7 +118,7 @@ def test_a_cause_is_the_best_line_there_is(text: str, reason: str) -> None:
 
 
 def told(*lines: str) -> list[str]:
-    """Give what a build's lines tell, one after the other."""
+    """Return what a build's lines tell, one after the other."""
     output = Output()
     return [output.tells(line) for line in lines]
 

@@ -14,7 +14,7 @@ from scripts.config.rules.schema import validate
 from scripts.core.errors import BrokenError, ConfigError
 from scripts.images.bundle import bundle_file, wheels
 from scripts.images.bundle.bundle_file import Manifest
-from scripts.images.bundle.writer import Writer
+from scripts.images.bundle.writer import BundleWriter
 from tests.kit.bundles import MANIFEST, MEMBERS, bundled, pins
 
 
@@ -104,10 +104,10 @@ def test_damage_is_found_and_named(
 
 
 def described(text: str) -> Callable[[Path], object]:
-    """Give a way to make a tar whose description is `text`."""
+    """Return a way to make a tar whose description is `text`."""
 
     def make(file: Path) -> None:
-        with Writer(file) as writer:
+        with BundleWriter(file) as writer:
             writer.finish(MANIFEST)
         data = file.read_bytes()
         file.write_bytes(data[:512] + text.encode().ljust(1 << 18) + data[512 + (1 << 18) :])
@@ -121,7 +121,7 @@ def empty_tar(file: Path) -> None:
 
 
 def named(name: str) -> Callable[[Path], object]:
-    """Give a way to make a bundle whose one member would have this name."""
+    """Return a way to make a bundle whose one member would have this name."""
     member = {"name": name, "size": 1, "sha256": ""}
     return described(json.dumps(MANIFEST.document() | {"members": [member]}))
 
@@ -190,7 +190,7 @@ def test_a_file_that_is_not_there_is_named(file: Path) -> None:
 
 def test_until_it_is_whole_it_has_another_name(file: Path) -> None:
     """Nobody takes half a bundle for one."""
-    with Writer(file) as writer:
+    with BundleWriter(file) as writer:
         writer.add("images.tar", [b"1"])
         assert [path.name for path in file.parent.iterdir()] == ["some bundle.tar.partial"]
         writer.finish(replace(MANIFEST, members=tuple(writer.members)))
@@ -198,14 +198,14 @@ def test_until_it_is_whole_it_has_another_name(file: Path) -> None:
 
 
 def interrupted() -> Iterator[bytes]:
-    """Give something, then be interrupted."""
+    """Yield something, then be interrupted."""
     yield b"something"
     raise KeyboardInterrupt
 
 
 def test_an_interrupted_one_leaves_nothing(file: Path) -> None:
     """Ctrl-C while the engine gives its images."""
-    with pytest.raises(KeyboardInterrupt), Writer(file) as writer:
+    with pytest.raises(KeyboardInterrupt), BundleWriter(file) as writer:
         writer.add("images.tar", interrupted())
     assert list(file.parent.iterdir()) == []
 
@@ -215,7 +215,7 @@ def test_a_full_disk_is_told(file: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, hard))
     try:
-        with pytest.raises(BrokenError) as caught, Writer(file) as writer:
+        with pytest.raises(BrokenError) as caught, BundleWriter(file) as writer:
             writer.add("images.tar", (bytes(1_000_000) for _ in range(10)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -230,7 +230,7 @@ def test_a_disk_that_is_full_from_the_beginning_is_told(file: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
         with pytest.raises(BrokenError, match="could not be written after 0 MB: File too"):
-            Writer(file).__enter__()
+            BundleWriter(file).__enter__()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(file.parent.iterdir()) == []
@@ -245,7 +245,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def fitting(root: Path) -> Manifest:
-    """Give what a bundle for this machine and this checkout says."""
+    """Return what a bundle for this machine and this checkout says."""
     return replace(MANIFEST, pins=wheels.fingerprint(root))
 
 

@@ -48,14 +48,14 @@ class Apt(FakeRunner):
 
 @pytest.fixture
 def said() -> list[str]:
-    """Give the list that lines of progress go to."""
+    """Return the list that lines of progress go to."""
     return []
 
 
 def private(
     folder: Path, runner: FakeRunner, said: list[str], sources: str = "deb x"
 ) -> PrivateApt:
-    """Give a private apt."""
+    """Return a private apt."""
     return PrivateApt(folder, sources=sources, preferences="pin", runner=runner, say=said.append)
 
 
@@ -149,7 +149,7 @@ class Clock:
 
 
 def watch(clock: Clock, said: list[str], killed: list[int]) -> Watch:
-    """Give a watch over a download of 50 MB."""
+    """Return a watch over a download of 50 MB."""
     return Watch(
         pace=Pace(said.append, clock),
         tell=lambda share: f"{share * 50:.0f} of 50 MB",
@@ -244,7 +244,7 @@ def test_a_full_disk_while_packing_is_said(tmp_path: Path, said: list[str]) -> N
 
 
 def service(name: str, **args: str) -> Service:
-    """Give a service that is built with these arguments."""
+    """Return a service that is built with these arguments."""
     return Service(name=name, container=name, image=name, build=Build(context=Path(), args=args))
 
 
@@ -258,7 +258,7 @@ def test_the_base_image_is_wanted_by_who_is_built_upon_it() -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a checkout with the recipe, on a machine with a mirror."""
+    """Return a checkout with the recipe, on a machine with a mirror."""
     recipe = tmp_path / "docker" / BASE_FILE
     recipe.parent.mkdir(parents=True)
     recipe.write_text("FROM scratch\n")
@@ -303,7 +303,7 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def process(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> Capture:
-    """Give what a process of its own would write; ours keeps its signals."""
+    """Return what a process of its own would write; ours keeps its signals."""
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     return capsys
 

@@ -55,20 +55,20 @@ Signed-By:
 
 
 def system(release: dict[str, str], *, uid: int = 0, machine: str = "x86_64") -> System:
-    """Give a Linux machine with that /etc/os-release."""
+    """Return a Linux machine with that /etc/os-release."""
     return System(kernel="linux", machine=machine, uid=uid, release=release)
 
 
 @pytest.fixture
 def apt(tmp_path: Path) -> Path:
-    """Give an empty /etc/apt, with Debian's keyring beside it."""
+    """Return an empty /etc/apt, with Debian's keyring beside it."""
     (tmp_path / "sources.list.d").mkdir()
     (tmp_path / "debian-archive-keyring.gpg").touch()
     return tmp_path
 
 
 def found(apt: Path, release: dict[str, str] = BOOKWORM) -> Mirror:
-    """Give the Debian mirror that is found under `apt`."""
+    """Return the Debian mirror that is found under `apt`."""
     return find_mirror(system(release), "debian", apt=apt, keyrings=apt)
 
 

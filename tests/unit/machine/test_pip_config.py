@@ -26,7 +26,7 @@ def put(file: Path, text: str) -> Path:
 
 
 def index(url: str) -> str:
-    """Give a configuration with this index."""
+    """Return a configuration with this index."""
     return f"[global]\nindex-url = {url}\n"
 
 

@@ -29,7 +29,7 @@ TCP6 = """\
 
 
 def service(name: str, container: str, *published: int) -> Service:
-    """Give a service that publishes ports."""
+    """Return a service that publishes ports."""
     found = tuple(Port(host="127.0.0.1", published=port, target=80) for port in published)
     return Service(name=name, container=container, image="i:1", ports=found)
 
@@ -97,7 +97,7 @@ class Engine(FakeApi):
     """The recorded engine; asked without a filter it also has a container of somebody else."""
 
     def get(self, path: str, **query: object) -> object:
-        """Give what was recorded, and the stranger where all containers are asked for."""
+        """Return what was recorded, and the stranger where all containers are asked for."""
         if path != "/containers/json":
             return RECORDED["inspected"].get(path.split("/")[2])
         self.asked.append(path)
@@ -114,7 +114,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
 def held(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, *taken: int
 ) -> dict[int, tuple[str, str]]:
-    """Give the holders of the stack's ports when these are taken."""
+    """Return the holders of the stack's ports when these are taken."""
     monkeypatch.setattr(ports, "taken", lambda _host, port: port in taken)
     return holders(engine, STACK, STACK.names())
 

@@ -46,7 +46,7 @@ PROMISED = [
 
 
 def defaults() -> dict[str, str]:
-    """Give what the compose files take for each variable when it is empty."""
+    """Return what the compose files take for each variable when it is empty."""
     return {
         use.variable.name: use.variable.argument
         for file, text in FILES.items()

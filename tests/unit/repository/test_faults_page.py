@@ -11,7 +11,7 @@ TOLD: dict[str, Any] = json.loads((ROOT / "tests/data/faults/told.json").read_te
 
 
 def rows() -> list[list[str]]:
-    """Give the rows of the page's table, by cells."""
+    """Return the rows of the page's table, by cells."""
     lines = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
 

@@ -14,7 +14,7 @@ DOCS = ROOT / "docs"
 
 
 def start(variant: str, kind: str, seconds: float, *, embedder: bool = True) -> dict[str, Any]:
-    """Give a measured start."""
+    """Return a measured start."""
     return {
         "variant": variant,
         "kind": kind,

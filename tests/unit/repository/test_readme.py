@@ -16,7 +16,7 @@ ADDRESS = re.compile(r"<(http[^>]+)>")
 
 
 def words(file: Path, pattern: re.Pattern[str]) -> Counter[str]:
-    """Give what a pattern finds outside blocks of code, each with how often."""
+    """Return what a pattern finds outside blocks of code, each with how often."""
     return Counter(pattern.findall(BLOCK.sub("", file.read_text(encoding="utf-8"))))
 
 

@@ -40,7 +40,7 @@ PURE = (
 
 
 def modules(folder: Path) -> dict[str, Path]:
-    """Give the modules below a folder, by their path in it without the ending."""
+    """Return the modules below a folder, by their path in it without the ending."""
     found = {
         str(path.relative_to(folder).with_suffix("")): path for path in sorted(folder.rglob("*.py"))
     }
@@ -51,7 +51,7 @@ MODULES = modules(ROOT / "scripts")
 
 
 def imported(path: Path) -> set[str]:
-    """Give the dotted names that a file imports anywhere, and those of the modules they are in."""
+    """The dotted names that a file imports anywhere, and those of the modules they are in."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -63,18 +63,18 @@ def imported(path: Path) -> set[str]:
 
 
 def neighbours(path: Path, known: dict[str, Path] = MODULES) -> set[str]:
-    """Give the modules of ours that a file imports."""
+    """Return the modules of ours that a file imports."""
     ours = {name.removeprefix("scripts.").replace(".", "/") for name in imported(path)}
     return ours & known.keys()
 
 
 def packages(path: Path) -> set[str]:
-    """Give the packages that a file imports."""
+    """Return the packages that a file imports."""
     return {name.partition(".")[0] for name in imported(path)}
 
 
 def reached(name: str) -> set[str]:
-    """Give all that a module of ours imports, itself or through others of ours."""
+    """Return all that a module of ours imports, itself or through others of ours."""
     seen: set[str] = set()
     pending = [name]
     names: set[str] = set()
@@ -88,12 +88,12 @@ def reached(name: str) -> set[str]:
 
 
 def room(name: str) -> str:
-    """Give the room of a module; what lies in none comes after all."""
+    """Return the room of a module; what lies in none comes after all."""
     return name.partition("/")[0] if "/" in name else "flat"
 
 
 def faults(known: dict[str, Path], rooms: tuple[str, ...] = ROOMS) -> list[str]:
-    """Give what is wrong with the rooms of these modules: one line each."""
+    """Return what is wrong with the rooms of these modules: one line each."""
     order = {one: place for place, one in enumerate((*rooms, "flat"))}
     told = [f"no room {room(name)}: {name}" for name in known if room(name) not in order]
     told += [f"the room {one} is empty" for one in rooms if one not in set(map(room, known))]
@@ -105,7 +105,7 @@ def faults(known: dict[str, Path], rooms: tuple[str, ...] = ROOMS) -> list[str]:
 
 
 def owners(known: dict[str, Path], package: str) -> set[str]:
-    """Give the modules that import a package."""
+    """Return the modules that import a package."""
     return {name for name, path in known.items() if package in packages(path)}
 
 

@@ -45,7 +45,7 @@ class World:
 
     @staticmethod
     def row(name: str) -> dict[str, Any]:
-        """Give a container as the engine lists it."""
+        """Return a container as the engine lists it."""
         return {
             "Id": f"id-{name}",
             "Labels": {"com.docker.compose.service": name},

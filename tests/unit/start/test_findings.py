@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from scripts.core.finding import Finding
-from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.look import Container, Look, Reading
 from scripts.core.stack import Stack
 from scripts.diagnosis.rules import diagnose
 from scripts.start import findings
@@ -14,18 +14,18 @@ from tests.kit.builders import container, reading, service, stack
 
 DB, WEB = service("db"), service("web", "db")
 BOTH = (DB.name, WEB.name)
-SEEN = Snapshot(
+SEEN = Look(
     containers=(container("db"), container("web")),
     readings=(reading("db", "refused", ok=False), reading("web", "refused", ok=False)),
 )
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Snapshot]:
-    """Give the looks that were diagnosed."""
-    looks: list[Snapshot] = []
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Look]:
+    """Return the looks that were diagnosed."""
+    looks: list[Look] = []
 
-    def noted(of: Stack, names: tuple[str, ...], seen: Snapshot) -> tuple[Finding, ...]:
+    def noted(of: Stack, names: tuple[str, ...], seen: Look) -> tuple[Finding, ...]:
         looks.append(seen)
         return diagnose(of, names, seen)
 
@@ -33,7 +33,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Snapshot]:
     return looks
 
 
-def test_a_look_like_the_one_before_is_not_diagnosed_again(asked: list[Snapshot]) -> None:
+def test_a_look_like_the_one_before_is_not_diagnosed_again(asked: list[Look]) -> None:
     """Also when the same answers took another time."""
     found = Findings(stack(DB, WEB), BOTH)
     slower = tuple(replace(one, seconds=2.5) for one in SEEN.readings)
@@ -52,7 +52,7 @@ CHANGES: tuple[dict[str, object], ...] = (
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
-def test_whatever_changes_is_diagnosed(asked: list[Snapshot], change: dict[str, object]) -> None:
+def test_whatever_changes_is_diagnosed(asked: list[Look], change: dict[str, object]) -> None:
     """A container, an answer, a log, how long a neighbour has been well."""
     found = Findings(stack(DB, WEB), BOTH)
     found.of(BOTH, SEEN)
@@ -61,7 +61,7 @@ def test_whatever_changes_is_diagnosed(asked: list[Snapshot], change: dict[str, 
     assert len(asked) == 2
 
 
-def test_who_is_started_meanwhile_is_diagnosed(asked: list[Snapshot]) -> None:
+def test_who_is_started_meanwhile_is_diagnosed(asked: list[Look]) -> None:
     """What has yet to start is no finding."""
     found = Findings(stack(DB, WEB), BOTH)
     seen = replace(SEEN, containers=(CRASHED, container("web")))

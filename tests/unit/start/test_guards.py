@@ -57,7 +57,7 @@ class World:
         return replace(self.machine, disk=str(folder))
 
     def elsewhere(self) -> Workspace:
-        """Give the same stack on an engine of another machine."""
+        """Return the same stack on an engine of another machine."""
         return replace(self.space, engine=replace(ENGINE, endpoint="ssh://me@far.example"))
 
     def container(self, name: str, *, folder: str = HERE, project: str = "test") -> None:

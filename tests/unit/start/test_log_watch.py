@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from scripts.core.look import Container, Snapshot
+from scripts.core.look import Container, Look
 from scripts.start.log_watch import AGAIN, SLOW, LogWatch
 from tests.kit.builders import container, reading, service, stack
 
@@ -11,20 +11,20 @@ STACK = stack(service("db"), service("web"))
 
 @dataclass(slots=True)
 class Reader:
-    """Gives each log as it is at this reading."""
+    """Return each log as it is at this reading."""
 
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
-    def with_logs(self, seen: Snapshot, names: tuple[str, ...]) -> Snapshot:
+    def with_logs(self, seen: Look, names: tuple[str, ...]) -> Look:
         """Note who was asked for."""
         self.asked.append(names)
         return replace(seen, logs={name: (f"reading {len(self.asked)}",) for name in names})
 
 
-def look(*containers: Container) -> Snapshot:
-    """Give a look at containers that do not answer."""
+def look(*containers: Container) -> Look:
+    """Return a look at containers that do not answer."""
     readings = tuple(reading(one.service, "refused", ok=False) for one in containers)
-    return Snapshot(containers=containers, readings=readings)
+    return Look(containers=containers, readings=readings)
 
 
 def test_who_starts_in_good_time_costs_no_reading() -> None:
@@ -69,6 +69,6 @@ def test_who_is_not_there_is_not_read() -> None:
     """A removed container has no log."""
     reader = Reader()
 
-    LogWatch(STACK, reader).added(Snapshot(), {"db": 0.0}, 99.0)
+    LogWatch(STACK, reader).added(Look(), {"db": 0.0}, 99.0)
 
     assert reader.asked == []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.core.look import Snapshot
+from scripts.core.look import Look
 from scripts.start.ready_moments import FILE, Moments, added
 from scripts.start.scheduler import Event
 from tests.kit.builders import container
@@ -16,7 +16,7 @@ WEB = container("web", started_at=STARTED)
 
 
 def noted(*events: str) -> Moments:
-    """Give what is noted of a run with these events, written `KIND SERVICE`, at second 100."""
+    """Return what is noted of a run with these events, written `KIND SERVICE`, at second 100."""
     moments = Moments(clock=lambda: 100.0)
     given = [Event(kind=kind, seconds=0.0, service=name) for kind, name in map(str.split, events)]
     assert list(moments.noted(given)) == given
@@ -24,8 +24,8 @@ def noted(*events: str) -> Moments:
 
 
 def known(folder: Path, *found: object) -> dict[str, str]:
-    """Give the moments that `ps` shows of these containers."""
-    return dict(added(folder, Snapshot(containers=found)).ready_since)  # type: ignore[arg-type]
+    """Return the moments that `ps` shows of these containers."""
+    return dict(added(folder, Look(containers=found)).ready_since)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

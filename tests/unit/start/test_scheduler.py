@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from scripts.core.finding import Verdict
-from scripts.core.look import Container, Reading, Snapshot
+from scripts.core.look import Container, Look, Reading
 from scripts.core.stack import Service
 from scripts.start.scheduler import STEADY, Event, start
 from tests.kit.builders import container, reading, service, stack
@@ -44,15 +44,15 @@ class FakeWorld:
     _readings: dict[str, Reading] = field(default_factory=dict)
 
     def clock(self) -> float:
-        """Give the time."""
+        """Return the time."""
         return self.now
 
     def nap(self, seconds: float) -> None:
         """Let time pass; nothing wakes anybody."""
         self.now += seconds
 
-    def look(self, probed: set[str], *, patience: float) -> Snapshot:
-        """Give what there is to see now; like the observer, keep the last reading."""
+    def look(self, probed: set[str], *, patience: float) -> Look:
+        """Return what there is to see now; like the observer, keep the last reading."""
         del patience
         self.looks += 1
         seen = []
@@ -65,7 +65,7 @@ class FakeWorld:
                 if answer is not None:
                     self._readings[name] = answer
             seen += [found] if found is not None else []
-        return Snapshot(containers=tuple(seen), readings=tuple(self._readings.values()))
+        return Look(containers=tuple(seen), readings=tuple(self._readings.values()))
 
     def _at(self, name: str, life: Life) -> tuple[Container | None, Reading | None]:
         runs = life.before is not None and life.before.state == "running"
@@ -79,7 +79,7 @@ class FakeWorld:
         self.launches[one.service] = self.now
 
     def launched(self) -> dict[str, str]:
-        """Give whose start the engine has carried out since the last call."""
+        """Return whose start the engine has carried out since the last call."""
         done = {
             name: self.lives[name].refused
             for name, began in self.launches.items()
@@ -88,8 +88,8 @@ class FakeWorld:
         self._told |= set(done)
         return done
 
-    def with_logs(self, seen: Snapshot, names: tuple[str, ...]) -> Snapshot:
-        """Give a log to those that are asked for."""
+    def with_logs(self, seen: Look, names: tuple[str, ...]) -> Look:
+        """Return a log to those that are asked for."""
         self.asked_logs = names
         return replace(seen, logs=dict.fromkeys(names, ("hello", self.log, "bye")))
 
@@ -100,7 +100,7 @@ ALL = (DB, QUEUE, WEB)
 
 
 def well(name: str, after: float = 0.0) -> Life:
-    """Give a life that answers `after` seconds from its start."""
+    """Return a life that answers `after` seconds from its start."""
     healthy = container(name, health="healthy")
     return Life(
         before=container(name, "created"),
@@ -120,12 +120,12 @@ def told(
 
 
 def kinds(events: list[Event], *wanted: str) -> list[str]:
-    """Give events of these kinds as text."""
+    """Return events of these kinds as text."""
     return [f"{one.kind} {one.service}" for one in events if one.kind in wanted]
 
 
 def codes(events: list[Event]) -> list[str]:
-    """Give the codes of all findings."""
+    """Return the codes of all findings."""
     return [one.finding.code for one in events if one.finding is not None]
 
 

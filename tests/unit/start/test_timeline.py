@@ -9,7 +9,7 @@ import pytest
 
 from scripts.config.rules import schema
 from scripts.core.finding import Verdict
-from scripts.core.look import Snapshot
+from scripts.core.look import Look
 from scripts.start import timeline
 from scripts.start.scheduler import Event
 from scripts.start.timeline import Run
@@ -39,7 +39,7 @@ CREATED = {"db": 0.5, "store": 0.5, "index": 0.5, "api": -90.0}
 
 
 def ran(*events: Event) -> Run:
-    """Give the run of these events, half a second after the command began."""
+    """Return the run of these events, half a second after the command began."""
     began = "2026-01-02T03:04:05.678Z"
     names = STACK.names()
     return timeline.run(STACK, names, events, began=began, before=0.5, created=CREATED)
@@ -143,7 +143,7 @@ def test_the_graph_is_a_tree_from_what_nobody_needs() -> None:
 
 def test_a_state_is_what_a_look_has_seen() -> None:
     """Ready, how its container is, or that there is none."""
-    seen = Snapshot(
+    seen = Look(
         containers=(container("db"), container("store"), container("index", "exited")),
         readings=(reading("db"), reading("store", ok=False)),
     )

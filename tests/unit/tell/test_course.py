@@ -6,7 +6,7 @@ from scripts.tell.course import Course
 
 
 def course(*events: Event) -> Course:
-    """Give the course of three services after these events."""
+    """Return the course of three services after these events."""
     found = Course(("db", "queue", "web"))
     for event in events:
         found.note(event)
@@ -14,7 +14,7 @@ def course(*events: Event) -> Course:
 
 
 def event(kind: str, service: str, detail: str = "") -> Event:
-    """Give something that happened."""
+    """Return something that happened."""
     return Event(kind=kind, seconds=1.0, service=service, detail=detail)
 
 

@@ -24,7 +24,7 @@ from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.stack import Link
 from scripts.start.scheduler import Event
 from scripts.tell.report import Report
-from scripts.watch.log_lines import Line
+from scripts.watch.log_lines import LogLine
 from tests.kit.builders import service, stack
 
 Capture = pytest.CaptureFixture[str]
@@ -40,12 +40,12 @@ FOUND = Event(kind="finding", service="db", seconds=3.0, finding=ENDED)
 
 
 def result(verdict: Verdict) -> Event:
-    """Give the last event of a run."""
+    """Return the last event of a run."""
     return Event(kind="result", seconds=4.0, verdict=verdict)
 
 
 def lines(text: str) -> list[Any]:
-    """Give what stands on stdout, a JSON document a line, each as its schema promises."""
+    """Return what stands on stdout, a JSON document a line, each as its schema promises."""
     documents = [json.loads(line) for line in text.splitlines()]
     assert [validate(one, "event") for one in documents] == [()] * len(documents)
     return documents
@@ -504,9 +504,9 @@ def test_watching_needs_a_terminal(form: str) -> None:
 
 
 LINES = (
-    Line(service="web", at=1, text="INFO: [up]", level="info"),
-    Line(service="db", at=2, text="--- db restarted (exit 1) ---", mark=True),
-    Line(service="db", at=3, text="ERROR: no", level="error"),
+    LogLine(service="web", at=1, text="INFO: [up]", level="info"),
+    LogLine(service="db", at=2, text="--- db restarted (exit 1) ---", mark=True),
+    LogLine(service="db", at=3, text="ERROR: no", level="error"),
 )
 
 
@@ -524,7 +524,7 @@ def test_lines_of_logs_stand_behind_the_names_of_their_services(capsys: Capture)
 @pytest.mark.usefixtures("terminal")
 def test_on_a_terminal_each_service_has_its_colour(capsys: Capture) -> None:
     """And a line that is too long is not broken."""
-    long = Line(service="web", at=4, text="x" * 200, level="info")
+    long = LogLine(service="web", at=4, text="x" * 200, level="info")
 
     Report().logs(("db", "web"), (*LINES, long))
 

@@ -6,24 +6,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.watch.log_lines import Line, Restart, Splitter, chosen, level, levelled, marked, merged
+from scripts.watch.log_lines import (
+    LogLine,
+    Restart,
+    Splitter,
+    chosen,
+    level,
+    levelled,
+    marked,
+    merged,
+)
 
 MOMENT = "2026-11-23T01:55:09.201591587Z"
 AT = 1795398909201591587
 
 
 def piece(text: bytes, stream: int = 1) -> bytes:
-    """Give a piece of a stream with its header."""
+    """Return a piece of a stream with its header."""
     return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
 
 
-def line(text: str, at: int = 0, service: str = "web") -> Line:
-    """Give a line that has no level yet."""
-    return Line(service=service, at=at, text=text)
+def line(text: str, at: int = 0, service: str = "web") -> LogLine:
+    """Return a line that has no level yet."""
+    return LogLine(service=service, at=at, text=text)
 
 
-def texts(lines: list[Line]) -> list[str]:
-    """Give what stands in the lines."""
+def texts(lines: list[LogLine]) -> list[str]:
+    """Return what stands in the lines."""
     return [one.text for one in lines]
 
 
@@ -194,7 +203,7 @@ def test_services_come_in_one_order_of_time() -> None:
     """Each in its own order, and none is read further than needed."""
     read: list[int] = []
 
-    def service(name: str, *moments: int) -> Iterator[Line]:
+    def service(name: str, *moments: int) -> Iterator[LogLine]:
         for at in moments:
             read.append(at)
             yield line(str(at), at, name)
@@ -221,10 +230,10 @@ def test_services_come_in_one_order_of_time() -> None:
 def test_lines_are_chosen_by_level_and_text(at_least: str, text: str, expected: str) -> None:
     """The text is plain, large or small; a mark is always shown."""
     lines = [
-        Line(service="web", at=1, text=name, level="info" if name == "plain" else name)
+        LogLine(service="web", at=1, text=name, level="info" if name == "plain" else name)
         for name in ("debug", "plain", "info", "warning")
     ]
-    mark = Line(service="web", at=1, text="mark", mark=True)
-    lines += [mark, Line(service="web", at=2, text="error", level="error")]
+    mark = LogLine(service="web", at=1, text="mark", mark=True)
+    lines += [mark, LogLine(service="web", at=2, text="error", level="error")]
 
     assert texts(list(chosen(lines, at_least=at_least, text=text))) == expected.split()

@@ -8,7 +8,7 @@ import pytest
 
 from scripts.config.rules.schema import validate
 from scripts.core.inventory import ImageStatus
-from scripts.core.look import Container, Reading, Snapshot, Usage
+from scripts.core.look import Container, Look, Reading, Usage
 from scripts.core.stack import Port
 from scripts.watch.status import document, frames
 from tests.kit.builders import container, reading, service, stack
@@ -28,10 +28,8 @@ MISSING = ImageStatus(service="web", image="example/web:1", present=False)
 def shown(
     one: Container | None, answer: Reading | None = None, kind: ImageStatus = REAL
 ) -> dict[str, Any]:
-    """Give the one service of the document, which keeps its schema."""
-    seen = Snapshot(
-        containers=(one,) if one else (), readings=(answer,) if answer is not None else ()
-    )
+    """Return the one service of the document, which keeps its schema."""
+    seen = Look(containers=(one,) if one else (), readings=(answer,) if answer is not None else ())
     found = document(stack(WEB), seen, [kind], "packages", NOW)
     assert validate(found, "ps") == ()
     assert (found["project"], found["image_source"]) == ("test", "packages")
@@ -101,7 +99,7 @@ def test_the_uptime_is_that_of_a_running_container(
 def test_without_a_moment_it_is_now() -> None:
     """The uptime counts until the look."""
     began = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    seen = Snapshot(containers=(container("web", started_at=began),))
+    seen = Look(containers=(container("web", started_at=began),))
 
     (row,) = document(stack(WEB), seen, [REAL], "registry")["services"]
 
@@ -111,12 +109,10 @@ def test_without_a_moment_it_is_now() -> None:
 SINCE = "2026-11-23T01:59:30.250Z"
 
 
-def used(cpu: int, seconds: float, memory: int = 2**20) -> Snapshot:
-    """Give a look in which web had used so many nanoseconds of the CPU at that second."""
+def used(cpu: int, seconds: float, memory: int = 2**20) -> Look:
+    """Return a look in which web had used so many nanoseconds of the CPU at that second."""
     usage = Usage(memory=memory, cpu=cpu, read_at=int(seconds * 10**9))
-    return Snapshot(
-        containers=(container("web"),), readings=(reading("web"),), usage={"web": usage}
-    )
+    return Look(containers=(container("web"),), readings=(reading("web"),), usage={"web": usage})
 
 
 def test_what_is_used_is_told_in_bytes_and_seconds() -> None:
@@ -146,7 +142,7 @@ def test_only_the_services_that_were_asked_for_have_a_row() -> None:
     """What is wrong with one is told with an eye on those that it needs."""
     both = stack(service("db"), service("web", "db"))
 
-    (row,) = document(both, Snapshot(), [REAL], "packages", NOW)["services"]
+    (row,) = document(both, Look(), [REAL], "packages", NOW)["services"]
 
     assert row["service"] == "web"
 
@@ -155,7 +151,7 @@ def test_from_the_second_look_on_there_are_percentages() -> None:
     """Of one processor, over the engine's own time between the two."""
     looks = [used(10**9, 10), used(2 * 10**9, 12), used(5 * 10**9, 14), used(1, 16), used(2, 16)]
 
-    found = frames(stack(WEB), [*looks, Snapshot()], [REAL], "packages")
+    found = frames(stack(WEB), [*looks, Look()], [REAL], "packages")
 
     percents = [one["services"][0]["cpu_percent"] for one in found]
     # then it was started again, then the engine gave the same measurement, then it was gone
