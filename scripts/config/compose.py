@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from scripts.core.errors import ConfigError, RefusedError
+from scripts.core.json_value import Json
 from scripts.core.process import Completed, OnLine, Runner, last_words
 from scripts.core.stack import (
     Auth,
@@ -84,7 +84,7 @@ def text(compose: Compose) -> str:
     return done.stdout
 
 
-def document(resolved: str) -> dict[str, Any]:
+def document(resolved: str) -> dict[str, Json]:
     """Return the resolved file as a document; ConfigError when it is none."""
     found = yaml.safe_load(resolved)
     if not isinstance(found, dict):
@@ -92,7 +92,7 @@ def document(resolved: str) -> dict[str, Any]:
     return found
 
 
-def parse(found: Mapping[str, Any], folder: Path) -> Stack:
+def parse(found: Mapping[str, Json], folder: Path) -> Stack:
     """Turn a resolved document into a Stack; `folder` is where the first compose file lies."""
     volumes = {key: (value or {}).get("name", key) for key, value in _items(found, "volumes")}
     secrets = {key: Path(value.get("file", "")) for key, value in _items(found, "secrets")}
@@ -115,7 +115,7 @@ def parse(found: Mapping[str, Any], folder: Path) -> Stack:
     )
 
 
-def _mounted(found: Mapping[str, Any], volumes: Mapping[str, str]) -> Iterable[Volume]:
+def _mounted(found: Mapping[str, Json], volumes: Mapping[str, str]) -> Iterable[Volume]:
     """Yield the named volumes that services mount; one that several mount comes several times."""
     for _, one in _items(found, "services"):
         for mount in one.get("volumes", ()):
@@ -124,12 +124,12 @@ def _mounted(found: Mapping[str, Any], volumes: Mapping[str, str]) -> Iterable[V
                 yield Volume(key=key, name=volumes[key], group=group)
 
 
-def _items(found: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:
+def _items(found: Mapping[str, Json], key: str) -> Iterable[tuple[str, Json]]:
     return (found.get(key) or {}).items()
 
 
 def _service(
-    name: str, one: Mapping[str, Any], volumes: Mapping[str, str], secrets: Mapping[str, Path]
+    name: str, one: Mapping[str, Json], volumes: Mapping[str, str], secrets: Mapping[str, Path]
 ) -> Service:
     ports = tuple(_port(port) for port in one.get("ports", ()))
     return Service(
@@ -155,7 +155,7 @@ def _service(
     )
 
 
-def _port(port: Mapping[str, Any]) -> Port:
+def _port(port: Mapping[str, Json]) -> Port:
     return Port(
         host=port.get("host_ip", "0.0.0.0"),  # noqa: S104 - what Compose means by no address
         published=int(port.get("published", 0)),
@@ -163,7 +163,7 @@ def _port(port: Mapping[str, Any]) -> Port:
     )
 
 
-def _build(service: Mapping[str, Any], secrets: Mapping[str, Path]) -> Build:
+def _build(service: Mapping[str, Json], secrets: Mapping[str, Path]) -> Build:
     build = service["build"]
     return Build(
         context=Path(build["context"]),
@@ -177,7 +177,7 @@ def _build(service: Mapping[str, Any], secrets: Mapping[str, Path]) -> Build:
     )
 
 
-def _probe(probe: Mapping[str, Any], ports: tuple[Port, ...]) -> Probe:
+def _probe(probe: Mapping[str, Json], ports: tuple[Port, ...]) -> Probe:
     port = _published(probe["target"], ports)
     auth = probe.get("auth")
     return Probe(
@@ -194,7 +194,7 @@ def _probe(probe: Mapping[str, Any], ports: tuple[Port, ...]) -> Probe:
     )
 
 
-def _link(link: Mapping[str, Any], ports: tuple[Port, ...]) -> Link:
+def _link(link: Mapping[str, Json], ports: tuple[Port, ...]) -> Link:
     port = _published(link["target"], ports)
     return Link(label=link["label"], url=f"http://{port.host}:{port.published}{link['path']}")
 

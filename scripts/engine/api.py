@@ -9,10 +9,10 @@ import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
-from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from scripts.core.errors import EngineError, RefusedError
+from scripts.core.json_value import Json
 from scripts.core.process import dial
 
 API_VERSION = "v1.44"
@@ -70,7 +70,7 @@ class Api:
         self.timeout = timeout
         self.env = env
 
-    def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - the engine's JSON, any shape
+    def get(self, path: str, **query: object) -> Json:
         """Return the JSON that the engine answers; None for 404.
 
         Raises EngineError when the engine does not answer, RefusedError when it says no.
@@ -94,7 +94,7 @@ class Api:
         connection = Connection(self.endpoint, SILENCE, env=self.env)
         return Stream(connection, path, target(path, query), pieces=pieces, size=size)
 
-    def post(self, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401 - as get
+    def post(self, path: str, body: object = None, **query: object) -> Json:
         """Like `get`, for calls that change something: 304 (already so) gives None, 404 is a no."""
         return self._json("POST", path, query, body)
 
@@ -102,11 +102,11 @@ class Api:
         """Like `post`, for an answer that is no JSON, such as what a command wrote."""
         return judged(*self._call("POST", path, {}, body), "POST", path)
 
-    def delete(self, path: str, **query: object) -> Any:  # noqa: ANN401 - as get
+    def delete(self, path: str, **query: object) -> Json:
         """Like `post`, for removing."""
         return self._json("DELETE", path, query)
 
-    def _json(self, method: str, path: str, query: dict[str, object], body: object = None) -> Any:  # noqa: ANN401 - as get
+    def _json(self, method: str, path: str, query: dict[str, object], body: object = None) -> Json:
         text = judged(*self._call(method, path, query, body), method, path)
         return json.loads(text) if text.strip() else None
 

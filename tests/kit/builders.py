@@ -9,13 +9,13 @@ from scripts.core.stack import Probe, Service, Stack
 PROBE = Probe(kind="http", port=8000)
 
 
-def service(name: str, *needs: str, probed: bool = True, **facts: Any) -> Service:  # noqa: ANN401 - any field of Service
+def service(name: str, *needs: str, probed: bool = True, **facts: Any) -> Service:
     """Return a service of that name that needs `needs`; with one probe unless told otherwise."""
     given = {"container": f"{name}-1", "image": f"example/{name}:1", **facts}
     return Service(name=name, needs=needs, probes=(PROBE,) if probed else (), **given)
 
 
-def container(name: str, state: str = "running", **facts: Any) -> Container:  # noqa: ANN401 - any field of Container
+def container(name: str, state: str = "running", **facts: Any) -> Container:
     """Return the container of a service; what is unhealthy has failed its last check."""
     if facts.get("health") == "unhealthy":
         facts.setdefault("health_output", "curl: (7)")

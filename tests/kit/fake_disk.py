@@ -54,7 +54,7 @@ class Disk:
             self.state["containers"] |= self.removed
             self.removed = {}
 
-    def make(self, names: Any) -> None:  # noqa: ANN401 - JSON
+    def make(self, names: Any) -> None:
         """Make volumes that are not there."""
         for name in names:
             if name not in self.state["volumes"]:
@@ -165,7 +165,7 @@ def _copied_in(connection: socket.socket, process: subprocess.Popen[bytes]) -> N
             process.stdin.write(data)
 
 
-def _copied_out(stream: Any, number: int, connection: socket.socket) -> None:  # noqa: ANN401 - a pipe
+def _copied_out(stream: Any, number: int, connection: socket.socket) -> None:
     with suppress(OSError), stream:
         while data := stream.read1(32768):
             connection.sendall(bytes([number, 0, 0, 0]) + len(data).to_bytes(4, "big") + data)

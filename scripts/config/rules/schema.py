@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scripts.core.errors import ConfigError
+from scripts.core.json_value import Json
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -113,7 +114,7 @@ def _deepest(error: "ValidationError") -> "ValidationError":
 def _breaches(error: "ValidationError", file: str) -> Iterator[Breach]:
     """Turn one error of jsonschema into breaches: one for each missing or unknown key."""
     path = tuple(error.absolute_path)
-    present: Any = error.instance
+    present: Json = error.instance
     if "propertyNames" in error.absolute_schema_path:
         yield _breach(file, (*path, str(present)), "a key that is not known", _wanted(error))
     elif error.validator == "required":
@@ -184,5 +185,5 @@ def _schema(error: "ValidationError") -> Mapping[str, object]:
     return as_tree(error.schema)
 
 
-def _rule(error: "ValidationError") -> Any:  # noqa: ANN401 - a rule's value may be anything in JSON
+def _rule(error: "ValidationError") -> Json:
     return error.validator_value

@@ -44,7 +44,7 @@ class Fault:
     """Tried by every e2e run."""
 
 
-def fault(name: str, *services: str, **facts: Any) -> Callable[[Making], Making]:  # noqa: ANN401 - Fault's fields
+def fault(name: str, *services: str, **facts: Any) -> Callable[[Making], Making]:
     """Add the decorated function to FAULTS; what is told before any container is touched is there
     before the command is.
     """

@@ -93,7 +93,7 @@ def try_fault(bench: Bench, fault: Fault) -> tuple[Told, float]:
     return told, seconds
 
 
-def finish(making: Any, next_step: str) -> None:  # noqa: ANN401 - a generator of the catalogue
+def finish(making: Any, next_step: str) -> None:
     """Let a fault be mended, with the next step in hand."""
     try:
         making.send(next_step)

@@ -32,7 +32,7 @@ class Ran:
     stderr: str
 
     @property
-    def document(self) -> Any:  # noqa: ANN401 - any JSON
+    def document(self) -> Any:
         """Stdout as JSON."""
         return json.loads(self.stdout)
 

@@ -85,7 +85,7 @@ class Bench:
         ).stdout.split()
         return rows[0]
 
-    def inspect(self, service: str) -> Any:  # noqa: ANN401 - the engine's JSON
+    def inspect(self, service: str) -> Any:
         """Return what the engine knows of a service's container."""
         return json.loads(self.stack.docker("inspect", self.name(service)).stdout)[0]
 

@@ -1022,7 +1022,7 @@ def test_up_takes_from_a_bundle_what_is_missing(
     assert [call for call in at.calls() if call.startswith("pull")] == []
 
 
-def in_bundle(image: str, **facts: Any) -> Prepare:  # noqa: ANN401 - any field of Manifest
+def in_bundle(image: str, **facts: Any) -> Prepare:
     """Make a bundle b.tar that brings one image."""
     made = replace(MANIFEST, image_source="registry", **facts)
 

@@ -43,7 +43,7 @@ class FakeMilvus:
     )
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def connect(self, **options: Any) -> "FakeClient":  # noqa: ANN401 - as pymilvus has it
+    def connect(self, **options: Any) -> "FakeClient":
         """Make a client, as pymilvus.MilvusClient(...) does."""
         self.note("connect", **options)
         if options["password"] != PASSWORD:
@@ -99,7 +99,7 @@ class FakeClient:
         self.milvus.note("describe_index", **options)
         return {"index_name": index, "field_name": "vector", "index_type": "HNSW", "M": "8"}
 
-    def query(self, name: str, **options: Any) -> list[dict[str, object]]:  # noqa: ANN401 - as pymilvus has it
+    def query(self, name: str, **options: Any) -> list[dict[str, object]]:
         """Count or give rows."""
         self.milvus.note("query", **options)
         if name == "broken":

@@ -138,7 +138,7 @@ def test_a_failure_is_told_after_all_have_ended(
     assert (folder / "done").exists()
 
 
-def shell(name: str, script: str, folder: Path, **more: Any) -> Job:  # noqa: ANN401 - any field
+def shell(name: str, script: str, folder: Path, **more: Any) -> Job:
     """Return a job that is a line of shell."""
     return Job(name=name, argv=["sh", "-c", script], log=folder / f"{name}.log", **more)
 

@@ -32,14 +32,14 @@ SECRET = "pass-word-1"  # noqa: S105 - of a server that lives for one test
 EURO = "schlüssel€"
 
 
-def asked(port: int, **facts: Any) -> Reading:  # noqa: ANN401 - any field of Probe
+def asked(port: int, **facts: Any) -> Reading:
     """Put one probe to a port."""
     probe = Probe(**{"kind": "http", "port": port, **facts})
     service = Service(name="db", container="db", image="i:1", probes=(probe,))
     return read(service, timeout=PATIENCE)
 
 
-def told(port: int, **facts: Any) -> tuple[bool, str, bool]:  # noqa: ANN401 - any field of Probe
+def told(port: int, **facts: Any) -> tuple[bool, str, bool]:
     """Put one probe to a port, and give whether it is good enough, what it said, if it is final."""
     found = asked(port, **facts)
     return found.ok, found.detail, found.final
@@ -198,7 +198,7 @@ def s3(request: Request) -> bool:
 
 
 @pytest.mark.parametrize(("kind", "check"), [("basic", basic), ("bearer", bearer), ("s3", s3)])
-def test_each_login_is_sent_as_its_server_wants_it(kind: str, check: Any) -> None:  # noqa: ANN401 - a function
+def test_each_login_is_sent_as_its_server_wants_it(kind: str, check: Any) -> None:
     """The right password is let in, another is refused for good, and neither is ever shown."""
     with http(lambda request: (200 if check(request) else 401, "")) as port:
         right = Auth(kind=kind, user="neo4j", password=SECRET)

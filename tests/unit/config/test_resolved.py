@@ -67,7 +67,7 @@ ONLY_HTTP = "wanted no such key: only kind http has it"
 ONLY_VECTORS = "wanted no such key: only kind vectors has it"
 
 
-def broken(path: str, value: object) -> Any:  # noqa: ANN401 - a document as YAML gives it
+def broken(path: str, value: object) -> Any:
     """Return the good document with one value set, or gone, at a path such as `web/image`."""
     document: Any = json.loads(json.dumps(GOOD))  # a deep copy would keep HEALTH shared
     *steps, last = (int(s) if s.isdigit() else s for s in path.split("/"))

@@ -12,7 +12,7 @@ from scripts.tell import data_texts
 from tests.kit.builders import container, service, stack
 
 
-def grouped(name: str, group: str, *needs: str) -> Any:  # noqa: ANN401 - a service
+def grouped(name: str, group: str, *needs: str) -> Any:
     """Return a service of a data group."""
     return replace(service(name, *needs), data_group=group)
 

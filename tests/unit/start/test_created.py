@@ -61,7 +61,7 @@ class World:
         """Let the web be on another network."""
         self.rows[1]["NetworkSettings"]["Networks"]["net"]["NetworkID"] = number
 
-    def image(self, **facts: Any) -> None:  # noqa: ANN401 - any field
+    def image(self, **facts: Any) -> None:
         """Let the image of the web be another one."""
         self.images = (IMAGES[0], replace(IMAGES[1], **facts))
 

@@ -1,0 +1,6 @@
+"""What JSON and YAML hold."""
+
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
+"""A value of any shape: a schema or the engine's documentation knows it, a type cannot say it."""
