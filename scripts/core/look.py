@@ -2,6 +2,49 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum, unique
+
+
+@unique
+class State(StrEnum):
+    """The engine's word for the state of a container."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    REMOVING = "removing"
+    EXITED = "exited"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+    """A word of a newer engine: no rule speaks of it, and nothing is started or stopped for it."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "State":
+        del value
+        return cls.UNKNOWN
+
+
+@unique
+class Health(StrEnum):
+    """What a container's own check says."""
+
+    NONE = ""
+    """It has no check, has not been asked, or says what we do not know."""
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Health":
+        del value
+        return cls.NONE
+
+
+GONE = frozenset({State.EXITED, State.DEAD})
+"""States in which nobody starts a container again."""
+ALIVE = frozenset({State.RUNNING, State.RESTARTING, State.PAUSED})
+"""States of a container that was started and has not ended for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,10 +54,8 @@ class Container:
     id: str
     service: str
     name: str
-    state: str
-    """created, running, paused, restarting, exited or dead."""
-    health: str = ""
-    """starting, healthy, unhealthy, or empty without a health check."""
+    state: State
+    health: Health = Health.NONE
     exit_code: int = 0
     """Of its last end, also when it runs again and somebody saw that end."""
     restarts: int = 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.core.errors import BrokenError, RefusedError
+from scripts.core.look import State
 from scripts.core.progress import OnBytes
 from scripts.core.stack import Stack, Volume
 from scripts.data import archive, journal, plan, snapshots
@@ -28,7 +29,7 @@ def stop(api: Api, stack: Stack, names: Sequence[str]) -> None:
     for wave in plan.waves(stack, names):
         chosen = [one for one in containers(api, stack.project) if one.service in wave]
         for one in chosen:
-            if one.state == "paused":  # the engine stops no container that cannot hear it
+            if one.state is State.PAUSED:  # the engine stops no container that cannot hear it
                 api.post(f"/containers/{one.id}/unpause")
         with ThreadPoolExecutor(max_workers=len(chosen) or 1) as pool:
             list(pool.map(lambda one: patient.post(f"/containers/{one.id}/stop"), chosen))

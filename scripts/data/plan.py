@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import Any
 
-from scripts.core.look import Container
+from scripts.core.look import ALIVE, Container
 from scripts.core.stack import Stack
 from scripts.data.model import Plan, Survey
 from scripts.engine.versions import numbers
 
-ALIVE = frozenset({"running", "restarting", "paused"})
 """States in which a container works on its data, or will again."""
 
 

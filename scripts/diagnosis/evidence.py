@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from scripts.core.finding import Finding
-from scripts.core.look import Container, Look
+from scripts.core.look import GONE, Container, Health, Look, State
 from scripts.core.stack import Service
-from scripts.diagnosis.readiness import GONE, failing
+from scripts.diagnosis.readiness import failing
 
 SHOWN = 300
 """Characters of a line that a finding quotes."""
@@ -108,7 +108,7 @@ def finding(  # noqa: PLR0913 - a finding has this many parts
 
 def over(container: Container) -> bool:
     """Say whether a container will not recover: it was not started, has ended, or is a loop."""
-    refused = container.state == "created" and bool(container.error)
+    refused = container.state is State.CREATED and bool(container.error)
     return refused or container.state in GONE or container.restarts >= CRASHES
 
 
@@ -120,9 +120,9 @@ def hopeless(service: Service, container: Container, seen: Look) -> bool:
 
 def _ready(name: str, seen: Look) -> bool:
     container, reading = seen.container(name), seen.reading(name)
-    if container is None or container.state != "running":
+    if container is None or container.state is not State.RUNNING:
         return False
-    return reading.ok if reading is not None else container.health in {"healthy", ""}
+    return reading.ok if reading is not None else container.health in {Health.HEALTHY, Health.NONE}
 
 
 def unreachable(

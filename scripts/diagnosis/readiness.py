@@ -1,10 +1,7 @@
 """Whether a service is ready, by one snapshot: what every rule about a failing one asks first."""
 
-from scripts.core.look import Container, Look
+from scripts.core.look import GONE, Container, Health, Look, State
 from scripts.core.stack import Service
-
-GONE = frozenset({"exited", "dead"})
-"""States in which nobody starts a container again."""
 
 
 def answers(service: Service, seen: Look) -> bool:
@@ -17,17 +14,19 @@ def answers(service: Service, seen: Look) -> bool:
         return False
     if service.one_shot:
         return container.state in GONE and container.exit_code == 0
-    if container.state != "running":
+    if container.state is not State.RUNNING:
         return False
     reading = seen.reading(service.name)
     if not service.probes:
-        return container.health == "healthy" and (reading is None or reading.ok)
+        return container.health is Health.HEALTHY and (reading is None or reading.ok)
     return reading is not None and reading.ok
 
 
 def failing(service: Service, container: Container, seen: Look) -> bool:
     """Say whether a service is known not to be ready: what has yet to be probed is not known."""
-    unknown = container.state == "running" and service.probes and seen.reading(service.name) is None
+    unknown = (
+        container.state is State.RUNNING and service.probes and seen.reading(service.name) is None
+    )
     return not unknown and not answers(service, seen)
 
 

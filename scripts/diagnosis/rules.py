@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from scripts.core.finding import Finding, Verdict
-from scripts.core.look import Container, Look
+from scripts.core.look import GONE, Container, Health, Look, State
 from scripts.core.stack import Service, Stack
 from scripts.diagnosis.causes.catalogue import recognised
 from scripts.diagnosis.evidence import masked
-from scripts.diagnosis.readiness import GONE, answers, failing
+from scripts.diagnosis.readiness import answers, failing
 
 CRASHES = 3
 """Restarts from which on a container is in a crash loop; one crash may be a late neighbour."""
@@ -51,7 +51,7 @@ def crash_loop(service: Service, container: Container, seen: Look) -> Iterator[F
             code="crash-loop",
             service=service.name,
             cause=f"it crashed {container.restarts} times"
-            + ("" if container.state == "running" else f", {_exit(container)}"),
+            + ("" if container.state is State.RUNNING else f", {_exit(container)}"),
             evidence=_log_line(service, seen),
             next_step=f"inv logs --service {service.name}",
         )
@@ -73,7 +73,7 @@ def ended(service: Service, container: Container, seen: Look) -> Iterator[Findin
 def refused(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """The engine refused to start it, and left it as it was."""
     del seen
-    if container.state != "running" and container.error:
+    if container.state is not State.RUNNING and container.error:
         yield Finding(
             code="start-refused",
             service=service.name,
@@ -86,7 +86,7 @@ def refused(service: Service, container: Container, seen: Look) -> Iterator[Find
 def paused(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
     """Somebody paused it."""
     del seen
-    if container.state == "paused":
+    if container.state is State.PAUSED:
         yield Finding(
             code="paused",
             service=service.name,
@@ -99,7 +99,7 @@ def rejected(service: Service, container: Container, seen: Look) -> Iterator[Fin
     """It answers, and waiting will not make the answer a better one."""
     reading = seen.reading(service.name)
     # while a server loads its logins it may reject all of them
-    settled = container.health in {"healthy", ""}
+    settled = container.health in {Health.HEALTHY, Health.NONE}
     if reading is not None and reading.final and settled:
         login = "login" in reading.detail
         cause = "it rejects the stack's login" if login else "it holds data of another kind"
@@ -120,7 +120,11 @@ def unhealthy(service: Service, container: Container, seen: Look) -> Iterator[Fi
     check has not failed.
     """
     del seen
-    if container.state == "running" and container.health == "unhealthy" and container.health_output:
+    if (
+        container.state is State.RUNNING
+        and container.health is Health.UNHEALTHY
+        and container.health_output
+    ):
         yield Finding(
             code="unhealthy",
             service=service.name,
@@ -148,8 +152,8 @@ def troubled(service: Service, seen: Look) -> bool:
     container = seen.container(service.name)
     if container is None or not failing(service, container, seen):
         return False
-    fell = container.state != "running" or container.restarts > 0
-    return fell or container.health == "unhealthy" or container.oom_killed
+    fell = container.state is not State.RUNNING or container.restarts > 0
+    return fell or container.health is Health.UNHEALTHY or container.oom_killed
 
 
 def diagnose(stack: Stack, names: tuple[str, ...], seen: Look) -> tuple[Finding, ...]:

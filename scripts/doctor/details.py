@@ -1,6 +1,7 @@
 """Pure: one line about each area of a checkup; empty when nothing is known of it."""
 
 from scripts.config.settings import lines
+from scripts.core.look import State
 from scripts.diagnosis.preflight import GIB
 from scripts.diagnosis.readiness import answers
 from scripts.doctor.facts import Facts
@@ -77,7 +78,7 @@ def services(facts: Facts) -> str:
     if facts.stack is None or facts.seen is None:
         return ""
     ready = sum(answers(service, facts.seen) for service in facts.stack.services)
-    if not ready and not any(one.state == "running" for one in facts.seen.containers):
+    if not ready and not any(one.state == State.RUNNING for one in facts.seen.containers):
         return "none runs; inv up starts them"
     return f"{ready} of {len(facts.stack.services)} are ready"
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from scripts.core.errors import ExitCode
 from scripts.core.finding import Finding
+from scripts.core.look import GONE, State
 from scripts.diagnosis import preflight
-from scripts.diagnosis.readiness import GONE, answers
+from scripts.diagnosis.readiness import answers
 from scripts.doctor import data_rules, details, env_lines
 from scripts.doctor.facts import Facts, Problem
 from scripts.engine.versions import COMPOSE_BUGS, ENGINE_BUGS, Bug, bugs
@@ -126,7 +127,7 @@ def unready_services(facts: Facts) -> Iterator[Finding]:
         return
     for service in facts.stack.services:
         container, reading = facts.seen.container(service.name), facts.seen.reading(service.name)
-        idle = container is None or container.state in GONE | {"created"}
+        idle = container is None or container.state in {State.CREATED, *GONE}
         if not idle and service.name not in told and not answers(service, facts.seen):
             step = f"inv up --service {service.name} waits for it and says why not"
             finding = _advice("not-ready", "it runs, and is not ready", step)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scripts.core.look import Container
+from scripts.core.look import Container, Health, State
 from scripts.core.units import NEVER
 from scripts.engine.api import Api
 
@@ -42,9 +42,9 @@ def container(found: dict[str, Any]) -> Container:
         id=found["Id"],
         service=marks.get(SERVICE_LABEL, ""),
         name=found["Name"].lstrip("/"),
-        state=state["Status"],
+        state=State(state["Status"]),
         # the engine may keep the last health of a container that has stopped
-        health=health.get("Status", "") if state["Status"] == "running" else "",
+        health=Health(health.get("Status", "") if state["Status"] == State.RUNNING else ""),
         exit_code=state.get("ExitCode", 0),
         restarts=found.get("RestartCount", 0),
         oom_killed=state.get("OOMKilled", False),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.core.look import State
 from scripts.engine.api import Api
 from scripts.engine.containers import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL
 
@@ -24,7 +25,7 @@ class StackMember:
     env_file: str
     service: str
     container: str
-    state: str
+    state: State
     healthy: bool
     ports: tuple[int, ...]
     """On the host."""
@@ -49,7 +50,7 @@ def _member(row: dict[str, Any], *, healthy: bool) -> StackMember:
         env_file=marks.get(ENV_FILE_LABEL, ""),
         service=marks.get(SERVICE_LABEL, ""),
         container=row["Names"][0].lstrip("/"),
-        state=row["State"],
+        state=State(row["State"]),
         healthy=healthy,
         ports=tuple(sorted(ports)),
     )

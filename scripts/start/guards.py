@@ -6,6 +6,7 @@ from pathlib import Path
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError
 from scripts.core.finding import Finding
+from scripts.core.look import State
 from scripts.core.stack import Port, Stack
 from scripts.diagnosis import preflight
 from scripts.engine.api import Api
@@ -48,8 +49,10 @@ def facts(space: Workspace, names: tuple[str, ...]) -> preflight.Ground:
     """Ask who holds ports and names, and this machine when the engine is here."""
     seen = containers(space.api, space.stack.project)
     foreign = strangers(space.api, space.stack, names)
-    running = any(one.state == "running" for one in seen)
-    paused = tuple(one.service for one in seen if one.state == "paused" and one.service in names)
+    running = any(one.state is State.RUNNING for one in seen)
+    paused = tuple(
+        one.service for one in seen if one.state is State.PAUSED and one.service in names
+    )
     if not space.engine.local:
         return preflight.Ground(strangers=foreign, paused=paused, running=running)
     folder = Path((space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root)

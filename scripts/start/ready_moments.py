@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scripts.core.look import Container, Look
+from scripts.core.look import Container, Look, State
 from scripts.core.units import written
 from scripts.start.scheduler import Event
 
@@ -63,7 +63,9 @@ class Moments:
 def added(folder: Path, seen: Look) -> Look:
     """Return the look with the moments since when services are ready, where they are known."""
     known = _read(folder)
-    found = {one.service: _known(known, one) for one in seen.containers if one.state == "running"}
+    found = {
+        one.service: _known(known, one) for one in seen.containers if one.state is State.RUNNING
+    }
     return replace(seen, ready_since={name: moment for name, moment in found.items() if moment})
 
 

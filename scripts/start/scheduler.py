@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from scripts.core.finding import Finding, Verdict
-from scripts.core.look import Container, Look
+from scripts.core.look import ALIVE, GONE, Container, Look, State
 from scripts.core.polling import poll
 from scripts.core.stack import Stack
-from scripts.diagnosis.readiness import GONE, answers, last_answer
+from scripts.diagnosis.readiness import answers, last_answer
 from scripts.diagnosis.rules import verdict
 from scripts.start.findings import Findings
 from scripts.start.log_watch import LogWatch, Reader
@@ -207,7 +207,11 @@ class Start:
             container = seen.container(name)
             # the engine refuses to start a dead container, and says why; one that waits for its
             # next restart, up to a minute, is started anew
-            stopped = container is not None and container.state in {"created", "restarting", *GONE}
+            stopped = container is not None and container.state in {
+                State.CREATED,
+                State.RESTARTING,
+                *GONE,
+            }
             if container is None or name in self._launched or not stopped:
                 continue
             needs = self._open_needs(seen, name)
@@ -240,13 +244,11 @@ class Start:
 
     def _touched(self, seen: Look, name: str) -> bool:
         container = seen.container(name)
-        return container is not None and (
-            container.state in {"running", "restarting", "paused"} or name in self._landed
-        )
+        return container is not None and (container.state in ALIVE or name in self._landed)
 
     def _waits(self, seen: Look, name: str) -> str:
         container, needs = seen.container(name), self._open_needs(seen, name)
-        stopped = container is None or container.state in {"created", *GONE}
+        stopped = container is None or container.state in {State.CREATED, *GONE}
         if needs and (stopped or self.stack.service(name).early):
             return "waits for " + ", ".join(needs)
         return last_answer(seen, name)

@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import Any
 
 from scripts.core.errors import RefusedError, StackError
-from scripts.core.look import Container
+from scripts.core.look import Container, State
 from scripts.core.polling import poll
 from scripts.core.units import SECOND, nanoseconds, query
 from scripts.engine.api import Api, Stream
@@ -116,7 +116,7 @@ class LogReader:
         """Say whether a container can have written what was not read yet."""
         run = (one.id, one.started_at)
         return bool(one.started_at) and (
-            one.state == "running" or self._runs.get(one.service) != run
+            one.state is State.RUNNING or self._runs.get(one.service) != run
         )
 
     def _follow_run(self, one: Container) -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from scripts.core.look import Container, Look, Usage
+from scripts.core.look import Container, Look, State, Usage
 from scripts.core.units import nanoseconds
 from scripts.engine.api import Api
 
@@ -18,7 +18,7 @@ def measured(api: Api, seen: Look, names: Sequence[str]) -> Look:
     running = [
         one
         for one in seen.containers
-        if one.service in names and one.state in {"running", "paused"}
+        if one.service in names and one.state in {State.RUNNING, State.PAUSED}
     ]
 
     def ask(one: Container) -> Usage | None:

@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import Any, TypeVar
 
 from scripts.core.errors import RefusedError
-from scripts.core.look import Container, Look, Reading
+from scripts.core.look import Container, Health, Look, Reading, State
 from scripts.core.stack import Service, Stack
 from scripts.core.units import nanoseconds, query
 from scripts.engine.api import Api
@@ -112,7 +112,7 @@ class Observer:
         """Put the probes of a service; where it has none, run the check that the engine trusts."""
         if service.probes:
             call = partial(probes.read, service)
-        elif container.check and container.health == "healthy":
+        elif container.check and container.health is Health.HEALTHY:
             call = partial(health_check.read, self.api, container)
         else:
             return
@@ -143,7 +143,7 @@ class Observer:
 
     def launch(self, container: Container) -> None:
         """Ask the engine to start a container, without waiting for it."""
-        verb = "restart" if container.state == "restarting" else "start"
+        verb = "restart" if container.state is State.RESTARTING else "start"
         path = f"/containers/{container.id}/{verb}"
         future = self._aside(partial(self.api.post, path))
         self._starting[container.service] = (container.id, future)
@@ -162,7 +162,7 @@ class Observer:
 
 
 def _runs(container: Container) -> bool:
-    return container.state == "running"
+    return container.state is State.RUNNING
 
 
 def logs(api: Api, names: Iterable[str], seen: Look, began: int) -> dict[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scripts.core.inventory import ImageStatus
-from scripts.core.look import Container, Look, Usage
+from scripts.core.look import Container, Look, State, Usage
 from scripts.core.stack import Service, Stack
 from scripts.core.units import SECOND, nanoseconds
 from scripts.diagnosis.readiness import answers
@@ -86,6 +86,6 @@ def _row(
 
 
 def _uptime(container: Container | None, now: datetime) -> float | None:
-    if container is None or container.state != "running" or not container.started_at:
+    if container is None or container.state is not State.RUNNING or not container.started_at:
         return None
     return round(now.timestamp() - nanoseconds(container.started_at) / SECOND, 1)

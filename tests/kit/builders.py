@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from scripts.core.look import Container, Reading
+from scripts.core.look import Container, Health, Reading, State
 from scripts.core.stack import Probe, Service, Stack
 
 PROBE = Probe(kind="http", port=8000)
@@ -19,7 +19,9 @@ def container(name: str, state: str = "running", **facts: Any) -> Container:
     """Return the container of a service; what is unhealthy has failed its last check."""
     if facts.get("health") == "unhealthy":
         facts.setdefault("health_output", "curl: (7)")
-    return Container(id=f"id-{name}", service=name, name=f"{name}-1", state=state, **facts)
+    health = Health(facts.pop("health", ""))
+    marks = {"id": f"id-{name}", "service": name, "name": f"{name}-1", **facts}
+    return Container(state=State(state), health=health, **marks)
 
 
 def reading(name: str, detail: str = "200", *, ok: bool = True, final: bool = False) -> Reading:

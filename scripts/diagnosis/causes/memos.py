@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from scripts.core.finding import Finding
-from scripts.core.look import Container, Look
+from scripts.core.look import Container, Look, State
 from scripts.core.stack import Service
 from scripts.diagnosis.evidence import (
     again,
@@ -127,7 +127,7 @@ def waits(service: Service, container: Container, seen: Look) -> Iterator[Findin
     long = need in seen.steady or re.search(r" [1-9]\d* s so far: ", found.string)
     if found["name"] == "qdrant" and long and re.search(_UNRESOLVED, found.string):
         yield from _name_unknown(service, seen, found)
-    elif (one := seen.container(need)) is None or one.state == "running":
+    elif (one := seen.container(need)) is None or one.state is State.RUNNING:
         yield from unreachable(service, seen, found, need, fatal=False)
 
 
@@ -226,7 +226,7 @@ def _name_unknown(service: Service, seen: Look, found: re.Match[str]) -> Iterato
         found,
         f"remove QDRANT_URL from .env (it beats QDRANT_HOST), then: {again(service)}",
         # a container that is down has no name
-        fatal=all(one is not None and one.state == "running" for one in running),
+        fatal=all(one is not None and one.state is State.RUNNING for one in running),
     )
 
 

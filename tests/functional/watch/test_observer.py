@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scripts.core.errors import EngineError
-from scripts.core.look import Container, Look, Reading
+from scripts.core.look import Container, Health, Look, Reading, State
 from scripts.core.stack import Probe, Service, Stack
 from scripts.engine.api import Api
 from scripts.engine.containers import container, containers
@@ -60,8 +60,8 @@ def test_a_running_container_is_read_whole() -> None:
         id=one["Id"],
         service="memos",
         name="memos-api-docker",
-        state="running",
-        health="healthy",
+        state=State.RUNNING,
+        health=Health.HEALTHY,
         created_at=one["Created"],
         started_at="2026-11-23T01:55:09.201591587Z",
         image_id=one["Image"],

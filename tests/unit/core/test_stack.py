@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.core.look import Container, Look, Reading
+from scripts.core.look import Container, Look, Reading, State
 from scripts.core.stack import Auth, Service, Stack, by_need
 
 
@@ -82,7 +82,7 @@ def test_a_service_is_found_by_name() -> None:
 
 def test_a_snapshot_is_asked_by_service() -> None:
     """A service that was not created or not probed has None, not an error."""
-    container = Container(id="1", service="api", name="api-1", state="running")
+    container = Container(id="1", service="api", name="api-1", state=State.RUNNING)
     reading = Reading(service="api", ok=True, detail="200")
     seen = Look(containers=(container,), readings=(reading,))
 

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.core.finding import Finding
 from scripts.core.inventory import Host
-from scripts.core.look import Container
+from scripts.core.look import Container, State
 from scripts.diagnosis.preflight import GIB, Ground, check, foreign
 from tests.kit.builders import service
 
@@ -118,7 +118,7 @@ def test_all_findings_come_at_once() -> None:
 )
 def test_a_container_of_another_checkout_is_foreign(folder: str, other: object) -> None:
     """The folder that Compose wrote on a container decides; one without it is nobody's."""
-    container = Container(id="1", service="s", name="n", state="running", working_dir=folder)
+    container = Container(id="1", service="s", name="n", state=State.RUNNING, working_dir=folder)
 
     assert (foreign((container,), FOLDER) is container) is other
 

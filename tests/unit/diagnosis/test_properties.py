@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scripts.config import compose
 from scripts.core.finding import Finding
-from scripts.core.look import Container, Look, Reading
+from scripts.core.look import Container, Health, Look, Reading, State
 from scripts.core.stack import Stack, by_need
 from scripts.data import plan
 from scripts.diagnosis import rules as diagnosis
@@ -58,10 +58,8 @@ def snapshots(draw: st.DrawFn) -> Look:
             id=name,
             service=name,
             name=f"{name}-1",
-            state=draw(
-                st.sampled_from(["created", "running", "paused", "restarting", "exited", "dead"])
-            ),
-            health=draw(st.sampled_from(["", "starting", "healthy", "unhealthy"])),
+            state=draw(st.sampled_from(State)),
+            health=draw(st.sampled_from(Health)),
             exit_code=draw(st.sampled_from([0, 1, 2, 132, 134, 137, 139, 143, 255])),
             restarts=draw(st.integers(0, 5)),
             oom_killed=draw(st.booleans()),
