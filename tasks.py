@@ -383,7 +383,7 @@ def _every_stack(tell: "Report") -> ExitCode:
 
     found = workspace.read_settings(ROOT, os.environ, tell.say)
     running = discovery.required(ROOT, os.environ, run)
-    members = stacks.seen(Api(running.endpoint, env=running.env))
+    members = stacks.seen(Api.of(running))
     tell.stacks(stacks.document(members, ROOT, found.get("COMPOSE_PROJECT_NAME")))
     return ExitCode.OK
 

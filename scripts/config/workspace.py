@@ -42,7 +42,7 @@ class Workspace:
     @property
     def api(self) -> Api:
         """The way to the engine's API."""
-        return Api(self.engine.endpoint, env=self.engine.env)
+        return Api.of(self.engine)
 
     @property
     def cache(self) -> Path:

@@ -25,7 +25,7 @@ def stop(api: Api, stack: Stack, names: Sequence[str]) -> None:
 
     Raises RefusedError or EngineError as the engine has it.
     """
-    patient = Api(api.endpoint, timeout=STOPPING, env=api.env)
+    patient = api.within(STOPPING)
     for wave in plan.waves(stack, names):
         chosen = [one for one in containers(api, stack.project) if one.service in wave]
         for one in chosen:

@@ -159,7 +159,7 @@ def _engine(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineSee
         return EngineSeen(absent=True, problem=problem, can_bring=not why)
     try:
         version = check_versions(found, runner)
-        answer = Api(found.endpoint, env=found.env, timeout=PATIENCE).get("/version") or {}
+        answer = Api.of(found).within(PATIENCE).get("/version") or {}
     except StackError as error:
         return EngineSeen(found=found, problem=Problem.of(error), can_bring=not why)
     arch = str(answer.get("Arch", ""))
@@ -204,4 +204,4 @@ def _registries(space: Workspace) -> Mapping[str, str]:
     absent = [one.image for one in _images(space) if not one.present and not one.built_here]
     if not absent:
         return {}
-    return availability.unreachable(space.engine.endpoint, absent, env=space.engine.env)
+    return availability.unreachable(space.api, absent)

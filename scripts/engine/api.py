@@ -12,6 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from urllib.parse import quote, urlencode, urlsplit
 
 from scripts.core.errors import EngineError, RefusedError
+from scripts.core.inventory import Engine
 from scripts.core.json_value import Json
 from scripts.core.process import dial
 
@@ -70,6 +71,19 @@ class Api:
         self.timeout = timeout
         self.env = env
 
+    @classmethod
+    def of(cls, engine: Engine) -> "Api":
+        """Return the way to an engine that was found."""
+        return cls(engine.endpoint, env=engine.env)
+
+    def within(self, seconds: float) -> "Api":
+        """Return the same engine's API with another time for each answer."""
+        return Api(self.endpoint, timeout=seconds, env=self.env)
+
+    def connection(self, timeout: float | None) -> Connection:
+        """Return a connection of its own to the engine; `timeout` as `Connection` has it."""
+        return Connection(self.endpoint, timeout, env=self.env)
+
     def get(self, path: str, **query: object) -> Json:
         """Return the JSON that the engine answers; None for 404.
 
@@ -84,15 +98,14 @@ class Api:
     def stream(self, path: str, *, endless: bool = False, **query: object) -> "Stream":
         """Return an answer as it comes; errors when it is read. `endless`: silence is no fault."""
         timeout = None if endless else self.timeout
-        return Stream(Connection(self.endpoint, timeout, env=self.env), path, target(path, query))
+        return Stream(self.connection(timeout), path, target(path, query))
 
     def send(self, path: str, pieces: Iterable[bytes], size: int, **query: object) -> "Stream":
         """POST `size` bytes piece by piece once the answer is read, which may take its time.
 
         EngineError after SILENCE without progress. An OSError of `pieces` is raised as it is.
         """
-        connection = Connection(self.endpoint, SILENCE, env=self.env)
-        return Stream(connection, path, target(path, query), pieces=pieces, size=size)
+        return Stream(self.connection(SILENCE), path, target(path, query), pieces=pieces, size=size)
 
     def post(self, path: str, body: object = None, **query: object) -> Json:
         """Like `get`, for calls that change something: 304 (already so) gives None, 404 is a no."""
@@ -113,7 +126,7 @@ class Api:
     def _call(
         self, method: str, path: str, query: dict[str, object], body: object = None
     ) -> tuple[int, bytes]:
-        connection = Connection(self.endpoint, self.timeout, env=self.env)
+        connection = self.connection(self.timeout)
         try:
             connection.request(
                 method,

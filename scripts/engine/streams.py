@@ -31,8 +31,8 @@ class Attached:
         Raises EngineError when the engine does not answer, RefusedError when it says no.
         """
         self._api = api
-        self._connection = Connection(api.endpoint, None, env=api.env)
-        self._waiting = Connection(api.endpoint, None, env=api.env)
+        self._connection = api.connection(None)
+        self._waiting = api.connection(None)
         self._errors = b""
         self._closed = False
         words = {"stream": True, "stdin": True, "stdout": True, "stderr": True}

@@ -25,20 +25,17 @@ def status(api: Api, service: Service) -> ImageStatus:
     return _status(service, api.get(f"/images/{service.image}/json"))
 
 
-def unreachable(
-    api_endpoint: str, images: Sequence[str], *, env: Mapping[str, str] | None = None
-) -> dict[str, str]:
+def unreachable(api: Api, images: Sequence[str]) -> dict[str, str]:
     """Ask the registry behind each image for it, through the engine, and give those that fail.
 
-    One image a registry is enough; the value says why. Waits a few seconds at most. `env` as in
-    `Api`.
+    One image a registry is enough; the value says why. Waits a few seconds at most.
     """
     firsts = {_registry(image): image for image in reversed(images)}
-    api = Api(api_endpoint, timeout=REGISTRY_PATIENCE, env=env)
+    patient = api.within(REGISTRY_PATIENCE)
 
     def ask(image: str) -> str:
         try:
-            found = api.get(f"/distribution/{image}/json")
+            found = patient.get(f"/distribution/{image}/json")
         except EngineError:  # it waits for the registry
             return f"no answer within {REGISTRY_PATIENCE:.0f} s"
         except RefusedError as error:

@@ -62,7 +62,7 @@ def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
         )
     running = running or control.ensure(root, environ, runner, say)
     if packed:
-        unpacking.require_architecture(packed, Api(running.endpoint, env=running.env))
+        unpacking.require_architecture(packed, Api.of(running))
     if not found.image_source:
         why = f"{packed.file.name} holds them" if packed else ""
         source, why = (source, why) if why else _chosen(found, running, runner, environ)
@@ -97,9 +97,9 @@ def _chosen(
     """Choose where images come from; give it, and why."""
     official = resolved(found, running, runner, "registry", environ).stack
     wanted = [service for service in official.services if service.build is None]
-    api = Api(running.endpoint, env=running.env)
+    api = Api.of(running)
     absent = [service.image for service in wanted if not availability.status(api, service).present]
-    reasons = availability.unreachable(running.endpoint, absent, env=running.env) if absent else {}
+    reasons = availability.unreachable(api, absent) if absent else {}
     return decided(reasons, packages_possible=system.packages_possible())
 
 

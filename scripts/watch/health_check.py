@@ -17,7 +17,7 @@ def read(api: Api, container: Container) -> Reading:
     https://docs.docker.com/reference/dockerfile/), and is not waited for longer than LIMIT.
     """
     try:
-        code, said = _run(Api(api.endpoint, timeout=LIMIT, env=api.env), container)
+        code, said = _run(api.within(LIMIT), container)
     except EngineError:
         detail = f"its health check gave no answer within {LIMIT:.0f} s"
         return Reading(service=container.service, ok=False, detail=detail)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from scripts.core.errors import EngineError, RefusedError
+from scripts.core.inventory import Engine
 from scripts.engine import api as engine_api
 from scripts.engine.api import Api
 from tests.functional.conftest import FakeEngine
@@ -271,7 +272,15 @@ def test_who_dials_is_told_where_the_keys_lie(
         f"exec {sys.executable} {tmp_path}/dial.py {fake_engine.socket}"
     )
 
-    Api("tcp://far:2376", timeout=20, env={"DOCKER_CERT_PATH": "/keys"}).get("/version")
+    engine = Engine(
+        endpoint="tcp://far:2376",
+        env={"DOCKER_CERT_PATH": "/keys"},
+        private=False,
+        version="26.1.5",
+        api_version="1.45",
+    )
+
+    Api.of(engine).within(20).get("/version")
 
     assert (folder / "keys").read_text() == "/keys\n"
 

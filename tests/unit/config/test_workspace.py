@@ -13,6 +13,7 @@ from scripts.core.inventory import Engine
 from scripts.core.stack import Stack
 from scripts.data import moves
 from scripts.engine import discovery
+from scripts.engine.api import Api
 from scripts.engine.private import control, programs
 from scripts.images import availability
 from scripts.images.bundle import unpacking
@@ -75,8 +76,7 @@ def bench(tmp_path: Path, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -
     """A checkout on a machine with an engine, without images, whose registries answer."""
     discovered(monkeypatch, lambda *_: ENGINE)
     monkeypatch.setattr(system, "packages_possible", lambda: True)
-    for module in (workspace, prepare):
-        monkeypatch.setattr(module, "Api", lambda *_, **__: FakeApi())
+    monkeypatch.setattr(Api, "of", lambda _: FakeApi())
     monkeypatch.setattr(availability, "unreachable", lambda *_, **__: {})
     (tmp_path / "checkout").mkdir()
     return Bench(tmp_path / "checkout", runner)
@@ -121,13 +121,13 @@ def test_compose_sees_the_engine_and_the_settings(bench: Bench) -> None:
 def test_the_engine_is_asked_in_the_way_that_reaches_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Keys for TLS lie where the engine's variables say, so these go with its address."""
-    asked: list[object] = []
-    monkeypatch.setattr(workspace, "Api", lambda *words, **more: asked.append((words, more)))
+    """The API is that of the engine that was found."""
+    asked: list[Engine] = []
+    monkeypatch.setattr(Api, "of", asked.append)
 
     assert bench.look().api is None
 
-    assert asked == [((ENGINE.endpoint,), {"env": ENGINE.env})]
+    assert asked == [ENGINE]
 
 
 def test_files_that_can_be_made_again_lie_apart_for_each_stack(bench: Bench) -> None:
@@ -225,10 +225,9 @@ def test_only_official_images_that_are_absent_are_asked_for(
     """What is built here comes from no registry, and what is here need not be fetched."""
     asked: list[str] = []
     here = FakeApi({"/images/docker.io/library/neo4j:5.26.4/json": {"Config": {}}})
-    for module in (workspace, prepare):
-        monkeypatch.setattr(module, "Api", lambda *_, **__: here)
+    monkeypatch.setattr(Api, "of", lambda _: here)
 
-    def unreachable(_endpoint: str, names: list[str], **_: object) -> dict[str, str]:
+    def unreachable(_api: Api, names: list[str]) -> dict[str, str]:
         asked.extend(names)
         return {}
 
@@ -247,8 +246,7 @@ def test_with_all_images_here_no_registry_is_asked(
     """A machine without network goes on with what it has."""
     stack = compose.parse(compose.document((CONFIG / "registry.yml").read_text()), bench.root)
     here = FakeApi({f"/images/{one.image}/json": {"Config": {}} for one in stack.services})
-    for module in (workspace, prepare):
-        monkeypatch.setattr(module, "Api", lambda *_, **__: here)
+    monkeypatch.setattr(Api, "of", lambda _: here)
     monkeypatch.setattr(availability, "unreachable", lambda *_, **__: UNREACHABLE)
 
     assert bench.prepared().image_source == "registry"
@@ -438,7 +436,7 @@ def test_volumes_are_those_of_the_stack_that_exist(
 ) -> None:
     """What other stacks keep is never listed, so never deleted."""
     answer = {"Volumes": [{"Name": name} for name in existing] or None}
-    monkeypatch.setattr(workspace, "Api", lambda *_, **__: FakeApi({"/volumes": answer}))
+    monkeypatch.setattr(Api, "of", lambda _: FakeApi({"/volumes": answer}))
 
     space = bench.look()
     found = moves.held(space.api, space.stack)

@@ -194,7 +194,7 @@ def registries(
         return answer
 
     monkeypatch.setattr(Api, "get", get)
-    return unreachable("unix:///s", wanted), asked
+    return unreachable(Api("unix:///s"), wanted), asked
 
 
 def test_each_registry_is_asked_for_its_first_image(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from scripts.config import workspace
 from scripts.config.compose import Compose
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.inventory import Engine, ImageStatus
+from scripts.engine.api import Api
 from scripts.start import created
 from tests.kit.builders import service, stack
 from tests.kit.fakes import FakeApi, FakeRunner
@@ -78,7 +78,7 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A stack that has just been started."""
     found = World(tmp_path)
-    monkeypatch.setattr(workspace, "Api", lambda *_, **__: found.api)
+    monkeypatch.setattr(Api, "of", lambda _: found.api)
     created.keep(found.space, found.images)
     return found
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts.config import workspace
 from scripts.config.compose import Compose
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import Engine, Host
 from scripts.diagnosis.preflight import GIB
+from scripts.engine.api import Api
 from scripts.machine import resources
 from scripts.start import guards
 from scripts.start.guards import findings, require_created, require_own
@@ -39,7 +39,7 @@ class World:
         self.machine = Host(memory=16 * GIB, disk_free=90 * GIB)
         self.measured: list[Path] = []
         self.holders: dict[int, tuple[str, str]] = {}
-        monkeypatch.setattr(workspace, "Api", lambda *_, **__: self.api)
+        monkeypatch.setattr(Api, "of", lambda _: self.api)
         monkeypatch.setattr(resources, "look", self._look)
         monkeypatch.setattr(guards, "holders", lambda *_: self.holders)
         root = Path("/checkout")
