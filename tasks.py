@@ -400,7 +400,7 @@ def _every_stack(tell: "Report") -> ExitCode:
     },
 )
 @command
-def logs(  # noqa: PLR0913 - one flag each
+def logs(
     c: Context,
     *,
     service: list[str],
@@ -501,7 +501,7 @@ def down(c: Context, *, volumes: bool = False, yes: bool = False) -> ExitCode:
     },
 )
 @command
-def reset(  # noqa: PLR0913 - one flag each
+def reset(
     c: Context,
     *,
     service: list[str],

@@ -83,12 +83,12 @@ def databases(env: Mapping[str, str]) -> tuple[Database, ...]:
     if not env.get("QDRANT_PATH"):
         host = f"{env.get('QDRANT_HOST', 'localhost')}:{env.get('QDRANT_PORT', '6333')}"
         base = env.get("QDRANT_URL") or f"http://{host}"
-        ready = urllib.request.Request(f"{base.rstrip('/')}/readyz")  # noqa: S310 - as MemOS would
+        ready = urllib.request.Request(f"{base.rstrip('/')}/readyz")
         found.append(Database(name="qdrant", address=base, ask=lambda: ask_http(ready)))
     if env.get("ENABLE_PREFERENCE_MEMORY") == "true":
         base = env.get("MILVUS_URI", "http://localhost:19530")
         user, password = env.get("MILVUS_USER_NAME", "root"), env.get("MILVUS_PASSWORD", "12345678")
-        collections = urllib.request.Request(  # noqa: S310 - as MemOS would
+        collections = urllib.request.Request(
             f"{base.rstrip('/')}/v2/vectordb/collections/list",
             data=b"{}",
             headers={
@@ -125,7 +125,7 @@ def ask_neo4j(uri: str, login: tuple[str, str]) -> str:
 def ask_http(request: urllib.request.Request, *, field: str = "") -> str:
     """Make a call that only a ready server answers well; `field` of the answer must be 0."""
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             text = answer.read()
         return "" if not field or json.loads(text).get(field) == 0 else text.decode()[:120]
     except urllib.error.HTTPError as error:
@@ -163,7 +163,7 @@ def wait(
 
 def log(line: str) -> None:
     """Write a line of the container's log."""
-    print(f"memos: {line}", file=sys.stderr, flush=True)  # noqa: T201 - the log
+    print(f"memos: {line}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -171,7 +171,7 @@ def main() -> None:
     load()
     log("loaded; nothing has been connected to yet")
     wait(databases(environ), log)
-    importlib.import_module("uvicorn").run(APP, host="0.0.0.0", port=PORT)  # noqa: S104 - published
+    importlib.import_module("uvicorn").run(APP, host="0.0.0.0", port=PORT)
 
 
 if __name__ == "__main__":

@@ -157,7 +157,7 @@ def _service(
 
 def _port(port: Mapping[str, Json]) -> Port:
     return Port(
-        host=port.get("host_ip", "0.0.0.0"),  # noqa: S104 - what Compose means by no address
+        host=port.get("host_ip", "0.0.0.0"),
         published=int(port.get("published", 0)),
         target=int(port["target"]),
     )
@@ -203,7 +203,7 @@ def _published(target: object, ports: tuple[Port, ...]) -> Port:
     """Return the published port of a container port, with an address that a client can call."""
     for port in ports:
         if port.target == int(str(target)):
-            anywhere = port.host in {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
+            anywhere = port.host in {"0.0.0.0", "::", ""}
             return Port(
                 host="127.0.0.1" if anywhere else port.host,
                 published=port.published,

@@ -64,7 +64,7 @@ def taken(host: str, port: int) -> bool:
                 return True
     with socket.socket() as probe:
         probe.settimeout(DIAL)
-        anywhere = host == "0.0.0.0"  # noqa: S104 - compared, not bound
+        anywhere = host == "0.0.0.0"
         return probe.connect_ex(("127.0.0.1" if anywhere else host, port)) == 0
 
 

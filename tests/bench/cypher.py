@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from scripts.core.polling import poll
 from tests.e2e.kit.checkout import Checkout, free_ports
 
-PASSWORD = "for-the-bench"  # noqa: S105 - of a server that lives a minute on loopback
+PASSWORD = "for-the-bench"
 FILL = (
     "UNWIND range(1, 20000) AS i CREATE (:P {id: i, group: i % 100, name: 'n' + toString(i)})",
     "CREATE INDEX p_id FOR (n:P) ON (n.id)",
@@ -74,7 +74,7 @@ def ask(port: int, statement: str) -> float:
         headers={"Content-Type": "application/json", "Authorization": f"Basic {login}"},
     )
     began = time.monotonic()
-    with urllib.request.urlopen(request, timeout=300) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=300) as answer:
         found = json.loads(answer.read())
     assert found["errors"] == [], found["errors"]
     return round(time.monotonic() - began, 4)

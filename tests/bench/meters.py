@@ -70,7 +70,7 @@ def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], mark: str = "
     marked, last, memory = Usage(), Usage(), 0.0
     with (
         tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(  # noqa: S603 - our own command lines
+        subprocess.Popen(
             argv,
             cwd=cwd,
             env=env,
@@ -117,7 +117,7 @@ def usage(pid: int) -> Usage:
 def instructions(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> int:
     """Return how many million instructions a command takes, as valgrind counts them."""
     counter = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-    done = subprocess.run(  # noqa: S603 - our own command lines
+    done = subprocess.run(
         [*counter, *argv], cwd=cwd, env=env, capture_output=True, text=True, check=True
     )
     found = re.search(r"I +refs: +([\d,]+)", done.stderr)

@@ -60,12 +60,12 @@ def _handler(engine: FakeEngine) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        do_POST = do_DELETE = do_GET  # noqa: N815 - the names are http.server's
+        do_POST = do_DELETE = do_GET
 
         def address_string(self) -> str:
             return "a unix socket has no address"
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's
+        def log_message(self, format: str, *args: object) -> None:
             del format, args
 
     return Handler

@@ -10,11 +10,11 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.kit.servers import Answer
 
@@ -54,14 +54,14 @@ class Disk:
             self.state["containers"] |= self.removed
             self.removed = {}
 
-    def make(self, names: Any) -> None:
+    def make(self, names: Iterable[str]) -> None:
         """Make volumes that are not there."""
         for name in names:
             if name not in self.state["volumes"]:
                 self.state["volumes"].append(name)
                 (self.folder / name).mkdir()
 
-    def respond(self, method: str, words: list[str], body: bytes) -> Answer:  # noqa: PLR0911 - one for each path
+    def respond(self, method: str, words: list[str], body: bytes) -> Answer:
         """Answer a request about volumes or helper containers."""
         match method, words:
             case "POST", ["create"]:
@@ -96,7 +96,7 @@ class Disk:
         if users:
             return 409, {"message": "volume is in use"}
         self.state["volumes"].remove(name)
-        subprocess.run(["rm", "-rf", str(self.folder / name)], check=True)  # noqa: S603, S607 - ours
+        subprocess.run(["rm", "-rf", str(self.folder / name)], check=True)
         return 204, b""
 
     def _started(self, name: str, run: Run) -> Answer:
@@ -108,7 +108,7 @@ class Disk:
         at.mkdir()
         for mount in run.body["HostConfig"]["Mounts"]:
             (self.folder / mount["Source"]).rename(at / Path(mount["Target"]).name)
-        run.process = subprocess.Popen(  # noqa: S603 - our own script
+        run.process = subprocess.Popen(
             run.body["Entrypoint"],
             cwd=at,
             env={**os.environ, "LC_ALL": "C"},
@@ -165,7 +165,7 @@ def _copied_in(connection: socket.socket, process: subprocess.Popen[bytes]) -> N
             process.stdin.write(data)
 
 
-def _copied_out(stream: Any, number: int, connection: socket.socket) -> None:
+def _copied_out(stream: IO[bytes], number: int, connection: socket.socket) -> None:
     with suppress(OSError), stream:
-        while data := stream.read1(32768):
+        while data := os.read(stream.fileno(), 32768):
             connection.sendall(bytes([number, 0, 0, 0]) + len(data).to_bytes(4, "big") + data)

@@ -80,7 +80,7 @@ class FakeEngine:
         """Let an event happen, for who follows them; None ends the stream."""
         self._happening.put(END if event is None else json.dumps(event).encode() + b"\n")
 
-    def respond(self, request: Request) -> Answer:  # noqa: PLR0911 - one for each path
+    def respond(self, request: Request) -> Answer:
         """Answer one request."""
         parts = urlsplit(request.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
@@ -135,7 +135,7 @@ class FakeEngine:
         since, until = (int(query[name].replace(".", "")) for name in ("since", "until"))
         return [one for one in self.state["events"] if since <= one["timeNano"] <= until]
 
-    def _container(self, name: str, what: str, query: dict[str, str]) -> Answer:  # noqa: PLR0911 - as above
+    def _container(self, name: str, what: str, query: dict[str, str]) -> Answer:
         one = self.state["containers"].get(name)
         if one is None or one.get("gone"):
             return 404, RECORDED["missing"]

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from scripts.core.json_value import Json
 from tests.kit.servers import Answer, Request, http
 
 
@@ -49,7 +50,7 @@ class FakeStack:
             "/v2/vectordb": self._milvus,
         }
 
-    def _add(self, path: str, body: Any) -> Answer:
+    def _add(self, path: str, body: Json) -> Answer:
         del path
         cube = body["writable_cube_ids"][0]
         self.nodes[cube] = body["messages"][0]["content"]
@@ -58,11 +59,11 @@ class FakeStack:
         data = [{"memory": self.nodes[cube], "memory_id": "4f2c", "memory_type": "WorkingMemory"}]
         return 200, {"code": 200, "message": "Memory added successfully", "data": data}
 
-    def _get_all(self, path: str, body: Any) -> Answer:
+    def _get_all(self, path: str, body: Json) -> Answer:
         del path
         return 200, {"code": 200, "data": [{"memory": self.nodes.get(body["mem_cube_ids"][0])}]}
 
-    def _cypher(self, path: str, body: Any) -> Answer:
+    def _cypher(self, path: str, body: Json) -> Answer:
         del path
         (one,) = body["statements"]
         cube = one["parameters"]["cube"]
@@ -72,7 +73,7 @@ class FakeStack:
             found = []
         return 200, {"results": [{"columns": ["n"], "data": found}], "errors": []}
 
-    def _qdrant(self, path: str, body: Any) -> Answer:
+    def _qdrant(self, path: str, body: Json) -> Answer:
         cube = body["filter"]["must"][0]["match"]["value"]
         if path.endswith("/delete"):
             self.points.pop(cube, None)
@@ -80,7 +81,7 @@ class FakeStack:
         found = [{"id": "1", "vector": self.points[cube]}] if cube in self.points else []
         return 200, {"result": {"points": found, "next_page_offset": None}, "status": "ok"}
 
-    def _milvus(self, path: str, body: Any) -> Answer:
+    def _milvus(self, path: str, body: Json) -> Answer:
         good, name = (200 if path.startswith("/v1") else 0), body.get("collectionName", "")
         data: object = {}
         match path.rpartition("/")[2]:
@@ -100,7 +101,7 @@ class FakeStack:
                 pass
         return 200, {"code": good, "data": data}
 
-    def _near(self, name: str, body: Any) -> list[dict[str, str]]:
+    def _near(self, name: str, body: Json) -> list[dict[str, str]]:
         self.searches_in_vain -= 1
         wanted = body["vector"] if "vector" in body else body["data"][0]
         rows = self.tables[name] if self.searches_in_vain < 0 else []

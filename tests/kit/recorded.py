@@ -11,7 +11,7 @@ from tests.kit.builders import container, reading, service
 from tests.kit.places import TESTS_DATA
 
 LOGS = TESTS_DATA / "logs"
-SECRET = "correct-horse-battery"  # noqa: S105 - made for tests
+SECRET = "correct-horse-battery"
 LOGIN = Probe(kind="http", port=1, auth=Auth(kind="basic", user="neo4j", password=SECRET))
 
 

@@ -100,9 +100,9 @@ def _handler(respond: Respond) -> type[BaseHTTPRequestHandler]:
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                 self.wfile.write(b"0\r\n\r\n")
 
-        do_GET = do_POST = do_DELETE = _any  # noqa: N815 - http.server looks for these names
+        do_GET = do_POST = do_DELETE = _any
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base names it
+        def log_message(self, format: str, *args: object) -> None:
             """Stay silent."""
 
     return Handler

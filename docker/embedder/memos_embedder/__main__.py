@@ -17,9 +17,10 @@ def main(folder: Path, port: int) -> None:
     model.embed(["warm"])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with Server(("", port), model) as server:
-        print(f"ready on port {server.server_port}", file=sys.stderr)  # noqa: T201 - the log
+        print(f"ready on port {server.server_port}", file=sys.stderr)
         server.serve_forever()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 8080)  # noqa: PLR2004 - argv
+    folder, *ports = sys.argv[1:]
+    main(Path(folder), int(ports[0]) if ports else 8080)

@@ -91,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         status = self._respond(self.rfile.read(int(length)))
         milliseconds = (time.monotonic() - started) * 1000
-        print(f"POST {self.path} {status} {milliseconds:.0f} ms", file=sys.stderr)  # noqa: T201 - the log
+        print(f"POST {self.path} {status} {milliseconds:.0f} ms", file=sys.stderr)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what http.server itself refuses (a bad request line, another method) as JSON."""

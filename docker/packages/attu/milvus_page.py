@@ -157,7 +157,7 @@ def main() -> None:
         sys.exit(f"SERVER_PORT is {port!r}; expected a number from 1 to 65535, for example 3000.")
     signal.signal(signal.SIGTERM, _stop)
     app = create_app(os.environ.get("MILVUS_URL") or "milvus-standalone:19530")
-    waitress.serve(app, host="0.0.0.0", port=int(port), threads=8, ident=None)  # noqa: S104 - the container's own network; Compose decides what is published
+    waitress.serve(app, host="0.0.0.0", port=int(port), threads=8, ident=None)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ _WHY_UNREACHABLE = {
 }
 
 
-class Problem(Exception):  # noqa: N818 - what a person reads on the page, not a fault of the program
+class Problem(Exception):
     """Something a person can mend: what is wrong, what to do next, and the HTTP status for it."""
 
     def __init__(self, title: str, advice: str, status: HTTPStatus) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import milvus_values as values
 from milvus_problem import TIMEOUT_SECONDS, Address, Problem, explain
+from milvus_values import Value
 
 PREVIEW_ROWS = 100
 _NO_CELL = values.Cell(text="", kind="none")
@@ -78,7 +79,7 @@ class Reader:
             self._client.close()
             raise
 
-    def _ask(self, call: Callable[..., Any], *args: str, **options: object) -> Any:  # noqa: ANN401 - pymilvus is untyped
+    def _ask(self, call: Callable[..., Value], *args: str, **options: object) -> Value:
         try:
             return call(*args, timeout=TIMEOUT_SECONDS, **options)
         except self._errors as error:

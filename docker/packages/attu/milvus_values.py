@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
+Value: TypeAlias = Any
+"""What pymilvus gives for a field of any type; it has no types of its own."""
 TEXT_LIMIT = 160
 VECTOR_HEAD = 4
 BYTES_HEAD = 8
@@ -62,7 +64,7 @@ def type_name(kind: object) -> str:
     return str(getattr(kind, "name", kind))
 
 
-def _vector(value: Any) -> str:  # noqa: ANN401 - a list of numbers, a dict or bytes, as the type has it
+def _vector(value: Value) -> str:
     if isinstance(value, Sequence) and len(value) == 1 and isinstance(value[0], bytes):
         value = value[0]  # so pymilvus wraps a binary vector
     if isinstance(value, bytes):
@@ -74,7 +76,7 @@ def _vector(value: Any) -> str:  # noqa: ANN401 - a list of numbers, a dict or b
     return f"{{{head}}} {len(parts)} entries" if sparse else f"[{head}] {len(parts)} numbers"
 
 
-def cell(value: Any, kind: str = "") -> Cell:  # noqa: ANN401 - a value of any field type of Milvus
+def cell(value: Value, kind: str = "") -> Cell:
     """One value for a table cell; `kind` is the name of the field's type, "" when dynamic."""
     if value is None:
         return Cell(text="null", kind="none")

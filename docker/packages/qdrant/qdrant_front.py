@@ -178,7 +178,7 @@ def serve(storage: Storage, listener: socket.socket, key: str) -> None:
 def main(environment: Mapping[str, str]) -> int:
     """Open the storage, listen, serve; the exit code."""
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
-    host = environment.get("QDRANT__SERVICE__HOST", "0.0.0.0")  # noqa: S104 - as Qdrant's image
+    host = environment.get("QDRANT__SERVICE__HOST", "0.0.0.0")
     port = environment.get("QDRANT__SERVICE__HTTP_PORT", "6333")
     path = Path(environment.get("QDRANT__STORAGE__STORAGE_PATH", "storage")).absolute()
     try:

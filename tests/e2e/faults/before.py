@@ -107,16 +107,16 @@ def wrong_setting(name: str, said: str, /, *services: str, **values: str) -> Non
 
 
 wrong_setting("a port that is no number", "wanted a port from 1", "qdrant", QDRANT_HTTP_PORT="63x3")
-wrong_setting("a password that is too short", "too short", "neo4j", NEO4J_PASSWORD="seven77")  # noqa: S106 - refused
+wrong_setting("a password that is too short", "too short", "neo4j", NEO4J_PASSWORD="seven77")
 wrong_setting(
     *("all interfaces with default passwords", "still the default", "qdrant"),
-    BIND_ADDRESS="0.0.0.0",  # noqa: S104 - refused, that is the point
+    BIND_ADDRESS="0.0.0.0",
 )
 wrong_setting(
     *("a dimension that the local model does not have", "384", "memos"), EMBEDDING_DIMENSION="1024"
 )
 wrong_setting("a comment taken as a value", "wanted true or false", "memos", ENABLE_INTERNET="# no")
-wrong_setting("a source folder without MemOS in it", "memos/", "memos", MEMOS_SRC="/tmp")  # noqa: S108 - exists, and is wrong
+wrong_setting("a source folder without MemOS in it", "memos/", "memos", MEMOS_SRC="/tmp")
 wrong_setting(
     *("preference memory on a Milvus that is too old", "Milvus 2.5", "memos"),
     ENABLE_PREFERENCE_MEMORY="true",
@@ -246,9 +246,9 @@ def registry(status: int, body: str, headers: dict[str, str] | None = None) -> I
             if self.command == "GET":
                 self.wfile.write(b"{}" if self.path == "/v2/" else body.encode())
 
-        do_HEAD = do_GET  # noqa: N815 - the name is http.server's
+        do_HEAD = do_GET
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's
+        def log_message(self, format: str, *args: object) -> None:
             del format, args
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

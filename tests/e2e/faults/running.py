@@ -146,7 +146,7 @@ def cut(bench: Bench) -> Made:
     bench.stack.docker("stop", bench.name("milvus"))
 
     def link(state: str) -> None:
-        subprocess.run(  # noqa: S603 - ours
+        subprocess.run(
             ["/usr/bin/nsenter", "--target", pid, "--net", "ip", "link", "set", "eth0", state],
             check=state == "down",
         )
@@ -254,7 +254,7 @@ def beside(
                     continue
                 seen.add(state["StartedAt"])
                 if words[0] == "kill -9":
-                    subprocess.run(["/bin/kill", "-KILL", str(state["Pid"])], check=False)  # noqa: S603 - ours
+                    subprocess.run(["/bin/kill", "-KILL", str(state["Pid"])], check=False)
                 else:
                     bench.stack.docker(*words, bench.name(service), check=False)
 
@@ -342,12 +342,12 @@ def engine_killed(bench: Bench) -> Made:
         image = bench.inspect("etcd")["Config"]["Image"]
         bench.extra.update(own.engine_env())
         there = ["docker", "load", "--quiet"]
-        with subprocess.Popen(  # noqa: S603 - ours
-            ["docker", "save", image],  # noqa: S607 - as the others
+        with subprocess.Popen(
+            ["docker", "save", image],
             env={**own.environ, **bench.stack.engine},
             stdout=subprocess.PIPE,
         ) as saved:
-            subprocess.run(  # noqa: S603 - ours
+            subprocess.run(
                 there, env={**own.environ, **bench.extra}, stdin=saved.stdout, check=True
             )
         bench.set_key("etcd", "healthcheck", f"healthcheck: {{test: ['CMD', 'false'], {USUAL}}}")

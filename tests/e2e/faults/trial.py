@@ -17,7 +17,7 @@ from scripts.core.units import SECOND, nanoseconds, query
 from scripts.engine.api import Api, Stream
 from scripts.engine.events import lines
 from scripts.engine.places import places
-from tests.e2e.faults.fault import Fault
+from tests.e2e.faults.fault import Fault, Made
 from tests.e2e.kit import witness
 from tests.e2e.kit.workbench import Bench, flags
 
@@ -93,7 +93,7 @@ def try_fault(bench: Bench, fault: Fault) -> tuple[Told, float]:
     return told, seconds
 
 
-def finish(making: Any, next_step: str) -> None:
+def finish(making: Made, next_step: str) -> None:
     """Let a fault be mended, with the next step in hand."""
     try:
         making.send(next_step)
@@ -153,7 +153,7 @@ def up(bench: Bench, fault: Fault) -> Told:
     events: list[dict[str, Any]] = []
     started: dict[str, float] = {}
     waits: list[tuple[float, str, str]] = []
-    with subprocess.Popen(  # noqa: S603 - our own command line
+    with subprocess.Popen(
         [sys.executable, "-m", "invoke", "up", *words],
         cwd=bench.stack.root,
         env={**bench.stack.environ, **bench.extra},
@@ -244,7 +244,7 @@ def _plain_up(bench: Bench, fault: Fault) -> dict[str, Any]:
     argv += ["--profile", "embedder", *files, "up", "--detach", "--wait", *fault.services]
     began = time.monotonic()
     try:
-        done = subprocess.run(  # noqa: S603 - our own command line
+        done = subprocess.run(
             argv,
             cwd=bench.stack.root,
             env={**bench.stack.environ, **bench.stack.engine},

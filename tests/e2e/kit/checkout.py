@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.core.json_value import Json
 from tests.kit.places import ROOT
 
 PORT = re.compile(r"^([A-Z0-9_]+_PORT)=", re.MULTILINE)
@@ -32,7 +33,7 @@ class Ran:
     stderr: str
 
     @property
-    def document(self) -> Any:
+    def document(self) -> Json:
         """Stdout as JSON."""
         return json.loads(self.stdout)
 
@@ -75,7 +76,7 @@ class Checkout:
     ) -> Ran:
         """Run any command in this checkout; what it printed is shown when it fails."""
         environ = {**self.environ, **(env or {})}
-        done = subprocess.run(  # noqa: S603 - our own command lines
+        done = subprocess.run(
             argv,
             cwd=self.root,
             env=environ,
@@ -93,7 +94,7 @@ class Checkout:
     @contextmanager
     def started(self, *words: str) -> "Iterator[subprocess.Popen[str]]":
         """Run an `inv` command in a process group of its own while the block runs."""
-        with subprocess.Popen(  # noqa: S603 - our own command lines
+        with subprocess.Popen(
             [sys.executable, "-m", "invoke", *words],
             cwd=self.root,
             env=self.environ,
@@ -173,7 +174,7 @@ def checkout(
 def free_ports(count: int) -> list[int]:
     """Return ports on which nobody listens now, below those that outgoing connections take."""
     found: list[int] = []
-    start = random.randrange(20000, 29000)  # noqa: S311 - spreads parallel runs, hides nothing
+    start = random.randrange(20000, 29000)
     for port in range(start, 32000):
         with socket.socket() as one:
             if len(found) < count and one.connect_ex(("127.0.0.1", port)) != 0:

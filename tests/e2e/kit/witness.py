@@ -1,10 +1,10 @@
 """Something in each store before a fault, and the same afterwards: nothing is lost."""
 
 from collections.abc import Callable
-from typing import Any
 
 import requests
 
+from scripts.core.json_value import Json
 from scripts.core.polling import poll
 from tests.e2e.kit.checkout import Checkout
 
@@ -25,7 +25,7 @@ def missing(stack: Checkout, services: tuple[str, ...]) -> list[str]:
     return [one for one in services if one in STORES and not STORES[one][1](stack)]
 
 
-def _qdrant(stack: Checkout, method: str, path: str, body: object) -> Any:
+def _qdrant(stack: Checkout, method: str, path: str, body: object) -> Json:
     url = stack.url("QDRANT_HTTP_PORT", f"/collections/{NAME}{path}")
     return requests.request(method, url, json=body, timeout=20).json()
 
@@ -44,7 +44,7 @@ def _points(stack: Checkout) -> bool:
     return rows == [(n, [n, 1, 2, 3]) for n in range(1, COUNT + 1)]
 
 
-def _cypher(stack: Checkout, statement: str) -> Any:
+def _cypher(stack: Checkout, statement: str) -> Json:
     answer = requests.post(
         stack.url("NEO4J_HTTP_PORT", "/db/neo4j/tx/commit"),
         json={"statements": [{"statement": statement}]},
@@ -64,7 +64,7 @@ def _nodes(stack: Checkout) -> bool:
     return bool(found == [[n, f"node {n}"] for n in range(1, COUNT + 1)])
 
 
-def _milvus_answer(stack: Checkout, path: str, body: object = None) -> Any:
+def _milvus_answer(stack: Checkout, path: str, body: object = None) -> Json:
     old = stack.values()["IMAGE_SOURCE"] == "packages"
     version = "v1/vector" if old else "v2/vectordb/entities"
     if path in {"create", "list"}:
@@ -79,7 +79,7 @@ def _milvus_answer(stack: Checkout, path: str, body: object = None) -> Any:
     ).json()
 
 
-def _milvus(stack: Checkout, path: str, body: object = None) -> Any:
+def _milvus(stack: Checkout, path: str, body: object = None) -> Json:
     answer = _milvus_answer(stack, path, body)
     assert answer["code"] in {0, 200}, answer
     return answer["data"]

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from scripts.core.json_value import Json
 from tests.e2e.kit.checkout import Checkout, Ran, checkout
 from tests.kit.places import ROOT
 
@@ -85,7 +85,7 @@ class Bench:
         ).stdout.split()
         return rows[0]
 
-    def inspect(self, service: str) -> Any:
+    def inspect(self, service: str) -> Json:
         """Return what the engine knows of a service's container."""
         return json.loads(self.stack.docker("inspect", self.name(service)).stdout)[0]
 

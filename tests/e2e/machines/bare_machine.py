@@ -139,7 +139,7 @@ class Machine:
         lines: list[tuple[float, str]] = []
         with (
             tempfile.TemporaryFile("w+") as out,
-            subprocess.Popen(  # noqa: S603 - our own command lines
+            subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -216,7 +216,7 @@ def entered(root: Path, environ: Mapping[str, str], *, network: bool = True) -> 
         *(() if network else ("--net",)),
         *("sh", "-euc", ENTER, "sh", str(root), DEVICES, INIT, "" if network else LOOPBACK),
     ]
-    with subprocess.Popen(  # noqa: S603 - our own command line
+    with subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         pid = 0

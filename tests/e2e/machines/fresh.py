@@ -28,7 +28,7 @@ from tests.kit.places import ROOT
 
 ABSENT = ("docker", "dockerd", "ip", "ps", "iptables", "modprobe", "mount", "git", "curl", "uv")
 """Programs that must not be there, or the trial would show too little."""
-DISK = "/var/tmp"  # noqa: S108 - /tmp may lie in memory; the folder in it is made by mkdtemp
+DISK = "/var/tmp"
 
 
 def try_out(

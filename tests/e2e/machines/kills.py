@@ -70,7 +70,7 @@ def moments(seed: int, each: int) -> Iterator[Moment]:
     """Yield `each` moments of every command, spread over all its time."""
     for command in COMMANDS:
         for number in range(each):
-            dice = random.Random(f"{seed} {command} {number} {each}")  # noqa: S311 - to be repeated
+            dice = random.Random(f"{seed} {command} {number} {each}")
             share = (number + dice.random()) / each
             yield Moment(command=command, number=number, share=share, group=dice.random() < 0.5)
 
@@ -233,7 +233,7 @@ def chosen_by(only: str, moment: Moment) -> bool:
 def main() -> int:
     """Strike at every moment; give 1 when one of them lost or mixed data."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311 - as above
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--each", type=int, default=30, help="moments of each command")
     parser.add_argument("--only", default="", help="such as restore, restore:17, restore:10-19")
     chosen = parser.parse_args()

@@ -108,7 +108,7 @@ def look(browser: str, name: str, theme: str) -> int:
 def run(browser: str, *words: str) -> str:
     """Run the browser with a profile of its own; give what it printed."""
     with tempfile.TemporaryDirectory() as profile:
-        done = subprocess.run(  # noqa: S603 - our own command line
+        done = subprocess.run(
             [browser, *QUIET, f"--user-data-dir={profile}", *words],
             capture_output=True,
             text=True,

@@ -88,7 +88,7 @@ def ports() -> Iterator[list[int]]:
     """Run the stack's services as a process; give their ports."""
     count = str(len(test_tasks.TARGETS))
     argv = [sys.executable, "-m", "tests.kit.fake_stack", count]
-    with subprocess.Popen(  # noqa: S603 - our own module
+    with subprocess.Popen(
         argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
@@ -142,8 +142,8 @@ def test_plain_tar_reads_a_snapshot(at: Checkout) -> None:
     """Nobody needs this workspace to get at the data."""
     assert at.inv("snapshot.save", "--name", "one", "--service", "etcd") == 0
 
-    listed = subprocess.run(  # noqa: S603 - our own words
-        ["tar", "--zstd", "-tf", str(at.kept / "one.tar.zst")],  # noqa: S607 - the one on PATH
+    listed = subprocess.run(
+        ["tar", "--zstd", "-tf", str(at.kept / "one.tar.zst")],
         capture_output=True,
         text=True,
         check=True,
@@ -335,7 +335,7 @@ def unknown(manifest: dict[str, Any]) -> None:
         (unknown, "the stack has no volume other_data", 2),
     ],
 )
-def test_what_does_not_fit_is_refused(  # noqa: PLR0913, PLR0917 - one table
+def test_what_does_not_fit_is_refused(
     at: Checkout,
     capsys: Capture,
     monkeypatch: pytest.MonkeyPatch,
@@ -699,7 +699,7 @@ def nothing(at: Checkout) -> None:
         ("snapshot.list --format yaml", nothing, 2, "--format is 'yaml'"),
     ],
 )
-def test_what_is_refused_changes_nothing(  # noqa: PLR0913, PLR0917 - one table
+def test_what_is_refused_changes_nothing(
     at: Checkout,
     capsys: Capture,
     words: str,

@@ -95,7 +95,7 @@ def probed(name: str, port: int) -> dict[str, object]:
 def ports() -> Iterator[list[int]]:
     """Run the stack's services as a process; give their ports."""
     argv = [sys.executable, "-m", "tests.kit.fake_stack", str(len(TARGETS))]
-    with subprocess.Popen(  # noqa: S603 - our own module
+    with subprocess.Popen(
         argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
@@ -175,7 +175,7 @@ class Checkout:
         if self._engine is None:
             (self.folder / "state.json").write_text(json.dumps(self.state))
             files = [str(self.folder / name) for name in ("engine.sock", "state.json")]
-            self._engine = subprocess.Popen(  # noqa: S603 - our own module
+            self._engine = subprocess.Popen(
                 [sys.executable, "-m", "tests.kit.fake_engine", *files],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
@@ -351,7 +351,7 @@ def old_engine(at: Checkout) -> None:
         ("up --higher", nothing, 1, "No idea what '--higher' is!"),
     ],
 )
-def test_what_is_wrong_has_its_exit_code_and_is_told_with_its_value(  # noqa: PLR0913, PLR0917 - one table
+def test_what_is_wrong_has_its_exit_code_and_is_told_with_its_value(
     at: Checkout, capsys: Capture, words: str, prepare: Prepare, code: int, told: str
 ) -> None:
     """As the README's table says; nothing is on stdout, and no container was touched."""
@@ -381,7 +381,7 @@ def test_what_is_wrong_has_its_exit_code_and_is_told_with_its_value(  # noqa: PL
         ("restart --timeout soon", nothing, 2, "--timeout is 'soon'"),
     ],
 )
-def test_what_is_refused_is_the_result_line_of_json(  # noqa: PLR0913, PLR0917 - one table
+def test_what_is_refused_is_the_result_line_of_json(
     at: Checkout, capsys: Capture, words: str, prepare: Prepare, code: int, detail: str
 ) -> None:
     """A program that reads only stdout learns the exit code, and why."""
@@ -868,7 +868,7 @@ def test_smoke_tells_each_stage(at: Checkout, capsys: Capture) -> None:
 
 def test_secrets_are_masked(at: Checkout, capsys: Capture) -> None:
     """In the resolved file and in the list of variables; both say what is set."""
-    secret = "correct-horse-battery"  # noqa: S105 - of this test
+    secret = "correct-horse-battery"
     put("NEO4J_PASSWORD", secret)(at)
     at.config["services"]["neo4j"]["environment"] = {"NEO4J_AUTH": f"neo4j/{secret}"}
 
@@ -1064,7 +1064,7 @@ def changed_byte(at: Checkout) -> None:
         ),
     ],
 )
-def test_a_bundle_that_does_not_fit_is_told(  # noqa: PLR0913, PLR0917 - one table
+def test_a_bundle_that_does_not_fit_is_told(
     at: Checkout, capsys: Capture, words: str, prepare: Prepare, code: int, told: str
 ) -> None:
     """What it is, before anything is changed as far as that can be known."""

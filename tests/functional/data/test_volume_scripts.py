@@ -39,8 +39,8 @@ def run(
     environ = {**os.environ, "LC_ALL": "C", **(env or {})}
     # a disk that others write to makes it slow, and no step depends on it
     script = f"sync() {{ :; }}\n{script}"
-    return subprocess.run(  # noqa: S603 - our own script
-        ["sh", "-c", script],  # noqa: S607 - the shell on PATH
+    return subprocess.run(
+        ["sh", "-c", script],
         cwd=at,
         env=environ,
         input=data,
@@ -223,7 +223,7 @@ def test_hidden_folders_are_in_no_snapshot_and_in_no_program(at: Path, tmp_path:
     packed = run(PACK, at).stdout
     names = [
         subprocess.run(
-            ["tar", "-tf", "-"],  # noqa: S607 - the one on PATH
+            ["tar", "-tf", "-"],
             input=data,
             capture_output=True,
             check=True,

@@ -19,7 +19,7 @@ from milvus_sessions import MAX_SESSIONS, SESSION_SECONDS
 from werkzeug.serving import make_server
 
 HOSTILE = '<script>alert("x")</script>'
-PASSWORD = "correct horse"  # noqa: S105 - of a fake
+PASSWORD = "correct horse"
 ROWS = 250
 
 
@@ -412,7 +412,7 @@ def test_a_form_that_is_too_large_is_refused(stranger: Visitor) -> None:
 
 def start(port: int | str) -> subprocess.Popen[str]:
     """Start the page as its image does, without pymilvus being needed."""
-    return subprocess.Popen(  # noqa: S603 - our own program, no shell
+    return subprocess.Popen(
         [sys.executable, "-B", milvus_page.__file__],
         env={**os.environ, "SERVER_PORT": str(port)},
         stderr=subprocess.PIPE,

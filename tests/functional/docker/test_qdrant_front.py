@@ -52,7 +52,7 @@ class Front:
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - http on loopback
+            with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -67,7 +67,7 @@ def launch(storage: Path, key: str = "") -> subprocess.Popen[str]:
         "QDRANT__SERVICE__API_KEY": key,
         "QDRANT__STORAGE__STORAGE_PATH": str(storage),
     }
-    return subprocess.Popen(  # noqa: S603 - our own script
+    return subprocess.Popen(
         [sys.executable, str(FRONT)],
         env=os.environ | settings,
         stderr=subprocess.PIPE,

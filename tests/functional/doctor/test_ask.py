@@ -22,7 +22,7 @@ from tests.kit.places import ROOT
 from tests.kit.servers import Answer, Request, closed_port, http, silent, tcp, unix
 
 KEY = "sk-very-secret"
-PASSWORD = "right-12345678"  # noqa: S105 - of this test
+PASSWORD = "right-12345678"
 DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release={"ID": "debian"})
 USER = System(kernel="linux", machine="x86_64", uid=1000, release={"ID": "debian"})
 
@@ -124,7 +124,7 @@ def test_a_service_that_rejects_its_own_password_is_not_tried_with_a_wrong_one(
     """Servers count failures, and lock the account."""
     world.put("IMAGE_SOURCE=registry\n")
     probes: Any = world.services["milvus"]["x-probe"]
-    probes[0]["auth"]["password"] = "another-12345678"  # noqa: S105 - of this test
+    probes[0]["auth"]["password"] = "another-12345678"
 
     facts = world.ask()
     assert facts.logins == ()

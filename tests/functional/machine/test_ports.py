@@ -25,7 +25,7 @@ def port_of(found: socket.socket) -> int:
     return int(found.getsockname()[1])
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - it is free at once again
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_a_port_with_a_listener_is_taken(listener: socket.socket, host: str) -> None:
     """Whether the stack wants it on one address or on all."""
     assert taken(host, port_of(listener))

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,7 +29,7 @@ from tests.kit.servers import (
 
 PATIENCE = 0.3
 """Seconds for one probe here."""
-SECRET = "pass-word-1"  # noqa: S105 - of a server that lives for one test
+SECRET = "pass-word-1"
 EURO = "schlüssel€"
 
 
@@ -198,7 +199,9 @@ def s3(request: Request) -> bool:
 
 
 @pytest.mark.parametrize(("kind", "check"), [("basic", basic), ("bearer", bearer), ("s3", s3)])
-def test_each_login_is_sent_as_its_server_wants_it(kind: str, check: Any) -> None:
+def test_each_login_is_sent_as_its_server_wants_it(
+    kind: str, check: Callable[[Request], bool]
+) -> None:
     """The right password is let in, another is refused for good, and neither is ever shown."""
     with http(lambda request: (200 if check(request) else 401, "")) as port:
         right = Auth(kind=kind, user="neo4j", password=SECRET)

@@ -37,7 +37,7 @@ def port(world: FakeStack) -> Iterator[int]:
 
 def stack_at(port: int, *, milvus: str = "/v1/vector/collections") -> Stack:
     """A stack whose four services are all behind one port; Milvus' probe names its version."""
-    auth = Auth(kind="bearer", user="root", password="12345678")  # noqa: S106 - the example's
+    auth = Auth(kind="bearer", user="root", password="12345678")
     targets = {"memos": 8000, "neo4j": 7474, "qdrant": 6333, "milvus": 19530}
     return stack(
         *(

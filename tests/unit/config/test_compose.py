@@ -195,7 +195,7 @@ def test_a_recorded_service_has_its_ports_probes_links_and_data() -> None:
             method="POST",
             path="/db/neo4j/tx/commit",
             body='{"statements": [{"statement": "RETURN 1"}]}',
-            auth=Auth(kind="basic", user="neo4j", password="12345678"),  # noqa: S106
+            auth=Auth(kind="basic", user="neo4j", password="12345678"),
             expect='"errors":[]',
         ),
         Probe(kind="bolt", port=7687),
@@ -271,7 +271,7 @@ def test_a_service_may_start_before_what_it_needs() -> None:
 
 @pytest.mark.parametrize(
     ("published", "called"),
-    [("0.0.0.0", "127.0.0.1"), (None, "127.0.0.1"), ("192.0.2.7", "192.0.2.7")],  # noqa: S104
+    [("0.0.0.0", "127.0.0.1"), (None, "127.0.0.1"), ("192.0.2.7", "192.0.2.7")],
 )
 def test_probes_and_links_call_an_address_that_answers(published: str | None, called: str) -> None:
     """What listens everywhere is called on this machine, any other address as it is."""

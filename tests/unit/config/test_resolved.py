@@ -11,6 +11,7 @@ import yaml
 from scripts.config.rules.health import seconds
 from scripts.config.rules.resolved import check_resolved
 from scripts.config.rules.text import parse
+from scripts.core.json_value import Json
 from tests.kit.places import ROOT
 
 RECORDED = sorted((ROOT / "tests" / "data" / "config").glob("*.yml"))
@@ -67,7 +68,7 @@ ONLY_HTTP = "wanted no such key: only kind http has it"
 ONLY_VECTORS = "wanted no such key: only kind vectors has it"
 
 
-def broken(path: str, value: object) -> Any:
+def broken(path: str, value: object) -> Json:
     """Return the good document with one value set, or gone, at a path such as `web/image`."""
     document: Any = json.loads(json.dumps(GOOD))  # a deep copy would keep HEALTH shared
     *steps, last = (int(s) if s.isdigit() else s for s in path.split("/"))
@@ -549,7 +550,7 @@ def test_a_broken_rule_outside_the_services_is_named(
         (["CMD-SHELL", "test '' = \"$$wget\""], False),
     ],
 )
-def test_wget_in_a_health_test_keeps_no_file(test: list[str], wrong: bool) -> None:  # noqa: FBT001
+def test_wget_in_a_health_test_keeps_no_file(test: list[str], wrong: bool) -> None:
     """Without -O each check would leave index.html.1, .2, .3 in the container."""
     found = messages(broken("web/healthcheck/test", test))
 
@@ -659,7 +660,7 @@ def test_a_wrong_shape_is_told_at_its_key(path: str, value: object, key: str) ->
         ("web/healthcheck/retries", 5),
         ("web/mem_limit", 1073741824),
         ("web/restart", "on-failure:3"),
-        ("web/volumes", [{"type": "tmpfs", "target": "/tmp"}]),  # noqa: S108 - in a container
+        ("web/volumes", [{"type": "tmpfs", "target": "/tmp"}]),
         ("web/x-probe/0/auth", AUTH),
         ("db/x-probe/0/auth", AUTH),
         ("db/x-probe/0/size", 384),
@@ -738,7 +739,7 @@ def test_a_service_may_need_one_of_a_profile_that_is_off() -> None:
 
 def test_a_job_is_waited_for_until_it_has_ended() -> None:
     """It is never healthy, so `service_healthy` would wait for ever; it needs no health check."""
-    document = broken("db/x-one-shot", True)  # noqa: FBT003 - the key's only value
+    document = broken("db/x-one-shot", True)
     del document["services"]["db"]["x-probe"]
     del document["services"]["db"]["healthcheck"]
 

@@ -92,4 +92,4 @@ def test_a_snapshot_is_asked_by_service() -> None:
 
 def test_a_password_is_not_in_the_text_of_a_login() -> None:
     """A traceback or a log with an Auth in it does not give the password away."""
-    assert "hunter2" not in repr(Auth(kind="basic", user="u", password="hunter2"))  # noqa: S106
+    assert "hunter2" not in repr(Auth(kind="basic", user="u", password="hunter2"))

@@ -23,7 +23,7 @@ FACTS: dict[str, Any] = {
     "running": [],
     "engine": "26.1.5",
 }
-NOISE = random.Random(7).randbytes(3000)  # noqa: S311 - data that does not compress
+NOISE = random.Random(7).randbytes(3000)
 
 
 def written(file: Path, *pieces: bytes, **facts: object) -> dict[str, Any]:

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from scripts.core.stack import Stack, Together, Volume
+from scripts.core.stack import Service, Stack, Together, Volume
 from scripts.data import plan
 from scripts.data.model import Plan, Survey
 from scripts.tell import data_texts
 from tests.kit.builders import container, service, stack
 
 
-def grouped(name: str, group: str, *needs: str) -> Any:
+def grouped(name: str, group: str, *needs: str) -> Service:
     """Return a service of a data group."""
     return replace(service(name, *needs), data_group=group)
 
@@ -129,7 +129,7 @@ def test_a_meter_shows_share_bytes_and_pace() -> None:
 
 
 @pytest.mark.parametrize(("automatic", "by"), [(True, "inv reset"), (False, "you")])
-def test_a_row_of_the_list_says_who_made_a_snapshot(automatic: bool, by: str) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_row_of_the_list_says_who_made_a_snapshot(automatic: bool, by: str) -> None:
     """And a damaged one why it cannot be read."""
     manifest = {
         "created_at": "2026-01-31T12:00:00.000Z",
@@ -158,7 +158,7 @@ def manifest_of(
     ("version", "refused"),
     [("5.26.4", False), ("5.9", False), ("5.27", True), ("v6", True), ("", False)],
 )
-def test_an_older_server_is_refused(version: str, refused: bool) -> None:  # noqa: FBT001 - as above
+def test_an_older_server_is_refused(version: str, refused: bool) -> None:
     """Numbers are compared as numbers; what is not known is let through."""
     never, better_not = plan.problems(STACK, manifest_of(version), "packages", {"graph": "5.26.4"})
     assert never == ()

@@ -29,7 +29,7 @@ def found(seen: Look) -> list[Finding]:
     return list(diagnose(STACK, STACK.names(), seen))
 
 
-WRONG_PASSWORD = "401: it rejects the login of neo4j"  # noqa: S105 - a reading, no password
+WRONG_PASSWORD = "401: it rejects the login of neo4j"
 OTHER_SIZE = "collection c holds vectors of 768 numbers, wanted 384 (EMBEDDING_DIMENSION)"
 NO_AVX = "illegal instruction: the CPU lacks a feature such as AVX"
 VOLUME = "its volume was made with another setting"

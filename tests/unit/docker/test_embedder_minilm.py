@@ -11,8 +11,8 @@ import pytest
 np = pytest.importorskip("numpy", reason="numpy and tokenizers are only in the embedder's image")
 tokenizers = pytest.importorskip("tokenizers")
 
-from memos_embedder import minilm  # noqa: E402 - after the skips above
-from memos_embedder.minilm import MiniLM  # noqa: E402 - after the skips above
+from memos_embedder import minilm
+from memos_embedder.minilm import MiniLM
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "green", "tea", "train", "leaves"]
 SIZE, WIDE, LAYERS, HEADS = 8, 16, 2, 2
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     vocabulary = {word: number for number, word in enumerate(WORDS)}
     text_reader = tokenizers.Tokenizer(
-        tokenizers.models.WordLevel(vocab=vocabulary, unk_token="[UNK]")  # noqa: S106 - a word
+        tokenizers.models.WordLevel(vocab=vocabulary, unk_token="[UNK]")
     )
     text_reader.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     text_reader.post_processor = tokenizers.processors.TemplateProcessing(

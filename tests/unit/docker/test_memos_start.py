@@ -166,7 +166,9 @@ class Neo4j(ModuleType):
     def __init__(self, error: Exception | None) -> None:
         super().__init__("neo4j")
         self.error = error
-        self.exceptions = SimpleNamespace(AuthError=Auth, DriverError=Down, Neo4jError=Down)
+        self.exceptions = SimpleNamespace(
+            AuthError=AuthError, DriverError=DownError, Neo4jError=DownError
+        )
         self.GraphDatabase = SimpleNamespace(driver=lambda _uri, **_: self)
 
     def __enter__(self) -> Self:
@@ -181,11 +183,11 @@ class Neo4j(ModuleType):
             raise self.error
 
 
-class Down(Exception):  # noqa: N818 - stands for neo4j's
+class DownError(Exception):
     """Nobody answers."""
 
 
-class Auth(Down):
+class AuthError(DownError):
     """The login is rejected."""
 
 
@@ -193,9 +195,9 @@ class Auth(Down):
     ("error", "why"),
     [
         (None, ""),
-        (Auth("no"), ""),
-        (Down("No connection:\nrefused"), "refused"),
-        (Down(), "Down"),
+        (AuthError("no"), ""),
+        (DownError("No connection:\nrefused"), "refused"),
+        (DownError(), "DownError"),
         (ValueError("Cannot resolve address db:7687"), "Cannot resolve address db:7687"),
     ],
 )

@@ -658,7 +658,7 @@ class FakeCtypes:
     def __init__(self, libc: Libc) -> None:
         self.libc = libc
 
-    def CDLL(self, *_: object, **__: object) -> Libc:  # noqa: N802 - the name in ctypes
+    def CDLL(self, *_: object, **__: object) -> Libc:
         """Return it."""
         return self.libc
 

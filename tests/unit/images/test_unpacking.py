@@ -71,7 +71,7 @@ def test_the_engine_comes_out_of_the_bundle_once(
         (DEBIAN, {"images.tar": b""}, "no engine is running, and b.tar holds no packages for one"),
     ],
 )
-def test_packages_for_another_machine_are_refused(  # noqa: PLR0913, PLR0917 - one table
+def test_packages_for_another_machine_are_refused(
     tmp_path: Path,
     root: Path,
     runner: FakeRunner,
