@@ -515,6 +515,7 @@ def reset(
     from scripts.config import selection
     from scripts.core import lock, units
     from scripts.data import holdings, operations, snapshots
+    from scripts.data.model import Command
     from scripts.start import guards
 
     tell = _report()
@@ -526,7 +527,7 @@ def reset(
         if not dry_run and (code := _settled(space, tell)):
             return code
         name = holdings.name(space.stack, groups, units.written(time.time()), before="before-reset")
-        work = holdings.work(site, "reset", groups, snapshot="" if no_snapshot else name)
+        work = holdings.work(site, Command.RESET, groups, snapshot="" if no_snapshot else name)
         tell.plan(work.plan, result=dry_run)
         if dry_run or not work.plan.volumes:
             return ExitCode.OK
@@ -548,6 +549,7 @@ def snapshot_save(c: Context, *, service: list[str], name: str = "") -> ExitCode
     from scripts.config import selection
     from scripts.core import lock, units
     from scripts.data import holdings, operations, snapshots
+    from scripts.data.model import Command
     from scripts.start import guards
 
     tell = _report()
@@ -560,7 +562,7 @@ def snapshot_save(c: Context, *, service: list[str], name: str = "") -> ExitCode
         guards.require_own(space)
         if code := _settled(space, tell):
             return code
-        work = holdings.work(site, "save", groups, snapshot=name)
+        work = holdings.work(site, Command.SAVE, groups, snapshot=name)
         holdings.require_data(work.plan)
         tell.plan(work.plan, result=False)
         code = operations.save(work, file, holdings.facts(space, work.plan, automatic=False))
@@ -609,6 +611,7 @@ def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool =
     del c
     from scripts.core import lock
     from scripts.data import archive, holdings, operations, snapshots
+    from scripts.data.model import Command
     from scripts.start import guards
 
     tell = _report()
@@ -621,7 +624,9 @@ def snapshot_restore(c: Context, name: str, *, yes: bool = False, anyway: bool =
         guards.require_own(space)
         if code := _settled(space, tell):
             return code
-        work = holdings.work(site, "restore", manifest["groups"], snapshot=snapshots.name(file))
+        work = holdings.work(
+            site, Command.RESTORE, manifest["groups"], snapshot=snapshots.name(file)
+        )
         holdings.require_bare(work)
         holdings.require_space(work.survey, manifest["tar_bytes"])
         tell.plan(work.plan, result=False)

@@ -13,7 +13,7 @@ from scripts.core.units import size
 from scripts.data import plan as data_plan
 from scripts.data import recovery, snapshots
 from scripts.data import survey as helper
-from scripts.data.model import Plan, Survey
+from scripts.data.model import Command, Plan, Survey
 from scripts.data.moves import require_unused
 from scripts.data.operations import Operation
 from scripts.data.recovery import BringBack, Site, Tell
@@ -35,7 +35,7 @@ def site(space: Workspace, tell: Tell, bring_back: BringBack) -> Site:
     )
 
 
-def work(at: Site, command: str, groups: Sequence[str], *, snapshot: str = "") -> Operation:
+def work(at: Site, command: Command, groups: Sequence[str], *, snapshot: str = "") -> Operation:
     """Look into the volumes of these groups and give the plan of a command.
 
     Raises RefusedError when a container of somebody else uses one of them.
@@ -60,7 +60,7 @@ def facts(space: Workspace, plan: Plan, *, automatic: bool) -> dict[str, Any]:
         "project": space.stack.project,
         "created_at": units.written(time.time()),
         "image_source": space.image_source,
-        "command": "reset" if plan.command == "reset" else "snapshot.save",
+        "command": "reset" if plan.command is Command.RESET else "snapshot.save",
         "automatic": automatic,
         "groups": list(plan.groups),
         "services": servers(space.api, space.stack, plan.groups),
@@ -126,7 +126,7 @@ def undo(at: Site) -> ExitCode:
     groups = {one.group for one in at.stack.volumes if one.key in kept}
     seen = containers(at.api, at.stack.project)
     plan = data_plan.plan(
-        at.stack, "restore", sorted(groups), seen=seen, existing=(), survey=Survey(image="")
+        at.stack, Command.RESTORE, sorted(groups), seen=seen, existing=(), survey=Survey(image="")
     )
     return recovery.undo(at, plan.stops)
 

@@ -3,13 +3,17 @@
 import json
 import os
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
+from typing import Any, TypeVar
 
 from scripts.core.errors import BrokenError
-from scripts.data.model import MEANS, Entry
+from scripts.data.model import Command, Entry, Phase
 
 FILE = "journal.json"
 """In the stack's folder of snapshots."""
+
+Word = TypeVar("Word", bound=StrEnum)
 
 
 def read(folder: Path) -> Entry | None:
@@ -31,19 +35,29 @@ def read(folder: Path) -> Entry | None:
         ) from error
 
 
-def _entry(found: object) -> Entry:
+def _entry(document: object) -> Entry:
     """Return what a journal says; TypeError or ValueError for what none of ours would."""
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise TypeError("it is no object")
-    running, volumes = found.get("running"), found.get("volumes")
+    running, volumes = document.get("running"), document.get("volumes")
     if not isinstance(running, list) or not isinstance(volumes, dict):
         raise TypeError("running is no list, or volumes is no object")
-    texts = [*running, *volumes.values(), found.get("command"), found.get("phase")]
-    if not all(isinstance(one, str) for one in texts):
+    if not all(isinstance(text, str) for text in (*running, *volumes.values())):
         raise TypeError("something in it is no text")
-    if found["phase"] not in MEANS:
-        raise ValueError(f"phase is {found['phase']!r}, wanted one of {', '.join(MEANS)}")
-    return Entry(**{**found, "running": tuple(running)})
+    known = {
+        "command": _word(document, "command", Command),
+        "phase": _word(document, "phase", Phase),
+        "running": tuple(running),
+    }
+    return Entry(**{**document, **known})
+
+
+def _word(document: dict[str, Any], key: str, words: type[Word]) -> Word:
+    value = document.get(key, "")
+    try:
+        return words(value)
+    except ValueError:
+        raise ValueError(f"{key} is {value!r}, wanted one of {', '.join(words)}") from None
 
 
 def write(folder: Path, entry: Entry) -> Entry:

@@ -2,20 +2,43 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from scripts.core.stack import Volume
 
-MEANS = {
-    "stopped": "nothing was changed; what ran starts again",
-    "unpacking": "the old data is untouched; what was unpacked so far is removed",
-    "turning": "the data from before comes back",
-    "swapping": "the other data is whole beside it, and takes its place now",
-    "deleting": "deleting had begun, and is finished",
-    "starting": "the restored data is in place; the old data goes once it is ready",
-    "returning": "the data is whole; what ran starts again",
-    "cleaning": "the restored data is in place and was ready; the old data is removed",
+
+class Command(StrEnum):
+    """What changes or reads all of the data; the values stand in `journal.json`."""
+
+    SAVE = "save"
+    RESET = "reset"
+    RESTORE = "restore"
+
+
+class Phase(StrEnum):
+    """How far a command is; the values stand in `journal.json`."""
+
+    STOPPED = "stopped"
+    UNPACKING = "unpacking"
+    TURNING = "turning"
+    SWAPPING = "swapping"
+    DELETING = "deleting"
+    STARTING = "starting"
+    RETURNING = "returning"
+    CLEANING = "cleaning"
+
+
+MEANS: Mapping[Phase, str] = {
+    Phase.STOPPED: "nothing was changed; what ran starts again",
+    Phase.UNPACKING: "the old data is untouched; what was unpacked so far is removed",
+    Phase.TURNING: "the data from before comes back",
+    Phase.SWAPPING: "the other data is whole beside it, and takes its place now",
+    Phase.DELETING: "deleting had begun, and is finished",
+    Phase.STARTING: "the restored data is in place; the old data goes once it is ready",
+    Phase.RETURNING: "the data is whole; what ran starts again",
+    Phase.CLEANING: "the restored data is in place and was ready; the old data is removed",
 }
 """What each phase means for the data when a command ends in it, and what is done about it."""
 
@@ -37,8 +60,7 @@ class Survey:
 class Plan:
     """What a data command is going to do; printed, asked about, and carried out as it is here."""
 
-    command: str
-    """save, reset or restore."""
+    command: Command
     groups: tuple[str, ...]
     stops: tuple[str, ...]
     """Services that run and must not while it works, in order; all of them start again."""
@@ -62,9 +84,8 @@ class Plan:
 class Entry:
     """What a data command is in the middle of; `phase` says what of it is done."""
 
-    command: str
-    phase: str
-    """One of `MEANS`."""
+    command: Command
+    phase: Phase
     running: tuple[str, ...]
     """Services that ran before."""
     volumes: Mapping[str, str]

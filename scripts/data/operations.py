@@ -10,7 +10,7 @@ from typing import Any
 from scripts.core import units
 from scripts.core.errors import ExitCode, StackError
 from scripts.data import journal, moves, recovery, snapshots
-from scripts.data.model import Entry, Plan, Snapshot, Survey
+from scripts.data.model import Entry, Phase, Plan, Snapshot, Survey
 from scripts.data.recovery import Site, Tell
 from scripts.engine.throwaway import Helper
 
@@ -28,7 +28,7 @@ class Operation:
         volumes = {one.key: one.name for one in self.plan.volumes}
         return Helper(self.site.api, self.site.stack.project, self.survey.image, volumes)
 
-    def entry(self, phase: str) -> Entry:
+    def entry(self, phase: Phase) -> Entry:
         """Write down that the command begins with this phase."""
         entry = Entry(
             command=self.plan.command,
@@ -48,7 +48,7 @@ def save(work: Operation, file: Path, facts: Mapping[str, Any]) -> ExitCode:
     """
     site = work.site
     with _partial(file) as partial:
-        with _taken_back(work, "stopped") as entry:
+        with _taken_back(work, Phase.STOPPED) as entry:
             moves.stop(site.api, site.stack, work.plan.stops)
             manifest = _pack(work, partial, facts)
         code = recovery.finish(site, entry)
@@ -60,14 +60,14 @@ def save(work: Operation, file: Path, facts: Mapping[str, Any]) -> ExitCode:
 def reset(work: Operation, file: Path | None, facts: Mapping[str, Any]) -> ExitCode:
     """Delete the plan's volumes, after a snapshot if there is a `file` for one; start what ran."""
     site = work.site
-    with _taken_back(work, "stopped") as entry:
+    with _taken_back(work, Phase.STOPPED) as entry:
         moves.stop(site.api, site.stack, work.plan.stops)
         if file is not None:
             with _partial(file) as partial:
                 manifest = _pack(work, partial, facts)
                 _verify(work, partial, manifest["tar_bytes"])
                 moves.keep(partial, file)
-    return recovery.finish(site, site.note(entry, "deleting"))
+    return recovery.finish(site, site.note(entry, Phase.DELETING))
 
 
 def restore(work: Operation, file: Path, size: int) -> ExitCode:
@@ -77,12 +77,12 @@ def restore(work: Operation, file: Path, size: int) -> ExitCode:
     """
     site = work.site
     _verify(work, file, size)
-    with _taken_back(work, "unpacking") as entry:
+    with _taken_back(work, Phase.UNPACKING) as entry:
         moves.stop(site.api, site.stack, work.plan.stops)
         moves.create_volumes(site.api, site.stack.project, work.plan.volumes)
         with site.tell.metered("restore", size) as on_bytes:
             moves.unpack(work.helper(), file, on_bytes)
-    return recovery.finish(site, site.note(entry, "swapping"))
+    return recovery.finish(site, site.note(entry, Phase.SWAPPING))
 
 
 def checked(found: Snapshot, tell: Tell) -> Snapshot:
@@ -98,7 +98,7 @@ def checked(found: Snapshot, tell: Tell) -> Snapshot:
 
 
 @contextmanager
-def _taken_back(work: Operation, phase: str) -> Iterator[Entry]:
+def _taken_back(work: Operation, phase: Phase) -> Iterator[Entry]:
     """Yield the journal's entry for steps that change nothing yet: an error takes them back."""
     entry = work.entry(phase)
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from scripts.core.look import ALIVE, Container
 from scripts.core.stack import Stack
-from scripts.data.model import Plan, Survey
+from scripts.data.model import Command, Plan, Survey
 from scripts.engine.versions import numbers
 
 """States in which a container works on its data, or will again."""
@@ -14,7 +14,7 @@ from scripts.engine.versions import numbers
 
 def plan(  # noqa: PLR0913 - each is one fact that it follows from
     stack: Stack,
-    command: str,
+    command: Command,
     groups: Sequence[str],
     *,
     seen: Iterable[Container],
@@ -37,12 +37,12 @@ def plan(  # noqa: PLR0913 - each is one fact that it follows from
         groups=tuple(groups),
         stops=tuple(name for wave in waves(stack, runs) for name in wave),
         removes=tuple(one.service for one in containers if one.service in members)
-        if command == "reset"
+        if command is Command.RESET
         else (),
         volumes=tuple(
             one
             for one in stack.volumes
-            if one.group in groups and (one.name in there or command == "restore")
+            if one.group in groups and (one.name in there or command is Command.RESTORE)
         ),
         sizes=survey.sizes,
         snapshot=snapshot,
@@ -50,14 +50,14 @@ def plan(  # noqa: PLR0913 - each is one fact that it follows from
     )
 
 
-def halves(stack: Stack, command: str, groups: Sequence[str]) -> Iterable[str]:
+def halves(stack: Stack, command: Command, groups: Sequence[str]) -> Iterable[str]:
     """Yield a line for data that belongs together, and of which only a part is worked on."""
     for one in stack.together:
         named = [group for group in one.groups if group in groups]
         others = [group for group in one.groups if group not in groups]
-        if named and others and command != "restore":
+        if named and others and command is not Command.RESTORE:
             words = " ".join(f"--service {member(stack, group)}" for group in one.groups)
-            task = "reset" if command == "reset" else "snapshot.save"
+            task = "reset" if command is Command.RESET else "snapshot.save"
             yield (
                 f"{one.reason}: {', '.join(named)} without {', '.join(others)} leaves"
                 f" dangling halves; for both: inv {task} {words}"

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from scripts.core.errors import BrokenError, ConfigError, ExitCode
 from scripts.core.progress import OnBytes
 from scripts.core.stack import Stack
 from scripts.data import journal, moves, survey
-from scripts.data.model import MEANS, Entry
+from scripts.data.model import MEANS, Entry, Phase
 from scripts.data.volume_scripts import CLEAN, DISCARD, SWAP, TURN
 from scripts.engine import containers, throwaway
 from scripts.engine.api import Api
@@ -51,7 +51,7 @@ class Site:
         found = survey.survey(self.api, self.stack.project, images, kept)
         return Helper(self.api, self.stack.project, found.image, kept)
 
-    def note(self, entry: Entry, phase: str) -> Entry:
+    def note(self, entry: Entry, phase: Phase) -> Entry:
         """Write down that a phase begins."""
         return journal.write(self.folder, replace(entry, phase=phase))
 
@@ -67,7 +67,7 @@ def settle_data(site: Site) -> None:
     entry = _found(site)
     if entry is not None:
         entry = mend(site, entry)
-        if entry.phase == "cleaning":
+        if entry.phase is Phase.CLEANING:
             finish(site, entry)
 
 
@@ -83,35 +83,37 @@ def _found(site: Site) -> Entry | None:
 def mend(site: Site, entry: Entry) -> Entry:
     """Make the data whole: the old one, or the new one."""
     match entry.phase:
-        case "stopped":
-            return site.note(entry, "returning")
-        case "unpacking":
+        case Phase.STOPPED:
+            return site.note(entry, Phase.RETURNING)
+        case Phase.UNPACKING:
             site.helper(entry.volumes).run(DISCARD)
-            return site.note(entry, "returning")
-        case "turning":
+            return site.note(entry, Phase.RETURNING)
+        case Phase.TURNING:
             site.helper(entry.volumes).run(TURN)
-            return mend(site, site.note(entry, "swapping"))
-        case "swapping":
+            return mend(site, site.note(entry, Phase.SWAPPING))
+        case Phase.SWAPPING:
             site.helper(entry.volumes).run(SWAP)
-            return site.note(entry, "starting")
-        case "deleting":
+            return site.note(entry, Phase.STARTING)
+        case Phase.DELETING:
             moves.delete(site.api, site.stack.project, entry.volumes.values())
-            return site.note(entry, "returning")
-        case _:
+            return site.note(entry, Phase.RETURNING)
+        case Phase.STARTING | Phase.RETURNING | Phase.CLEANING:
             return entry
+        case _:
+            assert_never(entry.phase)
 
 
 def finish(site: Site, entry: Entry) -> ExitCode:
     """Go on from a phase to the end: the data whole, what ran before running again."""
     entry = mend(site, entry)
     code = ExitCode.OK
-    if entry.phase != "cleaning":
+    if entry.phase is not Phase.CLEANING:
         code = _brought_back(site, entry)
-    if entry.phase == "starting":
+    if entry.phase is Phase.STARTING:
         if code is not ExitCode.OK:
             return code
-        entry = site.note(entry, "cleaning")
-    if entry.phase == "cleaning":
+        entry = site.note(entry, Phase.CLEANING)
+    if entry.phase is Phase.CLEANING:
         site.helper(entry.volumes).run(CLEAN)
     journal.remove(site.folder)
     return code
@@ -124,7 +126,7 @@ def _brought_back(site: Site, entry: Entry) -> ExitCode:
         code = site.bring_back(tuple(n for n in entry.running if n in site.stack.names()))
         ready = code is ExitCode.OK
     finally:
-        if entry.phase == "starting" and not ready:
+        if entry.phase is Phase.STARTING and not ready:
             site.tell.say(f"the former data is kept: {UNDO} brings it back, inv up tries again")
     return code
 
@@ -137,7 +139,7 @@ def pending(folder: Path) -> str:
         return f"{error}; {error.next_step}"
     if entry is None:
         return ""
-    back = f", {UNDO} takes it back" if entry.phase == "starting" else ""
+    back = f", {UNDO} takes it back" if entry.phase is Phase.STARTING else ""
     return f"inv {entry.command} was interrupted ({entry.phase}): inv up finishes it{back}"
 
 
@@ -152,10 +154,10 @@ def undo(site: Site, stops: tuple[str, ...]) -> ExitCode:
         raise ConfigError("there is no unfinished restore", next_step="inv snapshot.list")
     moves.stop(site.api, site.stack, stops)
     running = tuple(dict.fromkeys((*entry.running, *stops)))
-    return finish(site, site.note(replace(entry, running=running), "turning"))
+    return finish(site, site.note(replace(entry, running=running), Phase.TURNING))
 
 
 def undoable(folder: Path) -> Entry | None:
     """Return the restore that can be undone, if there is one."""
     entry = journal.read(folder)
-    return entry if entry is not None and entry.phase == "starting" else None
+    return entry if entry is not None and entry.phase is Phase.STARTING else None

@@ -4,21 +4,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scripts.core.units import size
-from scripts.data.model import Plan
+from scripts.data.model import Command, Plan
 
 COLUMNS = ("name", "made", "of", "data", "file", "by", "")
 BAR = 24
 """Characters of a bar."""
-DOES = {"save": "saves", "reset": "deletes", "restore": "replaces"}
+DOES = {Command.SAVE: "saves", Command.RESET: "deletes", Command.RESTORE: "replaces"}
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """Yield a plan, a line for each thing that will happen, in the order in which it does."""
     yield f"stops     {', '.join(plan.stops) or 'nothing: nothing of it runs'}"
-    if plan.command == "reset":
+    if plan.command is Command.RESET:
         made = f"{plan.snapshot}, checked before anything is deleted" if plan.snapshot else ""
         yield f"snapshot  {made or 'none: what is deleted is lost for good'}"
-    if plan.command == "restore":
+    if plan.command is Command.RESTORE:
         yield f"snapshot  {plan.snapshot}, read whole and checked first"
     if plan.removes:
         yield f"removes   the containers of {', '.join(plan.removes)}"

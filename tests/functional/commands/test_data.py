@@ -16,7 +16,7 @@ from scripts.config.rules.schema import validate
 from scripts.core import lock
 from scripts.core.errors import EngineError, ExitCode, RefusedError
 from scripts.data import archive, journal, moves, snapshots
-from scripts.data.model import Entry
+from scripts.data.model import Command, Entry, Phase
 from scripts.data.volume_scripts import NEW, OLD, PART, UNPACK
 from tests.functional.commands import test_tasks
 from tests.kit.fake_engine import made
@@ -79,7 +79,13 @@ class Checkout(test_tasks.Checkout):
         """Leave the journal of a command that was killed in this phase."""
         volumes = {key: f"memos-test_{key}" for key in keys or VOLUMES.values()}
         running = ("memos", "neo4j", "qdrant")
-        entry = Entry(command=command, phase=phase, running=running, volumes=volumes, since="then")
+        entry = Entry(
+            command=Command(command),
+            phase=Phase(phase),
+            running=running,
+            volumes=volumes,
+            since="then",
+        )
         journal.write(self.kept, entry)
 
 
@@ -472,6 +478,8 @@ def test_data_that_no_journal_knows_of_is_named_and_a_reset_mends_it(
     ("change", "told"),
     [
         ({"phase": "dreaming"}, "phase is 'dreaming', wanted one of stopped, unpacking"),
+        ({"phase": None}, "phase is None, wanted one of stopped, unpacking"),
+        ({"command": "copy"}, "command is 'copy', wanted one of save, reset, restore"),
         ({"volumes": ["etcd_data"]}, "volumes is no object"),
         ({"running": None}, "running is no list"),
         ({"running": [1]}, "something in it is no text"),
@@ -481,10 +489,12 @@ def test_data_that_no_journal_knows_of_is_named_and_a_reset_mends_it(
 def test_a_journal_that_none_of_ours_wrote_says_what_is_in_danger(
     at: Checkout, capsys: Capture, change: dict[str, object], told: str
 ) -> None:
-    """5, with what to do; nothing is touched."""
+    """5, with what to do; nothing is touched, least of all the data that may be the right one."""
     at.interrupted("restore", "starting")
     file = at.kept / "journal.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    former = at.disk / "memos-test_etcd_data" / OLD
+    former.mkdir()
 
     assert at.inv("up") == 5
 
@@ -493,6 +503,7 @@ def test_a_journal_that_none_of_ours_wrote_says_what_is_in_danger(
     assert "only this file says whether the volumes hold the old data, the new, or some" in shown
     assert f"else: rm {file}, then inv reset --all" in shown
     assert file.exists()
+    assert former.exists()
 
 
 def test_a_journal_that_is_no_object_is_told_too(at: Checkout, capsys: Capture) -> None:
@@ -633,7 +644,7 @@ def test_an_engine_that_goes_away_leaves_the_journal(
     assert told.index("no space left on device: bringing back") < told.index("does not answer")
     entry = journal.read(at.kept)
     assert entry is not None
-    assert (entry.command, entry.phase) == ("save", "returning")
+    assert (entry.command, entry.phase) == (Command.SAVE, Phase.RETURNING)
 
     assert at.inv("snapshot.save", "--name", "one") == 0
     assert at.names() == ["one"]

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.core.stack import Service, Stack, Together, Volume
 from scripts.data import plan
-from scripts.data.model import Plan, Survey
+from scripts.data.model import Command, Plan, Survey
 from scripts.tell import data_texts
 from tests.kit.builders import container, service, stack
 
@@ -37,7 +37,7 @@ THERE = ("p_graph_data", "p_meta_data")
 SURVEY = Survey(image="i:1", sizes={"graph_data": 2048, "meta_data": 1024})
 
 
-def planned(command: str, *groups: str, alive: tuple[str, ...] = ALL) -> Plan:
+def planned(command: Command, *groups: str, alive: tuple[str, ...] = ALL) -> Plan:
     """Return the plan when these services run and all have containers."""
     seen = [container(name, state="running" if name in alive else "exited") for name in ALL]
     return plan.plan(
@@ -47,42 +47,49 @@ def planned(command: str, *groups: str, alive: tuple[str, ...] = ALL) -> Plan:
 
 def test_all_that_depends_on_a_group_stops_before_it() -> None:
     """Transitively, and nobody before those who need it."""
-    assert planned("save", "vectors").stops == ("api", "panel", "vectors", "meta")
-    assert planned("save", "graph").stops == ("api", "graph")
+    assert planned(Command.SAVE, "vectors").stops == ("api", "panel", "vectors", "meta")
+    assert planned(Command.SAVE, "graph").stops == ("api", "graph")
 
 
 def test_only_what_runs_stops_and_so_starts_again() -> None:
     """A stack that is down stays down."""
-    assert planned("reset", "vectors", alive=("meta",)).stops == ("meta",)
-    assert planned("reset", "vectors", alive=()).stops == ()
+    assert planned(Command.RESET, "vectors", alive=("meta",)).stops == ("meta",)
+    assert planned(Command.RESET, "vectors", alive=()).stops == ()
 
 
 def test_only_a_reset_removes_containers_and_only_those_of_the_group() -> None:
     """They hold the volumes, also when they are stopped."""
-    assert planned("reset", "vectors", alive=()).removes == ("meta", "vectors")
-    assert planned("restore", "vectors").removes == ()
+    assert planned(Command.RESET, "vectors", alive=()).removes == ("meta", "vectors")
+    assert planned(Command.RESTORE, "vectors").removes == ()
 
 
 def test_a_restore_replaces_all_volumes_of_its_groups() -> None:
     """Also one that is not there yet; what is not there cannot be saved or deleted."""
-    keys = {c: [one.key for one in planned(c, "vectors").volumes] for c in ("reset", "restore")}
-    assert keys == {"reset": ["meta_data"], "restore": ["meta_data", "vectors_data"]}
-    assert planned("reset", "graph", "vectors").size == 3072
+    keys = {c: [one.key for one in planned(c, "vectors").volumes] for c in Command}
+    assert keys[Command.SAVE] == keys[Command.RESET] == ["meta_data"]
+    assert keys[Command.RESTORE] == ["meta_data", "vectors_data"]
+    assert planned(Command.RESET, "graph", "vectors").size == 3072
 
 
 @pytest.mark.parametrize(
     ("command", "groups", "told"),
     [
         (
-            "reset",
+            Command.RESET,
             ["graph"],
             "graph without vectors leaves dangling halves; for both: inv reset --",
         ),
-        ("save", ["vectors"], "for both: inv snapshot.save --service graph --service vectors"),
-        ("restore", ["vectors"], "this snapshot holds vectors only"),
+        (
+            Command.SAVE,
+            ["vectors"],
+            "for both: inv snapshot.save --service graph --service vectors",
+        ),
+        (Command.RESTORE, ["vectors"], "this snapshot holds vectors only"),
     ],
 )
-def test_half_of_what_belongs_together_is_told(command: str, groups: list[str], told: str) -> None:
+def test_half_of_what_belongs_together_is_told(
+    command: Command, groups: list[str], told: str
+) -> None:
     """With the reason that the compose file gives, and the command for both."""
     (line,) = planned(command, *groups).advice
     assert line.startswith("They point at each other: ")
@@ -92,19 +99,19 @@ def test_half_of_what_belongs_together_is_told(command: str, groups: list[str], 
 
 def test_the_lines_of_a_plan_come_in_the_order_of_what_happens() -> None:
     """What stops, what is kept, what goes, what starts, and a note."""
-    assert list(data_texts.plan_lines(planned("reset", "vectors"))) == [
+    assert list(data_texts.plan_lines(planned(Command.RESET, "vectors"))) == [
         "stops     api, panel, vectors, meta",
         "snapshot  one, checked before anything is deleted",
         "removes   the containers of meta, vectors",
         "deletes   p_meta_data (1.0 KiB)",
         "starts    meta, vectors, panel, api",
-        f"note: {planned('reset', 'vectors').advice[0]}",
+        f"note: {planned(Command.RESET, 'vectors').advice[0]}",
     ]
 
 
 def test_a_plan_says_also_what_will_not_happen() -> None:
     """Nothing runs, nothing is there, no snapshot is made."""
-    idle = replace(planned("reset", "vectors", alive=()), snapshot="", volumes=(), advice=())
+    idle = replace(planned(Command.RESET, "vectors", alive=()), snapshot="", volumes=(), advice=())
     assert list(data_texts.plan_lines(idle)) == [
         "stops     nothing: nothing of it runs",
         "snapshot  none: what is deleted is lost for good",
@@ -112,7 +119,7 @@ def test_a_plan_says_also_what_will_not_happen() -> None:
         "deletes   nothing: there is no volume yet",
         "starts    nothing: nothing of it ran",
     ]
-    restore = list(data_texts.plan_lines(planned("restore", "vectors")))
+    restore = list(data_texts.plan_lines(planned(Command.RESTORE, "vectors")))
     assert restore[1] == "snapshot  one, read whole and checked first"
     assert restore[2:4] == [
         "replaces  p_meta_data (1.0 KiB)",

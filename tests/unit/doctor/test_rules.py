@@ -9,7 +9,7 @@ from scripts.config.rules.schema import validate
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, Host, ImageStatus
 from scripts.core.look import Look
-from scripts.data.model import Entry
+from scripts.data.model import Command, Entry, Phase
 from scripts.diagnosis.preflight import GIB, Ground
 from scripts.doctor.facts import (
     DataSeen,
@@ -200,7 +200,7 @@ def test_areas_have_names_of_their_own() -> None:
 
 def test_data_commands_that_were_interrupted_and_snapshots_that_are_damaged_are_told() -> None:
     """Advice, because `inv up` finishes the one; a journal that cannot be read is fatal."""
-    entry = Entry(command="reset", phase="deleting", running=(), volumes={}, since="then")
+    entry = Entry(command=Command.RESET, phase=Phase.DELETING, running=(), volumes={})
     data = DataSeen(snapshots=2, damaged=1, unfinished=entry)
     found = [("data-unfinished", "", False), ("snapshot-damaged", "", False)]
     assert judged(replace(FINE, data=data)) == found
