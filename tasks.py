@@ -83,12 +83,10 @@ def _result_line(tell: "Report") -> Iterator[None]:
     try:
         yield
     except (StackError, OSError) as error:
-        ours = known(error)
-        more = {"code": ours.code, "detail": str(ours), "next_step": ours.next_step}
-        tell.ended("refused", ours.exit_code, **more)
+        tell.refused(known(error))
         raise
     except KeyboardInterrupt:
-        tell.ended("interrupted", ExitCode.INTERRUPTED, next_step="inv ps")
+        tell.interrupted()
         raise
 
 

@@ -14,7 +14,7 @@ AGAIN = 1.0
 
 
 class Reader(Protocol):
-    """Who can read logs; the real one is `observing.Observer`."""
+    """Who can read logs; the real one is `watch.observer.Observer`."""
 
     def with_logs(self, seen: Look, names: tuple[str, ...]) -> Look: ...
 

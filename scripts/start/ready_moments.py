@@ -12,7 +12,7 @@ from typing import Any
 
 from scripts.core.look import Container, Look, State
 from scripts.core.units import written
-from scripts.start.scheduler import Event
+from scripts.start.events import Event, EventKind
 
 FILE = "ready.json"
 """In the stack's cache: by the id of a container, since when it runs and since when it is ready."""
@@ -33,10 +33,10 @@ class Moments:
         Who was ready when it began has become so at a moment that nobody knows.
         """
         for event in events:
-            if event.kind in {"started", "lost"}:
+            if event.kind in {EventKind.STARTED, EventKind.LOST}:
                 self._fallen.add(event.service)
                 self._ready.pop(event.service, None)
-            elif event.kind == "ready" and event.service in self._fallen:
+            elif event.kind is EventKind.READY and event.service in self._fallen:
                 self._ready[event.service] = written(self._clock())
             yield event
 

@@ -10,7 +10,7 @@ from scripts.core.look import Container
 from scripts.core.stack import Stack
 from scripts.core.units import SECOND, nanoseconds, written
 from scripts.start import timeline
-from scripts.start.scheduler import Event
+from scripts.start.events import Event, EventKind
 from scripts.start.timeline import Run
 
 FOLDER = "runs"
@@ -38,7 +38,7 @@ class Recorder:
         self, folder: Path, stack: Stack, names: Sequence[str], found: Iterable[Container]
     ) -> None:
         """Write the start down, and forget the oldest; nothing where nothing was started."""
-        if not any(event.kind == "started" for event in self._events):
+        if not any(event.kind is EventKind.STARTED for event in self._events):
             return
         made = {one.service: nanoseconds(one.created_at) / SECOND - self._began for one in found}
         run = timeline.run(

@@ -6,7 +6,7 @@ Knows nothing of rendering: it yields events. One deadline holds for all, from t
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from scripts.core.finding import Finding, Verdict
@@ -15,6 +15,7 @@ from scripts.core.polling import poll
 from scripts.core.stack import Stack
 from scripts.diagnosis.readiness import answers, last_answer
 from scripts.diagnosis.rules import verdict
+from scripts.start.events import Event, EventKind
 from scripts.start.findings import Findings
 from scripts.start.log_watch import LogWatch, Reader
 from scripts.start.restarts import Restarts
@@ -29,23 +30,8 @@ PATIENCE = 5.0
 """Seconds for the last answers of all; a probe gives up before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something that happened while starting, `seconds` after the beginning.
-
-    `kind` is started, ready, lost (it was ready), waiting (`detail`: for what), finding or result.
-    """
-
-    kind: str
-    seconds: float
-    service: str = ""
-    detail: str = ""
-    finding: Finding | None = None
-    verdict: Verdict | None = None
-
-
 class World(Reader, Protocol):
-    """What starting needs of the engine; the real one is `observing.Observer`."""
+    """What starting needs of the engine; the real one is `watch.observer.Observer`."""
 
     def look(self, probed: set[str], *, patience: float) -> Look: ...
 
@@ -87,8 +73,8 @@ def start(
         yield from run.changes(last := run.last_look())
         result = verdict(stack, wanted, last, findings)
     for finding in findings:
-        yield run.event("finding", finding.service, finding=finding)
-    yield run.event("result", verdict=result)
+        yield run.event(EventKind.FINDING, finding.service, finding=finding)
+    yield run.event(EventKind.RESULT, verdict=result)
 
 
 class Start:
@@ -118,7 +104,7 @@ class Start:
 
     def event(
         self,
-        kind: str,
+        kind: EventKind,
         service: str = "",
         detail: str = "",
         finding: Finding | None = None,
@@ -193,13 +179,13 @@ class Start:
             if answers(self.stack.service(name), seen):
                 if name not in self._ready:
                     self._ready[name] = self.clock()
-                    yield self.event("ready", name, last_answer(seen, name))
+                    yield self.event(EventKind.READY, name, last_answer(seen, name))
                 continue
             if self._ready.pop(name, None) is not None:
-                yield self.event("lost", name, last_answer(seen, name))
+                yield self.event(EventKind.LOST, name, last_answer(seen, name))
             if self._waiting.get(name) != (detail := self._waits(seen, name)):
                 self._waiting[name] = detail
-                yield self.event("waiting", name, detail)
+                yield self.event(EventKind.WAITING, name, detail)
 
     def launches(self, seen: Look) -> Iterator[Event]:
         """Start the containers that can be started: all that they need is ready."""
@@ -218,7 +204,7 @@ class Start:
             if self.stack.service(name).early or not needs:
                 self.world.launch(container)
                 self._launched.add(name)
-                yield self.event("started", name, self._waiting[name] if needs else "")
+                yield self.event(EventKind.STARTED, name, self._waiting[name] if needs else "")
 
     def with_logs(self, seen: Look) -> Look:
         """Add the logs of those in trouble, of this run."""

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, assert_never
 
 from scripts.core.stack import Stack
-from scripts.start.scheduler import Event
+from scripts.start.events import Ending, Event, EventKind
 
 _ANSWER = re.compile(r"[1-5]\d\d\b")
 """How the detail of a reading begins when a server has answered, if not well."""
@@ -44,7 +44,7 @@ class Run:
     """RFC 3339."""
     seconds: float
     """Until the result."""
-    verdict: str
+    verdict: Ending
     bars: tuple[Bar, ...]
 
     @property
@@ -74,19 +74,19 @@ def run(  # noqa: PLR0913 - a start has this many sides
     when containers were made, negative for before the command.
     """
     bars = {name: _bar(stack, name, created.get(name, -1.0)) for name in names}
-    seconds, verdict = before, "interrupted"
+    seconds, ending = before, Ending.INTERRUPTED
     for event in events:
         seconds = before + event.seconds
         if event.verdict is not None:
-            verdict = event.verdict.value
-        elif event.service in bars and event.finding is None:
+            ending = Ending(event.verdict.value)
+        elif event.service in bars:
             bars[event.service] = _after(bars[event.service], event, seconds)
     held = [replace(bar, held_by=_held_by(bar, bars)) for bar in bars.values()]
     path = _longest({bar.service: bar for bar in held})
     return Run(
         began=began,
         seconds=seconds,
-        verdict=verdict,
+        verdict=ending,
         bars=tuple(replace(bar, critical=bar.service in path) for bar in held),
     )
 
@@ -108,7 +108,7 @@ def parsed(found: Mapping[str, Any]) -> Run:
     return Run(
         began=str(found["began"]),
         seconds=float(found["seconds"]),
-        verdict=str(found["verdict"]),
+        verdict=Ending(found["verdict"]),
         bars=tuple(Bar(**{**row, "needs": tuple(row["needs"])}) for row in found["services"]),
     )
 
@@ -135,16 +135,20 @@ def _bar(stack: Stack, name: str, created: float) -> Bar:
 
 def _after(bar: Bar, event: Event, at: float) -> Bar:
     match event.kind:
-        case "started":
+        case EventKind.STARTED:
             return replace(bar, started=at, answered=None, ready=None, state="started")
-        case "ready":
+        case EventKind.READY:
             answered = at if bar.answered is None else bar.answered
             return replace(bar, answered=answered, ready=at, state="ready")
-        case "lost":
+        case EventKind.LOST:
             return replace(bar, ready=None, state=event.detail or "lost")
-        case _:
+        case EventKind.WAITING:
             answers = bar.answered is None and _ANSWER.match(event.detail)
             return replace(bar, state=event.detail, answered=at if answers else bar.answered)
+        case EventKind.FINDING | EventKind.RESULT:
+            return bar
+        case _:
+            assert_never(event.kind)
 
 
 def _held_by(bar: Bar, bars: Mapping[str, Bar]) -> str:

@@ -1,11 +1,19 @@
 """Pure: what has become of each service while all start, by the events so far."""
 
 from collections.abc import Iterable
+from enum import StrEnum
+from typing import assert_never
 
 from scripts.core.finding import Finding, Verdict
-from scripts.start.scheduler import Event
+from scripts.start.events import Event, EventKind
 
-READY, STARTED, NOT_STARTED = "ready", "started, not ready yet", "not started"
+
+class Stage(StrEnum):
+    """How far a service has come, as it is told."""
+
+    READY = "ready"
+    STARTED = "started, not ready yet"
+    NOT_STARTED = "not started"
 
 
 class Course:
@@ -13,34 +21,43 @@ class Course:
 
     def __init__(self, names: Iterable[str]) -> None:
         """Nothing has happened to these services yet."""
-        self._kinds = dict.fromkeys(names, NOT_STARTED)
-        self._details = dict.fromkeys(self._kinds, NOT_STARTED)
+        self._stages = dict.fromkeys(names, Stage.NOT_STARTED)
+        self._details: dict[str, str] = dict.fromkeys(self._stages, Stage.NOT_STARTED)
         self.findings: list[Finding] = []
         self.verdict = Verdict.STARTING
 
     def note(self, event: Event) -> None:
         """Take in one event."""
-        if event.verdict is not None:
-            self.verdict = event.verdict
-        elif event.finding is not None:
-            self.findings.append(event.finding)
-        else:
-            self._details[event.service] = event.detail or event.kind
-            if event.kind != "waiting":
-                self._kinds[event.service] = READY if event.kind == "ready" else STARTED
+        match event.kind:
+            case EventKind.RESULT:
+                self.verdict = event.verdict or self.verdict
+            case EventKind.FINDING:
+                self.findings += [event.finding] if event.finding else []
+            case EventKind.READY:
+                self._note(event, Stage.READY)
+            case EventKind.STARTED | EventKind.LOST:
+                self._note(event, Stage.STARTED)
+            case EventKind.WAITING:
+                self._note(event, self._stages[event.service])
+            case _:
+                assert_never(event.kind)
+
+    def _note(self, event: Event, stage: Stage) -> None:
+        self._stages[event.service] = stage
+        self._details[event.service] = event.detail or event.kind
 
     def waits(self) -> str:
         """Say of each service that is not ready what it last answered or waits for."""
-        rows = self._details.items()
-        return "; ".join(f"{name}: {detail}" for name, detail in rows if not self._ready(name))
+        return "; ".join(
+            f"{name}: {self._details[name]}"
+            for name, stage in self._stages.items()
+            if stage is not Stage.READY
+        )
 
     def summary(self) -> str:
         """Say who is ready, who has only started, and who has not."""
-        groups = (
-            (kind, [name for name, found in self._kinds.items() if found == kind])
-            for kind in (READY, STARTED, NOT_STARTED)
-        )
-        return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in groups if names)
-
-    def _ready(self, name: str) -> bool:
-        return self._kinds[name] == READY
+        groups = {
+            stage: [name for name, reached in self._stages.items() if reached is stage]
+            for stage in Stage
+        }
+        return "; ".join(f"{stage}: {', '.join(names)}" for stage, names in groups.items() if names)

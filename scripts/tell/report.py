@@ -17,16 +17,21 @@ from scripts.core.finding import Finding, Verdict
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.stack import Stack
 from scripts.images.bundle.bundle_file import Manifest
-from scripts.start.scheduler import Event
+from scripts.start.events import Ending, Event, EventKind, exit_code
 from scripts.tell import displays
 from scripts.tell import rows as cells
 from scripts.tell.boards import Board
 from scripts.tell.course import Course
-from scripts.tell.rows import CODES, IMAGE_COLUMNS, engine_rows, event_document, image_row
+from scripts.tell.rows import IMAGE_COLUMNS, engine_rows, event_document, image_row
 from scripts.watch.log_lines import LogLine
 
-MARKS = {"started": "·", "ready": "✓", "lost": "!", "waiting": "·"}
-STYLES = {"ready": "green", "lost": "red", "started": "cyan", "waiting": "dim"}
+MARKS = {
+    EventKind.STARTED: ("·", "cyan"),
+    EventKind.READY: ("✓", "green"),
+    EventKind.LOST: ("!", "red"),
+    EventKind.WAITING: ("·", "dim"),
+}
+"""Before live lines, with their colours; findings and the result are told at the end."""
 PIPE_WIDTH = 240
 """Columns where there is no terminal: a line stays a line for grep."""
 
@@ -65,16 +70,17 @@ class Report(Board):
         if course.verdict is Verdict.STARTING:
             late = f"time is up: {course.waits()}"
             self.error(OverdueError(late, next_step="inv up --timeout 600, or: inv logs"))
-        return CODES[course.verdict]
+        return exit_code(course.verdict)
 
     def _happened(self, event: Event) -> None:
         if self.form == "json":
             self.json_line(event_document(event))
-        if event.kind in STYLES and self._live is not None:
+        if event.kind not in MARKS:
+            return
+        if self._live is not None:
             text = f"{event.kind:<8}{event.seconds:6.1f} s  {event.detail}"
-            mark = (MARKS[event.kind], STYLES[event.kind])
-            self.step(event.service, Text.assemble(mark, " ", text))
-        elif event.kind in STYLES and event.kind != "waiting":
+            self.step(event.service, Text.assemble(MARKS[event.kind], " ", text))
+        elif event.kind is not EventKind.WAITING:
             line = f"{event.seconds:6.1f} s  {event.service:<9} {event.kind:<8} {event.detail}"
             self.err.print(Text(line.rstrip()), soft_wrap=True)
 
@@ -83,20 +89,28 @@ class Report(Board):
         fatal = any(finding.fatal for finding in findings)
         if self.form == "json":
             for one in findings:
-                event = Event(kind="finding", seconds=0.0, service=one.service, finding=one)
+                event = Event(kind=EventKind.FINDING, seconds=0.0, service=one.service, finding=one)
                 self.json_line(event_document(event))
             if fatal:
-                result = Event(kind="result", seconds=0.0, verdict=Verdict.BROKEN)
+                result = Event(kind=EventKind.RESULT, seconds=0.0, verdict=Verdict.BROKEN)
                 self.json_line(event_document(result))
         for one in findings:
             self.finding(one)
         return ExitCode.BROKEN if fatal else ExitCode.OK
 
-    def ended(self, verdict: str, exit_code: ExitCode, **more: str) -> None:
-        """Write the last line of `--format json` when an error or Ctrl-C ended the command."""
+    def refused(self, error: StackError) -> None:
+        """Write the last line of `--format json` when an error ended the command."""
+        why = {"code": error.code, "detail": str(error), "next_step": error.next_step}
+        self._ended(Ending.REFUSED, error.exit_code, why)
+
+    def interrupted(self) -> None:
+        """Write the last line of `--format json` when Ctrl-C ended the command."""
+        self._ended(Ending.INTERRUPTED, ExitCode.INTERRUPTED, {"next_step": "inv ps"})
+
+    def _ended(self, ending: Ending, code: ExitCode, more: Mapping[str, str]) -> None:
         if self.form == "json":
-            line = {"event": "result", "seconds": 0.0, "verdict": verdict}
-            self.json_line({**line, "exit_code": int(exit_code), **more})
+            line = {"event": EventKind.RESULT, "seconds": 0.0, "verdict": ending}
+            self.json_line({**line, "exit_code": int(code), **more})
 
     def ready(self, stack: Stack, names: Sequence[str], *, local_embedder: bool) -> None:
         """Write the addresses to open, once all is ready."""

@@ -5,25 +5,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from scripts.core.errors import ExitCode
-from scripts.core.finding import Verdict
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.units import SECOND, duration, nanoseconds, size
 from scripts.images.bundle.bundle_file import Manifest
-from scripts.start.scheduler import Event
+from scripts.start.events import Event, exit_code
 
 PS_COLUMNS = (
     *("service", "state", "ready", "ready for", "up for", "restarts", "memory", "CPU"),
     *("ports", "image", "answer"),
 )
 IMAGE_COLUMNS = ("service", "image", "state", "contains", "size")
-
-CODES = {
-    Verdict.READY: ExitCode.OK,
-    Verdict.BROKEN: ExitCode.BROKEN,
-    Verdict.STARTING: ExitCode.TIMEOUT,
-}
-"""What each verdict of a start means for the exit status."""
 
 
 def status_row(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
@@ -132,16 +123,17 @@ def bundle_rows(file: Path, made: Manifest) -> tuple[tuple[str, str], ...]:
 
 def event_document(event: Event) -> dict[str, object]:
     """Return an event as `schemas/event.schema.json` promises it."""
-    found: dict[str, object] = {"event": event.kind, "seconds": round(event.seconds, 3)}
+    document: dict[str, object] = {"event": event.kind, "seconds": round(event.seconds, 3)}
     if event.service:
-        found["service"] = event.service
+        document["service"] = event.service
     if event.detail:
-        found["detail"] = event.detail
+        document["detail"] = event.detail
     if event.finding is not None:
-        found["finding"] = asdict(event.finding)
+        document["finding"] = asdict(event.finding)
     if event.verdict is not None:
-        found |= {"verdict": event.verdict.value, "exit_code": int(CODES[event.verdict])}
-    return found
+        code = exit_code(event.verdict)
+        document |= {"verdict": event.verdict.value, "exit_code": int(code)}
+    return document
 
 
 def doctor_lines(document: Mapping[str, Any]) -> str:

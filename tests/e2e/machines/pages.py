@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 from scripts.start import timeline
+from scripts.start.events import Ending
 from scripts.tell import page
 from tests.kit.builders import service, stack
 from tests.kit.places import ROOT
@@ -79,7 +80,7 @@ def sample() -> str:
         )
         for name, (needs, created, started, answered, ready) in MOMENTS.items()
     )
-    run = timeline.Run(began="2026-01-31T12:00:00.000Z", seconds=7, verdict="ready", bars=bars)
+    run = timeline.Run(began="2026-01-31T12:00:00.000Z", seconds=7, verdict=Ending.READY, bars=bars)
     services = (service(name, *needs) for name, (needs, *_) in MOMENTS.items())
     states = {bar.service: "ready" if bar.ready else "not ready" for bar in bars}
     return page.page(stack(*services), [run] * 3, states, "2026-01-31T12:00:09.000Z")

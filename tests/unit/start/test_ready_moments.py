@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from scripts.core.look import Look
+from scripts.start.events import Event, EventKind
 from scripts.start.ready_moments import FILE, Moments, added
-from scripts.start.scheduler import Event
 from tests.kit.builders import container
 
 STARTED = "2026-11-23T01:55:09.201591587Z"
@@ -18,7 +18,10 @@ WEB = container("web", started_at=STARTED)
 def noted(*events: str) -> Moments:
     """Return what is noted of a run with these events, written `KIND SERVICE`, at second 100."""
     moments = Moments(clock=lambda: 100.0)
-    given = [Event(kind=kind, seconds=0.0, service=name) for kind, name in map(str.split, events)]
+    given = [
+        Event(kind=EventKind(kind), seconds=0.0, service=name)
+        for kind, name in map(str.split, events)
+    ]
     assert list(moments.noted(given)) == given
     return moments
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from scripts.core.finding import Verdict
 from scripts.start import runs
-from scripts.start.scheduler import Event
+from scripts.start.events import Event, EventKind
 from tests.kit.builders import container, service, stack
 
 STACK = stack(service("db"))
 STARTED = (
-    Event(kind="started", seconds=0.0, service="db"),
-    Event(kind="ready", seconds=1.0, service="db"),
-    Event(kind="result", seconds=1.0, verdict=Verdict.READY),
+    Event(kind=EventKind.STARTED, seconds=0.0, service="db"),
+    Event(kind=EventKind.READY, seconds=1.0, service="db"),
+    Event(kind=EventKind.RESULT, seconds=1.0, verdict=Verdict.READY),
 )
 
 

@@ -8,7 +8,8 @@ import pytest
 from scripts.core.finding import Verdict
 from scripts.core.look import Container, Look, Reading
 from scripts.core.stack import Service
-from scripts.start.scheduler import STEADY, Event, start
+from scripts.start.events import Event, EventKind
+from scripts.start.scheduler import STEADY, start
 from tests.kit.builders import container, reading, service, stack
 
 BEGAN = 50.0
@@ -139,7 +140,7 @@ def test_what_runs_and_answers_is_left_alone() -> None:
 
     assert (world.launches, world.looks) == ({}, 2)
     assert kinds(events, "ready") == ["ready db", "ready queue", "ready web"]
-    assert events[-1] == Event(kind="result", seconds=0.0, verdict=Verdict.READY)
+    assert events[-1] == Event(kind=EventKind.RESULT, seconds=0.0, verdict=Verdict.READY)
 
 
 def test_nothing_is_launched_before_what_it_needs_is_ready() -> None:

@@ -11,7 +11,7 @@ from scripts.config.rules import schema
 from scripts.core.finding import Verdict
 from scripts.core.look import Look
 from scripts.start import timeline
-from scripts.start.scheduler import Event
+from scripts.start.events import Event, EventKind
 from scripts.start.timeline import Run
 from scripts.tell import drawing, page
 from tests.kit.builders import container, reading, service, stack
@@ -23,17 +23,17 @@ STACK = stack(
     service("api", "db", "index", early=True),
 )
 EVENTS = (
-    Event(kind="started", seconds=0.0, service="db"),
-    Event(kind="started", seconds=0.0, service="store"),
-    Event(kind="started", seconds=0.0, service="api", detail="waits for db, index"),
-    Event(kind="waiting", seconds=0.1, service="db", detail="connection refused"),
-    Event(kind="ready", seconds=1.0, service="store", detail="200 GET /"),
-    Event(kind="started", seconds=1.0, service="index"),
-    Event(kind="waiting", seconds=1.5, service="index", detail="503: loading"),
-    Event(kind="ready", seconds=2.0, service="index", detail="200 GET /"),
-    Event(kind="ready", seconds=5.0, service="db", detail="200 GET /"),
-    Event(kind="ready", seconds=6.0, service="api", detail="200 GET /"),
-    Event(kind="result", seconds=6.0, verdict=Verdict.READY),
+    Event(kind=EventKind.STARTED, seconds=0.0, service="db"),
+    Event(kind=EventKind.STARTED, seconds=0.0, service="store"),
+    Event(kind=EventKind.STARTED, seconds=0.0, service="api", detail="waits for db, index"),
+    Event(kind=EventKind.WAITING, seconds=0.1, service="db", detail="connection refused"),
+    Event(kind=EventKind.READY, seconds=1.0, service="store", detail="200 GET /"),
+    Event(kind=EventKind.STARTED, seconds=1.0, service="index"),
+    Event(kind=EventKind.WAITING, seconds=1.5, service="index", detail="503: loading"),
+    Event(kind=EventKind.READY, seconds=2.0, service="index", detail="200 GET /"),
+    Event(kind=EventKind.READY, seconds=5.0, service="db", detail="200 GET /"),
+    Event(kind=EventKind.READY, seconds=6.0, service="api", detail="200 GET /"),
+    Event(kind=EventKind.RESULT, seconds=6.0, verdict=Verdict.READY),
 )
 CREATED = {"db": 0.5, "store": 0.5, "index": 0.5, "api": -90.0}
 
@@ -84,7 +84,7 @@ def test_the_way_that_took_longest_leads_to_who_was_ready_last() -> None:
 
 def test_a_start_that_did_not_end_well_keeps_what_was_told_last() -> None:
     """Interrupted: no verdict; a service that fell is not ready."""
-    lost = Event(kind="lost", seconds=2.0, service="store", detail="connection refused")
+    lost = Event(kind=EventKind.LOST, seconds=2.0, service="store", detail="connection refused")
     found = ran(*EVENTS[:6], lost)
     bars = {bar.service: bar for bar in found.bars}
 
@@ -94,7 +94,7 @@ def test_a_start_that_did_not_end_well_keeps_what_was_told_last() -> None:
 
 def test_nothing_to_start_is_no_way() -> None:
     """All were ready when the command came."""
-    found = ran(Event(kind="ready", seconds=0.0, service="db"))
+    found = ran(Event(kind=EventKind.READY, seconds=0.0, service="db"))
 
     assert (found.critical, found.prepared) == ((), 0.0)
 

@@ -1,7 +1,7 @@
 """How far a start has come, by what was told of it."""
 
 from scripts.core.finding import Finding, Verdict
-from scripts.start.scheduler import Event
+from scripts.start.events import Event, EventKind
 from scripts.tell.course import Course
 
 
@@ -13,7 +13,7 @@ def course(*events: Event) -> Course:
     return found
 
 
-def event(kind: str, service: str, detail: str = "") -> Event:
+def event(kind: EventKind, service: str, detail: str = "") -> Event:
     """Return something that happened."""
     return Event(kind=kind, seconds=1.0, service=service, detail=detail)
 
@@ -30,10 +30,10 @@ def test_at_first_nothing_is_started() -> None:
 def test_services_are_told_by_what_has_become_of_them() -> None:
     """Waiting for another one starts nothing; who is ready waits for nothing."""
     found = course(
-        event("started", "db"),
-        event("started", "queue"),
-        event("waiting", "web", "waits for db"),
-        event("ready", "db", "200"),
+        event(EventKind.STARTED, "db"),
+        event(EventKind.STARTED, "queue"),
+        event(EventKind.WAITING, "web", "waits for db"),
+        event(EventKind.READY, "db", "200"),
     )
 
     assert found.summary() == "ready: db; started, not ready yet: queue; not started: web"
@@ -42,7 +42,7 @@ def test_services_are_told_by_what_has_become_of_them() -> None:
 
 def test_who_was_ready_and_fell_over_is_waited_for_again() -> None:
     """With what it answers now."""
-    found = course(event("ready", "db", "200"), event("lost", "db", "refused"))
+    found = course(event(EventKind.READY, "db", "200"), event(EventKind.LOST, "db", "refused"))
 
     assert found.summary() == "started, not ready yet: db; not started: queue, web"
     assert found.waits().startswith("db: refused; ")
@@ -52,8 +52,8 @@ def test_findings_and_the_verdict_are_kept() -> None:
     """They are told at the end."""
     finding = Finding(code="ended", cause="it ended", next_step="inv logs", service="db")
     found = course(
-        Event(kind="finding", seconds=1.0, service="db", finding=finding),
-        Event(kind="result", seconds=1.0, verdict=Verdict.BROKEN),
+        Event(kind=EventKind.FINDING, seconds=1.0, service="db", finding=finding),
+        Event(kind=EventKind.RESULT, seconds=1.0, verdict=Verdict.BROKEN),
     )
 
     assert found.findings == [finding]

@@ -22,7 +22,7 @@ from scripts.core.errors import (
 from scripts.core.finding import Finding, Verdict
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.stack import Link
-from scripts.start.scheduler import Event
+from scripts.start.events import Event, EventKind
 from scripts.tell.report import Report
 from scripts.watch.log_lines import LogLine
 from tests.kit.builders import service, stack
@@ -32,16 +32,16 @@ ENDED = Finding(
     code="ended", service="db", cause="it ended", next_step="inv logs --service db", evidence="bye"
 )
 MEMORY = Finding(code="memory", cause="1 GiB is free", next_step="end programs", fatal=False)
-STARTED = Event(kind="started", service="db", seconds=0.01)
-WAITING = Event(kind="waiting", service="web", seconds=0.02, detail="waits for db")
-READY = Event(kind="ready", service="db", seconds=1.23456, detail="200 GET /")
-LOST = Event(kind="lost", service="db", seconds=2.0, detail="connection refused")
-FOUND = Event(kind="finding", service="db", seconds=3.0, finding=ENDED)
+STARTED = Event(kind=EventKind.STARTED, service="db", seconds=0.01)
+WAITING = Event(kind=EventKind.WAITING, service="web", seconds=0.02, detail="waits for db")
+READY = Event(kind=EventKind.READY, service="db", seconds=1.23456, detail="200 GET /")
+LOST = Event(kind=EventKind.LOST, service="db", seconds=2.0, detail="connection refused")
+FOUND = Event(kind=EventKind.FINDING, service="db", seconds=3.0, finding=ENDED)
 
 
 def result(verdict: Verdict) -> Event:
     """Return the last event of a run."""
-    return Event(kind="result", seconds=4.0, verdict=verdict)
+    return Event(kind=EventKind.RESULT, seconds=4.0, verdict=verdict)
 
 
 def lines(text: str) -> list[Any]:
@@ -129,8 +129,8 @@ def test_without_a_terminal_progress_is_plain_lines_on_stderr(capsys: Capture) -
 def test_when_time_is_up_it_says_who_is_not_ready_and_why(capsys: Capture) -> None:
     """The one that answered is not named; the one that fell over again is."""
     report = Report()
-    again = Event(kind="lost", service="queue", seconds=2.0, detail="refused")
-    ready = Event(kind="ready", service="queue", seconds=1.0)
+    again = Event(kind=EventKind.LOST, service="queue", seconds=2.0, detail="refused")
+    ready = Event(kind=EventKind.READY, service="queue", seconds=1.0)
 
     report.follow(
         ("db", "queue", "web"),
@@ -310,8 +310,7 @@ def test_ctrl_c_while_services_start_says_how_far_all_has_come(capsys: Capture) 
 def test_with_json_an_error_is_the_result_line(error: type[StackError], capsys: Capture) -> None:
     """A program that reads the last line learns the exit code, and why."""
     one = error("port is 'x'", next_step="edit .env")
-    more = {"code": one.code, "detail": str(one), "next_step": one.next_step}
-    Report(form="json").ended("refused", one.exit_code, **more)
+    Report(form="json").refused(one)
 
     (line,) = lines(capsys.readouterr().out)
     assert line == {
@@ -327,7 +326,7 @@ def test_with_json_an_error_is_the_result_line(error: type[StackError], capsys: 
 
 def test_with_json_ctrl_c_is_the_result_line(capsys: Capture) -> None:
     """It is no refusal: what was started goes on running."""
-    Report(form="json").ended("interrupted", ExitCode.INTERRUPTED, next_step="inv ps")
+    Report(form="json").interrupted()
 
     (line,) = lines(capsys.readouterr().out)
     assert (line["verdict"], line["exit_code"]) == ("interrupted", 130)
@@ -335,7 +334,8 @@ def test_with_json_ctrl_c_is_the_result_line(capsys: Capture) -> None:
 
 def test_for_people_an_error_leaves_nothing_on_stdout(capsys: Capture) -> None:
     """It is told on stderr, once, by whoever ends the command."""
-    Report().ended("refused", ExitCode.CONFIG, detail="port is 'x'")
+    Report().refused(ConfigError("port is 'x'", next_step="edit .env"))
+    Report().interrupted()
 
     assert tuple(capsys.readouterr()) == ("", "")
 

@@ -8,7 +8,7 @@ import pytest
 from scripts.core.finding import Verdict
 from scripts.core.inventory import Engine, EngineStatus, ImageStatus
 from scripts.core.units import duration, size
-from scripts.start.scheduler import Event
+from scripts.start.events import Event, EventKind
 from scripts.tell.rows import engine_rows, event_document, image_row, status_lines, status_row
 
 
@@ -116,7 +116,7 @@ def test_on_a_narrow_terminal_a_service_has_two_lines(
 
 def test_an_event_holds_only_what_it_has() -> None:
     """Empty fields are left out, and seconds are told to the millisecond."""
-    started = Event(kind="started", service="db", seconds=0.01234)
+    started = Event(kind=EventKind.STARTED, service="db", seconds=0.01234)
 
     assert event_document(started) == {"event": "started", "seconds": 0.012, "service": "db"}
 
@@ -126,7 +126,7 @@ def test_an_event_holds_only_what_it_has() -> None:
 )
 def test_the_last_event_has_the_verdict_and_its_exit_code(verdict: Verdict, code: int) -> None:
     """The number that the command will end with."""
-    result = Event(kind="result", seconds=4.0, verdict=verdict)
+    result = Event(kind=EventKind.RESULT, seconds=4.0, verdict=verdict)
 
     assert event_document(result) == {
         "event": "result",

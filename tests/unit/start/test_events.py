@@ -1,0 +1,45 @@
+"""The words of events are those that the schemas promise."""
+
+import json
+from typing import Any
+
+import pytest
+
+from scripts.config.rules.schema import SCHEMAS
+from scripts.core.errors import ExitCode
+from scripts.core.finding import Verdict
+from scripts.start.events import Ending, EventKind, exit_code
+
+
+def properties(schema: str) -> dict[str, Any]:
+    """Return what a schema says of the fields of its documents."""
+    text = (SCHEMAS / f"{schema}.schema.json").read_text(encoding="utf-8")
+    fields: dict[str, Any] = json.loads(text)["properties"]
+    return fields
+
+
+def test_every_kind_and_every_ending_stands_in_the_schema_and_no_other() -> None:
+    """A word that a program may read is promised; one that nobody writes is not."""
+    event = properties("event")
+
+    assert event["event"]["enum"] == list(EventKind)
+    assert sorted(event["verdict"]["enum"]) == sorted(Ending)
+
+
+def test_a_run_that_is_kept_ends_as_its_schema_says() -> None:
+    """One that was refused started nothing, so it is not kept."""
+    assert {*properties("timeline")["verdict"]["enum"]} == {*Ending} - {Ending.REFUSED}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [
+        (Verdict.READY, ExitCode.OK),
+        (Verdict.BROKEN, ExitCode.BROKEN),
+        (Verdict.STARTING, ExitCode.TIMEOUT),
+    ],
+)
+def test_a_verdict_is_an_ending_and_an_exit_code(verdict: Verdict, code: ExitCode) -> None:
+    """A start that is not refused or interrupted ends as it is judged."""
+    assert Ending(verdict.value).name == verdict.name
+    assert exit_code(verdict) is code
