@@ -8,7 +8,7 @@ Say = Callable[[str], None]
 Step = Callable[[str, str], None]
 """Called with the name of one of several things and what is going on with it."""
 OnBytes = Callable[[int], None]
-"""Called with how many bytes are done, as often as you like."""
+"""Called with how many bytes are done so far, as often as you like."""
 PACE = 1.5
 """Seconds between two lines of progress about one thing."""
 MEGABYTE = 1_000_000
@@ -30,24 +30,19 @@ class Pace:
             self._say(line)
 
 
-class Count:
-    """Tells how many bytes have passed: saved 120 of 3100 MB."""
+def counted(pieces: Iterable[bytes], on_bytes: OnBytes) -> Iterator[bytes]:
+    """Yield the pieces on, and say how many bytes are done after each."""
+    done = 0
+    for piece in pieces:
+        yield piece
+        done += len(piece)
+        on_bytes(done)
 
-    def __init__(self, say: Say, total: int, verb: str) -> None:
-        """Tell `say` how many of `total` bytes are done, which may be an estimate."""
-        self._say = say
-        self._total = total
-        self._verb = verb
-        self._done = 0
 
-    def __call__(self, size: int) -> None:
-        """Count `size` bytes more."""
-        self._done += size
-        total = max(self._total, self._done) / MEGABYTE
-        self._say(f"{self._verb} {self._done / MEGABYTE:.0f} of {total:.0f} MB")
+def meter(say: Say, verb: str, total: int) -> OnBytes:
+    """Tell `say` how far it is, as in: saved 120 of 3100 MB; `total` may be an estimate."""
 
-    def passed(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the pieces on, and count them."""
-        for piece in pieces:
-            self(len(piece))
-            yield piece
+    def on_bytes(done: int) -> None:
+        say(f"{verb} {done / MEGABYTE:.0f} of {max(total, done) / MEGABYTE:.0f} MB")
+
+    return on_bytes

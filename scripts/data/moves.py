@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts.core.errors import BrokenError, RefusedError
 from scripts.core.look import State
-from scripts.core.progress import OnBytes
+from scripts.core.progress import OnBytes, counted
 from scripts.core.stack import Stack, Volume
 from scripts.data import archive, journal, plan, snapshots
 from scripts.data.volume_scripts import PACK, UNPACK
@@ -84,10 +84,8 @@ def _packed(
 
 def verify(file: Path, on_bytes: OnBytes) -> None:
     """Read a snapshot whole; BrokenError when a byte is another one than was written."""
-    done = 0
-    for piece in archive.pieces(file):
-        done += len(piece)
-        on_bytes(done)
+    for _ in counted(archive.pieces(file), on_bytes):
+        pass
 
 
 def keep(partial: Path, file: Path) -> None:
@@ -103,13 +101,10 @@ def unpack(helper: Helper, file: Path, on_bytes: OnBytes) -> None:
     Raises RefusedError with tar's words (a full disk, for instance), BrokenError for a snapshot
     that is damaged.
     """
-    done = 0
     with helper.streams(UNPACK, writable=True) as tar:
         try:
-            for piece in archive.pieces(file):
+            for piece in counted(archive.pieces(file), on_bytes):
                 tar.write(piece)
-                done += len(piece)
-                on_bytes(done)
         except (BrokenPipeError, ConnectionResetError):
             pass  # it has ended, and says below why
         tar.write_end()

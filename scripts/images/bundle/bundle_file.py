@@ -8,13 +8,14 @@ import hashlib
 import json
 import re
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scripts.core.errors import ConfigError
+from scripts.core.progress import OnBytes, counted
 
 FORMAT = 1
 MANIFEST = "bundle.json"
@@ -28,9 +29,6 @@ _NAME = re.compile(
     rf"({WHEELS}/{_FILE}\.whl|{ENGINE}/{_FILE}\.deb|{re.escape(IMAGES)})\Z", re.ASCII
 )
 """Members have no other names: none that leads elsewhere, none that a line would break at."""
-
-Hear = Callable[[int], object]
-"""Called with how many bytes were read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +97,10 @@ class Bundle:
         if (size, digest.hexdigest()) != (member.size, member.sha256):
             raise damaged(self.file, f"{member.name} is not what was saved")
 
-    def check(self, members: tuple[Member, ...], hear: Hear) -> None:
-        """Read members to their end; ConfigError for the first one that is damaged."""
-        for member in members:
-            for piece in self.pieces(member):
-                hear(len(piece))
+    def check(self, member: Member, on_bytes: OnBytes) -> None:
+        """Read a member to its end; ConfigError when it is damaged."""
+        for _ in counted(self.pieces(member), on_bytes):
+            pass
 
     def extract(self, members: tuple[Member, ...], folder: Path) -> None:
         """Write members into a folder; a damaged one is not left there, errors as in `pieces`."""

@@ -15,7 +15,7 @@ from scripts.config.workspace import Workspace, with_all_profiles
 from scripts.core.errors import BrokenError, ConfigError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
-from scripts.core.progress import MEGABYTE, Count, Step
+from scripts.core.progress import MEGABYTE, Step, counted, meter
 from scripts.engine import places
 from scripts.engine.private import files
 from scripts.images import availability
@@ -183,7 +183,7 @@ def _add_images(
     say("the engine puts them together")
     names = tuple(sorted({one.image for one in wanted}))
     stream = work.space.api.stream("/images/get", endless=True, names=names)
-    writer.add(IMAGES, Count(say, total, "saved").passed(stream))
+    writer.add(IMAGES, counted(stream, meter(say, "saved", total)))
     if not writer.members[-1].size:  # a stream gives nothing where there is nothing: 404
         raise RefusedError(
             f"the engine gave nothing for {', '.join(names)}: one of them went in between",

@@ -9,7 +9,7 @@ from scripts.config.settings import Settings
 from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
-from scripts.core.progress import Count, Say, Step
+from scripts.core.progress import Say, Step, counted, meter
 from scripts.engine import places
 from scripts.engine.api import Api
 from scripts.engine.private import files
@@ -86,8 +86,8 @@ def load(packed: Bundle, api: Api, step: Step) -> None:
     one = next((one for one in packed.manifest.members if one.name == IMAGES), None)
     if one is None:
         raise damaged(packed.file, f"it has no {IMAGES}")
-    packed.check((one,), Count(say, one.size, "checked"))
-    sent = Count(say, one.size, "loaded").passed(packed.pieces(one))
+    packed.check(one, meter(say, "checked", one.size))
+    sent = counted(packed.pieces(one), meter(say, "loaded", one.size))
     # its progress tells a slow disk from an engine that hangs
     answer = b"".join(api.send("/images/load", sent, one.size, quiet=False))
     errors = [said for said in map(_error, answer.splitlines()) if said]
