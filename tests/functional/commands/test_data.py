@@ -1,9 +1,7 @@
 """Data commands as they are typed, on an engine whose volumes are folders and whose helpers run."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,107 +14,22 @@ from scripts.config.rules.schema import validate
 from scripts.core import lock
 from scripts.core.errors import EngineError, ExitCode, RefusedError
 from scripts.data import archive, journal, moves, snapshots
-from scripts.data.model import Command, Entry, Phase
+from scripts.data.model import Command, Phase
 from scripts.data.volume_scripts import NEW, OLD, PART, UNPACK
-from tests.functional.commands import test_tasks
+from tests.kit.checkout import VOLUMES
+from tests.kit.checkout import DataCheckout as Checkout
 from tests.kit.fake_engine import made
-from tests.kit.places import ROOT
 
-VOLUMES = {"etcd": "etcd_data", "neo4j": "neo4j_data", "qdrant": "qdrant_data"}
-GROUPS = {"etcd": "milvus", "neo4j": "neo4j", "qdrant": "qdrant", "milvus": "milvus"}
 Capture = pytest.CaptureFixture[str]
-
-
-class Checkout(test_tasks.Checkout):
-    """A checkout whose stack keeps data in folders."""
-
-    def __init__(self, folder: Path, ports: list[int]) -> None:
-        """Return three services a volume with a file, in three groups; all of them run."""
-        super().__init__(folder, ports)
-        self.disk = folder / "disk"
-        self.kept = self.root / "snapshots" / "memos-test"
-        self.state |= {"disk": str(self.disk), "volumes": []}
-        for name, group in GROUPS.items():
-            self.config["services"][name]["x-data-group"] = group
-        for name, key in VOLUMES.items():
-            mount = {"type": "volume", "source": key, "target": "/data"}
-            self.config["services"][name]["volumes"] = [mount]
-            self.config["volumes"][key] = {"name": f"memos-test_{key}"}
-            self.state["volumes"].append(f"memos-test_{key}")
-            self.state["containers"][f"id-{name}"]["mounts"] = [f"memos-test_{key}"]
-            self.put(key, "old")
-        needs = {name: {"condition": "service_healthy"} for name in ("neo4j", "qdrant", "milvus")}
-        self.config["services"]["memos"]["depends_on"] = needs
-        self.config["services"]["milvus"]["depends_on"] = {"etcd": {"condition": "service_healthy"}}
-        reason = "the one points into the other"
-        self.config["x-data-together"] = [{"groups": ["neo4j", "qdrant"], "reason": reason}]
-        self.answer(" create ", f"touch {self.disk}/created")
-
-    def put(self, key: str, text: str) -> None:
-        """Write the file of a volume."""
-        folder = self.disk / f"memos-test_{key}"
-        (folder / "sub").mkdir(parents=True, exist_ok=True)
-        (folder / "sub" / "file").write_text(text)
-        (folder / ".hidden").write_text(text)
-
-    def held(self) -> dict[str, str]:
-        """Return the text in each volume that is there; everything in a volume says the same."""
-        found = {}
-        for key in VOLUMES.values():
-            folder = self.disk / f"memos-test_{key}"
-            if folder.exists():
-                texts = {file.read_text() for file in folder.rglob("*") if file.is_file()}
-                assert len(texts) <= 1, f"a mixture: {texts}"
-                found[key] = "".join(texts)
-                assert not list(folder.glob(".memos-dev-*"))
-        return found
-
-    def names(self) -> list[str]:
-        """Return the names of the snapshots."""
-        return sorted(file.name.removesuffix(".tar.zst") for file in self.kept.glob("*.zst"))
-
-    def interrupted(self, command: str, phase: str, *keys: str) -> None:
-        """Leave the journal of a command that was killed in this phase."""
-        volumes = {key: f"memos-test_{key}" for key in keys or VOLUMES.values()}
-        running = ("memos", "neo4j", "qdrant")
-        entry = Entry(
-            command=Command(command),
-            phase=Phase(phase),
-            running=running,
-            volumes=volumes,
-            since="then",
-        )
-        journal.write(self.kept, entry)
-
-
-@pytest.fixture(scope="module")
-def ports() -> Iterator[list[int]]:
-    """Run the stack's services as a process; give their ports."""
-    count = str(len(test_tasks.TARGETS))
-    argv = [sys.executable, "-m", "tests.kit.fake_stack", count]
-    with subprocess.Popen(
-        argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        yield [int(word) for word in process.stdout.readline().split()]
-        process.communicate()
 
 
 @pytest.fixture
 def at(tmp_path: Path, ports: list[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkout]:
     """Return a checkout with data, on which `inv` works."""
-    found = Checkout(tmp_path, ports)
-    monkeypatch.setattr(tasks, "ROOT", found.root)
-    for name in list(os.environ):
-        if name.startswith(("DOCKER_", "COMPOSE_")):
-            monkeypatch.delenv(name)
-    monkeypatch.delenv("ENV_FILE", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
-    monkeypatch.setenv("COMPOSE_PROJECT_NAME", "memos-test")
-    yield found
-    found.close()
+    checkout = Checkout(tmp_path, ports)
+    checkout.enter(monkeypatch)
+    yield checkout
+    checkout.close()
 
 
 OLD_DATA = dict.fromkeys(VOLUMES.values(), "old")

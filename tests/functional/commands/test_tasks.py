@@ -1,7 +1,4 @@
-"""The commands as they are typed: the real parser, a fake `docker` on PATH, an engine's socket.
-
-The engine and the services are processes of their own, because ours starts processes too.
-"""
+"""The commands as they are typed: the real parser, a fake `docker` on PATH, an engine's socket."""
 
 import base64
 import hashlib
@@ -9,10 +6,8 @@ import json
 import os
 import shlex
 import shutil
-import subprocess
-import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from invoke.program import Program
 
-import tasks
 from scripts.config import settings
 from scripts.config.rules.schema import validate
 from scripts.core import lock, polling
@@ -42,174 +35,11 @@ from scripts.start import prepare
 from scripts.tell.report import Report
 from scripts.watch import measuring
 from tests.kit.bundles import MANIFEST, bundled
-from tests.kit.fake_engine import RECORDED, framed, made
+from tests.kit.checkout import Checkout, service
+from tests.kit.fake_engine import framed, made
 from tests.kit.places import ROOT
 
-DOCKER = """#!/bin/sh
-printf '%s\\n' "$*" >>{folder}/calls
-for file in {folder}/answers/*.words; do
-    [ -e "$file" ] || break
-    words=$(head -n 1 "$file")
-    case "$*" in *"$words"*) . "${{file%.words}}.sh"; exit ;; esac
-done
-case "$*" in
-    "compose version --short") echo 2.26.1 ;;
-    *" config") cat {folder}/config.yml ;;
-esac
-"""
-TARGETS = {"memos": 8000, "neo4j": 7474, "qdrant": 6333, "milvus": 19530}
-CHECK = {"test": ["CMD", "true"], "interval": "30s", "timeout": "5s", "start_period": "2m0s"}
 Capture = pytest.CaptureFixture[str]
-
-
-def service(name: str, **facts: object) -> dict[str, object]:
-    """Return a service as `docker compose config` prints it."""
-    return {
-        "image": f"docker.io/library/{name}:1.2",
-        "container_name": f"{name}-docker",
-        "restart": "unless-stopped",
-        "security_opt": ["no-new-privileges:true"],
-        "logging": {"driver": "json-file", "options": {"max-size": "10m"}},
-        "mem_limit": "1073741824",
-        "healthcheck": {**CHECK, "start_interval": "500ms"},
-        **facts,
-    }
-
-
-def probed(name: str, port: int) -> dict[str, object]:
-    """Return a service with a probe over a published port."""
-    target = TARGETS[name]
-    return service(
-        name,
-        ports=[
-            {"target": target, "published": str(port), "host_ip": "127.0.0.1", "protocol": "tcp"}
-        ],
-        **{
-            "x-probe": [{"kind": "http", "target": target, "path": "/v1/vector/collections"}],
-            "x-open": [{"target": target, "path": "/docs", "label": f"{name} page"}],
-        },
-    )
-
-
-@pytest.fixture(scope="module")
-def ports() -> Iterator[list[int]]:
-    """Run the stack's services as a process; give their ports."""
-    argv = [sys.executable, "-m", "tests.kit.fake_stack", str(len(TARGETS))]
-    with subprocess.Popen(
-        argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        yield [int(word) for word in process.stdout.readline().split()]
-        process.communicate()
-
-
-class Checkout:
-    """A checkout of its own, with all that the commands ask."""
-
-    def __init__(self, folder: Path, ports: list[int]) -> None:
-        """Lay out the files; every service but etcd runs and answers."""
-        self.folder = folder
-        self.root = folder / "checkout"
-        (folder / "answers").mkdir()
-        (folder / "bin").mkdir()
-        (folder / "calls").touch()
-        (self.root / "docker").mkdir(parents=True)
-        for file in (ROOT / "docker").glob("docker-compose*.yml"):
-            shutil.copy(file, self.root / "docker")
-        shutil.copy(ROOT / ".env.example", self.root)
-        self.env_file = self.root / ".env"
-        self.env_file.write_text("IMAGE_SOURCE=registry\n")
-        docker = folder / "bin" / "docker"
-        docker.write_text(DOCKER.format(folder=shlex.quote(str(folder))))
-        docker.chmod(0o755)
-        services = {name: probed(name, port) for name, port in zip(TARGETS, ports, strict=True)}
-        reason = "it has no published port"
-        services["etcd"] = service("etcd", **{"x-no-probe": reason, "x-data-group": "etcd"})
-        mount = {"type": "volume", "source": "etcd_data", "target": "/etcd"}
-        services["etcd"]["volumes"] = [mount]
-        self.config: dict[str, Any] = {
-            "name": "memos-test",
-            "services": services,
-            "networks": {"default": None},
-            "volumes": {"etcd_data": {"name": "memos-test_etcd_data"}},
-        }
-        self.state: dict[str, Any] = {
-            "version": RECORDED["version"],
-            "containers": {f"id-{name}": self.container(name) for name in services},
-            "images": {str(one["image"]): {} for one in services.values()},
-            "volumes": ["memos-test_etcd_data", "somebody_elses"],
-            "logs": {},
-            "stats": {},
-        }
-        self._engine: subprocess.Popen[str] | None = None
-
-    def container(self, name: str, state: str = "running") -> dict[str, Any]:
-        """Return a container of this checkout."""
-        folder = str(self.root / "docker")
-        published = self.config["services"][name].get("ports", ())
-        ports = {port["target"]: int(port["published"]) for port in published}
-        return made(name, state, folder=folder, project="memos-test", ports=ports)
-
-    def answer(self, words: str, script: str) -> None:
-        """Let `docker … WORDS …` run a shell script instead."""
-        file = self.folder / "answers" / words.replace(" ", "-")
-        file.with_name(file.name + ".words").write_text(words + "\n")
-        file.with_name(file.name + ".sh").write_text(script + "\n")
-
-    def inv(self, *words: str) -> int:
-        """Type `inv WORDS`; give the exit code."""
-        self._serve()
-        try:
-            Program(namespace=tasks.ns, binary="inv").run(["inv", *words])
-        except SystemExit as end:
-            return int(end.code or 0)
-        return 0
-
-    def calls(self) -> list[str]:
-        """Return what docker was asked to do, without the paths before it."""
-        lines = (self.folder / "calls").read_text().splitlines()
-        return [line.rpartition("docker-compose.yml ")[2] for line in lines]
-
-    def _serve(self) -> None:
-        (self.folder / "config.yml").write_text(yaml.safe_dump(self.config, sort_keys=False))
-        if self._engine is None:
-            (self.folder / "state.json").write_text(json.dumps(self.state))
-            files = [str(self.folder / name) for name in ("engine.sock", "state.json")]
-            self._engine = subprocess.Popen(
-                [sys.executable, "-m", "tests.kit.fake_engine", *files],
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            assert self._engine.stdout is not None
-            assert self._engine.stdout.readline() == "ready\n"
-
-    def close(self) -> None:
-        """End the engine."""
-        if self._engine is not None:
-            with self._engine as process:
-                process.communicate()
-
-
-@pytest.fixture
-def at(tmp_path: Path, ports: list[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkout]:
-    """Return a checkout on which `inv` works, and nothing of this machine's own settings."""
-    found = Checkout(tmp_path, ports)
-    monkeypatch.setattr(tasks, "ROOT", found.root)
-    example = (ROOT / ".env.example").read_text()
-    for name in list(os.environ):
-        if name.startswith(("DOCKER_", "COMPOSE_")) or f"\n{name}=" in example:
-            monkeypatch.delenv(name)
-    for name in ("ENV_FILE", "BUNDLE_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine.sock")
-    yield found
-    found.close()
-
-
 Prepare = Callable[[Checkout], object]
 
 
@@ -990,14 +820,9 @@ def test_a_bundle_brings_all_images_to_another_engine(
     assert "./dev --bundle b.tar inv up" in shown.err
 
     at.close()
-    other = Checkout.__new__(Checkout)
-    other.__dict__ |= at.__dict__ | {"_engine": None, "state": {**at.state, "images": {}}}
-    (at.folder / "engine.sock").unlink()
+    at.state["images"] = {}
     at.env_file.write_text("")
-    try:
-        assert other.inv("images.load", str(file)) == 0
-    finally:
-        other.close()
+    assert at.inv("images.load", str(file)) == 0
     shown = capsys.readouterr()
     assert [line.split()[2] for line in shown.out.splitlines()[1:]] == ["here"] * 5
     assert "IMAGE_SOURCE=registry written to .env" in shown.err

@@ -1,7 +1,6 @@
 """What `inv doctor` asks: an engine on a socket, services and model endpoints on loopback."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,10 +14,9 @@ from scripts.doctor import ask_models, model_endpoint, rules
 from scripts.doctor.facts import Facts
 from scripts.engine import discovery
 from scripts.machine.system import System
-from tests.functional.commands.test_tasks import probed, service
+from tests.kit.checkout import lay_out, probed, service
 from tests.kit.fake_engine import FakeEngine, made
 from tests.kit.fakes import FakeRunner
-from tests.kit.places import ROOT
 from tests.kit.servers import Answer, Request, closed_port, http, silent, tcp, unix
 
 KEY = "sk-very-secret"
@@ -33,10 +31,7 @@ class World:
     def __init__(self, folder: Path, port: int) -> None:
         """Lay out the files; `port` is where the one with a login answers."""
         self.root = folder / "checkout"
-        (self.root / "docker").mkdir(parents=True)
-        for file in (ROOT / "docker").glob("docker-compose*.yml"):
-            shutil.copy(file, self.root / "docker")
-        shutil.copy(ROOT / ".env.example", self.root)
+        lay_out(self.root)
         self.put(f"IMAGE_SOURCE=registry\nMILVUS_PASSWORD={PASSWORD}\n")
         milvus = probed("milvus", port)
         probes: Any = milvus["x-probe"]

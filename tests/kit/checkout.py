@@ -1,0 +1,258 @@
+"""A checkout on which `inv` works: a fake `docker` on PATH, an engine on a socket, services.
+
+The engine and the services are processes of their own, because ours starts processes too.
+"""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from invoke.program import Program
+
+import tasks
+from scripts.data import journal
+from scripts.data.model import Command, Entry, Phase
+from tests.kit.fake_engine import RECORDED, made
+from tests.kit.places import ROOT
+
+DOCKER = """#!/bin/sh
+printf '%s\\n' "$*" >>{folder}/calls
+for file in {folder}/answers/*.words; do
+    [ -e "$file" ] || break
+    words=$(head -n 1 "$file")
+    case "$*" in *"$words"*) . "${{file%.words}}.sh"; exit ;; esac
+done
+case "$*" in
+    "compose version --short") echo 2.26.1 ;;
+    *" config") cat {folder}/config.yml ;;
+esac
+"""
+TARGETS = {"memos": 8000, "neo4j": 7474, "qdrant": 6333, "milvus": 19530}
+CHECK = {"test": ["CMD", "true"], "interval": "30s", "timeout": "5s", "start_period": "2m0s"}
+VOLUMES = {"etcd": "etcd_data", "neo4j": "neo4j_data", "qdrant": "qdrant_data"}
+GROUPS = {"etcd": "milvus", "neo4j": "neo4j", "qdrant": "qdrant", "milvus": "milvus"}
+
+
+def service(name: str, **facts: object) -> dict[str, object]:
+    """Return a service as `docker compose config` prints it."""
+    return {
+        "image": f"docker.io/library/{name}:1.2",
+        "container_name": f"{name}-docker",
+        "restart": "unless-stopped",
+        "security_opt": ["no-new-privileges:true"],
+        "logging": {"driver": "json-file", "options": {"max-size": "10m"}},
+        "mem_limit": "1073741824",
+        "healthcheck": {**CHECK, "start_interval": "500ms"},
+        **facts,
+    }
+
+
+def probed(name: str, port: int) -> dict[str, object]:
+    """Return a service with a probe over a published port."""
+    target = TARGETS[name]
+    return service(
+        name,
+        ports=[
+            {"target": target, "published": str(port), "host_ip": "127.0.0.1", "protocol": "tcp"}
+        ],
+        **{
+            "x-probe": [{"kind": "http", "target": target, "path": "/v1/vector/collections"}],
+            "x-open": [{"target": target, "path": "/docs", "label": f"{name} page"}],
+        },
+    )
+
+
+def lay_out(root: Path) -> None:
+    """Make a checkout with the compose files and `.env.example` of this one."""
+    (root / "docker").mkdir(parents=True)
+    for file in (ROOT / "docker").glob("docker-compose*.yml"):
+        shutil.copy(file, root / "docker")
+    shutil.copy(ROOT / ".env.example", root)
+
+
+@contextmanager
+def serving(name: str, *words: str) -> Iterator[str]:
+    """Run a fake of tests/kit as a process while the block runs; give the line it begins with."""
+    with subprocess.Popen(
+        [sys.executable, "-m", f"tests.kit.{name}", *words],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.communicate()
+
+
+@contextmanager
+def services() -> Iterator[list[int]]:
+    """Run what the probed services of a checkout answer; give their ports."""
+    with serving("fake_stack", str(len(TARGETS))) as ports:
+        yield [int(port) for port in ports.split()]
+
+
+class Checkout:
+    """A checkout of its own, with all that the commands ask."""
+
+    def __init__(self, folder: Path, ports: list[int]) -> None:
+        """Lay out the files; every service but etcd runs and answers."""
+        self.folder = folder
+        self.root = folder / "checkout"
+        (folder / "answers").mkdir()
+        (folder / "bin").mkdir()
+        (folder / "calls").touch()
+        lay_out(self.root)
+        self.env_file = self.root / ".env"
+        self.env_file.write_text("IMAGE_SOURCE=registry\n")
+        docker = folder / "bin" / "docker"
+        docker.write_text(DOCKER.format(folder=shlex.quote(str(folder))))
+        docker.chmod(0o755)
+        services = {name: probed(name, port) for name, port in zip(TARGETS, ports, strict=True)}
+        reason = "it has no published port"
+        services["etcd"] = service("etcd", **{"x-no-probe": reason, "x-data-group": "etcd"})
+        mount = {"type": "volume", "source": "etcd_data", "target": "/etcd"}
+        services["etcd"]["volumes"] = [mount]
+        self.config: dict[str, Any] = {
+            "name": "memos-test",
+            "services": services,
+            "networks": {"default": None},
+            "volumes": {"etcd_data": {"name": "memos-test_etcd_data"}},
+        }
+        self.state: dict[str, Any] = {
+            "version": RECORDED["version"],
+            "containers": {f"id-{name}": self.container(name) for name in services},
+            "images": {str(service["image"]): {} for service in services.values()},
+            "volumes": ["memos-test_etcd_data", "somebody_elses"],
+            "logs": {},
+            "stats": {},
+        }
+        self.socket = folder / "engine.sock"
+        self._engine = ExitStack()
+
+    def container(self, name: str, state: str = "running") -> dict[str, Any]:
+        """Return a container of this checkout."""
+        folder = str(self.root / "docker")
+        published = self.config["services"][name].get("ports", ())
+        ports = {port["target"]: int(port["published"]) for port in published}
+        return made(name, state, folder=folder, project="memos-test", ports=ports)
+
+    def answer(self, words: str, script: str) -> None:
+        """Let `docker … WORDS …` run a shell script instead."""
+        file = self.folder / "answers" / words.replace(" ", "-")
+        file.with_name(file.name + ".words").write_text(words + "\n")
+        file.with_name(file.name + ".sh").write_text(script + "\n")
+
+    def inv(self, *words: str) -> int:
+        """Type `inv WORDS`; give the exit code."""
+        self._serve()
+        try:
+            Program(namespace=tasks.ns, binary="inv").run(["inv", *words])
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    def calls(self) -> list[str]:
+        """Return what docker was asked to do, without the paths before it."""
+        lines = (self.folder / "calls").read_text().splitlines()
+        return [line.rpartition("docker-compose.yml ")[2] for line in lines]
+
+    def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let commands work on this checkout, and see nothing of this machine's own settings."""
+        monkeypatch.setattr(tasks, "ROOT", self.root)
+        example = (ROOT / ".env.example").read_text()
+        for name in list(os.environ):
+            if name.startswith(("DOCKER_", "COMPOSE_")) or f"\n{name}=" in example:
+                monkeypatch.delenv(name)
+        for name in ("ENV_FILE", "BUNDLE_FILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HOME", str(self.folder))
+        monkeypatch.setenv("PATH", f"{self.folder / 'bin'}:{os.environ['PATH']}")
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{self.socket}")
+
+    def close(self) -> None:
+        """End the engine; the next command finds another, made from the state then."""
+        self._engine.close()
+        self.socket.unlink(missing_ok=True)
+
+    def _serve(self) -> None:
+        (self.folder / "config.yml").write_text(yaml.safe_dump(self.config, sort_keys=False))
+        if not self.socket.exists():
+            state = self.folder / "state.json"
+            state.write_text(json.dumps(self.state))
+            engine = serving("fake_engine", str(self.socket), str(state))
+            assert self._engine.enter_context(engine) == "ready"
+
+
+class DataCheckout(Checkout):
+    """A checkout whose stack keeps data in folders."""
+
+    def __init__(self, folder: Path, ports: list[int]) -> None:
+        """Give three services a volume with a file, in three groups; all of them run."""
+        super().__init__(folder, ports)
+        self.disk = folder / "disk"
+        self.kept = self.root / "snapshots" / "memos-test"
+        self.state |= {"disk": str(self.disk), "volumes": []}
+        for name, group in GROUPS.items():
+            self.config["services"][name]["x-data-group"] = group
+        for name, key in VOLUMES.items():
+            mount = {"type": "volume", "source": key, "target": "/data"}
+            self.config["services"][name]["volumes"] = [mount]
+            self.config["volumes"][key] = {"name": f"memos-test_{key}"}
+            self.state["volumes"].append(f"memos-test_{key}")
+            self.state["containers"][f"id-{name}"]["mounts"] = [f"memos-test_{key}"]
+            self.put(key, "old")
+        needs = {name: {"condition": "service_healthy"} for name in ("neo4j", "qdrant", "milvus")}
+        self.config["services"]["memos"]["depends_on"] = needs
+        self.config["services"]["milvus"]["depends_on"] = {"etcd": {"condition": "service_healthy"}}
+        reason = "the one points into the other"
+        self.config["x-data-together"] = [{"groups": ["neo4j", "qdrant"], "reason": reason}]
+        self.answer(" create ", f"touch {self.disk}/created")
+
+    def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Name the project too: what is kept of it lies in a folder of that name."""
+        super().enter(monkeypatch)
+        monkeypatch.setenv("COMPOSE_PROJECT_NAME", "memos-test")
+
+    def put(self, key: str, text: str) -> None:
+        """Write the file of a volume."""
+        folder = self.disk / f"memos-test_{key}"
+        (folder / "sub").mkdir(parents=True, exist_ok=True)
+        (folder / "sub" / "file").write_text(text)
+        (folder / ".hidden").write_text(text)
+
+    def held(self) -> dict[str, str]:
+        """Return the text in each volume that is there; everything in a volume says the same."""
+        texts = {}
+        for key in VOLUMES.values():
+            folder = self.disk / f"memos-test_{key}"
+            if folder.exists():
+                contents = {file.read_text() for file in folder.rglob("*") if file.is_file()}
+                assert len(contents) <= 1, f"a mixture: {contents}"
+                texts[key] = "".join(contents)
+                assert not list(folder.glob(".memos-dev-*"))
+        return texts
+
+    def names(self) -> list[str]:
+        """Return the names of the snapshots."""
+        return sorted(file.name.removesuffix(".tar.zst") for file in self.kept.glob("*.zst"))
+
+    def interrupted(self, command: str, phase: str, *keys: str) -> None:
+        """Leave the journal of a command that was killed in this phase."""
+        entry = Entry(
+            command=Command(command),
+            phase=Phase(phase),
+            running=("memos", "neo4j", "qdrant"),
+            volumes={key: f"memos-test_{key}" for key in keys or VOLUMES.values()},
+            since="then",
+        )
+        journal.write(self.kept, entry)
