@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+from scripts.core.units import size_of
+
 Say = Callable[[str], None]
 """Called with a line of progress."""
 Step = Callable[[str, str], None]
@@ -11,7 +13,6 @@ OnBytes = Callable[[int], None]
 """Called with how many bytes are done so far, as often as you like."""
 PACE = 1.5
 """Seconds between two lines of progress about one thing."""
-MEGABYTE = 1_000_000
 
 
 class Pace:
@@ -40,9 +41,9 @@ def counted(pieces: Iterable[bytes], on_bytes: OnBytes) -> Iterator[bytes]:
 
 
 def meter(say: Say, verb: str, total: int) -> OnBytes:
-    """Tell `say` how far it is, as in: saved 120 of 3100 MB; `total` may be an estimate."""
+    """Tell `say` how far it is, as in: saved 120.0 MiB of 3.0 GiB; `total` may be an estimate."""
 
     def on_bytes(done: int) -> None:
-        say(f"{verb} {done / MEGABYTE:.0f} of {max(total, done) / MEGABYTE:.0f} MB")
+        say(f"{verb} {size_of(done, total)}")
 
     return on_bytes

@@ -1,4 +1,4 @@
-"""Pure: moments and durations as the engine and people write them."""
+"""Pure: moments, durations and bytes as the engine and people write them."""
 
 import re
 from datetime import UTC, datetime
@@ -48,14 +48,18 @@ def since(value: str, now: float) -> int:
     return int(datetime.fromisoformat(value).timestamp() * SECOND)
 
 
-def size(number: int) -> str:
-    """Return bytes for people: 1536 gives 1.5 KiB."""
-    amount = float(number)
+def size(amount: float) -> str:
+    """Return bytes for people, in the units of memory limits: 1536 gives 1.5 KiB."""
     for unit in ("B", "KiB", "MiB"):
         if amount < 1024:  # noqa: PLR2004 - the step between units
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1024
     return f"{amount:.1f} GiB"
+
+
+def size_of(done: float, total: float) -> str:
+    """Return how many of all bytes are done; `total` may be an estimate, and too small."""
+    return f"{size(done)} of {size(max(done, total))}"
 
 
 def duration(seconds: float | None) -> str:

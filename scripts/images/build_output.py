@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from scripts.core.progress import MEGABYTE
+from scripts.core.units import size, size_of
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 _MOUNTS = re.compile(r"--(mount|network)=\S+")
@@ -16,6 +16,7 @@ _NOTHING = re.compile(
 _TIMING = re.compile(r"^#\d+ [\d.]+ ")
 _LOGIN = re.compile(r"//[^/\s@]+@")
 _UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
+"""In the words of pip, apt and Maven; ours are those of `units.size`."""
 _SIZE = r"(?P<size>[\d.,]+) (?P<unit>[kMG]?B)"
 _PIP_FILE = re.compile(rf"Downloading (?P<file>\S+) \({_SIZE}\)")
 _PIP_BYTES = re.compile(r"Progress (?P<done>\d+) of (?P<all>\d+)")
@@ -43,22 +44,22 @@ class _Step:
         if found := _PIP_FILE.match(said):
             self.had += self.coming
             self.file, self.coming = found["file"], 0.0
-            return f"{_megabytes(self.had)} fetched, {self.file} begins"
+            return f"{size(self.had)} fetched, {self.file} begins"
         if found := _PIP_BYTES.match(said):
             self.coming = float(found["done"])
-            done, whole = (float(found[name]) / MEGABYTE for name in ("done", "all"))
-            return f"{_megabytes(self.had)} fetched, {self.file}: {done:.1f} of {whole:.1f} MB"
+            coming = size_of(self.coming, float(found["all"]))
+            return f"{size(self.had)} fetched, {self.file}: {coming}"
         if found := _APT_NEEDS.match(said):
             self.archives = _bytes(found)
         if found := _APT_SHARE.match(said):
             share = float(found["percent"]) / 100
-            of = f"{_megabytes(share * self.archives)} of {_megabytes(self.archives)}"
+            of = size_of(share * self.archives, self.archives)
             return f"{found['what']}, {of}" if self.archives else found["what"]
         if found := _DPKG.match(said):
             return found["what"]
         if found := _MAVEN.match(said):
             self.had += _bytes(found)
-            return f"{_megabytes(self.had)} fetched, {found['file']}"
+            return f"{size(self.had)} fetched, {found['file']}"
         return "" if _NOTHING.fullmatch(said) else said
 
 
@@ -121,7 +122,3 @@ def cause(text: str, otherwise: str) -> str:
 
 def _bytes(found: re.Match[str]) -> float:
     return float(found["size"].replace(",", "")) * _UNITS[found["unit"]]
-
-
-def _megabytes(size: float) -> str:
-    return f"{size / MEGABYTE:.0f} MB"

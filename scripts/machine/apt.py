@@ -13,7 +13,8 @@ from pathlib import Path
 
 from scripts.core.errors import RefusedError
 from scripts.core.process import Runner
-from scripts.core.progress import MEGABYTE, Pace, Say
+from scripts.core.progress import Pace, Say
+from scripts.core.units import size_of
 
 PATIENCE = 60.0
 """Seconds without progress after which a download is given up."""
@@ -176,10 +177,10 @@ class PrivateApt:
         for path in self.debs.glob("*.deb"):
             if path.name not in names:
                 path.unlink()
-        total = sum(deb.size for deb in wanted) / MEGABYTE
+        total = sum(deb.size for deb in wanted)
         count = len(wanted)
         self._apt(
-            words, lambda share: f"fetching {count} packages, {share * total:.0f} of {total:.0f} MB"
+            words, lambda share: f"fetching {count} packages, {size_of(share * total, total)}"
         )
         missing = [deb.name for deb in wanted if not deb.is_in(self.debs)]
         if missing or not wanted:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scripts.core.units import size
+from scripts.core.units import size, size_of
 from scripts.data.model import Command, Plan
 
 COLUMNS = ("name", "made", "of", "data", "file", "by", "")
@@ -37,8 +37,8 @@ def meter(done: int, total: int, seconds: float) -> str:
     share = min(1.0, done / total) if total else 1.0
     full = round(share * BAR)
     bar = "━" * full + "╌" * (BAR - full)
-    pace = f"  {done / seconds / 1e6:.0f} MB/s" if seconds > 0 else ""
-    return f"{bar} {share:5.0%}  {size(done)} of {size(max(done, total))}{pace}"
+    pace = f"  {size(done / seconds)}/s" if seconds > 0 else ""
+    return f"{bar} {share:5.0%}  {size_of(done, total)}{pace}"
 
 
 def snapshot_row(one: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from scripts.config import compose
 from scripts.config.workspace import Workspace, with_all_profiles
+from scripts.core import units
 from scripts.core.errors import BrokenError, ConfigError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
-from scripts.core.progress import MEGABYTE, Step, counted, meter
+from scripts.core.progress import Step, counted, meter
 from scripts.engine import places
 from scripts.engine.private import files
 from scripts.images import availability
@@ -124,8 +125,8 @@ def _require_room(folder: Path, total: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < total:
         raise BrokenError(
-            f"{free / MEGABYTE:.0f} MB are free in {folder}, and the bundle takes about"
-            f" {total / MEGABYTE:.0f} MB",
+            f"{units.size(free)} are free in {folder}, and the bundle takes about"
+            f" {units.size(total)}",
             next_step="make room, or name a file elsewhere",
         )
 

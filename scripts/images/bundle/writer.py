@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from scripts.core import units
 from scripts.core.errors import BrokenError
-from scripts.core.progress import MEGABYTE
 from scripts.images.bundle.bundle_file import MANIFEST, PIECE, Manifest, Member
 
 RESERVED = 1 << 18
@@ -97,7 +97,7 @@ class BundleWriter:
             yield
         except OSError as error:
             raise BrokenError(
-                f"{self.partial} could not be written after {self._written / MEGABYTE:.0f} MB:"
+                f"{self.partial} could not be written after {units.size(self._written)}:"
                 f" {error.strerror}; it is removed again",
                 next_step=f"df -h {self.file.parent}, make room or name a file elsewhere",
             ) from error

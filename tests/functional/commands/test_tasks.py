@@ -995,7 +995,7 @@ def test_a_disk_without_room_ends_a_bundle_at_once(
 
     assert at.inv("images.save", str(at.folder / "b.tar")) == 5
 
-    assert "0 MB are free in" in capsys.readouterr().err
+    assert "1000 B are free in" in capsys.readouterr().err
     assert list(at.folder.glob("b.tar*")) == []
 
 

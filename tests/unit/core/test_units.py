@@ -1,10 +1,19 @@
-"""Times as the engine and people write them."""
+"""Times and bytes as the engine and people write them."""
 
 from datetime import datetime
 
 import pytest
 
-from scripts.core.units import SECOND, nanoseconds, query, since, written
+from scripts.core.units import (
+    SECOND,
+    duration,
+    nanoseconds,
+    query,
+    since,
+    size,
+    size_of,
+    written,
+)
 from scripts.tell.flags import moment
 
 
@@ -60,3 +69,34 @@ def test_a_time_with_a_zone_is_that_moment(value: str) -> None:
 def test_a_time_without_a_zone_is_one_of_this_machine(value: str) -> None:
     """As people write it."""
     assert since(value, 0.0) == int(datetime.fromisoformat(value).astimezone().timestamp()) * SECOND
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1536, "1.5 KiB"),
+        (5 * 2**20, "5.0 MiB"),
+        (3 * 2**30, "3.0 GiB"),
+        (5000 * 2**30, "5000.0 GiB"),
+    ],
+)
+def test_bytes_are_told_for_people(number: int, text: str) -> None:
+    """In the unit that gives a small number."""
+    assert size(number) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, ""), (0.4, "0 s"), (59.9, "59 s"), (61, "1 min 1 s"), (3725, "1 h 2 min")],
+)
+def test_a_duration_is_told_for_people(seconds: float | None, text: str) -> None:
+    """Two units at most."""
+    assert duration(seconds) == text
+
+
+def test_what_is_done_is_never_more_than_the_whole() -> None:
+    """The whole may be an estimate."""
+    assert size_of(1536, 4096) == "1.5 KiB of 4.0 KiB"
+    assert size_of(5000, 4096) == "4.9 KiB of 4.9 KiB"

@@ -129,7 +129,7 @@ def test_a_plan_says_also_what_will_not_happen() -> None:
 
 def test_a_meter_shows_share_bytes_and_pace() -> None:
     """Also when there is more than was thought, or nothing at all."""
-    half = f"{'━' * 12}{'╌' * 12}   50%  1.0 KiB of 2.0 KiB  0 MB/s"
+    half = f"{'━' * 12}{'╌' * 12}   50%  1.0 KiB of 2.0 KiB  512 B/s"
     assert data_texts.meter(1024, 2048, 2.0) == half
     assert "100%  4.0 KiB of 4.0 KiB" in data_texts.meter(4096, 2048, 0.0)
     assert data_texts.meter(0, 0, 0.0).startswith("━" * 24)

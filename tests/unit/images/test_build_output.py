@@ -133,10 +133,10 @@ def test_a_download_of_pip_tells_its_bytes_and_those_before_it() -> None:
         "#8 6.0 Downloading six-1.17.0.whl (11 kB)",
         "#8 6.1 Installing collected packages: six, numpy",
     )[1:] == [
-        "[stage-0 4/8] 0 MB fetched, numpy-2.5.5-cp313.whl begins",
-        "[stage-0 4/8] 0 MB fetched, numpy-2.5.5-cp313.whl: 5.2 of 15.7 MB",
-        "[stage-0 4/8] 0 MB fetched, numpy-2.5.5-cp313.whl: 15.7 of 15.7 MB",
-        "[stage-0 4/8] 16 MB fetched, six-1.17.0.whl begins",
+        "[stage-0 4/8] 0 B fetched, numpy-2.5.5-cp313.whl begins",
+        "[stage-0 4/8] 0 B fetched, numpy-2.5.5-cp313.whl: 5.0 MiB of 15.0 MiB",
+        "[stage-0 4/8] 0 B fetched, numpy-2.5.5-cp313.whl: 15.0 MiB of 15.0 MiB",
+        "[stage-0 4/8] 15.0 MiB fetched, six-1.17.0.whl begins",
         "[stage-0 4/8] Installing collected packages: six, numpy",
     ]
 
@@ -155,7 +155,7 @@ def test_a_download_of_apt_tells_its_bytes_and_dpkg_its_package() -> None:
         "[jre 2/2] Retrieving file 1 of 2",
         "[jre 2/2] Need to get 1,535 kB/139 MB of archives.",
         "[jre 2/2] Need to get 139 MB of archives.",
-        "[jre 2/2] Retrieving file 3 of 40, 70 MB of 139 MB",
+        "[jre 2/2] Retrieving file 3 of 40, 66.3 MiB of 132.6 MiB",
         "[jre 2/2] Installing openjdk-21-jre (amd64)",
         "[jre 2/2] Running dpkg",
     ]
@@ -172,8 +172,8 @@ def test_a_download_of_maven_tells_its_file_and_no_address() -> None:
     )[1:] == [
         "",
         "",
-        "[jars 4/4] 2 MB fetched, a.jar",
-        "[jars 4/4] 2 MB fetched, x.pom",
+        "[jars 4/4] 1.4 MiB fetched, a.jar",
+        "[jars 4/4] 1.9 MiB fetched, x.pom",
     ]
 
 

@@ -227,7 +227,9 @@ def test_a_full_disk_is_told(file: Path) -> None:
             writer.add("images.tar", (bytes(1_000_000) for _ in range(10)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert "some bundle.tar.partial could not be written after 3 MB: File too" in str(caught.value)
+    assert "some bundle.tar.partial could not be written after 3.1 MiB: File too" in str(
+        caught.value
+    )
     assert caught.value.next_step.startswith(f"df -h {file.parent}")
     assert list(file.parent.iterdir()) == []
 
@@ -237,7 +239,7 @@ def test_a_disk_that_is_full_from_the_beginning_is_told(file: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
-        with pytest.raises(BrokenError, match="could not be written after 0 MB: File too"):
+        with pytest.raises(BrokenError, match="could not be written after 512 B: File too"):
             BundleWriter(file).__enter__()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -7,35 +7,8 @@ import pytest
 
 from scripts.core.finding import Verdict
 from scripts.core.inventory import Engine, EngineStatus, ImageStatus
-from scripts.core.units import duration, size
 from scripts.start.events import Event, EventKind
 from scripts.tell.rows import engine_rows, event_document, image_row, status_lines, status_row
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (0, "0 B"),
-        (1023, "1023 B"),
-        (1536, "1.5 KiB"),
-        (5 * 2**20, "5.0 MiB"),
-        (3 * 2**30, "3.0 GiB"),
-        (5000 * 2**30, "5000.0 GiB"),
-    ],
-)
-def test_bytes_are_told_for_people(number: int, text: str) -> None:
-    """In the unit that gives a small number."""
-    assert size(number) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(None, ""), (0.4, "0 s"), (59.9, "59 s"), (61, "1 min 1 s"), (3725, "1 h 2 min")],
-)
-def test_a_duration_is_told_for_people(seconds: float | None, text: str) -> None:
-    """Two units at most."""
-    assert duration(seconds) == text
-
 
 NOW = datetime(2026, 11, 23, 1, 59, 59, 500000, tzinfo=UTC).timestamp()
 ROW = {
