@@ -55,7 +55,8 @@ class FakeEngine:
     """Answers from `state`, which a test may change: containers, images, volumes, logs, refuse.
 
     Also stats and events; `checks[id]`, exit code and words of a health check that is run, or None
-    where it cannot be; what a test puts into `live[id]` comes to who follows that log.
+    where it cannot be; what a test puts into `live[id]` comes to who follows that log. What is
+    prepared with `answer` goes before all of that.
     """
 
     def __init__(self, state: dict[str, Any]) -> None:
@@ -71,10 +72,20 @@ class FakeEngine:
             "checks": {},
         }
         self.state = {"version": RECORDED["version"], **empty, **state}
-        self.calls: list[str] = []
+        self.requests: list[Request] = []
+        self.answers: dict[str, Answer] = {}
         self._happening: Queue[bytes] = Queue()
         self.live: defaultdict[str, Queue[bytes]] = defaultdict(Queue)
         self.disk = Disk(Path(self.state["disk"]), self.state) if "disk" in self.state else None
+
+    @property
+    def calls(self) -> list[str]:
+        """Method and path, in plain letters, of each request."""
+        return [f"{request.method} {unquote(request.path)}" for request in self.requests]
+
+    def answer(self, path: str, body: object, status: int = 200) -> None:
+        """Prepare the answer to a path, with the version before it."""
+        self.answers[path] = (status, body)
 
     def tell(self, event: dict[str, Any] | None) -> None:
         """Let an event happen, for who follows them; None ends the stream."""
@@ -82,9 +93,13 @@ class FakeEngine:
 
     def respond(self, request: Request) -> Answer:
         """Answer one request."""
+        self.requests.append(request)
+        path = request.path.partition("?")[0]
+        return self.answers[path] if path in self.answers else self._as_it_is(request)
+
+    def _as_it_is(self, request: Request) -> Answer:
         parts = urlsplit(request.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        self.calls.append(f"{request.method} {unquote(request.path)}")
         match [
             word for word in unquote(parts.path).split("/") if word and not word.startswith("v1.")
         ]:

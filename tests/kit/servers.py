@@ -28,6 +28,10 @@ Answer = tuple[int, object]
 
 A function as body has the connection itself, once the client was told that protocols are switched.
 """
+HANGS_UP = 0
+"""The status of a server that closes the connection instead of answering."""
+LONGEST = 2**20
+"""Bytes of a body that are read: whoever sends more is answered in the midst of it."""
 Respond = Callable[[Request], Answer]
 Behave = Callable[[socket.socket], object]
 
@@ -71,9 +75,12 @@ def _handler(respond: Respond) -> type[BaseHTTPRequestHandler]:
                 method=self.command,
                 path=self.path,
                 headers={name.lower(): value for name, value in self.headers.items()},
-                body=self.rfile.read(length),
+                body=self.rfile.read(min(length, LONGEST)),
             )
             status, body = respond(request)
+            if status == HANGS_UP:
+                self.close_connection = True
+                return
             if isinstance(body, Iterator):
                 self._stream(status, body)
                 return
@@ -87,8 +94,8 @@ def _handler(respond: Respond) -> type[BaseHTTPRequestHandler]:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            if data:  # who expects none may have hung up
+            with suppress(BrokenPipeError, ConnectionResetError):  # the client has hung up
+                self.end_headers()
                 self.wfile.write(data)
 
         def _stream(self, status: int, pieces: Iterator[bytes]) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,12 +17,17 @@ PATIENCE = 30.0
 """Seconds after which a test gives up; none of them measures time."""
 
 
-def eventually(path: Path) -> str:
-    """Wait until a file has text, and give it."""
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
     deadline = time.monotonic() + PATIENCE
-    while not (path.is_file() and path.read_text()):
-        assert time.monotonic() < deadline, f"{path} is still empty"
+    while not holds():
+        assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def written(path: Path, lines: int = 1) -> str:
+    """Wait until a file has as many whole lines, and give its text."""
+    until(lambda: path.is_file() and path.read_text().count("\n") >= lines)
     return path.read_text()
 
 
@@ -118,7 +124,7 @@ def test_a_process_that_a_signal_ended_has_its_negative_number() -> None:
 def test_a_process_can_be_watched_and_stopped(tmp_path: Path) -> None:
     """`running` tells, `stop` ends it, and stopping again is no error."""
     running = Running(shell(f"echo $$ > {tmp_path}/pid; exec sleep 600"))
-    eventually(tmp_path / "pid")
+    written(tmp_path / "pid")
     assert running.running()
 
     running.stop()
@@ -139,7 +145,7 @@ def test_a_process_can_believe_in_a_terminal() -> None:
 def test_ctrl_c_ends_the_process_that_is_waited_for(tmp_path: Path) -> None:
     """It is not left behind, and the interrupt goes on to the caller."""
     running = Running(shell(f"echo $$ > {tmp_path}/pid; exec sleep 600"))
-    pid = int(eventually(tmp_path / "pid"))
+    pid = int(written(tmp_path / "pid"))
 
     def interrupted(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt
@@ -165,15 +171,11 @@ def test_a_detached_process_outlives_its_starter(tmp_path: Path) -> None:
 
     detach([sys.executable, "-c", script], log=log)
 
-    session, pid, no_input = eventually(log).split()
+    session, pid, no_input = written(log).split()
     assert session == pid != str(os.getsid(0))
     assert no_input == "True"
     detach(["printenv", "GIVEN"], log=log, env={"GIVEN": "more"})
-    deadline = time.monotonic() + PATIENCE
-    while "more" not in log.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    assert log.read_text().startswith(session)
+    assert written(log, lines=2) == f"{session} {pid} True\nmore\n"
 
 
 def test_a_dialled_process_is_spoken_to_over_a_socket() -> None:
@@ -215,9 +217,6 @@ def test_threads_may_dial_at_once() -> None:
 def test_a_dialled_process_that_has_ended_is_no_zombie(tmp_path: Path) -> None:
     """A command that watches for hours would collect thousands."""
     with dial(["sh", "-c", f"echo $$ > {tmp_path}/pid; exec cat"]):
-        pid = int(eventually(tmp_path / "pid"))
+        pid = int(written(tmp_path / "pid"))
 
-    deadline = time.monotonic() + PATIENCE
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: not Path(f"/proc/{pid}").exists())

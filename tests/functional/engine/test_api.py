@@ -1,7 +1,6 @@
 """HTTP to an engine: over a real unix socket, and through a docker that dials."""
 
 import errno
-import json
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -14,10 +13,9 @@ from scripts.core.errors import EngineError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.engine import api as engine_api
 from scripts.engine.api import Api
-from tests.functional.conftest import FakeEngine
-from tests.kit.places import TESTS_DATA
+from tests.kit.fake_engine import RECORDED, FakeEngine
+from tests.kit.servers import HANGS_UP
 
-RECORDED = json.loads((TESTS_DATA / "engine" / "26.1.5.json").read_text())
 DIAL = """\
 import socket, sys, threading
 there = socket.socket(socket.AF_UNIX)
@@ -33,43 +31,37 @@ while data := sys.stdin.buffer.raw.read(65536):
 """What `docker system dial-stdio` does: bytes to and fro between its streams and the socket."""
 
 
-@pytest.fixture
-def api(fake_engine: FakeEngine) -> Api:
-    """Calls to the engine on the socket."""
-    return Api(fake_engine.endpoint, timeout=10)
-
-
-def test_the_oldest_version_that_is_taken_is_asked_for(fake_engine: FakeEngine, api: Api) -> None:
+def test_the_oldest_version_that_is_taken_is_asked_for(engine: FakeEngine, api: Api) -> None:
     """A newer engine answers in its words too, so answers keep their shape."""
-    fake_engine.answer("/v1.44/version", RECORDED["version"])
+    engine.answer("/v1.44/version", RECORDED["version"])
 
     assert api.get("/version") == RECORDED["version"]
-    assert fake_engine.asked == [("GET", "/v1.44/version", "")]
+    assert engine.calls == ["GET /v1.44/version"]
 
 
-def test_values_of_a_query_are_text_or_json(fake_engine: FakeEngine, api: Api) -> None:
+def test_values_of_a_query_are_text_or_json(engine: FakeEngine, api: Api) -> None:
     """Filters are JSON, flags true, text stays text: what the engine's reference wants."""
-    fake_engine.answer("/v1.44/containers/json", [])
+    engine.answer("/v1.44/containers/json", [])
 
     api.get("/containers/json", all=True, filters={"label": ["a=b"]}, since="x y")
 
-    assert parse_qs(urlsplit(fake_engine.asked[0][1]).query) == {
+    assert parse_qs(urlsplit(engine.requests[0].path).query) == {
         "all": ["true"],
         "filters": ['{"label": ["a=b"]}'],
         "since": ["x y"],
     }
 
 
-def test_a_tuple_is_a_word_that_stands_several_times(fake_engine: FakeEngine, api: Api) -> None:
+def test_a_tuple_is_a_word_that_stands_several_times(engine: FakeEngine, api: Api) -> None:
     """As the engine wants the names of several images."""
     list(api.stream("/images/get", names=("a:1", "b:2")))
 
-    assert fake_engine.asked[0][1] == "/v1.44/images/get?names=a%3A1&names=b%3A2"
+    assert engine.requests[0].path == "/v1.44/images/get?names=a%3A1&names=b%3A2"
 
 
-def test_the_name_of_an_image_may_stand_in_a_path(fake_engine: FakeEngine, api: Api) -> None:
+def test_the_name_of_an_image_may_stand_in_a_path(engine: FakeEngine, api: Api) -> None:
     """Slashes stay, what else is special is quoted."""
-    fake_engine.answer("/v1.44/images/localhost%3A5000/a%3A1/json", {"Id": "1"})
+    engine.answer("/v1.44/images/localhost%3A5000/a%3A1/json", {"Id": "1"})
 
     assert api.get("/images/localhost:5000/a:1/json") == {"Id": "1"}
 
@@ -79,29 +71,29 @@ def test_what_is_not_there_is_none(api: Api) -> None:
     assert api.get("/images/none:1/json") is None
 
 
-def test_an_answer_that_is_no_json_is_given_as_it_is(fake_engine: FakeEngine, api: Api) -> None:
+def test_an_answer_that_is_no_json_is_given_as_it_is(engine: FakeEngine, api: Api) -> None:
     """Logs are a stream of bytes."""
-    fake_engine.answer("/v1.44/containers/1/logs", "raw\n")
+    engine.answer("/v1.44/containers/1/logs", "raw\n")
 
     assert api.raw("/containers/1/logs", tail=1) == b"raw\n"
     assert api.raw("/containers/2/logs") == b""
 
 
-def test_a_stream_is_given_as_it_comes(fake_engine: FakeEngine, api: Api) -> None:
+def test_a_stream_is_given_as_it_comes(engine: FakeEngine, api: Api) -> None:
     """What is not there has none, and a refusal is one here too."""
-    fake_engine.answer("/v1.44/containers/1/logs", "raw\n")
-    fake_engine.answer("/v1.44/containers/2/logs", {"message": "no"}, 409)
+    engine.answer("/v1.44/containers/1/logs", "raw\n")
+    engine.answer("/v1.44/containers/2/logs", {"message": "no"}, 409)
 
     assert b"".join(api.stream("/containers/1/logs", follow=True)) == b"raw\n"
     assert list(api.stream("/containers/3/logs")) == []
     with pytest.raises(RefusedError, match="refused GET /containers/2/logs: no"):
         list(api.stream("/containers/2/logs"))
-    assert fake_engine.asked[0][1] == "/v1.44/containers/1/logs?follow=true"
+    assert engine.requests[0].path == "/v1.44/containers/1/logs?follow=true"
 
 
-def test_a_stream_can_be_closed_at_any_time(fake_engine: FakeEngine, api: Api) -> None:
+def test_a_stream_can_be_closed_at_any_time(engine: FakeEngine, api: Api) -> None:
     """Before it is read, while it is read, and when it has ended: no error, and no more bytes."""
-    fake_engine.answer("/v1.44/containers/1/logs", "raw\n")
+    engine.answer("/v1.44/containers/1/logs", "raw\n")
     early, late = (api.stream("/containers/1/logs", endless=True) for _ in range(2))
 
     early.close()
@@ -114,28 +106,28 @@ def test_a_stream_can_be_closed_at_any_time(fake_engine: FakeEngine, api: Api) -
 
 
 def test_a_stream_that_breaks_is_an_engine_that_does_not_answer(
-    fake_engine: FakeEngine, api: Api
+    engine: FakeEngine, api: Api
 ) -> None:
     """Unless it was closed by us."""
-    fake_engine.broken = True
+    engine.answer("/v1.44/containers/1/logs", "", HANGS_UP)
     with pytest.raises(EngineError, match="does not answer"):
         list(api.stream("/containers/1/logs"))
 
 
-def test_bytes_are_sent_piece_by_piece(fake_engine: FakeEngine, api: Api) -> None:
+def test_bytes_are_sent_piece_by_piece(engine: FakeEngine, api: Api) -> None:
     """Their size is told first, and the answer is a stream too."""
-    fake_engine.answer("/v1.44/images/load", "loaded")
+    engine.answer("/v1.44/images/load", "loaded")
 
     sent = api.send("/images/load", iter([b"ab", b"cde"]), 5, quiet=True)
 
     assert b"".join(sent) == b"loaded"
-    assert fake_engine.asked == [("POST", "/v1.44/images/load?quiet=true", "abcde")]
+    assert engine.calls == ["POST /v1.44/images/load?quiet=true"]
+    assert engine.requests[0].body == b"abcde"
 
 
-def test_an_engine_that_refuses_what_is_sent_says_why(fake_engine: FakeEngine, api: Api) -> None:
+def test_an_engine_that_refuses_what_is_sent_says_why(engine: FakeEngine, api: Api) -> None:
     """Also when it hangs up in the midst of it."""
-    fake_engine.answer("/v1.44/images/load", {"message": "no space left on device"}, 500)
-    fake_engine.impatient = True
+    engine.answer("/v1.44/images/load", {"message": "no space left on device"}, 500)
 
     with pytest.raises(RefusedError, match="refused POST /images/load: no space left"):
         list(api.send("/images/load", iter([bytes(2**20)] * 64), 64 * 2**20))
@@ -148,10 +140,10 @@ def broken_disk() -> Iterator[bytes]:
 
 
 def test_a_file_that_cannot_be_read_is_no_word_about_the_engine(
-    fake_engine: FakeEngine, api: Api
+    engine: FakeEngine, api: Api
 ) -> None:
     """Who sends it is told which error it was."""
-    fake_engine.answer("/v1.44/images/load", "loaded")
+    engine.answer("/v1.44/images/load", "loaded")
 
     with pytest.raises(OSError, match=r"Input/output error: 'b\.tar'"):
         list(api.send("/images/load", broken_disk(), 5))
@@ -176,31 +168,30 @@ def test_an_engine_that_takes_all_and_says_nothing_is_given_up(
 
 @pytest.mark.parametrize(("status", "answer"), [(204, ""), (304, ""), (201, {"Id": "1"})])
 def test_a_change_sends_its_body_and_gives_the_answer_if_any(
-    fake_engine: FakeEngine, api: Api, status: int, answer: object
+    engine: FakeEngine, api: Api, status: int, answer: object
 ) -> None:
     """Already so (304) is as good as done (204)."""
-    fake_engine.answer("/v1.44/containers/create", answer, status)
+    engine.answer("/v1.44/containers/create", answer, status)
 
     assert api.post("/containers/create", {"Image": "a:1"}, name="x") == (answer or None)
-    assert fake_engine.asked == [
-        ("POST", "/v1.44/containers/create?name=x", '{"Image": "a:1"}'),
-    ]
+    assert engine.calls == ["POST /v1.44/containers/create?name=x"]
+    assert engine.requests[0].body == b'{"Image": "a:1"}'
 
 
-def test_a_removal_is_a_delete(fake_engine: FakeEngine, api: Api) -> None:
+def test_a_removal_is_a_delete(engine: FakeEngine, api: Api) -> None:
     """It has its words in the query, and no answer."""
-    fake_engine.answer("/v1.44/volumes/a", "", 204)
+    engine.answer("/v1.44/volumes/a", "", 204)
 
     assert api.delete("/volumes/a", force=True) is None
-    assert [one[:2] for one in fake_engine.asked] == [("DELETE", "/v1.44/volumes/a?force=true")]
+    assert engine.calls == ["DELETE /v1.44/volumes/a?force=true"]
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/containers/x/start"), ("DELETE", "/x")])
 def test_what_is_not_there_cannot_be_changed(
-    fake_engine: FakeEngine, api: Api, method: str, path: str
+    engine: FakeEngine, api: Api, method: str, path: str
 ) -> None:
     """A start of a container that is gone is no success."""
-    fake_engine.answer(f"/v1.44{path}", {"message": "No such container: x"}, 404)
+    engine.answer(f"/v1.44{path}", {"message": "No such container: x"}, 404)
     change = api.post if method == "POST" else api.delete
 
     with pytest.raises(RefusedError, match=f"refused {method} {path}: No such container: x"):
@@ -219,10 +210,10 @@ def test_what_is_not_there_cannot_be_changed(
     ],
 )
 def test_a_refusal_gives_the_call_and_the_engines_reason(
-    fake_engine: FakeEngine, api: Api, status: int, body: object, reason: str
+    engine: FakeEngine, api: Api, status: int, body: object, reason: str
 ) -> None:
     """Whatever form the reason has."""
-    fake_engine.answer("/v1.44/volumes", body, status)
+    engine.answer("/v1.44/volumes", body, status)
 
     with pytest.raises(RefusedError) as caught:
         api.get("/volumes")
@@ -241,38 +232,40 @@ def test_an_engine_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert caught.value.next_step == "inv engine.status"
 
 
-def test_an_engine_that_hangs_up_does_not_answer(fake_engine: FakeEngine, api: Api) -> None:
+def test_an_engine_that_hangs_up_does_not_answer(engine: FakeEngine, api: Api) -> None:
     """A connection that was closed without an answer is the same as none."""
-    fake_engine.broken = True
+    engine.answer("/v1.44/version", "", HANGS_UP)
 
     with pytest.raises(EngineError, match="does not answer"):
         api.get("/version")
 
 
+@pytest.mark.usefixtures("api")
 def test_any_other_address_is_dialled_by_docker(
-    fake_engine: FakeEngine, fake_docker: Callable[[str], Path], tmp_path: Path
+    engine: FakeEngine, fake_docker: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """Docker knows ssh and TLS; we speak HTTP over the streams of its dial-stdio."""
-    fake_engine.answer("/v1.44/version", RECORDED["version"])
+    engine.answer("/v1.44/version", RECORDED["version"])
     (tmp_path / "dial.py").write_text(DIAL)
-    folder = fake_docker(f"exec {sys.executable} {tmp_path}/dial.py {fake_engine.socket}")
+    folder = fake_docker(f"exec {sys.executable} {tmp_path}/dial.py {tmp_path}/engine.sock")
 
     assert Api("ssh://me@far", timeout=20).get("/version") == RECORDED["version"]
     assert (folder / "calls").read_text() == "--host ssh://me@far system dial-stdio\n"
 
 
+@pytest.mark.usefixtures("api")
 def test_who_dials_is_told_where_the_keys_lie(
-    fake_engine: FakeEngine, fake_docker: Callable[[str], Path], tmp_path: Path
+    engine: FakeEngine, fake_docker: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """A context with TLS is resolved to variables, which our own environment does not have."""
-    fake_engine.answer("/v1.44/version", RECORDED["version"])
+    engine.answer("/v1.44/version", RECORDED["version"])
     (tmp_path / "dial.py").write_text(DIAL)
     folder = fake_docker(
         "echo $DOCKER_CERT_PATH > $here/keys\n"
-        f"exec {sys.executable} {tmp_path}/dial.py {fake_engine.socket}"
+        f"exec {sys.executable} {tmp_path}/dial.py {tmp_path}/engine.sock"
     )
 
-    engine = Engine(
+    far = Engine(
         endpoint="tcp://far:2376",
         env={"DOCKER_CERT_PATH": "/keys"},
         private=False,
@@ -280,7 +273,7 @@ def test_who_dials_is_told_where_the_keys_lie(
         api_version="1.45",
     )
 
-    Api.of(engine).within(20).get("/version")
+    Api.of(far).within(20).get("/version")
 
     assert (folder / "keys").read_text() == "/keys\n"
 

@@ -1,8 +1,6 @@
 """What containers use, as an engine measures it (fields of Engine 26.1.5), over a real socket."""
 
-from collections.abc import Iterator
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +10,6 @@ from scripts.engine.api import Api
 from scripts.engine.containers import containers
 from scripts.watch.measuring import measured, usage
 from tests.kit.fake_engine import RECORDED, FakeEngine
-from tests.kit.servers import unix
 
 NAMES = ("memos", "etcd", "minio")
 
@@ -37,13 +34,6 @@ def engine() -> FakeEngine:
         for name in found.state["containers"]
     }
     return found
-
-
-@pytest.fixture
-def api(engine: FakeEngine, tmp_path: Path) -> Iterator[Api]:
-    """Return the way to it."""
-    with unix(engine.respond, tmp_path / "engine.sock") as endpoint:
-        yield Api(endpoint)
 
 
 @pytest.mark.parametrize(

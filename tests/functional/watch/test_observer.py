@@ -32,13 +32,6 @@ def engine() -> FakeEngine:
     return FakeEngine(deepcopy({"containers": RECORDED["inspected"], "logs": RECORDED["logs"]}))
 
 
-@pytest.fixture
-def api(engine: FakeEngine, tmp_path: Path) -> Iterator[Api]:
-    """Return the way to it."""
-    with unix(engine.respond, tmp_path / "engine.sock") as endpoint:
-        yield Api(endpoint)
-
-
 def recorded(service: str) -> dict[str, Any]:
     """Return the recorded description of a service's container, to be changed at will."""
     all_of_them = RECORDED["inspected"].values()
@@ -377,7 +370,7 @@ def test_an_event_wakes_who_waits_and_only_its_container_is_asked_for(
 ) -> None:
     """A look costs one call, whatever the number of services."""
     engine.state["containers"][id_of("etcd")]["State"]["Status"] = "exited"
-    engine.calls.clear()
+    engine.requests.clear()
     engine.tell(happened("etcd", "die", exitCode="3"))
 
     assert heard(live, "exited").exit_code == 0

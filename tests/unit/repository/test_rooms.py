@@ -191,6 +191,32 @@ def test_scripts_know_nothing_of_the_tasks() -> None:
     assert owners(MODULES, "tasks") == set()
 
 
+def borrowers(folder: Path) -> set[str]:
+    """Return the modules that import from a test module, or from a conftest."""
+    return {
+        name
+        for name, path in modules(folder).items()
+        for other in imported(path)
+        for word in other.split(".")
+        if other.startswith("tests.") and word.startswith(("test_", "conftest"))
+    }
+
+
+def test_what_tests_share_lies_in_the_kit() -> None:
+    """A test module can be read, split and removed without a look at others."""
+    assert borrowers(ROOT / "tests") == set()
+
+
+def test_a_borrower_is_seen(tmp_path: Path) -> None:
+    """Whichever way it imports, and a fixture's function too."""
+    (tmp_path / "test_one.py").write_text("from tests.unit.core import test_two")
+    (tmp_path / "test_two.py").write_text("def f():\n    from tests.unit.test_one import helper")
+    (tmp_path / "three.py").write_text("from tests.functional.conftest import Fake")
+    (tmp_path / "four.py").write_text("from tests.kit.fakes import FakeRunner\nimport test_x")
+
+    assert borrowers(tmp_path) == {"test_one", "test_two", "three"}
+
+
 @pytest.mark.parametrize(
     ("files", "told"),
     [
