@@ -11,10 +11,9 @@ from scripts.core.look import GONE, Container, Health, Look, State
 from scripts.core.stack import Service, Stack
 from scripts.diagnosis.causes.catalogue import recognised
 from scripts.diagnosis.evidence import masked
+from scripts.diagnosis.failure import CRASHES
 from scripts.diagnosis.readiness import answers, failing
 
-CRASHES = 3
-"""Restarts from which on a container is in a crash loop; one crash may be a late neighbour."""
 EXIT_CODES = {
     132: "illegal instruction: the CPU lacks a feature such as AVX",
     134: "it aborted",

@@ -1,23 +1,24 @@
 """Known causes, recognised by what programs, kernel and engine say, whatever a service is called.
 
-Every code, what it means and what mends it: ../docs/causes.md. Adding one is a function in the
+Every code, what it means and what mends it: docs/causes.md. Adding one is a function in the
 module of its noun, its name in SIGNATURES, a line in that table and a test.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import islice
 
 from scripts.core.finding import Finding
 from scripts.core.look import Container, Look
 from scripts.core.stack import Service
 from scripts.diagnosis.causes import databases, engine, memos, python, store
+from scripts.diagnosis.failure import Failure, Signature
 from scripts.diagnosis.readiness import failing
-
-Signature = Callable[[Service, Container, Look], Iterator[Finding]]
 
 SIGNATURES: tuple[Signature, ...] = (
     # the engine never started it, so no log can say more
     engine.port_taken,
     engine.mount_missing,
+    engine.architecture,
     engine.program_missing,
     engine.image_missing,
     # what looks like everything else: a full disk breaks each program in its own words
@@ -28,6 +29,7 @@ SIGNATURES: tuple[Signature, ...] = (
     # data
     store.etcd_version,
     store.etcd_damaged,
+    store.s3_version,
     store.s3_damaged,
     databases.store_locked,
     databases.graph_version,
@@ -49,11 +51,14 @@ SIGNATURES: tuple[Signature, ...] = (
     memos.graph_backend,
     memos.tokenizer,
     memos.qdrant_settings,
-    memos.variable_missing,
+    memos.retriever_unset,
+    memos.configuration_invalid,
     memos.folder_missing,
     memos.value_unreadable,
     # neighbours
+    memos.qdrant_name,
     memos.qdrant_unreachable,
+    memos.neo4j_login,
     memos.neo4j_unreachable,
     memos.milvus_unreachable,
     memos.nacos,
@@ -64,6 +69,7 @@ SIGNATURES: tuple[Signature, ...] = (
     # the program itself
     python.source_unreadable,
     python.source_broken,
+    python.source_foreign,
     python.package_missing,
     # what tells least
     engine.too_many_files,
@@ -77,11 +83,10 @@ SIGNATURES: tuple[Signature, ...] = (
 """What knows most first."""
 
 
-def recognised(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
-    """Yield the findings of the first signature that knows why this service fails."""
-    if not failing(service, container, seen):
+def recognised(service: Service, container: Container, look: Look) -> Iterator[Finding]:
+    """Yield the finding of the first signature that knows why this service fails."""
+    if not failing(service, container, look):
         return  # no log is read for one that is well
-    for signature in SIGNATURES:
-        if findings := tuple(signature(service, container, seen)):
-            yield from findings
-            return
+    failure = Failure.of(service, container, look)
+    findings = filter(None, (signature(failure) for signature in SIGNATURES))
+    yield from islice(findings, 1)

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+
+from scripts.diagnosis.failure import Cause
 
 DEAD = {
     # deleted in 2026-09 (https://github.com/minio/minio/issues/21647)
@@ -19,92 +20,82 @@ _UNREACHED = (
 )
 
 
-class PullCause(NamedTuple):
-    """A code, the cause in plain words with the wrong value, and what to type."""
-
-    code: str
-    cause: str
-    next_step: str
-
-
-def pull_cause(text: str) -> PullCause | None:
+def pull_cause(text: str) -> Cause | None:
     """Return the cause of a failed pull or build, or None for a text that says none we know."""
     for pattern, explain in _CAUSES:
-        if found := re.search(pattern, text):
-            return explain(found)
+        if match := re.search(pattern, text):
+            return explain(match)
     return None
 
 
 def _host(match: re.Match[str]) -> str:
-    found = _HOST.search(match.string)
-    return next(filter(None, found.groups()), "the registry") if found else "the registry"
+    host = _HOST.search(match.string)
+    return next(filter(None, host.groups()), "the registry") if host else "the registry"
 
 
-def _full(_: re.Match[str]) -> PullCause:
-    return PullCause(
+def _full(_: re.Match[str]) -> Cause:
+    return Cause(
         "disk-full",
         "no space (or no inodes) left where the engine keeps its images",
         "docker system df; docker image prune; then: inv images.pull",
     )
 
 
-def _rate_limit(match: re.Match[str]) -> PullCause:
-    return PullCause(
+def _rate_limit(match: re.Match[str]) -> Cause:
+    return Cause(
         "rate-limit",
         f"{_host(match)} allows no more downloads from this address for now",
         f"docker login, or {ELSEWHERE}",
     )
 
 
-def _denied(match: re.Match[str]) -> PullCause:
+def _denied(match: re.Match[str]) -> Cause:
     name = match["name"]
     bare = name.removeprefix("docker.io/").partition(":")[0]
     if bare in DEAD:
-        return PullCause(
+        return Cause(
             "image-gone",
             f"{name} was deleted from Docker Hub; a login does not bring it back",
             f"{DEAD[bare]} in .env, then: inv up",
         )
-    return PullCause(
+    return Cause(
         "image-denied",
         f"{name} does not exist there, or only for those who are logged in",
         f"check the name in .env; docker login; or {ELSEWHERE}",
     )
 
 
-def _unauthorized(match: re.Match[str]) -> PullCause:
+def _unauthorized(match: re.Match[str]) -> Cause:
     host = _host(match)
-    return PullCause(
-        "image-denied", f"{host} wants a login", f"docker login {host}; or {ELSEWHERE}"
-    )
+    return Cause("image-denied", f"{host} wants a login", f"docker login {host}; or {ELSEWHERE}")
 
 
-def _architecture(match: re.Match[str]) -> PullCause:
-    return PullCause(
+def _architecture(match: re.Match[str]) -> Cause:
+    return Cause(
         "image-architecture",
         f"there is no such image for this machine's processor ({match['name']})",
         "another tag of the image in .env, then: inv up",
     )
 
 
-def _unknown(match: re.Match[str]) -> PullCause:
-    return PullCause(
+def _unknown(match: re.Match[str]) -> Cause:
+    return Cause(
         "image-unknown",
         f"there is no image {match['name']}: its name or tag is misspelt, or it was deleted",
         "correct its NAME_IMAGE in .env (.env.example has the defaults), then: inv up",
     )
 
 
-def _malformed(_: re.Match[str]) -> PullCause:
-    return PullCause(
+def _malformed(_: re.Match[str]) -> Cause:
+    return Cause(
         "image-unknown",
         "the name of an image is malformed",
         "correct its NAME_IMAGE or IMAGE_REGISTRY in .env, then: inv up",
     )
 
 
-def _tls(match: re.Match[str]) -> PullCause:
-    return PullCause(
+def _tls(match: re.Match[str]) -> Cause:
+    return Cause(
         "tls-resigned",
         f"the certificate of {_host(match)} is signed by somebody this machine does not trust,"
         " such as a proxy that looks into TLS",
@@ -112,23 +103,23 @@ def _tls(match: re.Match[str]) -> PullCause:
     )
 
 
-def _plain_http(match: re.Match[str]) -> PullCause:
-    return PullCause(
+def _plain_http(match: re.Match[str]) -> Cause:
+    return Cause(
         "registry-http",
         f"{_host(match)} speaks HTTP without TLS",
         "name it under insecure-registries in the engine's daemon.json, then: inv up",
     )
 
 
-def _no_network(match: re.Match[str]) -> PullCause:
-    return PullCause(
+def _no_network(match: re.Match[str]) -> Cause:
+    return Cause(
         "no-network",
         f"{_host(match)} cannot be reached from the engine: {match['why']}",
         f"check network and proxy of the engine, or {ELSEWHERE}",
     )
 
 
-_CAUSES: tuple[tuple[str, Callable[[re.Match[str]], PullCause]], ...] = (
+_CAUSES: tuple[tuple[str, Callable[[re.Match[str]], Cause]], ...] = (
     (r"(?i)no space left on device|disk quota exceeded", _full),
     # https://docs.docker.com/docker-hub/usage/pulls/
     (r"(?i)toomanyrequests|429 Too Many Requests|pull rate limit", _rate_limit),

@@ -8,6 +8,7 @@ import pytest
 from scripts.diagnosis.causes.catalogue import SIGNATURES, recognised
 from scripts.diagnosis.causes.pulls import pull_cause
 from scripts.diagnosis.evidence import SHOWN, masked
+from scripts.diagnosis.failure import Failure
 from tests.kit.builders import container, reading
 from tests.kit.places import ROOT
 from tests.kit.recorded import SECRET, Case, recorded, sick, told
@@ -71,11 +72,9 @@ def test_every_code_is_explained() -> None:
     """docs/causes.md has one row a code, and no other."""
     text = "".join(
         path.read_text(encoding="utf-8")
-        for path in (*CAUSES, ROOT / "scripts" / "diagnosis" / "evidence.py")
+        for path in (*CAUSES, ROOT / "scripts" / "diagnosis" / "failure.py")
     )
-    used = set(
-        re.findall(r"""(?:service,|PullCause\(|: \()\s*"([a-z0-9]+(?:-[a-z0-9]+)*)",""", text)
-    )
+    used = set(re.findall(r"""(?:Cause\(|: \()\s*"([a-z0-9]+(?:-[a-z0-9]+)*)",""", text))
     rows = (ROOT / "docs" / "causes.md").read_text(encoding="utf-8").splitlines()
     explained = [found[1] for row in rows if (found := re.match(r"\| `([a-z0-9-]+)` \|", row))]
 
@@ -122,8 +121,9 @@ def test_an_engine_that_lacks_an_image_is_told_as_a_pull_is() -> None:
     """One place knows those texts."""
     error = "pull access denied for minio/minio, repository does not exist"
     case = Case(state="created", facts={"error": error}, code="", cause="", evidence="", step="")
-    (found,) = told(case)
+    service, seen = sick(case)
     cause = pull_cause(error)
 
     assert cause is not None
-    assert (found.code, found.cause, found.next_step) == cause
+    failure = Failure.of(service, seen.containers[0], seen)
+    assert told(case) == [failure.finding(cause, error)]

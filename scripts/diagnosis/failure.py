@@ -1,0 +1,174 @@
+"""A service that fails, and how a cause is known by what was said of it."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import wraps
+from typing import NamedTuple, Self
+
+from scripts.core.finding import Finding
+from scripts.core.look import GONE, Container, Health, Look, State
+from scripts.core.stack import Service
+from scripts.diagnosis.evidence import last, masked, quoted
+
+CRASHES = 3
+"""Restarts from which on a container will not recover by itself; one may be a late neighbour."""
+
+
+class Cause(NamedTuple):
+    """A code, the cause in plain words with the wrong value, and what to type."""
+
+    code: str
+    cause: str
+    next_step: str
+    fatal: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A service that is known not to be ready, with all that was seen and said."""
+
+    service: Service
+    container: Container
+    look: Look
+    lines: tuple[str, ...]
+    """Its log, then its health check, the engine, and what it answers to us; none is blank."""
+
+    @classmethod
+    def of(cls, service: Service, container: Container, look: Look) -> Self:
+        """Gather what was said of a service."""
+        reading = look.reading(service.name)
+        lines = (
+            *look.logs.get(service.name, ()),
+            *container.health_output.splitlines(),
+            container.error,
+            reading.detail if reading is not None else "",
+        )
+        spoken = tuple(line for line in lines if line.strip())
+        return cls(service=service, container=container, look=look, lines=spoken)
+
+    @property
+    def name(self) -> str:
+        """The service's name."""
+        return self.service.name
+
+    @property
+    def image(self) -> str:
+        """The service's image."""
+        return self.service.image
+
+    @property
+    def over(self) -> bool:
+        """The container will not recover: it was not started, has ended, or is a loop."""
+        refused = self.container.state is State.CREATED and bool(self.container.error)
+        return refused or self.container.state in GONE or self.container.restarts >= CRASHES
+
+    @property
+    def hopeless(self) -> bool:
+        """Waiting for neighbours is in vain: it is over, and all that it needs is ready."""
+        loops = self.container.restarts >= CRASHES
+        return self.container.state in GONE or (
+            loops and all(_ready(need, self.look) for need in self.service.needs)
+        )
+
+    @property
+    def up(self) -> str:
+        """The command that starts the service once more."""
+        return f"inv up --service {self.name}"
+
+    @property
+    def reset(self) -> str:
+        """The last resort when stored data cannot be used: a snapshot is made before it goes."""
+        data = self.service.data_group or self.name
+        return f"inv reset --service {self.name} (the data of {data} goes), then: inv up"
+
+    @property
+    def former_image(self) -> str:
+        """What to do about data that another version wrote."""
+        return f"put the former image of {self.name} back into .env, then: inv up; or {self.reset}"
+
+    def variable(self, kind: str) -> str:
+        """Return the name in `.env` of the service's variable, such as NEO4J_HEAP."""
+        return f"{self.name.upper().replace('-', '_')}_{kind}"
+
+    def neighbour(self, hint: str) -> str:
+        """Return the needed service that a host name or a word of a log means, or that word."""
+        for need in self.service.needs:
+            container = self.look.container(need)
+            names = (need, container.name) if container is not None else (need,)
+            if any(name in hint or hint in name for name in names):
+                return need
+        return hint
+
+    def finding(self, cause: Cause, evidence: re.Match[str] | str) -> Finding:
+        """Return the finding of a cause; a match stands for its line."""
+        if isinstance(evidence, str):
+            text = masked(evidence, self.service)
+        else:
+            text = quoted(evidence, self.service)
+        return Finding(
+            code=cause.code,
+            service=self.name,
+            cause=masked(cause.cause, self.service),
+            evidence=text,
+            next_step=cause.next_step,
+            fatal=cause.fatal,
+        )
+
+
+Signature = Callable[[Failure], Finding | None]
+Explain = Callable[[Failure, re.Match[str]], Cause | None]
+
+
+def _said(failure: Failure) -> Iterable[str]:
+    return failure.lines
+
+
+def known_by(
+    *patterns: str, within: Callable[[Failure], Iterable[str]] = _said
+) -> Callable[[Explain], Signature]:
+    """Make a signature of a function that explains the line in which a pattern is found.
+
+    It is given the last match of the first of these patterns that any line matches; that line is
+    the evidence.
+    """
+
+    def decorate(explain: Explain) -> Signature:
+        @wraps(explain)
+        def signature(failure: Failure) -> Finding | None:
+            if (match := last(within(failure), *patterns)) is None:
+                return None
+            cause = explain(failure, match)
+            return failure.finding(cause, match) if cause is not None else None
+
+        return signature
+
+    return decorate
+
+
+def unreachable(failure: Failure, match: re.Match[str], need: str, *, fatal: bool) -> Cause:
+    """Say that a needed service does not answer, or that the way to it is cut.
+
+    It is cut when one that has been ready for a while is still waited for. Our own images say that
+    they wait, for how long, and when the wait is over.
+    """
+    waits = re.search(r" for \d+ s \(| [1-9]\d* s so far", match.string)
+    if waits and need in failure.look.steady:
+        return Cause(
+            "network-cut",
+            f"it cannot reach {need}, which is well: the network between the two is cut",
+            "inv down, then: inv up (the network is made anew, the data stays)",
+        )
+    return Cause(
+        "neighbour-unreachable",
+        f"it waits for {need}, which does not answer it",
+        f"inv logs --service {need}",
+        fatal=fatal,
+    )
+
+
+def _ready(name: str, look: Look) -> bool:
+    container, reading = look.container(name), look.reading(name)
+    if container is None or container.state is not State.RUNNING:
+        return False
+    return reading.ok if reading is not None else container.health in {Health.HEALTHY, Health.NONE}
