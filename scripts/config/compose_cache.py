@@ -6,7 +6,6 @@ only its owner may read it.
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.config.compose import Compose
+from scripts.core import files
 
 FILE = "resolved.json"
 """In the stack's cache."""
@@ -48,24 +48,18 @@ def fingerprint(composed: Compose, environ: Mapping[str, str]) -> str:
 
 def read(folder: Path, inputs: str) -> tuple[str, dict[str, Any]] | None:
     """Return the resolved file that was made from these inputs, as text and document, if kept."""
+    kept = files.read_json(folder / FILE)
     try:
-        kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return (kept["text"], kept["document"]) if kept["inputs"] == inputs else None
-    except (OSError, ValueError, LookupError, TypeError):  # never written, or by hand
+    except (LookupError, TypeError):  # never written, or by hand
         return None
 
 
 def keep(folder: Path, inputs: str, text: str, document: Mapping[str, Any]) -> None:
     """Keep the resolved file that was made from these inputs; where that fails, none is kept."""
+    kept = json.dumps({"inputs": inputs, "text": text, "document": document}, default=str)
     with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = folder / f"{FILE}.{os.getpid()}"
-        fresh.touch(mode=0o600)
-        fresh.write_text(
-            json.dumps({"inputs": inputs, "text": text, "document": document}, default=str),
-            encoding="utf-8",
-        )
-        fresh.replace(folder / FILE)
+        files.write(folder / FILE, kept)
 
 
 def _text(file: Path) -> str:

@@ -1,7 +1,6 @@
 """`.env`: read, made from the example, and what it means for Compose."""
 
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 from dotenv import set_key
 from dotenv.parser import parse_stream
 
+from scripts.core import files
 from scripts.core.errors import ConfigError
 from scripts.core.masking import is_secret
 
@@ -149,8 +149,7 @@ def _over(
 def create(root: Path) -> Path:
     """Make `.env` from the example, readable by its owner only; give its path."""
     file = root / ".env"
-    file.touch(mode=0o600)
-    shutil.copyfile(root / ".env.example", file)
+    files.write(file, (root / ".env.example").read_bytes().decode())
     return file
 
 

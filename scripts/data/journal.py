@@ -1,12 +1,12 @@
 """What a data command is in the middle of: one small file, replaced in one step."""
 
 import json
-import os
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from scripts.core import files
 from scripts.core.errors import BrokenError
 from scripts.data.model import Command, Entry, Phase
 
@@ -62,14 +62,7 @@ def _word(document: dict[str, Any], key: str, words: type[Word]) -> Word:
 
 def write(folder: Path, entry: Entry) -> Entry:
     """Say what is going on now; it is on the disk afterwards."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = folder / f"{FILE}.new"
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump(asdict(entry), file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(folder / FILE)
-    sync(folder)
+    files.write_json(folder / FILE, asdict(entry), durable=True)
     return entry
 
 
@@ -77,13 +70,4 @@ def remove(folder: Path) -> None:
     """Say that nothing is going on any more."""
     (folder / FILE).unlink(missing_ok=True)
     if folder.exists():
-        sync(folder)
-
-
-def sync(path: Path) -> None:
-    """Bring a file to the disk, or what was renamed or removed in a folder."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+        files.sync(folder)

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from scripts.core import files
 from scripts.core.errors import BrokenError, RefusedError
 from scripts.core.look import State
 from scripts.core.progress import OnBytes, counted
 from scripts.core.stack import Stack, Volume
-from scripts.data import archive, journal, plan, snapshots
+from scripts.data import archive, plan, snapshots
 from scripts.data.volume_scripts import PACK, UNPACK
 from scripts.engine.api import Api
 from scripts.engine.containers import containers, existing
@@ -90,9 +91,9 @@ def verify(file: Path, on_bytes: OnBytes) -> None:
 
 def keep(partial: Path, file: Path) -> None:
     """Bring a snapshot that is whole to the disk, and give it its name."""
-    journal.sync(partial)
+    files.sync(partial)
     partial.replace(file)
-    journal.sync(file.parent)
+    files.sync(file.parent)
 
 
 def unpack(helper: Helper, file: Path, on_bytes: OnBytes) -> None:
@@ -134,10 +135,10 @@ def delete(api: Api, project: str, names: Iterable[str]) -> None:
             api.delete(f"/volumes/{name}")
 
 
-def remove_files(files: Iterable[Path]) -> None:
+def remove_files(paths: Iterable[Path]) -> None:
     """Remove files that may be gone already."""
-    for file in files:
-        file.unlink(missing_ok=True)
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def remove_leftovers(at: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from scripts.core import files
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.process import Runner
@@ -135,11 +136,8 @@ def _of_context(name: str, runner: Runner) -> Engine:
 
 def _current_context(environ: Mapping[str, str]) -> str:
     home = environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "~")).expanduser() / ".docker"
-    try:
-        text = (Path(home) / "config.json").read_text(encoding="utf-8")
-        return str(json.loads(text).get("currentContext", ""))
-    except (OSError, ValueError):
-        return ""
+    config = files.read_json(Path(home) / "config.json") or {}
+    return str(config.get("currentContext", ""))
 
 
 def _engine(

@@ -7,6 +7,7 @@ everything comes from the host's own configuration.
 from collections.abc import Mapping
 from pathlib import Path
 
+from scripts.core import files
 from scripts.core.process import Runner
 from scripts.machine import apt_sources, pip_config
 
@@ -39,7 +40,7 @@ def write(folder: Path, image_source: str, environ: Mapping[str, str], runner: R
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     packages = image_source == "packages"
-    files = {
+    texts = {
         # an official base image has sources of its own, of its own release
         "apt.sources": apt_sources.apt_sources(apt_sources.BASE_RELEASE) if packages else "",
         "apt.conf": f"{apt_sources.apt_conf(runner)}{APT_TELLS}" if packages else "",
@@ -47,10 +48,8 @@ def write(folder: Path, image_source: str, environ: Mapping[str, str], runner: R
         "pip.conf": pip_conf(environ) + (PIP_TELLS if packages else ""),
         "maven-settings.xml": maven_settings(Path.home()),
     }
-    for name, text in files.items():
-        file = folder / name
-        file.touch(mode=0o600)
-        file.write_text(text)
+    for name, text in texts.items():
+        files.write(folder / name, text)
 
 
 def ca_bundle(environ: Mapping[str, str]) -> str:

@@ -1,7 +1,6 @@
 """An apt with folders of its own: it fetches Debian packages and leaves the host's apt alone."""
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -11,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from scripts.core import files
 from scripts.core.errors import RefusedError
 from scripts.core.process import Runner
 from scripts.core.progress import Pace, Say
@@ -137,7 +137,7 @@ class PrivateApt:
             wanted = self._listed(words)
             self._download(words, wanted)
             note = {"words": words, "files": self._files, "debs": [asdict(deb) for deb in wanted]}
-            self._note.write_text(json.dumps(note, indent=1), encoding="utf-8")
+            files.write_json(self._note, note)
         return wanted
 
     @property
@@ -145,10 +145,10 @@ class PrivateApt:
         return self.folder / "fetched.json"
 
     def _remembered(self, words: Sequence[str]) -> tuple[Deb, ...]:
+        note = files.read_json(self._note)
         try:
-            note = json.loads(self._note.read_text(encoding="utf-8"))
             debs = tuple(Deb(**deb) for deb in note["debs"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (LookupError, TypeError):  # never written, or by hand
             return ()
         same = note.get("words") == list(words) and note.get("files") == self._files
         return debs if same and all(deb.is_in(self.debs) for deb in debs) else ()

@@ -4,12 +4,12 @@ A container stays as it was made, so the same one on the same networks, made fro
 and images, is what Compose would make again.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from scripts.config.workspace import Workspace
+from scripts.core import files
 from scripts.core.inventory import ImageStatus
 from scripts.engine import containers
 from scripts.engine.containers import PROJECT_LABEL, SERVICE_LABEL
@@ -45,12 +45,9 @@ def keep(space: Workspace, images: Sequence[ImageStatus]) -> None:
     """
     before = _read(space)
     same = before["services"] if before.get("inputs") == space.inputs else {}
-    text = json.dumps({"inputs": space.inputs, "services": {**same, **_now(space, images)}})
+    services = {**same, **_now(space, images)}
     with suppress(OSError):  # then the next one creates again
-        space.cache.mkdir(parents=True, exist_ok=True)
-        fresh = space.cache / f"{FILE}.new"
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(space.cache / FILE)
+        files.write_json(space.cache / FILE, {"inputs": space.inputs, "services": services})
 
 
 def _now(space: Workspace, images: Sequence[ImageStatus]) -> dict[str, dict[str, Any]]:
@@ -77,9 +74,6 @@ def _networks(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _read(space: Workspace) -> dict[str, Any]:
-    try:
-        kept = json.loads((space.cache / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # never written, or by hand
-        return {}
+    kept = files.read_json(space.cache / FILE)
     good = isinstance(kept, dict) and isinstance(kept.get("services"), dict)
     return kept if good else {}

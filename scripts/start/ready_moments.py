@@ -3,13 +3,13 @@
 The engine keeps only its last five health checks, and most services have a better probe than that.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from scripts.core import files
 from scripts.core.look import Container, Look, State
 from scripts.core.units import written
 from scripts.start.events import Event, EventKind
@@ -48,10 +48,7 @@ class Moments:
             for one in found
             if (moment := self._moment(one, before))
         }
-        file = folder / FILE
-        fresh = file.with_suffix(".new")
-        fresh.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-        fresh.replace(file)
+        files.write_json(folder / FILE, kept)
 
     def _moment(self, one: Container, before: dict[str, Any]) -> str:
         """Return when it became ready; one that fell under our eyes keeps nothing from before."""
@@ -78,8 +75,5 @@ def _known(known: dict[str, Any], one: Container) -> str:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # never written, or by hand
-        return {}
-    return found if isinstance(found, dict) else {}
+    moments = files.read_json(folder / FILE)
+    return moments if isinstance(moments, dict) else {}

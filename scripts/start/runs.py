@@ -1,11 +1,11 @@
 """Keeps the last starts of a stack, for `inv timeline`."""
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from scripts.core import files
 from scripts.core.look import Container
 from scripts.core.stack import Stack
 from scripts.core.units import SECOND, nanoseconds, written
@@ -50,11 +50,7 @@ class Recorder:
             created=made,
         )
         target = folder / FOLDER
-        target.mkdir(parents=True, exist_ok=True)
-        file = target / f"{run.began.replace(':', '')}.json"
-        fresh = file.with_suffix(".new")
-        fresh.write_text(json.dumps(timeline.document(run), indent=1) + "\n", encoding="utf-8")
-        fresh.replace(file)
+        files.write_json(target / f"{run.began.replace(':', '')}.json", timeline.document(run))
         for old in sorted(target.glob("*.json"))[:-KEPT]:
             old.unlink(missing_ok=True)
 
@@ -63,6 +59,6 @@ def read(folder: Path) -> tuple[Run, ...]:
     """Return the starts that are kept, the last one first; a file that is no start is left out."""
     found = []
     for file in sorted((folder / FOLDER).glob("*.json"), reverse=True):
-        with suppress(OSError, ValueError, LookupError, TypeError):
-            found.append(timeline.parsed(json.loads(file.read_text(encoding="utf-8"))))
+        with suppress(ValueError, LookupError, TypeError):
+            found.append(timeline.parsed(files.read_json(file)))
     return tuple(found)

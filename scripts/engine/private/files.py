@@ -6,6 +6,7 @@ import shlex
 import shutil
 from collections.abc import Mapping
 
+from scripts.core import files
 from scripts.core.process import Runner
 from scripts.core.progress import Say
 from scripts.engine.places import Places
@@ -37,11 +38,8 @@ def packages(system: System) -> tuple[str, ...]:
 
 def present(at: Places, system: System) -> bool:
     """Say whether the programs are there, all of them and the right ones."""
-    try:
-        stamp = json.loads((at.home / "packages.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return bool(stamp["wanted"] == list(packages(system)))
+    stamp = files.read_json(at.home / "packages.json")
+    return stamp is not None and bool(stamp["wanted"] == list(packages(system)))
 
 
 def bring(at: Places, system: System, *, runner: Runner, say: Say) -> None:

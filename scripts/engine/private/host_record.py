@@ -1,10 +1,11 @@
 """How the host was before the first private engine started, kept until the last one is removed."""
 
 import contextlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from scripts.core import files
 
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -34,8 +35,8 @@ class Before:
 def read(file: Path) -> Before | None:
     """Return what `file` keeps; None when there is nothing of this boot."""
     try:
-        before = Before(**json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        before = Before(**files.read_json(file))
+    except TypeError:  # never written, or by hand
         return None
     return before if before.boot == BOOT.read_text().strip() else None
 
@@ -54,7 +55,7 @@ def keep(file: Path, saved: Mapping[str, str], paths: list[str]) -> None:
             paths=paths,
             boot=BOOT.read_text().strip(),
         )
-        file.write_text(json.dumps(asdict(before), indent=1), encoding="utf-8")
+        files.write_json(file, asdict(before))
 
 
 def put_back(before: Before, *, alone: bool) -> None:

@@ -139,7 +139,7 @@ def test_what_somebody_else_wrote_there_means_nothing(world: World, text: str) -
 def test_where_nothing_can_be_noted_compose_is_asked_again(world: World) -> None:
     """A cache that cannot be written is no reason to fail."""
     (world.space.cache / created.FILE).unlink()
-    (world.space.cache / f"{created.FILE}.new").mkdir()
+    (world.space.cache / created.FILE).mkdir()
     created.keep(world.space, world.images)
 
     assert not world.unchanged()
