@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from scripts.core.errors import ConfigError, RefusedError
-from scripts.core.json_value import Json
+from scripts.core.files import Json
 from scripts.core.process import Completed, OnLine, Runner, last_words
 from scripts.core.stack import (
     Auth,

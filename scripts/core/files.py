@@ -4,9 +4,10 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from scripts.core.json_value import Json
-
+Json: TypeAlias = Any
+"""A value of any shape: a schema or the engine's documentation knows it, a type cannot say it."""
 OWNER_ONLY = 0o600
 
 

@@ -12,8 +12,8 @@ from http.client import HTTPConnection, HTTPException
 from urllib.parse import quote, urlencode, urlsplit
 
 from scripts.core.errors import EngineError, RefusedError
+from scripts.core.files import Json
 from scripts.core.inventory import Engine
-from scripts.core.json_value import Json
 from scripts.core.process import dial
 
 API_VERSION = "v1.44"

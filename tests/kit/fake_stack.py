@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripts.core.json_value import Json
+from scripts.core.files import Json
 from tests.kit.servers import Answer, Request, http
 
 

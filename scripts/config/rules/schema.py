@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.core.errors import ConfigError
-from scripts.core.json_value import Json
+from scripts.core.files import Json
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

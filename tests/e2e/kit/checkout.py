@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts.core.json_value import Json
+from scripts.core.files import Json
 from tests.kit.places import ROOT
 
 PORT = re.compile(r"^([A-Z0-9_]+_PORT)=", re.MULTILINE)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import requests
 
-from scripts.core.json_value import Json
+from scripts.core.files import Json
 from scripts.core.polling import poll
 from tests.e2e.kit.checkout import Checkout
 

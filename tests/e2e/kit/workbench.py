@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scripts.core.json_value import Json
+from scripts.core.files import Json
 from tests.e2e.kit.checkout import Checkout, Ran, checkout
 from tests.kit.places import ROOT
 

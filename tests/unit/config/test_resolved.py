@@ -11,7 +11,7 @@ import yaml
 from scripts.config.rules.health import seconds
 from scripts.config.rules.resolved import check_resolved
 from scripts.config.rules.text import parse
-from scripts.core.json_value import Json
+from scripts.core.files import Json
 from tests.kit.places import ROOT
 
 RECORDED = sorted((ROOT / "tests" / "data" / "config").glob("*.yml"))
