@@ -9,8 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from scripts.config.settings import Settings, text_of
+from scripts.config.workspace import read_settings
+from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError
 from scripts.core.stack import LAST_PORT
+from scripts.machine.ports import taken_ones
 
 STEP = 100
 """Between the offsets that are tried for a suggestion."""
@@ -101,6 +104,18 @@ def changed_text(text: str, changed: Mapping[str, str]) -> str:
         if not count:
             text = f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}{line}\n"
     return text
+
+
+def create(checkout: Checkout, offset: int, file: Path) -> tuple[Mapping[str, str], Sequence[str]]:
+    """Make the settings file of a second stack whose ports are `offset` from these.
+
+    Returns the variables that differ, and those that the environment would overrule. Raises
+    ConfigError for ports that are taken and for a file that is there.
+    """
+    present = read_settings(checkout.root, own(checkout.environ), checkout.say)
+    holders = taken_ones(present.get("BIND_ADDRESS"), ports(present, offset))
+    changed = make(present, offset, file, holders)
+    return changed, exported(changed, checkout.environ)
 
 
 def write(file: Path, text: str) -> None:

@@ -49,6 +49,11 @@ class Workspace:
         """The folder for what can be made again, one for each stack of this checkout."""
         return cache(self.settings.root, self.stack.project)
 
+    @property
+    def shared_cache(self) -> Path:
+        """The folder for what all stacks of this checkout share."""
+        return self.settings.root / CACHE
+
 
 def cache(root: Path, project: str) -> Path:
     """Return `Workspace.cache` where no engine is asked; the lock of the stack lies there too."""

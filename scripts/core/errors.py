@@ -1,5 +1,6 @@
 """Exit codes, and the errors a user can meet. Every error names the next thing to type."""
 
+import errno
 from enum import IntEnum, unique
 
 
@@ -76,11 +77,33 @@ class DeclinedError(StackError):
     kind = "declined"
 
 
-def known(error: StackError | OSError) -> StackError:
-    """An error of ours; one of the system says which file it is about, and what to look at."""
+class BugError(StackError):
+    """Something that we did not expect: a mistake in this workspace."""
+
+
+ENVIRONMENT = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO),
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG, errno.ELOOP),
+    }
+)
+"""What the system refuses for reasons that lie outside of a program."""
+
+
+def known(error: Exception) -> StackError:
+    """Return an error of ours for any error.
+
+    One of the system about a file or a resource is configuration: it says which, and what to look
+    at. Any other that nobody expected is a bug of ours, and told as one.
+    """
     if isinstance(error, StackError):
         return error
-    return ConfigError(
-        f"{error.strerror or error}: {error.filename or 'a file or a connection'}",
-        next_step="look whose it is (ls -l), and whether the disk is full (df)",
+    if isinstance(error, OSError) and (error.filename or error.errno in ENVIRONMENT):
+        return ConfigError(
+            f"{error.strerror or error}: {error.filename or 'a file or a connection'}",
+            next_step="look whose it is (ls -l), and whether the disk is full (df)",
+        )
+    return BugError(
+        f"a bug in this workspace: {type(error).__name__}: {error}",
+        next_step="report it; MEMOS_DEV_DEBUG=1 before the command shows where it happened",
     )

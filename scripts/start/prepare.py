@@ -1,6 +1,7 @@
 """Makes all ready that a start needs: settings, an engine, an image source."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from scripts.config import compose, selection, settings
@@ -17,15 +18,17 @@ from scripts.config.workspace import (
     resolved_text,
     written_breaches,
 )
-from scripts.core.errors import RefusedError
+from scripts.core.checkout import Checkout
+from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.process import Runner
 from scripts.core.progress import Say
 from scripts.engine.api import Api
 from scripts.engine.discovery import discover
 from scripts.engine.private import control, programs
-from scripts.images import availability
+from scripts.images import availability, base_image
 from scripts.images.bundle import bundle_file, unpacking
+from scripts.images.jobs import Jobs
 from scripts.machine import system
 from scripts.machine.system import this_system
 
@@ -68,6 +71,26 @@ def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
         source, why = (source, why) if why else _chosen(found, running, runner, environ)
         found = _settled(found, source, why, environ, say)
     return resolved(found, running, runner, source, environ)
+
+
+def for_builds(
+    checkout: Checkout, jobs: Jobs, *, named: Sequence[str] = (), builds: bool = True
+) -> Workspace:
+    """Like `prepared`; with `builds`, what images are made of is fetched beside the engine."""
+
+    def meanwhile() -> None:
+        with suppress(ConfigError):  # told when it is needed
+            if builds:
+                jobs.begin(base_image.ahead(checkout.root))
+
+    return prepared(
+        checkout.root,
+        checkout.environ,
+        checkout.runner,
+        checkout.say,
+        named=named,
+        meanwhile=meanwhile,
+    )
 
 
 def _settled(

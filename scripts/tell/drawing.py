@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from scripts.core.look import Look
 from scripts.core.stack import Stack
 from scripts.diagnosis.readiness import answers
-from scripts.start.timeline import Bar, Run
+from scripts.start.history.timeline import Bar, Run
 
 WIDEST = 120
 """Columns of a timeline at most: longer bars say no more."""

@@ -11,7 +11,7 @@ from string import Template
 
 from scripts.core.stack import Service, Stack
 from scripts.core.units import written
-from scripts.start.timeline import Bar, Run
+from scripts.start.history.timeline import Bar, Run
 from scripts.tell.drawing import HEAD, cells
 
 TEMPLATE = Path(__file__).with_suffix(".html")

@@ -19,6 +19,7 @@ import yaml
 from invoke.program import Program
 
 import tasks
+from scripts.commands import command
 from scripts.data import journal
 from scripts.data.model import Command, Entry, Phase
 from tests.kit.fake_engine import RECORDED, made
@@ -168,7 +169,7 @@ class Checkout:
 
     def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let commands work on this checkout, and see nothing of this machine's own settings."""
-        monkeypatch.setattr(tasks, "ROOT", self.root)
+        monkeypatch.setattr(command, "ROOT", self.root)
         example = (ROOT / ".env.example").read_text()
         for name in list(os.environ):
             if name.startswith(("DOCKER_", "COMPOSE_")) or f"\n{name}=" in example:

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import tempfile
 
-from scripts.start import timeline
 from scripts.start.events import Ending
+from scripts.start.history import timeline
 from scripts.tell import page
 from tests.kit.builders import service, stack
 from tests.kit.places import ROOT

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-import tasks
 from scripts.config.rules.schema import validate
 from scripts.core import lock
 from scripts.core.errors import EngineError, ExitCode, RefusedError
 from scripts.data import archive, journal, moves, snapshots
 from scripts.data.model import Command, Phase
 from scripts.data.volume_scripts import NEW, OLD, PART, UNPACK
+from scripts.start.starter import Starter
 from tests.kit.checkout import VOLUMES
 from tests.kit.checkout import DataCheckout as Checkout
 from tests.kit.fake_engine import made
@@ -331,7 +331,7 @@ def test_the_old_data_stays_until_the_new_is_ready_and_can_come_back(
         at.put(key, "newer")
     at.answer(" create ", f"touch {at.disk}/created")
     with monkeypatch.context() as patched:
-        patched.setattr(tasks, "_follow", lambda *_, **__: ExitCode.BROKEN)
+        patched.setattr(Starter, "follow", lambda *_, **__: ExitCode.BROKEN)
         assert at.inv("snapshot.restore", "one", "--yes") == 5
     told = capsys.readouterr().err
     assert "inv snapshot.undo brings it back, inv up tries again" in told
@@ -362,7 +362,7 @@ def test_that_the_former_data_is_kept_is_said_however_a_start_ends(
 
     at.interrupted("restore", "starting")
     with monkeypatch.context() as patched:
-        patched.setattr(tasks, "_follow", ended)
+        patched.setattr(Starter, "follow", ended)
         assert at.inv("up") in {4, 130}
 
     assert "the former data is kept: inv snapshot.undo brings it back" in capsys.readouterr().err
@@ -470,7 +470,7 @@ def test_what_comes_back_is_made_as_the_settings_say_by_now(
     """A restore that is not ready for want of the former password is mended in `.env`."""
     at.interrupted("restore", phase)
     with monkeypatch.context() as patched:
-        patched.setattr(tasks, "_follow", lambda *_, **__: ExitCode.BROKEN)
+        patched.setattr(Starter, "follow", lambda *_, **__: ExitCode.BROKEN)
         assert at.inv(command) == 5
 
     (created,) = (call for call in at.calls() if " create " in call)
@@ -551,7 +551,7 @@ def test_an_engine_that_goes_away_leaves_the_journal(
 
     with monkeypatch.context() as patched:
         patched.setattr(moves, "pack", full)
-        patched.setattr(tasks, "_follow", gone)
+        patched.setattr(Starter, "follow", gone)
         assert at.inv("snapshot.save") == 3
     told = capsys.readouterr().err
     assert told.index("no space left on device: bringing back") < told.index("does not answer")

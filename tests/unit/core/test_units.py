@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pytest
 
+from scripts.commands.flags import moment
 from scripts.core.units import (
     SECOND,
     duration,
@@ -14,7 +15,6 @@ from scripts.core.units import (
     size_of,
     written,
 )
-from scripts.tell.flags import moment
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.inventory import Engine, ImageStatus
 from scripts.engine.api import Api
-from scripts.start import created
+from scripts.start.history import created
 from tests.kit.builders import service, stack
 from tests.kit.fakes import FakeApi, FakeRunner
 

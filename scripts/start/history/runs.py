@@ -9,9 +9,9 @@ from scripts.core import files
 from scripts.core.look import Container
 from scripts.core.stack import Stack
 from scripts.core.units import SECOND, nanoseconds, written
-from scripts.start import timeline
 from scripts.start.events import Event, EventKind
-from scripts.start.timeline import Run
+from scripts.start.history import timeline
+from scripts.start.history.timeline import Run
 
 FOLDER = "runs"
 """In the stack's cache, a file for each start that started something."""

@@ -10,9 +10,9 @@ import pytest
 from scripts.config.rules import schema
 from scripts.core.finding import Verdict
 from scripts.core.look import Look
-from scripts.start import timeline
 from scripts.start.events import Event, EventKind
-from scripts.start.timeline import Run
+from scripts.start.history import timeline
+from scripts.start.history.timeline import Run
 from scripts.tell import drawing, page
 from tests.kit.builders import container, reading, service, stack
 

@@ -6,7 +6,7 @@ import pytest
 
 from scripts.core.look import Look
 from scripts.start.events import Event, EventKind
-from scripts.start.ready_moments import FILE, Moments, added
+from scripts.start.history.ready_moments import FILE, Moments, added
 from tests.kit.builders import container
 
 STARTED = "2026-11-23T01:55:09.201591587Z"

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from scripts.core.finding import Verdict
-from scripts.start import runs
 from scripts.start.events import Event, EventKind
+from scripts.start.history import runs
 from tests.kit.builders import container, service, stack
 
 STACK = stack(service("db"))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from scripts.core import units
 from scripts.core.errors import ConfigError
 from scripts.watch.log_lines import LEVELS
 
@@ -102,6 +103,11 @@ def moment(flag: str, value: str) -> str:
             next_step=f"for example: --{flag} 10m, or --{flag} 2026-01-31T12:00:00",
         )
     return value
+
+
+def since(value: str, now: float) -> int:
+    """Return nanoseconds since 1970 of what `moment` lets pass, 0 for none given."""
+    return units.since(moment("since", value), now) if value else 0
 
 
 def form(value: str) -> str:

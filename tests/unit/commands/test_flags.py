@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from scripts.commands import flags
 from scripts.config import selection
 from scripts.core.errors import ConfigError
 from scripts.core.stack import Service, Stack
-from scripts.tell import flags
 from tests.kit.places import ROOT
 
 STACK = Stack(

@@ -1,0 +1,129 @@
+"""How a task becomes an exit status, and what every task begins with."""
+
+import atexit
+import functools
+import gc
+import inspect
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from scripts.commands import flags
+from scripts.core.errors import ExitCode, StackError, known
+
+if TYPE_CHECKING:
+    from scripts.config.workspace import Workspace
+    from scripts.core.checkout import Checkout
+    from scripts.tell.data_report import DataReport
+
+ROOT = Path(__file__).resolve().parents[2]
+BEGAN = time.time()
+"""When this command began: the first of the moments that `inv timeline` shows."""
+SERVICE = "service or container name; may be repeated; none means all"
+GROUP = "service whose data group is meant; may be repeated; none means all"
+TIMEOUT = "seconds from the first start until all must be ready"
+FORMAT = "text for people, json for programs"
+YES = "do not ask"
+
+# at its end Python searches all that was ever loaded for cycles: 30 ms of every command, in vain
+atexit.register(gc.freeze)
+
+P = ParamSpec("P")
+
+
+def command(body: Callable[P, ExitCode]) -> Callable[Concatenate[Context, P], None]:
+    """Make a task of a function that returns an exit code; its errors become two lines.
+
+    The task has the flags of the function, after the context that invoke hands to every task.
+    """
+
+    @functools.wraps(body)
+    def wrapper(_context: Context, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = body(*args, **kwargs)
+        except BrokenPipeError:  # pragma: no cover - held by e2e, it needs a pipe of its own
+            # the reader has seen enough: inv ps | head
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise Exit(code=ExitCode.OK) from None
+        except KeyboardInterrupt:
+            raise Exit("interrupted; inv ps shows what runs", ExitCode.INTERRUPTED) from None
+        except Exception as error:
+            told = judged(error)
+            report().error(told)
+            raise Exit(code=told.exit_code) from error
+        if code is not ExitCode.OK:
+            raise Exit(code=code)
+
+    signature = inspect.signature(body)
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_ONLY, annotation=Context)
+    wrapper.__dict__["__signature__"] = signature.replace(
+        parameters=[context, *signature.parameters.values()], return_annotation=None
+    )
+    return wrapper
+
+
+def judged(error: Exception) -> StackError:
+    """Return an error as it is told; of a bug of ours the traceback is kept."""
+    told = known(error)
+    if told.exit_code is ExitCode.BUG:
+        from scripts.commands import bugs
+
+        text = bugs.written(error)
+        if os.environ.get(bugs.VARIABLE) == "1":
+            sys.stderr.write(text)
+        if file := bugs.keep(ROOT / ".cache", text):
+            told.next_step = f"report it, with {file} (look through it first)"
+    return told
+
+
+@contextmanager
+def result_line(tell: "DataReport") -> Iterator[None]:
+    """Give `--format json` its last line also when an error or Ctrl-C ends the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell.interrupted()
+        raise
+    except Exception as error:
+        told = judged(error)
+        tell.refused(told)
+        raise told from error
+
+
+def report(form: str = "text") -> "DataReport":
+    """Return what tells, as text or JSON; ConfigError for another form."""
+    from scripts.tell.data_report import DataReport
+
+    return DataReport(form=flags.form(form))
+
+
+def checkout(tell: "DataReport") -> "Checkout":
+    """Return this checkout, as a command that tells `tell` sees it."""
+    from scripts.core.checkout import Checkout
+    from scripts.core.process import run
+
+    return Checkout(root=ROOT, environ=os.environ, runner=run, say=tell.say)
+
+
+def look(tell: "DataReport") -> "Workspace":
+    """Return the stack as it is, changing nothing; errors as `workspace.look` raises them."""
+    from scripts.config import workspace
+
+    here = checkout(tell)
+    return workspace.look(here.root, here.environ, here.runner, here.say)
+
+
+def project(tell: "DataReport") -> str:
+    """Return the name of the stack's project; no engine is asked."""
+    from scripts.config import workspace
+
+    here = checkout(tell)
+    settings = workspace.read_settings(here.root, here.environ, here.say)
+    return settings.get("COMPOSE_PROJECT_NAME")

@@ -1,0 +1,45 @@
+"""Tasks that show what is configured."""
+
+from pathlib import Path
+
+from invoke.tasks import task
+
+from scripts.commands import flags
+from scripts.commands.command import checkout, command, look, report
+from scripts.core.errors import ExitCode
+
+
+@task()
+@command
+def config() -> ExitCode:
+    """Print the resolved compose file, with the secrets masked."""
+    from scripts.core.masking import masked
+
+    tell = report()
+    space = look(tell)
+    tell.text(masked(space.resolved, space.settings.secrets()))
+    return ExitCode.OK
+
+
+@task(
+    help={
+        "offset": "with --write: how far the ports of a second stack are from these",
+        "write": "make this settings file for a second stack, with ports and names of its own",
+    }
+)
+@command
+def env(*, offset: str = "", write: str = "") -> ExitCode:
+    """Print every variable, its value (secrets masked) and where the value comes from."""
+    from scripts.config import second_stack, settings, workspace
+
+    tell = report()
+    here = checkout(tell)
+    if offset or write:
+        flags.together(offset=offset, write=write)
+        file = Path(write).expanduser().absolute()
+        second = second_stack.create(here, flags.offset(offset), file)
+        tell.second_env(file, *second)
+        return ExitCode.OK
+    present = workspace.read_settings(here.root, here.environ, here.say)
+    tell.table(("variable", "value", "from"), settings.rows(present, here.environ))
+    return ExitCode.OK

@@ -1,0 +1,147 @@
+"""Tasks that delete, save and restore the data."""
+
+from typing import TYPE_CHECKING
+
+from invoke.tasks import task
+
+from scripts.commands import flags
+from scripts.commands.command import (
+    BEGAN,
+    FORMAT,
+    GROUP,
+    YES,
+    checkout,
+    command,
+    look,
+    project,
+    report,
+)
+from scripts.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from scripts.start.starter import Starter
+    from scripts.tell.data_report import DataReport
+
+SNAPSHOT = "its name, as inv snapshot.list has it, or the path of one from elsewhere"
+
+
+@task(help={"volumes": "delete the data too, after asking", "yes": YES})
+@command
+def down(*, volumes: bool = False, yes: bool = False) -> ExitCode:
+    """Stop and remove the containers; the data stays unless --volumes."""
+    from scripts.start import data_commands
+
+    tell = report()
+    return data_commands.down(_starter(tell), tell, volumes=volumes, yes=yes)
+
+
+@task(
+    iterable=["service"],
+    help={
+        "service": "service whose data group is meant; may be repeated",
+        "all": "all data groups",
+        "yes": YES,
+        "dry_run": "only show what would happen",
+        "no_snapshot": "delete without a snapshot: the data is lost for good",
+    },
+)
+@command
+def reset(
+    *,
+    service: list[str],
+    all: bool = False,
+    yes: bool = False,
+    dry_run: bool = False,
+    no_snapshot: bool = False,
+) -> ExitCode:
+    """Delete the data of what is named, after a snapshot; then bring back what ran."""
+    from scripts.start import data_commands
+
+    tell = report()
+    wanted = data_commands.Reset(services=service, every=all, dry_run=dry_run, keep=not no_snapshot)
+    return data_commands.reset(_starter(tell), tell, wanted, yes=yes)
+
+
+@task(name="save", iterable=["service"], help={"service": GROUP, "name": "what to call it"})
+@command
+def snapshot_save(*, service: list[str], name: str = "") -> ExitCode:
+    """Save the data as one file under snapshots/; what has to stop for it starts again."""
+    from scripts.start import data_commands
+
+    tell = report()
+    return data_commands.save(_starter(tell), tell, service, name)
+
+
+@task(name="list", help={"format": FORMAT})
+@command
+def snapshot_list(*, format: str = "text") -> ExitCode:
+    """Show the snapshots of this stack, the newest first."""
+    from scripts.data import snapshots
+
+    tell = report(format)
+    name = project(tell)
+    tell.snapshots(name, snapshots.listed(snapshots.folder(checkout(tell).root, name)))
+    return ExitCode.OK
+
+
+@task(name="verify", help={"name": SNAPSHOT, "format": FORMAT})
+@command
+def snapshot_verify(name: str, *, format: str = "text") -> ExitCode:
+    """Read a snapshot whole and compare every byte with its checksums; 5 when it is damaged."""
+    from scripts.start import data_commands
+
+    tell = report(format)
+    return data_commands.verify(checkout(tell).root, project(tell), tell, name)
+
+
+@task(
+    name="restore",
+    help={
+        "name": SNAPSHOT,
+        "yes": YES,
+        "anyway": "also with another image source or an older server",
+    },
+)
+@command
+def snapshot_restore(name: str, *, yes: bool = False, anyway: bool = False) -> ExitCode:
+    """Put a snapshot in the place of the data; that stays until all is ready on the new one."""
+    from scripts.start import data_commands
+
+    tell = report()
+    return data_commands.restore(_starter(tell), tell, name, yes=yes, anyway=anyway)
+
+
+@task(name="undo")
+@command
+def snapshot_undo() -> ExitCode:
+    """Bring back the data from before a restore on which not all became ready."""
+    from scripts.start import data_commands
+
+    return data_commands.undo(_starter(report()))
+
+
+@task(name="delete", help={"name": "its name, as inv snapshot.list has it", "yes": YES})
+@command
+def snapshot_delete(name: str, *, yes: bool = False) -> ExitCode:
+    """Delete one snapshot, after asking."""
+    from scripts.start import data_commands
+
+    tell = report()
+    return data_commands.delete(checkout(tell).root, project(tell), tell, name, yes=yes)
+
+
+@task(name="prune", help={"keep": "how many of the newest stay", "yes": YES})
+@command
+def snapshot_prune(*, keep: str = "", yes: bool = False) -> ExitCode:
+    """Delete all snapshots but the newest, after asking; damaged ones are left alone."""
+    from scripts.start import data_commands
+
+    count, tell = flags.count("keep", keep), report()
+    return data_commands.prune(checkout(tell).root, project(tell), tell, count, yes=yes)
+
+
+def _starter(tell: "DataReport") -> "Starter":
+    """Return what starts again, after a data command, what that has stopped."""
+    from scripts.start.starter import Starter
+
+    return Starter(space=look(tell), tell=tell, began=BEGAN)

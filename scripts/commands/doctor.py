@@ -1,0 +1,19 @@
+"""The task that looks for all that can be known to be wrong."""
+
+from invoke.tasks import task
+
+from scripts.commands.command import FORMAT, checkout, command, report
+from scripts.core.errors import ExitCode
+
+
+@task(help={"format": FORMAT})
+@command
+def doctor(*, format: str = "text") -> ExitCode:
+    """Look for all that can be known to be wrong, also when nothing runs; repairs nothing."""
+    from scripts.doctor import ask, rules
+
+    tell = report(format)
+    here = checkout(tell)
+    document = rules.document(ask.ask(here.root, here.environ, here.runner))
+    tell.doctor(document)
+    return ExitCode(document["exit_code"])

@@ -1,0 +1,47 @@
+"""`inv timeline` and `inv graph`: drawn on the terminal, and both as a page."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from scripts.commands import flags
+from scripts.config import selection
+from scripts.config.workspace import Workspace
+from scripts.core.errors import ExitCode
+from scripts.start.history import runs
+from scripts.start.history import timeline as bars
+from scripts.start.history.timeline import Run
+from scripts.tell import drawing, page
+from scripts.tell.report import Report
+from scripts.watch.observer import Observer
+
+
+def timeline(space: Workspace, number: int, tell: Report) -> ExitCode:
+    """Draw a start that is kept, 1 for the last; ConfigError when there is no such."""
+    kept = runs.read(space.cache)
+    run = flags.chosen("run", number, kept)
+    if tell.form == "json":
+        tell.json_line(bars.document(run))
+    else:
+        tell.text("\n".join(drawing.timeline(run, tell.out.width)))
+        _page(space, kept[number - 1 :], {bar.service: bar.state for bar in run.bars}, tell)
+    return ExitCode.OK
+
+
+def graph(space: Workspace, services: Sequence[str], tell: Report) -> ExitCode:
+    """Draw these services and all that they need, each as it is now."""
+    names = space.stack.closure(selection.services(space.stack, services))
+    observer = Observer(space.api, space.stack)
+    try:
+        states = drawing.states(space.stack, observer.look(names))
+    finally:
+        observer.close()
+    for line in drawing.graph(space.stack, names, states):
+        tell.text(line)
+    _page(space, runs.read(space.cache), states, tell)
+    return ExitCode.OK
+
+
+def _page(space: Workspace, kept: Sequence[Run], states: Mapping[str, str], tell: Report) -> None:
+    """Write both drawings as a page, and say where."""
+    file = page.write(space.cache, space.stack, kept, states, time.time())
+    tell.say(f"the same as a page: {file}")

@@ -1,0 +1,70 @@
+"""Tasks that have, build and pull images."""
+
+from pathlib import Path
+
+from invoke.tasks import task
+
+from scripts.commands import flags
+from scripts.commands.command import SERVICE, checkout, command, look, report
+from scripts.core.errors import ExitCode
+
+
+@task(name="status")
+@command
+def images_status() -> ExitCode:
+    """Show which images the stack wants, which are here, and what they contain."""
+    from scripts.images import availability
+
+    tell = report()
+    space = look(tell)
+    tell.images([availability.status(space.api, service) for service in space.stack.services])
+    return ExitCode.OK
+
+
+@task(name="build", iterable=["service"], help={"service": SERVICE})
+@command
+def images_build(*, service: list[str]) -> ExitCode:
+    """Build the images that are built here; quick where nothing changed."""
+    from scripts.start import image_commands
+
+    tell = report()
+    return image_commands.build(checkout(tell), service, tell)
+
+
+@task(name="pull", iterable=["service"], help={"service": SERVICE})
+@command
+def images_pull(*, service: list[str]) -> ExitCode:
+    """Pull the official images, through IMAGE_REGISTRY when it is set."""
+    from scripts.start import image_commands
+
+    tell = report()
+    return image_commands.pull(checkout(tell), service, tell)
+
+
+@task(
+    name="save",
+    iterable=["python"],
+    help={
+        "file": "the bundle to make, such as memos-dev.tar",
+        "python": "wheels for this version too, such as 3.13; may be repeated",
+        "engine": "with the private engine's packages, also when another engine is used",
+    },
+)
+@command
+def images_save(file: str, *, python: list[str], engine: bool = False) -> ExitCode:
+    """Make a bundle of wheels, engine and images, for a machine without any network."""
+    from scripts.start import image_commands
+
+    tell, target = report(), Path(file).expanduser().absolute()
+    pythons = flags.pythons(python)
+    return image_commands.save(checkout(tell), target, tell, pythons=pythons, engine=engine)
+
+
+@task(name="load", help={"file": "a bundle, as images.save makes it"})
+@command
+def images_load(file: str) -> ExitCode:
+    """Bring the images of a bundle to the engine, after checking every byte."""
+    from scripts.start import image_commands
+
+    tell, source = report(), Path(file).expanduser().absolute()
+    return image_commands.load(checkout(tell), source, tell)

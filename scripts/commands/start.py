@@ -1,0 +1,53 @@
+"""Tasks that start and stop services."""
+
+from invoke.tasks import task
+
+from scripts.commands import flags
+from scripts.commands.command import (
+    BEGAN,
+    FORMAT,
+    SERVICE,
+    TIMEOUT,
+    checkout,
+    command,
+    look,
+    report,
+    result_line,
+)
+from scripts.core.errors import ExitCode
+
+
+@task(
+    iterable=["service"],
+    help={
+        "service": SERVICE,
+        "timeout": TIMEOUT,
+        "build": "build the images again (quick where nothing changed)",
+        "format": FORMAT,
+    },
+)
+@command
+def up(
+    *, service: list[str], timeout: str = "300", build: bool = False, format: str = "text"
+) -> ExitCode:
+    """Start what is named and all that it needs; return when every one of them answers."""
+    from scripts.start import up
+
+    tell = report(format)
+    with result_line(tell):
+        limit = flags.seconds("timeout", timeout)
+        wanted = up.Wanted(services=service, timeout=limit, rebuild=build, began=BEGAN)
+        return up.up(checkout(tell), wanted, tell)
+
+
+@task(iterable=["service"], help={"service": SERVICE, "timeout": TIMEOUT, "format": FORMAT})
+@command
+def restart(*, service: list[str], timeout: str = "300", format: str = "text") -> ExitCode:
+    """Stop and start what is named, then wait until it answers."""
+    from scripts.start import up
+
+    tell = report(format)
+    with result_line(tell):
+        limit = flags.seconds("timeout", timeout)
+        wanted = up.Wanted(services=service, timeout=limit, began=BEGAN)
+        return up.restart(look(tell), wanted, tell)

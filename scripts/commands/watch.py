@@ -1,0 +1,109 @@
+"""Tasks that look at what runs."""
+
+import os
+import time
+
+from invoke.tasks import task
+
+from scripts.commands import flags
+from scripts.commands.command import FORMAT, SERVICE, checkout, command, look, report
+from scripts.core.errors import ExitCode
+
+
+@task(
+    iterable=["service"],
+    help={
+        "service": SERVICE,
+        "watch": "look again every 2 s until Ctrl-C, with the CPU in percent",
+        "all": "every stack of this kind on the engine, of other checkouts too",
+        "format": FORMAT,
+    },
+)
+@command
+def ps(
+    *, service: list[str], watch: bool = False, all: bool = False, format: str = "text"
+) -> ExitCode:
+    """Show each service: state, since when it is ready, its answer, what it uses, its image."""
+    from scripts.start import overview
+
+    tell = report(format)
+    if all:
+        flags.alone("all", service=service, watch=watch)
+        return overview.every_stack(checkout(tell), tell)
+    if watch:
+        tell.require_terminal("watch")
+    return overview.ps(look(tell), service, tell, watch=watch)
+
+
+@task(
+    iterable=["service"],
+    help={
+        "service": SERVICE,
+        "follow": "go on until Ctrl-C, through restarts too",
+        "tail": "lines of each service, from the end",
+        "since": "only what is younger: 10m, 2h, or a time such as 2026-01-31T12:00:00",
+        "level": "only error, warning (and error), or info (and both)",
+        "grep": "only lines with this text, in small or capital letters",
+    },
+)
+@command
+def logs(
+    *,
+    service: list[str],
+    follow: bool = False,
+    tail: str = "200",
+    since: str = "",
+    level: str = "",
+    grep: str = "",
+) -> ExitCode:
+    """Show what the services wrote, in order of time; without --follow it ends."""
+    from scripts.start import overview
+
+    wanted = overview.Lines(
+        tail=flags.count("tail", tail),
+        level=flags.level(level),
+        since=flags.since(since, time.time()),
+        text=grep,
+        follow=follow,
+    )
+    tell = report()
+    return overview.logs(look(tell), service, wanted, tell)
+
+
+@task(help={"run": "1 is the last start, 2 the one before, up to 20", "format": FORMAT})
+@command
+def timeline(*, run: str = "1", format: str = "text") -> ExitCode:
+    """Show when each service of a start was made, started and ready, and what held it back."""
+    from scripts.commands import drawings
+
+    number, tell = flags.count("run", run), report(format)
+    return drawings.timeline(look(tell), number, tell)
+
+
+@task(iterable=["service"], help={"service": SERVICE})
+@command
+def graph(*, service: list[str]) -> ExitCode:
+    """Draw which service needs which, and how each is now."""
+    from scripts.commands import drawings
+
+    tell = report()
+    return drawings.graph(look(tell), service, tell)
+
+
+@task()
+@command
+def smoke() -> ExitCode:
+    """Send one memory through the whole stack, find it everywhere, and remove it again."""
+    from scripts.watch import smoke
+
+    tell = report()
+    space = look(tell)
+    stages = smoke.run(
+        space.stack,
+        f"smoke-{os.urandom(6).hex()}",
+        dimension=space.settings.dimension,
+        preferences=space.settings.get("ENABLE_PREFERENCE_MEMORY") == "true",
+    )
+    for stage in stages:
+        tell.text(f"ok  {stage.name:<10} {stage.detail}")
+    return ExitCode.OK

@@ -1,0 +1,84 @@
+"""What is done to the images alone: built, pulled, packed into a bundle, brought out of one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from scripts.config import selection, workspace
+from scripts.core import lock
+from scripts.core.checkout import Checkout
+from scripts.core.errors import ExitCode
+from scripts.core.inventory import ImageStatus
+from scripts.core.progress import Say
+from scripts.images import availability, supply
+from scripts.images.bundle import bundle_file, packing, unpacking
+from scripts.images.bundle.bundle_file import Manifest
+from scripts.images.jobs import Jobs
+from scripts.start import prepare
+
+
+class Tell(supply.Tell, Protocol):
+    """What is needed of the report."""
+
+    @property
+    def say(self) -> Say: ...
+
+    def state(self, name: str, line: str) -> None: ...
+
+    def images(self, statuses: Sequence[ImageStatus]) -> None: ...
+
+    def bundle(self, file: Path, made: Manifest) -> None: ...
+
+
+def build(checkout: Checkout, services: Sequence[str], tell: Tell) -> ExitCode:
+    """Build the images of these services that are built here; quick where nothing changed."""
+    with Jobs(tell.step, tell.state) as jobs:
+        space = prepare.for_builds(checkout, jobs)
+        names = selection.services(space.stack, services)
+        chosen = [one for one in map(space.stack.service, names) if one.build is not None]
+        if not chosen:
+            tell.say(
+                f"nothing to build: with IMAGE_SOURCE={space.image_source} use inv images.pull"
+            )
+        supply.build(space, chosen, jobs, tell)
+    return ExitCode.OK
+
+
+def pull(checkout: Checkout, services: Sequence[str], tell: Tell) -> ExitCode:
+    """Pull the official images of these services."""
+    with Jobs(tell.step, tell.state) as jobs:
+        space = prepare.for_builds(checkout, jobs, builds=False)
+        names = selection.services(space.stack, services)
+        chosen = [one for one in map(space.stack.service, names) if one.build is None]
+        if not chosen:
+            tell.say(
+                f"nothing to pull: with IMAGE_SOURCE={space.image_source} use inv images.build"
+            )
+        supply.pull(space, chosen, jobs, tell)
+    return ExitCode.OK
+
+
+def save(
+    checkout: Checkout, target: Path, tell: Tell, *, pythons: Sequence[str], engine: bool
+) -> ExitCode:
+    """Pack wheels, engine and images into a bundle, a file that is not there yet."""
+    packing.require_new(target)
+    space = workspace.look(checkout.root, checkout.environ, checkout.runner, checkout.say)
+    with lock.held(space.shared_cache, "images.save"), tell.board(packing.STEPS):
+        made = packing.save(
+            space, target, checkout.runner, tell.step, with_engine=engine, pythons=tuple(pythons)
+        )
+    tell.bundle(target, made)
+    return ExitCode.OK
+
+
+def load(checkout: Checkout, source: Path, tell: Tell) -> ExitCode:
+    """Bring the images of a bundle to the engine, after checking every byte."""
+    bundle = bundle_file.read(source)
+    named = {**checkout.environ, bundle_file.VARIABLE: str(source)}
+    space = prepare.prepared(checkout.root, named, checkout.runner, checkout.say)
+    supply.load(bundle, space, tell)
+    statuses = [availability.status(space.api, service) for service in space.stack.services]
+    unpacking.require_all(bundle, statuses)
+    tell.images(statuses)
+    return ExitCode.OK

@@ -1,0 +1,110 @@
+"""How the stack is, with what is remembered of its start and left of an interrupted command."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from scripts.config import selection, workspace
+from scripts.config.workspace import Workspace
+from scripts.core.checkout import Checkout
+from scripts.core.errors import ExitCode
+from scripts.core.look import Look
+from scripts.core.polling import poll
+from scripts.core.progress import Say
+from scripts.data import recovery, snapshots
+from scripts.engine import discovery, stacks
+from scripts.engine.api import Api
+from scripts.images import availability
+from scripts.start.history import ready_moments
+from scripts.watch import log_lines, measuring, status
+from scripts.watch.log_lines import LogLine
+from scripts.watch.logs import LogReader
+from scripts.watch.observer import Observer
+
+WATCHED = 2.0
+"""Seconds between two pictures of `inv ps --watch`."""
+
+
+class Tell(Protocol):
+    """What is needed of the report."""
+
+    @property
+    def say(self) -> Say: ...
+
+    def watch(self, documents: Iterable[Mapping[str, Any]]) -> None: ...
+
+    def status(self, document: Mapping[str, Any]) -> None: ...
+
+    def stacks(self, document: Mapping[str, Any]) -> None: ...
+
+    def logs(self, names: Sequence[str], lines: Iterable[LogLine]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Which lines of the logs are wanted."""
+
+    tail: int
+    """Lines of each service at most, from the end."""
+    since: int = 0
+    """Nanoseconds since 1970."""
+    level: str = ""
+    text: str = ""
+    follow: bool = False
+
+
+def ps(space: Workspace, services: Sequence[str], tell: Tell, *, watch: bool) -> ExitCode:
+    """Tell how these services are: once, or with `watch` again and again until Ctrl-C."""
+    names = selection.services(space.stack, services)
+    images = [availability.status(space.api, space.stack.service(name)) for name in names]
+    source = space.settings.image_source
+    if unfinished := recovery.pending(snapshots.folder(space.settings.root, space.stack.project)):
+        tell.say(unfinished)
+    observer = Observer(space.api, space.stack)
+
+    def look() -> Look:
+        # what is wrong with a service depends on those that it needs
+        seen = observer.look(space.stack.closure(names))
+        return ready_moments.added(space.cache, measuring.measured(space.api, seen, names))
+
+    try:
+        if watch:
+            looks = poll(look, timeout=float("inf"), interval=WATCHED)
+            tell.watch(status.frames(space.stack, looks, images, source))
+        else:
+            tell.status(status.document(space.stack, look(), images, source))
+    except KeyboardInterrupt:
+        if not watch:
+            raise
+        # the way to end it
+    finally:
+        observer.close()
+    return ExitCode.OK
+
+
+def every_stack(checkout: Checkout, tell: Tell) -> ExitCode:
+    """Tell every stack of this kind on the engine."""
+    settings = workspace.read_settings(checkout.root, checkout.environ, checkout.say)
+    engine = discovery.required(checkout.root, checkout.environ, checkout.runner)
+    members = stacks.seen(Api.of(engine))
+    project = settings.get("COMPOSE_PROJECT_NAME")
+    tell.stacks(stacks.document(members, checkout.root, project))
+    return ExitCode.OK
+
+
+def logs(space: Workspace, services: Sequence[str], wanted: Lines, tell: Tell) -> ExitCode:
+    """Tell what these services wrote, in order of time; with `follow` until Ctrl-C."""
+    names = selection.services(space.stack, services)
+    reader = LogReader(space.api, space.stack.project, names, tail=wanted.tail, since=wanted.since)
+    try:
+        lines = log_lines.chosen(
+            reader.lines(follow=wanted.follow), at_least=wanted.level, text=wanted.text
+        )
+        tell.logs(space.stack.names(), lines)
+    except KeyboardInterrupt:
+        if not wanted.follow:
+            raise
+        # the way to end it
+    finally:
+        reader.close()
+    return ExitCode.OK

@@ -1,0 +1,105 @@
+"""Starts services of one stack, follows them until they answer, and remembers how it went."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from scripts.config.workspace import Workspace
+from scripts.core.errors import ExitCode, StackError
+from scripts.core.inventory import ImageStatus
+from scripts.core.stack import Stack
+from scripts.data import holdings, recovery
+from scripts.data.recovery import Site
+from scripts.engine.containers import containers
+from scripts.images import availability
+from scripts.start import guards, scheduler
+from scripts.start.events import Event
+from scripts.start.history import created, ready_moments, runs
+from scripts.watch.observer import Observer
+
+AS_IT_IS = ("--no-build", "--pull", "never")
+"""Images are there when Compose is asked; it neither builds nor pulls."""
+
+
+class Tell(recovery.Tell, Protocol):
+    """What is needed of the report."""
+
+    def follow(
+        self, names: Sequence[str], events: Iterable[Event], *, last: bool = True
+    ) -> ExitCode: ...
+
+    def ready(self, stack: Stack, names: Sequence[str], *, local_embedder: bool) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starter:
+    """Starts services of one stack, and tells how far they are."""
+
+    space: Workspace
+    tell: Tell
+    began: float
+    """When the command began, seconds since 1970."""
+    timeout: float = 300.0
+    """Seconds from the first start until all must be ready."""
+
+    def statuses(self, names: Sequence[str]) -> list[ImageStatus]:
+        """Return the images that these services want, as the engine has them."""
+        service = self.space.stack.service
+        return [availability.status(self.space.api, service(name)) for name in names]
+
+    def create(self, names: Sequence[str]) -> list[ImageStatus]:
+        """Have Compose make the containers; return the images that they are made from."""
+        self.space.compose.change("create", *AS_IT_IS, *names)
+        return self.statuses(names)
+
+    def start(self, statuses: Sequence[ImageStatus]) -> ExitCode:
+        """Start the services of these images; what is ready then need not be made again."""
+        names = tuple(status.service for status in statuses)
+        code = self.follow(names)
+        if code is ExitCode.OK:
+            created.keep(self.space, statuses)
+            embedder = self.space.settings.local_embedder
+            self.tell.ready(self.space.stack, names, local_embedder=embedder)
+        return code
+
+    def follow(self, names: Sequence[str], *, last: bool = True) -> ExitCode:
+        """Start services and wait until they answer, one is broken or time is up.
+
+        With `last` false another start comes after this one.
+        """
+        space, wanted = self.space, tuple(names)
+        observer, moments = Observer(space.api, space.stack, live=True), ready_moments.Moments()
+        recorder = runs.Recorder(self.began)
+        try:
+            events = scheduler.start(space.stack, wanted, observer, timeout=self.timeout)
+            return self.tell.follow(wanted, moments.noted(recorder.noted(events)), last=last)
+        finally:
+            observer.close()
+            with suppress(StackError, OSError):  # what `ps` will not know then is no fault
+                made = containers(space.api, space.stack.project)
+                moments.keep(space.cache, made)
+                recorder.keep(space.cache, space.stack, wanted, made)
+
+    def site(self, *, anew: bool = False) -> Site:
+        """Return where data commands work; they start again what they stopped, and nothing else.
+
+        With `anew` the containers are made as `.env` says now, and a start comes after theirs.
+        """
+
+        def bring_back(names: tuple[str, ...]) -> ExitCode:
+            if not names:
+                return ExitCode.OK
+            if anew:
+                self.create(names)
+            elif guards.uncreated(self.space, names):
+                # what is there stays as it is, also when `.env` says otherwise by now
+                self.space.compose.change("create", *AS_IT_IS, "--no-recreate", *names)
+            only = replace(self.space, stack=self.space.stack.only(names))
+            return replace(self, space=only).follow(names, last=not anew)
+
+        return holdings.site(self.space, self.tell, bring_back)
+
+    def finish_interrupted(self, *, anew: bool = False) -> ExitCode:
+        """Finish what an interrupted data command left; OK when there is nothing."""
+        return recovery.settle(self.site(anew=anew))

@@ -1,0 +1,88 @@
+"""`inv up` and `inv restart`: from what is wanted to all of it answering."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from scripts.config import selection
+from scripts.config.workspace import Workspace
+from scripts.core import lock
+from scripts.core.checkout import Checkout
+from scripts.core.errors import ExitCode
+from scripts.core.finding import Finding
+from scripts.data import journal, snapshots
+from scripts.images import supply
+from scripts.images.jobs import Jobs
+from scripts.start import guards, starter
+from scripts.start.history import created
+from scripts.start.prepare import for_builds
+from scripts.start.starter import Starter
+
+
+class Tell(starter.Tell, supply.Tell, Protocol):
+    """What is needed of the report."""
+
+    def state(self, name: str, line: str) -> None: ...
+
+    def preflight(self, findings: Sequence[Finding]) -> ExitCode: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be started, as it was typed."""
+
+    services: Sequence[str] = ()
+    """Names of services or containers; none means all."""
+    timeout: float = 300.0
+    rebuild: bool = False
+    began: float = 0.0
+    """When the command began, seconds since 1970."""
+
+
+def up(checkout: Checkout, wanted: Wanted, tell: Tell) -> ExitCode:
+    """Bring services and all that they need to where they answer.
+
+    Checks first and makes what is missing: `.env`, an engine, images, containers.
+    """
+    with Jobs(tell.step, tell.state) as jobs:
+        space = for_builds(checkout, jobs, named=wanted.services)
+        return _up(space, wanted, jobs, tell)
+
+
+def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Tell) -> ExitCode:
+    """Start from what is there; where nothing changed, images and containers are not touched."""
+    start = Starter(space=space, tell=tell, began=wanted.began, timeout=wanted.timeout)
+    names = space.stack.closure(selection.services(space.stack, wanted.services))
+    with lock.held(space.cache, "up"):
+        guards.require_own(space)
+        statuses = start.statuses(names)
+        # what an interrupted command left changes what runs
+        folder = snapshots.folder(space.settings.root, space.stack.project)
+        pending = journal.read(folder) is not None
+        changed = wanted.rebuild or pending or not created.unchanged(space, statuses)
+        if changed:
+            if code := tell.preflight(guards.findings(space, names)):
+                return code
+            supply.supply(space, statuses, jobs, tell, rebuild=wanted.rebuild)
+        jobs.stop()
+        if code := start.finish_interrupted(anew=True):
+            return code
+        if changed:
+            statuses = start.create(names)
+        return start.start(statuses)
+
+
+def restart(space: Workspace, wanted: Wanted, tell: Tell) -> ExitCode:
+    """Stop and start services, and wait until they and all that they need answer.
+
+    Raises ConfigError for one that has no container.
+    """
+    start = Starter(space=space, tell=tell, began=wanted.began, timeout=wanted.timeout)
+    names = selection.services(space.stack, wanted.services)
+    with lock.held(space.cache, "restart"):
+        guards.require_own(space)
+        if code := start.finish_interrupted(anew=True):
+            return code
+        guards.require_created(space, names)
+        space.compose.change("stop", *names)
+        return start.start(start.create(space.stack.closure(names)))
