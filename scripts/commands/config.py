@@ -13,7 +13,7 @@ from scripts.core.errors import ExitCode
 @command
 def config() -> ExitCode:
     """Print the resolved compose file, with the secrets masked."""
-    from scripts.core.masking import masked
+    from scripts.core.texts import masked
 
     tell = report()
     space = look(tell)

@@ -12,7 +12,7 @@ from dotenv.parser import parse_stream
 
 from scripts.core import files
 from scripts.core.errors import ConfigError
-from scripts.core.masking import is_secret
+from scripts.core.texts import is_secret
 
 IMAGE_SOURCES = ("registry", "packages")
 WORKSPACE_VARIABLES = (

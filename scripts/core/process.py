@@ -13,6 +13,7 @@ from typing import Protocol
 import sh
 
 from scripts.core.errors import RefusedError
+from scripts.core.texts import telling
 
 ANY_EXIT_CODE = tuple(range(-64, 256))
 """Exit codes that come back as a value; sh gives a signal as a negative number."""
@@ -183,6 +184,5 @@ def _collector(lines: list[str], on_line: OnLine | None) -> OnLine:
 
 def last_words(done: Completed) -> str:
     """Return what a failed process said last, without the warnings before it."""
-    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    telling = [line for line in lines if "level=warning" not in line]
-    return (telling or lines or [f"exit code {done.exit_code}"])[-1]
+    lines = (done.stderr or done.stdout).splitlines()
+    return telling(lines, r"^(?!.*level=warning)") or f"exit code {done.exit_code}"

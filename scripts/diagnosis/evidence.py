@@ -1,8 +1,6 @@
-"""The lines that tell why a service fails: found, shortened, and without secrets."""
+"""The lines that tell why a service fails, as they are shown: short, and without secrets."""
 
 import re
-from collections.abc import Iterable
-from functools import lru_cache
 
 from scripts.core.stack import Service
 
@@ -25,21 +23,6 @@ _SECRETS = (
     re.compile(r"^(\s*)(\S+/\S*)(?= is invalid$)"),
 )
 _STACK = re.compile(r'[\s,]*("stacktrace":|\[stack=).*')
-
-
-def last(lines: Iterable[str], *patterns: str) -> re.Match[str] | None:
-    """Return the last match of the first of these patterns that any line matches."""
-    return _last(tuple(lines), patterns)
-
-
-@lru_cache(maxsize=1024)
-def _last(lines: tuple[str, ...], patterns: tuple[str, ...]) -> re.Match[str] | None:
-    """Search once: while a stack starts most logs are the ones of the look before."""
-    # nearly all patterns are in no line: a search through the whole text says so twice as fast
-    text = "\n".join(lines)
-    there = (pattern for pattern in patterns if re.search(pattern, text, re.MULTILINE))
-    matches = (re.search(pattern, line) for pattern in there for line in reversed(lines))
-    return next((match for match in matches if match), None)
 
 
 def masked(text: str, service: Service) -> str:

@@ -9,7 +9,8 @@ from typing import NamedTuple, Self
 from scripts.core.finding import Finding
 from scripts.core.look import GONE, Container, Health, Look, State
 from scripts.core.stack import Service
-from scripts.diagnosis.evidence import last, masked, quoted
+from scripts.core.texts import last
+from scripts.diagnosis.evidence import masked, quoted
 
 CRASHES = 3
 """Restarts from which on a container will not recover by itself; one may be a late neighbour."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from scripts.core.finding import Finding, Verdict
 from scripts.core.look import GONE, Container, Health, Look, State
 from scripts.core.stack import Service, Stack
+from scripts.core.texts import telling
 from scripts.diagnosis.causes.catalogue import recognised
 from scripts.diagnosis.evidence import masked
 from scripts.diagnosis.failure import CRASHES
@@ -205,10 +206,4 @@ def _exit(container: Container) -> str:
 
 
 def _log_line(service: Service, seen: Look) -> str:
-    """Choose the line of the log that matters: the last with the strongest word, or the last."""
-    lines = [line.strip() for line in seen.logs.get(service.name, ()) if line.strip()]
-    for word in TELLING:
-        for line in reversed(lines):
-            if word in line.lower():
-                return line
-    return lines[-1] if lines else ""
+    return telling(seen.logs.get(service.name, ()), *(f"(?i){word}" for word in TELLING))

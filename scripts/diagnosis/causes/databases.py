@@ -6,7 +6,7 @@ Texts marked "recorded" come from Neo4j 5.26.4 on OpenJDK with the fault made.
 import re
 from collections.abc import Iterable
 
-from scripts.diagnosis.evidence import last
+from scripts.core.texts import last
 from scripts.diagnosis.failure import Cause, Failure, known_by
 
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 
 from scripts.core.finding import Finding
+from scripts.core.texts import last
 from scripts.diagnosis.causes.pulls import pull_cause
-from scripts.diagnosis.evidence import last
 from scripts.diagnosis.failure import Cause, Failure, known_by
 
 SIGILL, SIGKILL = 132, 137

@@ -6,7 +6,7 @@ Texts were measured with MemOS 2.0.6, or recorded with the library named.
 import re
 
 from scripts.core.look import State
-from scripts.diagnosis.evidence import last
+from scripts.core.texts import last
 from scripts.diagnosis.failure import Cause, Failure, known_by, unreachable
 
 _UNRESOLVED = r"\[Errno -[235]\]|Name or service not known|Temporary failure in name resolution"

@@ -6,7 +6,7 @@ Texts marked "recorded" come from etcd 3.5.16, SeaweedFS and Milvus 2.3.5 with t
 import re
 
 from scripts.core.finding import Finding
-from scripts.diagnosis.evidence import last
+from scripts.core.texts import last
 from scripts.diagnosis.failure import Cause, Failure, known_by, unreachable
 
 

@@ -13,6 +13,7 @@ from scripts.core.lock import held
 from scripts.core.polling import poll
 from scripts.core.process import Runner, detach
 from scripts.core.progress import Say
+from scripts.core.texts import telling
 from scripts.engine.api import Api
 from scripts.engine.places import Places, daemon_env
 from scripts.engine.private import network, processes, root_mount
@@ -153,9 +154,8 @@ def last_error(log: Path) -> str:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return "it wrote no log"
-    grave = ("failed to start", "level=fatal", "level=error", "panic:")
-    found = [line for line in lines if any(word in line for word in grave)]
-    return (found or lines or ["its log is empty"])[-1]
+    grave = r"failed to start|level=fatal|level=error|panic:"
+    return telling(lines, grave) or "its log is empty"
 
 
 def _launch(life: Life) -> None:

@@ -17,6 +17,7 @@ from scripts.core.errors import BrokenError, ConfigError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
 from scripts.core.progress import Step, counted, meter
+from scripts.core.texts import telling
 from scripts.engine import places
 from scripts.engine.private import files
 from scripts.images import availability
@@ -155,9 +156,7 @@ def _download(work: Work, version: str, pins: Path, folder: Path) -> None:
         on_line=partial(work.step, "wheels"),
     )
     if done.exit_code:
-        lines = done.stderr.splitlines()
-        errors = [line for line in lines if line.startswith("ERROR:")]
-        reason = (errors or lines or [f"exit code {done.exit_code}"])[-1]
+        reason = telling(done.stderr.splitlines(), r"^ERROR:") or f"exit code {done.exit_code}"
         raise RefusedError(
             "pip could not download the wheels for Python"
             f" {version}: {reason.removeprefix('ERROR: ')}",

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.config import settings
 from scripts.config.settings import Settings
-from scripts.core import masking
+from scripts.core import texts
 from scripts.core.errors import ConfigError
 from tests.kit.places import ROOT
 
@@ -205,7 +205,7 @@ def test_a_chosen_image_source_is_kept_in_the_file(root: Path) -> None:
 )
 def test_a_secret_is_known_by_its_name(name: str, secret: object) -> None:
     """Passwords, keys, tokens and secrets, but not every word that holds these letters."""
-    assert masking.is_secret(name) is secret
+    assert texts.is_secret(name) is secret
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_secret_is_masked_however_it_is_written(root: Path, password: str, wri
     found = settings.load(root, {"NEO4J_PASSWORD": password})
 
     assert (
-        masking.masked(f"NEO4J_AUTH: {written} end", found.secrets())
+        texts.masked(f"NEO4J_AUTH: {written} end", found.secrets())
         == "NEO4J_AUTH: "
         + (
             written[0] * (written[0] in "'\"")
@@ -237,21 +237,21 @@ def test_a_secret_that_holds_another_is_masked_whole(root: Path) -> None:
     """The longest first, or the rest of it would show."""
     found = env(root, "NEO4J_PASSWORD=password1\nMILVUS_PASSWORD=password1-and-more\n")
 
-    assert masking.masked("password1-and-more password1", found.secrets()) == "******** ********"
+    assert texts.masked("password1-and-more password1", found.secrets()) == "******** ********"
 
 
 def test_a_short_secret_is_masked_where_it_stands_alone(root: Path) -> None:
     """As a value between blanks or quotes; within other text it would blot out what is none."""
     found = env(root, "OPENAI_API_KEY=80\n")
 
-    assert masking.masked(
-        "port: 8000\nkey: 80\nquoted: '80'\nan: 127.0.0.1:80", found.secrets()
-    ) == ("port: 8000\nkey: ********\nquoted: '********'\nan: 127.0.0.1:80")
+    assert texts.masked("port: 8000\nkey: 80\nquoted: '80'\nan: 127.0.0.1:80", found.secrets()) == (
+        "port: 8000\nkey: ********\nquoted: '********'\nan: 127.0.0.1:80"
+    )
 
 
 def test_words_that_stand_for_no_key_are_not_masked(root: Path) -> None:
     """EMPTY is the example's way to say that there is no key."""
-    assert masking.masked("KEY: EMPTY", settings.load(root, {}).secrets()) == "KEY: EMPTY"
+    assert texts.masked("KEY: EMPTY", settings.load(root, {}).secrets()) == "KEY: EMPTY"
 
 
 def test_rows_tell_value_and_source_of_every_variable(root: Path) -> None:

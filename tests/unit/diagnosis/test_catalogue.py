@@ -53,6 +53,13 @@ def test_who_answers_has_no_fault_whatever_it_said() -> None:
 CAUSES = tuple((ROOT / "scripts" / "diagnosis" / "causes").glob("*.py"))
 
 
+def test_no_pattern_looks_beyond_its_line() -> None:
+    """A log is searched as one text first: there, what must not follow would be the next line."""
+    for path in CAUSES:
+        assert not re.search(r"\(\?!|\(\?<!|\\Z|\\A", path.read_text(encoding="utf-8"))
+    assert len(CAUSES) > 1
+
+
 def test_every_signature_is_listed() -> None:
     """One that is not would never be asked."""
     listed = {signature.__name__ for signature in SIGNATURES}

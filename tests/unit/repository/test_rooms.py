@@ -28,7 +28,7 @@ ASKING = {
     *("scripts.core.process", "scripts.engine.api", "scripts.watch.probes"),
 }
 PURE = (
-    *("core/errors", "core/finding", "core/inventory", "core/look", "core/masking"),
+    *("core/errors", "core/finding", "core/inventory", "core/look", "core/texts"),
     *("core/polling", "core/stack", "core/units", "data/model", "data/plan"),
     *("data/volume_scripts", "doctor/details", "doctor/env_lines", "doctor/facts"),
     *("doctor/rules", "engine/versions", "images/build_output", "start/findings"),

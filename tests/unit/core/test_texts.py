@@ -1,11 +1,8 @@
 """Lines that tell: found in a log as if each were searched by itself."""
 
-import re
-
 import pytest
 
-from scripts.diagnosis.evidence import last
-from tests.kit.places import ROOT
+from scripts.core.texts import last
 
 
 @pytest.mark.parametrize(
@@ -27,15 +24,3 @@ def test_the_last_line_of_the_first_pattern_tells(
     match = last(["a: 1", "b: 1", "b: 2", "end 3"], *patterns)
 
     assert (match["x"] if match else None) == found
-
-
-def test_no_pattern_looks_beyond_its_line() -> None:
-    """A log is searched as one text first: there, what must not follow would be the next line."""
-    texts = [
-        path.read_text(encoding="utf-8")
-        for path in (ROOT / "scripts" / "diagnosis" / "causes").glob("*.py")
-    ]
-    beyond = [re.findall(r"\(\?!|\(\?<!|\\Z|\\A", text) for text in texts]
-
-    assert beyond == [[]] * len(texts)
-    assert len(texts) > 1
