@@ -14,8 +14,9 @@ from scripts.config.compose import Compose
 from scripts.config.rules import resolved, schema, written
 from scripts.config.rules import text as compose_text
 from scripts.config.rules.schema import Breach
-from scripts.config.settings import IMAGE_SOURCES, WORKSPACE_VARIABLES
+from scripts.config.settings import WORKSPACE_VARIABLES
 from scripts.core.errors import ExitCode, StackError
+from scripts.core.inventory import ImageSource
 from scripts.core.process import run
 from scripts.engine.private import programs
 
@@ -46,8 +47,8 @@ def _compose_files() -> tuple[Path, ...]:
     return tuple(sorted((ROOT / "docker").glob("docker-compose*.yml")))
 
 
-def _combinations() -> list[tuple[str, str]]:
-    return [(source, profiles) for source in IMAGE_SOURCES for profiles in ("", "embedder")]
+def _combinations() -> list[tuple[ImageSource, str]]:
+    return [(source, profiles) for source in ImageSource for profiles in ("", "embedder")]
 
 
 def _schemas() -> tuple[Path, ...]:

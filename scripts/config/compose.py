@@ -9,6 +9,7 @@ import yaml
 
 from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.files import Json
+from scripts.core.inventory import ImageSource
 from scripts.core.process import Completed, OnLine, Runner, last_words
 from scripts.core.stack import (
     Auth,
@@ -58,12 +59,14 @@ class Compose:
         return done
 
 
-def files(root: Path, image_source: str) -> tuple[Path, ...]:
+def files(root: Path, source: ImageSource) -> tuple[Path, ...]:
     """Return the compose files for an image source."""
-    names = ["docker-compose.yml"]
-    if image_source == "packages":
-        names.append("docker-compose.packages.yml")
-    return tuple(root / "docker" / name for name in names)
+    base = root / "docker" / "docker-compose.yml"
+    match source:
+        case ImageSource.REGISTRY:
+            return (base,)
+        case ImageSource.PACKAGES:
+            return base, base.with_name("docker-compose.packages.yml")
 
 
 def text(compose: Compose) -> str:

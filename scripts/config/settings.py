@@ -12,9 +12,9 @@ from dotenv.parser import parse_stream
 
 from scripts.core import files
 from scripts.core.errors import ConfigError
+from scripts.core.inventory import ImageSource
 from scripts.core.texts import is_secret
 
-IMAGE_SOURCES = ("registry", "packages")
 WORKSPACE_VARIABLES = (
     *("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "SNAPSHOTS_KEEP", "ENV_FILE", "BUNDLE_FILE"),
 )
@@ -42,9 +42,15 @@ class Settings:
         return self.values.get(name) or self.defaults.get(name, "")
 
     @property
-    def image_source(self) -> str:
-        """Registry, packages, or nothing when it was not chosen yet."""
-        return self.get("IMAGE_SOURCE")
+    def image_source(self) -> ImageSource | None:
+        """Where images come from; None as long as that was not chosen, or for another word."""
+        written = self.get("IMAGE_SOURCE")
+        return next((source for source in ImageSource if source == written), None)
+
+    @property
+    def source(self) -> ImageSource:
+        """Where images come from; the registry as long as that was not chosen."""
+        return self.image_source or ImageSource.REGISTRY
 
     @property
     def local_embedder(self) -> bool:
@@ -153,7 +159,7 @@ def create(root: Path) -> Path:
     return file
 
 
-def choose_source(settings: Settings, source: str) -> None:
+def choose_source(settings: Settings, source: ImageSource) -> None:
     """Write the image source into the settings' file, so that it never changes silently."""
     set_key(settings.file, "IMAGE_SOURCE", source, quote_mode="never")
     settings.file.chmod(0o600)

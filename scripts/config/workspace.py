@@ -13,7 +13,7 @@ from scripts.config.rules import schema, written
 from scripts.config.rules import text as compose_text
 from scripts.config.rules.schema import Breach
 from scripts.config.settings import Settings
-from scripts.core.inventory import Engine
+from scripts.core.inventory import Engine, ImageSource
 from scripts.core.process import Runner
 from scripts.core.progress import Say
 from scripts.core.stack import Stack
@@ -29,8 +29,7 @@ class Workspace:
     """Everything that a task needs, asked once."""
 
     settings: Settings
-    image_source: str
-    """registry or packages."""
+    image_source: ImageSource
     engine: Engine
     compose: Compose
     resolved: str
@@ -84,11 +83,11 @@ def look(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Wo
     """
     found = read_settings(root, environ, say)
     running = discovery.required(root, environ, runner)
-    return resolved(found, running, runner, found.image_source or "registry", environ)
+    return resolved(found, running, runner, found.source, environ)
 
 
 def compose_project(
-    found: Settings, env: Mapping[str, str], runner: Runner, source: str
+    found: Settings, env: Mapping[str, str], runner: Runner, source: ImageSource
 ) -> Compose:
     return Compose(
         files=compose.files(found.root, source),
@@ -109,7 +108,11 @@ def resolved_text(composed: Compose) -> tuple[str, dict[str, Any]]:
 
 
 def resolved(
-    found: Settings, running: Engine, runner: Runner, source: str, environ: Mapping[str, str]
+    found: Settings,
+    running: Engine,
+    runner: Runner,
+    source: ImageSource,
+    environ: Mapping[str, str],
 ) -> Workspace:
     """Return the workspace on this engine; Compose is asked only after a change.
 
@@ -134,8 +137,10 @@ def resolved(
     )
 
 
-def described(found: Settings, env: Mapping[str, str], runner: Runner, source: str) -> Stack:
-    """Return the stack where no engine runs; `env` as `programs.have` gives it, errors as above."""
+def described(
+    found: Settings, env: Mapping[str, str], runner: Runner, source: ImageSource
+) -> Stack:
+    """Return the stack where no engine runs; `env` by `programs.have`, errors as in `resolved`."""
     composed = compose_project(found, env, runner, source)
     return compose.parse(resolved_text(composed)[1], composed.files[0].parent)
 

@@ -2,8 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum, unique
 from pathlib import Path
 from urllib.parse import urlsplit
+
+
+@unique
+class ImageSource(StrEnum):
+    """Where images come from, as IMAGE_SOURCE has it."""
+
+    REGISTRY = "registry"
+    PACKAGES = "packages"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

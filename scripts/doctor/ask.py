@@ -76,12 +76,12 @@ def ask(root: Path, environ: Mapping[str, str], runner: Runner) -> Facts:
     """Return everything that can be known; raises only for a checkout without `.env.example`."""
     found, written = ask_settings.ask(root, environ)
     engine = _engine(root, environ, runner)
-    facts = Facts(settings=written, engine=engine, image_source=found.image_source)
+    facts = Facts(settings=written, engine=engine, image_source=found.get("IMAGE_SOURCE"))
     facts = replace(facts, proxies=ask_models.proxies(environ), data=ask_data.look(found))
     space, stack = None, None
     try:
         usable, over = ask_settings.usable(found, written)
-        source = found.image_source or "registry"
+        source = found.source
         if engine.found is not None and engine.problem is None:
             there = replace(engine.found, env={**engine.found.env, **over})
             space = workspace.resolved(usable, there, runner, source, environ)

@@ -9,6 +9,7 @@ from scripts.config.rules import env
 from scripts.config.rules import text as compose_text
 from scripts.config.settings import WORKSPACE_VARIABLES, Settings
 from scripts.core.errors import StackError
+from scripts.core.inventory import ImageSource
 from scripts.doctor.facts import Problem, SettingsSeen
 
 
@@ -37,7 +38,7 @@ def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsSeen]
 
 def _read_by_compose(root: Path) -> frozenset[str]:
     names: set[str] = set()
-    for file in compose.files(root, "packages"):  # the second goes over the first
+    for file in compose.files(root, ImageSource.PACKAGES):  # the second goes over the first
         try:
             document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
         except (StackError, OSError):  # told as the compose file's own problem

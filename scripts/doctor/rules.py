@@ -6,6 +6,7 @@ from typing import Any
 
 from scripts.core.errors import ExitCode
 from scripts.core.finding import Finding
+from scripts.core.inventory import ImageSource
 from scripts.core.look import GONE, State
 from scripts.diagnosis import preflight
 from scripts.diagnosis.readiness import answers
@@ -95,7 +96,7 @@ def images_absent(facts: Facts) -> Iterator[Finding]:
         cause = f"{len(absent)} images are not here yet: {', '.join(absent)}"
         yield _advice("images-missing", cause, "inv up gets them")
     # `up` falls back to packages only while no source is chosen
-    fatal = facts.image_source == "registry" or not facts.engine.can_bring
+    fatal = facts.image_source == ImageSource.REGISTRY or not facts.engine.can_bring
     for registry, reason in facts.registries.items():
         step = "set IMAGE_REGISTRY in .env to a mirror that you can reach"
         finding = _advice("registry", f"the registry {registry} cannot be used", step)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.core import files
+from scripts.core.inventory import ImageSource
 from scripts.core.process import Runner
 from scripts.machine import apt_sources, pip_config
 
@@ -35,11 +36,11 @@ pip has it since 24.1, which an official image of Python may not have."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
-def write(folder: Path, image_source: str, environ: Mapping[str, str], runner: Runner) -> None:
+def write(folder: Path, source: ImageSource, environ: Mapping[str, str], runner: Runner) -> None:
     """Write all files into `folder`, readable by their owner only."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    packages = image_source == "packages"
+    packages = source is ImageSource.PACKAGES
     texts = {
         # an official base image has sources of its own, of its own release
         "apt.sources": apt_sources.apt_sources(apt_sources.BASE_RELEASE) if packages else "",

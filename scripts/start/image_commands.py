@@ -65,9 +65,8 @@ def save(
     packing.require_new(target)
     space = workspace.look(checkout.root, checkout.environ, checkout.runner, checkout.say)
     with lock.held(space.shared_cache, "images.save"), tell.board(packing.STEPS):
-        made = packing.save(
-            space, target, checkout.runner, tell.step, with_engine=engine, pythons=tuple(pythons)
-        )
+        contents = packing.Contents.of(space, engine=engine, pythons=pythons)
+        made = packing.save(space, target, contents, checkout.runner, tell.step)
     tell.bundle(target, made)
     return ExitCode.OK
 

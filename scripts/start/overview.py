@@ -57,7 +57,7 @@ def ps(space: Workspace, services: Sequence[str], tell: Tell, *, watch: bool) ->
     """Tell how these services are: once, or with `watch` again and again until Ctrl-C."""
     names = selection.services(space.stack, services)
     images = [availability.status(space.api, space.stack.service(name)) for name in names]
-    source = space.settings.image_source
+    source = space.settings.get("IMAGE_SOURCE")
     if unfinished := recovery.pending(snapshots.folder(space.settings.root, space.stack.project)):
         tell.say(unfinished)
     observer = Observer(space.api, space.stack)

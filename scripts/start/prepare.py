@@ -20,7 +20,7 @@ from scripts.config.workspace import (
 )
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, RefusedError
-from scripts.core.inventory import Engine
+from scripts.core.inventory import Engine, ImageSource
 from scripts.core.process import Runner
 from scripts.core.progress import Say
 from scripts.engine.api import Api
@@ -49,7 +49,7 @@ def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
     """
     packed = bundle_file.named(environ)
     found = made_settings(root, environ, say)
-    source = unpacking.source(packed, found) if packed else found.image_source or "registry"
+    source = unpacking.source(packed, found) if packed else found.source
     schema.require(written_breaches(compose.files(root, source)))
     selection.require_known(
         named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX"))
@@ -58,7 +58,7 @@ def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
     if running is None and packed:
         unpacking.bring_engine(packed, root, this_system(), runner, say)
     if running is None and system.packages_possible():
-        if found.image_source != "registry" and not packed:
+        if found.image_source is not ImageSource.REGISTRY and not packed:
             meanwhile()
         resolved_text(
             compose_project(found, programs.have(root, environ, runner, say), runner, source)
@@ -94,7 +94,7 @@ def for_builds(
 
 
 def _settled(
-    found: Settings, source: str, why: str, environ: Mapping[str, str], say: Say
+    found: Settings, source: ImageSource, why: str, environ: Mapping[str, str], say: Say
 ) -> Settings:
     """Write the image source into `.env`, so that it never changes silently."""
     settings.choose_source(found, source)
@@ -116,9 +116,9 @@ def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
 
 def _chosen(
     found: Settings, running: Engine, runner: Runner, environ: Mapping[str, str]
-) -> tuple[str, str]:
+) -> tuple[ImageSource, str]:
     """Choose where images come from; give it, and why."""
-    official = resolved(found, running, runner, "registry", environ).stack
+    official = resolved(found, running, runner, ImageSource.REGISTRY, environ).stack
     wanted = [service for service in official.services if service.build is None]
     api = Api.of(running)
     absent = [service.image for service in wanted if not availability.status(api, service).present]
@@ -126,18 +126,18 @@ def _chosen(
     return decided(reasons, packages_possible=system.packages_possible())
 
 
-def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[str, str]:
+def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[ImageSource, str]:
     """Decide between registry and packages: `reasons` says why a registry cannot be used.
 
     Raises RefusedError where packages are not possible either.
     """
     if not reasons:
-        return "registry", "every registry answers"
+        return ImageSource.REGISTRY, "every registry answers"
     registry, reason = next(iter(reasons.items()))
     # the engine wraps the cause several times, it comes last
     why = f"the registry {registry} cannot be used ({reason.rpartition(': ')[2]})"
     if packages_possible:
-        return "packages", why
+        return ImageSource.PACKAGES, why
     raise RefusedError(
         f"{why}, and packages are built only as root on x86-64 Debian or its kin",
         next_step="set IMAGE_REGISTRY in .env to a mirror that you can reach, then: inv up;"

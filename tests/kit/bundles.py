@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from scripts.core.inventory import ImageSource
 from scripts.images.bundle import wheels as bundle_wheels
 from scripts.images.bundle.bundle_file import Manifest
 from scripts.images.bundle.writer import BundleWriter
@@ -13,7 +14,7 @@ from scripts.images.bundle.writer import BundleWriter
 MANIFEST = Manifest(
     workspace="0.1.0",
     created="2026-11-25T19:48:51+00:00",
-    image_source="packages",
+    image_source=ImageSource.PACKAGES,
     architecture="amd64",
     python=(bundle_wheels.python_version(),),
     kernel=platform.system().lower(),

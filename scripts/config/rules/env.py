@@ -4,8 +4,9 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from scripts.config.settings import IMAGE_SOURCES, LOCAL_DIMENSION, Settings
+from scripts.config.settings import LOCAL_DIMENSION, Settings
 from scripts.core.errors import ConfigError
+from scripts.core.inventory import ImageSource
 from scripts.core.stack import LAST_PORT
 
 SHORTEST_PASSWORD = {"NEO4J_PASSWORD": 8, "MILVUS_PASSWORD": 6, "MINIO_ROOT_PASSWORD": 8}
@@ -63,14 +64,15 @@ def _ports(settings: Settings) -> Iterator[str]:
 
 
 def _choices(settings: Settings) -> Iterator[str]:
-    if settings.image_source not in ("", *IMAGE_SOURCES):
-        yield f"IMAGE_SOURCE is {settings.image_source!r}, wanted registry, packages or nothing"
+    source = settings.get("IMAGE_SOURCE")
+    if source and settings.image_source is None:
+        yield f"IMAGE_SOURCE is {source!r}, wanted registry, packages or nothing"
     for name in sorted({*settings.defaults, *settings.values}):
         # MemOS compares once with "true" and once in small letters: `True` breaks every add
         if name.startswith("ENABLE_") and settings.get(name) not in {"true", "false"}:
             yield f"{name} is {settings.get(name)!r}, wanted true or false in small letters"
     preference = settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
-    if preference and settings.image_source == "packages":
+    if preference and settings.image_source is ImageSource.PACKAGES:
         yield (
             "ENABLE_PREFERENCE_MEMORY is 'true', and IMAGE_SOURCE is 'packages': preference memory"
             " needs Milvus 2.5 (BM25), the package-built one is 2.3.5; wanted false"

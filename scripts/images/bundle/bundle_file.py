@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.core.errors import ConfigError
+from scripts.core.inventory import ImageSource
 from scripts.core.progress import OnBytes, counted
 
 FORMAT = 1
@@ -47,7 +48,7 @@ class Manifest:
     workspace: str
     """The version of the workspace that made it."""
     created: str
-    image_source: str
+    image_source: ImageSource
     architecture: str
     """Of the images, in the engine's words: amd64, arm64."""
     python: tuple[str, ...]
@@ -171,4 +172,5 @@ def _manifest(document: Mapping[str, Any]) -> Manifest:
     if document["bundle"] != FORMAT or not all(_NAME.match(one.name) for one in members):
         raise ValueError(document["bundle"])
     own = {name: document[name] for name in Manifest.__slots__}
-    return Manifest(**{**own, "python": tuple(document["python"]), "members": members})
+    own |= {"image_source": ImageSource(own["image_source"]), "python": tuple(own["python"])}
+    return Manifest(**{**own, "members": members})

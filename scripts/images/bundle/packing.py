@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from scripts.config import compose
 from scripts.config.workspace import Workspace, with_all_profiles
@@ -39,61 +40,60 @@ PIP_TIME = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """A stack of which a bundle is made, and what that needs."""
+class Contents:
+    """What a bundle holds beside the images."""
+
+    engine: bool
+    """The private engine's packages."""
+    pythons: tuple[str, ...]
+    """Versions of Python that wheels are for."""
+
+    @classmethod
+    def of(cls, space: Workspace, *, engine: bool, pythons: Sequence[str]) -> Self:
+        """Return what was asked for, and what this checkout itself uses."""
+        return cls(
+            engine=engine or space.engine.private,
+            pythons=tuple(dict.fromkeys((bundle_wheels.python_version(), *pythons))),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Packing:
+    """A bundle of a stack under way."""
 
     space: Workspace
+    contents: Contents
     runner: Runner
     step: Step
-    engine: bool
-    """The private engine's packages are wanted."""
-    pythons: tuple[str, ...]
-    """Versions that wheels are wanted for."""
     system: System
 
     @property
     def root(self) -> Path:
-        """The checkout."""
         return self.space.settings.root
 
 
-def save(  # noqa: PLR0913 - each is one choice
-    space: Workspace,
-    file: Path,
-    runner: Runner,
-    step: Step,
-    *,
-    with_engine: bool,
-    pythons: Sequence[str],
-) -> Manifest:
+def save(space: Workspace, file: Path, contents: Contents, runner: Runner, step: Step) -> Manifest:
     """Make the bundle `file`; give what is in it.
 
-    The private engine's packages are in it when that one is used, or `with_engine`; the wheels are
-    for the running Python, and for `pythons`. Raises ConfigError for an image that is not here,
-    BrokenError for a full disk, RefusedError when pip, apt or the engine refuses.
+    Raises ConfigError for an image that is not here, BrokenError for a full disk, RefusedError when
+    pip, apt or the engine refuses.
     """
-    work = Work(
-        space=space,
-        runner=runner,
-        step=step,
-        engine=with_engine or space.engine.private,
-        pythons=tuple(dict.fromkeys((bundle_wheels.python_version(), *pythons))),
-        system=this_system(),
-    )
-    if work.engine and (why := obstacle(work.system)):
+    system = this_system()
+    packing = _Packing(space=space, contents=contents, runner=runner, step=step, system=system)
+    if contents.engine and (why := obstacle(system)):
         raise ConfigError(why, next_step="leave --engine out, and have an engine over there")
-    wanted = _images(space)
-    total = availability.unpacked(space.api, [one.image for one in wanted])
+    images = _images(space)
+    total = availability.unpacked(space.api, [image.image for image in images])
     with BundleWriter(file) as writer:
         _require_room(file.parent, total)
-        for wheel in _wheels(work):
+        for wheel in _wheels(packing):
             writer.add_file(f"{WHEELS}/{wheel.name}", wheel)
-        for deb in _engine(work):
+        for deb in _debs(packing):
             writer.add_file(f"{ENGINE}/{deb.name}", deb)
-        _add_images(work, writer, tuple(wanted), total)
-        made = _manifest(work, wanted, writer)
-        writer.finish(made)
-    return made
+        _add_images(packing, writer, images, total)
+        manifest = _manifest(packing, images, writer)
+        writer.finish(manifest)
+    return manifest
 
 
 def require_new(file: Path) -> None:
@@ -109,8 +109,8 @@ def _images(space: Workspace) -> list[ImageStatus]:
     """Return the images of the stack, and of what only other settings start where they are here."""
     every = compose.document(compose.text(with_all_profiles(space).compose))
     services = compose.parse(every, space.stack.folder).services
-    found = [availability.status(space.api, one) for one in services]
-    wanted = [one for one in found if one.service in space.stack.names()]
+    images = [availability.status(space.api, service) for service in services]
+    wanted = [image for image in images if image.service in space.stack.names()]
     to_build, to_pull = availability.needed(wanted, rebuild=False)
     if to_build or to_pull:
         steps = ("inv images.build" if to_build else "", "inv images.pull" if to_pull else "")
@@ -118,7 +118,7 @@ def _images(space: Workspace) -> list[ImageStatus]:
             f"images are missing or out of date: {', '.join((*to_build, *to_pull))}",
             next_step=f"{', '.join(filter(None, steps))}, then the same again",
         )
-    more = [one for one in found if one not in wanted and one.present and not one.stale]
+    more = [image for image in images if image not in wanted and image.present and not image.stale]
     return [*wanted, *more]
 
 
@@ -132,28 +132,28 @@ def _require_room(folder: Path, total: int) -> None:
         )
 
 
-def _wheels(work: Work) -> list[Path]:
+def _wheels(packing: _Packing) -> list[Path]:
     """Bring what .venv is made of through the ordinary pip, with this host's settings."""
-    folder = work.root / bundle_wheels.FOLDER
+    folder = packing.root / bundle_wheels.FOLDER
     shutil.rmtree(folder, ignore_errors=True)  # what other pins wanted
     folder.mkdir(parents=True)
     pins = folder.with_suffix(".txt")
-    text = (work.root / bundle_wheels.PINS).read_text(encoding="utf-8")
+    text = (packing.root / bundle_wheels.PINS).read_text(encoding="utf-8")
     pins.write_text(MARKER.sub("", text), encoding="utf-8")
-    for version in work.pythons:
-        work.step("wheels", f"pip downloads those for Python {version}")
-        _download(work, version, pins, folder)
+    for version in packing.contents.pythons:
+        packing.step("wheels", f"pip downloads those for Python {version}")
+        _download(packing, version, pins, folder)
     wheels = sorted(folder.glob("*.whl"))
-    work.step("wheels", f"{len(wheels)} wheels for Python {' '.join(work.pythons)}")
+    packing.step("wheels", f"{len(wheels)} wheels for Python {' '.join(packing.contents.pythons)}")
     return wheels
 
 
-def _download(work: Work, version: str, pins: Path, folder: Path) -> None:
+def _download(packing: _Packing, version: str, pins: Path, folder: Path) -> None:
     words = [sys.executable, *PIP, "--python-version", version, "--dest", str(folder)]
-    done = work.runner(
+    done = packing.runner(
         [*words, "--requirement", str(pins)],
         timeout=PIP_TIME,
-        on_line=partial(work.step, "wheels"),
+        on_line=partial(packing.step, "wheels"),
     )
     if done.exit_code:
         reason = telling(done.stderr.splitlines(), r"^ERROR:") or f"exit code {done.exit_code}"
@@ -164,25 +164,25 @@ def _download(work: Work, version: str, pins: Path, folder: Path) -> None:
         )
 
 
-def _engine(work: Work) -> list[Path]:
-    if not work.engine:
-        work.step("engine", "not in it: an engine of your own is used")
+def _debs(packing: _Packing) -> list[Path]:
+    if not packing.contents.engine:
+        packing.step("engine", "not in it: an engine of your own is used")
         return []
-    at = places.places(work.root)
-    say = partial(work.step, "engine")
-    debs = files.fetched(at, work.system, runner=work.runner, say=say)
-    say(f"{len(debs)} packages for {work.system.name}")
+    at = places.places(packing.root)
+    say = partial(packing.step, "engine")
+    debs = files.fetched(at, packing.system, runner=packing.runner, say=say)
+    say(f"{len(debs)} packages for {packing.system.name}")
     return [at.debs / deb.name for deb in debs]
 
 
 def _add_images(
-    work: Work, writer: BundleWriter, wanted: Sequence[ImageStatus], total: int
+    packing: _Packing, writer: BundleWriter, images: Sequence[ImageStatus], total: int
 ) -> None:
     """Stream the images, with the layers that several have only once."""
-    say = partial(work.step, "images")
+    say = partial(packing.step, "images")
     say("the engine puts them together")
-    names = tuple(sorted({one.image for one in wanted}))
-    stream = work.space.api.stream("/images/get", endless=True, names=names)
+    names = tuple(sorted({image.image for image in images}))
+    stream = packing.space.api.stream("/images/get", endless=True, names=names)
     writer.add(IMAGES, counted(stream, meter(say, "saved", total)))
     if not writer.members[-1].size:  # a stream gives nothing where there is nothing: 404
         raise RefusedError(
@@ -191,20 +191,20 @@ def _add_images(
         )
 
 
-def _manifest(work: Work, wanted: Sequence[ImageStatus], writer: BundleWriter) -> Manifest:
-    project = tomllib.loads((work.root / "pyproject.toml").read_text(encoding="utf-8"))
-    release = work.system.release.get("ID", "")
+def _manifest(packing: _Packing, images: Sequence[ImageStatus], writer: BundleWriter) -> Manifest:
+    project = tomllib.loads((packing.root / "pyproject.toml").read_text(encoding="utf-8"))
+    release = packing.system.release.get("ID", "")
     return Manifest(
         workspace=project["project"]["version"],
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        image_source=work.space.image_source,
-        architecture=wanted[0].architecture,
-        python=work.pythons,
-        kernel=work.system.kernel,
-        machine=work.system.machine,
-        distribution=release if work.engine else "",
-        release=work.system.codename if work.engine else "",
-        pins=bundle_wheels.fingerprint(work.root),
-        images={one.image: one.id for one in wanted},
+        image_source=packing.space.image_source,
+        architecture=images[0].architecture,
+        python=packing.contents.pythons,
+        kernel=packing.system.kernel,
+        machine=packing.system.machine,
+        distribution=release if packing.contents.engine else "",
+        release=packing.system.codename if packing.contents.engine else "",
+        pins=bundle_wheels.fingerprint(packing.root),
+        images={image.image: image.id for image in images},
         members=tuple(writer.members),
     )

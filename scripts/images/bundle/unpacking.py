@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scripts.config.settings import Settings
 from scripts.core.errors import ConfigError, RefusedError
-from scripts.core.inventory import ImageStatus
+from scripts.core.inventory import ImageSource, ImageStatus
 from scripts.core.process import Runner
 from scripts.core.progress import Say, Step, counted, meter
 from scripts.engine import places
@@ -21,12 +21,12 @@ from scripts.machine.system import System, obstacle
 ELSEWHERE = "make one on such a machine: inv images.save FILE"
 
 
-def source(packed: Bundle, found: Settings) -> str:
+def source(packed: Bundle, found: Settings) -> ImageSource:
     """Return where the bundle's images come from; ConfigError when the settings want others."""
     wanted = packed.manifest.image_source
-    if found.image_source not in {"", wanted}:
+    if found.image_source not in {None, wanted}:
         raise ConfigError(
-            f"IMAGE_SOURCE is {found.image_source!r}, and {packed.file.name} holds {wanted!r}",
+            f"IMAGE_SOURCE is '{found.image_source}', and {packed.file.name} holds '{wanted}'",
             next_step=f"set IMAGE_SOURCE={wanted} in {found.file}: its volumes are others",
         )
     return wanted

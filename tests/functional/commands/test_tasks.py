@@ -19,7 +19,7 @@ import yaml
 from scripts.config import settings
 from scripts.config.rules.schema import validate
 from scripts.core import lock, polling
-from scripts.core.inventory import Engine
+from scripts.core.inventory import Engine, ImageSource
 from scripts.core.look import Look, Usage
 from scripts.engine import places
 from scripts.engine.private import control
@@ -834,7 +834,7 @@ def test_up_takes_from_a_bundle_what_is_missing(
 ) -> None:
     """Nothing is pulled; and once all is there the bundle is not read again."""
     names = [str(one["image"]) for one in at.config["services"].values()]
-    here = replace(MANIFEST, image_source="registry")
+    here = replace(MANIFEST, image_source=ImageSource.REGISTRY)
     bundled(at.folder / "b.tar", {"images.tar": json.dumps(names).encode()}, here)
     monkeypatch.setenv("BUNDLE_FILE", str(at.folder / "b.tar"))
     at.state["images"] = {}
@@ -849,7 +849,7 @@ def test_up_takes_from_a_bundle_what_is_missing(
 
 def in_bundle(image: str, **facts: Any) -> Prepare:
     """Make a bundle b.tar that brings one image."""
-    made = replace(MANIFEST, image_source="registry", **facts)
+    made = replace(MANIFEST, image_source=ImageSource.REGISTRY, **facts)
 
     def make(at: Checkout) -> None:
         at.state["images"] = {}

@@ -10,6 +10,7 @@ from scripts.config import compose
 from scripts.config.compose import Compose
 from scripts.core import process
 from scripts.core.errors import ConfigError, RefusedError
+from scripts.core.inventory import ImageSource
 from scripts.core.process import Completed
 from scripts.core.stack import Auth, Build, Link, Port, Probe, Service, Stack
 from tests.kit.fakes import FakeRunner
@@ -47,11 +48,11 @@ def composed(files: tuple[Path, ...], runner: FakeRunner) -> Compose:
 @pytest.mark.parametrize(
     ("source", "names"),
     [
-        ("registry", ["docker-compose.yml"]),
-        ("packages", ["docker-compose.yml", "docker-compose.packages.yml"]),
+        (ImageSource.REGISTRY, ["docker-compose.yml"]),
+        (ImageSource.PACKAGES, ["docker-compose.yml", "docker-compose.packages.yml"]),
     ],
 )
-def test_packages_add_one_file_over_the_first(source: str, names: list[str]) -> None:
+def test_packages_add_one_file_over_the_first(source: ImageSource, names: list[str]) -> None:
     """The order is Compose's: the later file wins."""
     assert compose.files(Path("/w"), source) == tuple(Path("/w/docker") / name for name in names)
 

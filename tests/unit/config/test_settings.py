@@ -9,6 +9,7 @@ from scripts.config import settings
 from scripts.config.settings import Settings
 from scripts.core import texts
 from scripts.core.errors import ConfigError
+from scripts.core.inventory import ImageSource
 from tests.kit.places import ROOT
 
 
@@ -180,10 +181,10 @@ def test_a_chosen_image_source_is_kept_in_the_file(root: Path) -> None:
     found = settings.load(root, {"ENV_FILE": str(settings.create(root))})
     before = found.file.read_text()
 
-    settings.choose_source(found, "packages")
+    settings.choose_source(found, ImageSource.PACKAGES)
 
     assert found.file.read_text() == before.replace("IMAGE_SOURCE=\n", "IMAGE_SOURCE=packages\n")
-    assert settings.load(root, {}).image_source == "packages"
+    assert settings.load(root, {}).image_source is ImageSource.PACKAGES
     assert stat.S_IMODE(found.file.stat().st_mode) == 0o600
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.core.inventory import ImageSource
 from scripts.images import build_settings
 from scripts.machine import apt_sources
 from tests.kit.fakes import FakeRunner
@@ -22,7 +23,7 @@ def test_all_files_are_private(host: FakeRunner, tmp_path: Path) -> None:
     """An index address may hold a password: only the owner reads the folder and each file."""
     folder = tmp_path / "a" / "build"
 
-    build_settings.write(folder, "packages", {}, host)
+    build_settings.write(folder, ImageSource.PACKAGES, {}, host)
 
     assert sorted(file.name for file in folder.iterdir()) == [
         *("apt.conf", "apt.sources", "ca.crt", "maven-settings.xml", "pip.conf")
@@ -34,12 +35,12 @@ def test_all_files_are_private(host: FakeRunner, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "sources", "conf"),
     [
-        ("packages", "Suites: trixie\n", 'Acquire::Retries 3;\nAPT::Status-Fd "2";\n'),
-        ("registry", "", ""),
+        (ImageSource.PACKAGES, "Suites: trixie\n", 'Acquire::Retries 3;\nAPT::Status-Fd "2";\n'),
+        (ImageSource.REGISTRY, "", ""),
     ],
 )
 def test_only_package_builds_get_the_hosts_apt(
-    host: FakeRunner, tmp_path: Path, source: str, sources: str, conf: str
+    host: FakeRunner, tmp_path: Path, source: ImageSource, sources: str, conf: str
 ) -> None:
     """An official base image has sources of its own release."""
     build_settings.write(tmp_path, source, {}, host)
@@ -47,13 +48,13 @@ def test_only_package_builds_get_the_hosts_apt(
     assert (tmp_path / "apt.sources").read_text() == sources
     assert (tmp_path / "apt.conf").read_text() == conf
     told = "progress-bar = raw" in (tmp_path / "pip.conf").read_text()
-    assert told is (source == "packages")  # an official image may have an older pip
+    assert told is (source is ImageSource.PACKAGES)  # an official image may have an older pip
 
 
 def test_writing_again_leaves_nothing_old(host: FakeRunner, tmp_path: Path) -> None:
     """What the host no longer says is gone from the files."""
-    build_settings.write(tmp_path, "packages", {}, host)
-    build_settings.write(tmp_path, "registry", {}, host)
+    build_settings.write(tmp_path, ImageSource.PACKAGES, {}, host)
+    build_settings.write(tmp_path, ImageSource.REGISTRY, {}, host)
 
     assert (tmp_path / "apt.sources").read_text() == ""
 

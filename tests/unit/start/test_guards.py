@@ -9,7 +9,7 @@ from scripts.config.compose import Compose
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError
-from scripts.core.inventory import Engine, Host
+from scripts.core.inventory import Engine, Host, ImageSource
 from scripts.diagnosis.preflight import GIB
 from scripts.engine.api import Api
 from scripts.machine import resources
@@ -45,7 +45,7 @@ class World:
         root = Path("/checkout")
         self.space = Workspace(
             settings=Settings(root=root, file=root / ".env", missing=False, values={}, defaults={}),
-            image_source="registry",
+            image_source=ImageSource.REGISTRY,
             engine=ENGINE,
             compose=Compose(files=(), env_file=root / ".env", env={}, runner=runner),
             resolved="",

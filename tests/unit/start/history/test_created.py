@@ -10,7 +10,7 @@ import pytest
 from scripts.config.compose import Compose
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
-from scripts.core.inventory import Engine, ImageStatus
+from scripts.core.inventory import Engine, ImageSource, ImageStatus
 from scripts.engine.api import Api
 from scripts.start.history import created
 from tests.kit.builders import service, stack
@@ -35,7 +35,7 @@ class World:
         self.images = IMAGES
         self.space = Workspace(
             settings=Settings(root=root, file=root / ".env", missing=False, values={}, defaults={}),
-            image_source="registry",
+            image_source=ImageSource.REGISTRY,
             engine=ENGINE,
             compose=Compose(files=(), env_file=root / ".env", env={}, runner=FakeRunner()),
             resolved="",
