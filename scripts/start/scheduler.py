@@ -16,9 +16,7 @@ from scripts.core.stack import Stack
 from scripts.diagnosis.readiness import answers, last_answer
 from scripts.diagnosis.rules import verdict
 from scripts.start.events import Event, EventKind
-from scripts.start.findings import Findings
-from scripts.start.log_watch import LogWatch, Reader
-from scripts.start.restarts import Restarts
+from scripts.start.tracking import Diagnosis, LogCollector, LogSource, RestartCounter
 
 INTERVAL = 0.1
 """Seconds between two looks when nothing happens, and between two probes of one service."""
@@ -30,14 +28,14 @@ PATIENCE = 5.0
 """Seconds for the last answers of all; a probe gives up before."""
 
 
-class World(Reader, Protocol):
+class World(LogSource, Protocol):
     """What starting needs of the engine; the real one is `watch.observer.Observer`."""
 
-    def look(self, probed: set[str], *, patience: float) -> Look: ...
+    def look(self, probed: set[str], /, *, patience: float) -> Look: ...
 
-    def nap(self, seconds: float) -> None: ...
+    def nap(self, seconds: float, /) -> None: ...
 
-    def launch(self, container: Container) -> None: ...
+    def launch(self, container: Container, /) -> None: ...
 
     def launched(self) -> dict[str, str]: ...
 
@@ -58,10 +56,10 @@ def start(
     run = Start(stack, wanted, world, clock)
     findings: tuple[Finding, ...] = ()
     result = Verdict.STARTING
-    for seen in poll(run.look, timeout=timeout, interval=INTERVAL, clock=clock, sleep=world.nap):
-        yield from run.changes(seen)
-        yield from run.launches(seen)
-        known = run.with_logs(seen)
+    for look in poll(run.look, timeout=timeout, interval=INTERVAL, clock=clock, sleep=world.nap):
+        yield from run.changes(look)
+        yield from run.launches(look)
+        known = run.with_logs(look)
         findings = run.findings(known)
         result = verdict(stack, wanted, known, findings)
         if result is Verdict.READY:
@@ -98,9 +96,9 @@ class Start:
         self._final: set[str] = set()
         """Whose answer will not change; Neo4j locks out who tries a wrong login again and again."""
         self._waiting: dict[str, str] = {}
-        self._restarts = Restarts()
-        self._log_watch = LogWatch(stack, world)
-        self._findings = Findings(stack, wanted)
+        self._restarts = RestartCounter()
+        self._logs = LogCollector(stack, world)
+        self._diagnosis = Diagnosis(stack, wanted)
 
     def event(
         self,
@@ -157,40 +155,40 @@ class Start:
 
     def _look(self, probed: set[str], *, patience: float) -> Look:
         self._probed |= dict.fromkeys(probed, self.clock())
-        seen = self.world.look(probed, patience=patience)
-        self._final = {one.service for one in seen.readings if one.final}
-        return seen
+        look = self.world.look(probed, patience=patience)
+        self._final = {one.service for one in look.readings if one.final}
+        return look
 
     def _unprobed(self, names: set[str], seconds: float) -> set[str]:
         now = self.clock()
         return {name for name in names if now - self._probed.get(name, -math.inf) >= seconds}
 
-    def _told(self, seen: Look) -> Look:
+    def _told(self, look: Look) -> Look:
         """Return the look with only the restarts since we came, and why starts were refused."""
-        recent = self._restarts.recent(seen.containers)
+        recent = self._restarts.recent(look.containers)
         told = (
             replace(one, error=one.error or self._refused.get(one.service, "")) for one in recent
         )
-        return replace(seen, containers=tuple(told))
+        return replace(look, containers=tuple(told))
 
-    def changes(self, seen: Look) -> Iterator[Event]:
+    def changes(self, look: Look) -> Iterator[Event]:
         """Tell who became ready, who fell over, and what the others are waiting for."""
         for name in self.wanted:
-            if answers(self.stack.service(name), seen):
+            if answers(self.stack.service(name), look):
                 if name not in self._ready:
                     self._ready[name] = self.clock()
-                    yield self.event(EventKind.READY, name, last_answer(seen, name))
+                    yield self.event(EventKind.READY, name, last_answer(look, name))
                 continue
             if self._ready.pop(name, None) is not None:
-                yield self.event(EventKind.LOST, name, last_answer(seen, name))
-            if self._waiting.get(name) != (detail := self._waits(seen, name)):
+                yield self.event(EventKind.LOST, name, last_answer(look, name))
+            if self._waiting.get(name) != (detail := self._waits(look, name)):
                 self._waiting[name] = detail
                 yield self.event(EventKind.WAITING, name, detail)
 
-    def launches(self, seen: Look) -> Iterator[Event]:
+    def launches(self, look: Look) -> Iterator[Event]:
         """Start the containers that can be started: all that they need is ready."""
         for name in self.wanted:
-            container = seen.container(name)
+            container = look.container(name)
             # the engine refuses to start a dead container, and says why; one that waits for its
             # next restart, up to a minute, is started anew
             stopped = container is not None and container.state in {
@@ -200,41 +198,41 @@ class Start:
             }
             if container is None or name in self._launched or not stopped:
                 continue
-            needs = self._open_needs(seen, name)
+            needs = self._open_needs(look, name)
             if self.stack.service(name).early or not needs:
                 self.world.launch(container)
                 self._launched.add(name)
                 yield self.event(EventKind.STARTED, name, self._waiting[name] if needs else "")
 
-    def with_logs(self, seen: Look) -> Look:
+    def with_logs(self, look: Look) -> Look:
         """Add the logs of those in trouble, of this run."""
         unready = (name for name in self.wanted if name not in self._ready)
         started = {
             # one that ran before, and is no longer ready, is overdue
             name: self._landed.get(name, self._began)
             for name in unready
-            if self._touched(seen, name)
+            if self._touched(look, name)
         }
         steady = (name for name, at in self._ready.items() if self.clock() - at >= STEADY)
-        known = replace(seen, steady=frozenset(steady))
-        return self._log_watch.added(known, started, self.clock())
+        known = replace(look, steady=frozenset(steady))
+        return self._logs.added(known, started, self.clock())
 
-    def findings(self, seen: Look) -> tuple[Finding, ...]:
+    def findings(self, look: Look) -> tuple[Finding, ...]:
         """Diagnose what was started or ran before; what has yet to start is no finding."""
-        touched = tuple(name for name in self.wanted if self._touched(seen, name))
-        return self._findings.of(touched, seen)
+        touched = tuple(name for name in self.wanted if self._touched(look, name))
+        return self._diagnosis.of(touched, look)
 
-    def _open_needs(self, seen: Look, name: str) -> tuple[str, ...]:
+    def _open_needs(self, look: Look, name: str) -> tuple[str, ...]:
         needs = self.stack.service(name).needs
-        return tuple(need for need in needs if not answers(self.stack.service(need), seen))
+        return tuple(need for need in needs if not answers(self.stack.service(need), look))
 
-    def _touched(self, seen: Look, name: str) -> bool:
-        container = seen.container(name)
+    def _touched(self, look: Look, name: str) -> bool:
+        container = look.container(name)
         return container is not None and (container.state in ALIVE or name in self._landed)
 
-    def _waits(self, seen: Look, name: str) -> str:
-        container, needs = seen.container(name), self._open_needs(seen, name)
+    def _waits(self, look: Look, name: str) -> str:
+        container, needs = look.container(name), self._open_needs(look, name)
         stopped = container is None or container.state in {State.CREATED, *GONE}
         if needs and (stopped or self.stack.service(name).early):
             return "waits for " + ", ".join(needs)
-        return last_answer(seen, name)
+        return last_answer(look, name)

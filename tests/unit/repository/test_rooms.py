@@ -31,8 +31,8 @@ PURE = (
     *("core/errors", "core/finding", "core/inventory", "core/look", "core/texts"),
     *("core/polling", "core/stack", "core/units", "data/model", "data/plan"),
     *("data/volume_scripts", "doctor/details", "doctor/env_lines", "doctor/facts"),
-    *("doctor/rules", "engine/versions", "images/build_output", "start/findings"),
-    *("start/log_watch", "start/restarts", "start/scheduler", "start/history/timeline"),
+    *("doctor/rules", "engine/versions", "images/build_output", "start/events"),
+    *("start/history/timeline", "start/scheduler", "start/tracking", "tell/course"),
     *("tell/boards", "tell/data_report", "tell/displays", "tell/drawing"),
     *("tell/report", "tell/rows", "watch/log_lines", "watch/s3_signing", "watch/status"),
 )

@@ -32,7 +32,7 @@ class Life:
 
 @dataclass(slots=True)
 class FakeWorld:
-    """A `starting.World` whose services live as the test says; only sleeping moves its clock."""
+    """A `scheduler.World` whose services live as the test says; only sleeping moves its clock."""
 
     lives: dict[str, Life]
     now: float = BEGAN
