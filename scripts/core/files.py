@@ -48,6 +48,12 @@ def read_json(file: Path) -> Json:
         return None
 
 
+def read_object(file: Path) -> dict[str, Json]:
+    """Return the object that the file holds; empty where there is none."""
+    document = read_json(file)
+    return document if isinstance(document, dict) else {}
+
+
 def sync(path: Path) -> None:
     """Bring a file to the disk, or what was renamed or removed in a folder."""
     number = os.open(path, os.O_RDONLY)

@@ -23,17 +23,15 @@ def unchanged(space: Workspace, images: Sequence[ImageStatus]) -> bool:
 
     Asks for their containers, networks and volumes; whether they answer is another question.
     """
-    kept = _read(space)
-    if not space.inputs or kept.get("inputs") != space.inputs:
+    kept = _kept(space)
+    if not kept or any(not image.present or image.stale for image in images):
         return False
-    if any(not one.present or one.stale for one in images):
-        return False
-    wanted = _now(space, images)
-    mounted = {name for one in images for name in space.stack.service(one.service).volumes}
+    services = _services(space, images)
+    mounted = {name for image in images for name in space.stack.service(image.service).volumes}
     return (
-        all(one["state"] == "running" for one in wanted.values())
-        and wanted.keys() == {one.service for one in images}
-        and all(kept["services"].get(name) == one for name, one in wanted.items())
+        all(facts["state"] == "running" for facts in services.values())
+        and services.keys() == {image.service for image in images}
+        and all(kept.get(name) == facts for name, facts in services.items())
         and mounted <= containers.existing(space.api)
     )
 
@@ -43,37 +41,37 @@ def keep(space: Workspace, images: Sequence[ImageStatus]) -> None:
 
     `images` as they were when Compose made the containers.
     """
-    before = _read(space)
-    same = before["services"] if before.get("inputs") == space.inputs else {}
-    services = {**same, **_now(space, images)}
+    services = {**_kept(space), **_services(space, images)}
     with suppress(OSError):  # then the next one creates again
         files.write_json(space.cache / FILE, {"inputs": space.inputs, "services": services})
 
 
-def _now(space: Workspace, images: Sequence[ImageStatus]) -> dict[str, dict[str, Any]]:
-    """The state of each container now, by service; a second one of a service counts as another."""
+def _kept(space: Workspace) -> dict[str, Any]:
+    """Return what was noted of services that were made from these inputs."""
+    document = files.read_object(space.cache / FILE)
+    services = document.get("services")
+    same = space.inputs and document.get("inputs") == space.inputs
+    return services if same and isinstance(services, dict) else {}
+
+
+def _services(space: Workspace, images: Sequence[ImageStatus]) -> dict[str, dict[str, Any]]:
+    """Return how each service is now; a second container of a service counts as another."""
     marks = {"label": [f"{PROJECT_LABEL}={space.stack.project}"]}
     rows = space.api.get("/containers/json", all=True, filters=marks) or ()
-    wanted = {one.service: one.id for one in images}
-    found: dict[str, dict[str, Any]] = {}
+    wanted = {image.service: image.id for image in images}
+    services: dict[str, dict[str, Any]] = {}
     for row in rows:
         name = (row.get("Labels") or {}).get(SERVICE_LABEL, "")
         if name in wanted:
-            found[name] = {
+            services[name] = {
                 "state": row.get("State", ""),
-                "container": found.get(name, {}).get("container", "") + row["Id"],
+                "container": services.get(name, {}).get("container", "") + row["Id"],
                 "networks": _networks(row),
                 "image": wanted[name],
             }
-    return found
+    return services
 
 
 def _networks(row: Mapping[str, Any]) -> dict[str, str]:
-    found = (row.get("NetworkSettings") or {}).get("Networks") or {}
-    return {name: str(one.get("NetworkID", "")) for name, one in found.items()}
-
-
-def _read(space: Workspace) -> dict[str, Any]:
-    kept = files.read_json(space.cache / FILE)
-    good = isinstance(kept, dict) and isinstance(kept.get("services"), dict)
-    return kept if good else {}
+    networks = (row.get("NetworkSettings") or {}).get("Networks") or {}
+    return {name: str(network.get("NetworkID", "")) for name, network in networks.items()}

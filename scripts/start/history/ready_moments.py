@@ -4,12 +4,12 @@ The engine keeps only its last five health checks, and most services have a bett
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from scripts.core import files
+from scripts.core.files import Json
 from scripts.core.look import Container, Look, State
 from scripts.core.units import written
 from scripts.start.events import Event, EventKind
@@ -18,7 +18,7 @@ FILE = "ready.json"
 """In the stack's cache: by the id of a container, since when it runs and since when it is ready."""
 
 
-class Moments:
+class ReadyMoments:
     """Notes who becomes ready while a start goes on."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -40,40 +40,37 @@ class Moments:
                 self._ready[event.service] = written(self._clock())
             yield event
 
-    def keep(self, folder: Path, found: Sequence[Container]) -> None:
+    def keep(self, folder: Path, containers: Iterable[Container]) -> None:
         """Write what was noted, beside what is known of the other containers that there are."""
-        before = _read(folder)
-        kept = {
-            one.id: {"started_at": one.started_at, "ready_at": moment}
-            for one in found
-            if (moment := self._moment(one, before))
+        known = files.read_object(folder / FILE)
+        moments = {
+            container.id: {"started_at": container.started_at, "ready_at": moment}
+            for container in containers
+            if (moment := self._moment(container, known))
         }
-        files.write_json(folder / FILE, kept)
+        files.write_json(folder / FILE, moments)
 
-    def _moment(self, one: Container, before: dict[str, Any]) -> str:
+    def _moment(self, container: Container, known: Mapping[str, Json]) -> str:
         """Return when it became ready; one that fell under our eyes keeps nothing from before."""
-        if one.service in self._fallen:
-            return self._ready.get(one.service, "")
-        return _known(before, one)
+        if container.service in self._fallen:
+            return self._ready.get(container.service, "")
+        return _known(known, container)
 
 
-def added(folder: Path, seen: Look) -> Look:
+def added(folder: Path, look: Look) -> Look:
     """Return the look with the moments since when services are ready, where they are known."""
-    known = _read(folder)
-    found = {
-        one.service: _known(known, one) for one in seen.containers if one.state is State.RUNNING
+    known = files.read_object(folder / FILE)
+    moments = {
+        container.service: moment
+        for container in look.containers
+        if container.state is State.RUNNING and (moment := _known(known, container))
     }
-    return replace(seen, ready_since={name: moment for name, moment in found.items() if moment})
+    return replace(look, ready_since=moments)
 
 
-def _known(known: dict[str, Any], one: Container) -> str:
+def _known(known: Mapping[str, Json], container: Container) -> str:
     """Return the moment of a container; empty when it is not known, or was started again since."""
-    entry = known.get(one.id)
-    if not isinstance(entry, dict) or entry.get("started_at") != one.started_at:
+    entry = known.get(container.id)
+    if not isinstance(entry, dict) or entry.get("started_at") != container.started_at:
         return ""
     return str(entry.get("ready_at", ""))
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    moments = files.read_json(folder / FILE)
-    return moments if isinstance(moments, dict) else {}

@@ -35,30 +35,33 @@ class Recorder:
             yield event
 
     def keep(
-        self, folder: Path, stack: Stack, names: Sequence[str], found: Iterable[Container]
+        self, folder: Path, stack: Stack, names: Sequence[str], containers: Iterable[Container]
     ) -> None:
         """Write the start down, and forget the oldest; nothing where nothing was started."""
         if not any(event.kind is EventKind.STARTED for event in self._events):
             return
-        made = {one.service: nanoseconds(one.created_at) / SECOND - self._began for one in found}
+        created = {
+            container.service: nanoseconds(container.created_at) / SECOND - self._began
+            for container in containers
+        }
         run = timeline.run(
             stack,
             names,
             self._events,
             began=written(self._began),
             before=self._before,
-            created=made,
+            created=created,
         )
-        target = folder / FOLDER
-        files.write_json(target / f"{run.began.replace(':', '')}.json", timeline.document(run))
-        for old in sorted(target.glob("*.json"))[:-KEPT]:
+        name = f"{run.began.replace(':', '')}.json"
+        files.write_json(folder / FOLDER / name, timeline.document(run))
+        for old in sorted((folder / FOLDER).glob("*.json"))[:-KEPT]:
             old.unlink(missing_ok=True)
 
 
 def read(folder: Path) -> tuple[Run, ...]:
     """Return the starts that are kept, the last one first; a file that is no start is left out."""
-    found = []
+    starts = []
     for file in sorted((folder / FOLDER).glob("*.json"), reverse=True):
         with suppress(ValueError, LookupError, TypeError):
-            found.append(timeline.parsed(files.read_json(file)))
-    return tuple(found)
+            starts.append(timeline.parsed(files.read_json(file)))
+    return tuple(starts)

@@ -6,7 +6,7 @@ import pytest
 
 from scripts.core.look import Look
 from scripts.start.events import Event, EventKind
-from scripts.start.history.ready_moments import FILE, Moments, added
+from scripts.start.history.ready_moments import FILE, ReadyMoments, added
 from tests.kit.builders import container
 
 STARTED = "2026-11-23T01:55:09.201591587Z"
@@ -15,9 +15,9 @@ DB = container("db", started_at=STARTED)
 WEB = container("web", started_at=STARTED)
 
 
-def noted(*events: str) -> Moments:
+def noted(*events: str) -> ReadyMoments:
     """Return what is noted of a run with these events, written `KIND SERVICE`, at second 100."""
-    moments = Moments(clock=lambda: 100.0)
+    moments = ReadyMoments(clock=lambda: 100.0)
     given = [
         Event(kind=EventKind(kind), seconds=0.0, service=name)
         for kind, name in map(str.split, events)
