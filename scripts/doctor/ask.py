@@ -169,7 +169,7 @@ def _engine(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineSee
 def _wanted(found: Settings, stack: Stack | None) -> tuple[tuple[str, Port], ...]:
     """Return the ports that the stack publishes; without its file those that the settings name."""
     if stack is not None:
-        return guards.wanted(stack, stack.names())
+        return guards.published(stack, stack.names())
     address = found.get("BIND_ADDRESS")
     named = {name: found.get(name) for name in sorted(found.defaults) if name.endswith("_PORT")}
     return tuple(
@@ -180,7 +180,7 @@ def _wanted(found: Settings, stack: Stack | None) -> tuple[tuple[str, Port], ...
 
 
 def _machine(space: Workspace) -> Ground:
-    found = guards.facts(space, space.stack.names())
+    found = guards.ground(space, space.stack.names())
     if space.engine.local:
         return found
     there = remote_host.look(space.api, [one.image for one in space.stack.services])

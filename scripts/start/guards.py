@@ -35,23 +35,25 @@ def require_created(space: Workspace, names: tuple[str, ...]) -> None:
 
 def uncreated(space: Workspace, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return those of these services that have no container yet."""
-    made = {one.service for one in containers(space.api, space.stack.project)}
-    return tuple(name for name in names if name not in made)
+    created = {container.service for container in containers(space.api, space.stack.project)}
+    return tuple(name for name in names if name not in created)
 
 
 def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:
     """Ask all that can be known to be wrong before a container is touched, and judge it."""
     services = [space.stack.service(name) for name in names]
-    return preflight.check(services, facts(space, names))
+    return preflight.check(services, ground(space, names))
 
 
-def facts(space: Workspace, names: tuple[str, ...]) -> preflight.Ground:
+def ground(space: Workspace, names: tuple[str, ...]) -> preflight.Ground:
     """Ask who holds ports and names, and this machine when the engine is here."""
-    seen = containers(space.api, space.stack.project)
+    existing = containers(space.api, space.stack.project)
     foreign = strangers(space.api, space.stack, names)
-    running = any(one.state is State.RUNNING for one in seen)
+    running = any(container.state is State.RUNNING for container in existing)
     paused = tuple(
-        one.service for one in seen if one.state is State.PAUSED and one.service in names
+        container.service
+        for container in existing
+        if container.state is State.PAUSED and container.service in names
     )
     if not space.engine.local:
         return preflight.Ground(strangers=foreign, paused=paused, running=running)
@@ -66,7 +68,7 @@ def facts(space: Workspace, names: tuple[str, ...]) -> preflight.Ground:
     )
 
 
-def wanted(stack: Stack, names: tuple[str, ...]) -> tuple[tuple[str, Port], ...]:
+def published(stack: Stack, names: tuple[str, ...]) -> tuple[tuple[str, Port], ...]:
     """Return the published ports of these services, each with its service."""
     return tuple((name, port) for name in names for port in stack.service(name).ports)
 
@@ -76,9 +78,10 @@ def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[s
 
     What our own running containers publish is no conflict. Only for an engine on this machine.
     """
-    busy = taken_among(wanted(stack, names))
+    busy = taken_among(published(stack, names))
     publishers = _publishers(api) if busy else {}
-    ours = {f"container {c.name}" for c in containers(api, stack.project)} if busy else set()
+    own = containers(api, stack.project) if busy else ()
+    ours = {f"container {container.name}" for container in own}
     return {
         port.published: (name, publishers.get(port.published) or str(owner(port.published)))
         for name, port in busy
@@ -88,21 +91,21 @@ def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[s
 
 def strangers(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     """Return the services whose container name another project has: that name, and the project."""
-    found = {}
-    wanted_names = {stack.service(name).container: name for name in names}
-    for one in api.get("/containers/json", all=True) or ():
-        project = (one.get("Labels") or {}).get(PROJECT_LABEL, "")
-        for name in (word.lstrip("/") for word in one.get("Names") or ()):
-            if name in wanted_names and project != stack.project:
-                found[wanted_names[name]] = (name, project)
-    return found
+    services = {stack.service(name).container: name for name in names}
+    holders = {}
+    for row in api.get("/containers/json", all=True) or ():
+        project = (row.get("Labels") or {}).get(PROJECT_LABEL, "")
+        for name in (word.lstrip("/") for word in row.get("Names") or ()):
+            if name in services and project != stack.project:
+                holders[services[name]] = (name, project)
+    return holders
 
 
 def _publishers(api: Api) -> Mapping[int, str]:
     """Return the containers of this engine by the ports that they publish."""
-    found = {}
-    for one in api.get("/containers/json") or ():
-        for port in one.get("Ports") or ():
-            if port.get("PublicPort"):
-                found[port["PublicPort"]] = f"container {one['Names'][0].lstrip('/')}"
-    return found
+    return {
+        port["PublicPort"]: f"container {row['Names'][0].lstrip('/')}"
+        for row in api.get("/containers/json") or ()
+        for port in row.get("Ports") or ()
+        if port.get("PublicPort")
+    }

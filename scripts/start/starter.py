@@ -69,7 +69,10 @@ class Starter:
         With `last` false another start comes after this one.
         """
         space, wanted = self.space, tuple(names)
-        observer, moments = Observer(space.api, space.stack, live=True), ready_moments.ReadyMoments()
+        observer, moments = (
+            Observer(space.api, space.stack, live=True),
+            ready_moments.ReadyMoments(),
+        )
         recorder = runs.Recorder(self.began)
         try:
             events = scheduler.start(space.stack, wanted, observer, timeout=self.timeout)

@@ -45,12 +45,10 @@ class Recorder:
             for container in containers
         }
         run = timeline.run(
-            stack,
-            names,
+            timeline.blank(stack, names, created),
             self._events,
             began=written(self._began),
             before=self._before,
-            created=created,
         )
         name = f"{run.began.replace(':', '')}.json"
         files.write_json(folder / FOLDER / name, timeline.document(run))

@@ -55,25 +55,33 @@ class Run:
     @property
     def critical(self) -> tuple[Bar, ...]:
         """The way that took longest, in order of time."""
-        found = [bar for bar in self.bars if bar.critical]
-        return tuple(sorted(found, key=lambda bar: bar.ready or 0.0))
+        return tuple(
+            sorted((bar for bar in self.bars if bar.critical), key=lambda bar: bar.ready or 0.0)
+        )
 
 
-def run(  # noqa: PLR0913 - a start has this many sides
-    stack: Stack,
-    names: Iterable[str],
-    events: Sequence[Event],
-    *,
-    began: str,
-    before: float,
-    created: Mapping[str, float],
-) -> Run:
+def blank(stack: Stack, names: Iterable[str], created: Mapping[str, float]) -> tuple[Bar, ...]:
+    """Return the bars of a start of which nothing has happened yet.
+
+    `created` says when containers were made, negative for before the command.
+    """
+    return tuple(
+        Bar(
+            service=name,
+            needs=stack.service(name).needs,
+            early=stack.service(name).early,
+            created=at if (at := created.get(name, -1.0)) >= 0 else None,
+        )
+        for name in names
+    )
+
+
+def run(blanks: Iterable[Bar], events: Sequence[Event], *, began: str, before: float) -> Run:
     """Return what the events of a start amount to.
 
-    `before` are the seconds from the beginning of the command to that of the events; `created` says
-    when containers were made, negative for before the command.
+    `before` are the seconds from the beginning of the command to that of the events.
     """
-    bars = {name: _bar(stack, name, created.get(name, -1.0)) for name in names}
+    bars = {bar.service: bar for bar in blanks}
     seconds, ending = before, Ending.INTERRUPTED
     for event in events:
         seconds = before + event.seconds
@@ -91,46 +99,31 @@ def run(  # noqa: PLR0913 - a start has this many sides
     )
 
 
-def document(found: Run) -> dict[str, Any]:
+def document(run: Run) -> dict[str, Any]:
     """Return a run as JSON has it; schemas/timeline.schema.json says what the fields mean."""
-    rows = [{**asdict(bar), "needs": list(bar.needs)} | _rounded(bar) for bar in found.bars]
+    rows = [{**asdict(bar), "needs": list(bar.needs)} | _rounded(bar) for bar in run.bars]
     return {
-        "began": found.began,
-        "seconds": round(found.seconds, 3),
-        "prepared": round(found.prepared, 3),
-        "verdict": found.verdict,
+        "began": run.began,
+        "seconds": round(run.seconds, 3),
+        "prepared": round(run.prepared, 3),
+        "verdict": run.verdict,
         "services": rows,
     }
 
 
-def parsed(found: Mapping[str, Any]) -> Run:
+def parsed(document: Mapping[str, Any]) -> Run:
     """Return the run of such a document; LookupError, TypeError or ValueError when it is none."""
     return Run(
-        began=str(found["began"]),
-        seconds=float(found["seconds"]),
-        verdict=Ending(found["verdict"]),
-        bars=tuple(Bar(**{**row, "needs": tuple(row["needs"])}) for row in found["services"]),
+        began=str(document["began"]),
+        seconds=float(document["seconds"]),
+        verdict=Ending(document["verdict"]),
+        bars=tuple(Bar(**{**row, "needs": tuple(row["needs"])}) for row in document["services"]),
     )
 
 
 def _rounded(bar: Bar) -> dict[str, float | None]:
-    moments = {
-        "created": bar.created,
-        "started": bar.started,
-        "answered": bar.answered,
-        "ready": bar.ready,
-    }
+    moments = {name: getattr(bar, name) for name in ("created", "started", "answered", "ready")}
     return {name: None if at is None else round(at, 3) for name, at in moments.items()}
-
-
-def _bar(stack: Stack, name: str, created: float) -> Bar:
-    service = stack.service(name)
-    return Bar(
-        service=name,
-        needs=service.needs,
-        early=service.early,
-        created=created if created >= 0 else None,
-    )
 
 
 def _after(bar: Bar, event: Event, at: float) -> Bar:
@@ -167,7 +160,7 @@ def _longest(bars: Mapping[str, Bar]) -> set[str]:
     started = [bar for bar in bars.values() if bar.ready is not None and bar.started is not None]
     if not started:
         return set()
-    bar = max(started, key=lambda one: one.ready or 0.0)
+    bar = max(started, key=lambda bar: bar.ready or 0.0)
     path = {bar.service}
     while bar.held_by and bars[bar.held_by].started is not None:
         bar = bars[bar.held_by]

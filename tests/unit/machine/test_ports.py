@@ -9,7 +9,7 @@ from scripts.core.stack import Port, Service, Stack
 from scripts.machine import ports
 from scripts.machine.ports import Owner, owner
 from scripts.start import guards
-from scripts.start.guards import holders, strangers, wanted
+from scripts.start.guards import holders, published, strangers
 from tests.kit.fakes import FakeApi
 from tests.kit.places import TESTS_DATA
 
@@ -86,7 +86,7 @@ def test_without_proc_the_owner_is_not_known(tmp_path: Path) -> None:
 
 def test_wanted_ports_are_those_of_the_named_services() -> None:
     """Each port comes with the service that publishes it."""
-    found = wanted(STACK, ("web", "minio"))
+    found = published(STACK, ("web", "minio"))
 
     assert [(name, port.published) for name, port in found] == [
         *(("web", 8080), ("minio", 9000), ("minio", 9191))

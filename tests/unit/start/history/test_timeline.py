@@ -41,8 +41,8 @@ CREATED = {"db": 0.5, "store": 0.5, "index": 0.5, "api": -90.0}
 def ran(*events: Event) -> Run:
     """Return the run of these events, half a second after the command began."""
     began = "2026-01-02T03:04:05.678Z"
-    names = STACK.names()
-    return timeline.run(STACK, names, events, began=began, before=0.5, created=CREATED)
+    bars = timeline.blank(STACK, STACK.names(), CREATED)
+    return timeline.run(bars, events, began=began, before=0.5)
 
 
 RUN = ran(*EVENTS)
@@ -85,7 +85,9 @@ def test_the_way_that_took_longest_leads_to_who_was_ready_last() -> None:
 def test_a_start_that_did_not_end_well_keeps_what_was_told_last() -> None:
     """Interrupted: no verdict; a service that fell is not ready."""
     lost = Event(kind=EventKind.LOST, seconds=2.0, service="store", detail="connection refused")
-    found = ran(*EVENTS[:6], lost)
+    # what is wrong, with a service or with none, moves no bar
+    wrong = [Event(kind=EventKind.FINDING, seconds=2.0, service=name) for name in ("store", "")]
+    found = ran(*EVENTS[:6], lost, *wrong)
     bars = {bar.service: bar for bar in found.bars}
 
     assert (found.verdict, bars["store"].ready) == ("interrupted", None)
