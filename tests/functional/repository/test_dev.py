@@ -15,21 +15,15 @@ from scripts.core.process import Completed, run
 from scripts.images.bundle import wheels
 from scripts.images.bundle.bundle_file import Manifest
 from tests.kit.bundles import MANIFEST, bundled, pins
+from tests.kit.imports import closure
 from tests.kit.places import ROOT
 
+MODULES = closure("machine/pip_config", "images/bundle/wheels")
+FOLDERS = {parent for name in MODULES for parent in Path(f"scripts/{name}").parents[:-1]}
 NEEDED = (
-    *(
-        "dev",
-        "scripts/__init__.py",
-        "scripts/machine/pip_config.py",
-        "scripts/machine/__init__.py",
-        "scripts/images/bundle/wheels.py",
-        "scripts/images/__init__.py",
-        "scripts/images/bundle/__init__.py",
-        "scripts/core/errors.py",
-        "scripts/core/__init__.py",
-        "scripts/images/bundle/bundle_file.py",
-    ),
+    "dev",
+    *(f"scripts/{name}.py" for name in MODULES),
+    *(f"{folder}/__init__.py" for folder in FOLDERS),
 )
 PYTHON = Path(sys.base_exec_prefix) / "bin" / f"python3.{sys.version_info.minor}"
 UV = """\

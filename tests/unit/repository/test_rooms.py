@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.imports import MODULES, imported, modules, neighbours, reached
 from tests.kit.places import ROOT
 
 ROOMS = (
@@ -39,52 +40,9 @@ PURE = (
 """Modules outside `diagnosis` that decide or tell, and so see values only."""
 
 
-def modules(folder: Path) -> dict[str, Path]:
-    """Return the modules below a folder, by their path in it without the ending."""
-    found = {
-        str(path.relative_to(folder).with_suffix("")): path for path in sorted(folder.rglob("*.py"))
-    }
-    return {name: path for name, path in found.items() if not name.endswith("__init__")}
-
-
-MODULES = modules(ROOT / "scripts")
-
-
-def imported(path: Path) -> set[str]:
-    """The dotted names that a file imports anywhere, and those of the modules they are in."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            names |= {f"{module}.{alias.name}" for alias in node.names} | {module}
-    return names
-
-
-def neighbours(path: Path, known: dict[str, Path] = MODULES) -> set[str]:
-    """Return the modules of ours that a file imports."""
-    ours = {name.removeprefix("scripts.").replace(".", "/") for name in imported(path)}
-    return ours & known.keys()
-
-
 def packages(path: Path) -> set[str]:
     """Return the packages that a file imports."""
     return {name.partition(".")[0] for name in imported(path)}
-
-
-def reached(name: str) -> set[str]:
-    """Return all that a module of ours imports, itself or through others of ours."""
-    seen: set[str] = set()
-    pending = [name]
-    names: set[str] = set()
-    while pending:
-        module = pending.pop()
-        if module not in seen:
-            seen.add(module)
-            names |= imported(MODULES[module])
-            pending += neighbours(MODULES[module])
-    return names
 
 
 def room(name: str) -> str:
