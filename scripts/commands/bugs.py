@@ -1,10 +1,17 @@
-"""What is unexpected is a bug of ours: its traceback is kept, for whoever mends it."""
+"""What nobody expected is a bug of ours: its traceback is kept, for whoever mends it."""
 
+import os
 import platform
 import sys
 import time
 import traceback
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+
+from scripts.config import settings
+from scripts.core.errors import BugError
+from scripts.core.texts import masked
 
 FOLDER = "bugs"
 """In the checkout's cache."""
@@ -12,18 +19,38 @@ VARIABLE = "MEMOS_DEV_DEBUG"
 """With the value 1 the traceback is shown too."""
 
 
-def written(error: BaseException) -> str:
+def told(error: Exception, root: Path) -> BugError:
+    """Return a bug as it is told, in one line; its traceback is in a file below the cache."""
+    secrets = _secrets(root)
+    text = masked(_text(error), secrets)
+    if os.environ.get(VARIABLE) == "1":
+        sys.stderr.write(text)
+    file = _kept(root / ".cache" / FOLDER, text)
+    where = f"with {file}" if file else f"with what {VARIABLE}=1 shows before the command"
+    line = " ".join(f"{type(error).__name__}: {error}".split())
+    return BugError(
+        f"a bug in this workspace: {masked(line, secrets)}", next_step=f"report it, {where}"
+    )
+
+
+def _text(error: BaseException) -> str:
     """Return what helps to mend a bug: what was typed, on what, and the traceback."""
+    words = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
     where = f"Python {platform.python_version()} on {platform.platform()}"
-    words = " ".join(Path(word).name if place == 0 else word for place, word in enumerate(sys.argv))
     return f"{words}\n{where}\n\n{''.join(traceback.format_exception(error))}"
 
 
-def keep(folder: Path, text: str) -> Path | None:
-    """Write a bug's text down below the cache, for its owner; None where that fails."""
-    file = folder / FOLDER / time.strftime("%Y%m%d-%H%M%S.txt")
+def _secrets(root: Path) -> Iterable[str]:
+    with suppress(Exception):  # whatever is wrong with them too, the bug is what is told
+        return settings.load(root, os.environ).secrets()
+    return ()
+
+
+def _kept(folder: Path, text: str) -> Path | None:
+    """Write it down for its owner alone; None where that fails."""
+    file = folder / time.strftime("%Y%m%d-%H%M%S.txt")
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)
         file.write_text(text, encoding="utf-8")
     except OSError:

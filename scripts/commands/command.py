@@ -5,7 +5,6 @@ import functools
 import gc
 import inspect
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,16 +70,11 @@ def command(body: Callable[P, ExitCode]) -> Callable[Concatenate[Context, P], No
 
 def judged(error: Exception) -> StackError:
     """Return an error as it is told; of a bug of ours the traceback is kept."""
-    told = known(error)
-    if told.exit_code is ExitCode.BUG:
-        from scripts.commands import bugs
+    if (ours := known(error)) is not None:
+        return ours
+    from scripts.commands import bugs
 
-        text = bugs.written(error)
-        if os.environ.get(bugs.VARIABLE) == "1":
-            sys.stderr.write(text)
-        if file := bugs.keep(ROOT / ".cache", text):
-            told.next_step = f"report it, with {file} (look through it first)"
-    return told
+    return bugs.told(error, ROOT)
 
 
 @contextmanager

@@ -78,7 +78,7 @@ class DeclinedError(StackError):
 
 
 class BugError(StackError):
-    """Something that we did not expect: a mistake in this workspace."""
+    """What nobody expected: a mistake in this workspace."""
 
 
 ENVIRONMENT = frozenset(
@@ -90,11 +90,11 @@ ENVIRONMENT = frozenset(
 """What the system refuses for reasons that lie outside of a program."""
 
 
-def known(error: Exception) -> StackError:
-    """Return an error of ours for any error.
+def known(error: Exception) -> StackError | None:
+    """Return an error of ours for one that is no bug; None for what nobody expected.
 
     One of the system about a file or a resource is configuration: it says which, and what to look
-    at. Any other that nobody expected is a bug of ours, and told as one.
+    at.
     """
     if isinstance(error, StackError):
         return error
@@ -103,7 +103,4 @@ def known(error: Exception) -> StackError:
             f"{error.strerror or error}: {error.filename or 'a file or a connection'}",
             next_step="look whose it is (ls -l), and whether the disk is full (df)",
         )
-    return BugError(
-        f"a bug in this workspace: {type(error).__name__}: {error}",
-        next_step="report it; MEMOS_DEV_DEBUG=1 before the command shows where it happened",
-    )
+    return None

@@ -107,7 +107,8 @@ def main() -> int:
         with held(folder, "images.build"):
             prepare(folder, mirror, run, print_line)
     except (StackError, OSError) as error:
-        ours = known(error)
+        if (ours := known(error)) is None:
+            raise
         sys.stderr.write(f"error: {ours}\nnext: {ours.next_step}\n")
         return ours.exit_code
     except KeyboardInterrupt:

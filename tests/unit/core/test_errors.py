@@ -45,3 +45,22 @@ def test_no_two_kinds_share_an_exit_code() -> None:
     kinds = StackError.__subclasses__()
 
     assert len({kind.exit_code for kind in kinds}) == len(kinds)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [TypeError("x"), LookupError("x"), RuntimeError("x"), ValueError("x"), TimeoutError("x")],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_nobody_expected_is_no_error_of_the_users(error: Exception) -> None:
+    """Whoever shows it as one sends people to look for a mistake of their own."""
+    assert errors.known(error) is None
+
+
+def test_an_error_about_a_file_names_it() -> None:
+    """Whose it is, or whether the disk is full, is the user's to look at."""
+    told = errors.known(PermissionError(13, "Permission denied", "/some/file"))
+
+    assert told is not None
+    assert told.exit_code is ExitCode.CONFIG
+    assert str(told) == "Permission denied: /some/file"

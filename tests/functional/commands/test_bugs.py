@@ -1,0 +1,117 @@
+"""A bug of ours is told as one: not as the user's mistake, and never as a traceback."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from scripts.config import workspace
+from scripts.start.starter import Starter
+from tests.kit.checkout import Checkout
+
+Capture = pytest.CaptureFixture[str]
+BUGS = [
+    TypeError("unsupported operand"),
+    LookupError("no such key"),
+    RuntimeError("two\nlines"),
+    OSError(errno.ECONNREFUSED, "Connection refused"),
+]
+
+
+def reported(at: Checkout) -> list[Path]:
+    """Return the files of bugs."""
+    return list((at.root / ".cache" / "bugs").glob("*.txt"))
+
+
+def broken(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Make every look at the stack fail."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(workspace, "look", fail)
+
+
+@pytest.mark.parametrize("error", BUGS, ids=lambda error: type(error).__name__)
+def test_a_bug_is_one_line_and_a_file(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Exit code 1, what it was, how to report it; the traceback is for its owner alone."""
+    broken(monkeypatch, error)
+
+    assert at.inv("ps") == 1
+
+    shown = capsys.readouterr()
+    (file,) = reported(at)
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    assert shown.err == f"error: a bug in this workspace: {said}\nnext: report it, with {file}\n"
+    assert "Traceback" in file.read_text()
+    assert "def fail" not in shown.out
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_traceback_is_shown_to_who_asks_for_it(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With MEMOS_DEV_DEBUG=1, before the line."""
+    monkeypatch.setenv("MEMOS_DEV_DEBUG", "1")
+    broken(monkeypatch, TypeError("x"))
+
+    assert at.inv("ps") == 1
+
+    told = capsys.readouterr().err
+    assert told.index("Traceback") < told.index("error: a bug in this workspace: TypeError: x")
+
+
+def test_no_secret_is_in_it(at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in the line nor in the file, which goes to somebody else."""
+    at.env_file.write_text("IMAGE_SOURCE=registry\nNEO4J_PASSWORD=gehe1mes-Wort\n")
+    broken(monkeypatch, ValueError("cannot parse gehe1mes-Wort"))
+
+    assert at.inv("ps") == 1
+
+    assert "gehe1mes" not in capsys.readouterr().err + reported(at)[0].read_text()
+
+
+def test_where_no_file_can_be_written_the_way_to_the_traceback_is_told(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file stands where the folder would be."""
+    (at.root / ".cache").touch()
+    broken(monkeypatch, TypeError("x"))
+
+    assert at.inv("ps") == 1
+
+    assert "next: report it, with what MEMOS_DEV_DEBUG=1 shows" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EMFILE])
+def test_what_the_system_refuses_is_no_bug(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A full disk or a file of somebody else's is the user's to mend: 2, with the file."""
+    broken(monkeypatch, OSError(number, os.strerror(number), "/some/file"))
+
+    assert at.inv("ps") == 2
+
+    assert f"error: {os.strerror(number)}: /some/file\nnext: " in capsys.readouterr().err
+    assert reported(at) == []
+
+
+def test_a_program_is_told_too(
+    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --format json the last line says so, and is the result."""
+
+    def fail(*_: object) -> None:
+        raise TypeError("x")
+
+    monkeypatch.setattr(Starter, "start", fail)
+
+    assert at.inv("up", "--format", "json") == 1
+
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["verdict"], last["exit_code"], last["code"]) == ("refused", 1, "bug")
+    assert len(reported(at)) == 1
