@@ -10,10 +10,10 @@ from scripts.core.errors import ExitCode
 @command
 def doctor(*, format: str = "text") -> ExitCode:
     """Look for all that can be known to be wrong, also when nothing runs; repairs nothing."""
-    from scripts.doctor import ask, rules
+    from scripts.doctor import areas, ask
 
     tell = report(format)
     here = checkout(tell)
-    document = rules.document(ask.ask(here.root, here.environ, here.runner))
+    document = areas.document(ask.ask(here.root, here.environ, here.runner))
     tell.doctor(document)
     return ExitCode(document["exit_code"])

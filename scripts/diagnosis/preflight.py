@@ -16,7 +16,7 @@ LEAST_DISK = 5 * GIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class Conditions:
     """What was asked before any container is touched."""
 
     host: Host = field(default_factory=Host)
@@ -32,7 +32,7 @@ class Ground:
     """Some of the stack runs already, and so takes memory."""
 
 
-def check(services: Sequence[Service], facts: Ground) -> tuple[Finding, ...]:
+def check(services: Sequence[Service], facts: Conditions) -> tuple[Finding, ...]:
     """Return all findings at once about starting these services."""
     return (*_ports(facts), *_names(facts), *_paused(facts), *_machine(services, facts))
 
@@ -42,7 +42,7 @@ def foreign(containers: tuple[Container, ...], folder: Path) -> Container | None
     return next((c for c in containers if c.working_dir not in {"", str(folder)}), None)
 
 
-def _ports(facts: Ground) -> Iterator[Finding]:
+def _ports(facts: Conditions) -> Iterator[Finding]:
     for port, (service, holder) in sorted(facts.holders.items()):
         yield Finding(
             code="port-taken",
@@ -52,7 +52,7 @@ def _ports(facts: Ground) -> Iterator[Finding]:
         )
 
 
-def _names(facts: Ground) -> Iterator[Finding]:
+def _names(facts: Conditions) -> Iterator[Finding]:
     for service, (name, project) in sorted(facts.strangers.items()):
         owner = f"project {project!r}" if project else "no Compose project"
         yield Finding(
@@ -64,7 +64,7 @@ def _names(facts: Ground) -> Iterator[Finding]:
         )
 
 
-def _paused(facts: Ground) -> Iterator[Finding]:
+def _paused(facts: Conditions) -> Iterator[Finding]:
     for service in facts.paused:
         yield Finding(
             code="paused",
@@ -74,7 +74,7 @@ def _paused(facts: Ground) -> Iterator[Finding]:
         )
 
 
-def _machine(services: Sequence[Service], facts: Ground) -> Iterator[Finding]:
+def _machine(services: Sequence[Service], facts: Conditions) -> Iterator[Finding]:
     host = facts.host
     for service in services:
         missing = set(service.cpu_flags) - host.cpu_flags

@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 from scripts.config import workspace
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
-from scripts.core import stack as settings_rules
 from scripts.core.errors import StackError
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import Runner
-from scripts.core.stack import Port, Stack
-from scripts.diagnosis.preflight import Ground
-from scripts.doctor import ask_data, ask_models, ask_services, ask_settings, remote_host
-from scripts.doctor.facts import EngineSeen, Facts, Problem
+from scripts.core.stack import LAST_PORT, Port, Stack
+from scripts.data import journal, snapshots
+from scripts.diagnosis.preflight import Conditions
+from scripts.doctor import ask_models, ask_services, ask_settings, remote_host
+from scripts.doctor.facts import DataSeen, EngineSeen, Facts, Problem
 from scripts.engine.api import Api
 from scripts.engine.discovery import check_versions, discover
 from scripts.engine.private import programs
@@ -67,8 +67,6 @@ class Questions:
             self.unknown[area] = f"no answer within {PATIENCE:.0f} s"
         except (StackError, OSError) as error:
             self.unknown[area] = str(error)
-        except (ValueError, LookupError, TypeError):
-            self.unknown[area] = "the answer has another shape than it should"
         return None
 
 
@@ -77,7 +75,7 @@ def ask(root: Path, environ: Mapping[str, str], runner: Runner) -> Facts:
     found, written = ask_settings.ask(root, environ)
     engine = _engine(root, environ, runner)
     facts = Facts(settings=written, engine=engine, image_source=found.get("IMAGE_SOURCE"))
-    facts = replace(facts, proxies=ask_models.proxies(environ), data=ask_data.look(found))
+    facts = replace(facts, proxies=ask_models.proxies(environ), data=_data(found))
     space, stack = None, None
     try:
         usable, over = ask_settings.usable(found, written)
@@ -137,9 +135,9 @@ def _asked(found: Settings, facts: Facts, space: Workspace | None) -> Facts:
     )
 
 
-def _here(found: Settings, pairs: tuple[tuple[str, Port], ...]) -> Ground:
+def _here(found: Settings, pairs: tuple[tuple[str, Port], ...]) -> Conditions:
     """Return the facts of this machine, where a private engine would be brought."""
-    return Ground(
+    return Conditions(
         host=resources.look(found.root),
         holders=ports.processes(pairs),
         variables=found.port_variables(),
@@ -166,6 +164,24 @@ def _engine(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineSee
     return EngineSeen(found=found, compose=version, arch=arch, can_bring=not why)
 
 
+def _data(found: Settings) -> DataSeen:
+    """Return what is known of the data beside the volumes."""
+    folder = snapshots.folder(found.root, found.get("COMPOSE_PROJECT_NAME"))
+    kept = snapshots.listed(folder)
+    unfinished, problem = None, None
+    try:
+        unfinished = journal.read(folder)
+    except StackError as error:
+        problem = Problem.of(error)
+    return DataSeen(
+        snapshots=len(kept),
+        damaged=sum(one.manifest is None for one in kept),
+        size=sum(one.size for one in kept),
+        unfinished=unfinished,
+        problem=problem,
+    )
+
+
 def _wanted(found: Settings, stack: Stack | None) -> tuple[tuple[str, Port], ...]:
     """Return the ports that the stack publishes; without its file those that the settings name."""
     if stack is not None:
@@ -175,12 +191,12 @@ def _wanted(found: Settings, stack: Stack | None) -> tuple[tuple[str, Port], ...
     return tuple(
         (name, Port(host=address, published=int(value), target=0))
         for name, value in named.items()
-        if value.isdigit() and int(value) <= settings_rules.LAST_PORT
+        if value.isdigit() and int(value) <= LAST_PORT
     )
 
 
-def _machine(space: Workspace) -> Ground:
-    found = guards.ground(space, space.stack.names())
+def _machine(space: Workspace) -> Conditions:
+    found = guards.conditions(space, space.stack.names())
     if space.engine.local:
         return found
     there = remote_host.look(space.api, [one.image for one in space.stack.services])

@@ -1,18 +1,42 @@
-"""Asks the user's own model endpoints, and which proxies stand in the environment."""
+"""Asks the user's own model endpoints, which may be anywhere, and names the proxies on the way.
+
+The only user of requests.
+"""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
+import requests
+from requests.auth import AuthBase
+
 from scripts.config.settings import Settings
-from scripts.doctor import model_endpoint
 from scripts.doctor.facts import Endpoint, Proxies
+from scripts.watch.probes import words_for
 
 CHATS = ("OPENAI_API_BASE", "MEMRADER_API_BASE")
 LOOPBACK = ("127.", "localhost", "::1")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 HERE = frozenset({"127.0.0.1", "127.0.0.0/8", "127.", "*"})
 """Words of NO_PROXY that leave this machine alone."""
+TIMEOUT = 10.0
+"""Seconds for a model's endpoint, which may be far away and has to think."""
+FIRST_OTHER = 300
+REASONS = {
+    "ProxyError": "the proxy does not let us through",
+    "NameResolutionError": "its name is not known here",
+    **dict.fromkeys(
+        ("MissingSchema", "InvalidSchema", "InvalidURL"), "it is no http:// or https:// address"
+    ),
+    "SSLError": "its certificate is not trusted here",
+    "Connection refused": "connection refused",
+    "ConnectionResetError": "the connection was reset",
+    "RemoteDisconnected": "the connection was closed without an answer",
+    "Timeout": "no answer in time",
+    "timed out": "no answer in time",
+}
+"""Words for why there was no answer, by what the error holds; the first that fits."""
 
 
 def endpoints(found: Settings) -> tuple[Callable[[], Endpoint], ...]:
@@ -31,7 +55,7 @@ def endpoints(found: Settings) -> tuple[Callable[[], Endpoint], ...]:
 
 def _ask(found: Settings, variable: str, embedding: str) -> Endpoint:
     base, key = found.get(variable), found.get(variable.replace("_BASE", "_KEY"))
-    reply = model_endpoint.ask(base, key, embedding=embedding)
+    reply = call(base, key, embedding=embedding)
     wanted = found.get("EMBEDDING_DIMENSION")
     return Endpoint(
         variable=variable,
@@ -42,6 +66,49 @@ def _ask(found: Settings, variable: str, embedding: str) -> Endpoint:
         wanted=int(wanted) if embedding and wanted.isdigit() else 0,
         loopback=_host(base).strip("[").startswith(LOOPBACK),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a model's endpoint answered; `status` is 0, and `problem` the reason, without one."""
+
+    status: int = 0
+    problem: str = ""
+    length: int = 0
+    """How many numbers the vector has that it gave."""
+
+
+def call(base: str, key: str, *, embedding: str = "", timeout: float = TIMEOUT) -> Reply:
+    """Ask an OpenAI-compatible endpoint for a vector of the model `embedding`, else for its models.
+
+    Through the proxy of this environment, if any. Nothing that the endpoint or the network says is
+    quoted: it may hold the key.
+    """
+    url = base.rstrip("/") + ("/embeddings" if embedding else "/models")
+    body = {"input": ["dimension"], "model": embedding} if embedding else None
+    with requests.Session() as session:
+        session.auth = _Bearer(key)  # or ~/.netrc would have a word
+        try:
+            answer = session.request(
+                "POST" if body else "GET", url, json=body, timeout=timeout, allow_redirects=False
+            )
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors
+            return Reply(problem=words_for(error, REASONS) or "no answer")
+    if not embedding or answer.status_code >= FIRST_OTHER:
+        return Reply(status=answer.status_code)
+    try:
+        return Reply(status=answer.status_code, length=len(answer.json()["data"][0]["embedding"]))
+    except (ValueError, LookupError, TypeError):
+        return Reply(status=answer.status_code, problem="no embedding in the answer")
+
+
+class _Bearer(AuthBase):
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self.key}"
+        return request
 
 
 def proxies(environ: Mapping[str, str]) -> Proxies:

@@ -2,6 +2,7 @@
 
 from scripts.config.settings import lines
 from scripts.core.look import State
+from scripts.core.units import size
 from scripts.diagnosis.preflight import GIB
 from scripts.diagnosis.readiness import answers
 from scripts.doctor.facts import Facts
@@ -109,3 +110,11 @@ def proxies(facts: Facts) -> str:
     """Return host and port of each."""
     told = [f"{name} is {host}" for name, host in facts.proxies.hosts.items()]
     return ", ".join(told) or "none is set"
+
+
+def data(facts: Facts) -> str:
+    """Say how many snapshots there are, and how big."""
+    if facts.data is None:
+        return ""
+    count = facts.data.snapshots
+    return f"{count} snapshots, {size(facts.data.size)}" if count else "no snapshot yet"

@@ -10,7 +10,7 @@ from scripts.core.inventory import Engine, ImageStatus
 from scripts.core.look import Look, Reading
 from scripts.core.stack import Stack
 from scripts.data.model import Entry
-from scripts.diagnosis.preflight import Ground
+from scripts.diagnosis.preflight import Conditions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ class Facts:
     stack: Stack | None = None
     stack_problem: Problem | None = None
     """The compose file, resolved with these settings, breaks a rule."""
-    machine: Ground | None = None
+    machine: Conditions | None = None
     ports_wanted: int = 0
     foreign: Problem | None = None
     """A container of this project belongs to another checkout."""

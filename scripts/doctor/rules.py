@@ -1,16 +1,14 @@
-"""Pure: judges what a checkup found out. One function a rule, the rules of an area in AREAS."""
+"""Pure: judges what a checkup found out, one function a rule."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
-from scripts.core.errors import ExitCode
 from scripts.core.finding import Finding
 from scripts.core.inventory import ImageSource
 from scripts.core.look import GONE, State
 from scripts.diagnosis import preflight
 from scripts.diagnosis.readiness import answers
-from scripts.doctor import data_rules, details, env_lines
+from scripts.doctor import details, env_lines
 from scripts.doctor.facts import Facts, Problem
 from scripts.engine.versions import COMPOSE_BUGS, ENGINE_BUGS, Bug, bugs
 
@@ -20,8 +18,6 @@ RESTARTABLE = frozenset({"ended", "start-refused"})
 """Codes of a container that `inv up` simply starts again."""
 REJECTED = frozenset({401, 403})
 FIRST_OTHER, NOT_FOUND, NOT_ALLOWED = 300, 404, 405
-
-Rule = Callable[[Facts], Iterator[Finding]]
 
 
 def env_file(facts: Facts) -> Iterator[Finding]:
@@ -150,6 +146,31 @@ def authorization(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def data_state(facts: Facts) -> Iterator[Finding]:
+    """A data command that was interrupted, and a journal that cannot be read."""
+    data = facts.data
+    if data is None:
+        return
+    if data.problem is not None:
+        code, step = "data-journal", data.problem.next_step
+        yield Finding(code=code, cause=data.problem.cause, next_step=step)
+    if data.unfinished is not None:
+        yield Finding(
+            code="data-unfinished",
+            cause=f"inv {data.unfinished.command} was interrupted ({data.unfinished.phase})",
+            evidence=f"begun {data.unfinished.since}",
+            next_step="inv up finishes it",
+            fatal=False,
+        )
+    if data.damaged:
+        yield Finding(
+            code="snapshot-damaged",
+            cause=f"{data.damaged} of {data.snapshots} snapshots cannot be read",
+            next_step="inv snapshot.list says which and why",
+            fatal=False,
+        )
+
+
 def model_endpoints(facts: Facts) -> Iterator[Finding]:
     """The user's models: there, with this key, and with vectors of the size that is wanted."""
     for one in facts.endpoints:
@@ -185,57 +206,6 @@ def proxies(facts: Facts) -> Iterator[Finding]:
         cause = f"{details.proxies(facts)}, and NO_PROXY lacks 127.0.0.1"
         step = "export NO_PROXY=127.0.0.1,localhost and what else is near"
         yield _advice("proxy", cause, step)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Area:
-    """One part of the checkup: its rules, and one line about it, empty when it is not known."""
-
-    name: str
-    rules: tuple[Rule, ...]
-    detail: Callable[[Facts], str]
-
-
-AREAS = (
-    Area(name="settings", rules=(env_file,), detail=details.settings),
-    Area(name="engine", rules=(engine_answers, known_bugs), detail=details.engine),
-    Area(name="compose", rules=(compose_file,), detail=details.compose),
-    Area(name="machine", rules=(machine,), detail=details.machine),
-    Area(name="ports", rules=(ports,), detail=details.ports),
-    Area(name="names", rules=(names,), detail=details.names),
-    Area(name="images", rules=(images_absent, architecture), detail=details.images),
-    Area(name="services", rules=(sick_services, unready_services), detail=details.services),
-    Area(name="logins", rules=(authorization,), detail=details.logins),
-    Area(name="data", rules=(data_rules.unfinished,), detail=data_rules.detail),
-    Area(name="models", rules=(model_endpoints,), detail=details.models),
-    Area(name="proxies", rules=(proxies,), detail=details.proxies),
-)
-
-
-def document(facts: Facts) -> dict[str, Any]:
-    """Return what `inv doctor --format json` prints (schemas/doctor.schema.json)."""
-    found = [(area, [one for rule in area.rules for one in rule(facts)]) for area in AREAS]
-    findings = sorted((one for _, some in found for one in some), key=lambda one: not one.fatal)
-    broken = any(one.fatal for one in findings)
-    return {
-        "exit_code": int(ExitCode.BROKEN if broken else ExitCode.OK),
-        "areas": [_row(area, some, facts) for area, some in found],
-        "findings": [asdict(one) | {"victims": list(one.victims)} for one in findings],
-    }
-
-
-def _row(area: Area, findings: list[Finding], facts: Facts) -> dict[str, str]:
-    detail, why = area.detail(facts), facts.unknown.get(area.name, "")
-    if findings:
-        state = "fatal" if any(one.fatal for one in findings) else "advice"
-    else:
-        state = "unknown" if why or not detail else "ok"
-    told = (detail, f"not known: {why}" if why else "")
-    return {
-        "area": area.name,
-        "state": state,
-        "detail": "; ".join(part for part in told if part) or "not known",
-    }
 
 
 def _fatal(code: str, problem: Problem) -> Finding:

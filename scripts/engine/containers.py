@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from scripts.core.errors import EngineError
 from scripts.core.look import Container, Health, State
 from scripts.core.units import NEVER
 from scripts.engine.api import Api
@@ -32,7 +33,19 @@ def containers(api: Api, project: str, service: str = "") -> tuple[Container, ..
 
 
 def container(found: dict[str, Any]) -> Container:
-    """Turn the engine's description of one container into ours."""
+    """Turn the engine's description of one container into ours.
+
+    Raises EngineError when it lacks what every description has.
+    """
+    try:
+        return _container(found)
+    except KeyError as error:
+        raise EngineError(
+            "the answer has another shape than it should", next_step="inv doctor"
+        ) from error
+
+
+def _container(found: dict[str, Any]) -> Container:
     state = found["State"]
     marks = found["Config"].get("Labels") or {}
     health = state.get("Health") or {}

@@ -42,10 +42,10 @@ def uncreated(space: Workspace, names: tuple[str, ...]) -> tuple[str, ...]:
 def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:
     """Ask all that can be known to be wrong before a container is touched, and judge it."""
     services = [space.stack.service(name) for name in names]
-    return preflight.check(services, ground(space, names))
+    return preflight.check(services, conditions(space, names))
 
 
-def ground(space: Workspace, names: tuple[str, ...]) -> preflight.Ground:
+def conditions(space: Workspace, names: tuple[str, ...]) -> preflight.Conditions:
     """Ask who holds ports and names, and this machine when the engine is here."""
     existing = containers(space.api, space.stack.project)
     foreign = strangers(space.api, space.stack, names)
@@ -56,9 +56,9 @@ def ground(space: Workspace, names: tuple[str, ...]) -> preflight.Ground:
         if container.state is State.PAUSED and container.service in names
     )
     if not space.engine.local:
-        return preflight.Ground(strangers=foreign, paused=paused, running=running)
+        return preflight.Conditions(strangers=foreign, paused=paused, running=running)
     folder = Path((space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root)
-    return preflight.Ground(
+    return preflight.Conditions(
         host=resources.look(folder),
         holders=holders(space.api, space.stack, names),
         variables=space.settings.port_variables(),

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.doctor import areas, ask_models
 from scripts.doctor import ask as checkup
-from scripts.doctor import ask_models, model_endpoint, rules
 from scripts.doctor.facts import Facts
 from scripts.engine import discovery
 from scripts.machine.system import System
@@ -73,7 +73,7 @@ class World:
 
     def codes(self) -> dict[str, bool]:
         """Return the codes of the findings, and whether they are fatal."""
-        found = rules.document(self.ask())["findings"]
+        found = areas.document(self.ask())["findings"]
         return {one["code"]: one["fatal"] for one in found}
 
 
@@ -103,7 +103,7 @@ def test_a_stack_that_is_up_has_advice_at_most(world: World) -> None:
     assert facts.engine.arch == "amd64"
     assert facts.images is not None
     assert all(one.present for one in facts.images)
-    assert rules.document(facts)["exit_code"] == 0
+    assert areas.document(facts)["exit_code"] == 0
 
 
 def test_a_service_that_takes_any_password_is_fatal(world: World) -> None:
@@ -124,7 +124,7 @@ def test_a_service_that_rejects_its_own_password_is_not_tried_with_a_wrong_one(
     facts = world.ask()
     assert facts.logins == ()
     assert facts.sick != ()
-    assert rules.document(facts)["exit_code"] == 5
+    assert areas.document(facts)["exit_code"] == 5
 
 
 @pytest.mark.parametrize("state", ["exited", "created", None])
@@ -136,7 +136,7 @@ def test_a_stack_that_is_down_is_no_fault(world: World, state: str | None) -> No
     world.services["milvus"] = {**probed("milvus", closed_port())}
 
     facts = world.ask()
-    assert rules.document(facts)["exit_code"] == 0
+    assert areas.document(facts)["exit_code"] == 0
     assert facts.logins == ()
 
 
@@ -169,7 +169,7 @@ def test_without_an_engine_this_machine_and_the_files_are_known(world: World) ->
     del world.environ["DOCKER_HOST"]
 
     facts = world.ask()
-    found = rules.document(facts)
+    found = areas.document(facts)
     codes = {one["code"]: one["fatal"] for one in found["findings"]}
     assert codes["engine-absent"] is False
     assert codes["port-taken"] is True
@@ -192,7 +192,7 @@ def test_where_no_engine_can_be_brought_its_absence_is_fatal(
     assert facts.ports_wanted == 10
     assert facts.engine.problem is not None
     assert "needs root" in facts.engine.problem.cause
-    assert rules.document(facts)["exit_code"] == 5
+    assert areas.document(facts)["exit_code"] == 5
 
 
 def test_an_engine_that_is_named_and_does_not_answer_is_fatal(world: World) -> None:
@@ -222,6 +222,16 @@ def test_an_engine_that_answers_nonsense_is_not_known(world: World) -> None:
     assert facts.seen is None
 
 
+def test_a_mistake_of_ours_is_not_told_as_an_answer() -> None:
+    """It ends the checkup, as a bug that can be reported."""
+    questions, answer = checkup.Questions(), dict[str, str]()
+    asked = questions.ask(lambda: answer["no such key"])
+    questions.wait()
+
+    with pytest.raises(KeyError):
+        questions.answer("services", asked)
+
+
 def test_an_engine_that_stops_answering_is_not_known(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,7 +239,7 @@ def test_an_engine_that_stops_answering_is_not_known(
     monkeypatch.setattr(checkup, "PATIENCE", 0.3)
     with tcp(silent) as port:
         world.put(f"IMAGE_SOURCE=registry\nOPENAI_API_BASE=http://127.0.0.1:{port}/v1\n")
-        monkeypatch.setattr(model_endpoint.ask, "__kwdefaults__", _patience(1.0))
+        monkeypatch.setattr(ask_models.call, "__kwdefaults__", _patience(1.0))
         facts = world.ask()
 
     assert facts.unknown == {"models": "no answer within 0 s"}
@@ -243,7 +253,7 @@ def test_a_broken_env_is_told_line_by_line_and_the_rest_goes_on(world: World) ->
     """Wrong values are left out of what Compose is asked."""
     world.put("IMAGE_SOURCE registry\r\nNEO4J_HTTP_PORT=http\r\nMILVUS_PASSWORD=1\r\n")
 
-    found = rules.document(facts := world.ask())
+    found = areas.document(facts := world.ask())
     causes = " ".join(one["cause"] for one in found["findings"] if one["fatal"])
     assert "line 1 is no NAME=value" in causes
     assert "line 2: NEO4J_HTTP_PORT is 'http'" in causes
@@ -338,7 +348,7 @@ def models(world: World, respond: Model, **variables: str) -> tuple[Facts, str]:
         text = "".join(f"{name}={value}\n" for name, value in lines.items())
         world.put(f"IMAGE_SOURCE=registry\n{text}")
         facts = world.ask()
-    return facts, json.dumps(rules.document(facts)) + repr(facts.endpoints)
+    return facts, json.dumps(areas.document(facts)) + repr(facts.endpoints)
 
 
 def embedding(request: Request) -> Answer:
@@ -368,7 +378,7 @@ def test_the_embedding_model_is_asked_with_its_key(
         EMBEDDING_DIMENSION=dimension,
     )
 
-    codes = {one["code"] for one in rules.document(found)["findings"]}
+    codes = {one["code"] for one in areas.document(found)["findings"]}
     assert KEY not in shown
     assert codes & {"model-dimension", "model-key", "model-endpoint"} == ({code} if code else set())
     assert "model-loopback" in codes

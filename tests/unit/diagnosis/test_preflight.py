@@ -8,7 +8,7 @@ import pytest
 from scripts.core.finding import Finding
 from scripts.core.inventory import Host
 from scripts.core.look import Container, State
-from scripts.diagnosis.preflight import GIB, Ground, check, foreign
+from scripts.diagnosis.preflight import GIB, Conditions, check, foreign
 from tests.kit.builders import service
 
 GOOD = Host(
@@ -22,13 +22,13 @@ PICKY = service("milvus", cpu_flags=("avx", "sse4_2"))
 PLAIN = service("neo4j")
 
 
-def findings(facts: Ground) -> tuple[Finding, ...]:
+def findings(facts: Conditions) -> tuple[Finding, ...]:
     """Return the findings about starting a service that wants a good processor, and another."""
     return check([PICKY, PLAIN], facts)
 
 
-@pytest.mark.parametrize("facts", [Ground(host=GOOD), Ground()])
-def test_a_good_or_unknown_machine_has_no_findings(facts: Ground) -> None:
+@pytest.mark.parametrize("facts", [Conditions(host=GOOD), Conditions()])
+def test_a_good_or_unknown_machine_has_no_findings(facts: Conditions) -> None:
     """What is not known, as with an engine elsewhere, is not judged."""
     assert findings(facts) == ()
 
@@ -36,7 +36,7 @@ def test_a_good_or_unknown_machine_has_no_findings(facts: Ground) -> None:
 def test_every_taken_port_is_found_with_its_holder() -> None:
     """All ports are told at once, the lowest first, each with service, holder and next step."""
     holders = {7687: ("neo4j", "java (pid 7)"), 3000: ("attu", "container x")}
-    found = findings(Ground(holders=holders))
+    found = findings(Conditions(holders=holders))
 
     assert [(one.code, one.service, one.fatal) for one in found] == [
         ("port-taken", "attu", True),
@@ -52,7 +52,7 @@ def test_every_taken_port_is_found_with_its_holder() -> None:
 )
 def test_a_container_name_that_another_project_has_is_found(project: str, owner: str) -> None:
     """Compose would only say that the name is in use, after it had made half of the others."""
-    (found,) = findings(Ground(strangers={"neo4j": ("neo4j-docker", project)}))
+    (found,) = findings(Conditions(strangers={"neo4j": ("neo4j-docker", project)}))
 
     assert (found.code, found.service, found.fatal) == ("name-taken", "neo4j", True)
     assert found.cause == f"there is a container neo4j-docker already, and it belongs to {owner}"
@@ -63,7 +63,7 @@ def test_a_container_name_that_another_project_has_is_found(project: str, owner:
 
 def test_a_processor_without_avx_cannot_run_what_wants_it() -> None:
     """The service and the missing flags are named; what does not want them can be started."""
-    weak = Ground(host=Host(cpu_flags=frozenset({"sse4_2", "fpu"})))
+    weak = Conditions(host=Host(cpu_flags=frozenset({"sse4_2", "fpu"})))
     (found,) = findings(weak)
 
     assert (found.code, found.service, found.fatal) == ("cpu-flags", "milvus", True)
@@ -84,7 +84,7 @@ def test_little_room_is_told_and_fatal_only_when_there_is_almost_none(
     host: Host, code: str, fatal: object, cause: str
 ) -> None:
     """What is free and what is wanted are in the message; slow is not broken."""
-    (found,) = findings(Ground(host=replace(host, disk="/srv/memos")))
+    (found,) = findings(Conditions(host=replace(host, disk="/srv/memos")))
 
     assert (found.code, found.fatal) == (code, fatal)
     assert cause in found.cause
@@ -93,7 +93,7 @@ def test_little_room_is_told_and_fatal_only_when_there_is_almost_none(
 
 def test_a_stack_that_runs_has_its_memory_already() -> None:
     """What is free beside it does not say whether it fits; the disk is judged all the same."""
-    found = findings(Ground(host=Host(memory=GIB, disk_free=3 * GIB), running=True))
+    found = findings(Conditions(host=Host(memory=GIB, disk_free=3 * GIB), running=True))
 
     assert [one.code for one in found] == ["disk"]
 
@@ -101,7 +101,7 @@ def test_a_stack_that_runs_has_its_memory_already() -> None:
 def test_all_findings_come_at_once() -> None:
     """Who mends one need not start again to learn of the next."""
     found = findings(
-        Ground(
+        Conditions(
             host=Host(memory=GIB, cpu_flags=frozenset({"fpu"}), disk_free=GIB),
             holders={7687: ("neo4j", "java (pid 7)")},
             strangers={"neo4j": ("neo4j-docker", "")},
@@ -125,7 +125,7 @@ def test_a_container_of_another_checkout_is_foreign(folder: str, other: object) 
 
 def test_a_paused_container_is_found_with_what_wakes_it() -> None:
     """Compose would refuse to go on, in words that name no next step."""
-    (found,) = check([], Ground(paused=("db",)))
+    (found,) = check([], Conditions(paused=("db",)))
 
     assert (found.code, found.service, found.fatal) == ("paused", "db", True)
     assert found.next_step == "inv restart --service db"

@@ -10,7 +10,8 @@ from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, Host, ImageStatus
 from scripts.core.look import Look
 from scripts.data.model import Command, Entry, Phase
-from scripts.diagnosis.preflight import GIB, Ground
+from scripts.diagnosis.preflight import GIB, Conditions
+from scripts.doctor.areas import AREAS, document
 from scripts.doctor.facts import (
     DataSeen,
     Endpoint,
@@ -21,7 +22,6 @@ from scripts.doctor.facts import (
     Proxies,
     SettingsSeen,
 )
-from scripts.doctor.rules import AREAS, document
 from scripts.tell import rows as cells
 from tests.kit.builders import container, reading, service, stack
 
@@ -49,7 +49,7 @@ FINE = Facts(
     engine=SEEN,
     image_source="packages",
     stack=STACK,
-    machine=Ground(host=HOST),
+    machine=Conditions(host=HOST),
     ports_wanted=2,
     images=(IMAGE,),
     seen=UP,
@@ -106,12 +106,12 @@ def test_where_nothing_is_known_nothing_is_wrong() -> None:
             ("engine-bugs", "", False),
         ),
         ({"stack_problem": PROBLEM}, ("compose-file", "", True)),
-        ({"machine": Ground(host=replace(HOST, cpus=1))}, ("cpu-count", "", False)),
-        ({"machine": Ground(host=replace(HOST, memory=GIB))}, ("memory", "", False)),
-        ({"machine": Ground(host=replace(HOST, disk_free=1))}, ("disk", "", True)),
-        ({"machine": Ground(holders={1: ("memos", "x")})}, ("port-taken", "memos", True)),
+        ({"machine": Conditions(host=replace(HOST, cpus=1))}, ("cpu-count", "", False)),
+        ({"machine": Conditions(host=replace(HOST, memory=GIB))}, ("memory", "", False)),
+        ({"machine": Conditions(host=replace(HOST, disk_free=1))}, ("disk", "", True)),
+        ({"machine": Conditions(holders={1: ("memos", "x")})}, ("port-taken", "memos", True)),
         (
-            {"machine": Ground(strangers={"memos": ("m", "old")})},
+            {"machine": Conditions(strangers={"memos": ("m", "old")})},
             ("name-taken", "memos", True),
         ),
         ({"foreign": PROBLEM}, ("other-checkout", "", True)),

@@ -19,7 +19,7 @@ MOST = 14
 """Modules of one folder; what has more is two rooms, or wants a room inside."""
 OWNERS = {
     "sh": {"core/process"},
-    "requests": {"doctor/model_endpoint"},
+    "requests": {"doctor/ask_models"},
     "rich": {"tell/report", "tell/displays", "tell/boards"},
     "zstandard": {"data/archive"},
 }
@@ -31,7 +31,7 @@ ASKING = {
 PURE = (
     *("core/errors", "core/finding", "core/inventory", "core/look", "core/texts"),
     *("core/polling", "core/stack", "core/units", "data/model", "data/plan"),
-    *("data/volume_scripts", "doctor/details", "doctor/env_lines", "doctor/facts"),
+    *("data/volume_scripts", "doctor/areas", "doctor/details", "doctor/env_lines", "doctor/facts"),
     *("doctor/rules", "engine/versions", "images/build_output", "start/events"),
     *("start/history/timeline", "start/scheduler", "start/tracking", "tell/course"),
     *("tell/boards", "tell/data_report", "tell/displays", "tell/drawing"),

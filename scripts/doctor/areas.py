@@ -1,0 +1,67 @@
+"""The areas of a checkup, each with its rules, and the document that they make."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scripts.core.errors import ExitCode
+from scripts.core.finding import Finding
+from scripts.doctor import details, rules
+from scripts.doctor.facts import Facts
+
+Rule = Callable[[Facts], Iterator[Finding]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """One part of the checkup: its rules, and one line about it, empty when it is not known."""
+
+    name: str
+    rules: tuple[Rule, ...]
+    detail: Callable[[Facts], str]
+
+
+AREAS = (
+    Area(name="settings", rules=(rules.env_file,), detail=details.settings),
+    Area(name="engine", rules=(rules.engine_answers, rules.known_bugs), detail=details.engine),
+    Area(name="compose", rules=(rules.compose_file,), detail=details.compose),
+    Area(name="machine", rules=(rules.machine,), detail=details.machine),
+    Area(name="ports", rules=(rules.ports,), detail=details.ports),
+    Area(name="names", rules=(rules.names,), detail=details.names),
+    Area(name="images", rules=(rules.images_absent, rules.architecture), detail=details.images),
+    Area(
+        name="services",
+        rules=(rules.sick_services, rules.unready_services),
+        detail=details.services,
+    ),
+    Area(name="logins", rules=(rules.authorization,), detail=details.logins),
+    Area(name="data", rules=(rules.data_state,), detail=details.data),
+    Area(name="models", rules=(rules.model_endpoints,), detail=details.models),
+    Area(name="proxies", rules=(rules.proxies,), detail=details.proxies),
+)
+
+
+def document(facts: Facts) -> dict[str, Any]:
+    """Return what `inv doctor --format json` prints (schemas/doctor.schema.json)."""
+    found = [(area, [one for rule in area.rules for one in rule(facts)]) for area in AREAS]
+    findings = sorted((one for _, some in found for one in some), key=lambda one: not one.fatal)
+    broken = any(one.fatal for one in findings)
+    return {
+        "exit_code": int(ExitCode.BROKEN if broken else ExitCode.OK),
+        "areas": [_row(area, some, facts) for area, some in found],
+        "findings": [asdict(one) | {"victims": list(one.victims)} for one in findings],
+    }
+
+
+def _row(area: Area, findings: list[Finding], facts: Facts) -> dict[str, str]:
+    detail, why = area.detail(facts), facts.unknown.get(area.name, "")
+    if findings:
+        state = "fatal" if any(one.fatal for one in findings) else "advice"
+    else:
+        state = "unknown" if why or not detail else "ok"
+    told = (detail, f"not known: {why}" if why else "")
+    return {
+        "area": area.name,
+        "state": state,
+        "detail": "; ".join(part for part in told if part) or "not known",
+    }
