@@ -3,86 +3,78 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from scripts.config import compose
+from scripts.config import compose, workspace
 from scripts.config.compose import Compose
 from scripts.config.rules import resolved, schema, written
-from scripts.config.rules import text as compose_text
 from scripts.config.rules.schema import Breach
 from scripts.config.settings import WORKSPACE_VARIABLES
+from scripts.core.checkout import Checkout
 from scripts.core.errors import ExitCode, StackError
 from scripts.core.inventory import ImageSource
 from scripts.core.process import run
 from scripts.engine.private import programs
 
 ROOT = Path(__file__).resolve().parents[2]
+COMBINATIONS = tuple(product(ImageSource, ("", "embedder")))
+"""Of image sources and profiles: each resolves to another file."""
 
 
-def main() -> ExitCode:
+def main(checkout: Checkout) -> ExitCode:
     """Check all files; tell how many, or every breach."""
+    schemas = sorted((checkout.root / "schemas").glob("*.schema.json"))
+    composes = sorted((checkout.root / "docker").glob("docker-compose*.yml"))
     try:
-        schemas = _schemas()
-        breaches = (*_written(), *_resolved(programs.have(ROOT, os.environ, run, _say)))
-        schema.require(breaches)
+        schema.require(_no_schemas(schemas))
+        schema.require((*_written(checkout.root, composes), *_resolved(checkout)))
     except StackError as error:
-        _say(f"error: {error}\nnext: {error.next_step}")
+        checkout.say(f"error: {error}\nnext: {error.next_step}")
         return error.exit_code
     sys.stdout.write(
-        f"{len(schemas)} schemas, {len(_compose_files())} compose files in"
-        f" {len(_combinations())} combinations, and .env.example keep every rule\n"
+        f"{len(schemas)} schemas, {len(composes)} compose files in"
+        f" {len(COMBINATIONS)} combinations, and .env.example keep every rule\n"
     )
     return ExitCode.OK
+
+
+def _no_schemas(files: list[Path]) -> Iterator[Breach]:
+    for file in files:
+        try:
+            Draft202012Validator.check_schema(json.loads(file.read_text(encoding="utf-8")))
+        except (SchemaError, ValueError) as error:
+            yield Breach(file=file.name, found=str(error), wanted="a JSON Schema, 2020-12")
+
+
+def _written(root: Path, files: list[Path]) -> Iterator[Breach]:
+    yield from workspace.written_breaches(files)
+    texts = {file.name: file.read_text(encoding="utf-8") for file in files}
+    example = (root / ".env.example").read_text(encoding="utf-8")
+    yield from written.check_variables(texts, example, WORKSPACE_VARIABLES)
+
+
+def _resolved(checkout: Checkout) -> Iterator[Breach]:
+    root, runner = checkout.root, checkout.runner
+    env = programs.have(root, checkout.environ, runner, checkout.say)
+    for source, profiles in COMBINATIONS:
+        composed = Compose(
+            files=compose.files(root, source),
+            env_file=root / ".env.example",
+            env={**env, "COMPOSE_PROFILES": profiles, "ENV_FILE": "/nonexistent"},
+            runner=runner,
+        )
+        names = " + ".join(file.name for file in composed.files)
+        yield from resolved.check_resolved(compose.document(compose.text(composed)), names)
 
 
 def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def _compose_files() -> tuple[Path, ...]:
-    return tuple(sorted((ROOT / "docker").glob("docker-compose*.yml")))
-
-
-def _combinations() -> list[tuple[ImageSource, str]]:
-    return [(source, profiles) for source in ImageSource for profiles in ("", "embedder")]
-
-
-def _schemas() -> tuple[Path, ...]:
-    """Return the schemas, each of which is a schema; ConfigError names one that is not."""
-    found = tuple(sorted((ROOT / "schemas").glob("*.schema.json")))
-    for path in found:
-        try:
-            Draft202012Validator.check_schema(json.loads(path.read_text(encoding="utf-8")))
-        except (SchemaError, ValueError) as error:
-            breach = Breach(file=path.name, found=str(error), wanted="a JSON Schema, 2020-12")
-            schema.require([breach])
-    return found
-
-
-def _written() -> Iterator[Breach]:
-    texts = {file.name: file.read_text(encoding="utf-8") for file in _compose_files()}
-    for name, text in texts.items():
-        yield from written.check_raw(compose_text.parse(text, name), name)
-    example = (ROOT / ".env.example").read_text(encoding="utf-8")
-    yield from written.check_variables(texts, example, WORKSPACE_VARIABLES)
-
-
-def _resolved(env: Mapping[str, str]) -> Iterator[Breach]:
-    for source, profiles in _combinations():
-        composed = Compose(
-            files=compose.files(ROOT, source),
-            env_file=ROOT / ".env.example",
-            env={**env, "COMPOSE_PROFILES": profiles, "ENV_FILE": "/nonexistent"},
-            runner=run,
-        )
-        names = " + ".join(file.name for file in composed.files)
-        document = compose.document(compose.text(composed))
-        yield from resolved.check_resolved(document, names)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Checkout(root=ROOT, environ=os.environ, runner=run, say=_say)))

@@ -1,6 +1,6 @@
 """One stack as the tasks see it: its settings, the engine, Compose, and the resolved file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -150,7 +150,8 @@ def without_probes(stack: Stack) -> Stack:
     return replace(stack, services=tuple(replace(one, probes=()) for one in stack.services))
 
 
-def written_breaches(files: tuple[Path, ...]) -> Iterator[Breach]:
+def written_breaches(files: Iterable[Path]) -> Iterator[Breach]:
+    """Yield what breaks a rule in compose files as they are written."""
     for file in filter(Path.is_file, files):  # `compose.text` names one that is not there
         document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
         yield from written.check_raw(document, file.name)

@@ -23,7 +23,8 @@ from scripts.commands import command
 from scripts.data import journal
 from scripts.data.model import Command, Entry, Phase
 from tests.kit.fake_engine import RECORDED, made
-from tests.kit.places import ROOT
+from tests.kit.fakes import FakeRunner
+from tests.kit.places import ROOT, TESTS_DATA
 
 DOCKER = """#!/bin/sh
 printf '%s\\n' "$*" >>{folder}/calls
@@ -37,6 +38,7 @@ case "$*" in
     *" config") cat {folder}/config.yml ;;
 esac
 """
+RESOLVED = TESTS_DATA / "config"
 TARGETS = {"memos": 8000, "neo4j": 7474, "qdrant": 6333, "milvus": 19530}
 CHECK = {"test": ["CMD", "true"], "interval": "30s", "timeout": "5s", "start_period": "2m0s"}
 VOLUMES = {"etcd": "etcd_data", "neo4j": "neo4j_data", "qdrant": "qdrant_data"}
@@ -78,6 +80,14 @@ def lay_out(root: Path) -> None:
     for file in (ROOT / "docker").glob("docker-compose*.yml"):
         shutil.copy(file, root / "docker")
     shutil.copy(ROOT / ".env.example", root)
+
+
+def resolved_as_recorded(root: Path, runner: FakeRunner) -> None:
+    """Let Compose resolve the files of a checkout to what it once did, for each image source."""
+    packages = root / "docker" / "docker-compose.packages.yml"
+    runner.answer("compose version", "2.26.1\n")
+    runner.answer("config", (RESOLVED / "registry.yml").read_text())
+    runner.answer(f"{packages} config", (RESOLVED / "packages.yml").read_text())
 
 
 @contextmanager

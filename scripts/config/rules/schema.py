@@ -43,7 +43,7 @@ class Breach:
         return f"{where}found {self.found}, wanted {self.wanted}"
 
 
-def require(breaches: Iterable[Breach], *, next_step: str = _STEP) -> None:
+def require(breaches: Iterable[Breach]) -> None:
     """Do nothing without breaches.
 
     Raises:
@@ -53,7 +53,7 @@ def require(breaches: Iterable[Breach], *, next_step: str = _STEP) -> None:
     if lines:
         rules = "one rule is" if len(lines) == 1 else f"{len(lines)} rules are"
         message = "\n  ".join((f"{rules} broken", *lines))
-        raise ConfigError(message, next_step=next_step)
+        raise ConfigError(message, next_step=_STEP)
 
 
 def validate(document: object, schema_name: str, file: str = "") -> tuple[Breach, ...]:

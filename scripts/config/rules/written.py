@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from scripts.config.rules.schema import Breach, as_list, as_tree, describe
 from scripts.config.rules.text import Use, parse, uses
 
+EXAMPLE = ".env.example"
 _PREFIX = "${CONTAINER_PREFIX:-}"
 _MEMORY = re.compile(r"\$\{[A-Z0-9_]+:-[0-9]+[kmg]\}")
 _PORT = (
@@ -43,7 +44,7 @@ def check_raw(document: object, file: str) -> tuple[Breach, ...]:
 
 
 def check_variables(
-    texts: Mapping[str, str], example: str, own: Iterable[str], example_file: str = ".env.example"
+    texts: Mapping[str, str], example: str, own: Iterable[str]
 ) -> tuple[Breach, ...]:
     """Compare the variables of compose files with those that .env.example explains.
 
@@ -60,8 +61,8 @@ def check_variables(
         *_other_values(settings, used),
         *_unexplained_own(settings, own),
     )
-    named = tuple(replace(breach, file=example_file) for breach in ours)
-    return (*_undocumented(settings, used, example_file), *_two_defaults(used), *named)
+    named = tuple(replace(breach, file=EXAMPLE) for breach in ours)
+    return (*_undocumented(settings, used), *_two_defaults(used), *named)
 
 
 def read_example(text: str) -> tuple[Setting, ...]:
@@ -136,9 +137,7 @@ def _bare(use: Use) -> Breach:
     )
 
 
-def _undocumented(
-    settings: Iterable[Setting], used: Iterable[tuple[str, Use]], example_file: str
-) -> Iterator[Breach]:
+def _undocumented(settings: Iterable[Setting], used: Iterable[tuple[str, Use]]) -> Iterator[Breach]:
     """Every variable that a compose file reads is in .env.example; told at its first use."""
     known = {setting.name for setting in settings}
     for file, use in used:
@@ -149,8 +148,8 @@ def _undocumented(
                 file=file,
                 service=use.service,
                 key=use.key,
-                found=f"the variable {name}, which {example_file} does not have",
-                wanted=f"{name}= in {example_file}, below a line of meaning",
+                found=f"the variable {name}, which {EXAMPLE} does not have",
+                wanted=f"{name}= in {EXAMPLE}, below a line of meaning",
             )
 
 

@@ -1,6 +1,5 @@
 """How a stack comes together: settings, engine, image source and the resolved file."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from scripts.images.bundle import unpacking
 from scripts.machine import system
 from scripts.start import prepare
 from tests.kit.bundles import bundled
+from tests.kit.checkout import lay_out, resolved_as_recorded
 from tests.kit.fakes import FakeApi, FakeRunner
 from tests.kit.places import ROOT
 
@@ -42,14 +42,8 @@ class Bench:
         self.root = root
         self.runner = runner
         self.said: list[str] = []
-        (root / "docker").mkdir()
-        shutil.copy(ROOT / ".env.example", root)
-        for file in (ROOT / "docker").glob("docker-compose*.yml"):
-            shutil.copy(file, root / "docker")
-        runner.answer("compose version", "2.26.1\n")
-        runner.answer("config", (CONFIG / "registry.yml").read_text())
-        packages = str(root / "docker" / "docker-compose.packages.yml")
-        runner.answer(f"{packages} config", (CONFIG / "packages.yml").read_text())
+        lay_out(root)
+        resolved_as_recorded(root, runner)
 
     def look(self) -> workspace.Workspace:
         """Look at the stack."""

@@ -1,0 +1,116 @@
+"""What breaks a rule in the repository's own files is told by `nox -s schema`, whatever it is."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from scripts.config import check
+from scripts.core.checkout import Checkout
+from scripts.core.errors import ExitCode
+from tests.kit.checkout import RESOLVED, lay_out, resolved_as_recorded
+from tests.kit.fakes import FakeRunner
+from tests.kit.places import ROOT
+
+BASE, PACKAGES = "docker/docker-compose.yml", "docker/docker-compose.packages.yml"
+
+
+@pytest.fixture
+def said() -> list[str]:
+    """What is told of what is wrong."""
+    return []
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, runner: FakeRunner, said: list[str]) -> Checkout:
+    """The repository's files, which Compose resolves as it was recorded."""
+    lay_out(tmp_path)
+    shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
+    resolved_as_recorded(tmp_path, runner)
+    return Checkout(root=tmp_path, environ={}, runner=runner, say=said.append)
+
+
+def test_all_files_keep_every_rule(
+    checkout: Checkout, runner: FakeRunner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each combination is resolved with the example's values, never with the user's own."""
+    assert check.main(checkout) is ExitCode.OK
+
+    schemas = len(list((ROOT / "schemas").iterdir()))
+    assert capsys.readouterr().out == (
+        f"{schemas} schemas, 2 compose files in 4 combinations, and .env.example keep every rule\n"
+    )
+    asked = [call for call in runner.calls if call.argv[-1] == "config"]
+    assert [call.env["COMPOSE_PROFILES"] for call in asked] == ["", "embedder"] * 2
+    assert {call.env["ENV_FILE"] for call in asked} == {"/nonexistent"}
+    assert all(str(checkout.root / ".env.example") in call.argv for call in asked)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        (
+            "schemas/ps.schema.json",
+            '"type": "object"',
+            '"type": "thing"',
+            "ps.schema.json: found 'thing' is not valid",
+        ),
+        ("schemas/doctor.schema.json", "{", "", "wanted a JSON Schema, 2020-12"),
+        (BASE, "services:", "services: [", "docker-compose.yml: not YAML"),
+        (
+            BASE,
+            "${CONTAINER_PREFIX:-}qdrant-docker",
+            "qdrant",
+            'docker-compose.yml: service qdrant: container_name: found "qdrant"',
+        ),
+        (
+            PACKAGES,
+            "services:",
+            "x-more: ${MORE:-}\nservices:",
+            "docker-compose.packages.yml: x-more: found the variable MORE, which .env.example does",
+        ),
+        (
+            ".env.example",
+            "\nMEMOS_PORT=8000\n",
+            "\nMEMOS_PORT=8001\n",
+            '.env.example: MEMOS_PORT: found "8001", wanted "8000"',
+        ),
+        (".env.example", "\nMEMOS_PORT=", "\nmemos port=", ".env.example: line"),
+    ],
+)
+def test_a_file_that_breaks_a_rule_is_told(
+    checkout: Checkout, said: list[str], file: str, old: str, new: str, told: str
+) -> None:
+    """A schema, a compose file, its override, the example: 2, the file, what to do."""
+    text = (checkout.root / file).read_text()
+    assert old in text
+    (checkout.root / file).write_text(text.replace(old, new, 1))
+
+    assert check.main(checkout) is ExitCode.CONFIG
+
+    (line,) = said
+    assert line.startswith("error: ")
+    assert told in line
+    assert "\nnext: correct " in line
+
+
+def test_what_only_shows_in_the_resolved_file_is_told(
+    checkout: Checkout, runner: FakeRunner, said: list[str]
+) -> None:
+    """The names of all files that it was made of stand before it."""
+    text = (RESOLVED / "packages.yml").read_text()
+    broken = text.replace("restart: unless-stopped", "restart: sometimes", 1)
+    runner.answer(f"{checkout.root / PACKAGES} config", broken)
+
+    assert check.main(checkout) is ExitCode.CONFIG
+
+    files = "docker-compose.yml + docker-compose.packages.yml: service "
+    assert files in said[0]
+
+
+def test_a_schema_that_is_none_is_told_alone(checkout: Checkout, runner: FakeRunner) -> None:
+    """What is held against it would be told wrongly, so Compose is not asked."""
+    (checkout.root / "schemas" / "stack.schema.json").write_text("{")
+
+    assert check.main(checkout) is ExitCode.CONFIG
+    assert runner.calls == []
