@@ -67,7 +67,6 @@ class Container:
     """RFC 3339; empty when it never ran."""
     finished_at: str = ""
     """When it last ended, also of one that runs again; empty when it never did."""
-    image_id: str = ""
     working_dir: str = ""
     """Where the compose file that made it lies."""
     health_output: str = ""

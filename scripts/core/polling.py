@@ -27,3 +27,10 @@ def poll(
         if left <= 0:
             return
         sleep(min(interval, left))
+
+
+def until_none(observe: Callable[[], object], *, timeout: float, interval: float) -> None:
+    """Wait until nothing is observed any more, `timeout` seconds at most."""
+    for something in poll(observe, timeout=timeout, interval=interval):
+        if not something:
+            return

@@ -86,13 +86,13 @@ def mend(site: Site, entry: Entry) -> Entry:
         case Phase.STOPPED:
             return site.note(entry, Phase.RETURNING)
         case Phase.UNPACKING:
-            site.helper(entry.volumes).run(DISCARD)
+            site.helper(entry.volumes).run(DISCARD, writable=True)
             return site.note(entry, Phase.RETURNING)
         case Phase.TURNING:
-            site.helper(entry.volumes).run(TURN)
+            site.helper(entry.volumes).run(TURN, writable=True)
             return mend(site, site.note(entry, Phase.SWAPPING))
         case Phase.SWAPPING:
-            site.helper(entry.volumes).run(SWAP)
+            site.helper(entry.volumes).run(SWAP, writable=True)
             return site.note(entry, Phase.STARTING)
         case Phase.DELETING:
             moves.delete(site.api, site.stack.project, entry.volumes.values())
@@ -114,7 +114,7 @@ def finish(site: Site, entry: Entry) -> ExitCode:
             return code
         entry = site.note(entry, Phase.CLEANING)
     if entry.phase is Phase.CLEANING:
-        site.helper(entry.volumes).run(CLEAN)
+        site.helper(entry.volumes).run(CLEAN, writable=True)
     journal.remove(site.folder)
     return code
 

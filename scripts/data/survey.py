@@ -27,9 +27,7 @@ def survey(api: Api, project: str, images: Sequence[str], volumes: Mapping[str, 
             continue
         helper = Helper(api, project, image, volumes)
         try:
-            with helper.streams(SURVEY, writable=False) as streams:
-                printed = b"".join(streams.read()).decode()
-                helper.require(streams)
+            printed = helper.run(SURVEY)
         except RefusedError as error:  # no shell, as in etcd's own image, or a full disk
             if not said or SHELLLESS not in str(error):
                 said = str(error)

@@ -199,7 +199,8 @@ def _machine(space: Workspace) -> Conditions:
     found = guards.conditions(space, space.stack.names())
     if space.engine.local:
         return found
-    there = remote_host.look(space.api, [one.image for one in space.stack.services])
+    images = [service.image for service in space.stack.services]
+    there = remote_host.look(space.api, space.stack.project, images)
     return replace(found, host=there) if there else found
 
 

@@ -1,11 +1,11 @@
 """Asks a machine whose engine is elsewhere: a throw-away container reads its memory and disk."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from scripts.core.errors import StackError
 from scripts.core.inventory import Host
 from scripts.engine.api import Api
+from scripts.engine.throwaway import Helper
 from scripts.machine import resources
 
 SCRIPT = "df -Pk / && cat /proc/meminfo /proc/cpuinfo"
@@ -14,7 +14,7 @@ LEAST_WORDS = 5
 """Up to and with "Available" in a line of `df -P`."""
 
 
-def look(api: Api, images: Sequence[str]) -> Host | None:
+def look(api: Api, project: str, images: Sequence[str]) -> Host | None:
     """Return the facts of the engine's machine; None when no image that is there has a shell.
 
     Raises EngineError when the engine does not answer.
@@ -22,12 +22,11 @@ def look(api: Api, images: Sequence[str]) -> Host | None:
     for image in images:
         if api.get(f"/images/{image}/json") is not None:
             try:
-                with _container(api, image) as name:
-                    found = parse(_output(api, name))
+                host = parse(Helper(api, project, image, {}).run(SCRIPT))
             except StackError:  # it has no shell, as etcd's
                 continue
-            if found is not None:
-                return found
+            if host is not None:
+                return host
     return None
 
 
@@ -44,28 +43,3 @@ def parse(text: str) -> Host | None:
         disk="the engine's folder",
         disk_free=int(words[3]) * 1024,
     )
-
-
-@contextmanager
-def _container(api: Api, image: str) -> Iterator[str]:
-    body = {
-        "Image": image,
-        "Entrypoint": ["sh", "-c", SCRIPT],
-        "Cmd": [],
-        "User": "",
-        "Healthcheck": {"Test": ["NONE"]},
-        "Tty": True,  # or each piece of the log would have a header
-        "HostConfig": {"NetworkMode": "none"},
-        "NetworkDisabled": True,
-    }
-    name = str(api.post("/containers/create", body)["Id"])
-    try:
-        yield name
-    finally:
-        api.delete(f"/containers/{name}", force=True, v=True)
-
-
-def _output(api: Api, name: str) -> str:
-    api.post(f"/containers/{name}/start")
-    api.post(f"/containers/{name}/wait")
-    return api.raw(f"/containers/{name}/logs", stdout=True).decode(errors="replace")

@@ -65,7 +65,6 @@ def _container(found: dict[str, Any]) -> Container:
         created_at=found.get("Created", ""),
         started_at=_moment(state, "StartedAt"),
         finished_at=_moment(state, "FinishedAt"),
-        image_id=found.get("Image", ""),
         working_dir=marks.get(FOLDER_LABEL, ""),
         check=_check(found["Config"]),
         health_output=(last.get("Output", "").strip() or "no output")

@@ -10,13 +10,11 @@ from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from io import BufferedIOBase
 
-from scripts.engine.api import FIRST_ERROR, Api, Connection, judged, silent, target
+from scripts.engine.api import FIRST_ERROR, PIECE, Api, Connection, judged, silent, target
+from scripts.engine.frames import frames
 
 SWITCHED = 101
 """Switching protocols: from here on the connection carries the streams and nothing else."""
-HEADER = 8
-"""Bytes before each piece: which stream, three of nothing, the length in four, the big end first.
-"""
 STDERR = 2
 LAST_WORDS = 4096
 """Bytes of stderr that are kept, from the end."""
@@ -73,18 +71,14 @@ class Attached:
     def read(self) -> Iterator[bytes]:
         """Yield what it writes to stdout, as it comes; EngineError when the engine is gone."""
         try:
-            while header := self._file.read(HEADER):
-                size = int.from_bytes(header[4:HEADER])
-                piece = self._file.read(size)
-                if len(header) < HEADER or len(piece) < size:
-                    raise silent(self._api.endpoint, EOFError("it ended in the middle"))
-                if header[0] == STDERR:
+            for stream, piece in frames(iter(lambda: self._file.read1(PIECE), b"")):
+                if stream == STDERR:
                     self._errors = (self._errors + piece)[-LAST_WORDS:]
                 else:
                     yield piece
         except ConnectionResetError:
             return  # it ended without reading what we sent; its exit code says how
-        except OSError as error:
+        except (OSError, EOFError) as error:
             raise silent(self._api.endpoint, error) from error
 
     def write(self, piece: bytes) -> None:

@@ -24,12 +24,12 @@ class Helper:
         """Use an image; `volumes` maps the folders that scripts see to names on the engine."""
         self.api, self.project, self.image, self.volumes = api, project, image, volumes
 
-    def run(self, script: str) -> str:
-        """Run a script that may write; give what it printed.
+    def run(self, script: str, *, writable: bool = False) -> str:
+        """Run a script, which may write where that is said; give what it printed.
 
         Raises RefusedError with what it complained of when it fails.
         """
-        with self.streams(script, writable=True) as streams:
+        with self.streams(script, writable=writable) as streams:
             streams.write_end()
             printed = b"".join(streams.read())
             self.require(streams)

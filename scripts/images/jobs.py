@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from scripts.core.errors import RefusedError
-from scripts.core.polling import poll
+from scripts.core.polling import until_none
 from scripts.core.process import Completed, Running, last_words
 from scripts.core.progress import Step
 from scripts.diagnosis.causes.pulls import pull_cause
@@ -98,7 +98,7 @@ class Jobs:
         """Stop what still runs, and wait until it has ended, STOP_TIME at most."""
         for one in self._alive():
             one.running.stop()
-        all(poll(self._alive, timeout=STOP_TIME, interval=0.05))  # until none is
+        until_none(self._alive, timeout=STOP_TIME, interval=0.05)
 
     def _alive(self) -> list[_Begun]:
         return [one for one in self._begun.values() if one.look()]
@@ -173,8 +173,8 @@ class Jobs:
                     self._begun[name].running.stop()
             return len(alive) + len(waiting)
 
-        # until none is left; no deadline: what goes on may take its time
-        all(poll(look, timeout=math.inf, interval=0.1))
+        # no deadline: what goes on may take its time
+        until_none(look, timeout=math.inf, interval=0.1)
         return silent
 
     def _states(self, waiting: Sequence[Job], ended: set[str]) -> dict[str, str]:

@@ -75,12 +75,12 @@ def find_mirror(
     return Mirror(uri=_plain(entry.uri), suite=suite, keyring=signed_by)
 
 
-def apt_sources(release: str, mirror: Mirror | None = None) -> str:
+def apt_sources(release: str) -> str:
     """Return the deb822 text that a build in the base image needs, to install from `release`.
 
-    The mirror is by default the host's own; errors as in `find_mirror`.
+    The mirror is the host's own; errors as in `find_mirror`.
     """
-    mirror = mirror or find_mirror(this_system(), "debian")
+    mirror = find_mirror(this_system(), "debian")
     fields = (
         "Types: deb",
         f"URIs: {mirror.uri}",
@@ -91,15 +91,13 @@ def apt_sources(release: str, mirror: Mirror | None = None) -> str:
     return "\n".join(fields) + "\n"
 
 
-def apt_conf(runner: Runner, *, ca_file: str = "") -> str:
+def apt_conf(runner: Runner) -> str:
     """Return the host's proxies, retries and TLS settings as an apt.conf for use in a build.
 
-    Left out is what names a file of the host; `ca_file` is the build's own CA bundle.
+    Left out is what names a file of the host.
     """
     dump = runner(["apt-config", "dump"], timeout=30).stdout.splitlines()
     kept = [line for line in dump if KEPT_SETTING.match(line) and not HOST_ONLY.search(line)]
-    if ca_file:
-        kept.append(f'Acquire::https::CaInfo "{ca_file}";')
     return "".join(f"{line}\n" for line in kept if not line.endswith(' "";'))
 
 

@@ -3,7 +3,7 @@
 from scripts.core.errors import EngineError, StackError
 from scripts.core.look import Container, Reading
 from scripts.engine.api import Api
-from scripts.watch.log_lines import Splitter
+from scripts.watch.log_lines import split
 
 PASSED = 0
 LIMIT = 4.0
@@ -33,8 +33,7 @@ def _run(api: Api, container: Container) -> tuple[int, str]:
     argv = ["/bin/sh", "-c", *words] if kind == "CMD-SHELL" else words
     wanted = {"Cmd": argv, "AttachStdout": True, "AttachStderr": True}
     made = api.post(f"/containers/{container.id}/exec", wanted)["Id"]
-    splitter = Splitter(moments=False)
     raw = api.post_raw(f"/exec/{made}/start", {"Detach": False, "Tty": False})
-    lines = (*splitter.feed(raw), *splitter.rest())
     code = (api.get(f"/exec/{made}/json") or {}).get("ExitCode")
-    return -1 if code is None else int(code), " ".join(text for _, text in lines)
+    said = " ".join(text for _, text in split([raw], moments=False))
+    return -1 if code is None else int(code), said

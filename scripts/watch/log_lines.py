@@ -3,12 +3,12 @@
 import heapq
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from scripts.core.units import nanoseconds
+from scripts.engine.frames import frames
 
-HEADER = 8
-"""Bytes before each piece of a stream: its number, and in the last four the length."""
 LEVELS = {"error": 3, "warning": 2, "info": 1}
 """What --level takes, and how heavy each is; what is lighter than info is 0."""
 _CONTROL = re.compile(
@@ -65,47 +65,29 @@ class Restart:
     """None where the engine no longer knows."""
 
 
-class Splitter:
-    """Cuts an engine's log stream into lines, as it comes.
+def split(data: Iterable[bytes], *, moments: bool) -> Iterator[tuple[int, str]]:
+    """Yield the lines of an engine's log stream as they become whole, each with its moment.
 
-    Pieces come with a header each; a long line comes as several pieces, each with its moment.
-    https://docs.docker.com/reference/api/engine/version/v1.44/ (attach to a container)
+    A long line comes as several pieces, each with its moment. `moments` when the stream was asked
+    for with timestamps; else each is 0. What has no end of line comes last.
     """
+    unfinished: dict[int, tuple[int, bytes]] = {}
+    with suppress(EOFError):  # the engine hung up; what is whole is shown
+        for stream, piece in frames(data):
+            at, text = _moment(piece) if moments else (0, piece)
+            began, before = unfinished.pop(stream, (at, b""))
+            *whole, last = (before + text).split(b"\n")
+            for line in whole:
+                yield from _clean(began, line)
+            if last:
+                unfinished[stream] = (began, last)
+    for began, last in unfinished.values():
+        yield from _clean(began, last)
 
-    def __init__(self, *, moments: bool) -> None:
-        """Begin; `moments` when the stream was asked for with timestamps."""
-        self._moments = moments
-        self._raw = b""
-        self._open: dict[int, tuple[int, bytes]] = {}
-        """The beginning of an unfinished line of each of the two streams, with its moment."""
 
-    def feed(self, data: bytes) -> Iterator[tuple[int, str]]:
-        """Take bytes; give the lines that are whole now, each with its moment (0 without)."""
-        self._raw += data
-        while len(self._raw) >= HEADER:
-            end = HEADER + int.from_bytes(self._raw[4:HEADER], "big")
-            if len(self._raw) < end:
-                return
-            stream, piece, self._raw = self._raw[0], self._raw[HEADER:end], self._raw[end:]
-            yield from self._piece(stream, piece)
-
-    def rest(self) -> Iterator[tuple[int, str]]:
-        """Yield what has no end of line, once nothing more comes."""
-        for at, text in self._open.values():
-            yield from _clean(at, text)
-        self._open.clear()
-
-    def _piece(self, stream: int, piece: bytes) -> Iterator[tuple[int, str]]:
-        at = 0
-        if self._moments and piece:
-            moment, _, piece = piece.partition(b" ")
-            at = nanoseconds(moment.decode(errors="replace"))
-        began, text = self._open.pop(stream, (at, b""))
-        *whole, last = (text + piece).split(b"\n")
-        for one in whole:
-            yield from _clean(began, one)
-        if last:
-            self._open[stream] = (began, last)
+def _moment(piece: bytes) -> tuple[int, bytes]:
+    moment, _, text = piece.partition(b" ")
+    return nanoseconds(moment.decode(errors="replace")), text
 
 
 def _clean(at: int, raw: bytes) -> Iterator[tuple[int, str]]:

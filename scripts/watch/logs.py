@@ -15,7 +15,7 @@ from scripts.core.polling import poll
 from scripts.core.units import SECOND, nanoseconds, query
 from scripts.engine.api import Api, Stream
 from scripts.engine.containers import SERVICE_LABEL, containers, labels
-from scripts.watch.log_lines import LogLine, Restart, Splitter, levelled, marked, merged
+from scripts.watch.log_lines import LogLine, Restart, levelled, marked, merged, split
 
 AGAIN = 0.3
 """Seconds between two looks for the container of a service that has none, or one that ended."""
@@ -142,7 +142,6 @@ class LogReader:
         return marked(levelled(self._raw(one, asked)), again, seen=seen)
 
     def _raw(self, one: Container, asked: dict[str, object]) -> Iterator[LogLine]:
-        splitter = Splitter(moments=True)
         stream = self._api.stream(
             f"/containers/{one.id}/logs",
             endless="follow" in asked,
@@ -151,10 +150,7 @@ class LogReader:
         self._streams[one.service] = stream
         if self._ended.is_set():  # `close` may have come just before
             return
-        for data in stream:
-            for at, text in splitter.feed(data):
-                yield self._line(one, at, text)
-        for at, text in splitter.rest():
+        for at, text in split(stream, moments=True):
             yield self._line(one, at, text)
 
     def _line(self, one: Container, at: int, text: str) -> LogLine:

@@ -17,7 +17,7 @@ from scripts.engine.api import Api
 from scripts.engine.containers import container, containers, labels
 from scripts.engine.events import Events
 from scripts.watch import health_check, probes
-from scripts.watch.log_lines import Splitter
+from scripts.watch.log_lines import split
 
 LOG_LINES = 400
 """How much of a guilty container's log is read."""
@@ -179,7 +179,5 @@ def logs(api: Api, names: Iterable[str], seen: Look, began: int) -> dict[str, tu
             words = {"stdout": True, "stderr": True, "tail": LOG_LINES, "since": since}
             with suppress(RefusedError):  # it is just being removed
                 raw = api.raw(f"/containers/{one.id}/logs", **words)
-                splitter = Splitter(moments=False)
-                lines = (*splitter.feed(raw), *splitter.rest())
-                found[name] = tuple(text for _, text in lines)
+                found[name] = tuple(text for _, text in split([raw], moments=False))
     return found

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.core.errors import EngineError
-from scripts.core.polling import poll
+from scripts.core.polling import until_none
 from scripts.engine.places import Places
 
 PROC = Path("/proc")
@@ -98,9 +98,7 @@ def reap(at: Places, grace: float = GRACE, proc: Path = PROC) -> None:
         return {pid for pid in _pids(proc) if _parent(pid, proc) in shims}
 
     end(containers(), signal.SIGTERM)
-    for left in poll(containers, timeout=grace, interval=0.1):
-        if not left:
-            break
+    until_none(containers, timeout=grace, interval=0.1)
     end(containers(), signal.SIGKILL)
     end(ours(at, proc), signal.SIGKILL)
 

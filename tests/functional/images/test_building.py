@@ -283,7 +283,7 @@ def test_ctrl_c_stops_all(heard: Heard, tmp_path: Path, monkeypatch: pytest.Monk
         begun.wait()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs_module, "poll", interrupted)
+    monkeypatch.setattr(jobs_module, "until_none", interrupted)
     given = [shell(name, "echo $$; exec sleep 600", tmp_path) for name in ("one", "two")]
 
     with pytest.raises(KeyboardInterrupt), Jobs(say, heard) as jobs:

@@ -57,7 +57,6 @@ def test_a_running_container_is_read_whole() -> None:
         health=Health.HEALTHY,
         created_at=one["Created"],
         started_at="2026-11-23T01:55:09.201591587Z",
-        image_id=one["Image"],
         working_dir=one["Config"]["Labels"][FOLDER],
         check=tuple(one["Config"]["Healthcheck"]["Test"]),
     )

@@ -4,7 +4,7 @@ from itertools import count, islice
 
 import pytest
 
-from scripts.core.polling import poll
+from scripts.core.polling import poll, until_none
 
 
 class Clock:
@@ -58,3 +58,14 @@ def test_nothing_more_is_looked_at_once_the_caller_has_seen_enough() -> None:
     )
 
     assert (next(looks), clock.naps) == (2, [1])
+
+
+def test_waiting_ends_when_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or when time is up."""
+    monkeypatch.setitem(poll.__kwdefaults__ or {}, "sleep", lambda _: None)
+    left = [2, 1, 0, 3]
+
+    until_none(lambda: left.pop(0), timeout=60, interval=1)
+
+    assert left == [3]
+    until_none(lambda: 1, timeout=0, interval=1)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scripts.doctor.remote_host import look, parse
-from scripts.engine.api import Api
+from scripts.doctor.remote_host import SCRIPT, look, parse
+from scripts.engine.throwaway import Helper
 from tests.kit.fakes import FakeApi
 
 
@@ -13,29 +13,15 @@ def test_what_is_no_answer_of_df_is_not_known(text: str) -> None:
     assert parse(text) is None
 
 
-class Container(FakeApi):
-    """An engine whose containers print the same."""
+def test_an_image_that_prints_something_else_is_of_no_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image that is not there is not tried."""
+    tried: list[str] = []
 
-    def post(self, path: str, body: object = None, **query: object) -> object:
-        """Make, start, wait."""
-        del path, body, query
-        return {"Id": "new"}
+    def run(self: Helper, script: str) -> str:
+        tried.append(self.image)
+        return "nonsense" if script == SCRIPT else ""
 
-    def delete(self, path: str, **query: object) -> object:
-        """Remove, and remember it."""
-        del query
-        self.asked.append(f"DELETE {path}")
-        return None
+    monkeypatch.setattr(Helper, "run", run)
 
-    def raw(self, path: str, **query: object) -> bytes:
-        """Print nonsense."""
-        del path, query
-        return b"\xffnonsense"
-
-
-def test_an_image_that_prints_something_else_is_of_no_use() -> None:
-    """The container is removed all the same; an image that is not there is not tried."""
-    api: Api = Container({"/images/here/json": {}})
-
-    assert look(api, ["away", "here"]) is None
-    assert api.asked[-1] == "DELETE /containers/new"  # type: ignore[attr-defined]
+    assert look(FakeApi({"/images/here/json": {}}), "memos-dev", ["away", "here"]) is None
+    assert tried == ["here"]

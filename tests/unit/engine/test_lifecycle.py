@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.core import polling
 from scripts.core.errors import EngineError, RefusedError
 from scripts.engine.places import Places, client_env, places
 from scripts.engine.private import files as engine_files
@@ -173,7 +174,7 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proc:
         )
     reap = processes.reap
     monkeypatch.setattr(processes, "reap", lambda at, grace=0.0: reap(at, grace, proc=fake.folder))
-    monkeypatch.setattr(processes, "poll", instant)
+    monkeypatch.setattr(polling, "poll", instant)
     monkeypatch.setattr(lifecycle, "poll", instant)
     return fake
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from scripts.watch.log_lines import (
     LogLine,
     Restart,
-    Splitter,
     chosen,
     level,
     levelled,
     marked,
     merged,
+    split,
 )
 
 MOMENT = "2026-11-23T01:55:09.201591587Z"
@@ -126,11 +126,9 @@ def test_a_fall_is_an_error_unless_it_was_told_as_a_warning(
     assert [one.level for one in found[1:]] == [expected, expected, "debug"]
 
 
-def split(raw: bytes, *, moments: bool = True, step: int = 10**6) -> list[tuple[int, str]]:
-    """Feed a stream in steps of so many bytes."""
-    splitter = Splitter(moments=moments)
-    steps = [raw[at : at + step] for at in range(0, len(raw), step)]
-    return [*(one for data in steps for one in splitter.feed(data)), *splitter.rest()]
+def cut(raw: bytes, *, moments: bool = True, step: int = 10**6) -> list[tuple[int, str]]:
+    """Read a stream that comes in steps of so many bytes."""
+    return list(split((raw[at : at + step] for at in range(0, len(raw), step)), moments=moments))
 
 
 @given(
@@ -143,7 +141,7 @@ def test_a_stream_gives_the_same_lines_however_it_is_cut(
     """Also within a header, a moment or a letter."""
     raw = b"".join(piece(f"{MOMENT} {text}\n".encode(), stream) for stream, text in written)
 
-    assert split(raw, step=step) == [(AT, text) for _, text in written]
+    assert cut(raw, step=step) == [(AT, text) for _, text in written]
 
 
 def test_a_long_line_comes_in_pieces_each_with_its_moment() -> None:
@@ -157,7 +155,7 @@ def test_a_long_line_comes_in_pieces_each_with_its_moment() -> None:
         + b"\1\0"
     )
 
-    assert [(at == AT, text) for at, text in split(raw)] == [
+    assert [(at == AT, text) for at, text in cut(raw)] == [
         (False, "other"),
         (True, "one line"),
         (False, "without end"),
@@ -168,7 +166,7 @@ def test_a_log_cannot_steer_the_terminal() -> None:
     """Colours, titles and bells are taken out; a progress bar gives several lines, tabs stay."""
     raw = piece(b"\x1b[1;31mred\x1b[0m\x07\tx\x1b]0;title\x07\n\n10 %\r20 %\r\n")
 
-    assert [text for _, text in split(raw, moments=False)] == ["red\tx", "", "10 %", "20 %"]
+    assert [text for _, text in cut(raw, moments=False)] == ["red\tx", "", "10 %", "20 %"]
 
 
 CRASH = Restart(service="web", at=15, exit_code=1)
