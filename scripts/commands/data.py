@@ -32,7 +32,7 @@ def down(*, volumes: bool = False, yes: bool = False) -> ExitCode:
     from scripts.start import data_commands
 
     tell = report()
-    return data_commands.down(_starter(tell), tell, volumes=volumes, yes=yes)
+    return data_commands.down(_starter(tell), tell, delete_data=volumes, yes=yes)
 
 
 @task(
@@ -80,7 +80,7 @@ def snapshot_list(*, format: str = "text") -> ExitCode:
 
     tell = report(format)
     name = project(tell)
-    tell.snapshots(name, snapshots.listed(snapshots.folder(checkout(tell).root, name)))
+    tell.snapshots(name, snapshots.listed(snapshots.folder_of(checkout(tell).root, name)))
     return ExitCode.OK
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from scripts.core.look import Container
 from scripts.core.stack import Volume
 
 
@@ -57,6 +58,17 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What must be known of the engine before a data command is planned."""
+
+    containers: tuple[Container, ...]
+    """Those of the stack, running or not."""
+    volumes: frozenset[str]
+    """The names of all that are on the engine."""
+    survey: Survey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a data command is going to do; printed, asked about, and carried out as it is here."""
 
@@ -75,9 +87,14 @@ class Plan:
     advice: tuple[str, ...] = ()
 
     @property
+    def names(self) -> dict[str, str]:
+        """The volumes' names on the engine by key."""
+        return {volume.key: volume.name for volume in self.volumes}
+
+    @property
     def size(self) -> int:
         """The bytes in all volumes."""
-        return sum(self.sizes.get(one.key, 0) for one in self.volumes)
+        return sum(self.sizes.get(volume.key, 0) for volume in self.volumes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

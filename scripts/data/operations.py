@@ -1,17 +1,18 @@
-"""Save, reset and restore: the plan is carried out, and the journal says how far it is."""
+"""Save, reset and restore: prepared, then carried out as planned; the journal says how far."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scripts.core import units
-from scripts.core.errors import ExitCode, StackError
-from scripts.data import journal, moves, recovery, snapshots
-from scripts.data.model import Entry, Phase, Plan, Snapshot, Survey
-from scripts.data.recovery import Site, Tell
+from scripts.core.errors import BrokenError, ConfigError, ExitCode, StackError
+from scripts.data import journal, plan, recovery, snapshots, transfer, volumes
+from scripts.data.context import DataContext, Reporter
+from scripts.data.model import Command, Entry, Inspection, Phase, Plan, Snapshot, Survey
+from scripts.engine.containers import existing
 from scripts.engine.throwaway import Helper
 
 
@@ -19,14 +20,15 @@ from scripts.engine.throwaway import Helper
 class Operation:
     """A data command that is about to begin."""
 
-    site: Site
+    context: DataContext
     plan: Plan
     survey: Survey
 
+    @property
     def helper(self) -> Helper:
-        """Return a helper over the plan's volumes."""
-        volumes = {one.key: one.name for one in self.plan.volumes}
-        return Helper(self.site.api, self.site.stack.project, self.survey.image, volumes)
+        """A helper over the plan's volumes."""
+        context = self.context
+        return Helper(context.api, context.stack.project, self.survey.image, self.plan.names)
 
     def entry(self, phase: Phase) -> Entry:
         """Write down that the command begins with this phase."""
@@ -34,82 +36,128 @@ class Operation:
             command=self.plan.command,
             phase=phase,
             running=self.plan.stops,
-            volumes={one.key: one.name for one in self.plan.volumes},
+            volumes=self.plan.names,
             snapshot=self.plan.snapshot,
             since=units.written(time.time()),
         )
-        return journal.write(self.site.folder, entry)
+        return journal.write(self.context.folder, entry)
+
+    def require_data(self) -> None:
+        """Raise ConfigError when there is no volume to save."""
+        if not self.plan.volumes:
+            groups = ", ".join(self.plan.groups)
+            raise ConfigError(f"there is no data of {groups} yet", next_step="inv up")
+
+    def require_nothing_beside(self) -> None:
+        """Raise BrokenError when a restore that nobody remembers left its other data in a volume.
+
+        Asked after `recovery.settle`: what a journal knows of is gone by then.
+        """
+        for volume in self.plan.volumes:
+            if beside := self.survey.beside.get(volume.key):
+                member = plan.member(self.context.stack, volume.group)
+                raise BrokenError(
+                    f"the volume {volume.name} still holds the data from before an earlier restore"
+                    f" ({beside}), and no journal says which of the two is right",
+                    next_step=f"inv reset --service {member}"
+                    " makes a snapshot of what is in use and deletes both; then restore again",
+                )
+
+    def require_space(self, needed: int) -> None:
+        """Raise BrokenError when a disk of the volumes has less than `needed` bytes free."""
+        least = min(self.survey.free.values(), default=needed)
+        if least < needed:
+            raise BrokenError(
+                f"the disk of the volumes has {units.size(least)} free, and {units.size(needed)}"
+                " are needed: the old data stays until the new one is ready",
+                next_step="docker system df; inv snapshot.prune --keep 3",
+            )
 
 
-def save(work: Operation, file: Path, facts: Mapping[str, Any]) -> ExitCode:
+def prepare(
+    context: DataContext, command: Command, groups: Sequence[str], *, snapshot: str = ""
+) -> Operation:
+    """Look into the volumes of these groups and plan a command.
+
+    Raises RefusedError when a container of somebody else uses one of them.
+    """
+    present, containers = existing(context.api), context.containers()
+    own = [
+        volume
+        for volume in context.stack.volumes
+        if volume.group in groups and volume.name in present
+    ]
+    volumes.require_unused(context.api, containers, own)
+    survey = volumes.survey(context.api, context.stack, {one.key: one.name for one in own})
+    inspection = Inspection(containers=containers, volumes=present, survey=survey)
+    planned = plan.plan(context.stack, command, groups, inspection, snapshot=snapshot)
+    return Operation(context=context, plan=planned, survey=survey)
+
+
+def save(operation: Operation, file: Path, manifest: Mapping[str, Any]) -> ExitCode:
     """Write a snapshot; what was stopped for it runs again, also when it fails.
 
-    Gives the code of that start. Errors as in `data_moves.pack` and `data_moves.verify`.
+    Gives the code of that start. Errors as in `transfer.pack` and `transfer.verify`.
     """
-    site = work.site
     with _partial(file) as partial:
-        with _taken_back(work, Phase.STOPPED) as entry:
-            moves.stop(site.api, site.stack, work.plan.stops)
-            manifest = _pack(work, partial, facts)
-        code = recovery.finish(site, entry)
-        _verify(work, partial, manifest["tar_bytes"])
-        moves.keep(partial, file)
+        with _taken_back(operation, Phase.STOPPED) as entry:
+            operation.context.stop(operation.plan.stops)
+            size = _pack(operation, partial, manifest)
+        code = recovery.finish(operation.context, entry)
+        _keep(operation, partial, file, size)
     return code
 
 
-def reset(work: Operation, file: Path | None, facts: Mapping[str, Any]) -> ExitCode:
+def reset(operation: Operation, file: Path | None, manifest: Mapping[str, Any]) -> ExitCode:
     """Delete the plan's volumes, after a snapshot if there is a `file` for one; start what ran."""
-    site = work.site
-    with _taken_back(work, Phase.STOPPED) as entry:
-        moves.stop(site.api, site.stack, work.plan.stops)
+    context = operation.context
+    with _taken_back(operation, Phase.STOPPED) as entry:
+        context.stop(operation.plan.stops)
         if file is not None:
             with _partial(file) as partial:
-                manifest = _pack(work, partial, facts)
-                _verify(work, partial, manifest["tar_bytes"])
-                moves.keep(partial, file)
-    return recovery.finish(site, site.note(entry, Phase.DELETING))
+                _keep(operation, partial, file, _pack(operation, partial, manifest))
+    return recovery.finish(context, context.note(entry, Phase.DELETING))
 
 
-def restore(work: Operation, file: Path, size: int) -> ExitCode:
+def restore(operation: Operation, file: Path, size: int) -> ExitCode:
     """Put the data of a snapshot in the place of the volumes'; `size` of its tar in bytes.
 
     The old data stays beside it until all that ran is ready on the new.
     """
-    site = work.site
-    _verify(work, file, size)
-    with _taken_back(work, Phase.UNPACKING) as entry:
-        moves.stop(site.api, site.stack, work.plan.stops)
-        moves.create_volumes(site.api, site.stack.project, work.plan.volumes)
-        with site.tell.metered("restore", size) as on_bytes:
-            moves.unpack(work.helper(), file, on_bytes)
-    return recovery.finish(site, site.note(entry, Phase.SWAPPING))
+    context = operation.context
+    _verify(context.report, file, size)
+    with _taken_back(operation, Phase.UNPACKING) as entry:
+        context.stop(operation.plan.stops)
+        volumes.create(context.api, context.stack.project, operation.plan.volumes)
+        with context.report.metered("restore", size) as on_bytes:
+            transfer.unpack(operation.helper, file, on_bytes)
+    return recovery.finish(context, context.note(entry, Phase.SWAPPING))
 
 
-def checked(found: Snapshot, tell: Tell) -> Snapshot:
+def checked(snapshot: Snapshot, report: Reporter) -> Snapshot:
     """Read a snapshot whole; give it with the problem, if there is one."""
-    if found.manifest is None:
-        return found
+    if snapshot.manifest is None:
+        return snapshot
     try:
-        with tell.metered("verify", found.manifest["tar_bytes"]) as on_bytes:
-            moves.verify(found.file, on_bytes)
+        _verify(report, snapshot.file, snapshot.manifest["tar_bytes"])
     except StackError as error:
-        return replace(found, problem=str(error))
-    return found
+        return replace(snapshot, problem=str(error))
+    return snapshot
 
 
 @contextmanager
-def _taken_back(work: Operation, phase: Phase) -> Iterator[Entry]:
+def _taken_back(operation: Operation, phase: Phase) -> Iterator[Entry]:
     """Yield the journal's entry for steps that change nothing yet: an error takes them back."""
-    entry = work.entry(phase)
+    entry = operation.entry(phase)
     try:
         yield entry
     except BaseException as error:
         why = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
         # said now: what goes wrong below would hide it
-        work.site.tell.say(
+        operation.context.report.say(
             f"{why}: bringing back what ran; Ctrl-C again leaves that to the next inv up"
         )
-        recovery.finish(work.site, entry)
+        recovery.finish(operation.context, entry)
         raise
 
 
@@ -121,14 +169,20 @@ def _partial(file: Path) -> Iterator[Path]:
     try:
         yield partial
     finally:
-        moves.remove_files([partial])
+        partial.unlink(missing_ok=True)
 
 
-def _pack(work: Operation, partial: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
-    with work.site.tell.metered("save", work.plan.size) as on_bytes:
-        return moves.pack(work.helper(), partial, facts, on_bytes)
+def _pack(operation: Operation, partial: Path, manifest: Mapping[str, Any]) -> int:
+    """Write the plan's volumes; give the bytes of their tar."""
+    with operation.context.report.metered("save", operation.plan.size) as on_bytes:
+        return int(transfer.pack(operation.helper, partial, manifest, on_bytes)["tar_bytes"])
 
 
-def _verify(work: Operation, file: Path, size: int) -> None:
-    with work.site.tell.metered("verify", size) as on_bytes:
-        moves.verify(file, on_bytes)
+def _keep(operation: Operation, partial: Path, file: Path, size: int) -> None:
+    _verify(operation.context.report, partial, size)
+    transfer.keep(partial, file)
+
+
+def _verify(report: Reporter, file: Path, size: int) -> None:
+    with report.metered("verify", size) as on_bytes:
+        transfer.verify(file, on_bytes)

@@ -3,131 +3,96 @@
 Each phase can be repeated: whatever ended it, the next run finds the data whole or makes it so.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from scripts.core.errors import BrokenError, ConfigError, ExitCode
-from scripts.core.progress import OnBytes
-from scripts.core.stack import Stack
-from scripts.data import journal, moves, survey
+from scripts.data import journal, plan, snapshots, volumes
+from scripts.data.context import DataContext
 from scripts.data.model import MEANS, Entry, Phase
 from scripts.data.volume_scripts import CLEAN, DISCARD, SWAP, TURN
-from scripts.engine import containers, throwaway
-from scripts.engine.api import Api
-from scripts.engine.throwaway import Helper
+from scripts.engine import throwaway
 
 UNDO = "inv snapshot.undo"
 
-BringBack = Callable[[tuple[str, ...]], ExitCode]
-"""Starts services, makes their containers where there are none, and waits until all answer."""
 
-
-class Tell(Protocol):
-    """What the steps need of the report."""
-
-    def say(self, line: str) -> None: ...
-
-    def metered(self, name: str, total: int) -> AbstractContextManager[OnBytes]: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """Where data commands work: one stack, its folder of snapshots, and who is told."""
-
-    api: Api
-    stack: Stack
-    folder: Path
-    tell: Tell
-    bring_back: BringBack
-
-    def helper(self, volumes: Mapping[str, str]) -> Helper:
-        """Return a helper over those of these volumes that are there."""
-        there = containers.existing(self.api)
-        kept = {key: name for key, name in volumes.items() if name in there}
-        images = [one.image for one in self.stack.services]
-        found = survey.survey(self.api, self.stack.project, images, kept)
-        return Helper(self.api, self.stack.project, found.image, kept)
-
-    def note(self, entry: Entry, phase: Phase) -> Entry:
-        """Write down that a phase begins."""
-        return journal.write(self.folder, replace(entry, phase=phase))
-
-
-def settle(site: Site) -> ExitCode:
+def settle(context: DataContext) -> ExitCode:
     """Finish what an interrupted command left, and say so; OK when nothing is left of it."""
-    entry = _found(site)
-    return ExitCode.OK if entry is None else finish(site, entry)
+    entry = _interrupted(context)
+    return ExitCode.OK if entry is None else finish(context, entry)
 
 
-def settle_data(site: Site) -> None:
+def settle_data(context: DataContext) -> None:
     """Like `settle`, and start nothing: the data is whole afterwards."""
-    entry = _found(site)
+    entry = _interrupted(context)
     if entry is not None:
-        entry = mend(site, entry)
+        entry = mend(context, entry)
         if entry.phase is Phase.CLEANING:
-            finish(site, entry)
+            finish(context, entry)
 
 
-def _found(site: Site) -> Entry | None:
-    throwaway.clear(site.api, site.stack.project)
-    moves.remove_leftovers(site.folder)
-    entry = journal.read(site.folder)
+def _interrupted(context: DataContext) -> Entry | None:
+    throwaway.clear(context.api, context.stack.project)
+    snapshots.delete(snapshots.leftovers(context.folder))
+    entry = journal.read(context.folder)
     if entry is not None:
-        site.tell.say(f"inv {entry.command} was interrupted: {MEANS[entry.phase]}")
+        context.report.say(f"inv {entry.command} was interrupted: {MEANS[entry.phase]}")
     return entry
 
 
-def mend(site: Site, entry: Entry) -> Entry:
+def mend(context: DataContext, entry: Entry) -> Entry:
     """Make the data whole: the old one, or the new one."""
     match entry.phase:
         case Phase.STOPPED:
-            return site.note(entry, Phase.RETURNING)
+            return context.note(entry, Phase.RETURNING)
         case Phase.UNPACKING:
-            site.helper(entry.volumes).run(DISCARD, writable=True)
-            return site.note(entry, Phase.RETURNING)
+            context.helper(entry.volumes).run(DISCARD, writable=True)
+            return context.note(entry, Phase.RETURNING)
         case Phase.TURNING:
-            site.helper(entry.volumes).run(TURN, writable=True)
-            return mend(site, site.note(entry, Phase.SWAPPING))
+            context.helper(entry.volumes).run(TURN, writable=True)
+            return mend(context, context.note(entry, Phase.SWAPPING))
         case Phase.SWAPPING:
-            site.helper(entry.volumes).run(SWAP, writable=True)
-            return site.note(entry, Phase.STARTING)
+            context.helper(entry.volumes).run(SWAP, writable=True)
+            return context.note(entry, Phase.STARTING)
         case Phase.DELETING:
-            moves.delete(site.api, site.stack.project, entry.volumes.values())
-            return site.note(entry, Phase.RETURNING)
+            volumes.delete(context.api, context.stack.project, entry.volumes.values())
+            return context.note(entry, Phase.RETURNING)
         case Phase.STARTING | Phase.RETURNING | Phase.CLEANING:
             return entry
         case _:
             assert_never(entry.phase)
 
 
-def finish(site: Site, entry: Entry) -> ExitCode:
+def finish(context: DataContext, entry: Entry) -> ExitCode:
     """Go on from a phase to the end: the data whole, what ran before running again."""
-    entry = mend(site, entry)
+    entry = mend(context, entry)
     code = ExitCode.OK
     if entry.phase is not Phase.CLEANING:
-        code = _brought_back(site, entry)
+        code = _brought_back(context, entry)
     if entry.phase is Phase.STARTING:
         if code is not ExitCode.OK:
             return code
-        entry = site.note(entry, Phase.CLEANING)
+        entry = context.note(entry, Phase.CLEANING)
     if entry.phase is Phase.CLEANING:
-        site.helper(entry.volumes).run(CLEAN, writable=True)
-    journal.remove(site.folder)
+        context.helper(entry.volumes).run(CLEAN, writable=True)
+    journal.remove(context.folder)
     return code
 
 
-def _brought_back(site: Site, entry: Entry) -> ExitCode:
+def _brought_back(context: DataContext, entry: Entry) -> ExitCode:
     """Start what ran; where that fails on restored data, say that the former is there."""
     ready = False
     try:
-        code = site.bring_back(tuple(n for n in entry.running if n in site.stack.names()))
+        code = context.bring_back(
+            tuple(name for name in entry.running if name in context.stack.names())
+        )
         ready = code is ExitCode.OK
     finally:
         if entry.phase is Phase.STARTING and not ready:
-            site.tell.say(f"the former data is kept: {UNDO} brings it back, inv up tries again")
+            context.report.say(
+                f"the former data is kept: {UNDO} brings it back, inv up tries again"
+            )
     return code
 
 
@@ -143,21 +108,18 @@ def pending(folder: Path) -> str:
     return f"inv {entry.command} was interrupted ({entry.phase}): inv up finishes it{back}"
 
 
-def undo(site: Site, stops: tuple[str, ...]) -> ExitCode:
-    """Bring back the data from before a restore that never became ready; stops `stops` first.
+def undo(context: DataContext) -> ExitCode:
+    """Bring back the data from before a restore that never became ready.
 
     Raises ConfigError when there is no such restore.
     """
-    throwaway.clear(site.api, site.stack.project)
-    entry = undoable(site.folder)
-    if entry is None:
+    throwaway.clear(context.api, context.stack.project)
+    entry = journal.read(context.folder)
+    if entry is None or entry.phase is not Phase.STARTING:
         raise ConfigError("there is no unfinished restore", next_step="inv snapshot.list")
-    moves.stop(site.api, site.stack, stops)
+    groups = {volume.group for volume in context.stack.volumes if volume.key in entry.volumes}
+    stops = plan.stops(context.stack, sorted(groups), context.containers())
+    context.stop(stops)
     running = tuple(dict.fromkeys((*entry.running, *stops)))
-    return finish(site, site.note(replace(entry, running=running), Phase.TURNING))
-
-
-def undoable(folder: Path) -> Entry | None:
-    """Return the restore that can be undone, if there is one."""
-    entry = journal.read(folder)
-    return entry if entry is not None and entry.phase is Phase.STARTING else None
+    entry = replace(entry, running=running)
+    return finish(context, context.note(entry, Phase.TURNING))

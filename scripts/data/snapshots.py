@@ -1,10 +1,12 @@
 """The snapshots of one stack: files in a folder of its own, by name."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from scripts.core.errors import ConfigError, StackError
+from scripts.core.stack import Stack
 from scripts.data import archive
 from scripts.data.model import Snapshot
 
@@ -14,18 +16,18 @@ PARTIAL = ".partial"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 
 
-def folder(root: Path, project: str) -> Path:
+def folder_of(root: Path, project: str) -> Path:
     """Return where the snapshots of a stack lie: apart from those of others in this checkout."""
     return root / FOLDER / project
 
 
-def listed(at: Path) -> tuple[Snapshot, ...]:
+def listed(folder: Path) -> tuple[Snapshot, ...]:
     """Return all snapshots, the newest first, reading only the end of each."""
-    found = [look(file) for file in at.glob(f"*{END}")]
-    return tuple(sorted(found, key=_age, reverse=True))
+    snapshots = [read(file) for file in folder.glob(f"*{END}")]
+    return tuple(sorted(snapshots, key=_age, reverse=True))
 
 
-def look(file: Path) -> Snapshot:
+def read(file: Path) -> Snapshot:
     """Return one snapshot by its file; one that cannot be read is none less."""
     size, manifest, problem = 0, None, ""
     try:
@@ -38,14 +40,14 @@ def look(file: Path) -> Snapshot:
     return Snapshot(name=name(file), file=file, size=size, manifest=manifest, problem=problem)
 
 
-def find(at: Path, named: str) -> Path:
+def find(folder: Path, named: str) -> Path:
     """Return the file of a snapshot: by its name, or a path of one from elsewhere.
 
     Raises ConfigError with the names that there are.
     """
-    file = Path(named).expanduser() if "/" in named else at / f"{named.removesuffix(END)}{END}"
+    file = Path(named).expanduser() if "/" in named else folder / f"{named.removesuffix(END)}{END}"
     if not named or not file.is_file():
-        known = ", ".join(one.name for one in listed(at)) or "none yet: inv snapshot.save"
+        known = ", ".join(one.name for one in listed(folder)) or "none yet: inv snapshot.save"
         raise ConfigError(
             f"there is no snapshot {named!r}" if named else "no snapshot is named",
             next_step=f"one of: {known}",
@@ -53,24 +55,24 @@ def find(at: Path, named: str) -> Path:
     return file
 
 
-def own(at: Path, named: str) -> Path:
+def find_own(folder: Path, named: str) -> Path:
     """Return the file of a snapshot of this folder, by its name; ConfigError for any other."""
     if "/" in named:
         raise ConfigError(
-            f"{named!r} is a path, wanted the name of a snapshot in {at}",
+            f"{named!r} is a path, wanted the name of a snapshot in {folder}",
             next_step="inv snapshot.list shows the names; rm deletes a file from elsewhere",
         )
-    return find(at, named)
+    return find(folder, named)
 
 
-def fresh(at: Path, named: str) -> Path:
+def new_file(folder: Path, named: str) -> Path:
     """Return the file for a snapshot to be made; ConfigError for a name that is taken or odd."""
     if not _NAME.match(named):
         raise ConfigError(
             f"--name is {named!r}, wanted letters, digits, ., _ and -",
             next_step="for example: --name before-upgrade",
         )
-    file = at / f"{named}{END}"
+    file = folder / f"{named}{END}"
     if file.exists():
         raise ConfigError(
             f"there is a snapshot {named!r} already",
@@ -79,31 +81,37 @@ def fresh(at: Path, named: str) -> Path:
     return file
 
 
+def name_for(stack: Stack, groups: Sequence[str], moment: str, *, before: str = "") -> str:
+    """Return a name for a snapshot: of what it is, and when: neo4j-20260131-120000."""
+    of = groups if len(groups) < len(stack.groups()) else ("all",)
+    digits = "".join(character for character in moment[:19] if character.isdigit())
+    return "-".join(part for part in (before, *of, digits[:8], digits[8:]) if part)
+
+
 def partial(file: Path) -> Path:
     """Return where a snapshot is written until it is whole."""
     return file.with_name(file.name + PARTIAL)
 
 
-def leftovers(at: Path) -> tuple[Path, ...]:
+def leftovers(folder: Path) -> tuple[Path, ...]:
     """Return the files of snapshots that were never finished."""
-    return tuple(at.glob(f"*{PARTIAL}"))
+    return tuple(folder.glob(f"*{PARTIAL}"))
 
 
-def spare(found: Sequence[Snapshot], keep: int) -> tuple[Snapshot, ...]:
+def older(snapshots: Iterable[Snapshot], keep: int) -> tuple[Snapshot, ...]:
     """Return all but the newest `keep`, of those in order of age that are not damaged."""
-    return tuple(one for one in found if one.manifest is not None)[keep:]
+    return tuple(snapshot for snapshot in snapshots if snapshot.manifest is not None)[keep:]
 
 
-def spare_automatic(
-    found: Sequence[Snapshot], groups: Sequence[str], keep: int
+def older_automatic(
+    snapshots: Iterable[Snapshot], groups: Sequence[str], keep: int
 ) -> tuple[Snapshot, ...]:
     """Return the automatic ones of the same data groups, all but the newest `keep`."""
-    same = [
-        one
-        for one in found
-        if one.manifest and one.manifest["automatic"] and one.manifest["groups"] == list(groups)
-    ]
-    return spare(same, keep)
+
+    def automatic(manifest: Mapping[str, Any] | None) -> bool:
+        return bool(manifest and manifest["automatic"] and manifest["groups"] == list(groups))
+
+    return older((one for one in snapshots if automatic(one.manifest)), keep)
 
 
 def name(file: Path) -> str:
@@ -111,18 +119,18 @@ def name(file: Path) -> str:
     return file.name.removesuffix(END)
 
 
-def removed(files: Iterable[Path]) -> tuple[str, ...]:
-    """Remove snapshots; give their names."""
-    gone = tuple(files)
-    for file in gone:
+def delete(files: Iterable[Path]) -> tuple[str, ...]:
+    """Delete snapshots; give their names."""
+    deleted = tuple(files)
+    for file in deleted:
         file.unlink(missing_ok=True)
-    return tuple(name(file) for file in gone)
+    return tuple(map(name, deleted))
 
 
-def prune_automatic(at: Path, groups: Sequence[str], keep: int) -> tuple[str, ...]:
+def prune_automatic(folder: Path, groups: Sequence[str], keep: int) -> tuple[str, ...]:
     """Remove automatic snapshots of these groups, all but the newest `keep`; give their names."""
-    return removed(one.file for one in spare_automatic(listed(at), groups, keep))
+    return delete(one.file for one in older_automatic(listed(folder), groups, keep))
 
 
-def _age(one: Snapshot) -> str:
-    return str(one.manifest["created_at"]) if one.manifest else ""
+def _age(snapshot: Snapshot) -> str:
+    return str(snapshot.manifest["created_at"]) if snapshot.manifest else ""

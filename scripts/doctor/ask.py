@@ -166,7 +166,7 @@ def _engine(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineSee
 
 def _data(found: Settings) -> DataSeen:
     """Return what is known of the data beside the volumes."""
-    folder = snapshots.folder(found.root, found.get("COMPOSE_PROJECT_NAME"))
+    folder = snapshots.folder_of(found.root, found.get("COMPOSE_PROJECT_NAME"))
     kept = snapshots.listed(folder)
     unfinished, problem = None, None
     try:

@@ -9,7 +9,7 @@ from typing import Protocol
 from scripts.config import selection, workspace
 from scripts.core import lock, units
 from scripts.core.errors import ExitCode
-from scripts.data import archive, holdings, journal, moves, operations, recovery, snapshots
+from scripts.data import archive, journal, manifest, operations, recovery, snapshots, volumes
 from scripts.data.model import Command, Plan, Snapshot
 from scripts.start import guards, starter
 from scripts.start.starter import Starter
@@ -45,82 +45,90 @@ class Reset:
     """A snapshot is made first."""
 
 
-def down(start: Starter, tell: Tell, *, volumes: bool, yes: bool) -> ExitCode:
-    """Stop and remove the containers; with `volumes` the data too, after asking."""
+def down(start: Starter, tell: Tell, *, delete_data: bool, yes: bool) -> ExitCode:
+    """Stop and remove the containers; with `delete_data` the data too, after asking."""
     space = start.space
     with lock.held(space.cache, "down"):
         guards.require_own(space)
-        if volumes:
-            tell.confirm("Delete these volumes?", moves.held(space.api, space.stack), yes=yes)
-        site = start.site()
-        recovery.settle_data(site)
-        words = ["down", "--remove-orphans", *(["--volumes"] if volumes else [])]
+        if delete_data:
+            tell.confirm("Delete these volumes?", volumes.held(space.api, space.stack), yes=yes)
+        context = start.data_context()
+        recovery.settle_data(context)
+        words = ["down", "--remove-orphans", *(["--volumes"] if delete_data else [])]
         space.compose.change(*words, on_line=tell.say)
-        if volumes:
-            journal.remove(site.folder)
-    tell.say("the data was deleted" if volumes else "the data is kept; inv up brings all back")
+        if delete_data:
+            journal.remove(context.folder)
+    tell.say("the data was deleted" if delete_data else "the data is kept; inv up brings all back")
     return ExitCode.OK
 
 
 def reset(start: Starter, tell: Tell, wanted: Reset, *, yes: bool) -> ExitCode:
     """Delete the data that is wanted gone, after a snapshot; then start what ran."""
-    space, site = start.space, start.site()
+    space, context = start.space, start.data_context()
     groups = selection.groups_to_reset(space.stack, wanted.services, every=wanted.every)
     with lock.held(space.cache, "reset"):
         guards.require_own(space)
         if not wanted.dry_run and (code := start.finish_interrupted()):
             return code
-        name = holdings.name(space.stack, groups, units.written(time.time()), before="before-reset")
-        work = holdings.work(site, Command.RESET, groups, snapshot=name if wanted.keep else "")
-        tell.plan(work.plan, result=wanted.dry_run)
-        if wanted.dry_run or not work.plan.volumes:
+        name = snapshots.name_for(
+            space.stack, groups, units.written(time.time()), before="before-reset"
+        )
+        operation = operations.prepare(
+            context, Command.RESET, groups, snapshot=name if wanted.keep else ""
+        )
+        tell.plan(operation.plan, result=wanted.dry_run)
+        if wanted.dry_run or not operation.plan.volumes:
             return ExitCode.OK
         tell.confirm("Delete this data?", (), yes=yes)
-        file = snapshots.fresh(site.folder, name) if work.plan.snapshot else None
-        code = operations.reset(work, file, holdings.facts(space, work.plan, automatic=True))
+        file = snapshots.new_file(context.folder, name) if operation.plan.snapshot else None
+        code = operations.reset(
+            operation, file, manifest.describe(space, operation.plan, automatic=True)
+        )
         kept = int(space.settings.get("SNAPSHOTS_KEEP"))
-        tell.pruned(snapshots.prune_automatic(site.folder, groups, kept))
-    tell.reset(work.plan, file)
+        tell.pruned(snapshots.prune_automatic(context.folder, groups, kept))
+    tell.reset(operation.plan, file)
     return code
 
 
 def save(start: Starter, tell: Tell, services: Sequence[str], name: str) -> ExitCode:
     """Write the data of these services' groups as one file; an empty `name` is made up."""
-    space, site = start.space, start.site()
+    space, context = start.space, start.data_context()
     groups = selection.data_groups(space.stack, services)
-    name = name or holdings.name(space.stack, groups, units.written(time.time()))
-    file = snapshots.fresh(site.folder, name)
+    name = name or snapshots.name_for(space.stack, groups, units.written(time.time()))
+    file = snapshots.new_file(context.folder, name)
     with lock.held(space.cache, "snapshot.save"):
         guards.require_own(space)
         if code := start.finish_interrupted():
             return code
-        work = holdings.work(site, Command.SAVE, groups, snapshot=name)
-        holdings.require_data(work.plan)
-        tell.plan(work.plan, result=False)
-        code = operations.save(work, file, holdings.facts(space, work.plan, automatic=False))
-    tell.saved(snapshots.look(file))
+        operation = operations.prepare(context, Command.SAVE, groups, snapshot=name)
+        operation.require_data()
+        tell.plan(operation.plan, result=False)
+        code = operations.save(
+            operation, file, manifest.describe(space, operation.plan, automatic=False)
+        )
+    tell.saved(snapshots.read(file))
     return code
 
 
 def restore(start: Starter, tell: Tell, name: str, *, yes: bool, anyway: bool) -> ExitCode:
     """Put a snapshot in the place of the data, which stays until all is ready on the new one."""
-    space, site = start.space, start.site()
-    file = snapshots.find(site.folder, name)
-    manifest = archive.manifest(file)
-    holdings.require_restorable(space, file, manifest, anyway=anyway)
+    space, context = start.space, start.data_context()
+    file = snapshots.find(context.folder, name)
+    contents = archive.manifest(file)
+    manifest.require_restorable(space, file, contents, anyway=anyway)
     with lock.held(space.cache, "snapshot.restore"):
         guards.require_own(space)
         if code := start.finish_interrupted():
             return code
-        work = holdings.work(
-            site, Command.RESTORE, manifest["groups"], snapshot=snapshots.name(file)
+        operation = operations.prepare(
+            context, Command.RESTORE, contents["groups"], snapshot=snapshots.name(file)
         )
-        holdings.require_bare(work)
-        holdings.require_space(work.survey, manifest["tar_bytes"])
-        tell.plan(work.plan, result=False)
+        operation.require_nothing_beside()
+        operation.require_space(contents["tar_bytes"])
+        tell.plan(operation.plan, result=False)
         tell.confirm("Replace this data?", (), yes=yes)
-        code = operations.restore(work, file, manifest["tar_bytes"])
-    tell.restored(work.plan, code)
+        code = operations.restore(operation, file, contents["tar_bytes"])
+    tell.restored(operation.plan, code)
     return code
 
 
@@ -128,13 +136,13 @@ def undo(start: Starter) -> ExitCode:
     """Bring back the data from before a restore on which not all became ready."""
     with lock.held(start.space.cache, "snapshot.undo"):
         guards.require_own(start.space)
-        return holdings.undo(start.site())
+        return recovery.undo(start.data_context())
 
 
 def verify(root: Path, project: str, tell: Tell, name: str) -> ExitCode:
     """Read a snapshot whole and compare every byte with its checksums."""
-    file = snapshots.find(snapshots.folder(root, project), name)
-    snapshot = operations.checked(snapshots.look(file), tell)
+    file = snapshots.find(snapshots.folder_of(root, project), name)
+    snapshot = operations.checked(snapshots.read(file), tell)
     tell.verified(project, snapshot)
     return ExitCode.BROKEN if snapshot.problem else ExitCode.OK
 
@@ -142,19 +150,19 @@ def verify(root: Path, project: str, tell: Tell, name: str) -> ExitCode:
 def delete(root: Path, project: str, tell: Tell, name: str, *, yes: bool) -> ExitCode:
     """Delete one snapshot of a project, after asking."""
     with lock.held(workspace.cache(root, project), "snapshot.delete"):
-        file = snapshots.own(snapshots.folder(root, project), name)
+        file = snapshots.find_own(snapshots.folder_of(root, project), name)
         tell.confirm("Delete this snapshot?", [str(file)], yes=yes)
-        tell.pruned(snapshots.removed([file]))
+        tell.pruned(snapshots.delete([file]))
     return ExitCode.OK
 
 
 def prune(root: Path, project: str, tell: Tell, keep: int, *, yes: bool) -> ExitCode:
     """Delete all snapshots of a project but the newest, after asking."""
     with lock.held(workspace.cache(root, project), "snapshot.prune"):
-        kept = snapshots.listed(snapshots.folder(root, project))
-        files = [snapshot.file for snapshot in snapshots.spare(kept, keep)]
+        kept = snapshots.listed(snapshots.folder_of(root, project))
+        files = [snapshot.file for snapshot in snapshots.older(kept, keep)]
         if files:
             names = [str(file) for file in files]
             tell.confirm("Delete these snapshots?", names, yes=yes)
-        tell.pruned(snapshots.removed(files))
+        tell.pruned(snapshots.delete(files))
     return ExitCode.OK

@@ -58,7 +58,9 @@ def ps(space: Workspace, services: Sequence[str], tell: Tell, *, watch: bool) ->
     names = selection.services(space.stack, services)
     images = [availability.status(space.api, space.stack.service(name)) for name in names]
     source = space.settings.get("IMAGE_SOURCE")
-    if unfinished := recovery.pending(snapshots.folder(space.settings.root, space.stack.project)):
+    if unfinished := recovery.pending(
+        snapshots.folder_of(space.settings.root, space.stack.project)
+    ):
         tell.say(unfinished)
     observer = Observer(space.api, space.stack)
 

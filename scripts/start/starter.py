@@ -9,8 +9,8 @@ from scripts.config.workspace import Workspace
 from scripts.core.errors import ExitCode, StackError
 from scripts.core.inventory import ImageStatus
 from scripts.core.stack import Stack
-from scripts.data import holdings, recovery
-from scripts.data.recovery import Site
+from scripts.data import context, recovery
+from scripts.data.context import DataContext
 from scripts.engine.containers import containers
 from scripts.images import availability
 from scripts.start import guards, scheduler
@@ -22,7 +22,7 @@ AS_IT_IS = ("--no-build", "--pull", "never")
 """Images are there when Compose is asked; it neither builds nor pulls."""
 
 
-class Tell(recovery.Tell, Protocol):
+class Tell(context.Reporter, Protocol):
     """What is needed of the report."""
 
     def follow(
@@ -84,7 +84,7 @@ class Starter:
                 moments.keep(space.cache, made)
                 recorder.keep(space.cache, space.stack, wanted, made)
 
-    def site(self, *, anew: bool = False) -> Site:
+    def data_context(self, *, anew: bool = False) -> DataContext:
         """Return where data commands work; they start again what they stopped, and nothing else.
 
         With `anew` the containers are made as `.env` says now, and a start comes after theirs.
@@ -101,8 +101,8 @@ class Starter:
             only = replace(self.space, stack=self.space.stack.only(names))
             return replace(self, space=only).follow(names, last=not anew)
 
-        return holdings.site(self.space, self.tell, bring_back)
+        return DataContext.of(self.space, self.tell, bring_back)
 
     def finish_interrupted(self, *, anew: bool = False) -> ExitCode:
         """Finish what an interrupted data command left; OK when there is nothing."""
-        return recovery.settle(self.site(anew=anew))
+        return recovery.settle(self.data_context(anew=anew))

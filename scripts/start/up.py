@@ -57,7 +57,7 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Tell) -> ExitCode:
         guards.require_own(space)
         statuses = start.statuses(names)
         # what an interrupted command left changes what runs
-        folder = snapshots.folder(space.settings.root, space.stack.project)
+        folder = snapshots.folder_of(space.settings.root, space.stack.project)
         pending = journal.read(folder) is not None
         changed = wanted.rebuild or pending or not created.unchanged(space, statuses)
         if changed:

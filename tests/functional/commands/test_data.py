@@ -12,7 +12,7 @@ import pytest
 from scripts.config.rules.schema import validate
 from scripts.core import lock
 from scripts.core.errors import EngineError, ExitCode, RefusedError
-from scripts.data import archive, journal, moves, snapshots
+from scripts.data import archive, journal, snapshots, transfer
 from scripts.data.model import Command, Phase
 from scripts.data.volume_scripts import NEW, OLD, PART, UNPACK
 from scripts.start.starter import Starter
@@ -128,7 +128,7 @@ def test_what_runs_is_back_also_when_a_save_fails(
     def full(*_: object) -> None:
         raise RefusedError("no space left on device", next_step="df")
 
-    monkeypatch.setattr(moves, "verify", full)
+    monkeypatch.setattr(transfer, "verify", full)
     assert at.inv("snapshot.save") == 4
     monkeypatch.undo()
 
@@ -145,7 +145,7 @@ def test_ctrl_c_during_a_save_brings_all_back(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(moves, "pack", interrupted)
+        patched.setattr(transfer, "pack", interrupted)
         assert at.inv("snapshot.save") == 130
 
     told = capsys.readouterr().err
@@ -301,7 +301,7 @@ def test_a_disk_that_fills_up_leaves_the_old_data(
         at.put(key, "newer")
     full = UNPACK + "echo 'tar: Cannot write: No space left on device' >&2; exit 2\n"
     with monkeypatch.context() as patched:
-        patched.setattr(moves, "UNPACK", full)
+        patched.setattr(transfer, "UNPACK", full)
         assert at.inv("snapshot.restore", "one", "--yes") == 4
 
     assert "No space left on device" in capsys.readouterr().err
@@ -316,7 +316,7 @@ def test_a_reader_that_ends_early_says_why(
     at.put("etcd_data", "x" * 5_000_000)
     assert at.inv("snapshot.save", "--name", "one") == 0
     with monkeypatch.context() as patched:
-        patched.setattr(moves, "UNPACK", "exec 0<&-; echo 'no such luck' >&2; exit 1\n")
+        patched.setattr(transfer, "UNPACK", "exec 0<&-; echo 'no such luck' >&2; exit 1\n")
         assert at.inv("snapshot.restore", "one", "--yes") == 4
 
     assert "no such luck" in capsys.readouterr().err
@@ -550,7 +550,7 @@ def test_an_engine_that_goes_away_leaves_the_journal(
         raise EngineError("the engine does not answer", next_step="inv engine.status")
 
     with monkeypatch.context() as patched:
-        patched.setattr(moves, "pack", full)
+        patched.setattr(transfer, "pack", full)
         patched.setattr(Starter, "follow", gone)
         assert at.inv("snapshot.save") == 3
     told = capsys.readouterr().err
@@ -713,14 +713,14 @@ def test_snapshots_in_order_of_age(tmp_path: Path) -> None:
     """And automatic ones are counted for the same groups only."""
     found = [
         replace(
-            snapshots.look(_empty(tmp_path / f"{number}.tar.zst")),
+            snapshots.read(_empty(tmp_path / f"{number}.tar.zst")),
             manifest={"automatic": number != 1, "groups": ["a"] if number < 3 else ["b"]},
         )
         for number in range(4)
     ]
 
-    assert [one.name for one in snapshots.spare(found, 3)] == ["3"]
-    assert [one.name for one in snapshots.spare_automatic(found, ["a"], 1)] == ["2"]
+    assert [one.name for one in snapshots.older(found, 3)] == ["3"]
+    assert [one.name for one in snapshots.older_automatic(found, ["a"], 1)] == ["2"]
 
 
 def _empty(file: Path) -> Path:

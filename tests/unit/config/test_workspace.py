@@ -10,7 +10,7 @@ from scripts.config import compose, workspace
 from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.stack import Stack
-from scripts.data import moves
+from scripts.data import volumes
 from scripts.engine import discovery
 from scripts.engine.api import Api
 from scripts.engine.private import control, programs
@@ -433,7 +433,7 @@ def test_volumes_are_those_of_the_stack_that_exist(
     monkeypatch.setattr(Api, "of", lambda _: FakeApi({"/volumes": answer}))
 
     space = bench.look()
-    found = moves.held(space.api, space.stack)
+    found = volumes.held(space.api, space.stack)
 
     assert list(found) == sorted(existing[:2])
     assert len(found) == ours

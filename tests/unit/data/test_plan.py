@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from scripts.core.stack import Service, Stack, Together, Volume
-from scripts.data import plan
-from scripts.data.model import Command, Plan, Survey
+from scripts.data import manifest, plan
+from scripts.data.model import Command, Inspection, Plan, Survey
 from scripts.tell import data_texts
 from tests.kit.builders import container, service, stack
 
@@ -33,16 +33,18 @@ STACK = replace(
     together=(Together(groups=("graph", "vectors"), reason="They point at each other"),),
 )
 ALL = STACK.names()
-THERE = ("p_graph_data", "p_meta_data")
-SURVEY = Survey(image="i:1", sizes={"graph_data": 2048, "meta_data": 1024})
 
 
 def planned(command: Command, *groups: str, alive: tuple[str, ...] = ALL) -> Plan:
     """Return the plan when these services run and all have containers."""
-    seen = [container(name, state="running" if name in alive else "exited") for name in ALL]
-    return plan.plan(
-        STACK, command, groups, seen=seen, existing=THERE, survey=SURVEY, snapshot="one"
+    inspection = Inspection(
+        containers=tuple(
+            container(name, state="running" if name in alive else "exited") for name in ALL
+        ),
+        volumes=frozenset({"p_graph_data", "p_meta_data"}),
+        survey=Survey(image="i:1", sizes={"graph_data": 2048, "meta_data": 1024}),
     )
+    return plan.plan(STACK, command, groups, inspection, snapshot="one")
 
 
 def test_all_that_depends_on_a_group_stops_before_it() -> None:
@@ -138,14 +140,14 @@ def test_a_meter_shows_share_bytes_and_pace() -> None:
 @pytest.mark.parametrize(("automatic", "by"), [(True, "inv reset"), (False, "you")])
 def test_a_row_of_the_list_says_who_made_a_snapshot(automatic: bool, by: str) -> None:
     """And a damaged one why it cannot be read."""
-    manifest = {
+    facts = {
         "created_at": "2026-01-31T12:00:00.000Z",
         "groups": ["graph"],
         "tar_bytes": 2048,
         "command": "reset",
         "automatic": automatic,
     }
-    row = {"name": "one", "bytes": 10, "manifest": manifest, "problem": ""}
+    row = {"name": "one", "bytes": 10, "manifest": facts, "problem": ""}
     made = ("one", "2026-01-31 12:00:00", "graph", "2.0 KiB", "10 B", by, "")
     assert data_texts.snapshot_row(row) == made
     cut = {**row, "manifest": None, "problem": "cut"}
@@ -167,24 +169,23 @@ def manifest_of(
 )
 def test_an_older_server_is_refused(version: str, refused: bool) -> None:
     """Numbers are compared as numbers; what is not known is let through."""
-    never, better_not = plan.problems(STACK, manifest_of(version), "packages", {"graph": "5.26.4"})
-    assert never == ()
-    assert bool(better_not) is refused
+    doubts = manifest.doubts(manifest_of(version), "packages", {"graph": "5.26.4"})
+    assert bool(list(doubts)) is refused
+    assert list(manifest.obstacles(STACK, manifest_of(version))) == []
 
 
 def test_another_source_is_told_and_another_stack_is_refused() -> None:
     """The first can be overruled."""
-    never, better_not = plan.problems(
-        STACK, manifest_of("1", "registry", "other_data"), "packages", {}
-    )
-    assert never == ("the stack has no volume other_data",)
-    assert "IMAGE_SOURCE=registry, and here it is packages" in better_not[0]
+    other = manifest_of("1", "registry", "other_data")
+    assert list(manifest.obstacles(STACK, other)) == ["the stack has no volume other_data"]
+    (doubt,) = manifest.doubts(other, "packages", {})
+    assert "IMAGE_SOURCE=registry, and here it is packages" in doubt
 
 
 def test_a_group_that_the_stack_does_not_know_is_refused() -> None:
     """Else its data would be left out, and nobody told."""
-    never, _ = plan.problems(STACK, manifest_of("1", group="queue"), "packages", {})
-    assert never == ("the stack has no data group queue",)
+    (obstacle,) = manifest.obstacles(STACK, manifest_of("1", group="queue"))
+    assert obstacle == "the stack has no data group queue"
 
 
 def test_the_stack_of_some_services_waits_for_no_other() -> None:

@@ -1,0 +1,88 @@
+"""Where data commands work, and what they need of others: a report, and services that come back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from scripts.config.workspace import Workspace
+from scripts.core.errors import ExitCode
+from scripts.core.look import Container, State
+from scripts.core.progress import OnBytes
+from scripts.core.stack import Stack
+from scripts.data import journal, plan, snapshots, volumes
+from scripts.data.model import Entry, Phase
+from scripts.engine.api import Api
+from scripts.engine.containers import containers, existing
+from scripts.engine.throwaway import Helper
+
+STOPPING = 90.0
+"""Seconds for a container to stop; Neo4j's own limit is 30."""
+
+BringBack = Callable[[tuple[str, ...]], ExitCode]
+"""Starts services, makes their containers where there are none, and waits until all answer."""
+
+
+class Reporter(Protocol):
+    """What the steps of a data command tell."""
+
+    def say(self, line: str) -> None: ...
+
+    def metered(self, name: str, total: int) -> AbstractContextManager[OnBytes]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataContext:
+    """One stack, its folder of snapshots, who is told, and who brings back what was stopped."""
+
+    api: Api
+    stack: Stack
+    folder: Path
+    report: Reporter
+    bring_back: BringBack
+
+    @classmethod
+    def of(cls, space: Workspace, report: Reporter, bring_back: BringBack) -> "DataContext":
+        """Return the context of the data commands of a stack."""
+        return cls(
+            api=space.api,
+            stack=space.stack,
+            folder=snapshots.folder_of(space.settings.root, space.stack.project),
+            report=report,
+            bring_back=bring_back,
+        )
+
+    def containers(self) -> tuple[Container, ...]:
+        """Ask for the containers of the stack."""
+        return containers(self.api, self.stack.project)
+
+    def note(self, entry: Entry, phase: Phase) -> Entry:
+        """Write down that a phase begins."""
+        return journal.write(self.folder, replace(entry, phase=phase))
+
+    def helper(self, names: Mapping[str, str]) -> Helper:
+        """Return a helper over those of these volumes (names by key) that are there."""
+        present = existing(self.api)
+        kept = {key: name for key, name in names.items() if name in present}
+        survey = volumes.survey(self.api, self.stack, kept)
+        return Helper(self.api, self.stack.project, survey.image, kept)
+
+    def stop(self, names: Sequence[str]) -> None:
+        """Stop services, those that need others before these, side by side where that may be.
+
+        Raises RefusedError or EngineError as the engine has it.
+        """
+        patient = self.api.within(STOPPING)
+
+        def stop(container: Container) -> None:
+            if container.state is State.PAUSED:  # the engine stops none that cannot hear it
+                self.api.post(f"/containers/{container.id}/unpause")
+            patient.post(f"/containers/{container.id}/stop")
+
+        present = self.containers() if names else ()
+        for wave in plan.waves(self.stack, names):
+            chosen = [container for container in present if container.service in wave]
+            with ThreadPoolExecutor(max_workers=len(chosen) or 1) as pool:
+                list(pool.map(stop, chosen))

@@ -1,0 +1,108 @@
+"""What a snapshot says of itself: written when it is made, judged before it is restored."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts.config.workspace import Workspace
+from scripts.core import units
+from scripts.core.errors import ConfigError
+from scripts.core.stack import Service, Stack
+from scripts.data.model import Command, Plan
+from scripts.engine.api import Api
+from scripts.engine.versions import numbers
+from scripts.images.availability import VERSION_LABEL
+
+ANYWAY = "--anyway, if you know better"
+
+
+def describe(space: Workspace, plan: Plan, *, automatic: bool) -> dict[str, Any]:
+    """Return the manifest of a snapshot, but for what is known only when it is written."""
+    return {
+        "format": 1,
+        "project": space.stack.project,
+        "created_at": units.written(time.time()),
+        "image_source": space.image_source,
+        "command": "reset" if plan.command is Command.RESET else "snapshot.save",
+        "automatic": automatic,
+        "groups": list(plan.groups),
+        "services": _servers(space, plan.groups),
+        "volumes": [
+            {
+                "key": volume.key,
+                "name": volume.name,
+                "group": volume.group,
+                "bytes": plan.sizes.get(volume.key, 0),
+            }
+            for volume in plan.volumes
+        ],
+        "running": list(plan.stops),
+        "engine": space.engine.version,
+    }
+
+
+def _servers(space: Workspace, groups: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the images of the services in these groups, and the versions of their servers."""
+    services = space.stack.services
+    return [_server(space.api, service) for service in services if service.data_group in groups]
+
+
+def _server(api: Api, service: Service) -> dict[str, Any]:
+    image: Mapping[str, Any] = api.get(f"/images/{service.image}/json") or {}
+    labels = (image.get("Config") or {}).get("Labels") or {}
+    # official images tell it in their tag only
+    tag = service.image.rpartition("/")[2].partition(":")[2]
+    return {
+        "service": service.name,
+        "image": service.image,
+        "image_id": str(image.get("Id", "")),
+        "digests": list(image.get("RepoDigests") or ()),
+        "version": str(labels.get(VERSION_LABEL) or tag),
+    }
+
+
+def require_restorable(
+    space: Workspace, file: Path, manifest: Mapping[str, Any], *, anyway: bool
+) -> None:
+    """Raise ConfigError when a snapshot does not fit the images or the volumes here.
+
+    With `anyway` only what cannot work at all is refused.
+    """
+    servers = _servers(space, manifest["groups"])
+    versions = {str(server["service"]): str(server["version"]) for server in servers}
+    if reasons := "; ".join(obstacles(space.stack, manifest)):
+        raise ConfigError(f"{file.name}: {reasons}", next_step="inv snapshot.list")
+    reasons = "; ".join(doubts(manifest, space.image_source, versions))
+    if reasons and not anyway:
+        raise ConfigError(f"{file.name}: {reasons}", next_step=ANYWAY)
+
+
+def obstacles(stack: Stack, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why a snapshot cannot be restored here at all."""
+    keys = {volume.key for volume in stack.volumes}
+    unknown = [volume["key"] for volume in manifest["volumes"] if volume["key"] not in keys]
+    if unknown:
+        yield f"the stack has no volume {', '.join(unknown)}"
+    strange = [group for group in manifest["groups"] if group not in stack.groups()]
+    if strange:
+        yield f"the stack has no data group {', '.join(strange)}"
+
+
+def doubts(
+    manifest: Mapping[str, Any], image_source: str, versions: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield why a snapshot had better not be restored here.
+
+    `versions` are those of the images here, by service.
+    """
+    if manifest["image_source"] != image_source:
+        yield (
+            f"it was made with IMAGE_SOURCE={manifest['image_source']}, and here it is"
+            f" {image_source}: the data of the two is not compatible"
+        )
+    for server in manifest["services"]:
+        name, then = server["service"], server["version"]
+        now = versions.get(name, "")
+        if now and then and numbers(now) < numbers(then):
+            yield f"{name} is {now} here and was {then}: older servers may not read it"

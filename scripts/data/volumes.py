@@ -1,0 +1,102 @@
+"""The volumes of a stack on the engine: what lies in them, who uses them; made and deleted."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from scripts.core.errors import RefusedError
+from scripts.core.look import Container
+from scripts.core.stack import Stack, Volume
+from scripts.data.model import Survey
+from scripts.data.volume_scripts import SURVEY
+from scripts.engine.api import Api
+from scripts.engine.containers import containers, existing
+from scripts.engine.throwaway import Helper
+
+SIZES = 4
+"""Words of a line of the survey about a volume: its key, bytes used, free blocks, their size."""
+BESIDE = 2
+"""Words of a line about what stands beside its data: its key and a name."""
+SHELLLESS = "executable file not found"
+"""How the engine says that an image has no sh; any other cause tells more."""
+
+
+def survey(api: Api, stack: Stack, names: Mapping[str, str]) -> Survey:
+    """Look into volumes (names by key) with the first image that is here and has sh and GNU tar.
+
+    Raises RefusedError when no image has, with what the last of them said.
+    """
+    reason = ""
+    for image in (service.image for service in stack.services):
+        if api.get(f"/images/{image}/json") is None:
+            continue
+        try:
+            printed = Helper(api, stack.project, image, names).run(SURVEY)
+        except RefusedError as error:  # no shell, as in etcd's own image, or a full disk
+            if not reason or SHELLLESS not in str(error):
+                reason = str(error)
+            continue
+        return _survey(image, printed)
+    raise RefusedError(
+        "no image of the stack could look into the volumes (one with sh and GNU tar is needed):"
+        f" {reason or 'none is here'}",
+        next_step="inv images.status; df -h",
+    )
+
+
+def _survey(image: str, printed: str) -> Survey:
+    rows = [line.split() for line in printed.splitlines()]
+    numbers = {row[0]: tuple(map(int, row[1:])) for row in rows if len(row) == SIZES}
+    return Survey(
+        image=image,
+        sizes={key: used for key, (used, _, _) in numbers.items()},
+        free={key: blocks * size for key, (_, blocks, size) in numbers.items()},
+        beside={row[0]: row[1] for row in rows if len(row) == BESIDE},
+    )
+
+
+def require_unused(api: Api, own: Iterable[Container], volumes: Iterable[Volume]) -> None:
+    """Raise RefusedError when a container that is none of these mounts one of the volumes."""
+    ids = {container.id for container in own}
+    for volume in volumes:
+        for user in _users(api, volume.name):
+            if user["Id"] not in ids:
+                name = user["Names"][0].lstrip("/")
+                raise RefusedError(
+                    f"the volume {volume.name} is mounted by {name}, which is none of this stack",
+                    next_step=f"docker rm --force {name}, if you do not need it",
+                )
+
+
+def held(api: Api, stack: Stack) -> tuple[str, ...]:
+    """Return the names of this stack's volumes that exist."""
+    names = {name for service in stack.services for name in service.volumes}
+    return tuple(sorted(existing(api) & names))
+
+
+def create(api: Api, project: str, volumes: Iterable[Volume]) -> None:
+    """Make volumes that are not there, with the labels by which Compose knows them."""
+    present = existing(api)
+    for volume in volumes:
+        if volume.name not in present:
+            labels = {
+                "com.docker.compose.project": project,
+                "com.docker.compose.volume": volume.key,
+            }
+            api.post("/volumes/create", {"Name": volume.name, "Labels": labels})
+
+
+def delete(api: Api, project: str, names: Iterable[str]) -> None:
+    """Remove volumes and the containers of this project that hold them; what is gone is gone."""
+    present = existing(api)
+    own = {container.id for container in containers(api, project)}
+    for name in names:
+        for user in _users(api, name):
+            if user["Id"] in own:
+                api.delete(f"/containers/{user['Id']}", force=True, v=True)
+        if name in present:
+            api.delete(f"/volumes/{name}")
+
+
+def _users(api: Api, volume: str) -> Iterator[dict[str, Any]]:
+    """Yield the containers of anybody that mount a volume, as the engine lists them."""
+    yield from api.get("/containers/json", all=True, filters={"volume": [volume]}) or ()
