@@ -22,14 +22,14 @@ from scripts.machine.apt import PrivateApt, unpack
 from scripts.machine.apt_sources import BASE_RELEASE, Mirror, find_mirror
 from scripts.machine.system import this_system
 
-TAG = BASE_TAG
 NAME = "base"
 
 
 def wanted(services: Iterable[Service]) -> bool:
     """Say whether one of these services is built upon this image."""
     return any(
-        service.build is not None and TAG in service.build.args.values() for service in services
+        service.build is not None and BASE_TAG in service.build.args.values()
+        for service in services
     )
 
 
@@ -55,12 +55,12 @@ def jobs(api: Api, env: Mapping[str, str], root: Path) -> tuple[Job, ...]:
     """
     file = root / "docker" / BASE_FILE
     recipe = base_recipe(file)
-    found = api.get(f"/images/{TAG}/json") or {}
+    found = api.get(f"/images/{BASE_TAG}/json") or {}
     labels = (found.get("Config") or {}).get("Labels") or {}
     if labels.get(RECIPE_LABEL) == recipe:
         return ()
     packages = ahead(root)
-    argv = ["docker", "build", "--progress", "plain", "--tag", TAG, "--file", str(file)]
+    argv = ["docker", "build", "--progress", "plain", "--tag", BASE_TAG, "--file", str(file)]
     argv += ["--label", f"{RECIPE_LABEL}={recipe}", str(_folder(root))]
     log = _folder(root) / "log" / "base.log"
     made = Job(name=NAME, argv=argv, log=log, env={**env, **ENV}, after=packages.name)
@@ -99,8 +99,8 @@ def prepare(folder: Path, mirror: Mirror, runner: Runner, say: Say) -> None:
     stamp.write_text(names, encoding="utf-8")
 
 
-def main() -> int:
-    """Prepare the folder that the command line names; give the exit code."""
+def main() -> ExitCode:
+    """Prepare the folder that the command line names."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it has started, too
     try:
         mirror, folder = find_mirror(this_system(), "debian"), Path(sys.argv[1])
@@ -117,7 +117,7 @@ def main() -> int:
 
 
 def print_line(line: str) -> None:
-    """Return a line of progress to whoever reads our output."""
+    """Write a line of progress for whoever reads our output."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum, unique
 from pathlib import Path
 from typing import Self
 
@@ -20,8 +21,6 @@ BESIDE = 2
 
 On two cores eight builds took 62 s four at once, the longest first; 64 s three at once; 69 s all.
 """
-
-
 STOP_TIME = 5.0
 """Seconds for what is stopped to end."""
 
@@ -59,21 +58,27 @@ class Job:
     """About how long it takes; the longest begin first."""
 
 
+@unique
+class State(StrEnum):
+    """What has become of a job that was begun."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
 @dataclass(slots=True)
 class _Begun:
-    job: Job
-    running: Running
-    done: Completed | None = None
+    process: Running
+    completed: Completed | None = None
 
-    def look(self) -> bool:
-        """Say whether it still runs."""
-        if self.done is None and not self.running.running():
-            self.done = self.running.wait()
-        return self.done is None
-
-    @property
-    def failed(self) -> bool:
-        return self.done is not None and self.done.exit_code != 0
+    def look(self) -> State:
+        """Ask how it is."""
+        if self.completed is None and not self.process.running():
+            self.completed = self.process.wait()
+        if self.completed is None:
+            return State.RUNNING
+        return State.FAILED if self.completed.exit_code else State.DONE
 
 
 class Jobs:
@@ -96,12 +101,12 @@ class Jobs:
 
     def stop(self) -> None:
         """Stop what still runs, and wait until it has ended, STOP_TIME at most."""
-        for one in self._alive():
-            one.running.stop()
-        until_none(self._alive, timeout=STOP_TIME, interval=0.05)
+        for name in self._running():
+            self._begun[name].process.stop()
+        until_none(self._running, timeout=STOP_TIME, interval=0.05)
 
-    def _alive(self) -> list[_Begun]:
-        return [one for one in self._begun.values() if one.look()]
+    def _running(self) -> list[str]:
+        return [name for name, begun in self._begun.items() if begun.look() is State.RUNNING]
 
     def begin(self, job: Job) -> None:
         """Start a job now; `finish` waits for it."""
@@ -109,100 +114,108 @@ class Jobs:
         job.log.write_text(f"{' '.join(job.argv)}\n", encoding="utf-8")
         output, last = Output(), ""
 
-        def hear(line: str) -> None:
+        def on_line(line: str) -> None:
             nonlocal last
             line = without_logins(line)
             with job.log.open("a", encoding="utf-8") as log:
                 log.write(line + "\n")
-            if (said := words(line)) != last:  # apt repeats itself while nothing arrives
-                last, self._heard = said, time.monotonic()
+            if (news := words(line)) != last:  # apt repeats itself while nothing arrives
+                last, self._heard = news, time.monotonic()
             if told := output.tells(line):
                 self._say(job.name, told)
 
         self._heard = time.monotonic()
-        running = Running(job.argv, env=job.env, on_line=hear, terminal=job.terminal)
-        self._begun[job.name] = _Begun(job, running)
+        process = Running(job.argv, env=job.env, on_line=on_line, terminal=job.terminal)
+        self._begun[job.name] = _Begun(process)
 
-    def finish(self, work: Batch, jobs: Sequence[Job]) -> None:
+    def finish(self, batch: Batch, jobs: Sequence[Job]) -> None:
         """Run all jobs to their end, each after the one that it needs, a few at once.
 
         What was begun before is not begun again, unless it has failed. Raises RefusedError for the
         first that failed, after all have ended; one that needs it is not begun.
         """
         self._heard = time.monotonic()
-        silent = self._attend(work, self._waiting(jobs))
+        silent = self._attend(batch, self._waiting(jobs))
         for job in jobs:
-            if (one := self._begun.get(job.name)) and one.done:
-                _judge(work, job, one.done, silent=job.name in silent)
+            if (begun := self._begun.get(job.name)) and begun.completed:
+                _judge(batch, job, begun.completed, silent=job.name in silent)
 
     def _waiting(self, jobs: Sequence[Job]) -> list[Job]:
         """Return the jobs to begin, the longest first."""
         names = {job.name for job in jobs}
-        for name, one in list(self._begun.items()):
-            if (runs := one.look()) and name not in names:
-                one.running.stop()
-            if not runs and (one.failed or name not in names):
+        for name, begun in list(self._begun.items()):
+            state = begun.look()
+            if state is State.RUNNING and name not in names:
+                begun.process.stop()
+            if state is State.FAILED or (state is State.DONE and name not in names):
                 del self._begun[name]
         waiting = [job for job in jobs if job.name not in self._begun]
         return sorted(waiting, key=lambda job: -job.seconds)
 
-    def _attend(self, work: Batch, waiting: list[Job]) -> set[str]:
+    def _attend(self, batch: Batch, waiting: list[Job]) -> set[str]:
         """Begin what may begin until all have ended; give those that fell silent."""
         silent: set[str] = set()
         told: dict[str, str] = {}
-        most = (os.cpu_count() or 1) + BESIDE
 
-        def look() -> int:
-            alive = {one.job.name for one in self._alive()}
-            ended = {one.job.name for one in self._begun.values() if one.done and not one.failed}
-            hoped = {"", *alive, *ended, *(job.name for job in waiting)}
-            waiting[:] = [job for job in waiting if job.after in hoped]  # others need what failed
-            able = [job for job in waiting if not job.after or job.after in ended]
-            for job in able[: max(most - len(alive), 0)]:
-                waiting.remove(job)
-                self.begin(job)
-                alive.add(job.name)
-            for name, state in self._states(waiting, ended).items():
-                if told.get(name) != state:
-                    told[name] = state
-                    self._state(name, state)
-            if time.monotonic() - self._heard > work.silence:
+        def left() -> int:
+            # asked once: what ends meanwhile is told in the next round
+            states = {name: begun.look() for name, begun in self._begun.items()}
+            self._begin_next(waiting, states)
+            for name, line in _lines(waiting, states).items():
+                if told.get(name) != line:
+                    told[name] = line
+                    self._state(name, line)
+            running = {name for name, state in states.items() if state is State.RUNNING}
+            if time.monotonic() - self._heard > batch.silence:
                 waiting.clear()  # they would wait for the same
-                for name in alive - silent:
+                for name in running - silent:
                     silent.add(name)
-                    self._begun[name].running.stop()
-            return len(alive) + len(waiting)
+                    self._begun[name].process.stop()
+            return len(running) + len(waiting)
 
         # no deadline: what goes on may take its time
-        until_none(look, timeout=math.inf, interval=0.1)
+        until_none(left, timeout=math.inf, interval=0.1)
         return silent
 
-    def _states(self, waiting: Sequence[Job], ended: set[str]) -> dict[str, str]:
-        """Return what is to be said of those that do not run."""
-        states = {
-            name: "failed" if one.failed else "done"
-            for name, one in self._begun.items()
-            if one.done
-        }
-        for job in waiting:
-            turn = not job.after or job.after in ended
-            states[job.name] = f"waits for {'its turn' if turn else job.after}"
-        return states
+    def _begin_next(self, waiting: list[Job], states: dict[str, State]) -> None:
+        """Begin what has what it needs, as many as may run at once."""
+        alive = {name for name, state in states.items() if state is not State.FAILED}
+        hoped = {"", *alive, *(job.name for job in waiting)}
+        waiting[:] = [job for job in waiting if job.after in hoped]  # others need what failed
+        most = (os.cpu_count() or 1) + BESIDE
+        room = most - list(states.values()).count(State.RUNNING)
+        for job in [job for job in waiting if _may_begin(job, states)][: max(room, 0)]:
+            waiting.remove(job)
+            self.begin(job)
+            states[job.name] = State.RUNNING
 
 
-def _judge(work: Batch, job: Job, done: Completed, *, silent: bool) -> None:
-    if done.exit_code == 0:
+def _may_begin(job: Job, states: Mapping[str, State]) -> bool:
+    return not job.after or states.get(job.after) is State.DONE
+
+
+def _lines(waiting: Sequence[Job], states: Mapping[str, State]) -> dict[str, str]:
+    """Return what is to be said of those that do not run."""
+    lines = {name: state.value for name, state in states.items() if state is not State.RUNNING}
+    for job in waiting:
+        reason = "its turn" if _may_begin(job, states) else job.after
+        lines[job.name] = f"waits for {reason}"
+    return lines
+
+
+def _judge(batch: Batch, job: Job, completed: Completed, *, silent: bool) -> None:
+    if completed.exit_code == 0:
         return
-    text = done.stdout + done.stderr
-    what, step = job.what or f"the image of {job.name}", f"read the log, then: {work.task}"
-    reason, code = f"no progress for {work.silence:.0f} s", ""
+    text = completed.stdout + completed.stderr
+    what, step = job.what or f"the image of {job.name}", f"read the log, then: {batch.task}"
+    reason, code = f"no progress for {batch.silence:.0f} s", ""
     if not silent:
         if ours := told_error(text):
             reason, step = ours
         elif known := pull_cause(plain(text)):
             reason, step, code = known.cause, known.next_step, known.code
         else:
-            reason = cause(text, last_words(done))
+            reason = cause(text, last_words(completed))
     raise RefusedError(
         f"{what} could not be had: {reason} (log: {job.log})", next_step=step, code=code
     )

@@ -28,6 +28,7 @@ from scripts.engine.stacks import KIND_LABEL
 from scripts.images import base_image
 from scripts.images.bundle import bundle_file, packing
 from scripts.images.jobs import Job
+from scripts.images.recipes import BASE_TAG
 from scripts.machine import ports as host_ports
 from scripts.machine.apt import Deb
 from scripts.machine.system import System
@@ -749,7 +750,7 @@ def test_the_base_image_is_there_before_what_is_built_upon_it(
 ) -> None:
     """How it is made is tried with a real engine, in e2e."""
     built(at, "etcd")
-    at.config["services"]["etcd"]["build"]["args"] = {"BASE": base_image.TAG}
+    at.config["services"]["etcd"]["build"]["args"] = {"BASE": BASE_TAG}
     log = at.folder / "base.log"
     script = f"docker calls; touch {at.folder}/made"
     base = Job(name="base", argv=["sh", "-c", script], log=log)
