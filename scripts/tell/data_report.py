@@ -1,27 +1,31 @@
-"""What data commands tell, over what every command does."""
+"""What data commands tell: what will happen, how far it is, which snapshots there are."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from scripts.core.errors import BrokenError, ExitCode
 from scripts.core.progress import OnBytes
-from scripts.core.units import size
-from scripts.data.model import Plan, Snapshot
-from scripts.tell import data_texts
-from scripts.tell.report import Report
+from scripts.core.units import size, size_of
+from scripts.data.model import Command, Plan, Snapshot
+from scripts.tell.start_report import StartReport
 
+COLUMNS = ("name", "made", "of", "data", "file", "by", "")
+BAR = 24
+"""Characters of a bar."""
+DOES = {Command.SAVE: "saves", Command.RESET: "deletes", Command.RESTORE: "replaces"}
 PACE = 0.2
 """Seconds between two lines about how far something is."""
 
 
-class DataReport(Report):
-    """Tells plans, bytes and snapshots."""
+class DataReport(StartReport):
+    """Tells plans, bytes and snapshots; what was stopped for them starts again."""
 
     def plan(self, plan: Plan, *, result: bool) -> None:
         """Tell what is going to happen; on stdout where that is the result."""
-        for line in data_texts.plan_lines(plan):
+        for line in plan_lines(plan):
             (self.text if result else self.say)(line)
 
     @contextmanager
@@ -35,35 +39,35 @@ class DataReport(Report):
             count = done
             if (now := time.monotonic()) - latest >= PACE:
                 latest = now
-                self.step(name, data_texts.meter(done, total, now - began))
+                self.step(name, meter(done, total, now - began))
 
         with self.board((name,)):
             yield on_bytes
         # what is on a disk and what a tar holds of it are not the same
-        self.say(f"{name:<9} {data_texts.meter(count, count, time.monotonic() - began)}")
+        self.say(f"{name:<9} {meter(count, count, time.monotonic() - began)}")
 
-    def snapshots(self, project: str, found: Sequence[Snapshot]) -> None:
+    def snapshots(self, project: str, snapshots: Sequence[Snapshot]) -> None:
         """Write snapshots, the newest first."""
+        rows = [snapshot.document() for snapshot in snapshots]
         if self.form == "json":
-            rows = [one.document() for one in found]
             self.json_line({"project": project, "snapshots": rows})
-        elif found:
-            self.table(data_texts.COLUMNS, (data_texts.snapshot_row(o.document()) for o in found))
+        elif rows:
+            self.table(COLUMNS, map(snapshot_row, rows))
         else:
             self.say("there is no snapshot yet: inv snapshot.save makes one")
 
-    def verified(self, project: str, one: Snapshot) -> None:
+    def verified(self, project: str, snapshot: Snapshot) -> None:
         """Write whether a snapshot is whole."""
         if self.form == "json":
-            self.json_line({"project": project, "snapshots": [one.document()]})
-        elif one.problem:
-            self.error(BrokenError(one.problem, next_step="inv snapshot.list shows others"))
+            self.snapshots(project, [snapshot])
+        elif snapshot.problem:
+            self.error(BrokenError(snapshot.problem, next_step="inv snapshot.list shows others"))
         else:
-            self.text(f"ok  {one.name}: every byte is what was written")
+            self.text(f"ok  {snapshot.name}: every byte is what was written")
 
-    def saved(self, one: Snapshot) -> None:
+    def saved(self, snapshot: Snapshot) -> None:
         """Write where a new snapshot lies."""
-        self.text(f"saved {one.name} ({size(one.size)}): {one.file}")
+        self.text(f"saved {snapshot.name} ({size(snapshot.size)}): {snapshot.file}")
 
     def reset(self, plan: Plan, file: Path | None) -> None:
         """Write what was deleted, and how to have it back."""
@@ -79,3 +83,42 @@ class DataReport(Report):
         """Tell which snapshots were deleted."""
         for name in names:
             self.say(f"deleted the snapshot {name}")
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """Yield a plan, a line for each thing that will happen, in the order in which it does."""
+    yield f"stops     {', '.join(plan.stops) or 'nothing: nothing of it runs'}"
+    if plan.command is Command.RESET:
+        made = f"{plan.snapshot}, checked before anything is deleted" if plan.snapshot else ""
+        yield f"snapshot  {made or 'none: what is deleted is lost for good'}"
+    if plan.command is Command.RESTORE:
+        yield f"snapshot  {plan.snapshot}, read whole and checked first"
+    if plan.removes:
+        yield f"removes   the containers of {', '.join(plan.removes)}"
+    for index, volume in enumerate(plan.volumes):
+        held = size(plan.sizes[volume.key]) if volume.key in plan.sizes else "not there yet"
+        yield f"{DOES[plan.command] if index == 0 else '':<9} {volume.name} ({held})"
+    if not plan.volumes:
+        yield f"{DOES[plan.command]:<9} nothing: there is no volume yet"
+    yield f"starts    {', '.join(reversed(plan.stops)) or 'nothing: nothing of it ran'}"
+    for line in plan.advice:
+        yield f"note: {line}"
+
+
+def meter(done: int, total: int, seconds: float) -> str:
+    """Return how far something is, with a bar; `total` in bytes may be a little wrong."""
+    share = min(1.0, done / total) if total else 1.0
+    full = round(share * BAR)
+    bar = "━" * full + "╌" * (BAR - full)
+    pace = f"  {size(done / seconds)}/s" if seconds > 0 else ""
+    return f"{bar} {share:5.0%}  {size_of(done, total)}{pace}"
+
+
+def snapshot_row(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of a snapshot."""
+    name, file, manifest = document["name"], size(document["bytes"]), document["manifest"]
+    if manifest is None:
+        return (name, "", "", "", file, "", document["problem"])
+    made = str(manifest["created_at"])[:19].replace("T", " ")
+    by = f"inv {manifest['command']}" if manifest["automatic"] else "you"
+    return (name, made, ", ".join(manifest["groups"]), size(manifest["tar_bytes"]), file, by, "")

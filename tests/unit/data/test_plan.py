@@ -8,7 +8,7 @@ import pytest
 from scripts.core.stack import Service, Stack, Together, Volume
 from scripts.data import manifest, plan
 from scripts.data.model import Command, Inspection, Plan, Survey
-from scripts.tell import data_texts
+from scripts.tell import data_report
 from tests.kit.builders import container, service, stack
 
 
@@ -101,7 +101,7 @@ def test_half_of_what_belongs_together_is_told(
 
 def test_the_lines_of_a_plan_come_in_the_order_of_what_happens() -> None:
     """What stops, what is kept, what goes, what starts, and a note."""
-    assert list(data_texts.plan_lines(planned(Command.RESET, "vectors"))) == [
+    assert list(data_report.plan_lines(planned(Command.RESET, "vectors"))) == [
         "stops     api, panel, vectors, meta",
         "snapshot  one, checked before anything is deleted",
         "removes   the containers of meta, vectors",
@@ -114,14 +114,14 @@ def test_the_lines_of_a_plan_come_in_the_order_of_what_happens() -> None:
 def test_a_plan_says_also_what_will_not_happen() -> None:
     """Nothing runs, nothing is there, no snapshot is made."""
     idle = replace(planned(Command.RESET, "vectors", alive=()), snapshot="", volumes=(), advice=())
-    assert list(data_texts.plan_lines(idle)) == [
+    assert list(data_report.plan_lines(idle)) == [
         "stops     nothing: nothing of it runs",
         "snapshot  none: what is deleted is lost for good",
         "removes   the containers of meta, vectors",
         "deletes   nothing: there is no volume yet",
         "starts    nothing: nothing of it ran",
     ]
-    restore = list(data_texts.plan_lines(planned(Command.RESTORE, "vectors")))
+    restore = list(data_report.plan_lines(planned(Command.RESTORE, "vectors")))
     assert restore[1] == "snapshot  one, read whole and checked first"
     assert restore[2:4] == [
         "replaces  p_meta_data (1.0 KiB)",
@@ -132,9 +132,9 @@ def test_a_plan_says_also_what_will_not_happen() -> None:
 def test_a_meter_shows_share_bytes_and_pace() -> None:
     """Also when there is more than was thought, or nothing at all."""
     half = f"{'━' * 12}{'╌' * 12}   50%  1.0 KiB of 2.0 KiB  512 B/s"
-    assert data_texts.meter(1024, 2048, 2.0) == half
-    assert "100%  4.0 KiB of 4.0 KiB" in data_texts.meter(4096, 2048, 0.0)
-    assert data_texts.meter(0, 0, 0.0).startswith("━" * 24)
+    assert data_report.meter(1024, 2048, 2.0) == half
+    assert "100%  4.0 KiB of 4.0 KiB" in data_report.meter(4096, 2048, 0.0)
+    assert data_report.meter(0, 0, 0.0).startswith("━" * 24)
 
 
 @pytest.mark.parametrize(("automatic", "by"), [(True, "inv reset"), (False, "you")])
@@ -149,9 +149,9 @@ def test_a_row_of_the_list_says_who_made_a_snapshot(automatic: bool, by: str) ->
     }
     row = {"name": "one", "bytes": 10, "manifest": facts, "problem": ""}
     made = ("one", "2026-01-31 12:00:00", "graph", "2.0 KiB", "10 B", by, "")
-    assert data_texts.snapshot_row(row) == made
+    assert data_report.snapshot_row(row) == made
     cut = {**row, "manifest": None, "problem": "cut"}
-    assert data_texts.snapshot_row(cut) == ("one", "", "", "", "10 B", "", "cut")
+    assert data_report.snapshot_row(cut) == ("one", "", "", "", "10 B", "", "cut")
 
 
 def manifest_of(

@@ -22,7 +22,7 @@ from scripts.doctor.facts import (
     Proxies,
     SettingsSeen,
 )
-from scripts.tell import rows as cells
+from scripts.tell import views
 from tests.kit.builders import container, reading, service, stack
 
 ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="28.0.1", api_version="1.48")
@@ -77,7 +77,7 @@ def test_where_all_is_well_every_area_says_so() -> None:
     assert judged(FINE) == []
     assert set(states(FINE).values()) == {"ok"}
     assert document(FINE)["exit_code"] == 0
-    lines = cells.doctor_lines(document(FINE)).splitlines()
+    lines = list(map(str, views.checkup(document(FINE))))
     assert lines[1] == "ok  engine    28.0.1 (unix:///e), Compose not known"
     assert "ok  machine   8.0 GiB of memory free, 4 processors, 50.0 GiB free in /srv" in lines
     assert "ok  logins    neo4j: a wrong password is rejected" in lines
@@ -91,7 +91,7 @@ def test_where_nothing_is_known_nothing_is_wrong() -> None:
         ("engine-absent", "", False),
     ]
     assert set(states(Facts()).values()) == {"ok", "unknown"}
-    assert "?   machine   not known\n" in cells.doctor_lines(document(Facts()))
+    assert "?   machine   not known" in list(map(str, views.checkup(document(Facts()))))
 
 
 @pytest.mark.parametrize(

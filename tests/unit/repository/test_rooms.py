@@ -20,7 +20,7 @@ MOST = 14
 OWNERS = {
     "sh": {"core/process"},
     "requests": {"doctor/ask_models"},
-    "rich": {"tell/report", "tell/displays", "tell/boards"},
+    "rich": {"tell/board", "tell/report", "tell/start_report", "tell/views"},
     "zstandard": {"data/archive"},
 }
 """Who alone imports a package; invoke is imported by the commands alone."""
@@ -33,9 +33,9 @@ PURE = (
     *("core/polling", "core/stack", "core/units", "data/model", "data/plan"),
     *("data/volume_scripts", "doctor/areas", "doctor/details", "doctor/env_lines", "doctor/facts"),
     *("doctor/rules", "engine/versions", "images/build_output", "start/events"),
-    *("start/history/timeline", "start/scheduler", "start/tracking", "tell/course"),
-    *("tell/boards", "tell/data_report", "tell/displays", "tell/drawing"),
-    *("tell/report", "tell/rows", "watch/log_lines", "watch/s3_signing", "watch/status"),
+    *("start/history/timeline", "start/scheduler", "start/tracking", "tell/board"),
+    *("tell/data_report", "tell/drawing", "tell/report", "tell/start_report"),
+    *("tell/views", "watch/log_lines", "watch/s3_signing", "watch/status"),
 )
 """Modules outside `diagnosis` that decide or tell, and so see values only."""
 

@@ -1,14 +1,12 @@
-"""What stands in the cells of tables."""
+"""What stands on the screen: the cells of tables, and the lines of lists."""
 
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from scripts.core.finding import Verdict
 from scripts.core.inventory import Engine, EngineStatus, ImageStatus
-from scripts.start.events import Event, EventKind
-from scripts.tell.rows import engine_rows, event_document, image_row, status_lines, status_row
+from scripts.tell.views import engine_rows, image_row, status_lines, status_row
 
 NOW = datetime(2026, 11, 23, 1, 59, 59, 500000, tzinfo=UTC).timestamp()
 ROW = {
@@ -85,28 +83,6 @@ def test_on_a_narrow_terminal_a_service_has_two_lines(
 ) -> None:
     """What matters first; of the rest only what there is."""
     assert status_lines({**ROW, **facts}, NOW) == (main, rest or "qdrant:1 (stand-in)")
-
-
-def test_an_event_holds_only_what_it_has() -> None:
-    """Empty fields are left out, and seconds are told to the millisecond."""
-    started = Event(kind=EventKind.STARTED, service="db", seconds=0.01234)
-
-    assert event_document(started) == {"event": "started", "seconds": 0.012, "service": "db"}
-
-
-@pytest.mark.parametrize(
-    ("verdict", "code"), [(Verdict.READY, 0), (Verdict.BROKEN, 5), (Verdict.STARTING, 6)]
-)
-def test_the_last_event_has_the_verdict_and_its_exit_code(verdict: Verdict, code: int) -> None:
-    """The number that the command will end with."""
-    result = Event(kind=EventKind.RESULT, seconds=4.0, verdict=verdict)
-
-    assert event_document(result) == {
-        "event": "result",
-        "seconds": 4.0,
-        "verdict": verdict.value,
-        "exit_code": code,
-    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,203 @@
+"""Pure: what stands on the screen, as rich draws it; `report` says where and when."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from scripts.core.finding import Finding
+from scripts.core.inventory import EngineStatus, ImageStatus
+from scripts.core.units import SECOND, duration, nanoseconds, size
+from scripts.images.bundle.bundle_file import Manifest
+from scripts.watch.log_lines import LogLine
+
+PS_COLUMNS = (
+    *("service", "state", "ready", "ready for", "up for", "restarts", "memory", "CPU"),
+    *("ports", "image", "answer"),
+)
+IMAGE_COLUMNS = ("service", "image", "state", "contains", "size")
+WIDE = 210
+"""Columns from which on `inv ps` writes one line a service."""
+COLOURS = ("cyan", "green", "magenta", "blue", "bright_cyan", "bright_green", "bright_magenta")
+"""Of services in logs; yellow and red are for warnings and errors."""
+LOG_STYLES = {"error": "red", "warning": "yellow", "debug": "dim"}
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Draw a table; on a narrow terminal cells wrap."""
+    drawn = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        drawn.add_column(column)
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    return drawn
+
+
+def status(document: Mapping[str, Any], width: int, now: float) -> Iterator[RenderableType]:
+    """Draw what `inv ps` shows, and under it what is wrong; `now` in seconds since 1970."""
+    rows = document["services"]
+    if width >= WIDE:
+        yield table(PS_COLUMNS, (status_row(row, now) for row in rows))
+    else:
+        for row in rows:
+            main, rest = status_lines(row, now)
+            yield from _entry(main, (rest,), well=row["ready"])
+    for row in rows:
+        for values in row["findings"]:
+            yield from finding(Finding(**values))
+
+
+def stacks(document: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Draw what `inv ps --all` shows: each stack, and under it where it is and its ports."""
+    for row in document["stacks"]:
+        main, rest = stack_lines(row)
+        yield from _entry(main, rest, well=len(row["ready"]) == len(row["services"]))
+    if not document["stacks"]:
+        yield Text("no stack of this kind is on the engine; inv up starts one")
+
+
+def checkup(document: Mapping[str, Any]) -> Iterator[Text]:
+    """Draw what `inv doctor` found: what is wrong first, then what is fine or not known.
+
+    An area with a finding needs no line of its own.
+    """
+    for values in document["findings"]:
+        yield from finding(Finding(**values))
+    marks = {"ok": "ok", "unknown": "?"}
+    for row in document["areas"]:
+        if mark := marks.get(row["state"]):
+            yield Text(f"{mark:<3} {row['area']:<9} {row['detail']}")
+
+
+def finding(one: Finding) -> Iterator[Text]:
+    """Draw a finding: cause, evidence, next step, a line each."""
+    mark, style = ("✗", "bold red") if one.fatal else ("!", "yellow")
+    subject = f"{one.service}: " if one.service else ""
+    yield Text(f"{mark} {subject}{one.cause}", style=style)
+    if one.evidence:
+        yield Text(f"  evidence: {one.evidence}")
+    yield Text(f"  next: {one.next_step}")
+
+
+def log_line(line: LogLine, names: Sequence[str], width: int) -> Text:
+    """Draw a line of a log behind its service's name, of `width`; a mark stands alone."""
+    if line.mark:
+        return Text(line.text, style="bold")
+    colour = COLOURS[names.index(line.service) % len(COLOURS)]
+    name = (f"{line.service:<{width}} | ", colour)
+    return Text.assemble(name, (line.text, LOG_STYLES.get(line.level, "")))
+
+
+def status_row(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
+    """Return the cells of one service for `inv ps`, `now` in seconds since 1970."""
+    ports = [f"{port['published']}→{port['target']}" for port in row["ports"]]
+    return (
+        row["service"],
+        _state(row),
+        "yes" if row["ready"] else "no",
+        duration(_ready_for(row, now)),
+        duration(row["uptime_seconds"]),
+        str(row["restarts"]),
+        *_usage(row),
+        " ".join([*ports, *_gaps(row)]),
+        f"{row['image']} ({row['contains']})",
+        row["answer"],
+    )
+
+
+def status_lines(row: Mapping[str, Any], now: float) -> tuple[str, str]:
+    """Return one service for `inv ps` on a narrow terminal: what matters, and under it the rest."""
+    mark = "✓" if row["ready"] else "✗"
+    ready, up = _ready_for(row, now), row["uptime_seconds"]
+    age = f"up {duration(up)}" if ready is None else f"ready {duration(ready)}"
+    memory, cpu = _usage(row)
+    facts = f"{age if up is not None else '':<17} {memory:>10} {cpu:>12}"
+    again = f"{row['restarts']} restart{'s' * (row['restarts'] > 1)}" if row["restarts"] else ""
+    ports = " ".join(str(port["published"]) for port in row["ports"])
+    image = f"{row['image'].rpartition('/')[2]} ({row['contains']})"
+    rest = " · ".join(part for part in (again, ports, row["answer"], image, *_gaps(row)) if part)
+    return f"{mark} {row['service']:<9} {_state(row):<18} {facts}".rstrip(), rest
+
+
+def stack_lines(row: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Return one stack for `inv ps --all`: how it is, and under it where it is and its ports."""
+    services, ready = row["services"], row["ready"]
+    mark = "✓" if len(ready) == len(services) else "✗"
+    states = ", ".join(f"{count} {state}" for state, count in row["states"].items())
+    whose = " (this one)" if row["present"] else ""
+    sick = " ".join(one["service"] for one in services if not one["healthy"])
+    ports = [
+        f"{one['service']} {' '.join(map(str, one['ports']))}" for one in services if one["ports"]
+    ]
+    place = row["checkout"] + (f" with {row['env_file']}" if row["env_file"] else "")
+    rest = (place, f"not healthy: {sick}" if sick else "", " · ".join(ports))
+    main = f"{mark} {row['project']}{whose}  {states}, {len(ready)} healthy"
+    return main, tuple(line for line in rest if line)
+
+
+def image_row(image: ImageStatus) -> tuple[str, ...]:
+    """Return the cells of an image for a table."""
+    if not image.present:
+        return (image.service, image.image, "missing", "", "")
+    state = "stale" if image.built_here and image.stale else "here"
+    return (image.service, image.image, state, image.contains, size(image.size))
+
+
+def engine_rows(status: EngineStatus) -> tuple[tuple[str, str], ...]:
+    """Return what is known of the engine, a fact a row."""
+    used = status.found
+    kind = "private" if used and used.private else "yours"
+    return (
+        ("used", f"{used.version} at {used.endpoint} ({kind})" if used else "none"),
+        ("private", f"pid {status.pid}" if status.running else "not running"),
+        ("up for", duration(status.uptime) if status.running else ""),
+        ("socket", str(status.socket)),
+        ("log", str(status.log)),
+        ("programs", size(status.size) if status.files else "not fetched"),
+        ("data", size(status.data_size)),
+        ("downloads", size(status.cache_size)),
+    )
+
+
+def bundle_rows(file: Path, made: Manifest) -> tuple[tuple[str, str], ...]:
+    """Return what is in a bundle, a fact a row."""
+    packages = f"{made.distribution} {made.release}" if made.release else "not in it"
+    return (
+        ("file", str(file)),
+        ("size", size(sum(one.size for one in made.members))),
+        ("workspace", made.workspace),
+        ("wheels", f"Python {' '.join(made.python)} on {made.kernel} {made.machine}"),
+        ("engine", packages),
+        ("images", f"{len(made.images)} for {made.architecture}, from {made.image_source}"),
+    )
+
+
+def _entry(main: str, rest: Iterable[str], *, well: bool) -> Iterator[RenderableType]:
+    """Draw one thing of a list: a line, red where it is not well, and dim ones under it."""
+    yield Text(main, style="" if well else "red")
+    for line in rest:
+        yield Padding(Text(line, style="dim"), (0, 0, 0, 2), expand=False)
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    return str(row["state"]) + (f", {row['health']}" if row["health"] else "")
+
+
+def _gaps(row: Mapping[str, Any]) -> list[str]:
+    return [f"no {', no '.join(row['not_offered'])}"] if row["not_offered"] else []
+
+
+def _ready_for(row: Mapping[str, Any], now: float) -> float | None:
+    since = row["ready_since"]
+    return None if since is None else max(0.0, now - nanoseconds(since) / SECOND)
+
+
+def _usage(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return memory, and of the CPU the percentage where it is known, else the seconds so far."""
+    memory, seconds, percent = row["memory_bytes"], row["cpu_seconds"], row.get("cpu_percent")
+    cpu = "" if seconds is None else f"{seconds:.1f} s CPU"
+    return "" if memory is None else size(memory), cpu if percent is None else f"{percent} % CPU"
