@@ -31,9 +31,9 @@ TELLING = ("fatal", "panic", "error", "exception", "unrecognized", "denied", "re
 Rule = Callable[[Service, Container, Look], Iterator[Finding]]
 
 
-def out_of_memory(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
+def out_of_memory(service: Service, container: Container, look: Look) -> Iterator[Finding]:
     """The kernel killed it at its memory limit."""
-    if container.oom_killed and failing(service, container, seen):
+    if container.oom_killed and failing(service, container, look):
         variable = f"{service.name.upper()}_MEMORY"
         yield Finding(
             code="out-of-memory",
@@ -43,21 +43,21 @@ def out_of_memory(service: Service, container: Container, seen: Look) -> Iterato
         )
 
 
-def crash_loop(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
+def crash_loop(service: Service, container: Container, look: Look) -> Iterator[Finding]:
     """It ends again and again."""
     many = not container.oom_killed and container.restarts >= CRASHES
-    if many and failing(service, container, seen):
+    if many and failing(service, container, look):
         yield Finding(
             code="crash-loop",
             service=service.name,
             cause=f"it crashed {container.restarts} times"
             + ("" if container.state is State.RUNNING else f", {_exit(container)}"),
-            evidence=_log_line(service, seen),
+            evidence=_log_line(service, look),
             next_step=f"inv logs --service {service.name}",
         )
 
 
-def ended(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
+def ended(service: Service, container: Container, look: Look) -> Iterator[Finding]:
     """It is not running, and nobody will start it again."""
     finished = service.one_shot and container.exit_code == 0
     if not container.oom_killed and container.state in GONE and not finished:
@@ -65,14 +65,14 @@ def ended(service: Service, container: Container, seen: Look) -> Iterator[Findin
             code="ended",
             service=service.name,
             cause=f"it ended, {_exit(container)}",
-            evidence=container.error or _log_line(service, seen),
+            evidence=container.error or _log_line(service, look),
             next_step=f"inv logs --service {service.name}, then: inv up --service {service.name}",
         )
 
 
-def refused(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
+def refused(service: Service, container: Container, look: Look) -> Iterator[Finding]:
     """The engine refused to start it, and left it as it was."""
-    del seen
+    del look
     if container.state is not State.RUNNING and container.error:
         yield Finding(
             code="start-refused",
@@ -83,9 +83,9 @@ def refused(service: Service, container: Container, seen: Look) -> Iterator[Find
         )
 
 
-def paused(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
+def paused(service: Service, container: Container, look: Look) -> Iterator[Finding]:
     """Somebody paused it."""
-    del seen
+    del look
     if container.state is State.PAUSED:
         yield Finding(
             code="paused",
@@ -95,9 +95,9 @@ def paused(service: Service, container: Container, seen: Look) -> Iterator[Findi
         )
 
 
-def rejected(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
+def rejected(service: Service, container: Container, look: Look) -> Iterator[Finding]:
     """It answers, and waiting will not make the answer a better one."""
-    reading = seen.reading(service.name)
+    reading = look.reading(service.name)
     # while a server loads its logins it may reject all of them
     settled = container.health in {Health.HEALTHY, Health.NONE}
     if reading is not None and reading.final and settled:
@@ -113,13 +113,13 @@ def rejected(service: Service, container: Container, seen: Look) -> Iterator[Fin
         )
 
 
-def unhealthy(service: Service, container: Container, seen: Look) -> Iterator[Finding]:
+def unhealthy(service: Service, container: Container, look: Look) -> Iterator[Finding]:
     """The engine's check fails; final only where no probe of ours says more.
 
     The engine also says unhealthy of what was just unpaused, until its next check: then the last
     check has not failed.
     """
-    del seen
+    del look
     if (
         container.state is State.RUNNING
         and container.health is Health.UNHEALTHY
@@ -147,37 +147,39 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def troubled(service: Service, seen: Look) -> bool:
+def troubled(service: Service, look: Look) -> bool:
     """Say whether a service's log may say what is wrong: it fell over, or its check fails."""
-    container = seen.container(service.name)
-    if container is None or not failing(service, container, seen):
+    container = look.container(service.name)
+    if container is None or not failing(service, container, look):
         return False
     fell = container.state is not State.RUNNING or container.restarts > 0
     return fell or container.health is Health.UNHEALTHY or container.oom_killed
 
 
-def diagnose(stack: Stack, names: tuple[str, ...], seen: Look) -> tuple[Finding, ...]:
+def diagnose(stack: Stack, names: tuple[str, ...], look: Look) -> tuple[Finding, ...]:
     """The findings about these services, one for each: root causes first, with their victims.
 
     Of several rules that find something about a service the first knows most.
     """
-    found = []
+    diagnosis = []
     for name in names:
-        service, container = stack.service(name), seen.container(name)
+        service, container = stack.service(name), look.container(name)
         if container is None:
             continue
-        alone = all(answers(stack.service(need), seen) for need in service.needs)
-        findings = (finding for rule in RULES for finding in rule(service, container, seen))
+        alone = all(answers(stack.service(need), look) for need in service.needs)
+        findings = (finding for rule in RULES for finding in rule(service, container, look))
         # who lacks a neighbour may fall again and again until that one is there
-        telling = (one for one in findings if alone or one.code not in CAUSED_BY_NEIGHBOURS)
+        telling = (
+            finding for finding in findings if alone or finding.code not in CAUSED_BY_NEIGHBOURS
+        )
         if (first := next(telling, None)) is not None:
-            victims = _victims(stack, names, seen, first)
+            victims = _victims(stack, names, look, first)
             evidence = masked(first.evidence, service)
-            found.append(replace(first, victims=victims, evidence=evidence))
-    return tuple(found)
+            diagnosis.append(replace(first, victims=victims, evidence=evidence))
+    return tuple(diagnosis)
 
 
-def _victims(stack: Stack, names: tuple[str, ...], seen: Look, finding: Finding) -> tuple[str, ...]:
+def _victims(stack: Stack, names: tuple[str, ...], look: Look, finding: Finding) -> tuple[str, ...]:
     """Return who needs a broken service, directly or not, and is not ready."""
     return tuple(
         name
@@ -185,17 +187,17 @@ def _victims(stack: Stack, names: tuple[str, ...], seen: Look, finding: Finding)
         if finding.fatal
         and name != finding.service
         and finding.service in stack.closure((name,))
-        and not answers(stack.service(name), seen)
+        and not answers(stack.service(name), look)
     )
 
 
 def verdict(
-    stack: Stack, names: tuple[str, ...], seen: Look, findings: tuple[Finding, ...]
+    stack: Stack, names: tuple[str, ...], look: Look, findings: tuple[Finding, ...]
 ) -> Verdict:
     """Say whether all these services are ready, whether one is finally broken, or neither yet."""
     if any(finding.fatal for finding in findings):
         return Verdict.BROKEN
-    if all(answers(stack.service(name), seen) for name in names):
+    if all(answers(stack.service(name), look) for name in names):
         return Verdict.READY
     return Verdict.STARTING
 
@@ -205,5 +207,5 @@ def _exit(container: Container) -> str:
     return f"exit code {container.exit_code}" + (f" ({meaning})" if meaning else "")
 
 
-def _log_line(service: Service, seen: Look) -> str:
-    return telling(seen.logs.get(service.name, ()), *(f"(?i){word}" for word in TELLING))
+def _log_line(service: Service, look: Look) -> str:
+    return telling(look.logs.get(service.name, ()), *(f"(?i){word}" for word in TELLING))

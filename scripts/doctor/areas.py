@@ -20,6 +20,10 @@ class Area:
     rules: tuple[Rule, ...]
     detail: Callable[[Facts], str]
 
+    def findings(self, facts: Facts) -> list[Finding]:
+        """Ask all its rules."""
+        return [finding for rule in self.rules for finding in rule(facts)]
+
 
 AREAS = (
     Area(name="settings", rules=(rules.env_file,), detail=details.settings),
@@ -43,25 +47,29 @@ AREAS = (
 
 def document(facts: Facts) -> dict[str, Any]:
     """Return what `inv doctor --format json` prints (schemas/doctor.schema.json)."""
-    found = [(area, [one for rule in area.rules for one in rule(facts)]) for area in AREAS]
-    findings = sorted((one for _, some in found for one in some), key=lambda one: not one.fatal)
-    broken = any(one.fatal for one in findings)
+    judged = [(area, area.findings(facts)) for area in AREAS]
+    rows = [_row(area, findings, facts) for area, findings in judged]
+    findings = [finding for _, of_area in judged for finding in of_area]
+    broken = any(finding.fatal for finding in findings)
     return {
         "exit_code": int(ExitCode.BROKEN if broken else ExitCode.OK),
-        "areas": [_row(area, some, facts) for area, some in found],
-        "findings": [asdict(one) | {"victims": list(one.victims)} for one in findings],
+        "areas": rows,
+        "findings": [
+            asdict(finding) | {"victims": list(finding.victims)}
+            for finding in sorted(findings, key=lambda finding: not finding.fatal)
+        ],
     }
 
 
 def _row(area: Area, findings: list[Finding], facts: Facts) -> dict[str, str]:
     detail, why = area.detail(facts), facts.unknown.get(area.name, "")
     if findings:
-        state = "fatal" if any(one.fatal for one in findings) else "advice"
+        state = "fatal" if any(finding.fatal for finding in findings) else "advice"
     else:
         state = "unknown" if why or not detail else "ok"
-    told = (detail, f"not known: {why}" if why else "")
+    parts = (detail, f"not known: {why}" if why else "")
     return {
         "area": area.name,
         "state": state,
-        "detail": "; ".join(part for part in told if part) or "not known",
+        "detail": "; ".join(part for part in parts if part) or "not known",
     }

@@ -21,7 +21,7 @@ from scripts.core.stack import LAST_PORT, Port, Stack
 from scripts.data import journal, snapshots
 from scripts.diagnosis.preflight import Conditions
 from scripts.doctor import ask_models, ask_services, ask_settings, remote_host
-from scripts.doctor.facts import DataSeen, EngineSeen, Facts, Problem
+from scripts.doctor.facts import DataFacts, EngineFacts, Facts, Problem
 from scripts.engine.api import Api
 from scripts.engine.discovery import check_versions, discover
 from scripts.engine.private import programs
@@ -48,21 +48,21 @@ class Questions:
 
     def ask(self, question: Callable[[], T]) -> Future[T]:
         """Put a question."""
-        asked = self._pool.submit(question)
-        self._open.append(asked)
-        return asked
+        future = self._pool.submit(question)
+        self._open.append(future)
+        return future
 
     def wait(self) -> None:
         """Wait until all are answered, or time is up."""
         wait(self._open, timeout=PATIENCE)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def answer(self, area: str, asked: Future[T] | None) -> T | None:
+    def answer(self, area: str, future: Future[T] | None) -> T | None:
         """Return the answer; None and a line in `unknown` when there was none in time."""
-        if asked is None:
+        if future is None:
             return None
         try:
-            return asked.result(timeout=0)
+            return future.result(timeout=0)
         except TimeoutError:
             self.unknown[area] = f"no answer within {PATIENCE:.0f} s"
         except (StackError, OSError) as error:
@@ -72,14 +72,14 @@ class Questions:
 
 def ask(root: Path, environ: Mapping[str, str], runner: Runner) -> Facts:
     """Return everything that can be known; raises only for a checkout without `.env.example`."""
-    found, written = ask_settings.ask(root, environ)
+    settings, written = ask_settings.ask(root, environ)
     engine = _engine(root, environ, runner)
-    facts = Facts(settings=written, engine=engine, image_source=found.get("IMAGE_SOURCE"))
-    facts = replace(facts, proxies=ask_models.proxies(environ), data=_data(found))
+    facts = Facts(settings=written, engine=engine, image_source=settings.get("IMAGE_SOURCE"))
+    facts = replace(facts, proxies=ask_models.proxies(environ), data=_data(settings))
     space, stack = None, None
     try:
-        usable, over = ask_settings.usable(found, written)
-        source = found.source
+        usable, over = ask_settings.usable(settings, written)
+        source = settings.source
         if engine.found is not None and engine.problem is None:
             there = replace(engine.found, env={**engine.found.env, **over})
             space = workspace.resolved(usable, there, runner, source, environ)
@@ -90,17 +90,17 @@ def ask(root: Path, environ: Mapping[str, str], runner: Runner) -> Facts:
             facts = replace(facts, unknown={"compose": "Docker Compose is not here yet"})
     except StackError as error:
         facts = replace(facts, stack_problem=Problem.of(error))
-    return _asked(found, replace(facts, stack=stack), space)
+    return _asked(settings, replace(facts, stack=stack), space)
 
 
-def _asked(found: Settings, facts: Facts, space: Workspace | None) -> Facts:
+def _asked(settings: Settings, facts: Facts, space: Workspace | None) -> Facts:
     """Add what is asked over sockets."""
     questions = Questions()
     questions.unknown |= facts.unknown
-    pairs = _wanted(found, facts.stack)
-    endpoints = [questions.ask(question) for question in ask_models.endpoints(found)]
+    pairs = _wanted(settings, facts.stack)
+    endpoints = [questions.ask(question) for question in ask_models.endpoints(settings)]
     if space is None:
-        machine = questions.ask(lambda: _here(found, pairs)) if facts.engine.absent else None
+        machine = questions.ask(lambda: _here(settings, pairs)) if facts.engine.absent else None
         usable = facts.engine.found is not None and facts.engine.problem is None
         why = "the compose file is broken" if usable else "no engine to ask"
         unasked = ASKED_OF_ENGINE if machine else (*ASKED_OF_ENGINE, "machine", "ports")
@@ -111,7 +111,7 @@ def _asked(found: Settings, facts: Facts, space: Workspace | None) -> Facts:
         own = questions.ask(partial(_foreign, space))
         here = questions.ask(partial(_images, space))
         registries = questions.ask(partial(_registries, space))
-        services = questions.ask(partial(ask_services.look, space))
+        services = questions.ask(partial(ask_services.ask, space))
         questions.wait()
         looked = questions.answer("services", services)
         facts = replace(
@@ -119,75 +119,77 @@ def _asked(found: Settings, facts: Facts, space: Workspace | None) -> Facts:
             foreign=questions.answer("names", own),
             images=questions.answer("images", here),
             registries=questions.answer("images", registries) or {},
-            seen=looked.seen if looked else None,
+            look=looked.look if looked else None,
             sick=looked.sick if looked else (),
             logins=looked.logins if looked else (),
         )
         if not space.engine.local:
             questions.unknown["ports"] = "the engine is on another machine"
-    models = [questions.answer("models", one) for one in endpoints]
+    models = [questions.answer("models", endpoint) for endpoint in endpoints]
     return replace(
         facts,
         machine=questions.answer("machine", machine),
-        endpoints=tuple(one for one in models if one is not None),
+        endpoints=tuple(endpoint for endpoint in models if endpoint is not None),
         ports_wanted=len(pairs),
         unknown=questions.unknown,
     )
 
 
-def _here(found: Settings, pairs: tuple[tuple[str, Port], ...]) -> Conditions:
+def _here(settings: Settings, pairs: tuple[tuple[str, Port], ...]) -> Conditions:
     """Return the facts of this machine, where a private engine would be brought."""
     return Conditions(
-        host=resources.look(found.root),
+        host=resources.look(settings.root),
         holders=ports.processes(pairs),
-        variables=found.port_variables(),
+        variables=settings.port_variables(),
     )
 
 
-def _engine(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineSeen:
+def _engine(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineFacts:
     system = this_system()
     why = obstacle(system)
     try:
-        found = discover(root, environ, runner)
+        engine = discover(root, environ, runner)
     except StackError as error:
-        return EngineSeen(problem=Problem.of(error), can_bring=not why)
-    if found is None:
+        return EngineFacts(problem=Problem.of(error), can_bring=not why)
+    if engine is None:
         cause = f"no engine is running; {why}"
         problem = Problem(cause=cause, next_step=install_hint(system)) if why else None
-        return EngineSeen(absent=True, problem=problem, can_bring=not why)
+        return EngineFacts(absent=True, problem=problem, can_bring=not why)
     try:
-        version = check_versions(found, runner)
-        answer = Api.of(found).within(PATIENCE).get("/version") or {}
+        version = check_versions(engine, runner)
+        answer = Api.of(engine).within(PATIENCE).get("/version") or {}
     except StackError as error:
-        return EngineSeen(found=found, problem=Problem.of(error), can_bring=not why)
+        return EngineFacts(found=engine, problem=Problem.of(error), can_bring=not why)
     arch = str(answer.get("Arch", ""))
-    return EngineSeen(found=found, compose=version, arch=arch, can_bring=not why)
+    return EngineFacts(found=engine, compose=version, arch=arch, can_bring=not why)
 
 
-def _data(found: Settings) -> DataSeen:
+def _data(settings: Settings) -> DataFacts:
     """Return what is known of the data beside the volumes."""
-    folder = snapshots.folder_of(found.root, found.get("COMPOSE_PROJECT_NAME"))
+    folder = snapshots.folder_of(settings.root, settings.get("COMPOSE_PROJECT_NAME"))
     kept = snapshots.listed(folder)
     unfinished, problem = None, None
     try:
         unfinished = journal.read(folder)
     except StackError as error:
         problem = Problem.of(error)
-    return DataSeen(
+    return DataFacts(
         snapshots=len(kept),
-        damaged=sum(one.manifest is None for one in kept),
-        size=sum(one.size for one in kept),
+        damaged=sum(snapshot.manifest is None for snapshot in kept),
+        size=sum(snapshot.size for snapshot in kept),
         unfinished=unfinished,
         problem=problem,
     )
 
 
-def _wanted(found: Settings, stack: Stack | None) -> tuple[tuple[str, Port], ...]:
+def _wanted(settings: Settings, stack: Stack | None) -> tuple[tuple[str, Port], ...]:
     """Return the ports that the stack publishes; without its file those that the settings name."""
     if stack is not None:
         return guards.published(stack, stack.names())
-    address = found.get("BIND_ADDRESS")
-    named = {name: found.get(name) for name in sorted(found.defaults) if name.endswith("_PORT")}
+    address = settings.get("BIND_ADDRESS")
+    named = {
+        name: settings.get(name) for name in sorted(settings.defaults) if name.endswith("_PORT")
+    }
     return tuple(
         (name, Port(host=address, published=int(value), target=0))
         for name, value in named.items()
@@ -196,12 +198,12 @@ def _wanted(found: Settings, stack: Stack | None) -> tuple[tuple[str, Port], ...
 
 
 def _machine(space: Workspace) -> Conditions:
-    found = guards.conditions(space, space.stack.names())
+    conditions = guards.conditions(space, space.stack.names())
     if space.engine.local:
-        return found
+        return conditions
     images = [service.image for service in space.stack.services]
     there = remote_host.look(space.api, space.stack.project, images)
-    return replace(found, host=there) if there else found
+    return replace(conditions, host=there) if there else conditions
 
 
 def _foreign(space: Workspace) -> Problem | None:
@@ -218,7 +220,7 @@ def _images(space: Workspace) -> tuple[ImageStatus, ...]:
 
 def _registries(space: Workspace) -> Mapping[str, str]:
     """Return why registries cannot be used that a start would have to ask."""
-    absent = [one.image for one in _images(space) if not one.present and not one.built_here]
+    absent = [image.image for image in _images(space) if not image.present and not image.built_here]
     if not absent:
         return {}
     return availability.unreachable(space.api, absent)

@@ -39,24 +39,24 @@ REASONS = {
 """Words for why there was no answer, by what the error holds; the first that fits."""
 
 
-def endpoints(found: Settings) -> tuple[Callable[[], Endpoint], ...]:
+def endpoints(settings: Settings) -> tuple[Callable[[], Endpoint], ...]:
     """Return a question for each endpoint that is not the default."""
-    asked = []
-    if found.get("MOS_EMBEDDER_API_BASE") and found.get("MOS_EMBEDDER_BACKEND") != "ollama":
-        name = found.get("MOS_EMBEDDER_MODEL")
-        asked.append(partial(_ask, found, "MOS_EMBEDDER_API_BASE", name))
-    asked += [
-        partial(_ask, found, variable, "")
+    questions = []
+    if settings.get("MOS_EMBEDDER_API_BASE") and settings.get("MOS_EMBEDDER_BACKEND") != "ollama":
+        name = settings.get("MOS_EMBEDDER_MODEL")
+        questions.append(partial(_ask, settings, "MOS_EMBEDDER_API_BASE", name))
+    questions += [
+        partial(_ask, settings, variable, "")
         for variable in CHATS
-        if found.get(variable) != found.defaults.get(variable)
+        if settings.get(variable) != settings.defaults.get(variable)
     ]
-    return tuple(asked)
+    return tuple(questions)
 
 
-def _ask(found: Settings, variable: str, embedding: str) -> Endpoint:
-    base, key = found.get(variable), found.get(variable.replace("_BASE", "_KEY"))
+def _ask(settings: Settings, variable: str, embedding: str) -> Endpoint:
+    base, key = settings.get(variable), settings.get(variable.replace("_BASE", "_KEY"))
     reply = call(base, key, embedding=embedding)
-    wanted = found.get("EMBEDDING_DIMENSION")
+    wanted = settings.get("EMBEDDING_DIMENSION")
     return Endpoint(
         variable=variable,
         host=_host(base),

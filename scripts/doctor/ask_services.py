@@ -17,45 +17,45 @@ from scripts.watch.observer import Observer
 class Services:
     """One look at a stack, and what it means."""
 
-    seen: Look
+    look: Look
     sick: tuple[Finding, ...]
     logins: tuple[Login, ...]
 
 
-def look(space: Workspace) -> Services:
+def ask(space: Workspace) -> Services:
     """Look once; the right password is tried before the wrong one, as servers count failures."""
     stack = space.stack
     observer = Observer(space.api, stack)
     try:
-        seen = observer.look()
-        in_trouble = [one.name for one in stack.services if troubled(one, seen)]
-        seen = observer.with_logs(seen, in_trouble)
+        look = observer.look()
+        in_trouble = [service.name for service in stack.services if troubled(service, look)]
+        look = observer.with_logs(look, in_trouble)
     finally:
         observer.close()
     return Services(
-        seen=seen,
-        sick=diagnose(stack, stack.names(), seen),
-        logins=_logins(space, seen),
+        look=look,
+        sick=diagnose(stack, stack.names(), look),
+        logins=_logins(space, look),
     )
 
 
-def _logins(space: Workspace, seen: Look) -> tuple[Login, ...]:
+def _logins(space: Workspace, look: Look) -> tuple[Login, ...]:
     with_login = [
         (service, probe, probe.auth)
         for service in space.stack.services
         for probe in service.probes[:1]
         if probe.auth is not None
     ]
-    found = []
+    tries = []
     with ThreadPoolExecutor(max_workers=len(with_login) or 1) as pool:
         for service, probe, auth in with_login:
-            right = seen.reading(service.name)
+            right = look.reading(service.name)
             if right is not None and right.ok:
                 # the same call, with a password that nobody has
                 wrong = replace(probe, auth=replace(auth, password=secrets.token_hex(8)))
-                asked = pool.submit(probes.read, replace(service, probes=(wrong,)))
-                found.append((service.name, auth.user, right, asked))
+                wrong_reading = pool.submit(probes.read, replace(service, probes=(wrong,)))
+                tries.append((service.name, auth.user, right, wrong_reading))
     return tuple(
-        Login(service=name, user=user, right=right, wrong=asked.result())
-        for name, user, right, asked in found
+        Login(service=name, user=user, right=right, wrong=wrong_reading.result())
+        for name, user, right, wrong_reading in tries
     )

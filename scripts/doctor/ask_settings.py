@@ -10,30 +10,30 @@ from scripts.config.rules import text as compose_text
 from scripts.config.settings import WORKSPACE_VARIABLES, Settings
 from scripts.core.errors import StackError
 from scripts.core.inventory import ImageSource
-from scripts.doctor.facts import Problem, SettingsSeen
+from scripts.doctor.facts import Problem, SettingsFile
 
 
-def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsSeen]:
+def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsFile]:
     """Return the settings as far as they can be read, and what is known of their file."""
     example = settings.text_of(root / ".env.example")
     used = frozenset(WORKSPACE_VARIABLES) | _read_by_compose(root)
     try:
-        found = settings.load(root, environ, strict=False)
+        loaded = settings.load(root, environ, strict=False)
     except StackError as error:
-        found = settings.of_example(root, environ)
-        seen = SettingsSeen(unreadable=Problem.of(error))
+        loaded = settings.of_example(root, environ)
+        file = SettingsFile(unreadable=Problem.of(error))
     else:
-        text = "" if found.missing else settings.text_of(found.file)
+        text = "" if loaded.missing else settings.text_of(loaded.file)
         written = {line.name: line.value for line in settings.lines(text) if line.name}
         exported = [name for name in written if environ.get(name, written[name]) != written[name]]
-        seen = SettingsSeen(
-            file=".env" if found.missing else found.file.name,
-            missing=found.missing,
+        file = SettingsFile(
+            file=".env" if loaded.missing else loaded.file.name,
+            missing=loaded.missing,
             text=text,
             exported=tuple(exported),
         )
-    problems = env.problems(found)
-    return found, replace(seen, example=example, used=used, problems=problems)
+    problems = env.problems(loaded)
+    return loaded, replace(file, example=example, used=used, problems=problems)
 
 
 def _read_by_compose(root: Path) -> frozenset[str]:
@@ -47,12 +47,12 @@ def _read_by_compose(root: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def usable(found: Settings, written: SettingsSeen) -> tuple[Settings, dict[str, str]]:
+def usable(loaded: Settings, written: SettingsFile) -> tuple[Settings, dict[str, str]]:
     """Settings that Compose can read, and what has to go over them; wrong values left out."""
     bad_lines = not all(line.name for line in settings.lines(written.text))
     wrong = {problem.partition(" ")[0] for problem in written.problems}
     if not bad_lines and not wrong:
-        return found, {}
-    values = {**found.values, **{name: found.defaults.get(name, "") for name in wrong}}
-    sound = replace(found, file=found.root / ".env.example", values=values)
+        return loaded, {}
+    values = {**loaded.values, **{name: loaded.defaults.get(name, "") for name in wrong}}
+    sound = replace(loaded, file=loaded.root / ".env.example", values=values)
     return sound, {**values, **sound.for_compose()}

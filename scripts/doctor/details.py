@@ -21,11 +21,11 @@ def settings(facts: Facts) -> str:
 
 def engine(facts: Facts) -> str:
     """Return the versions."""
-    found = facts.engine.found
-    if found is None:
+    known = facts.engine.found
+    if known is None:
         return ""
-    kind = "private" if found.private else found.endpoint
-    return f"{found.version} ({kind}), Compose {facts.engine.compose or 'not known'}"
+    kind = "private" if known.private else known.endpoint
+    return f"{known.version} ({kind}), Compose {facts.engine.compose or 'not known'}"
 
 
 def compose(facts: Facts) -> str:
@@ -57,7 +57,7 @@ def ports(facts: Facts) -> str:
 
 def names(facts: Facts) -> str:
     """Say how many somebody else has."""
-    if facts.machine is None or facts.seen is None:
+    if facts.machine is None or facts.look is None:
         return ""
     clashes = len(facts.machine.strangers) + (facts.foreign is not None)
     return f"{clashes or 'none'} of ours belongs to another project or checkout"
@@ -67,8 +67,8 @@ def images(facts: Facts) -> str:
     """Say how many are here, for which processor."""
     if facts.images is None:
         return ""
-    here = sum(one.present for one in facts.images)
-    kinds = {one.contains for one in facts.images if one.contains}
+    here = sum(image.present for image in facts.images)
+    kinds = {image.contains for image in facts.images if image.contains}
     source = f"source {facts.image_source or 'not chosen yet'}"
     contains = f" ({', '.join(sorted(kinds))})" if kinds else ""
     return f"{here} of {len(facts.images)} here{contains}, {source}, {facts.engine.arch or '?'}"
@@ -76,40 +76,41 @@ def images(facts: Facts) -> str:
 
 def services(facts: Facts) -> str:
     """Say how many answer."""
-    if facts.stack is None or facts.seen is None:
+    if facts.stack is None or facts.look is None:
         return ""
-    ready = sum(answers(service, facts.seen) for service in facts.stack.services)
-    if not ready and not any(one.state == State.RUNNING for one in facts.seen.containers):
+    ready = sum(answers(service, facts.look) for service in facts.stack.services)
+    runs = any(container.state is State.RUNNING for container in facts.look.containers)
+    if not ready and not runs:
         return "none runs; inv up starts them"
     return f"{ready} of {len(facts.stack.services)} are ready"
 
 
 def logins(facts: Facts) -> str:
     """Say whose password was tried; none is when nothing with a login runs."""
-    if facts.seen is None:
+    if facts.look is None:
         return ""
-    told = []
-    for one in facts.logins:
-        rejected = one.wrong.final or one.wrong.detail.startswith(FIRST_ANSWER)
-        how = "a wrong password is rejected" if rejected else f"wrong one: {one.wrong.detail}"
-        told.append(f"{one.service}: {how}")
-    return "; ".join(told) or "no service with a login answers, so none was tried"
+    tries = []
+    for login in facts.logins:
+        rejected = login.wrong.final or login.wrong.detail.startswith(FIRST_ANSWER)
+        how = "a wrong password is rejected" if rejected else f"wrong one: {login.wrong.detail}"
+        tries.append(f"{login.service}: {how}")
+    return "; ".join(tries) or "no service with a login answers, so none was tried"
 
 
 def models(facts: Facts) -> str:
     """Say which answered."""
-    told = [
-        f"{one.host} {f'answers {one.status}' if one.status else 'does not answer'}"
-        + (f", {one.length} numbers" if one.length else "")
-        for one in facts.endpoints
+    replies = [
+        f"{endpoint.host} {f'answers {endpoint.status}' if endpoint.status else 'does not answer'}"
+        + (f", {endpoint.length} numbers" if endpoint.length else "")
+        for endpoint in facts.endpoints
     ]
-    return "; ".join(told) or "no endpoint of your own is set"
+    return "; ".join(replies) or "no endpoint of your own is set"
 
 
 def proxies(facts: Facts) -> str:
     """Return host and port of each."""
-    told = [f"{name} is {host}" for name, host in facts.proxies.hosts.items()]
-    return ", ".join(told) or "none is set"
+    named = [f"{name} is {host}" for name, host in facts.proxies.hosts.items()]
+    return ", ".join(named) or "none is set"
 
 
 def data(facts: Facts) -> str:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from scripts.config.rules.written import read_example
 from scripts.config.settings import EnvLine, lines
 from scripts.core.finding import Finding
-from scripts.doctor.facts import SettingsSeen
+from scripts.doctor.facts import SettingsFile
 
 LIKE = 0.85
 """How alike two names must be to be taken for one and a typing error (difflib's ratio)."""
@@ -21,47 +21,48 @@ _QDRANT = ("QDRANT_URL", "QDRANT_PATH")
 """MemOS reads them before QDRANT_HOST, inside the container too."""
 
 
-def judge(seen: SettingsSeen) -> Iterator[Finding]:
+def judge(settings: SettingsFile) -> Iterator[Finding]:
     """Yield what is wrong with the file; `seen.text` is empty where there is none."""
-    if seen.unreadable:
-        problem = seen.unreadable
+    if settings.unreadable:
+        problem = settings.unreadable
         yield Finding(code="env-unreadable", cause=problem.cause, next_step=problem.next_step)
-    elif seen.missing:
+    elif settings.missing:
         yield Finding(
             code="env-absent",
-            cause=f"there is no {seen.file} yet; the defaults of .env.example hold",
+            cause=f"there is no {settings.file} yet; the defaults of .env.example hold",
             next_step="inv up makes it",
             fatal=False,
         )
-    if seen.exported:
-        exported = " ".join(seen.exported)
+    if settings.exported:
+        exported = " ".join(settings.exported)
         yield Finding(
             code="env-exported",
-            cause=f"the environment has other values than {seen.file}, and they win: {exported}",
+            cause=f"the environment has other values than {settings.file}, and they win:"
+            f" {exported}",
             next_step=f"unset {exported}, unless you mean it",
             fatal=False,
         )
-    found = tuple(lines(seen.text))
-    known = {one.name for one in read_example(seen.example)} | seen.used
-    yield from _no_assignment(seen.file, found)
-    yield from _values(seen, found)
-    yield from _breaks_memos(seen.file, found)
-    yield from _unknown(seen.file, found, known)
-    yield from _written(seen.file, found)
-    yield from _twice(seen.file, found)
-    if "\r" in seen.text:
+    entries = tuple(lines(settings.text))
+    known = {variable.name for variable in read_example(settings.example)} | settings.used
+    yield from _no_assignment(settings.file, entries)
+    yield from _values(settings, entries)
+    yield from _breaks_memos(settings.file, entries)
+    yield from _unknown(settings.file, entries, known)
+    yield from _written(settings.file, entries)
+    yield from _twice(settings.file, entries)
+    if "\r" in settings.text:
         yield Finding(
             code="env-crlf",
-            cause=f"{seen.file} has the line ends of Windows (CRLF)",
-            next_step=f"sed -i 's/\\r$//' {seen.file}",
+            cause=f"{settings.file} has the line ends of Windows (CRLF)",
+            next_step=f"sed -i 's/\\r$//' {settings.file}",
             fatal=False,
         )
-    if not seen.missing and not seen.unreadable:
-        yield from _absent(seen, found)
+    if not settings.missing and not settings.unreadable:
+        yield from _absent(settings, entries)
 
 
-def _no_assignment(file: str, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
-    for line in found:
+def _no_assignment(file: str, entries: tuple[EnvLine, ...]) -> Iterator[Finding]:
+    for line in entries:
         if not line.name:
             # the rest of the line may be a secret
             shown = re.sub(r"[\s=].*", " …", line.text, flags=re.DOTALL)
@@ -73,21 +74,21 @@ def _no_assignment(file: str, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
             )
 
 
-def _values(seen: SettingsSeen, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
+def _values(settings: SettingsFile, entries: tuple[EnvLine, ...]) -> Iterator[Finding]:
     """What `inv up` would refuse with exit code 2."""
-    where = {line.name: line.number for line in found}
-    for problem in seen.problems:
+    where = {line.name: line.number for line in entries}
+    for problem in settings.problems:
         number = where.get(problem.partition(" ")[0], 0)
         yield Finding(
             code="env-value",
-            cause=f"{seen.file} line {number}: {problem}" if number else problem,
-            next_step=f"edit {seen.file}; .env.example explains every variable",
+            cause=f"{settings.file} line {number}: {problem}" if number else problem,
+            next_step=f"edit {settings.file}; .env.example explains every variable",
         )
 
 
-def _breaks_memos(file: str, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
+def _breaks_memos(file: str, entries: tuple[EnvLine, ...]) -> Iterator[Finding]:
     """Variables that MemOS takes from the file, and that end its start."""
-    for line in found:
+    for line in entries:
         if line.name in _QDRANT and line.value:
             cause = f"{line.name} beats QDRANT_HOST, and MemOS would not find the stack's Qdrant"
         elif line.name == "MOS_RERANKER_HEADERS_EXTRA" and not _is_json(line.value):
@@ -110,9 +111,9 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _unknown(file: str, found: tuple[EnvLine, ...], known: set[str]) -> Iterator[Finding]:
+def _unknown(file: str, entries: tuple[EnvLine, ...], known: set[str]) -> Iterator[Finding]:
     others = {}
-    for line in found:
+    for line in entries:
         if not line.name or line.name in known:
             continue
         near = get_close_matches(line.name, sorted(known), n=1, cutoff=LIKE)
@@ -135,9 +136,9 @@ def _unknown(file: str, found: tuple[EnvLine, ...], known: set[str]) -> Iterator
         )
 
 
-def _written(file: str, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
+def _written(file: str, entries: tuple[EnvLine, ...]) -> Iterator[Finding]:
     """What one reader of the file takes for the value and another does not."""
-    for line in found:
+    for line in entries:
         for code, what, wanted in _defects(line) if line.name else ():
             yield Finding(
                 code=code,
@@ -162,9 +163,9 @@ def _defects(line: EnvLine) -> Iterator[tuple[str, str, str]]:
         yield "env-placeholder", "a placeholder stands for the value of", "a value, or nothing"
 
 
-def _twice(file: str, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
+def _twice(file: str, entries: tuple[EnvLine, ...]) -> Iterator[Finding]:
     first: dict[str, int] = {}
-    for line in found:
+    for line in entries:
         if line.name and first.setdefault(line.name, line.number) != line.number:
             yield Finding(
                 code="env-twice",
@@ -174,14 +175,14 @@ def _twice(file: str, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
             )
 
 
-def _absent(seen: SettingsSeen, found: tuple[EnvLine, ...]) -> Iterator[Finding]:
-    here = {line.name for line in found}
-    wanted = [one.name for one in read_example(seen.example) if not one.off]
+def _absent(settings: SettingsFile, entries: tuple[EnvLine, ...]) -> Iterator[Finding]:
+    here = {line.name for line in entries}
+    wanted = [variable.name for variable in read_example(settings.example) if not variable.off]
     absent = dict.fromkeys((name for name in wanted if name not in here), 0)
     if absent:
         yield Finding(
             code="env-missing",
-            cause=f"{seen.file} lacks {_many(absent, 'variable')} of .env.example",
+            cause=f"{settings.file} lacks {_many(absent, 'variable')} of .env.example",
             evidence=_named(absent),
             next_step="nothing, if you like their defaults: inv env shows what holds",
             fatal=False,

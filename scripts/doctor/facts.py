@@ -27,7 +27,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettingsSeen:
+class SettingsFile:
     """The settings' file as it is written."""
 
     file: str = ".env"
@@ -46,7 +46,7 @@ class SettingsSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSeen:
+class EngineFacts:
     """The engine and Compose, or why there is none."""
 
     found: Engine | None = None
@@ -96,7 +96,7 @@ class Proxies:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataSeen:
+class DataFacts:
     """The stack's snapshots, and what a data command left unfinished."""
 
     snapshots: int = 0
@@ -113,8 +113,8 @@ class DataSeen:
 class Facts:
     """Everything that one checkup found out."""
 
-    settings: SettingsSeen = field(default_factory=SettingsSeen)
-    engine: EngineSeen = field(default_factory=EngineSeen)
+    settings: SettingsFile = field(default_factory=SettingsFile)
+    engine: EngineFacts = field(default_factory=EngineFacts)
     image_source: str = ""
     stack: Stack | None = None
     stack_problem: Problem | None = None
@@ -126,12 +126,12 @@ class Facts:
     images: tuple[ImageStatus, ...] | None = None
     registries: Mapping[str, str] = field(default_factory=dict)
     """Registries that are needed and do not answer, and why."""
-    seen: Look | None = None
+    look: Look | None = None
     sick: tuple[Finding, ...] = ()
     """What the diagnosis says of the containers that are there."""
     logins: tuple[Login, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     proxies: Proxies = field(default_factory=Proxies)
-    data: DataSeen | None = None
+    data: DataFacts | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)
     """Areas with a question that could not be asked, and why."""

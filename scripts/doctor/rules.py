@@ -43,10 +43,10 @@ def known_bugs(facts: Facts) -> Iterator[Finding]:
 
 
 def _bugs(code: str, name: str, version: str, table: tuple[Bug, ...]) -> Iterator[Finding]:
-    found = bugs(version, table)
-    if found:
+    known = bugs(version, table)
+    if known:
         cause = f"{name} {version} has known bugs; inv goes round them, plain docker compose not"
-        evidence = "; ".join(f"{bug.text} ({bug.link})" for bug in found)
+        evidence = "; ".join(f"{bug.text} ({bug.link})" for bug in known)
         step = "inv up instead of docker compose up, or a newer version"
         yield replace(_advice(code, cause, step), evidence=evidence)
 
@@ -59,7 +59,9 @@ def compose_file(facts: Facts) -> Iterator[Finding]:
 
 def machine(facts: Facts) -> Iterator[Finding]:
     """Memory, processor and disk where the engine is."""
-    yield from (one for one in _preflight(facts) if one.code not in {"port-taken", "name-taken"})
+    yield from (
+        finding for finding in _preflight(facts) if finding.code not in {"port-taken", "name-taken"}
+    )
     if facts.machine and 0 < facts.machine.host.cpus < FEWEST_CPUS:
         yield _advice(
             "cpu-count",
@@ -70,14 +72,14 @@ def machine(facts: Facts) -> Iterator[Finding]:
 
 def ports(facts: Facts) -> Iterator[Finding]:
     """Somebody else holds a port that the stack wants."""
-    yield from (one for one in _preflight(facts) if one.code == "port-taken")
+    yield from (finding for finding in _preflight(facts) if finding.code == "port-taken")
 
 
 def names(facts: Facts) -> Iterator[Finding]:
     """Another project has a container's name, or another checkout this project's containers."""
     if facts.foreign:
         yield _fatal("other-checkout", facts.foreign)
-    yield from (one for one in _preflight(facts) if one.code == "name-taken")
+    yield from (finding for finding in _preflight(facts) if finding.code == "name-taken")
 
 
 def _preflight(facts: Facts) -> tuple[Finding, ...]:
@@ -87,7 +89,7 @@ def _preflight(facts: Facts) -> tuple[Finding, ...]:
 
 def images_absent(facts: Facts) -> Iterator[Finding]:
     """Images that a start has to get first, and registries that would not give them."""
-    absent = [one.service for one in facts.images or () if not one.present]
+    absent = [image.service for image in facts.images or () if not image.present]
     if absent:
         cause = f"{len(absent)} images are not here yet: {', '.join(absent)}"
         yield _advice("images-missing", cause, "inv up gets them")
@@ -102,30 +104,34 @@ def images_absent(facts: Facts) -> Iterator[Finding]:
 def architecture(facts: Facts) -> Iterator[Finding]:
     """An image for another processor runs slowly in an emulation, or not at all."""
     wanted = facts.engine.arch
-    for one in facts.images or ():
-        if wanted and one.architecture not in {"", wanted}:
-            get = "inv images.build" if one.built_here else "inv images.pull"
-            cause = f"its image {one.image} is for {one.architecture}, the engine is {wanted}"
-            step = f"docker image rm {one.image}, then: {get} --service {one.service}"
-            yield replace(_advice("architecture", cause, step), service=one.service)
+    for image in facts.images or ():
+        if wanted and image.architecture not in {"", wanted}:
+            get = "inv images.build" if image.built_here else "inv images.pull"
+            cause = f"its image {image.image} is for {image.architecture}, the engine is {wanted}"
+            step = f"docker image rm {image.image}, then: {get} --service {image.service}"
+            yield replace(_advice("architecture", cause, step), service=image.service)
 
 
 def sick_services(facts: Facts) -> Iterator[Finding]:
     """What the diagnosis says; what has merely stopped does not stop `inv up`."""
-    for one in facts.sick:
-        starts = one.code in RESTARTABLE
-        yield replace(one, fatal=False, next_step="inv up starts it again") if starts else one
+    for finding in facts.sick:
+        starts = finding.code in RESTARTABLE
+        yield (
+            replace(finding, fatal=False, next_step="inv up starts it again") if starts else finding
+        )
 
 
 def unready_services(facts: Facts) -> Iterator[Finding]:
     """It runs and is not ready, and no rule says why."""
-    told = {one.service for one in facts.sick} | {v for one in facts.sick for v in one.victims}
-    if facts.stack is None or facts.seen is None:
+    explained = {finding.service for finding in facts.sick} | {
+        victim for finding in facts.sick for victim in finding.victims
+    }
+    if facts.stack is None or facts.look is None:
         return
     for service in facts.stack.services:
-        container, reading = facts.seen.container(service.name), facts.seen.reading(service.name)
+        container, reading = facts.look.container(service.name), facts.look.reading(service.name)
         idle = container is None or container.state in {State.CREATED, *GONE}
-        if not idle and service.name not in told and not answers(service, facts.seen):
+        if not idle and service.name not in explained and not answers(service, facts.look):
             step = f"inv up --service {service.name} waits for it and says why not"
             finding = _advice("not-ready", "it runs, and is not ready", step)
             evidence = reading.detail if reading else ""
@@ -134,15 +140,15 @@ def unready_services(facts: Facts) -> Iterator[Finding]:
 
 def authorization(facts: Facts) -> Iterator[Finding]:
     """A wrong password must be rejected."""
-    for one in facts.logins:
-        if one.right.ok and one.wrong.ok:
+    for login in facts.logins:
+        if login.right.ok and login.wrong.ok:
             yield Finding(
                 code="authorization-off",
-                service=one.service,
-                cause=f"authorization is off: it takes any password for {one.user}",
-                evidence=f"with a wrong one: {one.wrong.detail}",
+                service=login.service,
+                cause=f"authorization is off: it takes any password for {login.user}",
+                evidence=f"with a wrong one: {login.wrong.detail}",
                 next_step=f"inv config shows its settings; then: inv restart --service "
-                f"{one.service}",
+                f"{login.service}",
             )
 
 
@@ -173,25 +179,28 @@ def data_state(facts: Facts) -> Iterator[Finding]:
 
 def model_endpoints(facts: Facts) -> Iterator[Finding]:
     """The user's models: there, with this key, and with vectors of the size that is wanted."""
-    for one in facts.endpoints:
-        name, key = one.variable, one.variable.replace("_BASE", "_KEY")
-        at = f"{name} ({one.host})"
-        fine = 0 < one.status < FIRST_OTHER or (
-            not one.wanted and one.status in {NOT_FOUND, NOT_ALLOWED}  # not all list their models
+    for endpoint in facts.endpoints:
+        name, key = endpoint.variable, endpoint.variable.replace("_BASE", "_KEY")
+        at = f"{name} ({endpoint.host})"
+        fine = 0 < endpoint.status < FIRST_OTHER or (
+            not endpoint.wanted
+            and endpoint.status in {NOT_FOUND, NOT_ALLOWED}  # not all list their models
         )
-        if one.status in REJECTED:
-            yield _advice("model-key", f"{at} answers {one.status} to {key}", f"mend {key} in .env")
-        elif not fine or one.problem:
-            why = one.problem or f"it answers {one.status}"
+        if endpoint.status in REJECTED:
+            yield _advice(
+                "model-key", f"{at} answers {endpoint.status} to {key}", f"mend {key} in .env"
+            )
+        elif not fine or endpoint.problem:
+            why = endpoint.problem or f"it answers {endpoint.status}"
             yield _advice("model-endpoint", f"{at} is of no use: {why}", f"mend {name} in .env")
-        elif one.wanted and one.length != one.wanted:
+        elif endpoint.wanted and endpoint.length != endpoint.wanted:
             yield _advice(
                 "model-dimension",
-                f"{at} gives vectors of {one.length} numbers, and {one.wanted} are wanted:"
-                " MemOS would lose memories without a word",
-                f"EMBEDDING_DIMENSION={one.length} in .env, then: inv up",
+                f"{at} gives vectors of {endpoint.length} numbers, and {endpoint.wanted} are"
+                " wanted: MemOS would lose memories without a word",
+                f"EMBEDDING_DIMENSION={endpoint.length} in .env, then: inv up",
             )
-        if one.loopback:
+        if endpoint.loopback:
             yield _advice(
                 "model-loopback",
                 f"{at} is this machine; inside a container it means the container",
@@ -201,8 +210,8 @@ def model_endpoints(facts: Facts) -> Iterator[Finding]:
 
 def proxies(facts: Facts) -> Iterator[Finding]:
     """A proxy that stands between programs and this machine."""
-    found = facts.proxies
-    if found.hosts and not found.exempt:
+    named = facts.proxies
+    if named.hosts and not named.exempt:
         cause = f"{details.proxies(facts)}, and NO_PROXY lacks 127.0.0.1"
         step = "export NO_PROXY=127.0.0.1,localhost and what else is near"
         yield _advice("proxy", cause, step)

@@ -97,7 +97,7 @@ def test_a_stack_that_is_up_has_advice_at_most(world: World) -> None:
     facts = world.ask()
 
     assert facts.unknown == {}
-    assert facts.seen is not None
+    assert facts.look is not None
     assert [one.service for one in facts.logins] == ["milvus"]
     assert (facts.logins[0].right.ok, facts.logins[0].wrong.final) == (True, True)
     assert facts.engine.arch == "amd64"
@@ -219,7 +219,7 @@ def test_an_engine_that_answers_nonsense_is_not_known(world: World) -> None:
 
     facts = world.ask()
     assert facts.unknown["services"] == "the answer has another shape than it should"
-    assert facts.seen is None
+    assert facts.look is None
 
 
 def test_a_mistake_of_ours_is_not_told_as_an_answer() -> None:

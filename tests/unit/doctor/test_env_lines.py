@@ -4,14 +4,14 @@ import pytest
 
 from scripts.core.finding import Finding
 from scripts.doctor.env_lines import judge
-from scripts.doctor.facts import Problem, SettingsSeen
+from scripts.doctor.facts import Problem, SettingsFile
 
 EXAMPLE = "# a port\nMEMOS_PORT=8000\n# a key\nOPENAI_API_KEY=EMPTY\n# off\n# ENV_FILE=\n"
 
 
 def findings(text: str, **facts: object) -> list[Finding]:
     """Return the findings about a file with this text, without those about what it lacks."""
-    seen = SettingsSeen(text=text, example=EXAMPLE, **facts)  # type: ignore[arg-type]
+    seen = SettingsFile(text=text, example=EXAMPLE, **facts)  # type: ignore[arg-type]
     return [one for one in judge(seen) if one.code != "env-missing"]
 
 
@@ -20,7 +20,7 @@ def test_a_file_like_the_example_has_no_findings() -> None:
     text = EXAMPLE + "\nENV_FILE=x\nNEO4J_HEAP=1g\n"
 
     assert (
-        list(judge(SettingsSeen(text=text, example=EXAMPLE, used=frozenset({"NEO4J_HEAP"})))) == []
+        list(judge(SettingsFile(text=text, example=EXAMPLE, used=frozenset({"NEO4J_HEAP"})))) == []
     )
 
 
@@ -74,7 +74,7 @@ def test_a_misspelt_name_is_told_with_the_right_one() -> None:
 def test_what_the_example_has_and_the_file_lacks_is_one_advice() -> None:
     """Of many names only the first are shown; a commented one is not wanted."""
     example = "".join(f"# a\nNAME_{letter}=\n" for letter in "ABCDEFGHIJ") + "# b\n# OFF=\n"
-    (found,) = judge(SettingsSeen(text="NAME_A=\n", example=example))
+    (found,) = judge(SettingsFile(text="NAME_A=\n", example=example))
 
     assert (found.code, found.fatal) == ("env-missing", False)
     assert "lacks 9 variables" in found.cause
@@ -94,9 +94,9 @@ def test_a_value_that_cannot_be_right_is_told_with_its_line() -> None:
 
 def test_a_file_that_is_not_there_yet_is_no_fault() -> None:
     """`up` makes it; one that may not be read stops everything."""
-    (absent,) = judge(SettingsSeen(missing=True, example=EXAMPLE))
+    (absent,) = judge(SettingsFile(missing=True, example=EXAMPLE))
     problem = Problem(cause="/x belongs to root", next_step="run this as root")
-    (unreadable,) = judge(SettingsSeen(unreadable=problem, example=EXAMPLE))
+    (unreadable,) = judge(SettingsFile(unreadable=problem, example=EXAMPLE))
 
     assert (absent.code, absent.fatal) == ("env-absent", False)
     assert (unreadable.code, unreadable.fatal) == ("env-unreadable", True)

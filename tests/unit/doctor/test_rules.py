@@ -13,20 +13,20 @@ from scripts.data.model import Command, Entry, Phase
 from scripts.diagnosis.preflight import GIB, Conditions
 from scripts.doctor.areas import AREAS, document
 from scripts.doctor.facts import (
-    DataSeen,
+    DataFacts,
     Endpoint,
-    EngineSeen,
+    EngineFacts,
     Facts,
     Login,
     Problem,
     Proxies,
-    SettingsSeen,
+    SettingsFile,
 )
 from scripts.tell import views
 from tests.kit.builders import container, reading, service, stack
 
 ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="28.0.1", api_version="1.48")
-SEEN = EngineSeen(found=ENGINE, compose="", arch="amd64", can_bring=True)
+SEEN = EngineFacts(found=ENGINE, compose="", arch="amd64", can_bring=True)
 STACK = stack(service("neo4j"), service("memos", "neo4j"))
 UP = Look(
     containers=(container("neo4j"), container("memos")),
@@ -45,18 +45,18 @@ LOGIN = Login(
 MODEL = Endpoint(variable="MOS_EMBEDDER_API_BASE", host="m:1", status=200, length=8, wanted=8)
 PROBLEM = Problem(cause="it is broken", next_step="mend it")
 FINE = Facts(
-    settings=SettingsSeen(text="A=1\n", example="# a\nA=1\n"),
+    settings=SettingsFile(text="A=1\n", example="# a\nA=1\n"),
     engine=SEEN,
     image_source="packages",
     stack=STACK,
     machine=Conditions(host=HOST),
     ports_wanted=2,
     images=(IMAGE,),
-    seen=UP,
+    look=UP,
     logins=(LOGIN,),
     endpoints=(MODEL,),
     proxies=Proxies(hosts={"HTTP_PROXY": "p:3128"}),
-    data=DataSeen(snapshots=2, size=2048),
+    data=DataFacts(snapshots=2, size=2048),
 )
 
 
@@ -86,7 +86,7 @@ def test_where_all_is_well_every_area_says_so() -> None:
 
 def test_where_nothing_is_known_nothing_is_wrong() -> None:
     """Each area says that it is not known, and there is no exception."""
-    assert judged(Facts(settings=SettingsSeen(missing=True), engine=EngineSeen(absent=True))) == [
+    assert judged(Facts(settings=SettingsFile(missing=True), engine=EngineFacts(absent=True))) == [
         ("env-absent", "", False),
         ("engine-absent", "", False),
     ]
@@ -97,8 +97,8 @@ def test_where_nothing_is_known_nothing_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("change", "wanted"),
     [
-        ({"engine": EngineSeen(absent=True, problem=PROBLEM)}, ("engine-absent", "", True)),
-        ({"engine": EngineSeen(absent=True, can_bring=True)}, ("engine-absent", "", False)),
+        ({"engine": EngineFacts(absent=True, problem=PROBLEM)}, ("engine-absent", "", True)),
+        ({"engine": EngineFacts(absent=True, can_bring=True)}, ("engine-absent", "", False)),
         ({"engine": replace(SEEN, problem=PROBLEM)}, ("engine-unusable", "", True)),
         ({"engine": replace(SEEN, compose="2.26.1")}, ("compose-bugs", "", False)),
         (
@@ -171,10 +171,10 @@ def test_who_runs_and_does_not_answer_is_told_unless_somebody_else_is_the_cause(
     victim = Finding(code="x", service="neo4j", cause="c", next_step="n", victims=("memos",))
     idle = Look(containers=(container("neo4j", "created"), container("memos", "exited")))
 
-    assert [code for code, *_ in judged(replace(FINE, seen=silent, logins=()))] == ["not-ready"] * 2
-    assert judged(replace(FINE, seen=silent, sick=(victim,))) == [("x", "neo4j", True)]
-    assert judged(replace(FINE, seen=idle)) == []
-    rows = {row["area"]: row["detail"] for row in document(replace(FINE, seen=idle))["areas"]}
+    assert [code for code, *_ in judged(replace(FINE, look=silent, logins=()))] == ["not-ready"] * 2
+    assert judged(replace(FINE, look=silent, sick=(victim,))) == [("x", "neo4j", True)]
+    assert judged(replace(FINE, look=idle)) == []
+    rows = {row["area"]: row["detail"] for row in document(replace(FINE, look=idle))["areas"]}
     assert rows["services"] == "none runs; inv up starts them"
 
 
@@ -201,8 +201,8 @@ def test_areas_have_names_of_their_own() -> None:
 def test_data_commands_that_were_interrupted_and_snapshots_that_are_damaged_are_told() -> None:
     """Advice, because `inv up` finishes the one; a journal that cannot be read is fatal."""
     entry = Entry(command=Command.RESET, phase=Phase.DELETING, running=(), volumes={})
-    data = DataSeen(snapshots=2, damaged=1, unfinished=entry)
+    data = DataFacts(snapshots=2, damaged=1, unfinished=entry)
     found = [("data-unfinished", "", False), ("snapshot-damaged", "", False)]
     assert judged(replace(FINE, data=data)) == found
-    assert judged(replace(FINE, data=DataSeen(problem=PROBLEM))) == [("data-journal", "", True)]
+    assert judged(replace(FINE, data=DataFacts(problem=PROBLEM))) == [("data-journal", "", True)]
     assert states(replace(FINE, data=None))["data"] == "unknown"
