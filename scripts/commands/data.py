@@ -29,10 +29,10 @@ SNAPSHOT = "its name, as inv snapshot.list has it, or the path of one from elsew
 @command
 def down(*, volumes: bool = False, yes: bool = False) -> ExitCode:
     """Stop and remove the containers; the data stays unless --volumes."""
-    from scripts.start import data_commands
+    from scripts.commands.flows import data
 
     tell = report()
-    return data_commands.down(_starter(tell), tell, delete_data=volumes, yes=yes)
+    return data.down(_starter(tell), tell, delete_data=volumes, yes=yes)
 
 
 @task(
@@ -55,21 +55,21 @@ def reset(
     no_snapshot: bool = False,
 ) -> ExitCode:
     """Delete the data of what is named, after a snapshot; then bring back what ran."""
-    from scripts.start import data_commands
+    from scripts.commands.flows import data
 
     tell = report()
-    wanted = data_commands.Reset(services=service, every=all, dry_run=dry_run, keep=not no_snapshot)
-    return data_commands.reset(_starter(tell), tell, wanted, yes=yes)
+    wanted = data.Reset(services=service, every=all, dry_run=dry_run, keep=not no_snapshot)
+    return data.reset(_starter(tell), tell, wanted, yes=yes)
 
 
 @task(name="save", iterable=["service"], help={"service": GROUP, "name": "what to call it"})
 @command
 def snapshot_save(*, service: list[str], name: str = "") -> ExitCode:
     """Save the data as one file under snapshots/; what has to stop for it starts again."""
-    from scripts.start import data_commands
+    from scripts.commands.flows import data
 
     tell = report()
-    return data_commands.save(_starter(tell), tell, service, name)
+    return data.save(_starter(tell), tell, service, name)
 
 
 @task(name="list", help={"format": FORMAT})
@@ -88,10 +88,10 @@ def snapshot_list(*, format: str = "text") -> ExitCode:
 @command
 def snapshot_verify(name: str, *, format: str = "text") -> ExitCode:
     """Read a snapshot whole and compare every byte with its checksums; 5 when it is damaged."""
-    from scripts.start import data_commands
+    from scripts.commands.flows import data
 
     tell = report(format)
-    return data_commands.verify(checkout(tell).root, project(tell), tell, name)
+    return data.verify(checkout(tell).root, project(tell), tell, name)
 
 
 @task(
@@ -105,39 +105,39 @@ def snapshot_verify(name: str, *, format: str = "text") -> ExitCode:
 @command
 def snapshot_restore(name: str, *, yes: bool = False, anyway: bool = False) -> ExitCode:
     """Put a snapshot in the place of the data; that stays until all is ready on the new one."""
-    from scripts.start import data_commands
+    from scripts.commands.flows import data
 
     tell = report()
-    return data_commands.restore(_starter(tell), tell, name, yes=yes, anyway=anyway)
+    return data.restore(_starter(tell), tell, name, yes=yes, anyway=anyway)
 
 
 @task(name="undo")
 @command
 def snapshot_undo() -> ExitCode:
     """Bring back the data from before a restore on which not all became ready."""
-    from scripts.start import data_commands
+    from scripts.commands.flows import data
 
-    return data_commands.undo(_starter(report()))
+    return data.undo(_starter(report()))
 
 
 @task(name="delete", help={"name": "its name, as inv snapshot.list has it", "yes": YES})
 @command
 def snapshot_delete(name: str, *, yes: bool = False) -> ExitCode:
     """Delete one snapshot, after asking."""
-    from scripts.start import data_commands
+    from scripts.commands.flows import data
 
     tell = report()
-    return data_commands.delete(checkout(tell).root, project(tell), tell, name, yes=yes)
+    return data.delete(checkout(tell).root, project(tell), tell, name, yes=yes)
 
 
 @task(name="prune", help={"keep": "how many of the newest stay", "yes": YES})
 @command
 def snapshot_prune(*, keep: str = "", yes: bool = False) -> ExitCode:
     """Delete all snapshots but the newest, after asking; damaged ones are left alone."""
-    from scripts.start import data_commands
+    from scripts.commands.flows import data
 
     count, tell = flags.count("keep", keep), report()
-    return data_commands.prune(checkout(tell).root, project(tell), tell, count, yes=yes)
+    return data.prune(checkout(tell).root, project(tell), tell, count, yes=yes)
 
 
 def _starter(tell: "DataReport") -> "Starter":

@@ -25,20 +25,20 @@ def images_status() -> ExitCode:
 @command
 def images_build(*, service: list[str]) -> ExitCode:
     """Build the images that are built here; quick where nothing changed."""
-    from scripts.start import image_commands
+    from scripts.commands.flows import images
 
     tell = report()
-    return image_commands.build(checkout(tell), service, tell)
+    return images.build(checkout(tell), service, tell)
 
 
 @task(name="pull", iterable=["service"], help={"service": SERVICE})
 @command
 def images_pull(*, service: list[str]) -> ExitCode:
     """Pull the official images, through IMAGE_REGISTRY when it is set."""
-    from scripts.start import image_commands
+    from scripts.commands.flows import images
 
     tell = report()
-    return image_commands.pull(checkout(tell), service, tell)
+    return images.pull(checkout(tell), service, tell)
 
 
 @task(
@@ -53,18 +53,18 @@ def images_pull(*, service: list[str]) -> ExitCode:
 @command
 def images_save(file: str, *, python: list[str], engine: bool = False) -> ExitCode:
     """Make a bundle of wheels, engine and images, for a machine without any network."""
-    from scripts.start import image_commands
+    from scripts.commands.flows import images
 
     tell, target = report(), Path(file).expanduser().absolute()
     pythons = flags.pythons(python)
-    return image_commands.save(checkout(tell), target, tell, pythons=pythons, engine=engine)
+    return images.save(checkout(tell), target, tell, pythons=pythons, engine=engine)
 
 
 @task(name="load", help={"file": "a bundle, as images.save makes it"})
 @command
 def images_load(file: str) -> ExitCode:
     """Bring the images of a bundle to the engine, after checking every byte."""
-    from scripts.start import image_commands
+    from scripts.commands.flows import images
 
     tell, source = report(), Path(file).expanduser().absolute()
-    return image_commands.load(checkout(tell), source, tell)
+    return images.load(checkout(tell), source, tell)

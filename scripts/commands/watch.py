@@ -24,7 +24,7 @@ def ps(
     *, service: list[str], watch: bool = False, all: bool = False, format: str = "text"
 ) -> ExitCode:
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
-    from scripts.start import overview
+    from scripts.commands.flows import overview
 
     tell = report(format)
     if all:
@@ -57,7 +57,7 @@ def logs(
     grep: str = "",
 ) -> ExitCode:
     """Show what the services wrote, in order of time; without --follow it ends."""
-    from scripts.start import overview
+    from scripts.commands.flows import overview
 
     wanted = overview.Lines(
         tail=flags.count("tail", tail),
@@ -74,7 +74,7 @@ def logs(
 @command
 def timeline(*, run: str = "1", format: str = "text") -> ExitCode:
     """Show when each service of a start was made, started and ready, and what held it back."""
-    from scripts.commands import drawings
+    from scripts.commands.flows import drawings
 
     number, tell = flags.count("run", run), report(format)
     return drawings.timeline(look(tell), number, tell)
@@ -84,7 +84,7 @@ def timeline(*, run: str = "1", format: str = "text") -> ExitCode:
 @command
 def graph(*, service: list[str]) -> ExitCode:
     """Draw which service needs which, and how each is now."""
-    from scripts.commands import drawings
+    from scripts.commands.flows import drawings
 
     tell = report()
     return drawings.graph(look(tell), service, tell)

@@ -2,35 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from scripts.config import selection, workspace
 from scripts.core import lock
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ExitCode
-from scripts.core.inventory import ImageStatus
-from scripts.core.progress import Say
 from scripts.images import availability, supply
 from scripts.images.bundle import bundle_file, packing, unpacking
-from scripts.images.bundle.bundle_file import Manifest
 from scripts.images.jobs import Jobs
 from scripts.start import prepare
+from scripts.tell.report import Report
 
 
-class Tell(supply.Tell, Protocol):
-    """What is needed of the report."""
-
-    @property
-    def say(self) -> Say: ...
-
-    def state(self, name: str, line: str) -> None: ...
-
-    def images(self, statuses: Sequence[ImageStatus]) -> None: ...
-
-    def bundle(self, file: Path, made: Manifest) -> None: ...
-
-
-def build(checkout: Checkout, services: Sequence[str], tell: Tell) -> ExitCode:
+def build(checkout: Checkout, services: Sequence[str], tell: Report) -> ExitCode:
     """Build the images of these services that are built here; quick where nothing changed."""
     with Jobs(tell.step, tell.state) as jobs:
         space = prepare.for_builds(checkout, jobs)
@@ -44,7 +28,7 @@ def build(checkout: Checkout, services: Sequence[str], tell: Tell) -> ExitCode:
     return ExitCode.OK
 
 
-def pull(checkout: Checkout, services: Sequence[str], tell: Tell) -> ExitCode:
+def pull(checkout: Checkout, services: Sequence[str], tell: Report) -> ExitCode:
     """Pull the official images of these services."""
     with Jobs(tell.step, tell.state) as jobs:
         space = prepare.for_builds(checkout, jobs, builds=False)
@@ -59,7 +43,7 @@ def pull(checkout: Checkout, services: Sequence[str], tell: Tell) -> ExitCode:
 
 
 def save(
-    checkout: Checkout, target: Path, tell: Tell, *, pythons: Sequence[str], engine: bool
+    checkout: Checkout, target: Path, tell: Report, *, pythons: Sequence[str], engine: bool
 ) -> ExitCode:
     """Pack wheels, engine and images into a bundle, a file that is not there yet."""
     packing.require_new(target)
@@ -71,7 +55,7 @@ def save(
     return ExitCode.OK
 
 
-def load(checkout: Checkout, source: Path, tell: Tell) -> ExitCode:
+def load(checkout: Checkout, source: Path, tell: Report) -> ExitCode:
     """Bring the images of a bundle to the engine, after checking every byte."""
     bundle = bundle_file.read(source)
     named = {**checkout.environ, bundle_file.VARIABLE: str(source)}

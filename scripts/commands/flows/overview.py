@@ -1,8 +1,7 @@
 """How the stack is, with what is remembered of its start and left of an interrupted command."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from scripts.config import selection, workspace
 from scripts.config.workspace import Workspace
@@ -10,34 +9,18 @@ from scripts.core.checkout import Checkout
 from scripts.core.errors import ExitCode
 from scripts.core.look import Look
 from scripts.core.polling import poll
-from scripts.core.progress import Say
 from scripts.data import recovery, snapshots
 from scripts.engine import discovery, stacks
 from scripts.engine.api import Api
 from scripts.images import availability
 from scripts.start.history import ready_moments
+from scripts.tell.report import Report
 from scripts.watch import log_lines, measuring, status
-from scripts.watch.log_lines import LogLine
 from scripts.watch.logs import LogReader
 from scripts.watch.observer import Observer
 
 WATCHED = 2.0
 """Seconds between two pictures of `inv ps --watch`."""
-
-
-class Tell(Protocol):
-    """What is needed of the report."""
-
-    @property
-    def say(self) -> Say: ...
-
-    def watch(self, documents: Iterable[Mapping[str, Any]]) -> None: ...
-
-    def status(self, document: Mapping[str, Any]) -> None: ...
-
-    def stacks(self, document: Mapping[str, Any]) -> None: ...
-
-    def logs(self, names: Sequence[str], lines: Iterable[LogLine]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +36,7 @@ class Lines:
     follow: bool = False
 
 
-def ps(space: Workspace, services: Sequence[str], tell: Tell, *, watch: bool) -> ExitCode:
+def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) -> ExitCode:
     """Tell how these services are: once, or with `watch` again and again until Ctrl-C."""
     names = selection.services(space.stack, services)
     images = [availability.status(space.api, space.stack.service(name)) for name in names]
@@ -84,7 +67,7 @@ def ps(space: Workspace, services: Sequence[str], tell: Tell, *, watch: bool) ->
     return ExitCode.OK
 
 
-def every_stack(checkout: Checkout, tell: Tell) -> ExitCode:
+def every_stack(checkout: Checkout, tell: Report) -> ExitCode:
     """Tell every stack of this kind on the engine."""
     settings = workspace.read_settings(checkout.root, checkout.environ, checkout.say)
     engine = discovery.required(checkout.root, checkout.environ, checkout.runner)
@@ -94,7 +77,7 @@ def every_stack(checkout: Checkout, tell: Tell) -> ExitCode:
     return ExitCode.OK
 
 
-def logs(space: Workspace, services: Sequence[str], wanted: Lines, tell: Tell) -> ExitCode:
+def logs(space: Workspace, services: Sequence[str], wanted: Lines, tell: Report) -> ExitCode:
     """Tell what these services wrote, in order of time; with `follow` until Ctrl-C."""
     names = selection.services(space.stack, services)
     reader = LogReader(space.api, space.stack.project, names, tail=wanted.tail, since=wanted.since)

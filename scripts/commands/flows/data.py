@@ -4,33 +4,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from scripts.config import selection, workspace
 from scripts.core import lock, units
 from scripts.core.errors import ExitCode
 from scripts.data import archive, journal, manifest, operations, recovery, snapshots, volumes
-from scripts.data.model import Command, Plan, Snapshot
-from scripts.start import guards, starter
+from scripts.data.model import Command
+from scripts.start import guards
 from scripts.start.starter import Starter
-
-
-class Tell(starter.Tell, Protocol):
-    """What is needed of the report."""
-
-    def plan(self, plan: Plan, *, result: bool) -> None: ...
-
-    def confirm(self, question: str, names: Sequence[str], *, yes: bool) -> None: ...
-
-    def verified(self, project: str, one: Snapshot) -> None: ...
-
-    def saved(self, one: Snapshot) -> None: ...
-
-    def reset(self, plan: Plan, file: Path | None) -> None: ...
-
-    def restored(self, plan: Plan, code: ExitCode) -> None: ...
-
-    def pruned(self, names: Sequence[str]) -> None: ...
+from scripts.tell.data_report import DataReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +27,7 @@ class Reset:
     """A snapshot is made first."""
 
 
-def down(start: Starter, tell: Tell, *, delete_data: bool, yes: bool) -> ExitCode:
+def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> ExitCode:
     """Stop and remove the containers; with `delete_data` the data too, after asking."""
     space = start.space
     with lock.held(space.cache, "down"):
@@ -62,7 +44,7 @@ def down(start: Starter, tell: Tell, *, delete_data: bool, yes: bool) -> ExitCod
     return ExitCode.OK
 
 
-def reset(start: Starter, tell: Tell, wanted: Reset, *, yes: bool) -> ExitCode:
+def reset(start: Starter, tell: DataReport, wanted: Reset, *, yes: bool) -> ExitCode:
     """Delete the data that is wanted gone, after a snapshot; then start what ran."""
     space, context = start.space, start.data_context()
     groups = selection.groups_to_reset(space.stack, wanted.services, every=wanted.every)
@@ -90,7 +72,7 @@ def reset(start: Starter, tell: Tell, wanted: Reset, *, yes: bool) -> ExitCode:
     return code
 
 
-def save(start: Starter, tell: Tell, services: Sequence[str], name: str) -> ExitCode:
+def save(start: Starter, tell: DataReport, services: Sequence[str], name: str) -> ExitCode:
     """Write the data of these services' groups as one file; an empty `name` is made up."""
     space, context = start.space, start.data_context()
     groups = selection.data_groups(space.stack, services)
@@ -110,7 +92,7 @@ def save(start: Starter, tell: Tell, services: Sequence[str], name: str) -> Exit
     return code
 
 
-def restore(start: Starter, tell: Tell, name: str, *, yes: bool, anyway: bool) -> ExitCode:
+def restore(start: Starter, tell: DataReport, name: str, *, yes: bool, anyway: bool) -> ExitCode:
     """Put a snapshot in the place of the data, which stays until all is ready on the new one."""
     space, context = start.space, start.data_context()
     file = snapshots.find(context.folder, name)
@@ -139,7 +121,7 @@ def undo(start: Starter) -> ExitCode:
         return recovery.undo(start.data_context())
 
 
-def verify(root: Path, project: str, tell: Tell, name: str) -> ExitCode:
+def verify(root: Path, project: str, tell: DataReport, name: str) -> ExitCode:
     """Read a snapshot whole and compare every byte with its checksums."""
     file = snapshots.find(snapshots.folder_of(root, project), name)
     snapshot = operations.checked(snapshots.read(file), tell)
@@ -147,7 +129,7 @@ def verify(root: Path, project: str, tell: Tell, name: str) -> ExitCode:
     return ExitCode.BROKEN if snapshot.problem else ExitCode.OK
 
 
-def delete(root: Path, project: str, tell: Tell, name: str, *, yes: bool) -> ExitCode:
+def delete(root: Path, project: str, tell: DataReport, name: str, *, yes: bool) -> ExitCode:
     """Delete one snapshot of a project, after asking."""
     with lock.held(workspace.cache(root, project), "snapshot.delete"):
         file = snapshots.find_own(snapshots.folder_of(root, project), name)
@@ -156,7 +138,7 @@ def delete(root: Path, project: str, tell: Tell, name: str, *, yes: bool) -> Exi
     return ExitCode.OK
 
 
-def prune(root: Path, project: str, tell: Tell, keep: int, *, yes: bool) -> ExitCode:
+def prune(root: Path, project: str, tell: DataReport, keep: int, *, yes: bool) -> ExitCode:
     """Delete all snapshots of a project but the newest, after asking."""
     with lock.held(workspace.cache(root, project), "snapshot.prune"):
         kept = snapshots.listed(snapshots.folder_of(root, project))
