@@ -38,10 +38,7 @@ def files(tmp_path: Path) -> tuple[Path, ...]:
 def composed(files: tuple[Path, ...], runner: FakeRunner) -> Compose:
     """A project with two files and one variable of the engine."""
     return Compose(
-        files=files,
-        env_file=Path("/w/.env"),
-        env={"DOCKER_HOST": "unix:///s"},
-        runner=runner,
+        files=files, env_file=Path("/w/.env"), env={"DOCKER_HOST": "unix:///s"}, runner=runner
     )
 
 
@@ -295,9 +292,7 @@ def test_probes_and_links_call_an_address_that_answers(published: str | None, ca
         {"x-open": [{"target": 81, "path": "/", "label": "Web"}]},
     ],
 )
-def test_a_port_that_is_not_published_cannot_be_probed_or_opened(
-    beside: dict[str, object],
-) -> None:
+def test_a_port_that_is_not_published_cannot_be_probed_or_opened(beside: dict[str, object]) -> None:
     """The container's port is named, and the file to mend."""
     web = {"ports": [{"target": 80, "published": "8080"}], **beside}
 

@@ -42,12 +42,7 @@ def test_the_environment_beats_the_file_which_beats_the_example(root: Path) -> N
 
     assert [
         found.get(name) for name in ("NEO4J_HTTP_PORT", "MEMOS_PORT", "ATTU_PORT", "MY_OWN")
-    ] == [
-        "7474",
-        "8001",
-        "3002",
-        "2",
-    ]
+    ] == ["7474", "8001", "3002", "2"]
     assert "EDITOR" not in found.values
 
 

@@ -420,10 +420,7 @@ def test_stopping_also_sees_what_only_a_profile_starts(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("existing", "ours"),
-    [
-        (["memos-dev_neo4j_data", "memos-dev_etcd_data", "memos-dev_other", "0" * 64], 2),
-        ([], 0),
-    ],
+    [(["memos-dev_neo4j_data", "memos-dev_etcd_data", "memos-dev_other", "0" * 64], 2), ([], 0)],
 )
 def test_volumes_are_those_of_the_stack_that_exist(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, existing: list[str], ours: int

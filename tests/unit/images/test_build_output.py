@@ -169,12 +169,7 @@ def test_a_download_of_maven_tells_its_file_and_no_address() -> None:
         "#9 2.0 [INFO] Downloading from central: https://user:pw@mirror.example/n/a.jar",
         "#9 2.1 Downloaded from central: https://user:pw@mirror.example/a.jar (1.5 MB at 3 MB/s)",
         "#9 2.2 [INFO] Downloaded from central: https://mirror.example/n/x.pom (512 kB at 3 MB/s)",
-    )[1:] == [
-        "",
-        "",
-        "[jars 4/4] 1.4 MiB fetched, a.jar",
-        "[jars 4/4] 1.9 MiB fetched, x.pom",
-    ]
+    )[1:] == ["", "", "[jars 4/4] 1.4 MiB fetched, a.jar", "[jars 4/4] 1.9 MiB fetched, x.pom"]
 
 
 def test_no_login_of_a_mirror_is_told_or_logged() -> None:
@@ -206,10 +201,7 @@ def test_a_step_counts_its_own_bytes() -> None:
 def test_steps_side_by_side_keep_their_names() -> None:
     """Stages of one Dockerfile are built at the same time."""
     assert told(
-        "#6 [jars 1/4] RUN apt-get",
-        "#7 [jdk 1/1] RUN apt-get",
-        "#6 1.0 first",
-        "#7 1.0 second",
+        "#6 [jars 1/4] RUN apt-get", "#7 [jdk 1/1] RUN apt-get", "#6 1.0 first", "#7 1.0 second"
     )[2:] == ["[jars 1/4] first", "[jdk 1/1] second"]
 
 

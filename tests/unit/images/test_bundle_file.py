@@ -294,11 +294,7 @@ NOW = f"{sys.version_info.major}.{sys.version_info.minor}"
     ],
 )
 def test_what_does_not_fit_is_2_and_said(
-    file: Path,
-    root: Path,
-    capsys: pytest.CaptureFixture[str],
-    facts: dict[str, object],
-    told: str,
+    file: Path, root: Path, capsys: pytest.CaptureFixture[str], facts: dict[str, object], told: str
 ) -> None:
     """The Python, the machine, the checkout: each with what is here and what is in the bundle."""
     found = fitting(root).document() | facts
