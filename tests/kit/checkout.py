@@ -20,6 +20,8 @@ from invoke.program import Program
 
 import tasks
 from scripts.commands import command
+from scripts.config.rules.schema import validate
+from scripts.core.files import Json
 from scripts.data import journal
 from scripts.data.model import Command, Entry, Phase
 from tests.kit.fake_engine import RECORDED, made
@@ -172,12 +174,18 @@ class Checkout:
             return int(end.code or 0)
         return 0
 
+    def document(self, schema: str = "") -> Json:
+        """Return the JSON that was shown on stdout since the last time; it keeps its schema."""
+        document = json.loads(self.shown().out)
+        assert not schema or validate(document, schema) == ()
+        return document
+
     def calls(self) -> list[str]:
         """Return what docker was asked to do, without the paths before it."""
         lines = (self.folder / "calls").read_text().splitlines()
         return [line.rpartition("docker-compose.yml ")[2] for line in lines]
 
-    def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def enter(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         """Let commands work on this checkout, and see nothing of this machine's own settings."""
         monkeypatch.setattr(command, "ROOT", self.root)
         example = (ROOT / ".env.example").read_text()
@@ -186,6 +194,7 @@ class Checkout:
                 monkeypatch.delenv(name)
         for name in ("ENV_FILE", "BUNDLE_FILE"):
             monkeypatch.delenv(name, raising=False)
+        self.shown = capsys.readouterr
         monkeypatch.setenv("HOME", str(self.folder))
         monkeypatch.setenv("PATH", f"{self.folder / 'bin'}:{os.environ['PATH']}")
         monkeypatch.setenv("DOCKER_HOST", f"unix://{self.socket}")
@@ -229,9 +238,9 @@ class DataCheckout(Checkout):
         self.config["x-data-together"] = [{"groups": ["neo4j", "qdrant"], "reason": reason}]
         self.answer(" create ", f"touch {self.disk}/created")
 
-    def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def enter(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         """Name the project too: what is kept of it lies in a folder of that name."""
-        super().enter(monkeypatch)
+        super().enter(monkeypatch, capsys)
         monkeypatch.setenv("COMPOSE_PROJECT_NAME", "memos-test")
 
     def put(self, key: str, text: str) -> None:
@@ -240,6 +249,11 @@ class DataCheckout(Checkout):
         (folder / "sub").mkdir(parents=True, exist_ok=True)
         (folder / "sub" / "file").write_text(text)
         (folder / ".hidden").write_text(text)
+
+    def put_all(self, text: str) -> None:
+        """Write the files of all volumes."""
+        for key in VOLUMES.values():
+            self.put(key, text)
 
     def held(self) -> dict[str, str]:
         """Return the text in each volume that is there; everything in a volume says the same."""
@@ -252,6 +266,11 @@ class DataCheckout(Checkout):
                 texts[key] = "".join(contents)
                 assert not list(folder.glob(".memos-dev-*"))
         return texts
+
+    def save(self, name: str, *words: str) -> None:
+        """Make a snapshot, of what is shown of which nothing is left."""
+        assert self.inv("snapshot.save", "--name", name, *words) == 0
+        self.shown()
 
     def names(self) -> list[str]:
         """Return the names of the snapshots."""

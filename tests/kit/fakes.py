@@ -1,7 +1,8 @@
 """What stands in for the world in unit tests: a runner of processes, and an engine."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from scripts.core.errors import RefusedError
 from scripts.core.process import Completed, OnLine
@@ -90,6 +91,15 @@ class FakeApi(Api):
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+def raising(error: BaseException) -> Callable[..., NoReturn]:
+    """Return a function that takes anything and raises an error."""
+
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    return fail
 
 
 def no_program(name: str) -> RefusedError:

@@ -16,9 +16,14 @@ def ports() -> Iterator[list[int]]:
 
 
 @pytest.fixture
-def at(tmp_path: Path, ports: list[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkout]:
+def at(
+    tmp_path: Path,
+    ports: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Checkout]:
     """Return a checkout on which `inv` works, and nothing of this machine's own settings."""
     checkout = Checkout(tmp_path, ports)
-    checkout.enter(monkeypatch)
+    checkout.enter(monkeypatch, capsys)
     yield checkout
     checkout.close()

@@ -16,35 +16,40 @@ from scripts.data import archive, journal, snapshots, transfer
 from scripts.data.model import Command, Phase
 from scripts.data.volume_scripts import NEW, OLD, PART, UNPACK
 from scripts.start.starter import Starter
+from tests.kit.changes import nothing
 from tests.kit.checkout import VOLUMES
 from tests.kit.checkout import DataCheckout as Checkout
 from tests.kit.fake_engine import made
-
-Capture = pytest.CaptureFixture[str]
+from tests.kit.fakes import raising
 
 
 @pytest.fixture
-def at(tmp_path: Path, ports: list[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkout]:
+def at(
+    tmp_path: Path,
+    ports: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Checkout]:
     """Return a checkout with data, on which `inv` works."""
     checkout = Checkout(tmp_path, ports)
-    checkout.enter(monkeypatch)
+    checkout.enter(monkeypatch, capsys)
     yield checkout
     checkout.close()
 
 
+FULL = RefusedError("no space left on device", next_step="df")
 OLD_DATA = dict.fromkeys(VOLUMES.values(), "old")
+NEWER_DATA = dict.fromkeys(VOLUMES.values(), "newer")
 
 
 # save, list, verify ---------------------------------------------------------------------------
 
 
-def test_a_snapshot_holds_all_and_what_was_stopped_runs_again(
-    at: Checkout, capsys: Capture
-) -> None:
+def test_a_snapshot_holds_all_and_what_was_stopped_runs_again(at: Checkout) -> None:
     """Its manifest keeps its schema, and says what it was made of."""
     assert at.inv("snapshot.save", "--name", "one") == 0
 
-    shown = capsys.readouterr()
+    shown = at.shown()
     assert "saved one (" in shown.out
     assert [line.split()[2] for line in shown.err.splitlines() if " ready " in line] != []
     assert at.held() == OLD_DATA
@@ -59,96 +64,81 @@ def test_a_snapshot_holds_all_and_what_was_stopped_runs_again(
 
 def test_plain_tar_reads_a_snapshot(at: Checkout) -> None:
     """Nobody needs this workspace to get at the data."""
-    assert at.inv("snapshot.save", "--name", "one", "--service", "etcd") == 0
+    at.save("one", "--service", "etcd")
 
-    listed = subprocess.run(
-        ["tar", "--zstd", "-tf", str(at.kept / "one.tar.zst")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "etcd_data/sub/file" in listed.stdout.splitlines()
+    files = subprocess.check_output(["tar", "--zstd", "-tf", at.kept / "one.tar.zst"], text=True)
+    assert "etcd_data/sub/file" in files.splitlines()
 
 
-def test_list_and_verify_as_json_keep_their_schema(at: Checkout, capsys: Capture) -> None:
+def test_list_and_verify_as_json_keep_their_schema(at: Checkout) -> None:
     """One document each, JSON alone on stdout; no engine is asked."""
-    assert at.inv("snapshot.save", "--name", "one") == 0
-    capsys.readouterr()
+    at.save("one")
 
     for words in (["snapshot.list"], ["snapshot.verify", "one"]):
         assert at.inv(*words, "--format", "json") == 0
-        document = json.loads(capsys.readouterr().out)
-        assert validate(document, "snapshots") == ()
+        document = at.document("snapshots")
         assert [(one["name"], one["problem"]) for one in document["snapshots"]] == [("one", "")]
 
 
-def test_a_damaged_snapshot_is_told_and_never_restored(at: Checkout, capsys: Capture) -> None:
+def test_a_damaged_snapshot_is_told_and_never_restored(at: Checkout) -> None:
     """5, and the data is untouched; the list shows the one whose end is gone."""
-    assert at.inv("snapshot.save", "--name", "one") == 0
+    at.save("one")
     file = at.kept / "one.tar.zst"
     whole = file.read_bytes()
     file.write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
-    capsys.readouterr()
+    at.shown()
 
     assert at.inv("snapshot.verify", "one") == 5
     assert at.inv("snapshot.restore", "one", "--yes") == 5
-    assert "the snapshot one.tar.zst is damaged: " in capsys.readouterr().err
+    assert "the snapshot one.tar.zst is damaged: " in at.shown().err
     assert at.held() == OLD_DATA
 
     file.write_bytes(whole[:-1])
     assert at.inv("snapshot.list") == 0
-    assert "it was cut, or is none" in capsys.readouterr().out
+    assert "it was cut, or is none" in at.shown().out
     assert at.inv("snapshot.verify", "one", "--format", "json") == 5
 
 
-def test_one_file_that_cannot_be_read_does_not_end_the_list(at: Checkout, capsys: Capture) -> None:
+def test_one_file_that_cannot_be_read_does_not_end_the_list(at: Checkout) -> None:
     """It is shown with why; doctor counts it."""
     (at.kept / "odd.tar.zst").mkdir(parents=True)
 
     assert at.inv("snapshot.list") == 0
-    assert "the snapshot odd.tar.zst cannot be read: Is a directory" in capsys.readouterr().out
+    assert "the snapshot odd.tar.zst cannot be read: Is a directory" in at.shown().out
     assert at.inv("doctor") == 0
-    assert "1 of 1 snapshots cannot be read" in capsys.readouterr().out
+    assert "1 of 1 snapshots cannot be read" in at.shown().out
 
 
-def test_without_snapshots_the_list_says_how_to_make_one(at: Checkout, capsys: Capture) -> None:
+def test_without_snapshots_the_list_says_how_to_make_one(at: Checkout) -> None:
     """Nothing is on stdout."""
     assert at.inv("snapshot.list") == 0
 
-    shown = capsys.readouterr()
+    shown = at.shown()
     assert shown.out == ""
     assert "inv snapshot.save makes one" in shown.err
 
 
 def test_what_runs_is_back_also_when_a_save_fails(
-    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    at: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """4, nothing is left of the file, and the journal is gone."""
-
-    def full(*_: object) -> None:
-        raise RefusedError("no space left on device", next_step="df")
-
-    monkeypatch.setattr(transfer, "verify", full)
+    monkeypatch.setattr(transfer, "verify", raising(FULL))
     assert at.inv("snapshot.save") == 4
     monkeypatch.undo()
 
-    assert "no space left" in capsys.readouterr().err
+    assert "no space left" in at.shown().err
     assert list(at.kept.iterdir()) == []
 
 
 def test_ctrl_c_during_a_save_brings_all_back(
-    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    at: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """130, after what was stopped is ready again."""
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patched:
-        patched.setattr(transfer, "pack", interrupted)
+        patched.setattr(transfer, "pack", raising(KeyboardInterrupt()))
         assert at.inv("snapshot.save") == 130
 
-    told = capsys.readouterr().err
+    told = at.shown().err
     assert "bringing back what ran; Ctrl-C again leaves that to the next inv up" in told
     assert told.count(" ready ") == 5
     assert list(at.kept.iterdir()) == []
@@ -157,11 +147,11 @@ def test_ctrl_c_during_a_save_brings_all_back(
 # reset ----------------------------------------------------------------------------------------
 
 
-def test_reset_deletes_only_what_is_named_after_a_snapshot(at: Checkout, capsys: Capture) -> None:
+def test_reset_deletes_only_what_is_named_after_a_snapshot(at: Checkout) -> None:
     """The plan says all of it first; the snapshot brings the data back."""
     assert at.inv("reset", "--service", "milvus", "--yes") == 0
 
-    shown = capsys.readouterr()
+    shown = at.shown()
     assert "stops     memos, milvus, etcd" in shown.err
     assert "deletes   memos-test_etcd_data (" in shown.err
     assert "starts    etcd, milvus, memos" in shown.err
@@ -174,10 +164,10 @@ def test_reset_deletes_only_what_is_named_after_a_snapshot(at: Checkout, capsys:
     assert at.held() == OLD_DATA
 
 
-def test_the_oldest_automatic_snapshots_go(at: Checkout, capsys: Capture) -> None:
+def test_the_oldest_automatic_snapshots_go(at: Checkout) -> None:
     """As SNAPSHOTS_KEEP says; those that a user made stay."""
     at.env_file.write_text("IMAGE_SOURCE=registry\nSNAPSHOTS_KEEP=1\n")
-    assert at.inv("snapshot.save", "--name", "mine", "--service", "etcd") == 0
+    at.save("mine", "--service", "etcd")
     made_before = at.kept / "before-reset-milvus-1.tar.zst"
     assert at.inv("reset", "--service", "etcd", "--yes") == 0
     (first,) = [name for name in at.names() if name != "mine"]
@@ -185,16 +175,16 @@ def test_the_oldest_automatic_snapshots_go(at: Checkout, capsys: Capture) -> Non
 
     assert at.inv("reset", "--service", "etcd", "--yes") == 0
 
-    assert "deleted the snapshot before-reset-milvus-1" in capsys.readouterr().err
+    assert "deleted the snapshot before-reset-milvus-1" in at.shown().err
     assert len(at.names()) == 2
     assert "mine" in at.names()
 
 
-def test_a_dry_run_shows_the_plan_and_touches_nothing(at: Checkout, capsys: Capture) -> None:
+def test_a_dry_run_shows_the_plan_and_touches_nothing(at: Checkout) -> None:
     """On stdout, with the command for what belongs together; exit code 0."""
     assert at.inv("reset", "--service", "qdrant", "--dry-run", "--no-snapshot") == 0
 
-    shown = capsys.readouterr().out
+    shown = at.shown().out
     assert "snapshot  none: what is deleted is lost for good" in shown
     assert "the one points into the other: qdrant without neo4j" in shown
     assert "inv reset --service neo4j --service qdrant" in shown
@@ -217,17 +207,16 @@ def test_a_stack_that_was_down_stays_down(at: Checkout) -> None:
 # restore --------------------------------------------------------------------------------------
 
 
-def test_restore_brings_the_same_bytes_back(at: Checkout, capsys: Capture) -> None:
+def test_restore_brings_the_same_bytes_back(at: Checkout) -> None:
     """Of every volume, also one that is no longer there."""
-    assert at.inv("snapshot.save", "--name", "one") == 0
-    for key in VOLUMES.values():
-        at.put(key, "new")
+    at.save("one")
+    at.put_all("new")
     at.state["volumes"].remove("memos-test_etcd_data")
 
     assert at.inv("snapshot.restore", "one", "--yes") == 0
 
     assert at.held() == OLD_DATA
-    assert "is that of one again" in capsys.readouterr().out
+    assert "is that of one again" in at.shown().out
     assert not (at.kept / "journal.json").exists()
 
 
@@ -256,14 +245,13 @@ def unknown(manifest: dict[str, Any]) -> None:
 )
 def test_what_does_not_fit_is_refused(
     at: Checkout,
-    capsys: Capture,
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[dict[str, Any]], None],
     told: str,
     anyway: int,
 ) -> None:
     """2, unless told otherwise; what cannot work is refused then too."""
-    assert at.inv("snapshot.save", "--name", "one") == 0
+    at.save("one")
     read = archive.manifest
 
     def changed(path: Path) -> dict[str, Any]:
@@ -273,79 +261,75 @@ def test_what_does_not_fit_is_refused(
 
     monkeypatch.setattr(archive, "manifest", changed)
     assert at.inv("snapshot.restore", "one", "--yes") == 2
-    assert told in capsys.readouterr().err
+    assert told in at.shown().err
     assert at.inv("snapshot.restore", "one", "--yes", "--anyway") == anyway
     monkeypatch.undo()
     assert at.held() == OLD_DATA
 
 
 def test_a_disk_without_room_is_told_before_anything_is_touched(
-    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    at: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """5, with what is free and what is needed."""
-    assert at.inv("snapshot.save", "--name", "one") == 0
+    at.save("one")
     read = archive.manifest
     monkeypatch.setattr(archive, "manifest", lambda path: read(path) | {"tar_bytes": 10**15})
 
     assert at.inv("snapshot.restore", "one", "--yes") == 5
 
-    assert "931322.6 GiB are needed: the old data stays" in capsys.readouterr().err
+    assert "931322.6 GiB are needed: the old data stays" in at.shown().err
 
 
 def test_a_disk_that_fills_up_leaves_the_old_data(
-    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    at: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """tar's own words are told, and what was unpacked is gone."""
-    assert at.inv("snapshot.save", "--name", "one") == 0
-    for key in VOLUMES.values():
-        at.put(key, "newer")
+    at.save("one")
+    at.put_all("newer")
     full = UNPACK + "echo 'tar: Cannot write: No space left on device' >&2; exit 2\n"
     with monkeypatch.context() as patched:
         patched.setattr(transfer, "UNPACK", full)
         assert at.inv("snapshot.restore", "one", "--yes") == 4
 
-    assert "No space left on device" in capsys.readouterr().err
-    assert at.held() == dict.fromkeys(VOLUMES.values(), "newer")
+    assert "No space left on device" in at.shown().err
+    assert at.held() == NEWER_DATA
     assert not (at.kept / "journal.json").exists()
 
 
-def test_a_reader_that_ends_early_says_why(
-    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_that_ends_early_says_why(at: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it wrote last is told, not that a pipe broke."""
     at.put("etcd_data", "x" * 5_000_000)
-    assert at.inv("snapshot.save", "--name", "one") == 0
+    at.save("one")
     with monkeypatch.context() as patched:
         patched.setattr(transfer, "UNPACK", "exec 0<&-; echo 'no such luck' >&2; exit 1\n")
         assert at.inv("snapshot.restore", "one", "--yes") == 4
 
-    assert "no such luck" in capsys.readouterr().err
+    assert "no such luck" in at.shown().err
 
 
 def test_the_old_data_stays_until_the_new_is_ready_and_can_come_back(
-    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    at: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A restore on which a service does not start is undone with one command."""
-    assert at.inv("snapshot.save", "--name", "one") == 0
-    for key in VOLUMES.values():
-        at.put(key, "newer")
+    at.save("one")
+    at.put_all("newer")
     at.answer(" create ", f"touch {at.disk}/created")
     with monkeypatch.context() as patched:
         patched.setattr(Starter, "follow", lambda *_, **__: ExitCode.BROKEN)
         assert at.inv("snapshot.restore", "one", "--yes") == 5
-    told = capsys.readouterr().err
+    told = at.shown().err
     assert "inv snapshot.undo brings it back, inv up tries again" in told
     volume = at.disk / "memos-test_etcd_data"
     assert (volume / "sub" / "file").read_text() == "old"
     assert (volume / OLD / "sub" / "file").read_text() == "newer"
     assert at.inv("ps") == 0
-    assert "inv restore was interrupted (starting): inv up finishes it" in capsys.readouterr().err
+    assert "inv restore was interrupted (starting): inv up finishes it" in at.shown().err
 
     assert at.inv("snapshot.undo") == 0
 
-    assert at.held() == dict.fromkeys(VOLUMES.values(), "newer")
+    assert at.held() == NEWER_DATA
     assert at.inv("snapshot.undo") == 2
-    assert "there is no unfinished restore" in capsys.readouterr().err
+    assert "there is no unfinished restore" in at.shown().err
 
 
 # after a crash --------------------------------------------------------------------------------
@@ -353,32 +337,28 @@ def test_the_old_data_stays_until_the_new_is_ready_and_can_come_back(
 
 @pytest.mark.parametrize("error", [RefusedError("no", next_step="yes"), KeyboardInterrupt()])
 def test_that_the_former_data_is_kept_is_said_however_a_start_ends(
-    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    at: Checkout, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     """By an error or by Ctrl-C."""
-
-    def ended(*_: object, **__: object) -> None:
-        raise error
-
     at.interrupted("restore", "starting")
     with monkeypatch.context() as patched:
-        patched.setattr(Starter, "follow", ended)
+        patched.setattr(Starter, "follow", raising(error))
         assert at.inv("up") in {4, 130}
 
-    assert "the former data is kept: inv snapshot.undo brings it back" in capsys.readouterr().err
+    assert "the former data is kept: inv snapshot.undo brings it back" in at.shown().err
 
 
 @pytest.mark.parametrize("name", [OLD, PART])
 def test_data_that_no_journal_knows_of_is_named_and_a_reset_mends_it(
-    at: Checkout, capsys: Capture, name: str
+    at: Checkout, name: str
 ) -> None:
     """5, before anything is touched; the command that is told makes room for the restore."""
-    assert at.inv("snapshot.save", "--name", "one") == 0
+    at.save("one")
     (at.disk / "memos-test_etcd_data" / name).mkdir()
 
     assert at.inv("snapshot.restore", "one", "--yes") == 5
 
-    told = capsys.readouterr().err
+    told = at.shown().err
     assert "memos-test_etcd_data still holds the data from before an earlier restore" in told
     assert f"({name})" in told
     assert "next: inv reset --service milvus makes a snapshot" in told
@@ -400,7 +380,7 @@ def test_data_that_no_journal_knows_of_is_named_and_a_reset_mends_it(
     ],
 )
 def test_a_journal_that_none_of_ours_wrote_says_what_is_in_danger(
-    at: Checkout, capsys: Capture, change: dict[str, object], told: str
+    at: Checkout, change: dict[str, object], told: str
 ) -> None:
     """5, with what to do; nothing is touched, least of all the data that may be the right one."""
     at.interrupted("restore", "starting")
@@ -411,7 +391,7 @@ def test_a_journal_that_none_of_ours_wrote_says_what_is_in_danger(
 
     assert at.inv("up") == 5
 
-    shown = capsys.readouterr().err
+    shown = at.shown().err
     assert told in shown
     assert "only this file says whether the volumes hold the old data, the new, or some" in shown
     assert f"else: rm {file}, then inv reset --all" in shown
@@ -419,13 +399,13 @@ def test_a_journal_that_none_of_ours_wrote_says_what_is_in_danger(
     assert former.exists()
 
 
-def test_a_journal_that_is_no_object_is_told_too(at: Checkout, capsys: Capture) -> None:
+def test_a_journal_that_is_no_object_is_told_too(at: Checkout) -> None:
     """A list, for instance."""
     at.kept.mkdir(parents=True)
     (at.kept / "journal.json").write_text("[]")
 
     assert at.inv("up") == 5
-    assert "cannot be read: it is no object" in capsys.readouterr().err
+    assert "cannot be read: it is no object" in at.shown().err
 
 
 @pytest.mark.parametrize(
@@ -443,7 +423,7 @@ def test_a_journal_that_is_no_object_is_told_too(at: Checkout, capsys: Capture) 
     ],
 )
 def test_the_next_up_finishes_what_was_interrupted(
-    at: Checkout, capsys: Capture, command: str, phase: str, held: dict[str, str]
+    at: Checkout, command: str, phase: str, held: dict[str, str]
 ) -> None:
     """Says so, asks nothing, and leaves nothing hidden."""
     at.interrupted(command, phase)
@@ -457,7 +437,7 @@ def test_the_next_up_finishes_what_was_interrupted(
 
     assert at.inv("up") == 0
 
-    assert f"inv {command} was interrupted: " in capsys.readouterr().err
+    assert f"inv {command} was interrupted: " in at.shown().err
     assert at.held() == held
     assert list(at.kept.iterdir()) == []
 
@@ -477,89 +457,80 @@ def test_what_comes_back_is_made_as_the_settings_say_by_now(
     assert created == "--progress plain create --no-build --pull never memos neo4j qdrant"
 
 
-def test_the_last_line_of_json_is_the_only_result(at: Checkout, capsys: Capture) -> None:
+def test_the_last_line_of_json_is_the_only_result(at: Checkout) -> None:
     """Also when what an interrupted command left is finished first; and Compose is asked again."""
     assert at.inv("up") == 0
     at.interrupted("save", "stopped")
-    capsys.readouterr()
+    at.shown()
     asked = len(at.calls())
 
     assert at.inv("up", "--format", "json") == 0
 
-    kinds = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    kinds = [json.loads(line)["event"] for line in at.shown().out.splitlines()]
     assert kinds.count("result") == 1
     assert kinds[-1] == "result"
     created = [call for call in at.calls()[asked:] if " create " in call]
     assert len(created) == 2
 
 
-def test_ps_shows_the_stack_also_when_the_journal_cannot_be_read(
-    at: Checkout, capsys: Capture
-) -> None:
+def test_ps_shows_the_stack_also_when_the_journal_cannot_be_read(at: Checkout) -> None:
     """0, with what is wrong beside it."""
     at.kept.mkdir(parents=True)
     (at.kept / "journal.json").write_text("{")
 
     assert at.inv("ps") == 0
 
-    shown = capsys.readouterr()
+    shown = at.shown()
     assert "journal.json cannot be read" in shown.err
     assert "neo4j" in shown.out
 
 
-def test_down_makes_the_data_whole_and_starts_nothing(at: Checkout, capsys: Capture) -> None:
+def test_down_makes_the_data_whole_and_starts_nothing(at: Checkout) -> None:
     """With --volumes nothing of the interrupted command is left either."""
     at.interrupted("restore", "cleaning")
     assert at.inv("down") == 0
-    assert "inv restore was interrupted" in capsys.readouterr().err
+    assert "inv restore was interrupted" in at.shown().err
     assert not (at.kept / "journal.json").exists()
 
     at.interrupted("reset", "deleting", "etcd_data")
     assert at.inv("down", "--volumes", "--yes") == 0
     assert not (at.kept / "journal.json").exists()
-    assert " ready " not in capsys.readouterr().err
+    assert " ready " not in at.shown().err
 
 
-def test_doctor_knows_of_what_was_interrupted(at: Checkout, capsys: Capture) -> None:
+def test_doctor_knows_of_what_was_interrupted(at: Checkout) -> None:
     """Advice with the next command; a journal that cannot be read is fatal."""
     at.interrupted("reset", "deleting")
     (at.kept / "cut.tar.zst").write_text("no snapshot")
 
     assert at.inv("doctor", "--format", "json") == 0
 
-    document = json.loads(capsys.readouterr().out)
-    assert validate(document, "doctor") == ()
+    document = at.document("doctor")
     codes = [one["code"] for one in document["findings"]]
     assert {"data-unfinished", "snapshot-damaged"} <= set(codes)
 
     (at.kept / "journal.json").write_text("{")
     assert at.inv("doctor") == 5
     assert at.inv("up") == 5
-    assert "journal.json cannot be read" in capsys.readouterr().err
+    assert "journal.json cannot be read" in at.shown().err
 
 
 def test_an_engine_that_goes_away_leaves_the_journal(
-    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    at: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next command brings back what was stopped; what went wrong first is told first."""
-
-    def full(*_: object) -> None:
-        raise RefusedError("no space left on device", next_step="df")
-
-    def gone(*_: object, **__: object) -> None:
-        raise EngineError("the engine does not answer", next_step="inv engine.status")
-
+    gone = EngineError("the engine does not answer", next_step="inv engine.status")
     with monkeypatch.context() as patched:
-        patched.setattr(transfer, "pack", full)
-        patched.setattr(Starter, "follow", gone)
+        patched.setattr(transfer, "pack", raising(FULL))
+        patched.setattr(Starter, "follow", raising(gone))
         assert at.inv("snapshot.save") == 3
-    told = capsys.readouterr().err
+    told = at.shown().err
     assert told.index("no space left on device: bringing back") < told.index("does not answer")
     entry = journal.read(at.kept)
     assert entry is not None
     assert (entry.command, entry.phase) == (Command.SAVE, Phase.RETURNING)
 
-    assert at.inv("snapshot.save", "--name", "one") == 0
+    at.save("one")
     assert at.names() == ["one"]
 
 
@@ -597,11 +568,6 @@ def bare(at: Checkout) -> None:
     at.state["volumes"] = []
 
 
-def nothing(at: Checkout) -> None:
-    """Change nothing."""
-    del at
-
-
 @pytest.mark.parametrize(
     ("words", "prepare", "code", "told"),
     [
@@ -624,38 +590,33 @@ def nothing(at: Checkout) -> None:
     ],
 )
 def test_what_is_refused_changes_nothing(
-    at: Checkout,
-    capsys: Capture,
-    words: str,
-    prepare: Callable[[Checkout], None],
-    code: int,
-    told: str,
+    at: Checkout, words: str, prepare: Callable[[Checkout], None], code: int, told: str
 ) -> None:
     """With the value that is wrong and what to type."""
     prepare(at)
 
     assert at.inv(*words.split()) == code
 
-    shown = capsys.readouterr()
+    shown = at.shown()
     assert told in shown.err
     assert at.held() == OLD_DATA
     assert not (at.kept / "journal.json").exists()
 
 
-def test_a_name_that_is_taken_is_refused_and_restoring_asks(at: Checkout, capsys: Capture) -> None:
+def test_a_name_that_is_taken_is_refused_and_restoring_asks(at: Checkout) -> None:
     """Nothing is overwritten, and nothing replaced unasked."""
-    assert at.inv("snapshot.save", "--name", "one") == 0
+    at.save("one")
 
     assert at.inv("snapshot.save", "--name", "one") == 2
-    assert "inv snapshot.delete one" in capsys.readouterr().err
+    assert "inv snapshot.delete one" in at.shown().err
     assert at.inv("snapshot.restore", "one") == 7
-    assert "Replace this data? Nobody is there to answer" in capsys.readouterr().err
+    assert "Replace this data? Nobody is there to answer" in at.shown().err
 
 
-def test_delete_and_prune_remove_files_after_asking(at: Checkout, capsys: Capture) -> None:
+def test_delete_and_prune_remove_files_after_asking(at: Checkout) -> None:
     """The newest stay; a damaged one is left to the user."""
     for name in ("one", "two", "three"):
-        assert at.inv("snapshot.save", "--name", name, "--service", "etcd") == 0
+        at.save(name, "--service", "etcd")
     (at.kept / "cut.tar.zst").write_text("")
 
     assert at.inv("snapshot.prune", "--keep", "1") == 7
@@ -665,10 +626,10 @@ def test_delete_and_prune_remove_files_after_asking(at: Checkout, capsys: Captur
     assert at.inv("snapshot.delete", "three") == 7
     assert at.inv("snapshot.delete", "cut", "--yes") == 0
     assert at.names() == ["three"]
-    assert "deleted the snapshot cut" in capsys.readouterr().err
+    assert "deleted the snapshot cut" in at.shown().err
 
 
-def test_a_file_from_elsewhere_is_never_deleted(at: Checkout, capsys: Capture) -> None:
+def test_a_file_from_elsewhere_is_never_deleted(at: Checkout) -> None:
     """Whatever it is: only names within the folder are taken."""
     file = at.folder / "notes.txt"
     file.write_text("mine")
@@ -676,30 +637,30 @@ def test_a_file_from_elsewhere_is_never_deleted(at: Checkout, capsys: Capture) -
     assert at.inv("snapshot.delete", str(file), "--yes") == 2
 
     assert file.read_text() == "mine"
-    assert "is a path, wanted the name of a snapshot in" in capsys.readouterr().err
+    assert "is a path, wanted the name of a snapshot in" in at.shown().err
 
 
-def test_no_snapshot_is_deleted_while_another_command_works(at: Checkout, capsys: Capture) -> None:
+def test_no_snapshot_is_deleted_while_another_command_works(at: Checkout) -> None:
     """It may be the one that is restored just now."""
-    assert at.inv("snapshot.save", "--name", "one", "--service", "etcd") == 0
+    at.save("one", "--service", "etcd")
     with lock.held(at.root / ".cache" / "memos-test", "snapshot.restore"):
         assert at.inv("snapshot.delete", "one", "--yes") == 4
         assert at.inv("snapshot.prune", "--keep", "0", "--yes") == 4
 
     assert at.names() == ["one"]
-    assert "another run holds the lock: inv snapshot.restore" in capsys.readouterr().err
+    assert "another run holds the lock: inv snapshot.restore" in at.shown().err
 
 
 def test_what_is_paused_is_saved_too(at: Checkout) -> None:
     """It can be stopped only when it runs; afterwards it does."""
     at.state["containers"]["id-etcd"]["State"]["Status"] = "paused"
 
-    assert at.inv("snapshot.save", "--name", "one", "--service", "etcd") == 0
+    at.save("one", "--service", "etcd")
 
 
 def test_a_snapshot_from_elsewhere_is_named_by_its_path(at: Checkout) -> None:
     """One that was copied here from another machine."""
-    assert at.inv("snapshot.save", "--name", "one") == 0
+    at.save("one")
     elsewhere = at.folder / "copied.tar.zst"
     (at.kept / "one.tar.zst").rename(elsewhere)
     at.put("etcd_data", "newer")

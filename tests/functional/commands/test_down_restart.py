@@ -1,0 +1,35 @@
+"""`inv down` and `inv restart`."""
+
+import pytest
+
+from tests.kit.checkout import Checkout
+
+
+def test_restart_stops_what_is_named_and_waits_for_it(at: Checkout) -> None:
+    """With all it needs."""
+    assert at.inv("restart", "--service", "etcd") == 0
+
+    assert at.calls()[-2:] == [
+        "--progress plain stop etcd",
+        "--progress plain create --no-build --pull never etcd",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "call", "told"),
+    [
+        ("down", "down --remove-orphans", "the data is kept"),
+        ("down --volumes --yes", "down --remove-orphans --volumes", "the data was deleted"),
+    ],
+)
+def test_down_deletes_data_only_when_told_so(
+    at: Checkout, words: str, call: str, told: str
+) -> None:
+    """And lists whose, without what belongs to others."""
+    assert at.inv(*words.split()) == 0
+
+    assert at.calls()[-1] == f"--progress plain {call}"
+    shown = at.shown().err
+    assert told in shown
+    assert ("memos-test_etcd_data" in shown) is ("--volumes" in words)
+    assert "somebody_elses" not in shown
