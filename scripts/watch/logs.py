@@ -41,7 +41,7 @@ class LogReader:
         """The moment of the last line that was read of each service."""
         self._runs: dict[str, tuple[str, str]] = {}
         """The container, and since when it ran, that was last followed to its end."""
-        self._come: Queue[LogLine | StackError | None] = Queue(maxsize=WAITING)
+        self._queue: Queue[LogLine | StackError | None] = Queue(maxsize=WAITING)
         self._ended = Event()
         self._streams: dict[str, Stream] = {}
         self._threads: list[Thread] = []
@@ -51,12 +51,22 @@ class LogReader:
 
         Raises EngineError when the engine does not answer, RefusedError when it says no.
         """
-        found = {one.service: one for one in reversed(containers(self._api, self._project))}
-        known = [found[name] for name in self._names if name in found]
-        again = _restarts(self._api, self._project, known, since=0)
-        yield from merged([self._past(one, again) for one in known])
+        newest = {one.service: one for one in reversed(containers(self._api, self._project))}
+        present = [newest[name] for name in self._names if name in newest]
+        restarts = _restarts(self._api, self._project, present, since=0)
+        yield from merged([self._past(container, restarts) for container in present])
         if follow:
             yield from self._coming()
+
+    @property
+    def waiting(self) -> int:
+        """How many lines came that nobody has taken yet, `WAITING` at most."""
+        return self._queue.qsize()
+
+    @property
+    def following(self) -> bool:
+        """Whether a thread follows a log still."""
+        return any(thread.is_alive() for thread in self._threads)
 
     def close(self) -> None:
         """End following; safe at any time, and from any thread."""
@@ -65,32 +75,33 @@ class LogReader:
             stream.close()
         for thread in self._threads:
             while thread.is_alive():
-                with self._come.mutex:  # who waits to put something is let through
-                    self._come.queue.clear()
-                    self._come.not_full.notify_all()
+                with self._queue.mutex:  # who waits to put something is let through
+                    self._queue.queue.clear()
+                    self._queue.not_full.notify_all()
                 thread.join(timeout=0.05)
-        self._come.put(None)
+        self._queue.put(None)
 
-    def _past(self, one: Container, again: Sequence[Restart]) -> Iterator[LogLine]:
-        asked: dict[str, object] = {"tail": self._tail}
+    def _past(self, container: Container, restarts: Sequence[Restart]) -> Iterator[LogLine]:
+        options: dict[str, object] = {"tail": self._tail}
         if self._since:
-            asked["since"] = query(self._since)
-        return self._read(one, [mark for mark in again if mark.service == one.service], asked)
+            options["since"] = query(self._since)
+        own = [restart for restart in restarts if restart.service == container.service]
+        return self._read(container, own, options)
 
     def _coming(self) -> Iterator[LogLine]:
         for name in self._names:
             self._threads.append(Thread(target=self._follow, args=(name,), daemon=True))
             self._threads[-1].start()
         while True:
-            come = [self._come.get()]
-            while len(come) < BATCH and not self._come.empty():
-                come.append(self._come.get())
-            lines = [one for one in come if isinstance(one, LogLine)]
+            items = [self._queue.get()]
+            while len(items) < BATCH and not self._queue.empty():
+                items.append(self._queue.get())
+            lines = [item for item in items if isinstance(item, LogLine)]
             yield from sorted(lines, key=lambda line: line.at)
-            for one in come:
-                if isinstance(one, StackError):
-                    raise one
-                if one is None:
+            for item in items:
+                if isinstance(item, StackError):
+                    raise item
+                if item is None:
                     return
 
     def _follow(self, name: str) -> None:
@@ -102,64 +113,64 @@ class LogReader:
                 interval=AGAIN,
                 sleep=self._ended.wait,
             )
-            for found in looks:
+            for present in looks:
                 if self._ended.is_set():
                     return
-                if found and self._news(found[0]):
+                if present and self._news(present[0]):
                     with suppress(RefusedError):  # it is just being removed
-                        self._follow_run(found[0])
+                        self._follow_run(present[0])
         except StackError as error:
             if not self._ended.is_set():
-                self._come.put(error)
+                self._queue.put(error)
 
-    def _news(self, one: Container) -> bool:
+    def _news(self, container: Container) -> bool:
         """Say whether a container can have written what was not read yet."""
-        run = (one.id, one.started_at)
-        return bool(one.started_at) and (
-            one.state is State.RUNNING or self._runs.get(one.service) != run
+        run = (container.id, container.started_at)
+        return bool(container.started_at) and (
+            container.state is State.RUNNING or self._runs.get(container.service) != run
         )
 
-    def _follow_run(self, one: Container) -> None:
-        last = self._last.get(one.service)
-        asked: dict[str, object] = {"follow": True}
+    def _follow_run(self, container: Container) -> None:
+        last = self._last.get(container.service)
+        options: dict[str, object] = {"follow": True}
         if last is not None:
-            asked["since"] = query(last + 1)
-        elif self._tail == 0 and one.service not in self._runs:
-            asked["tail"] = 0
+            options["since"] = query(last + 1)
+        elif self._tail == 0 and container.service not in self._runs:
+            options["tail"] = 0
         elif self._since:
-            asked["since"] = query(self._since)
-        again = _restarts(self._api, self._project, [one], since=last or 0)
-        for line in self._read(one, again, asked):
-            self._come.put(line)
+            options["since"] = query(self._since)
+        restarts = _restarts(self._api, self._project, [container], since=last or 0)
+        for line in self._read(container, restarts, options):
+            self._queue.put(line)
             if self._ended.is_set():
                 return
-        self._runs[one.service] = (one.id, one.started_at)
+        self._runs[container.service] = (container.id, container.started_at)
 
     def _read(
-        self, one: Container, again: Sequence[Restart], asked: dict[str, object]
+        self, container: Container, restarts: Sequence[Restart], options: dict[str, object]
     ) -> Iterator[LogLine]:
-        seen = one.service in self._last
-        return marked(levelled(self._raw(one, asked)), again, seen=seen)
+        seen = container.service in self._last
+        return marked(levelled(self._raw(container, options)), restarts, seen=seen)
 
-    def _raw(self, one: Container, asked: dict[str, object]) -> Iterator[LogLine]:
+    def _raw(self, container: Container, options: dict[str, object]) -> Iterator[LogLine]:
         stream = self._api.stream(
-            f"/containers/{one.id}/logs",
-            endless="follow" in asked,
-            **{"stdout": True, "stderr": True, "timestamps": True, **asked},
+            f"/containers/{container.id}/logs",
+            endless="follow" in options,
+            **{"stdout": True, "stderr": True, "timestamps": True, **options},
         )
-        self._streams[one.service] = stream
+        self._streams[container.service] = stream
         if self._ended.is_set():  # `close` may have come just before
             return
         for at, text in split(stream, moments=True):
-            yield self._line(one, at, text)
+            yield self._line(container, at, text)
 
-    def _line(self, one: Container, at: int, text: str) -> LogLine:
-        self._last[one.service] = at
-        return LogLine(service=one.service, at=at, text=text)
+    def _line(self, container: Container, at: int, text: str) -> LogLine:
+        self._last[container.service] = at
+        return LogLine(service=container.service, at=at, text=text)
 
 
 def _restarts(
-    api: Api, project: str, found: Sequence[Container], *, since: int
+    api: Api, project: str, present: Sequence[Container], *, since: int
 ) -> tuple[Restart, ...]:
     """Return when these services ended and started again, as far as the engine remembers.
 
@@ -170,10 +181,11 @@ def _restarts(
     # a moment that has come, or the engine waits for it; it may be ahead of our clock
     until = query(max(time.time_ns(), since + 1))
     raw = api.raw("/events", since=query(since), until=until, filters=filters)
-    names = {one.service for one in found}
+    names = {container.service for container in present}
     events = [json.loads(line) for line in raw.splitlines() if line.strip()]
-    known = tuple(one for one in _paired(events) if one.service in names)
-    return (*known, *(one for one in map(_last_restart, found) if one and not _told(one, known)))
+    told = tuple(restart for restart in _paired(events) if restart.service in names)
+    last = filter(None, map(_last_restart, present))
+    return (*told, *(restart for restart in last if not _among(restart, told)))
 
 
 def _paired(events: Sequence[dict[str, Any]]) -> Iterator[Restart]:
@@ -193,13 +205,14 @@ def _paired(events: Sequence[dict[str, Any]]) -> Iterator[Restart]:
             yield Restart(service=name, at=(ended + at) // 2, exit_code=code)
 
 
-def _last_restart(one: Container) -> Restart | None:
-    ended, began = nanoseconds(one.finished_at), nanoseconds(one.started_at)
+def _last_restart(container: Container) -> Restart | None:
+    ended, began = nanoseconds(container.finished_at), nanoseconds(container.started_at)
     if 0 < ended < began:
-        return Restart(service=one.service, at=(ended + began) // 2)
+        return Restart(service=container.service, at=(ended + began) // 2)
     return None
 
 
-def _told(one: Restart, known: Sequence[Restart]) -> bool:
-    near = (abs(one.at - other.at) < SECOND for other in known if other.service == one.service)
-    return any(near)
+def _among(restart: Restart, others: Sequence[Restart]) -> bool:
+    return any(
+        other.service == restart.service and abs(restart.at - other.at) < SECOND for other in others
+    )

@@ -16,29 +16,30 @@ INACTIVE = ("total_inactive_file", "inactive_file")
 def measured(api: Api, seen: Look, names: Sequence[str]) -> Look:
     """Return the look with what the running containers of these services use now."""
     running = [
-        one
-        for one in seen.containers
-        if one.service in names and one.state in {State.RUNNING, State.PAUSED}
+        container
+        for container in seen.containers
+        if container.service in names and container.state in {State.RUNNING, State.PAUSED}
     ]
 
-    def ask(one: Container) -> Usage | None:
+    def ask(container: Container) -> Usage | None:
         # one-shot: at once, without the second that the engine takes for a percentage
-        path = f"/containers/{one.id}/stats"
+        path = f"/containers/{container.id}/stats"
         return usage(api.get(path, stream=False, **{"one-shot": True}) or {})
 
     with ThreadPoolExecutor(max_workers=max(1, len(running))) as pool:
-        found = zip(running, pool.map(ask, running), strict=True)
-        return replace(seen, usage={one.service: used for one, used in found if used is not None})
+        usages = zip(running, pool.map(ask, running), strict=True)
+        known = {container.service: used for container, used in usages if used is not None}
+        return replace(seen, usage=known)
 
 
-def usage(found: dict[str, Any]) -> Usage | None:
+def usage(stats: dict[str, Any]) -> Usage | None:
     """Turn the engine's statistics into ours, memory as `docker stats` shows it.
 
     None where there are none: the container has just ended.
     """
-    memory, cpu = found.get("memory_stats") or {}, found.get("cpu_stats") or {}
+    memory, cpu = stats.get("memory_stats") or {}, stats.get("cpu_stats") or {}
     total = cpu.get("cpu_usage", {}).get("total_usage", 0)
-    read_at = nanoseconds(found.get("read", ""))
+    read_at = nanoseconds(stats.get("read", ""))
     if "usage" not in memory or not total or not read_at:
         return None
     details = memory.get("stats") or {}

@@ -9,7 +9,7 @@ from functools import partial
 from threading import Event, Thread
 from typing import Any, TypeVar
 
-from scripts.core.errors import RefusedError
+from scripts.core.errors import RefusedError, StackError
 from scripts.core.look import Container, Health, Look, Reading, State
 from scripts.core.stack import Service, Stack
 from scripts.core.units import nanoseconds, query
@@ -79,10 +79,14 @@ class Observer:
                 self._readings[name] = reading
         return Look(containers=seen, readings=tuple(self._readings.values()))
 
-    def nap(self, seconds: float) -> None:
-        """Wait for news: an event, an answer that is another one, a start; `seconds` at most."""
-        self._news.wait(seconds)
+    def nap(self, seconds: float) -> bool:
+        """Wait for news: an event, an answer that is another one, a start; `seconds` at most.
+
+        False when there was none.
+        """
+        news = self._news.wait(seconds)
         self._news.clear()
+        return news
 
     def _containers(self) -> tuple[Container, ...]:
         touched = self._events.touched() if self._events is not None else None
@@ -91,22 +95,26 @@ class Observer:
             self._seen = {one.id: one for one in containers(self.api, self.stack.project)}
         else:
             for name in touched | self._stale:
-                known = self._seen.pop(name, None)
-                if (found := self.api.get(f"/containers/{name}/json")) is not None:
-                    # a new one comes first, as in the engine's own list
-                    order = (self._seen, {name: container(found)})
-                    first, last = order if known is not None else reversed(order)
-                    self._seen = {**first, **last}
+                self._look_again(name)
         self._stale.clear()
         return tuple(map(self._with_end, self._seen.values()))
 
-    def _with_end(self, one: Container) -> Container:
+    def _look_again(self, name: str) -> None:
+        """Ask for the container of this id, which may be new or gone."""
+        known = self._seen.pop(name, None)
+        if (document := self.api.get(f"/containers/{name}/json")) is not None:
+            # a new one comes first, as in the engine's own list
+            order = (self._seen, {name: container(document)})
+            first, last = order if known is not None else reversed(order)
+            self._seen = {**first, **last}
+
+    def _with_end(self, seen: Container) -> Container:
         """A container that runs again with how its last run ended, which it has forgotten."""
-        end = self._events.end(one.id) if self._events is not None else None
-        if end is None or not one.restarts:
-            return one
-        oom_killed = one.oom_killed or end.oom_killed
-        return replace(one, exit_code=one.exit_code or end.exit_code, oom_killed=oom_killed)
+        end = self._events.end(seen.id) if self._events is not None else None
+        if end is None or not seen.restarts:
+            return seen
+        oom_killed = seen.oom_killed or end.oom_killed
+        return replace(seen, exit_code=seen.exit_code or end.exit_code, oom_killed=oom_killed)
 
     def _probe(self, service: Service, container: Container) -> None:
         """Put the probes of a service; where it has none, run the check that the engine trusts."""
@@ -154,11 +162,20 @@ class Observer:
         ended = {name: self._starting.pop(name) for name in done}
         # its event may be on its way still: what was seen before the start says nothing now
         self._stale |= {container for container, _ in ended.values()}
-        return {name: str(future.exception() or "") for name, (_, future) in ended.items()}
+        return {name: _refusal(future) for name, (_, future) in ended.items()}
 
     def with_logs(self, seen: Look, names: Collection[str]) -> Look:
         """Return the look with the last log lines of these services, of this run of theirs."""
         return replace(seen, logs=logs(self.api, names, seen, self._began))
+
+
+def _refusal(start: "Future[Any]") -> str:
+    """Return what the engine said against a start that has ended; empty for nothing."""
+    try:
+        start.result()
+    except StackError as error:
+        return str(error)
+    return ""
 
 
 def _runs(container: Container) -> bool:
@@ -171,13 +188,11 @@ def logs(api: Api, names: Iterable[str], seen: Look, began: int) -> dict[str, tu
     Only lines since `began` (nanoseconds since 1970), or since the start of a container that ran
     before: what was mended meanwhile must not be told again.
     """
-    found = {}
-    for name in names:
-        one = seen.container(name)
-        if one is not None:
-            since = query(min(began, nanoseconds(one.started_at) or began))
-            words = {"stdout": True, "stderr": True, "tail": LOG_LINES, "since": since}
-            with suppress(RefusedError):  # it is just being removed
-                raw = api.raw(f"/containers/{one.id}/logs", **words)
-                found[name] = tuple(text for _, text in split([raw], moments=False))
-    return found
+    lines = {}
+    for present in filter(None, map(seen.container, names)):
+        since = query(min(began, nanoseconds(present.started_at) or began))
+        options = {"stdout": True, "stderr": True, "tail": LOG_LINES, "since": since}
+        with suppress(RefusedError):  # it is just being removed
+            raw = api.raw(f"/containers/{present.id}/logs", **options)
+            lines[present.service] = tuple(text for _, text in split([raw], moments=False))
+    return lines

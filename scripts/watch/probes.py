@@ -28,6 +28,8 @@ BOLT_HELLO = bytes.fromhex("6060b017") + bytes.fromhex("00020405") + bytes(12)
 
 https://neo4j.com/docs/bolt/current/bolt/handshake/
 """
+BOLT_ANSWER = 4
+"""Bytes: two empty, the minor version, the major one."""
 BOLT_MAJOR = 5
 """What was offered; another program's answer, such as HTTP, has something else there."""
 REJECTED = frozenset({401, 403})
@@ -44,6 +46,8 @@ REASONS = {
     "timed out": "no answer in time",
 }
 """Words for why there was no answer, by what the error holds; the first that fits."""
+NO_ANSWER = (OSError, HTTPException, ValueError)
+"""What a call raises: nobody answers, it is no HTTP, or a header cannot be sent."""
 SHOWN = 120
 """Characters of an answer that a reading quotes."""
 
@@ -54,16 +58,16 @@ def read(service: Service, *, timeout: float = TIMEOUT) -> Reading:
     `timeout` in seconds for each.
     """
     began = time.monotonic()
-    ok, detail, final = True, "no probe", False
+    answer = Answer(ok=True, detail="no probe")
     for probe in service.probes:
-        ok, detail, final = _put(probe, timeout)
-        if not ok:
+        answer = _put(probe, timeout)
+        if not answer.ok:
             break
     return Reading(
         service=service.name,
-        ok=ok,
-        detail=detail,
-        final=final,
+        ok=answer.ok,
+        detail=answer.detail,
+        final=answer.final,
         seconds=time.monotonic() - began,
     )
 
@@ -74,80 +78,107 @@ def call(probe: Probe, *, timeout: float) -> tuple[int, Any]:
     The status is 0, and the text the reason, when there is no answer.
     """
     try:
-        answer = _request(probe, timeout)
-    except (OSError, HTTPException, ValueError) as error:
+        response = _request(probe, timeout)
+    except NO_ANSWER as error:
         return 0, _reason(error)
     try:
-        return answer.status, json.loads(answer.body)
+        return response.status, json.loads(response.body)
     except ValueError:
-        return answer.status, answer.text
+        return response.status, response.text
 
 
-Answer = tuple[bool, str, bool]
-"""Good enough, what it said, and whether waiting cannot change it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a probe was told: whether that is good enough, and whether waiting can change it."""
+
+    ok: bool = False
+    detail: str
+    final: bool = False
 
 
 def _put(probe: Probe, timeout: float) -> Answer:
     try:
-        return KINDS[probe.kind](probe, timeout)
-    except (OSError, HTTPException, ValueError) as error:
-        return False, _reason(error), False
-    except (LookupError, TypeError):
-        return False, "the answer has another shape than it should", False
+        response = _exchange(probe, timeout)
+    except NO_ANSWER as error:
+        return Answer(detail=_reason(error))
+    return KINDS[probe.kind](probe, response)
 
 
-def _http(probe: Probe, timeout: float) -> Answer:
-    answer = _request(probe, timeout)
-    text = answer.text
-    if answer.status in REJECTED:
+def _http(probe: Probe, response: "_Response") -> Answer:
+    if response.status in REJECTED:
         user = probe.auth.user if probe.auth else "nobody"
-        return False, f"{answer.status}: it rejects the login of {user}", True
-    if answer.status >= FIRST_ERROR:
-        return False, f"{answer.status}: {_short(text)}", False
-    if _squeezed(probe.expect) not in _squeezed(text):
-        return False, f"{answer.status} without {probe.expect}: {_short(text)}", False
+        return Answer(detail=f"{response.status}: it rejects the login of {user}", final=True)
+    shown = _short(response.text)
+    if response.status >= FIRST_ERROR:
+        return Answer(detail=f"{response.status}: {shown}")
+    if _squeezed(probe.expect) not in _squeezed(response.text):
+        return Answer(detail=f"{response.status} without {probe.expect}: {shown}")
     login = f", logged in as {probe.auth.user}" if probe.auth else ""
-    return True, f"{answer.status} {probe.method} {probe.path}{login}", False
+    return Answer(ok=True, detail=f"{response.status} {probe.method} {probe.path}{login}")
 
 
-def _vectors(probe: Probe, timeout: float) -> Answer:
-    answer = _request(probe, timeout, path=f"/collections/{probe.collection}")
-    if answer.status == MISSING:
-        return True, f"ready; no collection {probe.collection} yet", False
-    if answer.status >= FIRST_ERROR:
-        return False, f"{answer.status}: {_short(answer.text)}", False
-    found = json.loads(answer.body)["result"]["config"]["params"]["vectors"]["size"]
-    if found != probe.size:
-        detail = f"{probe.collection} holds vectors of {found} numbers, wanted {probe.size}"
-        return False, f"collection {detail} (EMBEDDING_DIMENSION)", True
-    return True, f"ready; {probe.collection} holds vectors of {found} numbers", False
+def _vectors(probe: Probe, response: "_Response") -> Answer:
+    if response.status == MISSING:
+        return Answer(ok=True, detail=f"ready; no collection {probe.collection} yet")
+    if response.status >= FIRST_ERROR:
+        return Answer(detail=f"{response.status}: {_short(response.text)}")
+    try:
+        document = json.loads(response.body)
+    except ValueError:
+        return Answer(detail="no JSON in the answer")
+    try:
+        size = document["result"]["config"]["params"]["vectors"]["size"]
+    except (LookupError, TypeError):  # whatever JSON a server sends
+        return Answer(detail="the answer has another shape than it should")
+    held = f"{probe.collection} holds vectors of {size} numbers"
+    if size != probe.size:
+        wanted = f"wanted {probe.size} (EMBEDDING_DIMENSION)"
+        return Answer(detail=f"collection {held}, {wanted}", final=True)
+    return Answer(ok=True, detail=f"ready; {held}")
 
 
-def _bolt(probe: Probe, timeout: float) -> Answer:
-    with socket.create_connection((probe.host, probe.port), timeout) as connection:
-        connection.settimeout(timeout)
-        connection.sendall(BOLT_HELLO)
-        chosen = connection.recv(4)
-    if len(chosen) < len(bytes(4)) or chosen[3] != BOLT_MAJOR:
-        return False, "Bolt: no version agreed", False
-    return True, f"Bolt {chosen[3]}.{chosen[2]}", False
+def _bolt(_: Probe, response: "_Response") -> Answer:
+    chosen = response.body
+    if len(chosen) < BOLT_ANSWER or chosen[3] != BOLT_MAJOR:
+        return Answer(detail="Bolt: no version agreed")
+    return Answer(ok=True, detail=f"Bolt {chosen[3]}.{chosen[2]}")
 
 
-KINDS: Mapping[str, Callable[[Probe, float], Answer]] = {
+KINDS: Mapping[str, Callable[[Probe, "_Response"], Answer]] = {
     "http": _http,
     "vectors": _vectors,
     "bolt": _bolt,
 }
+"""What judges the response to each kind of probe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Response:
-    status: int
+    status: int = 0
+    """Of HTTP; Bolt has none."""
     body: bytes
 
     @property
     def text(self) -> str:
         return self.body.decode(errors="replace")
+
+
+def _exchange(probe: Probe, timeout: float) -> _Response:
+    """Say what a probe says, and give what came back; raises `NO_ANSWER`."""
+    match probe.kind:
+        case "bolt":
+            return _Response(body=_handshake(probe, timeout))
+        case "vectors":
+            return _request(probe, timeout, path=f"/collections/{probe.collection}")
+        case _:
+            return _request(probe, timeout)
+
+
+def _handshake(probe: Probe, timeout: float) -> bytes:
+    with socket.create_connection((probe.host, probe.port), timeout) as connection:
+        connection.settimeout(timeout)
+        connection.sendall(BOLT_HELLO)
+        return connection.recv(BOLT_ANSWER)
 
 
 def _request(probe: Probe, timeout: float, path: str = "") -> _Response:
@@ -165,8 +196,8 @@ def _request(probe: Probe, timeout: float, path: str = "") -> _Response:
             # as bytes: a password may hold letters that HTTP's own encoding lacks
             headers={name: value.encode() for name, value in headers.items()},
         )
-        with connection.getresponse() as answer:
-            return _Response(status=answer.status, body=answer.read())
+        with connection.getresponse() as response:
+            return _Response(status=response.status, body=response.read())
 
 
 def _login(auth: Auth | None, host: str, path: str) -> dict[str, str]:
@@ -193,8 +224,6 @@ def _reason(error: Exception) -> str:
     """Say in a word why there was no answer."""
     if known := words_for(error, REASONS):
         return known
-    if isinstance(error, json.JSONDecodeError):
-        return "no JSON in the answer"
     # a ValueError may quote what we wanted to send, and that may hold the password
     return type(error).__name__ if isinstance(error, ValueError) else _short(repr(error))
 

@@ -89,7 +89,7 @@ def api(world: World, tmp_path: Path) -> Iterator[Api]:
             live.put(END)
 
 
-def journal(api: Api, *names: str, tail: int = 200, since: int = 0) -> LogReader:
+def reader(api: Api, *names: str, tail: int = 200, since: int = 0) -> LogReader:
     """Return the logs of these services."""
     return LogReader(api, "memos-test", names or ("web", "db"), tail=tail, since=since)
 
@@ -109,7 +109,7 @@ def following(world: World, api: Api) -> Iterator[Iterator[LogLine]]:
     """Follow both services, of which each has written a line."""
     world.wrote("id-web", (1, "one"))
     world.wrote("id-db", (2, "two"))
-    found = journal(api)
+    found = reader(api)
     lines = found.lines(follow=True)
     timer = threading.Timer(PATIENCE, found.close)  # a test that waits in vain ends
     timer.start()
@@ -124,7 +124,7 @@ def test_services_come_in_order_of_time(world: World, api: Api) -> None:
     world.wrote("id-web", (1, "INFO one"), (4, "four"))
     world.wrote("id-db", (2, "two"), (3, "ERROR three"))
 
-    found = list(journal(api, "db", "web").lines())
+    found = list(reader(api, "db", "web").lines())
 
     assert [f"{one.service} {one.text}" for one in found] == [
         *("web INFO one", "db two", "db ERROR three", "web four"),
@@ -139,7 +139,7 @@ def test_only_what_was_asked_for_is_read(world: World, api: Api) -> None:
     """One service, so many lines, since then."""
     world.wrote("id-db", (2, "two"))
 
-    assert shown(journal(api, "db", tail=5, since=nano(1)).lines()) == ["db two"]
+    assert shown(reader(api, "db", tail=5, since=nano(1)).lines()) == ["db two"]
 
     (call,) = world.asked("/logs")
     assert call.endswith("id-db/logs?stdout=true&stderr=true&timestamps=true&tail=5"
@@ -152,12 +152,12 @@ def test_a_line_without_an_end_is_shown_when_nothing_more_comes(world: World, ap
     raw = bytes([2, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
     world.engine.state["logs"]["id-web"] = base64.b64encode(raw).decode()
 
-    assert shown(journal(api).lines()) == ["web half"]
+    assert shown(reader(api).lines()) == ["web half"]
 
 
 def test_a_service_without_a_container_has_written_nothing(api: Api) -> None:
     """It is no error."""
-    assert shown(journal(api, "nobody").lines()) == []
+    assert shown(reader(api, "nobody").lines()) == []
 
 
 def test_a_restart_is_marked_with_its_exit_code(world: World, api: Api) -> None:
@@ -168,7 +168,7 @@ def test_a_restart_is_marked_with_its_exit_code(world: World, api: Api) -> None:
     events = [event("start", "db", 0), event("die", "web", 4.9, "137"), event("start", "web", 5.1)]
     world.engine.state["events"] = [*events, event("die", "other", 3), event("start", "other", 3)]
 
-    found = journal(api).lines()
+    found = reader(api).lines()
 
     assert shown(found) == ["web one", "db db", "--- web restarted (exit 137) ---", "web two"]
 
@@ -180,7 +180,7 @@ def test_a_restart_that_the_engine_has_forgotten_is_marked_without_one(
     world.wrote("id-web", (1, "one"), (5.19, "two"))
     world.run("web", 5.2, FinishedAt=at(4.8))
 
-    assert shown(journal(api).lines()) == ["web one", "--- web restarted ---", "web two"]
+    assert shown(reader(api).lines()) == ["web one", "--- web restarted ---", "web two"]
 
 
 def test_a_container_that_has_ended_is_no_restart(world: World, api: Api) -> None:
@@ -188,7 +188,7 @@ def test_a_container_that_has_ended_is_no_restart(world: World, api: Api) -> Non
     world.wrote("id-web", (1, "one"), (6, "two"))
     world.run("web", 0, FinishedAt=at(5), Status="exited")
 
-    assert shown(journal(api).lines()) == ["web one", "web two"]
+    assert shown(reader(api).lines()) == ["web one", "web two"]
 
 
 def test_an_engine_that_refuses_is_told(world: World, api: Api) -> None:
@@ -203,7 +203,7 @@ def test_an_engine_that_refuses_is_told(world: World, api: Api) -> None:
         unix(respond, Path(api.endpoint.removeprefix("unix://")).with_name("other")) as endpoint,
         pytest.raises(RefusedError, match="does not support reading"),
     ):
-        shown(journal(Api(endpoint)).lines())
+        shown(reader(Api(endpoint)).lines())
 
 
 def test_what_comes_is_shown(world: World, following: Iterator[LogLine]) -> None:
@@ -265,7 +265,7 @@ def test_what_a_short_run_wrote_is_not_lost(world: World, following: Iterator[Lo
 
 def test_a_service_that_is_made_later_is_followed_too(world: World, api: Api) -> None:
     """From its first line, and that is no restart."""
-    found = journal(api, "late")
+    found = reader(api, "late")
     lines = found.lines(follow=True)
     threading.Timer(0.05, world.run, ("late", 1)).start()
     world.writes("id-late", (2, "hello"))
@@ -283,7 +283,7 @@ def test_where_nothing_was_shown_following_begins_as_asked(
     world: World, api: Api, tail: int, since: int, asked: str
 ) -> None:
     """With --tail 0 at the end, else with what comes since."""
-    found = journal(api, "web", tail=tail, since=since)
+    found = reader(api, "web", tail=tail, since=since)
     world.writes("id-web", (2, "two"))
     try:
         shown(found.lines(follow=True), 1)
@@ -304,7 +304,7 @@ def test_a_container_that_is_being_removed_is_waited_for(world: World, tmp_path:
 
     world.writes("id-web", (2, "two"))
     with unix(respond, tmp_path / "refusing.sock") as endpoint:
-        found = journal(Api(endpoint), "web")
+        found = reader(Api(endpoint), "web")
         assert shown(found.lines(follow=True), 1) == ["web two"]
         world.ends("id-web")
         found.close()
@@ -313,7 +313,7 @@ def test_a_container_that_is_being_removed_is_waited_for(world: World, tmp_path:
 def test_an_engine_that_goes_away_ends_following(world: World, tmp_path: Path) -> None:
     """With what it had said before."""
     with unix(world.engine.respond, tmp_path / "leaving.sock") as endpoint:
-        found = journal(Api(endpoint), "web")
+        found = reader(Api(endpoint), "web")
         lines = found.lines(follow=True)
         world.writes("id-web", (2, "two"))
         assert shown(lines, 1) == ["web two"]
@@ -330,26 +330,26 @@ def test_a_reader_that_stops_reading_holds_up_the_engine_and_not_memory(
 ) -> None:
     """Lines wait in a queue with an end; `close` frees who waits there, and no thread stays."""
     before = threading.active_count()
-    found = journal(api, "web")
+    found = reader(api, "web")
     lines = found.lines(follow=True)
     world.writes("id-web", *((2 + number / 10**6, "x") for number in range(3 * WAITING)))
     assert shown(lines, 1) == ["web x"]
     for _ in range(int(PATIENCE * 100)):
-        if found._come.full():  # noqa: SLF001 - there is no other way to see it
+        if found.waiting == WAITING:
             break
         threading.Event().wait(0.01)
-    assert found._come.full()  # noqa: SLF001
+    assert found.waiting == WAITING
 
     found.close()
 
-    assert not any(thread.is_alive() for thread in found._threads)  # noqa: SLF001
+    assert not found.following
     assert before <= threading.active_count()
     assert list(lines)[-1:] != []  # what was taken out is still given, then it ends
 
 
 def test_closing_what_was_never_followed_is_no_error(world: World, api: Api) -> None:
     """Twice neither; nothing is read after it."""
-    found = journal(api)
+    found = reader(api)
     world.wrote("id-web", (1, "one"))
     found.close()
     found.close()

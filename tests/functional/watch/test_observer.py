@@ -271,11 +271,11 @@ def test_only_another_answer_is_news(observer: Observer, door: Door) -> None:
         observer.look({"memos"}, patience=PATIENCE)
     observer.nap(0.0)
     observer.look({"memos"}, patience=PATIENCE)
-    assert not observer._news.is_set()  # noqa: SLF001 - a nap has no other end
+    assert not observer.nap(0.0)
 
     door.status = 503
     observer.look({"memos"}, patience=0.0)
-    assert observer._news.wait(PATIENCE)  # noqa: SLF001 - as above
+    assert observer.nap(PATIENCE)
 
 
 def test_an_answer_of_a_container_that_has_stopped_meanwhile_is_dropped(
@@ -346,12 +346,11 @@ def happened(name: str, action: str, **attributes: str) -> dict[str, Any]:
 def live(engine: FakeEngine, api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Observer]:
     """Watch live, and never look at all again by the clock: only events tell."""
     monkeypatch.setattr("scripts.watch.observer.FULL_LOOK", float("inf"))
-    found = Observer(api, watched(1), live=True)
-    found._looked = 0.0  # noqa: SLF001 - one look at all has been
-    found._seen = {one.id: one for one in containers(api, "memos-dev")}  # noqa: SLF001 - its result
-    yield found
+    observer = Observer(api, watched(1), live=True)
+    observer.look(set(), patience=0.0)
+    yield observer
     engine.tell(None)
-    found.close()
+    observer.close()
 
 
 def heard(observer: Observer, wanted: str) -> Container:
