@@ -21,20 +21,21 @@ class Case:
 
     log: str = ""
     """The name of a recorded log."""
-    lines: tuple[str, ...] = ()
-    """What is said after it."""
+    said: str = ""
+    """What is said after it, in one line or several."""
     state: str = "restarting"
     facts: dict[str, Any] = field(default_factory=dict)
     """More about the container."""
     answer: str = "connection refused"
     steady: tuple[str, ...] = ()
     """Neighbours that have been ready for a while."""
-    code: str
+    code: str = ""
     fatal: bool = True
-    cause: str
+    cause: str = ""
     """A part of the cause: the wrong value, or who is meant."""
-    evidence: str
-    step: str
+    evidence: str = ""
+    """A part of it; without one, the whole last line of what is said."""
+    step: str = ""
 
 
 def recorded(name: str) -> tuple[str, ...]:
@@ -53,7 +54,7 @@ def sick(case: Case, name: str = "some-name") -> tuple[Service, Look]:
         containers=(container(name, case.state, **case.facts), *others),
         readings=(reading(name, case.answer, ok=False),),
         steady=frozenset(case.steady),
-        logs={name: (*(recorded(case.log) if case.log else ()), *case.lines)[-40:]},
+        logs={name: (*(recorded(case.log) if case.log else ()), *case.said.splitlines())[-40:]},
     )
     return one, seen
 
@@ -70,5 +71,5 @@ def check(case: Case) -> None:
         (found,) = told(case, name)
         assert (found.code, found.fatal, found.service) == (case.code, case.fatal, name)
         assert case.cause in found.cause
-        assert case.evidence in found.evidence
+        assert (case.evidence or case.said.splitlines()[-1]) in found.evidence
         assert case.step in found.next_step

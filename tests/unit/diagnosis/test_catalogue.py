@@ -17,7 +17,7 @@ HEALTHY = (
     *("etcd-healthy", "neo4j-healthy", "qdrant-healthy", "minio-healthy", "seaweedfs-healthy"),
     *("memos-healthy", "milvus-starting"),
 )
-SIGNED = Case(log="etcd-wal-damaged", code="", cause="", evidence="", step="")
+SIGNED = Case(log="etcd-wal-damaged")
 
 
 @pytest.mark.parametrize("log", HEALTHY)
@@ -26,15 +26,7 @@ def test_a_healthy_start_with_its_harmless_lines_is_no_fault(log: str, answer: s
     """Not even while it does not answer yet."""
     lines = recorded(log)
     for end in range(1, len(lines) + 1):
-        case = Case(
-            lines=lines[:end],
-            state="running",
-            answer=answer,
-            code="",
-            cause="",
-            evidence="",
-            step="",
-        )
+        case = Case(said="\n".join(lines[:end]), state="running", answer=answer)
         assert told(case) == []
 
 
@@ -110,7 +102,7 @@ def test_secrets_are_hidden(said: str, shown: str) -> None:
 def test_a_long_line_is_cut_around_what_it_tells() -> None:
     """Milvus writes its whole stack into one line."""
     line = "x" * 1000 + " no space left on device " + "y" * 1000
-    (found,) = told(Case(lines=(line,), code="", cause="", evidence="", step=""))
+    (found,) = told(Case(said=line))
 
     assert "no space left on device" in found.evidence
     assert len(found.evidence) <= SHOWN + 1
@@ -120,14 +112,14 @@ def test_a_secret_is_hidden_before_a_line_is_cut() -> None:
     """Half of a password would not be recognised as one."""
     for blanks in range(60, 90):
         line = SECRET + " " * blanks + "no space left on device" + "y" * 300
-        (found,) = told(Case(lines=(line,), code="", cause="", evidence="", step=""))
+        (found,) = told(Case(said=line))
         assert "battery" not in found.evidence
 
 
 def test_an_engine_that_lacks_an_image_is_told_as_a_pull_is() -> None:
     """One place knows those texts."""
     error = "pull access denied for minio/minio, repository does not exist"
-    case = Case(state="created", facts={"error": error}, code="", cause="", evidence="", step="")
+    case = Case(state="created", facts={"error": error})
     service, seen = sick(case)
     cause = pull_cause(error)
 

@@ -6,55 +6,42 @@ from tests.kit.recorded import SECRET, Case, check, told
 
 FAULTS = {
     "the heap's beginning is above its end": Case(
-        lines=(
-            "Error occurred during initialization of VM",
-            "Initial heap size set to a larger value than the maximum heap size",
-        ),
+        said="Error occurred during initialization of VM\n"
+        "Initial heap size set to a larger value than the maximum heap size",
         code="heap-too-large",
         cause="1024 MiB",
-        evidence="Initial heap size set to a larger value",
         step="lower",
     ),
     "the heap cannot be had": Case(
-        lines=("Could not reserve enough space for 943718400000KB object heap",),
+        said="Could not reserve enough space for 943718400000KB object heap",
         code="heap-too-large",
         cause="Java heap does not fit",
-        evidence="943718400000KB",
         step="_MEMORY in .env",
     ),
     "heap and page cache exceed the memory": Case(
         # https://github.com/neo4j/neo4j/issues/12689
-        lines=("Invalid memory configuration - exceeds physical memory. Check the configured ...",),
+        said="Invalid memory configuration - exceeds physical memory. Check the configured ...",
         code="heap-too-large",
         cause="does not fit",
-        evidence="exceeds physical memory",
         step="_HEAP or raise",
     ),
     "the heap is too small": Case(
-        lines=('Exception in thread "main" java.lang.OutOfMemoryError: Java heap space',),
+        said='Exception in thread "main" java.lang.OutOfMemoryError: Java heap space',
         code="heap-exhausted",
         cause="too small",
-        evidence="Java heap space",
         step="raise",
     ),
     "a size that Java cannot read": Case(
-        lines=("Invalid maximum heap size: -Xmx12z",),
+        said="Invalid maximum heap size: -Xmx12z",
         code="setting-invalid",
         cause="maximum heap size",
-        evidence="-Xmx12z",
         step="_HEAP",
     ),
     "a size that our entry point cannot read": Case(
-        lines=(
-            (
-                "The setting server.memory.heap.max_size is 'lots'. Expected a number with k,"
-                " m or g:"
-                " 512m."
-            ),
-        ),
+        said="The setting server.memory.heap.max_size is 'lots'. Expected a number with k, m"
+        " or g: 512m.",
         code="setting-invalid",
         cause="server.memory.heap.max_size",
-        evidence="'lots'",
         step="in .env",
     ),
     "an unknown setting": Case(
@@ -65,24 +52,22 @@ FAULTS = {
         step="NEO4J_server_memory_heap_initail__size",
     ),
     "NEO4J_AUTH without a slash": Case(
-        lines=("Invalid value for NEO4J_AUTH: 'hunter22'",),
+        said="Invalid value for NEO4J_AUTH: 'hunter22'",
         code="login-invalid",
         cause="first password",
         evidence="Invalid value for NEO4J_AUTH: '***'",
         step="_PASSWORD in .env",
     ),
     "a password that is too short": Case(
-        lines=("The server was not started: A password must be at least 8 characters.",),
+        said="The server was not started: A password must be at least 8 characters.",
         code="login-invalid",
         cause="8 characters",
-        evidence="at least 8 characters",
         step="_PASSWORD in .env",
     ),
     "our entry point refuses the login": Case(
-        lines=("NEO4J_AUTH has an empty password, or one with a slash. Expected: neo4j/PASSWORD.",),
+        said="NEO4J_AUTH has an empty password, or one with a slash. Expected: neo4j/PASSWORD.",
         code="login-invalid",
         cause="no slash",
-        evidence="one with a slash",
         step="in .env",
     ),
     "another process has Neo4j's data": Case(
@@ -102,28 +87,19 @@ FAULTS = {
         step="inv restart",
     ),
     "another process has Qdrant's data": Case(
-        lines=(
-            (
-                "ERROR cannot start on 0.0.0.0:6333: storage /qdrant/storage is in use by another"
-                " process: stop that one, or name another folder in QDRANT__STORAGE__STORAGE_PATH"
-            ),
-        ),
+        said="ERROR cannot start on 0.0.0.0:6333: storage /qdrant/storage is in use by"
+        " another process: stop that one, or name another folder in"
+        " QDRANT__STORAGE__STORAGE_PATH",
         code="store-locked",
         fatal=False,
         cause="/qdrant/storage",
-        evidence="in use by another process",
         step="docker ps --all",
     ),
     "a newer Neo4j wrote the data": Case(
-        lines=(
-            (
-                "Caused by: java.lang.IllegalStateException: Unsupported component state for"
-                " 'security-users': The sub-graph is unsupported"
-            ),
-        ),
+        said="Caused by: java.lang.IllegalStateException: Unsupported component state for"
+        " 'security-users': The sub-graph is unsupported",
         code="data-version",
         cause="another version than example/image:1",
-        evidence="Unsupported component state",
         step="put the former image",
     ),
     "Neo4j's system database is damaged": Case(
@@ -161,56 +137,38 @@ FAULTS = {
         step="debug.log",
     ),
     "a newer Qdrant wrote the data": Case(
-        lines=(
-            (
-                "ERROR qdrant::startup: Panic occurred in file /qdrant/lib/collection/src/shards/"
-                'replica_set/mod.rs at line 309: Failed to load local shard "./storage/c/0":'
-                " Service"
-                " internal error: Json error: unknown variant `gridstore`, expected `mmap`"
-            ),
-        ),
+        said="ERROR qdrant::startup: Panic occurred in file"
+        " /qdrant/lib/collection/src/shards/replica_set/mod.rs at line 309: Failed to"
+        ' load local shard "./storage/c/0": Service internal error: Json error: unknown'
+        " variant `gridstore`, expected `mmap`",
         code="data-version",
         cause="another version",
-        evidence="unknown variant `gridstore`",
         step="put the former image",
     ),
     "a collection of Qdrant is damaged": Case(
         # https://github.com/qdrant/qdrant/issues/5503
-        lines=(
-            (
-                "2024-11-20T17:15:49.595303Z ERROR qdrant::startup: Panic occurred in file"
-                " /qdrant/lib/"
-                "collection/src/shards/replica_set/mod.rs at line 280: Failed to load local shard"
-                ' "./storage/collections/neo4j_vec_db/0": Service internal error: Json error:'
-                " EOF while"
-                " parsing a value at line 1 column 0    "
-            ),
-        ),
+        said="2024-11-20T17:15:49.595303Z ERROR qdrant::startup: Panic occurred in file"
+        " /qdrant/lib/collection/src/shards/replica_set/mod.rs at line 280: Failed to"
+        ' load local shard "./storage/collections/neo4j_vec_db/0": Service internal'
+        " error: Json error: EOF while parsing a value at line 1 column 0    ",
         code="data-damaged",
         cause="./storage/collections/neo4j_vec_db/0",
         evidence="EOF while parsing a value",
         step="inv reset --service ",
     ),
     "a collection of our front is damaged": Case(
-        lines=(
-            (
-                "ERROR cannot start on 0.0.0.0:6333: collection /qdrant/storage/collections/c"
-                " cannot be"
-                " opened: Exception('bad'). Restore a snapshot, or move the folder away to start"
-                " without it"
-            ),
-        ),
+        said="ERROR cannot start on 0.0.0.0:6333: collection /qdrant/storage/collections/c"
+        " cannot be opened: Exception('bad'). Restore a snapshot, or move the folder"
+        " away to start without it",
         code="data-damaged",
         cause="/qdrant/storage/collections/c",
-        evidence="cannot be opened",
         step="inv reset --service ",
     ),
     "our front has a port that is none": Case(
-        lines=("ERROR cannot start on 0.0.0.0:x: invalid literal for int() with base 10: 'x'",),
+        said="ERROR cannot start on 0.0.0.0:x: invalid literal for int() with base 10: 'x'",
         code="cannot-start",
         fatal=False,
         cause="0.0.0.0:x",
-        evidence="invalid literal",
         step="compose file",
     ),
 }
@@ -226,12 +184,12 @@ def test_a_setting_that_is_only_warned_of_is_no_fault() -> None:
     """Without strict validation Neo4j starts all the same."""
     line = "11.621+0000 WARN  Unrecognized setting. No declared setting with name: a.b."
 
-    assert told(Case(lines=(line,), code="", cause="", evidence="", step="")) == []
+    assert told(Case(said=line)) == []
 
 
 def test_what_the_official_image_echoes_of_a_login_is_hidden() -> None:
     """It prints NEO4J_AUTH as it is when it cannot read it."""
     lines = (f"neo4j/{SECRET}/x is invalid", f"Invalid value for NEO4J_AUTH: 'neo4j/{SECRET}/x'")
-    (found,) = told(Case(lines=lines, code="", cause="", evidence="", step=""))
+    (found,) = told(Case(said="\n".join(lines)))
 
     assert SECRET not in repr(found)

@@ -12,33 +12,26 @@ UNKNOWN = (
 )
 FAULTS = {
     "no graph backend": Case(
-        lines=(
-            (
-                "TypeError: Can't instantiate abstract class NebulaGraphDB with abstract method"
-                " add_nodes_batch"
-            ),
-        ),
+        said="TypeError: Can't instantiate abstract class NebulaGraphDB with abstract method"
+        " add_nodes_batch",
         code="graph-backend",
         cause="NebulaGraphDB",
-        evidence="abstract method add_nodes_batch",
         step="NEO4J_BACKEND=neo4j-community in .env",
     ),
     "an unknown graph backend": Case(
-        lines=("ValueError: Unsupported graph database backend: neo5j",),
+        said="ValueError: Unsupported graph database backend: neo5j",
         code="graph-backend",
         cause="neo5j",
-        evidence="neo5j",
         step="NEO4J_BACKEND",
     ),
     "no tokenizer": Case(
-        lines=("ValueError: Tokenizer not found in transformers, tokenizers, or tiktoken",),
+        said="ValueError: Tokenizer not found in transformers, tokenizers, or tiktoken",
         code="tokenizer-missing",
         cause="gpt2",
-        evidence="Tokenizer not found",
         step="HF_HUB_OFFLINE=1",
     ),
     "Qdrant does not answer": Case(
-        lines=(UNANSWERED,),
+        said=UNANSWERED,
         code="neighbour-unreachable",
         fatal=False,
         cause="it called db-qdrant",
@@ -46,7 +39,7 @@ FAULTS = {
         step="inv logs --service db-qdrant",
     ),
     "Qdrant never answers though it is there": Case(
-        lines=(UNANSWERED,),
+        said=UNANSWERED,
         facts={"restarts": 3, "exit_code": 1},
         code="neighbour-unreachable",
         cause="db-qdrant",
@@ -54,16 +47,15 @@ FAULTS = {
         step="inv restart",
     ),
     "it waits for Qdrant": Case(
-        lines=("memos: waiting for qdrant at http://q:6333, 5 s so far: [Errno 111] refused",),
+        said="memos: waiting for qdrant at http://q:6333, 5 s so far: [Errno 111] refused",
         state="running",
         code="neighbour-unreachable",
         fatal=False,
         cause="it waits for db-qdrant",
-        evidence="5 s so far",
         step="inv logs --service db-qdrant",
     ),
     "it waits for a Qdrant whose name nobody has": Case(
-        lines=(f"memos: waiting for qdrant at http://q:6333, 5 s so far: {UNKNOWN[-40:]}",),
+        said=f"memos: waiting for qdrant at http://q:6333, 5 s so far: {UNKNOWN[-40:]}",
         state="running",
         code="name-unknown",
         cause="QDRANT_URL",
@@ -71,7 +63,7 @@ FAULTS = {
         step="remove QDRANT_URL",
     ),
     "it has just begun to wait, while all is well for long": Case(
-        lines=(f"memos: waiting for qdrant at http://q:6333, 0 s so far: {UNKNOWN[-40:]}",),
+        said=f"memos: waiting for qdrant at http://q:6333, 0 s so far: {UNKNOWN[-40:]}",
         state="running",
         steady=("db-qdrant",),
         code="name-unknown",
@@ -80,77 +72,61 @@ FAULTS = {
         step="remove QDRANT_URL",
     ),
     "it waits for a Neo4j that has been well for long": Case(
-        lines=("memos: waiting for neo4j at bolt://n:7687, 2 s so far: timed out",),
+        said="memos: waiting for neo4j at bolt://n:7687, 2 s so far: timed out",
         state="running",
         steady=("db-neo4j",),
         code="network-cut",
         cause="it cannot reach db-neo4j",
-        evidence="2 s so far",
         step="inv down, then: inv up",
     ),
     "Qdrant's name is wrong": Case(
-        lines=(UNKNOWN,),
+        said=UNKNOWN,
         code="name-unknown",
         cause="QDRANT_URL",
         evidence="Name or service not known",
         step="remove QDRANT_URL from .env",
     ),
     "QDRANT_PATH beside QDRANT_HOST": Case(
-        lines=("ValueError: Only one of <location>, <url>, <host> or <path> should be specified.",),
+        said="ValueError: Only one of <location>, <url>, <host> or <path> should be specified.",
         code="setting-invalid",
         cause="QDRANT_PATH",
-        evidence="Only one of",
         step="remove QDRANT_URL and QDRANT_PATH",
     ),
     "Neo4j does not answer": Case(
-        lines=("neo4j.exceptions.ServiceUnavailable: Couldn't connect to neo4j-docker:7687",),
+        said="neo4j.exceptions.ServiceUnavailable: Couldn't connect to neo4j-docker:7687",
         code="neighbour-unreachable",
         fatal=False,
         cause="db-neo4j",
-        evidence="Couldn't connect",
         step="inv logs --service db-neo4j",
     ),
     "Neo4j rejects the password": Case(
-        lines=("neo4j.exceptions.AuthError: {code: Neo.ClientError.Security.Unauthorized}",),
+        said="neo4j.exceptions.AuthError: {code: Neo.ClientError.Security.Unauthorized}",
         code="login-rejected",
         cause="db-neo4j rejects the password",
-        evidence="AuthError",
         step="NEO4J_PASSWORD",
     ),
     "Milvus does not answer": Case(
-        lines=(
-            (
-                "pymilvus.exceptions.MilvusException: <MilvusException: (code=2, message=Fail"
-                " connecting to server on db-milvus-1:19530, illegal connection params or server"
-                " unavailable)>"
-            ),
-        ),
+        said="pymilvus.exceptions.MilvusException: <MilvusException: (code=2, message=Fail"
+        " connecting to server on db-milvus-1:19530, illegal connection params or server"
+        " unavailable)>",
         code="neighbour-unreachable",
         fatal=False,
         cause="it waits for db-milvus,",
-        evidence="Fail connecting",
         step="ENABLE_PREFERENCE_MEMORY=false",
     ),
     "MEMRADER_ is not set": Case(
-        lines=(
-            (
-                "pydantic_core._pydantic_core.ValidationError: 2 validation errors for"
-                " InternetRetrieverConfigFactory"
-            ),
-            "config.reader.config.llm.config.model_name_or_path",
-        ),
+        said="pydantic_core._pydantic_core.ValidationError: 2 validation errors for"
+        " InternetRetrieverConfigFactory\n"
+        "config.reader.config.llm.config.model_name_or_path",
         code="setting-missing",
         cause="MEMRADER_MODEL",
         evidence="2 validation errors",
         step="set both in .env",
     ),
     "another value is missing": Case(
-        lines=(
-            "pydantic_core._pydantic_core.ValidationError: 1 validation error for EmbedderConfig",
-        ),
+        said="pydantic_core._pydantic_core.ValidationError: 1 validation error for EmbedderConfig",
         code="setting-invalid",
         cause="EmbedderConfig",
-        evidence="1 validation error",
         step="compare .env with .env.example",
     ),
     "FILE_LOCAL_PATH names nothing": Case(
@@ -168,34 +144,24 @@ FAULTS = {
         step="correct or remove MOS_RERANKER_HEADERS_EXTRA",
     ),
     "a word as number": Case(
-        lines=(
-            '            "vector_dimension": int(os.getenv("EMBEDDING_DIMENSION", 1024)),',
-            "ValueError: invalid literal for int() with base 10: '384 # numbers'",
-        ),
+        said='            "vector_dimension": int(os.getenv("EMBEDDING_DIMENSION", 1024)),\n'
+        "ValueError: invalid literal for int() with base 10: '384 # numbers'",
         code="setting-invalid",
         cause="EMBEDDING_DIMENSION is '384 # numbers', wanted a number",
-        evidence="invalid literal",
         step="EMBEDDING_DIMENSION in .env",
     ),
     "stored vectors have another size": Case(
-        lines=("Wrong input: Vector dimension error: expected dim: 384, got 1024",),
+        said="Wrong input: Vector dimension error: expected dim: 384, got 1024",
         code="data-mismatch",
         cause="384 numbers are stored, the model gives 1024",
-        evidence="expected dim: 384",
         step="EMBEDDING_DIMENSION=384",
     ),
     "Nacos does not answer": Case(
-        lines=(
-            (
-                "requests.exceptions.ConnectTimeout: HTTPConnectionPool(host='n', port=80):"
-                " Max retries"
-                " exceeded with url: /nacos/v1/cs/configs?dataId=d"
-            ),
-        ),
+        said="requests.exceptions.ConnectTimeout: HTTPConnectionPool(host='n', port=80): Max"
+        " retries exceeded with url: /nacos/v1/cs/configs?dataId=d",
         code="nacos-unreachable",
         fatal=False,
         cause="NACOS_SERVER_ADDR",
-        evidence="/nacos/v1/cs/configs",
         step="remove NACOS_SERVER_ADDR",
     ),
     "a syntax error in the source": Case(
@@ -241,20 +207,17 @@ FAULTS = {
         step="or empty",
     ),
     "a source that may not be read": Case(
-        lines=("PermissionError: [Errno 13] Permission denied: '/app/src/memos/__init__.py'",),
+        said="PermissionError: [Errno 13] Permission denied: '/app/src/memos/__init__.py'",
         code="source-unreadable",
         cause="/app/src/memos/__init__.py",
-        evidence="Errno 13",
         step="chmod -R a+rX",
     ),
     "a package that the image lacks": Case(
-        lines=(
-            '  File "/opt/memos/lib/python3.13/site-packages/memos/x.py", line 3, in <module>',
-            "ModuleNotFoundError: No module named 'milvus_lite'",
-        ),
+        said='  File "/opt/memos/lib/python3.13/site-packages/memos/x.py", line 3, in'
+        " <module>\n"
+        "ModuleNotFoundError: No module named 'milvus_lite'",
         code="import-error",
         cause="milvus_lite",
-        evidence="No module named",
         step="inv images.build",
     ),
 }
@@ -272,7 +235,7 @@ def test_a_key_in_what_pydantic_prints_is_hidden() -> None:
         "1 validation error for ChatConfig [input_value={'api_key': 'abcdefgh', 'url':"
         f" 'http://me:{SECRET}@host'}}]"
     )
-    (found,) = told(Case(lines=(line,), code="", cause="", evidence="", step=""))
+    (found,) = told(Case(said=line))
 
     assert "abcdefgh" not in found.evidence
     assert SECRET not in found.evidence

@@ -6,11 +6,10 @@ from tests.kit.recorded import Case, check, told
 
 FAULTS = {
     "etcd cannot read its log at all": Case(
-        lines=("panic: cannot use none as id",),
+        said="panic: cannot use none as id",
         facts={"exit_code": 2, "restarts": 1},
         code="data-damaged",
         cause="etcd's files",
-        evidence="cannot use none as id",
         step="inv reset --service",
     ),
     "etcd has used up its quota": Case(
@@ -34,25 +33,18 @@ FAULTS = {
         step="docker exec db-etcd-1 etcdctl defrag",
     ),
     "Milvus tells of etcd's quota": Case(
-        lines=('[WARN] ["put failed"] [error="etcdserver: mvcc: database space exceeded"]',),
+        said='[WARN] ["put failed"] [error="etcdserver: mvcc: database space exceeded"]',
         code="etcd-no-space",
         cause="no more writes",
-        evidence="mvcc: database space exceeded",
         step="docker exec db-etcd-1 etcdctl",
     ),
     "a newer etcd wrote the data": Case(
         # https://github.com/etcd-io/etcd/blob/release-3.5/server/etcdserver/api/membership
-        lines=(
-            (
-                '{"level":"fatal","caller":"membership/downgrade.go:59","msg":"invalid downgrade;'
-                " server version is lower than determined cluster"
-                ' version","current-server-version":'
-                '"3.4.27","determined-cluster-version":"3.5"}'
-            ),
-        ),
+        said='{"level":"fatal","caller":"membership/downgrade.go:59","msg":"invalid'
+        " downgrade; server version is lower than determined cluster"
+        ' version","current-server-version":"3.4.27","determined-cluster-version":"3.5"}',
         code="data-version",
         cause="newer version than example/image:1",
-        evidence='"determined-cluster-version":"3.5"',
         step="put the former image",
     ),
     "etcd's log is damaged": Case(
@@ -85,64 +77,44 @@ FAULTS = {
         step="dmesg",
     ),
     "Milvus' queue is damaged": Case(
-        lines=("[ERROR] Corruption: CURRENT file does not end with newline",),
+        said="[ERROR] Corruption: CURRENT file does not end with newline",
         code="data-damaged",
         cause="RocksDB",
-        evidence="Corruption: CURRENT",
         step="inv reset --service ",
     ),
     "an older MinIO wrote the data": Case(
         # https://github.com/minio/minio/issues/15999
-        lines=(
-            (
-                "ERROR Unable to use the drive /minio_data: Drive /minio_data: found backend"
-                " type fs,"
-                " expected xl or xl-single: Invalid arguments specified"
-            ),
-        ),
+        said="ERROR Unable to use the drive /minio_data: Drive /minio_data: found backend"
+        " type fs, expected xl or xl-single: Invalid arguments specified",
         code="data-version",
         cause="another store or version",
-        evidence="found backend type fs",
         step="put the former image",
     ),
     "a real MinIO wrote the data": Case(
-        lines=(
-            (
-                "minio stand-in: /minio_data holds data of a real MinIO, which SeaweedFS can't"
-                " read;"
-                " give it another volume"
-            ),
-        ),
+        said="minio stand-in: /minio_data holds data of a real MinIO, which SeaweedFS can't"
+        " read; give it another volume",
         facts={"exit_code": 2},
         code="data-version",
         cause="another store",
-        evidence="holds data of a real MinIO",
         step="inv reset --service ",
     ),
     "MinIO's files are damaged": Case(
-        lines=("FATAL Unable to initialize backend: Disk /minio_data: corrupted backend format",),
+        said="FATAL Unable to initialize backend: Disk /minio_data: corrupted backend format",
         code="data-damaged",
         cause="object store",
-        evidence="corrupted backend format",
         step="inv reset --service ",
     ),
     "the store's password is too short": Case(
-        lines=("minio stand-in: MINIO_ROOT_PASSWORD has 3 characters, 8 or more are needed",),
+        said="minio stand-in: MINIO_ROOT_PASSWORD has 3 characters, 8 or more are needed",
         code="login-invalid",
         cause="MINIO_ROOT_PASSWORD is too short",
-        evidence="has 3 characters",
         step="MINIO_ROOT_PASSWORD (8 or more) in .env",
     ),
     "MinIO finds its login too short": Case(
-        lines=(
-            (
-                "FATAL Invalid credentials: access key length should be at least 3, and secret key"
-                " length at least 8 characters"
-            ),
-        ),
+        said="FATAL Invalid credentials: access key length should be at least 3, and secret"
+        " key length at least 8 characters",
         code="login-invalid",
         cause="MINIO_ROOT_USER or",
-        evidence="at least 8 characters",
         step="in .env",
     ),
     "Milvus has another user than the store": Case(
@@ -162,10 +134,8 @@ FAULTS = {
         step="one pair for the store and its clients",
     ),
     "a part of SeaweedFS ended": Case(
-        lines=(
-            "F1123 03:08:47.185010 volume.go:12 cannot lock",
-            "minio stand-in: a part of SeaweedFS ended by itself; see its last lines above",
-        ),
+        said="F1123 03:08:47.185010 volume.go:12 cannot lock\n"
+        "minio stand-in: a part of SeaweedFS ended by itself; see its last lines above",
         code="part-ended",
         fatal=False,
         cause="a part of the object store",
@@ -173,11 +143,10 @@ FAULTS = {
         step="inv logs",
     ),
     "Milvus' password is too long": Case(
-        lines=("milvus: COMMON_SECURITY_DEFAULTROOTPASSWORD has 80 bytes, expected 1 to 72",),
+        said="milvus: COMMON_SECURITY_DEFAULTROOTPASSWORD has 80 bytes, expected 1 to 72",
         facts={"exit_code": 2},
         code="login-invalid",
         cause="too long",
-        evidence="has 80 bytes",
         step="MILVUS_PASSWORD in .env",
     ),
     "Milvus waits for etcd": Case(
@@ -190,34 +159,25 @@ FAULTS = {
         step="inv logs --service",
     ),
     "our Milvus image waits for etcd": Case(
-        lines=(
-            (
-                "milvus: no answer from etcd at http://db-etcd-1:2379/health for 120 s (curl: (7)"
-                " refused); is its container running?"
-            ),
-        ),
+        said="milvus: no answer from etcd at http://db-etcd-1:2379/health for 120 s (curl:"
+        " (7) refused); is its container running?",
         code="neighbour-unreachable",
         fatal=False,
         cause="it waits for db-etcd,",
-        evidence="is its container running?",
         step="inv logs --service db-etcd",
     ),
     "our Milvus image waits for an etcd that has been well for long": Case(
-        lines=(
-            "milvus: no answer from etcd at http://db-etcd-1:2379/ for 2 s (curl: (7)); waiting",
-        ),
+        said="milvus: no answer from etcd at http://db-etcd-1:2379/ for 2 s (curl: (7)); waiting",
         steady=("db-etcd",),
         code="network-cut",
         cause="it cannot reach db-etcd, which is well",
-        evidence="no answer from etcd",
         step="inv down, then: inv up",
     ),
     "Milvus waits for etcd in a loop though it is there": Case(
-        lines=("panic: failed to create etcd client: context deadline exceeded",),
+        said="panic: failed to create etcd client: context deadline exceeded",
         facts={"exit_code": 134, "restarts": 3},
         code="neighbour-unreachable",
         cause="it waits for db-etcd,",
-        evidence="panic: failed to create etcd client",
         step="inv logs --service db-etcd",
     ),
     "Milvus waits for the object store": Case(
@@ -230,10 +190,9 @@ FAULTS = {
         step="inv logs --service",
     ),
     "preference memory on an old Milvus": Case(
-        lines=("<MilvusException: (code=1100, create index on 104 field is not supported)>",),
+        said="<MilvusException: (code=1100, create index on 104 field is not supported)>",
         code="milvus-too-old",
         cause="2.5",
-        evidence="104 field",
         step="ENABLE_PREFERENCE_MEMORY=false",
     ),
 }
@@ -248,6 +207,6 @@ def test_a_fault_is_told_with_its_cause_and_what_mends_it(case: Case) -> None:
 def test_a_wait_that_is_over_is_no_fault() -> None:
     """Our Milvus image says so."""
     lines = ("milvus: no answer from etcd at http://db-etcd-1:2379/ for 2 s (curl: (7)); waiting",)
-    case = Case(lines=(*lines, "milvus: etcd answers"), code="", cause="", evidence="", step="")
+    case = Case(said="\n".join((*lines, "milvus: etcd answers")))
 
     assert told(case) == []
