@@ -133,7 +133,7 @@ class Start:
         soon = (unready & asked) - self._final - self._held()
         later = ((asked & self._ready.keys()) | unready) - soon
         due = self._unprobed(soon, INTERVAL) | self._unprobed(later, RECHECK)
-        return self._told(self._look(due, patience=0.0))
+        return self._of_this_run(self._look(due, patience=0.0))
 
     def _asked(self) -> set[str]:
         """Return who has a probe; of all others the health check tells."""
@@ -156,20 +156,20 @@ class Start:
     def _look(self, probed: set[str], *, patience: float) -> Look:
         self._probed |= dict.fromkeys(probed, self.clock())
         look = self.world.look(probed, patience=patience)
-        self._final = {one.service for one in look.readings if one.final}
+        self._final = {reading.service for reading in look.readings if reading.final}
         return look
 
     def _unprobed(self, names: set[str], seconds: float) -> set[str]:
         now = self.clock()
         return {name for name in names if now - self._probed.get(name, -math.inf) >= seconds}
 
-    def _told(self, look: Look) -> Look:
+    def _of_this_run(self, look: Look) -> Look:
         """Return the look with only the restarts since we came, and why starts were refused."""
-        recent = self._restarts.recent(look.containers)
-        told = (
-            replace(one, error=one.error or self._refused.get(one.service, "")) for one in recent
+        containers = (
+            replace(container, error=container.error or self._refused.get(container.service, ""))
+            for container in self._restarts.recent(look.containers)
         )
-        return replace(look, containers=tuple(told))
+        return replace(look, containers=tuple(containers))
 
     def changes(self, look: Look) -> Iterator[Event]:
         """Tell who became ready, who fell over, and what the others are waiting for."""

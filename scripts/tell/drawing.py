@@ -1,9 +1,10 @@
 """Pure: a start and the dependencies of a stack as text; `page` draws the same as HTML."""
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
-from scripts.core.look import Look
-from scripts.core.stack import Stack
+from scripts.core.look import Look, State
+from scripts.core.stack import Service, Stack
 from scripts.diagnosis.readiness import answers
 from scripts.start.history.timeline import Bar, Run
 
@@ -13,6 +14,14 @@ LEAST = 16
 """Columns of the bars where the terminal is narrow."""
 LIGHT, DARK = "░", "█"
 HEAD = ("service", "created", "started", "answer", "ready", "held by")
+
+
+class Condition(StrEnum):
+    """How a service is drawn where its container's state does not say it."""
+
+    READY = "ready"
+    NOT_READY = "not ready"
+    ABSENT = "absent"
 
 
 def timeline(run: Run, width: int) -> list[str]:
@@ -48,7 +57,7 @@ def graph(stack: Stack, names: Sequence[str], states: Mapping[str, str]) -> list
         needs = () if name in drawn else service.needs
         note = ", started before these" if service.early and needs else ""
         above = " (above)" if service.needs and not needs else note
-        mark = "✓" if states.get(name) == "ready" else "✗"
+        mark = "✓" if states.get(name) == Condition.READY else "✗"
         lines.append(f"{first}{mark} {name}  {states.get(name, '')}{above}")
         drawn.add(name)
         for need in needs:
@@ -61,18 +70,18 @@ def graph(stack: Stack, names: Sequence[str], states: Mapping[str, str]) -> list
     return lines
 
 
-def states(stack: Stack, seen: Look) -> dict[str, str]:
-    """Say how each service is now, in one word or two."""
-    found = {}
-    for service in stack.services:
-        container = seen.container(service.name)
-        if answers(service, seen):
-            found[service.name] = "ready"
-        else:
-            found[service.name] = container.state if container else "absent"
-            if found[service.name] == "running":
-                found[service.name] = "not ready"
-    return found
+def states(stack: Stack, look: Look) -> dict[str, str]:
+    """Say how each service is now: a word of `Condition`, or the engine's for its container."""
+    return {service.name: _state(service, look) for service in stack.services}
+
+
+def _state(service: Service, look: Look) -> str:
+    container = look.container(service.name)
+    if answers(service, look):
+        return Condition.READY
+    if container is None:
+        return Condition.ABSENT
+    return Condition.NOT_READY if container.state is State.RUNNING else container.state
 
 
 def cells(bar: Bar) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from scripts.core.stack import Service, Stack
+from scripts.core.stack import Stack
 from scripts.core.units import written
 from scripts.start.history.timeline import Bar, Run
-from scripts.tell.drawing import HEAD, cells
+from scripts.tell.drawing import HEAD, Condition, cells
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 FILE = "stack.html"
@@ -26,6 +26,8 @@ BOX = (72, 40)
 STEPS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 """Seconds between two lines of the axis."""
 MOST_LINES = 6
+EDGE = 97
+"""Percent of the width from which on a label would run out of the picture."""
 
 
 def write(
@@ -55,7 +57,7 @@ def page(stack: Stack, runs: Sequence[Run], states: Mapping[str, str], moment: s
 def timeline(run: Run) -> str:
     """Draw a start: a row for each service, its bar light until it was started."""
     whole = max(run.seconds, 0.1)
-    step = next((one for one in STEPS if whole / one <= MOST_LINES), STEPS[-1])
+    step = next((step for step in STEPS if whole / step <= MOST_LINES), STEPS[-1])
     ends = ROW * len(run.bars)
     lines = [
         _line(at / whole * 100, ends, f"{at:g} s")
@@ -86,11 +88,14 @@ def graph(stack: Stack, states: Mapping[str, str], way: set[str]) -> str:
         for column, name in enumerate(names)
     }
     edges = [
-        _edge(places[need], places[one.name], critical={need, one.name} <= way)
-        for one in stack.services
-        for need in one.needs
+        _edge(places[need], places[service.name], critical={need, service.name} <= way)
+        for service in stack.services
+        for need in service.needs
     ]
-    boxes = [_box(one, places[one.name], states.get(one.name, "")) for one in stack.services]
+    boxes = [
+        _box(service.name, places[service.name], states.get(service.name, ""))
+        for service in stack.services
+    ]
     height = LAYER * (len(layers) - 1) + BOX[1] + 24
     return "\n".join(
         (f'<svg role="img" aria-label="dependencies" height="{height}">', *edges, *boxes, "</svg>")
@@ -100,7 +105,7 @@ def graph(stack: Stack, states: Mapping[str, str], way: set[str]) -> str:
 def _layers(stack: Stack) -> list[list[str]]:
     """Return the services in layers, each right above the first that needs it."""
     users = {
-        name: [one.name for one in stack.services if name in one.needs] for name in stack.names()
+        name: [user.name for user in stack.services if name in user.needs] for name in stack.names()
     }
     heights: dict[str, int] = {}
 
@@ -116,7 +121,7 @@ def _layers(stack: Stack) -> list[list[str]]:
 
 
 def _line(percent: float, ends: int, label: str) -> str:
-    anchor = "start" if percent == 0 else "end" if percent > 97 else "middle"  # noqa: PLR2004 - near the edge
+    anchor = "start" if percent == 0 else "end" if percent > EDGE else "middle"
     return (
         f'<line class="axis" x1="{percent:.2f}%" x2="{percent:.2f}%" y1="0" y2="{ends + 4}"/>'
         f'<text class="soft" x="{percent:.2f}%" y="{ends + 18}" text-anchor="{anchor}">'
@@ -149,20 +154,21 @@ def _row(bar: Bar, whole: float, top: int) -> str:
     )
 
 
-def _edge(need: tuple[float, int], one: tuple[float, int], *, critical: bool) -> str:
+def _edge(need: tuple[float, int], user: tuple[float, int], *, critical: bool) -> str:
     return (
         f'<line class="edge{" critical" if critical else ""}" x1="{need[0]:.2f}%"'
-        f' y1="{need[1] + BOX[1] + 2}" x2="{one[0]:.2f}%" y2="{one[1] + 2}"/>'
+        f' y1="{need[1] + BOX[1] + 2}" x2="{user[0]:.2f}%" y2="{user[1] + 2}"/>'
     )
 
 
-def _box(one: Service, place: tuple[float, int], state: str) -> str:
+def _box(name: str, place: tuple[float, int], state: str) -> str:
     width, height = BOX
+    kind = Condition.READY if state == Condition.READY else ""
     return (
-        f'<svg x="{place[0]:.2f}%" y="{place[1]}" class="{"ready" if state == "ready" else ""}">'
-        f"<title>{escape(one.name)}: {escape(state)}</title>"
+        f'<svg x="{place[0]:.2f}%" y="{place[1]}" class="{kind}">'
+        f"<title>{escape(name)}: {escape(state)}</title>"
         f'<rect class="box" x="{-width / 2}" y="2" width="{width}" height="{height}" rx="6"/>'
-        f'<text class="small" y="19" text-anchor="middle">{escape(one.name)}</text>'
+        f'<text class="small" y="19" text-anchor="middle">{escape(name)}</text>'
         f'<text class="small state" y="35" text-anchor="middle">'
         f"{escape(state or 'not known')}</text>"
         "</svg>"

@@ -3,8 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from scripts.config.compose import Compose
+from scripts.config.settings import Settings
+from scripts.config.workspace import Workspace
+from scripts.core.inventory import Engine, ImageSource
 from scripts.core.look import Container, Health, Reading, State
 from scripts.core.stack import Probe, Service, Stack
+from tests.kit.fakes import FakeRunner
 
 PROBE = Probe(kind="http", port=8000)
 
@@ -32,3 +37,22 @@ def reading(name: str, detail: str = "200", *, ok: bool = True, final: bool = Fa
 def stack(*services: Service) -> Stack:
     """Return a stack of these services."""
     return Stack(project="test", folder=Path("/checkout/docker"), services=services)
+
+
+ENGINE = Engine(
+    endpoint="unix:///run/docker.sock", env={}, private=False, version="26.1.5", api_version="1.45"
+)
+
+
+def workspace(of: Stack, root: Path = Path("/checkout"), *, inputs: str = "") -> Workspace:
+    """Return a workspace with this stack, on an engine of this machine."""
+    env = root / ".env"
+    return Workspace(
+        settings=Settings(root=root, file=env, missing=False, values={}, defaults={}),
+        image_source=ImageSource.REGISTRY,
+        engine=ENGINE,
+        compose=Compose(files=(), env_file=env, env={}, runner=FakeRunner()),
+        resolved="",
+        stack=of,
+        inputs=inputs,
+    )

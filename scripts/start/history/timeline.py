@@ -129,12 +129,12 @@ def _rounded(bar: Bar) -> dict[str, float | None]:
 def _after(bar: Bar, event: Event, at: float) -> Bar:
     match event.kind:
         case EventKind.STARTED:
-            return replace(bar, started=at, answered=None, ready=None, state="started")
+            return replace(bar, started=at, answered=None, ready=None, state=event.kind)
         case EventKind.READY:
             answered = at if bar.answered is None else bar.answered
-            return replace(bar, answered=answered, ready=at, state="ready")
+            return replace(bar, answered=answered, ready=at, state=event.kind)
         case EventKind.LOST:
-            return replace(bar, ready=None, state=event.detail or "lost")
+            return replace(bar, ready=None, state=event.detail or event.kind)
         case EventKind.WAITING:
             answers = bar.answered is None and _ANSWER.match(event.detail)
             return replace(bar, state=event.detail, answered=at if answers else bar.answered)

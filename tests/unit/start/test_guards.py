@@ -5,35 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from scripts.config.compose import Compose
-from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError
-from scripts.core.inventory import Engine, Host, ImageSource
+from scripts.core.inventory import Host
 from scripts.diagnosis.preflight import GIB
 from scripts.engine.api import Api
 from scripts.machine import resources
 from scripts.start import guards
 from scripts.start.guards import findings, require_created, require_own
-from tests.kit.builders import service, stack
-from tests.kit.fakes import FakeApi, FakeRunner
+from tests.kit.builders import ENGINE, service, stack, workspace
+from tests.kit.fakes import FakeApi
 
 HERE = "/checkout/docker"
-"""Where the compose file of `words.stack` lies."""
+"""Where the compose file of `builders.stack` lies."""
 PROJECT = "com.docker.compose.project"
-ENGINE = Engine(
-    endpoint="unix:///run/docker.sock",
-    env={"DOCKER_HOST": "unix:///run/docker.sock"},
-    private=False,
-    version="26.1.5",
-    api_version="1.45",
-)
 
 
 class World:
     """An engine, and what is asked of this machine."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, runner: FakeRunner) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Start without containers, on a machine with room."""
         self.api = FakeApi({"/info": {"DockerRootDir": "/var/lib/docker"}})
         self.machine = Host(memory=16 * GIB, disk_free=90 * GIB)
@@ -42,15 +33,7 @@ class World:
         monkeypatch.setattr(Api, "of", lambda _: self.api)
         monkeypatch.setattr(resources, "look", self._look)
         monkeypatch.setattr(guards, "holders", lambda *_: self.holders)
-        root = Path("/checkout")
-        self.space = Workspace(
-            settings=Settings(root=root, file=root / ".env", missing=False, values={}, defaults={}),
-            image_source=ImageSource.REGISTRY,
-            engine=ENGINE,
-            compose=Compose(files=(), env_file=root / ".env", env={}, runner=runner),
-            resolved="",
-            stack=stack(service("db"), service("web", "db")),
-        )
+        self.space = workspace(stack(service("db"), service("web", "db")))
 
     def _look(self, folder: Path) -> Host:
         self.measured.append(folder)
@@ -79,9 +62,9 @@ class World:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, runner: FakeRunner) -> World:
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A stack of two services, and nothing of it created."""
-    return World(monkeypatch, runner)
+    return World(monkeypatch)
 
 
 def test_own_containers_may_be_changed(world: World) -> None:

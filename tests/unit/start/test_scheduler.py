@@ -112,7 +112,7 @@ def well(name: str, after: float = 0.0) -> Life:
     )
 
 
-def told(
+def started(
     world: FakeWorld, *services: Service, timeout: float = 10.0, wanted: tuple[str, ...] = ()
 ) -> list[Event]:
     """Start these services, or `wanted` of them, to the end; give the events."""
@@ -136,7 +136,7 @@ def test_what_runs_and_answers_is_left_alone() -> None:
     for name, life in world.lives.items():
         life.before = container(name, health="healthy")
 
-    events = told(world, *ALL)
+    events = started(world, *ALL)
 
     assert (world.launches, world.looks) == ({}, 2)
     assert kinds(events, "ready") == ["ready db", "ready queue", "ready web"]
@@ -147,7 +147,7 @@ def test_nothing_is_launched_before_what_it_needs_is_ready() -> None:
     """The two that need nothing start together; the third when the slower one answers."""
     world = FakeWorld({"db": well("db", 2.0), "queue": well("queue", 3.0), "web": well("web", 1.0)})
 
-    events = told(world, *ALL)
+    events = started(world, *ALL)
 
     assert {name: at - BEGAN for name, at in world.launches.items()} == pytest.approx(
         {"db": 0.0, "queue": 0.0, "web": 3.0}
@@ -169,7 +169,7 @@ def test_who_waits_by_itself_is_launched_with_the_others() -> None:
     """Its entry point waits for what it needs, and so it is said until that is ready."""
     world = FakeWorld({"db": well("db", 2.0), "queue": well("queue", 3.0), "web": well("web", 3.5)})
 
-    events = told(world, DB, QUEUE, replace(WEB, early=True))
+    events = started(world, DB, QUEUE, replace(WEB, early=True))
 
     assert {name: at - BEGAN for name, at in world.launches.items()} == {
         "db": 0.0,
@@ -185,7 +185,7 @@ def test_what_each_service_waits_for_is_told_when_it_changes() -> None:
     """First for both, then for one, then for its own answer: three lines, not one a look."""
     world = FakeWorld({"db": well("db", 1.0), "queue": well("queue", 2.0), "web": well("web", 1.0)})
 
-    events = told(world, *ALL)
+    events = started(world, *ALL)
 
     waits = [one.detail for one in events if (one.kind, one.service) == ("waiting", "web")]
     assert waits == ["waits for db, queue", "waits for queue", "created", "refused"]
@@ -197,7 +197,7 @@ def test_a_container_that_is_not_there_ends_the_run(needed: tuple[str, ...]) -> 
     world = FakeWorld({"db": Life(before=None), "web": well("web")})
     one = replace(DB, needs=needed)
 
-    events = told(world, WEB_ALONE, one)
+    events = started(world, WEB_ALONE, one)
 
     assert "db" not in world.launches
     assert codes(events) == ["container-gone"]
@@ -211,20 +211,26 @@ def test_a_container_that_is_removed_while_it_starts_is_told_as_gone() -> None:
     life = well("db", 99.0)
     life.steps = [(0.0, container("db", health="starting"), None), (1.0, None, None)]
 
-    events = told(FakeWorld({"db": life, "web": well("web")}), DB, WEB_ALONE)
+    events = started(FakeWorld({"db": life, "web": well("web")}), DB, WEB_ALONE)
 
     assert codes(events) == ["container-gone"]
     assert events[-1].verdict is Verdict.BROKEN
     assert events[-1].seconds == pytest.approx(1.0)
 
 
-def test_a_container_left_of_a_former_run_is_started_and_not_reported() -> None:
-    """It ended with an error yesterday, which says nothing about today."""
-    life = well("db", 0.5)
-    life.before = container("db", "exited", exit_code=137, oom_killed=True)
-    life.lands = 0.3
+@pytest.mark.parametrize(
+    "before",
+    [
+        container("db", "exited", exit_code=137, oom_killed=True),
+        container("db", "restarting", restarts=7),
+    ],
+    ids=["ended", "crash loop"],
+)
+def test_a_container_left_of_a_former_run_is_started_and_not_reported(before: Container) -> None:
+    """It fell yesterday, which says nothing about today; nobody waits for its next restart."""
+    life = replace(well("db", 0.5), before=before, lands=0.3)
 
-    events = told(world := FakeWorld({"db": life}), DB)
+    events = started(world := FakeWorld({"db": life}), DB)
 
     assert list(world.launches) == ["db"]
     assert codes(events) == []
@@ -237,7 +243,7 @@ def test_a_start_under_way_is_not_probed() -> None:
     life.lands = 2.0
     life.before = container("db", "created")
 
-    told(world := FakeWorld({"db": life}), DB)
+    started(world := FakeWorld({"db": life}), DB)
 
     assert min(at for at, _ in world.probed) - world.launches["db"] >= 2.0
 
@@ -246,7 +252,7 @@ def test_a_ready_service_is_probed_once_a_second_while_others_start() -> None:
     """It may fall over again, but there is no need to ask it ten times a second."""
     world = FakeWorld({"db": well("db"), "web": well("web", 4.0)})
 
-    told(world, DB, WEB_ALONE)
+    started(world, DB, WEB_ALONE)
 
     *looks, last = [at for at, name in world.probed if name == "db"]
     assert len(looks) == 4
@@ -259,7 +265,7 @@ def test_who_waits_by_itself_is_probed_once_a_second_until_its_needs_are_ready()
     lives = {"db": well("db", 2.0), "queue": well("queue"), "web": well("web", 3.0)}
     world = FakeWorld(lives)
 
-    told(world, DB, QUEUE, replace(WEB, early=True))
+    started(world, DB, QUEUE, replace(WEB, early=True))
 
     times = [at - BEGAN for at, name in world.probed if name == "web"]
     gaps = [(later, later - earlier) for earlier, later in pairwise(times)]
@@ -273,7 +279,7 @@ def test_a_service_that_was_ready_and_fell_over_is_told_as_lost() -> None:
     life.steps.append((2.0, container("db", "exited", exit_code=1), None))
     world = FakeWorld({"db": life, "web": well("web", 5.0)})
 
-    events = told(world, DB, WEB_ALONE)
+    events = started(world, DB, WEB_ALONE)
 
     assert kinds(events, "ready", "lost", "finding") == ["ready db", "lost db", "finding db"]
     assert events[-1].verdict is Verdict.BROKEN
@@ -288,7 +294,7 @@ def test_a_service_that_answers_again_is_ready_again() -> None:
     ]
     world = FakeWorld({"db": life, "web": well("web", 3.0)})
 
-    events = told(world, DB, WEB_ALONE)
+    events = started(world, DB, WEB_ALONE)
 
     assert kinds(events, "ready", "lost") == ["ready db", "lost db", "ready db", "ready web"]
     assert events[-1].verdict is Verdict.READY
@@ -302,7 +308,7 @@ def test_a_crash_loop_ends_the_run_with_the_line_of_the_log_that_matters() -> No
     ]
     world = FakeWorld({"db": life, "web": well("web")})
 
-    events = told(world, DB, WEB_ALONE, timeout=300)
+    events = started(world, DB, WEB_ALONE, timeout=300)
 
     assert world.asked_logs == ("db",)
     assert codes(events) == ["crash-loop"]
@@ -320,7 +326,7 @@ def test_a_service_that_ends_at_once_keeps_its_exit_code() -> None:
         lands=0.1,
     )
 
-    events = told(FakeWorld({"db": ends}), DB)
+    events = started(FakeWorld({"db": ends}), DB)
 
     assert codes(events) == ["ended"]
     assert [one.finding.cause for one in events if one.finding] == ["it ended, exit code 126"]
@@ -333,16 +339,27 @@ PORT_TAKEN = (
 )
 
 
-@pytest.mark.parametrize("state", ["created", "exited", "dead"])
-def test_a_start_that_the_engine_refuses_is_final_and_keeps_its_words(state: str) -> None:
-    """Its error never reaches a log; and it is the only finding about that service."""
-    left = container("db", state, exit_code=128, error=PORT_TAKEN)
-    refused = Life(before=left, lands=0.2, refused=PORT_TAKEN)
+@pytest.mark.parametrize(
+    ("left", "words", "code"),
+    [
+        *(
+            (container("db", state, exit_code=128, error=PORT_TAKEN), PORT_TAKEN, "port-taken")
+            for state in ("created", "exited", "dead")
+        ),
+        (container("db", "created"), "the dog ate it", "start-refused"),
+    ],
+    ids=["created", "exited", "dead", "unknown words"],
+)
+def test_a_start_that_the_engine_refuses_is_final_and_keeps_its_words(
+    left: Container, words: str, code: str
+) -> None:
+    """Its error never reaches a log, the container may not keep it; no other finding is made."""
+    refused = Life(before=left, lands=0.2, refused=words)
 
-    events = told(FakeWorld({"db": refused, "web": well("web")}), DB, WEB_ALONE)
+    events = started(FakeWorld({"db": refused, "web": well("web")}), DB, WEB_ALONE)
 
-    assert codes(events) == ["port-taken"]
-    assert [one.finding.evidence for one in events if one.finding] == [PORT_TAKEN]
+    assert codes(events) == [code]
+    assert [one.finding.evidence for one in events if one.finding] == [words]
     assert events[-1].verdict is Verdict.BROKEN
 
 
@@ -356,7 +373,7 @@ def test_when_time_is_up_there_is_one_last_look(
     """What became ready at the last moment counts; what did not is still starting."""
     world = FakeWorld({"db": well("db", late)})
 
-    events = told(world, DB, timeout=timeout)
+    events = started(world, DB, timeout=timeout)
 
     assert events[-1].verdict is verdict
     assert events[-1].seconds == pytest.approx(timeout)
@@ -368,20 +385,10 @@ def test_all_must_answer_at_the_same_time() -> None:
     life.steps.append((2.75, container("db", health="healthy"), reading("db", "silent", ok=False)))
     world = FakeWorld({"db": life, "web": well("web", 2.8)})
 
-    events = told(world, DB, WEB_ALONE, timeout=5.0)
+    events = started(world, DB, WEB_ALONE, timeout=5.0)
 
     assert kinds(events, "ready", "lost") == ["ready db", "ready web", "lost db"]
     assert events[-1].verdict is Verdict.STARTING
-
-
-def test_a_refusal_that_nobody_knows_is_told_in_the_engines_words() -> None:
-    """The engine may answer with an error that it does not keep in the container."""
-    refused = Life(before=container("db", "created"), lands=0.2, refused="the dog ate it")
-
-    events = told(FakeWorld({"db": refused}), DB)
-
-    assert codes(events) == ["start-refused"]
-    assert [one.finding.evidence for one in events if one.finding] == ["the dog ate it"]
 
 
 def test_a_failing_health_check_is_told_when_time_is_up() -> None:
@@ -390,7 +397,7 @@ def test_a_failing_health_check_is_told_when_time_is_up() -> None:
     sick = container("db", health="unhealthy", health_output="curl: (7)")
     life.steps.append((0.5, sick, reading("db", "refused", ok=False)))
 
-    events = told(FakeWorld({"db": life}), DB, timeout=3.0)
+    events = started(FakeWorld({"db": life}), DB, timeout=3.0)
 
     assert codes(events) == ["unhealthy"]
     assert events[-1].verdict is Verdict.STARTING
@@ -401,22 +408,11 @@ def test_a_container_that_somebody_paused_is_told_and_left_alone() -> None:
     """It is not ours to unpause."""
     world = FakeWorld({"db": Life(before=container("db", "paused"))})
 
-    events = told(world, DB)
+    events = started(world, DB)
 
     assert world.launches == {}
     assert len(codes(events)) == 1
     assert events[-1].verdict is Verdict.BROKEN
-
-
-def test_a_crash_loop_of_before_gets_a_new_chance() -> None:
-    """What was mended meanwhile is not judged by old crashes, nor waited a minute for."""
-    life = well("db")
-    world = FakeWorld({"db": replace(life, before=container("db", "restarting", restarts=7))})
-
-    events = told(world, DB)
-
-    assert list(world.launches) == ["db"]
-    assert events[-1].verdict is Verdict.READY
 
 
 def test_old_crashes_of_a_running_container_do_not_count() -> None:
@@ -424,7 +420,7 @@ def test_old_crashes_of_a_running_container_do_not_count() -> None:
     old = container("db", "running", restarts=7)
     world = FakeWorld({"db": Life(before=old, steps=[(0.0, old, reading("db", ok=False))])})
 
-    events = told(world, DB, timeout=1.0)
+    events = started(world, DB, timeout=1.0)
 
     assert codes(events) == []
     assert events[-1].verdict is Verdict.STARTING
@@ -434,7 +430,7 @@ def test_what_is_not_wanted_is_neither_started_nor_waited_for() -> None:
     """Only the wanted names count; the world may hold more."""
     world = FakeWorld({"db": well("db"), "web": well("web")})
 
-    events = told(world, DB, WEB_ALONE, wanted=("db",))
+    events = started(world, DB, WEB_ALONE, wanted=("db",))
 
     assert kinds(events, "ready") == ["ready db"]
     assert list(world.launches) == ["db"]
@@ -448,7 +444,7 @@ def test_a_health_check_that_passed_a_while_ago_is_run_again_before_all_is_ready
         (2.0, container("queue", health="healthy"), reading("queue", "healthy")),
     ]
 
-    events = told(world := FakeWorld({"queue": life}), QUEUE)
+    events = started(world := FakeWorld({"queue": life}), QUEUE)
 
     assert kinds(events, "ready", "lost") == ["ready queue"]
     assert (events[-1].verdict, events[-1].seconds >= 2.0) == (Verdict.READY, True)
@@ -462,7 +458,7 @@ def test_a_health_check_that_has_just_passed_is_not_run_again() -> None:
     lives["web"].steps = [(0.5, container("web"), reading("web"))]
     world = FakeWorld(lives)
 
-    events = told(world, QUEUE, WEB_ALONE)
+    events = started(world, QUEUE, WEB_ALONE)
 
     assert events[-1].verdict is Verdict.READY
     assert [at - BEGAN for at, name in world.probed if name == "queue"] == [0.0]
@@ -474,7 +470,7 @@ def test_who_waits_for_a_service_that_is_well_for_long_is_cut_off() -> None:
     life = well("web", 99.0)
     world = FakeWorld({"db": well("db", 1.0), "web": life}, log=waits)
 
-    events = told(world, DB, replace(WEB, needs=("db",)), timeout=60)
+    events = started(world, DB, replace(WEB, needs=("db",)), timeout=60)
 
     (finding,) = [one.finding for one in events if one.finding is not None]
     assert (finding.service, finding.code) == ("web", "network-cut")
@@ -483,21 +479,12 @@ def test_who_waits_for_a_service_that_is_well_for_long_is_cut_off() -> None:
 
 def test_a_login_that_is_rejected_is_not_tried_ten_times_a_second() -> None:
     """Neo4j locks out who does; once a second is enough to see that it is settled."""
-    life = Life(before=container("db", "created"))
-    life.steps = [
-        (
-            0.0,
-            container("db", health="starting"),
-            reading("db", "401: it rejects the login", ok=False, final=True),
-        ),
-        (
-            2.5,
-            container("db", health="healthy"),
-            reading("db", "401: it rejects the login", ok=False, final=True),
-        ),
-    ]
+    rejected = reading("db", "401: it rejects the login", ok=False, final=True)
+    healths = ((0.0, "starting"), (2.5, "healthy"))
+    steps: list[Step] = [(at, container("db", health=health), rejected) for at, health in healths]
+    life = Life(before=container("db", "created"), steps=steps)
 
-    events = told(world := FakeWorld({"db": life}), DB)
+    events = started(world := FakeWorld({"db": life}), DB)
 
     assert codes(events) == ["login-rejected"]
     assert len(world.probed) <= 4

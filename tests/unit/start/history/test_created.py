@@ -7,16 +7,12 @@ from typing import Any
 
 import pytest
 
-from scripts.config.compose import Compose
-from scripts.config.settings import Settings
-from scripts.config.workspace import Workspace
-from scripts.core.inventory import Engine, ImageSource, ImageStatus
+from scripts.core.inventory import ImageStatus
 from scripts.engine.api import Api
 from scripts.start.history import created
-from tests.kit.builders import service, stack
-from tests.kit.fakes import FakeApi, FakeRunner
+from tests.kit.builders import service, stack, workspace
+from tests.kit.fakes import FakeApi
 
-ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="26.1.5", api_version="1.45")
 IMAGES = tuple(
     ImageStatus(service=name, image=f"{name}:1", present=True, id=f"sha256:{name}")
     for name in ("db", "web")
@@ -33,15 +29,8 @@ class World:
         self.api = FakeApi({"/containers/json": self.rows})
         self.volumes("db_data")
         self.images = IMAGES
-        self.space = Workspace(
-            settings=Settings(root=root, file=root / ".env", missing=False, values={}, defaults={}),
-            image_source=ImageSource.REGISTRY,
-            engine=ENGINE,
-            compose=Compose(files=(), env_file=root / ".env", env={}, runner=FakeRunner()),
-            resolved="",
-            stack=stack(service("db", volumes=("db_data",)), service("web", "db")),
-            inputs="one",
-        )
+        both = stack(service("db", volumes=("db_data",)), service("web", "db"))
+        self.space = workspace(both, root, inputs="one")
 
     @staticmethod
     def row(name: str) -> dict[str, Any]:

@@ -46,34 +46,26 @@ def ran(*events: Event) -> Run:
 
 
 RUN = ran(*EVENTS)
-BARS = {bar.service: bar for bar in RUN.bars}
 
 
-def test_moments_count_from_the_beginning_of_the_command() -> None:
-    """So what comes before the first start shows too."""
+def test_each_service_has_its_moments_and_what_held_it_back() -> None:
+    """From the beginning of the command: what comes before the first start shows too.
+
+    A container from before was made by another command. 503 is an answer, a refused connection is
+    none. What held a service back is the need that was ready last; for what started early, only if
+    it was still missing then.
+    """
+    moments = {
+        bar.service: (bar.created, bar.started, bar.answered, bar.ready, bar.held_by)
+        for bar in RUN.bars
+    }
+
     assert (RUN.seconds, RUN.verdict, RUN.prepared) == (6.5, "ready", 0.5)
-    index = BARS["index"]
-    assert (index.created, index.started, index.answered, index.ready) == (0.5, 1.5, 2.0, 2.5)
-
-
-def test_a_container_from_before_has_no_moment_of_creation() -> None:
-    """It was made by another command."""
-    assert BARS["api"].created is None
-
-
-def test_the_first_answer_may_be_a_bad_one_but_a_refused_connection_is_none() -> None:
-    """503 is an answer."""
-    assert BARS["index"].answered == 2.0
-    assert BARS["db"].answered == BARS["db"].ready
-
-
-def test_what_held_a_service_back_is_the_need_that_was_ready_last() -> None:
-    """For what started early, only if it was still missing then."""
-    assert {name: bar.held_by for name, bar in BARS.items()} == {
-        "db": "",
-        "store": "",
-        "index": "store",
-        "api": "db",
+    assert moments == {
+        "db": (0.5, 0.5, 5.5, 5.5, ""),
+        "store": (0.5, 0.5, 1.5, 1.5, ""),
+        "index": (0.5, 1.5, 2.0, 2.5, "store"),
+        "api": (None, 0.5, 6.5, 6.5, "db"),
     }
 
 
