@@ -5,6 +5,12 @@ from pathlib import Path
 
 from tests.kit.places import ROOT
 
+ROOMS = (
+    *("core", "machine", "engine", "config", "diagnosis", "images", "watch"),
+    *("data", "start", "doctor", "tell", "commands"),
+)
+"""In their order: a room imports those before it, and itself."""
+
 
 def modules(folder: Path) -> dict[str, Path]:
     """Return the modules below a folder, by their path in it without the ending."""
@@ -50,3 +56,8 @@ def closure(*names: str) -> set[str]:
 def reached(name: str) -> set[str]:
     """Return all that a module of ours imports, itself or through others of ours."""
     return {other for needed in closure(name) for other in imported(MODULES[needed])}
+
+
+def room(name: str) -> str:
+    """Return the room of a module; what lies in none comes after all."""
+    return name.partition("/")[0] if "/" in name else "flat"

@@ -7,14 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.imports import MODULES, imported, modules, neighbours, reached
+from tests.kit.imports import MODULES, ROOMS, imported, modules, neighbours, reached, room
 from tests.kit.places import ROOT
 
-ROOMS = (
-    *("core", "machine", "engine", "config", "diagnosis", "images", "watch"),
-    *("data", "start", "doctor", "tell", "commands"),
-)
-"""In their order: a room imports those before it, and itself."""
 MOST = 14
 """Modules of one folder; what has more is two rooms, or wants a room inside."""
 OWNERS = {
@@ -43,11 +38,6 @@ PURE = (
 def packages(path: Path) -> set[str]:
     """Return the packages that a file imports."""
     return {name.partition(".")[0] for name in imported(path)}
-
-
-def room(name: str) -> str:
-    """Return the room of a module; what lies in none comes after all."""
-    return name.partition("/")[0] if "/" in name else "flat"
 
 
 def faults(known: dict[str, Path], rooms: tuple[str, ...] = ROOMS) -> list[str]:
