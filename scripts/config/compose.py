@@ -89,17 +89,19 @@ def text(compose: Compose) -> str:
 
 def document(resolved: str) -> dict[str, Json]:
     """Return the resolved file as a document; ConfigError when it is none."""
-    found = yaml.safe_load(resolved)
-    if not isinstance(found, dict):
+    loaded = yaml.safe_load(resolved)
+    if not isinstance(loaded, dict):
         raise ConfigError("docker compose config gave no document", next_step="inv config")
-    return found
+    return loaded
 
 
-def parse(found: Mapping[str, Json], folder: Path) -> Stack:
+def parse(resolved: Mapping[str, Json], folder: Path) -> Stack:
     """Turn a resolved document into a Stack; `folder` is where the first compose file lies."""
-    volumes = {key: (value or {}).get("name", key) for key, value in _items(found, "volumes")}
-    secrets = {key: Path(value.get("file", "")) for key, value in _items(found, "secrets")}
-    services = [_service(name, one, volumes, secrets) for name, one in _items(found, "services")]
+    volumes = {key: (value or {}).get("name", key) for key, value in _items(resolved, "volumes")}
+    secrets = {key: Path(value.get("file", "")) for key, value in _items(resolved, "secrets")}
+    services = [
+        _service(name, keys, volumes, secrets) for name, keys in _items(resolved, "services")
+    ]
     # a need that is not required stays in the file when no profile brings its service
     known = {service.name for service in services}
     present = (
@@ -107,54 +109,54 @@ def parse(found: Mapping[str, Json], folder: Path) -> Stack:
         for service in services
     )
     return Stack(
-        project=found["name"],
+        project=resolved["name"],
         folder=folder,
         services=by_need(present),
-        volumes=tuple(dict.fromkeys(_mounted(found, volumes))),
+        volumes=tuple(dict.fromkeys(_mounted(resolved, volumes))),
         together=tuple(
-            Together(groups=tuple(one["groups"]), reason=one["reason"])
-            for one in found.get("x-data-together") or ()
+            Together(groups=tuple(entry["groups"]), reason=entry["reason"])
+            for entry in resolved.get("x-data-together") or ()
         ),
     )
 
 
-def _mounted(found: Mapping[str, Json], volumes: Mapping[str, str]) -> Iterable[Volume]:
+def _mounted(resolved: Mapping[str, Json], volumes: Mapping[str, str]) -> Iterable[Volume]:
     """Yield the named volumes that services mount; one that several mount comes several times."""
-    for _, one in _items(found, "services"):
-        for mount in one.get("volumes", ()):
+    for _, service in _items(resolved, "services"):
+        for mount in service.get("volumes", ()):
             if mount.get("type") == "volume":
-                key, group = mount["source"], one.get("x-data-group", "")
+                key, group = mount["source"], service.get("x-data-group", "")
                 yield Volume(key=key, name=volumes[key], group=group)
 
 
-def _items(found: Mapping[str, Json], key: str) -> Iterable[tuple[str, Json]]:
-    return (found.get(key) or {}).items()
+def _items(resolved: Mapping[str, Json], key: str) -> Iterable[tuple[str, Json]]:
+    return (resolved.get(key) or {}).items()
 
 
 def _service(
-    name: str, one: Mapping[str, Json], volumes: Mapping[str, str], secrets: Mapping[str, Path]
+    name: str, keys: Mapping[str, Json], volumes: Mapping[str, str], secrets: Mapping[str, Path]
 ) -> Service:
-    ports = tuple(_port(port) for port in one.get("ports", ()))
+    ports = tuple(_port(port) for port in keys.get("ports", ()))
     return Service(
         name=name,
-        container=one.get("container_name", name),
-        image=one.get("image", ""),
-        build=_build(one, secrets) if one.get("build") else None,
+        container=keys.get("container_name", name),
+        image=keys.get("image", ""),
+        build=_build(keys, secrets) if keys.get("build") else None,
         ports=ports,
-        probes=tuple(_probe(probe, ports) for probe in one.get("x-probe") or ()),
-        needs=tuple(one.get("depends_on", {})),
-        early=one.get("x-start") == "early",
-        links=tuple(_link(link, ports) for link in one.get("x-open") or ()),
-        not_offered=tuple(one.get("x-not-offered") or ()),
-        data_group=one.get("x-data-group", ""),
+        probes=tuple(_probe(probe, ports) for probe in keys.get("x-probe") or ()),
+        needs=tuple(keys.get("depends_on", {})),
+        early=keys.get("x-start") == "early",
+        links=tuple(_link(link, ports) for link in keys.get("x-open") or ()),
+        not_offered=tuple(keys.get("x-not-offered") or ()),
+        data_group=keys.get("x-data-group", ""),
         volumes=tuple(
             volumes[mount["source"]]
-            for mount in one.get("volumes", ())
+            for mount in keys.get("volumes", ())
             if mount.get("type") == "volume"
         ),
-        one_shot=bool(one.get("x-one-shot")),
-        memory=int(one.get("mem_limit", 0)),
-        cpu_flags=tuple(one.get("x-cpu-flags") or ()),
+        one_shot=bool(keys.get("x-one-shot")),
+        memory=int(keys.get("mem_limit", 0)),
+        cpu_flags=tuple(keys.get("x-cpu-flags") or ()),
     )
 
 

@@ -36,7 +36,7 @@ class Workspace:
     """The resolved compose file, YAML."""
     stack: Stack
     inputs: str = ""
-    """What the resolved file was made from, as `resolved.fingerprint` gives it."""
+    """What the resolved file was made from, as `compose_cache.fingerprint` gives it."""
 
     @property
     def api(self) -> Api:

@@ -38,10 +38,10 @@ _SHAPES = (
 
 def check(settings: Settings) -> None:
     """Raise one ConfigError that names every variable whose value cannot be right."""
-    found = problems(settings)
-    if found:
+    wrong = problems(settings)
+    if wrong:
         raise ConfigError(
-            "\n".join(f"{settings.file.name}: {problem}" for problem in found),
+            "\n".join(f"{settings.file.name}: {problem}" for problem in wrong),
             next_step=f"edit {settings.file}; .env.example explains every variable",
         )
 
@@ -54,12 +54,11 @@ def problems(settings: Settings) -> tuple[str, ...]:
 
 def _ports(settings: Settings) -> Iterator[str]:
     taken: dict[int, str] = {}
-    for name in sorted(settings.defaults):
+    for name in sorted(name for name in settings.defaults if name.endswith("_PORT")):
         value = settings.get(name)
-        if name.endswith("_PORT") and not (_NUMBER.match(value) and int(value) <= LAST_PORT):
+        if not (_NUMBER.match(value) and int(value) <= LAST_PORT):
             yield f"{name} is {value!r}, wanted a port from 1 to {LAST_PORT}"
-            continue
-        if name.endswith("_PORT") and (first := taken.setdefault(int(value), name)) != name:
+        elif (first := taken.setdefault(int(value), name)) != name:
             yield f"{first} and {name} are both {value}, wanted a port of its own for each"
 
 

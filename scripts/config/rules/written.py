@@ -129,12 +129,15 @@ def _has_default(use: Use) -> bool:
 def _bare(use: Use) -> Breach:
     """An empty line in .env would not be the same as no line."""
     variable = use.variable
-    return Breach(
-        service=use.service,
-        key=use.key,
-        found=f"${{{variable.name}{variable.operator}{variable.argument}}}",
-        wanted=f"${{{variable.name}:-default}}, so that empty means the default",
+    return _at(
+        use,
+        f"${{{variable.name}{variable.operator}{variable.argument}}}",
+        f"${{{variable.name}:-default}}, so that empty means the default",
     )
+
+
+def _at(use: Use, found: str, wanted: str) -> Breach:
+    return Breach(service=use.service, key=use.key, found=found, wanted=wanted)
 
 
 def _undocumented(settings: Iterable[Setting], used: Iterable[tuple[str, Use]]) -> Iterator[Breach]:
@@ -144,13 +147,9 @@ def _undocumented(settings: Iterable[Setting], used: Iterable[tuple[str, Use]]) 
         name = use.variable.name
         if name not in known:
             known.add(name)
-            yield Breach(
-                file=file,
-                service=use.service,
-                key=use.key,
-                found=f"the variable {name}, which {EXAMPLE} does not have",
-                wanted=f"{name}= in {EXAMPLE}, below a line of meaning",
-            )
+            found = f"the variable {name}, which {EXAMPLE} does not have"
+            wanted = f"{name}= in {EXAMPLE}, below a line of meaning"
+            yield replace(_at(use, found, wanted), file=file)
 
 
 def _unexplained_own(settings: Iterable[Setting], own: frozenset[str]) -> Iterator[Breach]:
@@ -213,13 +212,8 @@ def _two_defaults(used: Iterable[tuple[str, Use]]) -> Iterator[Breach]:
     for file, use in _defaults(used):
         name, default = use.variable.name, use.variable.argument
         if first.setdefault(name, default) != default:
-            yield Breach(
-                file=file,
-                service=use.service,
-                key=use.key,
-                found=f"${{{name}:-{default}}}",
-                wanted=f"${{{name}:-{first[name]}}} as elsewhere",
-            )
+            found, wanted = f"${{{name}:-{default}}}", f"${{{name}:-{first[name]}}} as elsewhere"
+            yield replace(_at(use, found, wanted), file=file)
 
 
 def _other_values(settings: Iterable[Setting], used: Iterable[tuple[str, Use]]) -> Iterator[Breach]:

@@ -10,7 +10,7 @@ import re
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +66,11 @@ class Manifest:
 
     def under(self, folder: str) -> tuple[Member, ...]:
         """Return the members in a folder of the bundle."""
-        return tuple(one for one in self.members if one.name.startswith(f"{folder}/"))
+        return tuple(member for member in self.members if member.name.startswith(f"{folder}/"))
 
     def document(self) -> dict[str, Any]:
         """Return it as it is written."""
-        members = [
-            {"name": one.name, "size": one.size, "sha256": one.sha256} for one in self.members
-        ]
+        members = [asdict(member) for member in self.members]
         own = {name: getattr(self, name) for name in self.__slots__}
         own |= {"python": list(self.python), "images": dict(self.images), "members": members}
         return {"bundle": FORMAT, **own}
@@ -88,9 +86,9 @@ class Bundle:
     def pieces(self, member: Member) -> Iterator[bytes]:
         """A member's bytes; ConfigError at the end when they are not those that were saved."""
         digest, size = hashlib.sha256(), 0
-        with _told(self.file), tarfile.open(self.file, "r:") as archive:
-            found = archive.getmember(member.name)
-            source = archive.extractfile(found) if found.isreg() else None  # a link is no bytes
+        with _damage_named(self.file), tarfile.open(self.file, "r:") as archive:
+            entry = archive.getmember(member.name)
+            source = archive.extractfile(entry) if entry.isreg() else None  # a link is no bytes
             while source and (piece := source.read(PIECE)):
                 digest.update(piece)
                 size += len(piece)
@@ -147,7 +145,7 @@ def damaged(file: Path, what: str) -> ConfigError:
 
 
 @contextmanager
-def _told(file: Path) -> Iterator[None]:
+def _damage_named(file: Path) -> Iterator[None]:
     """Say which file it is that ends early, or cannot be read."""
     try:
         yield
@@ -166,10 +164,10 @@ def _unreadable(file: Path, error: OSError) -> ConfigError:
 
 def _manifest(document: Mapping[str, Any]) -> Manifest:
     members = tuple(
-        Member(name=one["name"], size=one["size"], sha256=one["sha256"])
-        for one in document["members"]
+        Member(name=member["name"], size=member["size"], sha256=member["sha256"])
+        for member in document["members"]
     )
-    if document["bundle"] != FORMAT or not all(_NAME.match(one.name) for one in members):
+    if document["bundle"] != FORMAT or not all(_NAME.match(member.name) for member in members):
         raise ValueError(document["bundle"])
     own = {name: document[name] for name in Manifest.__slots__}
     own |= {"image_source": ImageSource(own["image_source"]), "python": tuple(own["python"])}

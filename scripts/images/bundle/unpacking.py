@@ -21,13 +21,13 @@ from scripts.machine.system import System, obstacle
 ELSEWHERE = "make one on such a machine: inv images.save FILE"
 
 
-def source(packed: Bundle, found: Settings) -> ImageSource:
+def source(packed: Bundle, settings: Settings) -> ImageSource:
     """Return where the bundle's images come from; ConfigError when the settings want others."""
     wanted = packed.manifest.image_source
-    if found.image_source not in {None, wanted}:
+    if settings.image_source not in {None, wanted}:
         raise ConfigError(
-            f"IMAGE_SOURCE is '{found.image_source}', and {packed.file.name} holds '{wanted}'",
-            next_step=f"set IMAGE_SOURCE={wanted} in {found.file}: its volumes are others",
+            f"IMAGE_SOURCE is '{settings.image_source}', and {packed.file.name} holds '{wanted}'",
+            next_step=f"set IMAGE_SOURCE={wanted} in {settings.file}: its volumes are others",
         )
     return wanted
 
@@ -49,20 +49,20 @@ def bring_engine(packed: Bundle, root: Path, system: System, runner: Runner, say
     Raises ConfigError when the bundle has none, or for another distribution or release, or when
     this machine cannot have one.
     """
-    at, found = places.places(root), packed.manifest
+    at, manifest = places.places(root), packed.manifest
     if files.present(at, system):
         return
     name = packed.file.name
     if why := obstacle(system):
         raise ConfigError(f"no engine is running; {why}", next_step="start an engine of your own")
-    members = found.under(ENGINE)
+    members = manifest.under(ENGINE)
     if not members:
         raise ConfigError(
             f"no engine is running, and {name} holds no packages for one",
             next_step="start an engine of your own, or over there: inv images.save FILE --engine",
         )
     here = (system.release.get("ID", ""), system.codename, system.machine)
-    theirs = (found.distribution, found.release, found.machine)
+    theirs = (manifest.distribution, manifest.release, manifest.machine)
     if here != theirs:
         raise ConfigError(
             f"this is {' '.join(here)}, and the engine's packages in {name} are for "
@@ -71,7 +71,7 @@ def bring_engine(packed: Bundle, root: Path, system: System, runner: Runner, say
         )
     say(f"engine: taking its packages out of {name}")
     packed.extract(members, at.debs)
-    debs = tuple(Deb(name=Path(one.name).name, size=one.size, sha256=one.sha256) for one in members)
+    debs = tuple(Deb(name=Path(m.name).name, size=m.size, sha256=m.sha256) for m in members)
     files.install(at, system, debs, runner=runner, say=lambda line: say(f"engine: {line}"))
     files.link(at)
 
@@ -83,14 +83,14 @@ def load(packed: Bundle, api: Api, step: Step) -> None:
     EngineError when it makes no progress.
     """
     say = partial(step, "images")
-    one = next((one for one in packed.manifest.members if one.name == IMAGES), None)
-    if one is None:
+    images = next((member for member in packed.manifest.members if member.name == IMAGES), None)
+    if images is None:
         raise damaged(packed.file, f"it has no {IMAGES}")
-    packed.check(one, meter(say, "checked", one.size))
-    sent = counted(packed.pieces(one), meter(say, "loaded", one.size))
+    packed.check(images, meter(say, "checked", images.size))
+    sent = counted(packed.pieces(images), meter(say, "loaded", images.size))
     # its progress tells a slow disk from an engine that hangs
-    answer = b"".join(api.send("/images/load", sent, one.size, quiet=False))
-    errors = [said for said in map(_error, answer.splitlines()) if said]
+    answer = b"".join(api.send("/images/load", sent, images.size, quiet=False))
+    errors = list(filter(None, map(_error, answer.splitlines())))
     if errors:
         raise RefusedError(
             f"the engine did not take the images: {errors[0]}",

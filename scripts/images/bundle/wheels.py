@@ -31,15 +31,15 @@ def fingerprint(root: Path) -> str:
     return hashlib.sha256((root / PINS).read_bytes()).hexdigest()
 
 
-def require(file: Path, found: Manifest, root: Path) -> None:
+def require(file: Path, manifest: Manifest, root: Path) -> None:
     """Raise ConfigError when the wheels are not for this Python, machine or checkout."""
     here = f"{platform.system()} on {platform.machine()}".lower()
-    theirs = f"{found.kernel} on {found.machine}"
-    if python_version() not in found.python:
+    theirs = f"{manifest.kernel} on {manifest.machine}"
+    if python_version() not in manifest.python:
         raise ConfigError(
             f"this is Python {python_version()}, and the wheels in {file.name} are for "
-            + " and ".join(found.python),
-            next_step=f"put Python {found.python[0]} on PATH as python3, or make a bundle with"
+            + " and ".join(manifest.python),
+            next_step=f"put Python {manifest.python[0]} on PATH as python3, or make a bundle with"
             f" Python {python_version()}: inv images.save FILE",
         )
     if here != theirs:
@@ -47,21 +47,23 @@ def require(file: Path, found: Manifest, root: Path) -> None:
             f"this is {here}, and the wheels in {file.name} are for {theirs}",
             next_step="make a bundle on such a machine: inv images.save FILE",
         )
-    if fingerprint(root) != found.pins:
+    if fingerprint(root) != manifest.pins:
         raise ConfigError(
-            f"{file.name} was made by version {found.workspace} of this workspace with other"
+            f"{file.name} was made by version {manifest.workspace} of this workspace with other"
             f" packages than {PINS} wants here",
             next_step="use the checkout that made it, or make a new one: inv images.save FILE",
         )
 
 
-def require_pinned(file: Path, found: Manifest, root: Path) -> None:
+def require_pinned(file: Path, manifest: Manifest, root: Path) -> None:
     """Raise ConfigError for a wheel that is none of those the checkout pins.
 
     pip compares what it installs itself, but pip comes out of the bundle too, and is run first.
     """
     pinned = set(_PIN.findall((root / PINS).read_text(encoding="utf-8")))
-    others = [one.name for one in found.under(bundle_file.WHEELS) if one.sha256 not in pinned]
+    others = [
+        wheel.name for wheel in manifest.under(bundle_file.WHEELS) if wheel.sha256 not in pinned
+    ]
     if others:
         raise ConfigError(
             f"{', '.join(others)} in {file.name} is none of the packages that {PINS} wants here",
@@ -79,7 +81,7 @@ def bring(file: Path, root: Path) -> Path:
     require(file, packed.manifest, root)
     require_pinned(file, packed.manifest, root)
     wheels = packed.manifest.under(bundle_file.WHEELS)
-    names = [Path(one.name).name for one in wheels]
+    names = [Path(wheel.name).name for wheel in wheels]
     pip = next((name for name in names if name.startswith("pip-")), None)
     if pip is None:
         raise bundle_file.damaged(file, "pip is not among its wheels")
@@ -93,16 +95,16 @@ def main(words: Sequence[str], root: Path = ROOT) -> int:
     try:
         pip = bring(Path(words[0]), root)
     except ConfigError as error:
-        return _told(error)
+        return _refused(error)
     except OSError as error:
         what = f"the wheels of {words[0]} could not be brought to {root / FOLDER}: {error}"
         step = f"is there room, and may you write there? df -h {root}; ls -ld {root}"
-        return _told(ConfigError(what, next_step=step))
+        return _refused(ConfigError(what, next_step=step))
     sys.stdout.write(f"{pip}\n")
     return 0
 
 
-def _told(error: ConfigError) -> int:
+def _refused(error: ConfigError) -> int:
     sys.stderr.write(f"error: {error}\nnext: {error.next_step}\n")
     return error.exit_code
 
