@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from scripts.core.checkout import Checkout
 from scripts.core.errors import StackError
 from scripts.core.process import run
 from scripts.engine import discovery
@@ -40,7 +41,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def docker_possible() -> bool:
     """Say whether an engine answers, or a private one can be brought; asked once a run."""
     try:
-        found = discovery.discover(ROOT, os.environ, run)
+        here = Checkout(root=ROOT, environ=os.environ, runner=run, say=print)
+        found = discovery.discover(here)
         return found is not None or system.packages_possible()
     except StackError:  # the user names an engine that does not answer
         return False

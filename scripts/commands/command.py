@@ -110,14 +110,11 @@ def look(tell: "DataReport") -> "Workspace":
     """Return the stack as it is, changing nothing; errors as `workspace.look` raises them."""
     from scripts.config import workspace
 
-    here = checkout(tell)
-    return workspace.look(here.root, here.environ, here.runner, here.say)
+    return workspace.look(checkout(tell))
 
 
 def project(tell: "DataReport") -> str:
     """Return the name of the stack's project; no engine is asked."""
     from scripts.config import workspace
 
-    here = checkout(tell)
-    settings = workspace.read_settings(here.root, here.environ, here.say)
-    return settings.get("COMPOSE_PROJECT_NAME")
+    return workspace.read_settings(checkout(tell)).get("COMPOSE_PROJECT_NAME")

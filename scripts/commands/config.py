@@ -40,6 +40,6 @@ def env(*, offset: str = "", write: str = "") -> ExitCode:
         second = second_stack.create(here, flags.offset(offset), file)
         tell.second_env(file, *second)
         return ExitCode.OK
-    present = workspace.read_settings(here.root, here.environ, here.say)
+    present = workspace.read_settings(here)
     tell.table(("variable", "value", "from"), settings.rows(present, here.environ))
     return ExitCode.OK

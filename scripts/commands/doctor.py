@@ -13,7 +13,6 @@ def doctor(*, format: str = "text") -> ExitCode:
     from scripts.doctor import areas, ask
 
     tell = report(format)
-    here = checkout(tell)
-    document = areas.document(ask.ask(here.root, here.environ, here.runner))
+    document = areas.document(ask.ask(checkout(tell)))
     tell.doctor(document)
     return ExitCode(document["exit_code"])

@@ -13,8 +13,7 @@ def engine_start() -> ExitCode:
     from scripts.engine.private import control
 
     tell = report()
-    here = checkout(tell)
-    engine = control.start(here.root, here.environ, here.runner, here.say)
+    engine = control.start(checkout(tell))
     tell.text(f"the private engine {engine.version} runs at {engine.endpoint}")
     return ExitCode.OK
 
@@ -25,8 +24,7 @@ def engine_stop() -> ExitCode:
     """Stop the private engine and the containers on it; the data stays."""
     from scripts.engine.private import control
 
-    here = checkout(report())
-    control.stop(here.root, here.environ, here.runner, here.say)
+    control.stop(checkout(report()))
     return ExitCode.OK
 
 
@@ -37,8 +35,7 @@ def engine_status() -> ExitCode:
     from scripts.engine.private import control
 
     tell = report()
-    here = checkout(tell)
-    tell.engine(control.status(here.root, here.environ, here.runner))
+    tell.engine(control.status(checkout(tell)))
     return ExitCode.OK
 
 
@@ -50,8 +47,7 @@ def engine_env() -> ExitCode:
     from scripts.engine.private import control
 
     tell = report()
-    here = checkout(tell)
-    tell.text(control.shell_env(discovery.required(here.root, here.environ, here.runner)))
+    tell.text(control.shell_env(discovery.required(checkout(tell))))
     return ExitCode.OK
 
 
@@ -65,5 +61,5 @@ def engine_remove(*, yes: bool = False) -> ExitCode:
     here = checkout(tell)
     question = "Remove the private engine with all its images and these volumes?"
     tell.confirm(question, control.kept_volumes(here.root), yes=yes)
-    control.remove(here.root, here.environ, here.runner, here.say)
+    control.remove(here)
     return ExitCode.OK

@@ -60,7 +60,7 @@ def _written(root: Path, files: list[Path]) -> Iterator[Breach]:
 
 def _resolved(checkout: Checkout) -> Iterator[Breach]:
     root, runner = checkout.root, checkout.runner
-    env = programs.have(root, checkout.environ, runner, checkout.say)
+    env = programs.have(checkout)
     for source, profiles in COMBINATIONS:
         composed = Compose(
             files=compose.files(root, source),

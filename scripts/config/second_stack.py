@@ -6,6 +6,7 @@ All is pure but `make` and `write`.
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from scripts.config.settings import Settings, text_of
@@ -112,7 +113,7 @@ def create(checkout: Checkout, offset: int, file: Path) -> tuple[Mapping[str, st
     Returns the variables that differ, and those that the environment would overrule. Raises
     ConfigError for ports that are taken and for a file that is there.
     """
-    present = read_settings(checkout.root, own(checkout.environ), checkout.say)
+    present = read_settings(replace(checkout, environ=own(checkout.environ)))
     holders = taken_ones(present.get("BIND_ADDRESS"), ports(present, offset))
     changed = make(present, offset, file, holders)
     return changed, exported(changed, checkout.environ)

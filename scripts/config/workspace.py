@@ -13,9 +13,9 @@ from scripts.config.rules import schema, written
 from scripts.config.rules import text as compose_text
 from scripts.config.rules.schema import Breach
 from scripts.config.settings import Settings
+from scripts.core.checkout import Checkout
 from scripts.core.inventory import Engine, ImageSource
 from scripts.core.process import Runner
-from scripts.core.progress import Say
 from scripts.core.stack import Stack
 from scripts.engine import discovery
 from scripts.engine.api import Api
@@ -59,31 +59,30 @@ def cache(root: Path, project: str) -> Path:
     return root / CACHE / project
 
 
-def read_settings(root: Path, environ: Mapping[str, str], say: Say) -> Settings:
+def read_settings(checkout: Checkout) -> Settings:
     """Read and check the settings; when there is no `.env`, say that the defaults are used."""
-    found = settings.load(root, environ)
+    found = settings.load(checkout.root, checkout.environ)
     if found.missing:
-        say("there is no .env yet: using the defaults of .env.example")
+        checkout.say("there is no .env yet: using the defaults of .env.example")
     settings_rules.check(found)
     return found
 
 
-def made_settings(root: Path, environ: Mapping[str, str], say: Say) -> Settings:
+def made_settings(checkout: Checkout) -> Settings:
     """Like `read_settings`, and make `.env` when there is none."""
-    if settings.load(root, environ).missing:
-        settings.create(root)
-        say("made .env from .env.example")
-    return read_settings(root, environ, say)
+    if settings.load(checkout.root, checkout.environ).missing:
+        settings.create(checkout.root)
+        checkout.say("made .env from .env.example")
+    return read_settings(checkout)
 
 
-def look(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Workspace:
+def look(checkout: Checkout) -> Workspace:
     """Return the workspace as it is, changing nothing.
 
     Raises EngineError when no engine runs; ConfigError as `settings_rules.check` and the schema do.
     """
-    found = read_settings(root, environ, say)
-    running = discovery.required(root, environ, runner)
-    return resolved(found, running, runner, found.source, environ)
+    found = read_settings(checkout)
+    return resolved(checkout, found, discovery.required(checkout), found.source)
 
 
 def compose_project(
@@ -108,22 +107,18 @@ def resolved_text(composed: Compose) -> tuple[str, dict[str, Any]]:
 
 
 def resolved(
-    found: Settings,
-    running: Engine,
-    runner: Runner,
-    source: ImageSource,
-    environ: Mapping[str, str],
+    checkout: Checkout, found: Settings, running: Engine, source: ImageSource
 ) -> Workspace:
     """Return the workspace on this engine; Compose is asked only after a change.
 
     ConfigError for a compose file that breaks a rule, EngineError for an engine that is too old.
     """
     check_engine(running)
-    composed = compose_project(found, running.env, runner, source)
+    composed = compose_project(found, running.env, checkout.runner, source)
     folder = found.root / CACHE / found.get("COMPOSE_PROJECT_NAME")
-    inputs = compose_cache.fingerprint(composed, environ)
+    inputs = compose_cache.fingerprint(composed, checkout.environ)
     if (known := compose_cache.read(folder, inputs)) is None:
-        check_compose(running, runner)
+        check_compose(running, checkout.runner)
         compose_cache.keep(folder, inputs, *(known := resolved_text(composed)))
     stack = compose.parse(known[1], composed.files[0].parent)
     return Workspace(

@@ -8,15 +8,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from scripts.config import workspace
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
+from scripts.core.checkout import Checkout
 from scripts.core.errors import StackError
 from scripts.core.inventory import ImageStatus
-from scripts.core.process import Runner
 from scripts.core.stack import LAST_PORT, Port, Stack
 from scripts.data import journal, snapshots
 from scripts.diagnosis.preflight import Conditions
@@ -70,22 +69,22 @@ class Questions:
         return None
 
 
-def ask(root: Path, environ: Mapping[str, str], runner: Runner) -> Facts:
+def ask(checkout: Checkout) -> Facts:
     """Return everything that can be known; raises only for a checkout without `.env.example`."""
-    settings, written = ask_settings.ask(root, environ)
-    engine = _engine(root, environ, runner)
+    settings, written = ask_settings.ask(checkout.root, checkout.environ)
+    engine = _engine(checkout)
     facts = Facts(settings=written, engine=engine, image_source=settings.get("IMAGE_SOURCE"))
-    facts = replace(facts, proxies=ask_models.proxies(environ), data=_data(settings))
+    facts = replace(facts, proxies=ask_models.proxies(checkout.environ), data=_data(settings))
     space, stack = None, None
     try:
         usable, over = ask_settings.usable(settings, written)
         source = settings.source
         if engine.found is not None and engine.problem is None:
             there = replace(engine.found, env={**engine.found.env, **over})
-            space = workspace.resolved(usable, there, runner, source, environ)
+            space = workspace.resolved(checkout, usable, there, source)
             stack = space.stack
-        elif (env := programs.found(root, environ, runner)) is not None:
-            stack = workspace.described(usable, {**env, **over}, runner, source)
+        elif (env := programs.found(checkout)) is not None:
+            stack = workspace.described(usable, {**env, **over}, checkout.runner, source)
         else:
             facts = replace(facts, unknown={"compose": "Docker Compose is not here yet"})
     except StackError as error:
@@ -144,11 +143,11 @@ def _here(settings: Settings, pairs: tuple[tuple[str, Port], ...]) -> Conditions
     )
 
 
-def _engine(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineFacts:
+def _engine(checkout: Checkout) -> EngineFacts:
     system = this_system()
     why = obstacle(system)
     try:
-        engine = discover(root, environ, runner)
+        engine = discover(checkout)
     except StackError as error:
         return EngineFacts(problem=Problem.of(error), can_bring=not why)
     if engine is None:
@@ -156,7 +155,7 @@ def _engine(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineFac
         problem = Problem(cause=cause, next_step=install_hint(system)) if why else None
         return EngineFacts(absent=True, problem=problem, can_bring=not why)
     try:
-        version = check_versions(engine, runner)
+        version = check_versions(engine, checkout.runner)
         answer = Api.of(engine).within(PATIENCE).get("/version") or {}
     except StackError as error:
         return EngineFacts(found=engine, problem=Problem.of(error), can_bring=not why)

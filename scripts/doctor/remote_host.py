@@ -22,7 +22,7 @@ def look(api: Api, project: str, images: Sequence[str]) -> Host | None:
     for image in images:
         if api.get(f"/images/{image}/json") is not None:
             try:
-                host = parse(Helper(api, project, image, {}).run(SCRIPT))
+                host = parse(Helper(api, project, image, {}, patience=api.timeout).run(SCRIPT))
             except StackError:  # it has no shell, as etcd's
                 continue
             if host is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scripts.core import files
+from scripts.core.checkout import Checkout
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.process import Runner
@@ -27,16 +28,15 @@ OLDEST_COMPOSE = (2, 24, 4)
 TLS_NAMES = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 
 
-def discover(
-    root: Path, environ: Mapping[str, str], runner: Runner, *, default: Path = DEFAULT_SOCKET
-) -> Engine | None:
+def discover(checkout: Checkout, *, default: Path = DEFAULT_SOCKET) -> Engine | None:
     """Return the engine to use, or None when there is none yet.
 
     What the user names (DOCKER_HOST, DOCKER_CONTEXT, the current context) is taken, or raises
     EngineError when it does not answer: never another engine without a word. Only then come the
-    default socket and a running private engine of the checkout at `root`.
+    default socket and a running private engine of the checkout.
     """
-    at = places(root)
+    environ, runner = checkout.environ, checkout.runner
+    at = places(checkout.root)
     if host := environ.get("DOCKER_HOST"):
         if host == at.endpoint:  # set by `engine.env`
             return _private(at, environ, runner)
@@ -180,13 +180,13 @@ def _ask_socket(endpoint: str) -> tuple[Mapping[str, Any] | None, Exception | st
         connection.close()
 
 
-def required(root: Path, environ: Mapping[str, str], runner: Runner) -> Engine:
+def required(checkout: Checkout) -> Engine:
     """Return the engine to use; raise EngineError when none runs."""
-    found = discover(root, environ, runner)
-    if found is None:
+    engine = discover(checkout)
+    if engine is None:
         why = obstacle(system := this_system())
         raise EngineError(
             "no engine is running",
             next_step=install_hint(system) if why else "inv up, or: inv engine.start",
         )
-    return found
+    return engine

@@ -23,14 +23,15 @@ LAST_WORDS = 4096
 class Attached:
     """The streams of a container that is about to start, and its exit code after its end."""
 
-    def __init__(self, api: Api, container: str) -> None:
+    def __init__(self, api: Api, container: str, *, patience: float | None = None) -> None:
         """Attach to a container that was created and not started.
 
+        After `patience` seconds of silence it is given up; without, it may take its time.
         Raises EngineError when the engine does not answer, RefusedError when it says no.
         """
         self._api = api
-        self._connection = api.connection(None)
-        self._waiting = api.connection(None)
+        self._connection = api.connection(patience)
+        self._waiting = api.connection(patience)
         self._errors = b""
         self._closed = False
         words = {"stream": True, "stdin": True, "stdout": True, "stderr": True}

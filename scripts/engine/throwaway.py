@@ -20,9 +20,21 @@ READS = ["DAC_READ_SEARCH"]
 class Helper:
     """Runs scripts over volumes, one container each time."""
 
-    def __init__(self, api: Api, project: str, image: str, volumes: Mapping[str, str]) -> None:
-        """Use an image; `volumes` maps the folders that scripts see to names on the engine."""
+    def __init__(
+        self,
+        api: Api,
+        project: str,
+        image: str,
+        volumes: Mapping[str, str],
+        *,
+        patience: float | None = None,
+    ) -> None:
+        """Use an image; `volumes` maps the folders that scripts see to names on the engine.
+
+        `patience` as in `Attached`.
+        """
         self.api, self.project, self.image, self.volumes = api, project, image, volumes
+        self.patience = patience
 
     def run(self, script: str, *, writable: bool = False) -> str:
         """Run a script, which may write where that is said; give what it printed.
@@ -48,7 +60,7 @@ class Helper:
         """Yield the streams of a script that runs; it is gone when the block ends, however."""
         name = str(self.api.post("/containers/create", self._body(script, writable=writable))["Id"])
         try:
-            streams = Attached(self.api, name)
+            streams = Attached(self.api, name, patience=self.patience)
             try:
                 self.api.post(f"/containers/{name}/start")
                 yield streams

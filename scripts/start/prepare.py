@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from scripts.config import compose, selection, settings
@@ -21,8 +22,6 @@ from scripts.config.workspace import (
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.inventory import Engine, ImageSource
-from scripts.core.process import Runner
-from scripts.core.progress import Say
 from scripts.engine.api import Api
 from scripts.engine.discovery import discover
 from scripts.engine.private import control, programs
@@ -33,11 +32,8 @@ from scripts.machine import system
 from scripts.machine.system import this_system
 
 
-def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
-    root: Path,
-    environ: Mapping[str, str],
-    runner: Runner,
-    say: Say,
+def prepared(
+    checkout: Checkout,
     *,
     named: Sequence[str] = (),
     meanwhile: Callable[[], object] = lambda: None,
@@ -47,30 +43,29 @@ def prepared(  # noqa: PLR0913 - each is a thing of its own that a start needs
     Checks all that is written, `named` services too; then brings the private engine where none runs
     (after `meanwhile`, when it may have to build images) and settles the image source once for all.
     """
-    packed = bundle_file.named(environ)
-    found = made_settings(root, environ, say)
+    packed = bundle_file.named(checkout.environ)
+    found = made_settings(checkout)
+    root, runner = checkout.root, checkout.runner
     source = unpacking.source(packed, found) if packed else found.source
     schema.require(written_breaches(compose.files(root, source)))
     selection.require_known(
         named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX"))
     )
-    running = discover(root, environ, runner)
+    running = discover(checkout)
     if running is None and packed:
-        unpacking.bring_engine(packed, root, this_system(), runner, say)
+        unpacking.bring_engine(packed, root, this_system(), runner, checkout.say)
     if running is None and system.packages_possible():
         if found.image_source is not ImageSource.REGISTRY and not packed:
             meanwhile()
-        resolved_text(
-            compose_project(found, programs.have(root, environ, runner, say), runner, source)
-        )
-    running = running or control.ensure(root, environ, runner, say)
+        resolved_text(compose_project(found, programs.have(checkout), runner, source))
+    running = running or control.ensure(checkout)
     if packed:
         unpacking.require_architecture(packed, Api.of(running))
     if not found.image_source:
         why = f"{packed.file.name} holds them" if packed else ""
-        source, why = (source, why) if why else _chosen(found, running, runner, environ)
-        found = _settled(found, source, why, environ, say)
-    return resolved(found, running, runner, source, environ)
+        source, why = (source, why) if why else _chosen(checkout, found, running)
+        found = _settled(checkout, found, source, why)
+    return resolved(checkout, found, running, source)
 
 
 def for_builds(
@@ -83,23 +78,16 @@ def for_builds(
             if builds:
                 jobs.begin(base_image.ahead(checkout.root))
 
-    return prepared(
-        checkout.root,
-        checkout.environ,
-        checkout.runner,
-        checkout.say,
-        named=named,
-        meanwhile=meanwhile,
-    )
+    return prepared(checkout, named=named, meanwhile=meanwhile)
 
 
-def _settled(
-    found: Settings, source: ImageSource, why: str, environ: Mapping[str, str], say: Say
-) -> Settings:
+def _settled(checkout: Checkout, found: Settings, source: ImageSource, why: str) -> Settings:
     """Write the image source into `.env`, so that it never changes silently."""
     settings.choose_source(found, source)
-    say(f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {found.file.name})")
-    return read_settings(found.root, {**environ, "IMAGE_SOURCE": source}, say)
+    checkout.say(
+        f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {found.file.name})"
+    )
+    return read_settings(replace(checkout, environ={**checkout.environ, "IMAGE_SOURCE": source}))
 
 
 def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
@@ -114,11 +102,9 @@ def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
     return found
 
 
-def _chosen(
-    found: Settings, running: Engine, runner: Runner, environ: Mapping[str, str]
-) -> tuple[ImageSource, str]:
+def _chosen(checkout: Checkout, found: Settings, running: Engine) -> tuple[ImageSource, str]:
     """Choose where images come from; give it, and why."""
-    official = resolved(found, running, runner, ImageSource.REGISTRY, environ).stack
+    official = resolved(checkout, found, running, ImageSource.REGISTRY).stack
     wanted = [service for service in official.services if service.build is None]
     api = Api.of(running)
     absent = [service.image for service in wanted if not availability.status(api, service).present]

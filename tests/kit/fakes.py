@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NoReturn
 
+from scripts.core.checkout import Checkout
 from scripts.core.errors import RefusedError
-from scripts.core.process import Completed, OnLine
+from scripts.core.process import Completed, OnLine, Runner
+from scripts.core.progress import Say
 from scripts.engine.api import Api
 
 
@@ -110,3 +113,13 @@ def no_program(name: str) -> RefusedError:
 def _in_order(words: Iterable[str], argv: Sequence[str]) -> bool:
     rest = iter(argv)
     return all(word in rest for word in words)
+
+
+def checkout(
+    root: Path,
+    runner: Runner,
+    environ: Mapping[str, str] | None = None,
+    say: Say = lambda _: None,
+) -> Checkout:
+    """Return a checkout as a command is given it, in an empty environment."""
+    return Checkout(root=root, environ=environ or {}, runner=runner, say=say)

@@ -1,6 +1,7 @@
 """What is done to the images alone: built, pulled, packed into a bundle, brought out of one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from scripts.config import selection, workspace
@@ -47,7 +48,7 @@ def save(
 ) -> ExitCode:
     """Pack wheels, engine and images into a bundle, a file that is not there yet."""
     packing.require_new(target)
-    space = workspace.look(checkout.root, checkout.environ, checkout.runner, checkout.say)
+    space = workspace.look(checkout)
     with lock.held(space.shared_cache, "images.save"), tell.board(packing.STEPS):
         contents = packing.Contents.of(space, engine=engine, pythons=pythons)
         made = packing.save(space, target, contents, checkout.runner, tell.step)
@@ -59,7 +60,7 @@ def load(checkout: Checkout, source: Path, tell: Report) -> ExitCode:
     """Bring the images of a bundle to the engine, after checking every byte."""
     bundle = bundle_file.read(source)
     named = {**checkout.environ, bundle_file.VARIABLE: str(source)}
-    space = prepare.prepared(checkout.root, named, checkout.runner, checkout.say)
+    space = prepare.prepared(replace(checkout, environ=named))
     supply.load(bundle, space, tell)
     statuses = [availability.status(space.api, service) for service in space.stack.services]
     unpacking.require_all(bundle, statuses)

@@ -69,8 +69,8 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
 
 def every_stack(checkout: Checkout, tell: Report) -> ExitCode:
     """Tell every stack of this kind on the engine."""
-    settings = workspace.read_settings(checkout.root, checkout.environ, checkout.say)
-    engine = discovery.required(checkout.root, checkout.environ, checkout.runner)
+    settings = workspace.read_settings(checkout)
+    engine = discovery.required(checkout)
     members = stacks.seen(Api.of(engine))
     project = settings.get("COMPOSE_PROJECT_NAME")
     tell.stacks(stacks.document(members, checkout.root, project))

@@ -3,15 +3,15 @@
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from scripts.core.checkout import Checkout
 from scripts.core.errors import EngineError
 from scripts.core.inventory import Engine, EngineStatus
 from scripts.core.process import Runner
-from scripts.core.progress import Say
 from scripts.engine.discovery import discover
-from scripts.engine.places import Places, places
+from scripts.engine.places import places
 from scripts.engine.private import lifecycle, processes
 from scripts.engine.private.files import present
 from scripts.engine.private.lifecycle import Life
@@ -20,40 +20,41 @@ from scripts.machine.system import install_hint, obstacle, this_system
 ANONYMOUS = re.compile("[0-9a-f]{64}")
 
 
-def ensure(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Engine:
+def ensure(checkout: Checkout) -> Engine:
     """Return the engine to use; start the private one when there is no other.
 
     Raises EngineError when there is none and this machine cannot have a private one, with the
     line that installs one.
     """
-    found = discover(root, environ, runner)
-    if found is None:
+    engine = discover(checkout)
+    if engine is None:
         system = this_system()
         if why := obstacle(system):
             raise EngineError(f"no engine is running; {why}", next_step=install_hint(system))
-        say("engine: none is running, bringing a private one")
-        found = start(root, environ, runner, say)
-    return found
+        checkout.say("engine: none is running, bringing a private one")
+        engine = start(checkout)
+    return engine
 
 
-def start(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> Engine:
+def start(checkout: Checkout) -> Engine:
     """Start this checkout's private engine, also beside another; errors as in `private_engine`."""
-    at = places(root)
-    lifecycle.start(_life(at, environ, runner, say))
-    found = discover(root, {**environ, "DOCKER_HOST": at.endpoint}, runner)
-    if found is None:
+    at = places(checkout.root)
+    lifecycle.start(_life(checkout))
+    environ = {**checkout.environ, "DOCKER_HOST": at.endpoint}
+    engine = discover(replace(checkout, environ=environ))
+    if engine is None:
         raise EngineError(f"the engine at {at.endpoint} is gone", next_step=f"read {at.log}")
-    return found
+    return engine
 
 
-def stop(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> None:
+def stop(checkout: Checkout) -> None:
     """Stop this checkout's private engine with its containers; also what a crash left of it."""
-    lifecycle.stop(_life(places(root), environ, runner, say))
+    lifecycle.stop(_life(checkout))
 
 
-def remove(root: Path, environ: Mapping[str, str], runner: Runner, say: Say) -> None:
+def remove(checkout: Checkout) -> None:
     """Remove this checkout's private engine with all its data: ask first, see `kept_volumes`."""
-    lifecycle.remove(_life(places(root), environ, runner, say))
+    lifecycle.remove(_life(checkout))
 
 
 def kept_volumes(root: Path) -> tuple[str, ...]:
@@ -72,13 +73,13 @@ def kept_volumes(root: Path) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if not ANONYMOUS.fullmatch(name)))
 
 
-def status(root: Path, environ: Mapping[str, str], runner: Runner) -> EngineStatus:
+def status(checkout: Checkout) -> EngineStatus:
     """Look at the engines, changing nothing; what is wrong is in `problems`."""
-    at, system = places(root), this_system()
+    at, system, runner = places(checkout.root), this_system(), checkout.runner
     problems = []
     found = None
     try:
-        found = discover(root, environ, runner)
+        found = discover(checkout)
     except EngineError as error:
         problems.append(f"{error}; next: {error.next_step}")
     if found is None and (why := obstacle(system)):
@@ -109,8 +110,14 @@ def shell_env(engine: Engine) -> str:
     )
 
 
-def _life(at: Places, environ: Mapping[str, str], runner: Runner, say: Say) -> Life:
-    return Life(at=at, system=this_system(), environ=environ, runner=runner, say=say)
+def _life(checkout: Checkout) -> Life:
+    return Life(
+        at=places(checkout.root),
+        system=this_system(),
+        environ=checkout.environ,
+        runner=checkout.runner,
+        say=checkout.say,
+    )
 
 
 def _size(folder: Path, runner: Runner) -> int:

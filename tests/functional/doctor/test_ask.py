@@ -15,8 +15,8 @@ from scripts.doctor.facts import Facts
 from scripts.engine import discovery
 from scripts.machine.system import System
 from tests.kit.checkout import lay_out, probed, service
-from tests.kit.fake_engine import FakeEngine, made
-from tests.kit.fakes import FakeRunner
+from tests.kit.fake_engine import FakeEngine, framed, made
+from tests.kit.fakes import FakeRunner, checkout
 from tests.kit.servers import Answer, Request, closed_port, http, silent, tcp, unix
 
 KEY = "sk-very-secret"
@@ -69,7 +69,7 @@ class World:
         """Ask everything."""
         document = {"name": "memos-test", "services": self.services, "volumes": {}}
         self.runner.answer("compose config", yaml.safe_dump(document))
-        return checkup.ask(self.root, self.environ, self.runner)
+        return checkup.ask(checkout(self.root, self.runner, self.environ))
 
     def codes(self) -> dict[str, bool]:
         """Return the codes of the findings, and whether they are fatal."""
@@ -317,7 +317,9 @@ def test_of_an_engine_elsewhere_the_machine_is_read_in_a_container(
             return (500, {"message": "no sh"}) if refused else (201, {"Id": "new"})
         if where.startswith("new"):
             deleted.append(request.method)
-            return 200, text.encode() if where.endswith("logs") else b""
+            if where.endswith("attach"):
+                return 101, lambda connection: connection.sendall(framed(*text.splitlines()))
+            return 200, b'{"StatusCode": 0}' if where.endswith("wait") else b""
         return answer(request)
 
     deleted: list[str] = []
@@ -332,7 +334,7 @@ def test_of_an_engine_elsewhere_the_machine_is_read_in_a_container(
     assert (facts.machine.host.memory, facts.machine.host.disk_free) == (2048 * 1024, 5 * 1024)
     assert (facts.machine.host.cpus, set(facts.machine.host.cpu_flags)) == (2, {"avx"})
     assert facts.unknown["ports"] == "the engine is on another machine"
-    assert deleted == ["POST", "POST", "GET", "DELETE"]
+    assert deleted == ["POST", "POST", "POST", "DELETE"]
     assert unknown.machine is not None
     assert unknown.machine.host.disk_free == 0
 

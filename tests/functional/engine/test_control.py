@@ -22,6 +22,7 @@ from scripts.engine.private.lifecycle import Life
 from scripts.machine import apt as private_apt
 from scripts.machine.apt import PrivateApt, unpack
 from scripts.machine.system import this_system
+from tests.kit.fakes import checkout
 
 
 class OldEngine(BaseHTTPRequestHandler):
@@ -56,7 +57,7 @@ def old_engine(tmp_path: Path) -> Iterator[str]:
 
 def test_an_engine_of_any_age_is_found_and_then_judged(tmp_path: Path, old_engine: str) -> None:
     """Discovery asks without a version in the path, so the message can name what was found."""
-    found = discover(tmp_path, {"DOCKER_HOST": old_engine}, run)
+    found = discover(checkout(tmp_path, run, {"DOCKER_HOST": old_engine}))
 
     assert found is not None
     with pytest.raises(EngineError, match=r"is 20\.10\.24 \(API 1\.41\)"):
@@ -69,9 +70,9 @@ def test_a_socket_without_an_engine_is_none(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
 
-    assert discover(tmp_path, {}, run, default=path) is None
+    assert discover(checkout(tmp_path, run), default=path) is None
     with pytest.raises(EngineError, match="Connection refused"):
-        discover(tmp_path, {"DOCKER_HOST": f"unix://{path}"}, run)
+        discover(checkout(tmp_path, run, {"DOCKER_HOST": f"unix://{path}"}))
 
 
 def test_an_engine_answers_or_does_not(

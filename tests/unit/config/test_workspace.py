@@ -1,12 +1,13 @@
 """How a stack comes together: settings, engine, image source and the resolved file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scripts.config import compose, workspace
+from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.stack import Stack
@@ -20,7 +21,7 @@ from scripts.machine import system
 from scripts.start import prepare
 from tests.kit.bundles import bundled
 from tests.kit.checkout import lay_out, resolved_as_recorded
-from tests.kit.fakes import FakeApi, FakeRunner
+from tests.kit.fakes import FakeApi, FakeRunner, checkout
 from tests.kit.places import ROOT
 
 CONFIG = ROOT / "tests" / "data" / "config"
@@ -45,13 +46,17 @@ class Bench:
         lay_out(root)
         resolved_as_recorded(root, runner)
 
+    def checkout(self, environ: Mapping[str, str]) -> Checkout:
+        """Return it as a command sees it."""
+        return checkout(self.root, self.runner, environ, self.said.append)
+
     def look(self) -> workspace.Workspace:
         """Look at the stack."""
-        return workspace.look(self.root, {}, self.runner, self.said.append)
+        return workspace.look(self.checkout({}))
 
     def prepared(self, **environ: str) -> workspace.Workspace:
         """Make the stack ready for a start, with these variables in the environment."""
-        return prepare.prepared(self.root, environ, self.runner, self.said.append)
+        return prepare.prepared(self.checkout(environ))
 
     def env(self, text: str) -> None:
         """Write `.env`."""
@@ -280,9 +285,7 @@ def test_what_needs_no_engine_begins_before_one_is_brought(
     happened = without_engine(bench, monkeypatch)
     bench.env(written)
 
-    prepare.prepared(
-        bench.root, {}, bench.runner, bench.said.append, meanwhile=lambda: happened.append("begun")
-    )
+    prepare.prepared(bench.checkout({}), meanwhile=lambda: happened.append("begun"))
 
     assert happened == [*["begun"] * times, "engine"]
 
@@ -291,9 +294,7 @@ def test_nothing_begins_beside_an_engine_that_runs(bench: Bench) -> None:
     """There is nothing to do meanwhile."""
     begun: list[str] = []
 
-    prepare.prepared(
-        bench.root, {}, bench.runner, bench.said.append, meanwhile=lambda: begun.append("begun")
-    )
+    prepare.prepared(bench.checkout({}), meanwhile=lambda: begun.append("begun"))
 
     assert begun == []
 

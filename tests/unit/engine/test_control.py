@@ -15,7 +15,7 @@ from scripts.engine.private import control, lifecycle, processes
 from scripts.engine.private.lifecycle import Life
 from scripts.machine import system
 from scripts.machine.system import System
-from tests.kit.fakes import FakeRunner, no_program
+from tests.kit.fakes import FakeRunner, checkout, no_program
 
 VERSION = {"Version": "26.1.5", "ApiVersion": "1.45"}
 DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release={"ID": "debian"})
@@ -59,7 +59,9 @@ def test_docker_host_comes_first(tmp_path: Path, sockets: Sockets, runner: FakeR
     """Also before a context and a private engine."""
     sockets.found |= {"unix:///mine.sock": VERSION, places(tmp_path).endpoint: VERSION}
 
-    found = discover(tmp_path, {"DOCKER_HOST": "unix:///mine.sock", "DOCKER_CONTEXT": "x"}, runner)
+    found = discover(
+        checkout(tmp_path, runner, {"DOCKER_HOST": "unix:///mine.sock", "DOCKER_CONTEXT": "x"})
+    )
 
     assert found == Engine(
         endpoint="unix:///mine.sock",
@@ -77,7 +79,7 @@ def test_a_docker_host_that_is_dead_is_no_reason_to_take_another(
     sockets.found[places(tmp_path).endpoint] = VERSION
 
     with pytest.raises(EngineError, match=r"DOCKER_HOST=unix:///dead\.sock is set.*no such file"):
-        discover(tmp_path, {"DOCKER_HOST": "unix:///dead.sock"}, runner)
+        discover(checkout(tmp_path, runner, {"DOCKER_HOST": "unix:///dead.sock"}))
 
 
 def test_an_engine_over_tcp_is_asked_by_docker(tmp_path: Path, runner: FakeRunner) -> None:
@@ -85,7 +87,7 @@ def test_an_engine_over_tcp_is_asked_by_docker(tmp_path: Path, runner: FakeRunne
     runner.answer("docker version", json.dumps(VERSION))
     environ = {"DOCKER_HOST": TCP, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs"}
 
-    found = discover(tmp_path, environ, runner)
+    found = discover(checkout(tmp_path, runner, environ))
 
     assert found is not None
     assert found.env == environ
@@ -100,7 +102,7 @@ def test_an_engine_over_tcp_that_is_silent_is_named(
     runner.answer("docker version", stdout, stderr=stderr, exit_code=1)
 
     with pytest.raises(EngineError, match=stderr or "no answer within 10 s"):
-        discover(tmp_path, {"DOCKER_HOST": TCP}, runner)
+        discover(checkout(tmp_path, runner, {"DOCKER_HOST": TCP}))
 
 
 @pytest.mark.parametrize("by", ["environment", "configuration"])
@@ -118,7 +120,7 @@ def test_a_context_is_resolved_to_its_address_and_keys(
     runner.answer("docker context inspect far", json.dumps(inspected))
     runner.answer("docker version", json.dumps(VERSION))
 
-    found = discover(tmp_path, environ, runner)
+    found = discover(checkout(tmp_path, runner, environ))
 
     expected = {
         "DOCKER_HOST": TCP,
@@ -137,7 +139,7 @@ def test_a_context_of_a_socket_needs_no_keys(
     endpoints = {"docker": {"Host": "unix:///run/user/1/docker.sock"}}
     runner.answer("docker context inspect", json.dumps({"Endpoints": endpoints}))
 
-    found = discover(tmp_path, {"DOCKER_CONTEXT": "rootless"}, runner)
+    found = discover(checkout(tmp_path, runner, {"DOCKER_CONTEXT": "rootless"}))
 
     assert found is not None
     assert found.env == {"DOCKER_HOST": "unix:///run/user/1/docker.sock"}
@@ -148,7 +150,7 @@ def test_an_unknown_context_is_named(tmp_path: Path, runner: FakeRunner) -> None
     runner.answer("docker context inspect", stderr="context not found", exit_code=1)
 
     with pytest.raises(EngineError, match="no docker context 'gone': context not found"):
-        discover(tmp_path, {"DOCKER_CONTEXT": "gone"}, runner)
+        discover(checkout(tmp_path, runner, {"DOCKER_CONTEXT": "gone"}))
 
 
 @pytest.mark.parametrize("name", ["", "default"])
@@ -158,7 +160,9 @@ def test_the_default_socket_comes_before_a_private_engine(
     """The user's own always comes first."""
     sockets.found |= {"unix:///default.sock": VERSION, places(tmp_path).endpoint: VERSION}
 
-    found = discover(tmp_path, context(name, tmp_path), runner, default=Path("/default.sock"))
+    found = discover(
+        checkout(tmp_path, runner, context(name, tmp_path)), default=Path("/default.sock")
+    )
 
     assert found is not None
     assert not found.private
@@ -171,7 +175,7 @@ def test_a_private_engine_is_used_when_the_default_is_dead(
     at = places(tmp_path)
     sockets.found |= {"unix:///default.sock": ConnectionRefusedError(), at.endpoint: VERSION}
 
-    found = discover(tmp_path, {"PATH": "/bin"}, runner, default=Path("/default.sock"))
+    found = discover(checkout(tmp_path, runner, {"PATH": "/bin"}), default=Path("/default.sock"))
 
     assert found is not None
     assert found.private
@@ -187,8 +191,8 @@ def test_no_engine_is_no_error(tmp_path: Path, sockets: Sockets, runner: FakeRun
     ours = {"DOCKER_HOST": places(tmp_path).endpoint}
 
     assert sockets.found == {}
-    assert discover(tmp_path, {}, runner, default=Path("/default.sock")) is None
-    assert discover(tmp_path, ours, runner) is None
+    assert discover(checkout(tmp_path, runner), default=Path("/default.sock")) is None
+    assert discover(checkout(tmp_path, runner, ours)) is None
 
 
 def test_a_socket_that_is_not_for_this_user_is_said(
@@ -198,7 +202,7 @@ def test_a_socket_that_is_not_for_this_user_is_said(
     sockets.found["unix:///default.sock"] = PermissionError()
 
     with pytest.raises(EngineError, match="may not use the engine") as caught:
-        discover(tmp_path, {}, runner, default=Path("/default.sock"))
+        discover(checkout(tmp_path, runner), default=Path("/default.sock"))
     assert "usermod" in caught.value.next_step
 
 
@@ -271,9 +275,9 @@ def test_ensure_takes_what_runs(
     sockets.found["unix:///mine.sock"] = VERSION
     environ = {"DOCKER_HOST": "unix:///mine.sock"}
 
-    found = control.ensure(tmp_path, environ, runner, print)
+    found = control.ensure(checkout(tmp_path, runner, environ))
 
-    assert found == discovery.required(tmp_path, environ, runner)
+    assert found == discovery.required(checkout(tmp_path, runner, environ))
     assert lives == []
 
 
@@ -295,10 +299,10 @@ def test_ensure_brings_a_private_engine(
     monkeypatch.setattr(lifecycle, "start", starting)
     said: list[str] = []
 
-    assert control.ensure(tmp_path, {}, runner, said.append).private
+    assert control.ensure(checkout(tmp_path, runner, {}, said.append)).private
     assert said == ["engine: none is running, bringing a private one"]
-    control.stop(tmp_path, {}, runner, said.append)
-    control.remove(tmp_path, {}, runner, said.append)
+    control.stop(checkout(tmp_path, runner, {}, said.append))
+    control.remove(checkout(tmp_path, runner, {}, said.append))
     assert [(name, life.at) for name, life in lives] == [
         ("start", at),
         ("stop", at),
@@ -311,7 +315,7 @@ def test_an_engine_that_dies_at_once_is_an_error(
 ) -> None:
     """It answered once, and then no more."""
     with pytest.raises(EngineError, match="is gone"):
-        control.start(tmp_path, {}, runner, print)
+        control.start(checkout(tmp_path, runner))
     assert sockets.found == {}
     assert [name for name, _ in lives] == ["start"]
 
@@ -324,10 +328,10 @@ def test_where_none_can_be_brought_the_install_line_is_given(
         monkeypatch.setattr(module, "this_system", lambda: MAC)
 
     with pytest.raises(EngineError, match="no engine is running; a private") as caught:
-        control.ensure(tmp_path, {}, runner, print)
+        control.ensure(checkout(tmp_path, runner))
     assert "brew install" in caught.value.next_step
     with pytest.raises(EngineError, match="no engine is running") as caught:
-        discovery.required(tmp_path, {}, runner)
+        discovery.required(checkout(tmp_path, runner))
     assert "brew install" in caught.value.next_step
     assert sockets.found == {}
     assert not system.packages_possible()
@@ -338,7 +342,7 @@ def test_where_one_can_be_brought_that_is_the_next_step(
 ) -> None:
     """Of a command that only looks."""
     with pytest.raises(EngineError) as caught:
-        discovery.required(tmp_path, {}, runner)
+        discovery.required(checkout(tmp_path, runner))
     assert caught.value.next_step == "inv up, or: inv engine.start"
     assert sockets.found == {}
 
@@ -397,7 +401,7 @@ def test_the_status_needs_no_proc(
         )
     sockets.found["unix:///mine"] = VERSION
 
-    found = control.status(tmp_path, {"DOCKER_HOST": "unix:///mine"}, runner)
+    found = control.status(checkout(tmp_path, runner, {"DOCKER_HOST": "unix:///mine"}))
 
     assert (found.running, found.problems) == (False, ())
 
@@ -414,7 +418,7 @@ def test_the_status_tells_what_there_is(
     monkeypatch.setattr(processes, "daemon", lambda _: 7)
     monkeypatch.setattr(processes, "uptime", lambda _: 12.5)
 
-    found = control.status(tmp_path, {}, runner)
+    found = control.status(checkout(tmp_path, runner))
 
     assert (found.running, found.pid, found.uptime, found.problems) == (True, 7, 12.5, ())
     assert (found.size, found.data_size) == (4096, 0)
@@ -432,7 +436,7 @@ def test_the_status_of_a_broken_engine_names_the_problems(
     monkeypatch.setattr(processes, "ours", lambda _: {8: "containerd-shim-runc-v2"})
     monkeypatch.setattr(processes, "daemon", lambda _: None)
 
-    found = control.status(tmp_path, {"DOCKER_HOST": "unix:///dead"}, runner)
+    found = control.status(checkout(tmp_path, runner, {"DOCKER_HOST": "unix:///dead"}))
 
     assert [problem.split(";")[0] for problem in found.problems] == [
         "DOCKER_HOST=unix:///dead is set, but no engine answers there: no such file",

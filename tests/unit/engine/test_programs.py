@@ -7,7 +7,7 @@ import pytest
 from scripts.core.process import Runner
 from scripts.engine.places import Places, places
 from scripts.engine.private import programs
-from tests.kit.fakes import FakeRunner, no_program
+from tests.kit.fakes import FakeRunner, checkout, no_program
 
 ENVIRON = {"PATH": "/usr/bin"}
 
@@ -28,7 +28,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def have(root: Path, runner: FakeRunner) -> object:
     """Return the environment in which Compose is found."""
-    return programs.have(root, ENVIRON, runner, lambda _line: None)
+    return programs.have(checkout(root, runner, ENVIRON))
 
 
 def test_compose_that_is_there_is_used_as_it_is(
