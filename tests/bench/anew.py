@@ -16,7 +16,7 @@ from tests.bench.meters import Cost
 from tests.e2e.kit.checkout import LONGEST, PORT, free_ports
 from tests.e2e.machines import bare_files, fresh
 from tests.e2e.machines.bare_machine import Machine, entered
-from tests.e2e.machines.trial import Trial
+from tests.e2e.machines.trial import Trial, delete
 from tests.kit.places import ROOT
 
 
@@ -53,7 +53,7 @@ def bare(environ: Mapping[str, str]) -> Iterator[Machine]:
                 yield machine
                 _run(machine, "exec ./dev inv engine.remove --yes")
     finally:
-        fresh.delete(folder)
+        delete(folder)
 
 
 def _run(machine: Machine, script: str) -> Cost:

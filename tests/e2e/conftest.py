@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.kit.checkout import Checkout, checkout
+from tests.e2e.kit.checkout import Checkout, checkout, made
 from tests.e2e.kit.workbench import Bench, bench
 
 
@@ -14,27 +14,24 @@ def engine(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Checkout]:
     """An engine that runs; one that was brought for the tests stops after them."""
-    one = checkout(tmp_path_factory.mktemp("engine"), "memos-e2e-engine")
-    found = one.inv("engine.env", check=False).exit_code == 0
-    if not found:
-        started = one.inv("engine.start", check=False)
+    settings = checkout(tmp_path_factory.mktemp("engine"), "memos-e2e-engine")
+    running = settings.inv("engine.env", check=False).exit_code == 0
+    if not running:
+        started = settings.inv("engine.start", check=False)
         if started.exit_code:
             end = pytest.fail if request.config.getoption("--require-docker") else pytest.skip
             end(f"no engine, and none can be brought: {started.stderr}")
-    yield one
-    if not found:
-        one.inv("engine.stop")
+    yield settings
+    if not running:
+        settings.inv("engine.stop")
 
 
 @pytest.fixture(scope="session")
 def stack(engine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A stack of its own beside whatever else runs; nothing is started yet."""
     del engine
-    one = checkout(tmp_path_factory.mktemp("stack"), "memos-e2e")
-    try:
-        yield one
-    finally:
-        one.destroy()
+    with made(tmp_path_factory.mktemp("stack"), "memos-e2e") as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")
@@ -55,11 +52,8 @@ def running(stack: Checkout, cold: list[dict[str, Any]]) -> Checkout:
 def other(engine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A second stack for what must not touch the shared one."""
     del engine
-    one = checkout(tmp_path_factory.mktemp("other"), "memos-e2e-other")
-    try:
-        yield one
-    finally:
-        one.destroy()
+    with made(tmp_path_factory.mktemp("other"), "memos-e2e-other") as other:
+        yield other
 
 
 @pytest.fixture(scope="session")

@@ -171,6 +171,16 @@ def checkout(
     return Checkout(root=root, env_file=env_file, project=project)
 
 
+@contextmanager
+def made(folder: Path, project: str) -> Iterator[Checkout]:
+    """Yield a stack's settings while the block runs; whatever of it is there then is removed."""
+    stack = checkout(folder, project)
+    try:
+        yield stack
+    finally:
+        stack.destroy()
+
+
 def free_ports(count: int) -> list[int]:
     """Return ports on which nobody listens now, below those that outgoing connections take."""
     found: list[int] = []

@@ -1,13 +1,11 @@
 """Ten thousand records in each store, put in and read back one by one."""
 
-import base64
 import time
 from collections.abc import Iterator
 from typing import Any
 
-import requests
-
 from tests.e2e.kit.checkout import Checkout
+from tests.e2e.kit.stores import cypher, milvus, milvus_rows, milvus_words, qdrant
 
 COUNT = 10_000
 PAGE = 1000
@@ -31,102 +29,73 @@ class Records:
     """The records of one stack, over the ports that its services publish."""
 
     def __init__(self, stack: Checkout) -> None:
-        """Log in with what the stack's settings say."""
-        self.stack, values = stack, stack.values()
-        old = values["IMAGE_SOURCE"] == "packages"
-        self.paths = (
-            ("/v1/vector/collections/create", "/v1/vector/insert", "/v1/vector/query")
-            if old
-            else (
-                "/v2/vectordb/collections/create",
-                "/v2/vectordb/entities/insert",
-                "/v2/vectordb/entities/query",
-            )
-        )
-        self.bearer = {"Authorization": f"Bearer root:{values['MILVUS_PASSWORD']}"}
-        login = base64.b64encode(f"neo4j:{values['NEO4J_PASSWORD']}".encode()).decode()
-        self.basic = {"Authorization": f"Basic {login}"}
+        """Speak the words of the Milvus that the stack has."""
+        self.stack, self.words = stack, milvus_words(stack)
 
     def put(self) -> None:
         """Write all of them, and wait until each store has taken them."""
-        self._milvus(self.paths[0], {"collectionName": NAME, "dimension": 8})
-        url = self.stack.url("QDRANT_HTTP_PORT", f"/collections/{NAME}")
+        milvus(self.stack, self.words.create, {"collectionName": NAME, "dimension": 8})
         size = {"vectors": {"size": 8, "distance": "Dot"}}
-        requests.put(url, json=size, timeout=30).raise_for_status()
-        self._cypher(
+        assert qdrant(self.stack, "PUT", NAME, size)["status"] == "ok"
+        cypher(
+            self.stack,
             "UNWIND range(0, $count - 1) AS i CREATE (:Record {number: i, text: $before + i})",
             count=COUNT,
             before="record ",
         )
-        self._cypher("CREATE INDEX record IF NOT EXISTS FOR (n:Record) ON n.number")
-        self._cypher("CALL db.awaitIndexes()")
-        self._cypher(
+        cypher(self.stack, "CREATE INDEX record IF NOT EXISTS FOR (n:Record) ON n.number")
+        cypher(self.stack, "CALL db.awaitIndexes()")
+        cypher(
+            self.stack,
             "MATCH (a:Record) MATCH (b:Record {number: (a.number + 7) % $count})"
             " CREATE (a)-[:NEXT {weight: a.number * 2}]->(b)",
             count=COUNT,
         )
         for numbers in pages():
-            rows = [{**row(n), "id": n, "vector": vector(n)} for n in numbers]
-            if self.paths[0].startswith("/v1"):  # it numbers rows by itself
-                rows = [{key: one[key] for key in one if key != "id"} for one in rows]
-            self._milvus(self.paths[1], {"collectionName": NAME, "data": rows})
+            ids = {n: {"id": n} if self.words.own_ids else {} for n in numbers}
+            rows = [{**row(n), **ids[n], "vector": vector(n)} for n in numbers]
+            milvus(self.stack, self.words.insert, {"collectionName": NAME, "data": rows})
             points = [{"id": n, "vector": vector(n), "payload": row(n)} for n in numbers]
-            answer = requests.put(f"{url}/points?wait=true", json={"points": points}, timeout=60)
-            answer.raise_for_status()
+            answer = qdrant(self.stack, "PUT", f"{NAME}/points?wait=true", {"points": points})
+            assert answer["status"] == "ok"
 
     def milvus(self, count: int = COUNT) -> Numbers:
         """Return text and vector by number, once there are `count`; none without the collection."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            found: Numbers = {}
-            for numbers in pages():
-                for one in self._page(numbers):
-                    found[one["number"]] = (one["text"], one["vector"])
+            rows = [row for numbers in pages() for row in self._page(numbers)]
+            found = {row["number"]: (row["text"], row["vector"]) for row in rows}
             if len(found) == count or time.monotonic() > deadline:
                 return found
             time.sleep(1)  # it loads segment by segment
 
     def _page(self, numbers: range) -> list[dict[str, Any]]:
         wanted = f"number >= {numbers.start} and number < {numbers.stop}"
-        fields = ["number", "text", "vector"]
-        body = {"collectionName": NAME, "filter": wanted, "outputFields": fields, "limit": PAGE}
-        url = self.stack.url("MILVUS_PORT", self.paths[2])
-        answer = requests.post(url, json=body, headers=self.bearer, timeout=60).json()
-        return list(answer.get("data") or ())
+        return milvus_rows(self.stack, NAME, wanted, ["number", "text", "vector"])
 
     def neo4j(self) -> tuple[Numbers, set[tuple[int, int, int]]]:
         """Return text by number, and each relation as its ends with its weight between them."""
-        nodes = self._cypher("MATCH (n:Record) RETURN n.number, n.text")
-        ties = self._cypher("MATCH (a:Record)-[r:NEXT]->(b) RETURN a.number, r.weight, b.number")
+        nodes = cypher(self.stack, "MATCH (n:Record) RETURN n.number, n.text")
+        ties = cypher(
+            self.stack, "MATCH (a:Record)-[r:NEXT]->(b) RETURN a.number, r.weight, b.number"
+        )
         return dict(nodes), {(a, weight, b) for a, weight, b in ties}
 
     def qdrant(self) -> Numbers:
         """Return text and vector by number; empty when there is no such collection."""
-        url = self.stack.url("QDRANT_HTTP_PORT", f"/collections/{NAME}/points/scroll")
-        found: Numbers = {}
+        points: Numbers = {}
         offset: int | None = None
         while True:
             page = {"limit": PAGE, "with_payload": True, "with_vector": True, "offset": offset}
-            answer = requests.post(url, json=page, timeout=60)
-            if answer.status_code == requests.codes.not_found:
+            answer = qdrant(self.stack, "POST", f"{NAME}/points/scroll", page)
+            if "result" not in answer:
                 return {}
-            for one in answer.json()["result"]["points"]:
-                found[one["payload"]["number"]] = (one["payload"]["text"], one["vector"])
-            offset = answer.json()["result"]["next_page_offset"]
+            for point in answer["result"]["points"]:
+                payload = point["payload"]
+                points[payload["number"]] = (payload["text"], point["vector"])
+            offset = answer["result"]["next_page_offset"]
             if offset is None:
-                return found
-
-    def _milvus(self, path: str, body: dict[str, Any]) -> None:
-        url = self.stack.url("MILVUS_PORT", path)
-        answer = requests.post(url, json=body, headers=self.bearer, timeout=60).json()
-        assert answer["code"] in {0, 200}, answer
-
-    def _cypher(self, statement: str, **parameters: object) -> list[list[Any]]:
-        body = {"statements": [{"statement": statement, "parameters": parameters}]}
-        url = self.stack.url("NEO4J_HTTP_PORT", "/db/neo4j/tx/commit")
-        answer = requests.post(url, json=body, headers=self.basic, timeout=120).json()
-        assert not answer["errors"], answer["errors"]
-        return [one["row"] for one in answer["results"][0]["data"]]
+                return points
 
 
 def pages() -> Iterator[range]:

@@ -7,11 +7,8 @@ passed, 1 when one failed, 2 when it could not begin, 130 on Ctrl-C.
 import argparse
 import json
 import re
-import shutil
-import signal
 import socket
 import sys
-import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +20,7 @@ from scripts.machine.system import obstacle, this_system
 from tests.e2e.kit.checkout import PORT
 from tests.e2e.machines import bare_files
 from tests.e2e.machines.bare_machine import Machine, entered
-from tests.e2e.machines.trial import PARTS, Marks, Trial, parts
+from tests.e2e.machines.trial import PARTS, Marks, Trial, ignore_signals, parts
 from tests.kit.places import ROOT
 
 ABSENT = ("docker", "dockerd", "ip", "ps", "iptables", "modprobe", "mount", "git", "curl", "uv")
@@ -179,21 +176,6 @@ def removed(trial: Trial, machine: Machine) -> Iterator[None]:
             machine.run("exec ./dev inv engine.remove --yes", limit=300.0, hear=trial.hear)
 
 
-def ignore_signals() -> None:
-    """Let the end come to its end."""
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.SIG_IGN)
-
-
-def delete(folder: Path) -> None:
-    """Delete the machine's files, unless something is mounted among them."""
-    mounted = [
-        line for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line
-    ]
-    assert not mounted, f"not deleted, for this is mounted: {mounted}"
-    shutil.rmtree(folder)
-
-
 def ports(first: int | None) -> dict[str, int]:
     """Return the stack's ports on this machine: the default ones, or those from `first` on."""
     text = (ROOT / ".env.example").read_text()
@@ -230,21 +212,11 @@ def main() -> int:
         sys.stderr.write("".join(f"error: {line}\n" for line in found))
         sys.stderr.write("next: free these ports, or: nox -s fresh -- --ports-from 21000\n")
         return 2
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.default_int_handler)
-    trial, code = Trial(ports=wanted), 0
-    folder = Path(tempfile.mkdtemp(prefix="memos-dev-fresh-", dir=flags.folder))
     environ = {name: str(port) for name, port in wanted.items()} if flags.ports_from else {}
-    try:
-        everything(trial, folder, flags, environ)
-    except KeyboardInterrupt:
-        code = 130
-    finally:
-        ignore_signals()
-        with trial.check("nothing is left: the machine's folder"):
-            delete(folder)
-    trial.tell()
-    return code or int(trial.failed > 0)
+    trial = Trial(ports=wanted)
+    return trial.within(
+        Path(flags.folder), "memos-dev-fresh-", lambda it: everything(trial, it, flags, environ)
+    )
 
 
 if __name__ == "__main__":

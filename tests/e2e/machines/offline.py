@@ -7,9 +7,7 @@ check passed, 1 when one failed, 2 when it could not begin, 130 on Ctrl-C.
 
 import argparse
 import json
-import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,20 +103,11 @@ def main() -> int:
     if why := obstacle(this_system()):
         sys.stderr.write(f"error: {why}\nnext: run it as root on Debian, x86-64\n")
         return 2
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.default_int_handler)
-    trial, code = Trial(ports={}), 0
-    folder = Path(tempfile.mkdtemp(prefix="memos-dev-bundle-", dir=flags.folder))
-    try:
-        everything(trial, folder, this_system().codename)
-    except KeyboardInterrupt:
-        code = 130
-    finally:
-        fresh.ignore_signals()
-        with trial.check("nothing is left: the machine's folder"):
-            fresh.delete(folder)
-    trial.tell()
-    return code or int(trial.failed > 0)
+    trial = Trial(ports={})
+    release = this_system().codename
+    return trial.within(
+        Path(flags.folder), "memos-dev-bundle-", lambda it: everything(trial, it, release)
+    )
 
 
 if __name__ == "__main__":

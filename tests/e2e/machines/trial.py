@@ -1,11 +1,15 @@
 """What a trial of a machine checks, how long each check takes, and how that is told."""
 
 import re
+import shutil
+import signal
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from scripts.core.errors import StackError
 from tests.e2e.kit.checkout import LONGEST
@@ -79,6 +83,37 @@ class Trial:
         ran = machine.run(script, limit=LONGEST, hear=self.hear)
         assert ran.exit_code == 0, f"{script}: exit code {ran.exit_code}\n{ran.stdout}"
         return ran
+
+    def within(self, place: Path, prefix: str, everything: Callable[[Path], None]) -> int:
+        """Try everything in a folder of its own, which is deleted; tell it, give the exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        folder, code = Path(tempfile.mkdtemp(prefix=prefix, dir=place)), 0
+        try:
+            everything(folder)
+        except KeyboardInterrupt:
+            code = 130
+        finally:
+            ignore_signals()
+            with self.check("nothing is left: the machine's folder"):
+                delete(folder)
+        self.tell()
+        return code or int(self.failed > 0)
+
+
+def ignore_signals() -> None:
+    """Let the end come to its end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def delete(folder: Path) -> None:
+    """Delete the machine's files, unless something is mounted among them."""
+    mounted = [
+        line for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line
+    ]
+    assert not mounted, f"not deleted, for this is mounted: {mounted}"
+    shutil.rmtree(folder)
 
 
 def parts(ran: Ran, marks: Marks = PARTS) -> Iterator[tuple[str, float]]:
