@@ -220,91 +220,83 @@ def test_restore_brings_the_same_bytes_back(at: Checkout) -> None:
     assert not (at.kept / "journal.json").exists()
 
 
-def other_source(manifest: dict[str, Any]) -> None:
-    """Let a snapshot be of the other image source."""
-    manifest["image_source"] = "packages"
-
-
-def newer(manifest: dict[str, Any]) -> None:
-    """Let a snapshot be of a newer server."""
-    manifest["services"][0]["version"] = "1.10"
-
-
-def unknown(manifest: dict[str, Any]) -> None:
-    """Let a snapshot hold a volume that nobody here has."""
-    manifest["volumes"][0]["key"] = "other_data"
-
-
 @pytest.mark.parametrize(
-    ("change", "told", "anyway"),
+    ("change", "words", "code", "anyway"),
     [
-        (other_source, "it was made with IMAGE_SOURCE=packages, and here it is registry", 0),
-        (newer, "neo4j is 1.2 here and was 1.10: older servers may not read it", 0),
-        (unknown, "the stack has no volume other_data", 2),
+        (
+            lambda manifest: manifest.update(image_source="packages"),
+            "it was made with IMAGE_SOURCE=packages, and here it is registry",
+            2,
+            0,
+        ),
+        (
+            lambda manifest: manifest["services"][0].update(version="1.10"),
+            "neo4j is 1.2 here and was 1.10: older servers may not read it",
+            2,
+            0,
+        ),
+        (
+            lambda manifest: manifest["volumes"][0].update(key="other_data"),
+            "the stack has no volume other_data",
+            2,
+            2,
+        ),
+        (
+            lambda manifest: manifest.update(tar_bytes=10**15),
+            "931322.6 GiB are needed: the old data stays",
+            5,
+            5,
+        ),
     ],
+    ids=["other source", "newer server", "unknown volume", "no room"],
 )
 def test_what_does_not_fit_is_refused(
     at: Checkout,
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[dict[str, Any]], None],
-    told: str,
+    words: str,
+    code: int,
     anyway: int,
 ) -> None:
-    """2, unless told otherwise; what cannot work is refused then too."""
+    """Before anything is touched, unless told otherwise; what cannot work is refused then too."""
     at.save("one")
     read = archive.manifest
 
     def changed(path: Path) -> dict[str, Any]:
-        found = read(path)
-        change(found)
-        return found
+        manifest = read(path)
+        change(manifest)
+        return manifest
 
     monkeypatch.setattr(archive, "manifest", changed)
-    assert at.inv("snapshot.restore", "one", "--yes") == 2
-    assert told in at.shown().err
+    assert at.inv("snapshot.restore", "one", "--yes") == code
+    assert words in at.shown().err
     assert at.inv("snapshot.restore", "one", "--yes", "--anyway") == anyway
     monkeypatch.undo()
     assert at.held() == OLD_DATA
 
 
-def test_a_disk_without_room_is_told_before_anything_is_touched(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (f"{UNPACK}echo 'tar: Cannot write: No space left' >&2; exit 2\n", "No space left"),
+        ("exec 0<&-; echo 'no such luck' >&2; exit 1\n", "no such luck"),
+    ],
+    ids=["a disk that fills up", "a reader that ends early"],
+)
+def test_what_cannot_be_unpacked_says_why_and_leaves_the_old_data(
+    at: Checkout, monkeypatch: pytest.MonkeyPatch, script: str, words: str
 ) -> None:
-    """5, with what is free and what is needed."""
-    at.save("one")
-    read = archive.manifest
-    monkeypatch.setattr(archive, "manifest", lambda path: read(path) | {"tar_bytes": 10**15})
-
-    assert at.inv("snapshot.restore", "one", "--yes") == 5
-
-    assert "931322.6 GiB are needed: the old data stays" in at.shown().err
-
-
-def test_a_disk_that_fills_up_leaves_the_old_data(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """tar's own words are told, and what was unpacked is gone."""
-    at.save("one")
-    at.put_all("newer")
-    full = UNPACK + "echo 'tar: Cannot write: No space left on device' >&2; exit 2\n"
-    with monkeypatch.context() as patched:
-        patched.setattr(transfer, "UNPACK", full)
-        assert at.inv("snapshot.restore", "one", "--yes") == 4
-
-    assert "No space left on device" in at.shown().err
-    assert at.held() == NEWER_DATA
-    assert not (at.kept / "journal.json").exists()
-
-
-def test_a_reader_that_ends_early_says_why(at: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it wrote last is told, not that a pipe broke."""
+    """tar's own words are told, not that a pipe broke, and what was unpacked is gone."""
     at.put("etcd_data", "x" * 5_000_000)
     at.save("one")
+    at.put_all("newer")
     with monkeypatch.context() as patched:
-        patched.setattr(transfer, "UNPACK", "exec 0<&-; echo 'no such luck' >&2; exit 1\n")
+        patched.setattr(transfer, "UNPACK", script)
         assert at.inv("snapshot.restore", "one", "--yes") == 4
 
-    assert "no such luck" in at.shown().err
+    assert words in at.shown().err
+    assert at.held() == NEWER_DATA
+    assert not (at.kept / "journal.json").exists()
 
 
 def test_the_old_data_stays_until_the_new_is_ready_and_can_come_back(
@@ -397,15 +389,6 @@ def test_a_journal_that_none_of_ours_wrote_says_what_is_in_danger(
     assert f"else: rm {file}, then inv reset --all" in shown
     assert file.exists()
     assert former.exists()
-
-
-def test_a_journal_that_is_no_object_is_told_too(at: Checkout) -> None:
-    """A list, for instance."""
-    at.kept.mkdir(parents=True)
-    (at.kept / "journal.json").write_text("[]")
-
-    assert at.inv("up") == 5
-    assert "cannot be read: it is no object" in at.shown().err
 
 
 @pytest.mark.parametrize(

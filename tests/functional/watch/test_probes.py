@@ -12,6 +12,7 @@ import pytest
 
 from scripts.core.look import Reading
 from scripts.core.stack import Auth, Probe, Service
+from scripts.watch import probes
 from scripts.watch.probes import BOLT_HELLO, call, read
 from scripts.watch.s3_signing import s3_headers
 from tests.kit.servers import (
@@ -158,6 +159,17 @@ def test_vectors_of_another_size_are_final(
 
     with http(respond) as port:
         assert told(port, kind="vectors", collection="memories", size=384) == answer
+
+
+def test_a_mistake_of_ours_is_no_answer_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is raised, so that it is told as a bug."""
+
+    def mistaken(*_: object) -> None:
+        raise TypeError("ours")
+
+    monkeypatch.setitem(probes.KINDS, "http", mistaken)
+    with http(lambda _: (200, "")) as port, pytest.raises(TypeError, match="ours"):
+        asked(port)
 
 
 def basic(request: Request) -> bool:

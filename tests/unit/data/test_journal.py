@@ -47,6 +47,14 @@ def test_a_word_that_is_none_of_ours_is_never_taken_for_one(
         journal.read(tmp_path)
 
 
+def test_a_journal_that_is_no_object_is_told_too(tmp_path: Path) -> None:
+    """A list, for instance."""
+    (tmp_path / "journal.json").write_text("[]", encoding="utf-8")
+
+    with pytest.raises(BrokenError, match=r"cannot be read: it is no object"):
+        journal.read(tmp_path)
+
+
 def test_every_phase_says_what_it_means_for_the_data() -> None:
     """A user reads it after a crash."""
     assert set(MEANS) == set(Phase)
