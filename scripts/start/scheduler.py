@@ -143,7 +143,9 @@ class Start:
         """Return who was started early and cannot answer yet: what it waits for is not ready."""
         unready = set(self.wanted) - self._ready.keys()
         services = map(self.stack.service, self.wanted)
-        return {one.name for one in services if one.early and unready & set(one.needs)}
+        return {
+            service.name for service in services if service.early and unready & set(service.needs)
+        }
 
     def last_look(self) -> Look:
         """Wait for an answer of all; who was ready a moment ago may have hung itself up since."""

@@ -66,14 +66,16 @@ class StartReport(Report):
         """Tell what was found before any container was touched; BROKEN when it cannot go on."""
         fatal = any(finding.fatal for finding in findings)
         if self.form == "json":
-            for one in findings:
-                event = Event(kind=EventKind.FINDING, seconds=0.0, service=one.service, finding=one)
-                self.json_line(event_document(event))
+            events = [
+                Event(kind=EventKind.FINDING, seconds=0.0, service=finding.service, finding=finding)
+                for finding in findings
+            ]
             if fatal:
-                result = Event(kind=EventKind.RESULT, seconds=0.0, verdict=Verdict.BROKEN)
-                self.json_line(event_document(result))
-        for one in findings:
-            self.finding(one)
+                events.append(Event(kind=EventKind.RESULT, seconds=0.0, verdict=Verdict.BROKEN))
+            for event in events:
+                self.json_line(event_document(event))
+        for finding in findings:
+            self.finding(finding)
         return ExitCode.BROKEN if fatal else ExitCode.OK
 
     def refused(self, error: StackError) -> None:

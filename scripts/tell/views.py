@@ -129,9 +129,11 @@ def stack_lines(row: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     mark = "✓" if len(ready) == len(services) else "✗"
     states = ", ".join(f"{count} {state}" for state, count in row["states"].items())
     whose = " (this one)" if row["present"] else ""
-    sick = " ".join(one["service"] for one in services if not one["healthy"])
+    sick = " ".join(member["service"] for member in services if not member["healthy"])
     ports = [
-        f"{one['service']} {' '.join(map(str, one['ports']))}" for one in services if one["ports"]
+        f"{member['service']} {' '.join(map(str, member['ports']))}"
+        for member in services
+        if member["ports"]
     ]
     place = row["checkout"] + (f" with {row['env_file']}" if row["env_file"] else "")
     rest = (place, f"not healthy: {sick}" if sick else "", " · ".join(ports))
@@ -168,7 +170,7 @@ def bundle_rows(file: Path, made: Manifest) -> tuple[tuple[str, str], ...]:
     packages = f"{made.distribution} {made.release}" if made.release else "not in it"
     return (
         ("file", str(file)),
-        ("size", size(sum(one.size for one in made.members))),
+        ("size", size(sum(member.size for member in made.members))),
         ("workspace", made.workspace),
         ("wheels", f"Python {' '.join(made.python)} on {made.kernel} {made.machine}"),
         ("engine", packages),
