@@ -10,6 +10,7 @@ LEAD = 80
 """Characters kept before the telling part of a line that is cut."""
 HIDDEN = "***"
 _SECRETS = (
+    # each begins with words of its own: a line may be long, and is read once for each of them
     # name=value and "name": "value", as settings, JSON and Python's repr write them
     re.compile(
         r"(?i)((?:password|passwd|rootpass|secret|token|api_?-?key|secret_?-?access_?-?key)\w*"
@@ -17,10 +18,10 @@ _SECRETS = (
     ),
     re.compile(r"(?i)((?:bearer|basic) )([\w.~+/=:-]{6,})"),
     re.compile(r"()\b(sk-[\w-]{6,})"),
-    re.compile(r"(\w+://[^\s:/@]*:)([^\s/@]+)(?=@)"),
+    re.compile(r"(://[^\s:/@]*:)([^\s/@]+)(?=@)"),
     re.compile(r"(NEO4J_AUTH\b.{0,3}['\"])([^'\"]+)"),
     # the official Neo4j image echoes NEO4J_AUTH so
-    re.compile(r"^(\s*)(\S+/\S*)(?= is invalid$)"),
+    re.compile(r"^(\s*)(\S[^\s/]*/\S*)(?= is invalid$)"),
 )
 _STACK = re.compile(r'[\s,]*("stacktrace":|\[stack=).*')
 
