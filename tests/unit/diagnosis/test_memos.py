@@ -239,3 +239,9 @@ def test_a_key_in_what_pydantic_prints_is_hidden() -> None:
 
     assert "abcdefgh" not in found.evidence
     assert SECRET not in found.evidence
+
+
+@pytest.mark.parametrize("said", ["memos: the databases answer", "json.JSONDecodeError: line 1"])
+def test_what_names_nobody_is_no_fault(said: str) -> None:
+    """A wait that is over, and a value of a variable that nothing names."""
+    assert told(Case(said=said)) == []

@@ -5,7 +5,7 @@ import pytest
 from scripts.core.finding import Finding, Verdict
 from scripts.core.look import Container, Look, Reading
 from scripts.core.stack import Service
-from scripts.diagnosis.readiness import answers
+from scripts.diagnosis.readiness import answers, last_answer
 from scripts.diagnosis.rules import diagnose, verdict
 from tests.kit.builders import container, reading, service, stack
 
@@ -280,3 +280,17 @@ def test_findings_come_in_the_order_of_the_file() -> None:
     seen = look(container("job", "exited", exit_code=1), container("web", "paused"))
 
     assert [finding.service for finding in found(seen)] == ["web", "job"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "answer"),
+    [
+        (look(container("web"), reading("web", "refused", ok=False)), "refused"),
+        (look(container("web", health="starting")), "starting"),
+        (look(container("web", "exited")), "exited"),
+        (look(), "no container"),
+    ],
+)
+def test_what_a_service_answered_last_is_else_how_its_container_is(seen: Look, answer: str) -> None:
+    """There is always a word to show."""
+    assert last_answer(seen, "web") == answer
