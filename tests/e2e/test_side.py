@@ -30,10 +30,7 @@ def test_containers_of_another_checkout_are_not_taken_over(
     """Exit code 2, with the path of the other one and how to run side by side."""
     root = copied(tmp_path / "elsewhere")
     twin = Checkout(
-        root=root,
-        env_file=running.env_file,
-        project=running.project,
-        engine=running.engine_env(),
+        root=root, env_file=running.env_file, project=running.project, engine=running.engine_env()
     )
     before = running.docker("ps", "--no-trunc", "--quiet").stdout
     for words in (["up"], ["restart", "--service", "qdrant"], ["down"]):

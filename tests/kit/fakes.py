@@ -65,10 +65,7 @@ class FakeRunner:
             for line in (done.stdout + done.stderr).splitlines() if on_line else ():
                 on_line and on_line(line)
             return Completed(
-                argv=tuple(argv),
-                exit_code=done.exit_code,
-                stdout=done.stdout,
-                stderr=done.stderr,
+                argv=tuple(argv), exit_code=done.exit_code, stdout=done.stdout, stderr=done.stderr
             )
         raise AssertionError(f"no answer was prepared for: {' '.join(argv)}")
 
@@ -116,10 +113,7 @@ def _in_order(words: Iterable[str], argv: Sequence[str]) -> bool:
 
 
 def checkout(
-    root: Path,
-    runner: Runner,
-    environ: Mapping[str, str] | None = None,
-    say: Say = lambda _: None,
+    root: Path, runner: Runner, environ: Mapping[str, str] | None = None, say: Say = lambda _: None
 ) -> Checkout:
     """Return a checkout as a command is given it, in an empty environment."""
     return Checkout(root=root, environ=environ or {}, runner=runner, say=say)

@@ -164,11 +164,7 @@ def cut(bench: Bench) -> Made:
 @fault("a health check that fails though all is well", "qdrant", exit_code=0, shown="command")
 def lies_sick(bench: Bench) -> Made:
     """Our own call says more: no failure."""
-    bench.set_key(
-        "qdrant",
-        "healthcheck",
-        f"healthcheck: {{test: ['CMD', 'false'], {IMPATIENT}}}",
-    )
+    bench.set_key("qdrant", "healthcheck", f"healthcheck: {{test: ['CMD', 'false'], {IMPATIENT}}}")
     yield
     bench.restore()
 
@@ -184,11 +180,7 @@ def lies_sick(bench: Bench) -> Made:
 def lies_well(bench: Bench) -> Made:
     """`up` never says ready."""
     bench.set_key("qdrant", "entrypoint", 'entrypoint: ["sleep", "600"]')
-    bench.set_key(
-        "qdrant",
-        "healthcheck",
-        f"healthcheck: {{test: ['CMD', 'true'], {USUAL}}}",
-    )
+    bench.set_key("qdrant", "healthcheck", f"healthcheck: {{test: ['CMD', 'true'], {USUAL}}}")
     yield
     bench.restore()
 

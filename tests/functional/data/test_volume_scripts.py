@@ -40,12 +40,7 @@ def run(
     # a disk that others write to makes it slow, and no step depends on it
     script = f"sync() {{ :; }}\n{script}"
     return subprocess.run(
-        ["sh", "-c", script],
-        cwd=at,
-        env=environ,
-        input=data,
-        capture_output=True,
-        check=False,
+        ["sh", "-c", script], cwd=at, env=environ, input=data, capture_output=True, check=False
     )
 
 
@@ -223,11 +218,7 @@ def test_hidden_folders_are_in_no_snapshot_and_in_no_program(at: Path, tmp_path:
     packed = run(PACK, at).stdout
     names = [
         subprocess.run(
-            ["tar", "-tf", "-"],
-            input=data,
-            capture_output=True,
-            check=True,
-            cwd=tmp_path,
+            ["tar", "-tf", "-"], input=data, capture_output=True, check=True, cwd=tmp_path
         ).stdout
         for data in (plain, packed)
     ]

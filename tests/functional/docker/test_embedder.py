@@ -111,9 +111,7 @@ def test_another_method_is_refused_as_json(connection: http.client.HTTPConnectio
     assert "error" in answer
 
 
-def test_a_body_that_is_too_large_is_refused_unread(
-    connection: http.client.HTTPConnection,
-) -> None:
+def test_a_body_that_is_too_large_is_refused_unread(connection: http.client.HTTPConnection) -> None:
     """The announced length is enough to refuse it."""
     connection.putrequest("POST", "/v1/embeddings")
     connection.putheader("Content-Length", str(MAX_BODY + 1))

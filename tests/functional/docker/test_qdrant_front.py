@@ -68,10 +68,7 @@ def launch(storage: Path, key: str = "") -> subprocess.Popen[str]:
         "QDRANT__STORAGE__STORAGE_PATH": str(storage),
     }
     return subprocess.Popen(
-        [sys.executable, str(FRONT)],
-        env=os.environ | settings,
-        stderr=subprocess.PIPE,
-        text=True,
+        [sys.executable, str(FRONT)], env=os.environ | settings, stderr=subprocess.PIPE, text=True
     )
 
 

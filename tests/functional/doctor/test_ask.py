@@ -373,11 +373,7 @@ def test_the_embedding_model_is_asked_with_its_key(
 ) -> None:
     """One word, one vector; the key and the login in the address are never shown."""
     found, shown = models(
-        world,
-        embedding,
-        **EMBEDDER,
-        MOS_EMBEDDER_API_KEY=key,
-        EMBEDDING_DIMENSION=dimension,
+        world, embedding, **EMBEDDER, MOS_EMBEDDER_API_KEY=key, EMBEDDING_DIMENSION=dimension
     )
 
     codes = {one["code"] for one in areas.document(found)["findings"]}

@@ -99,11 +99,7 @@ def test_a_build_leaves_its_command_and_output_in_a_log(
 
 
 def test_a_pull_asks_for_the_image_on_a_terminal(
-    fake_docker: FakeDocker,
-    services: tuple[Service, ...],
-    heard: Heard,
-    jobs: Jobs,
-    tmp_path: Path,
+    fake_docker: FakeDocker, services: tuple[Service, ...], heard: Heard, jobs: Jobs, tmp_path: Path
 ) -> None:
     """Only there docker shows how far it is, and only so silence means that it is stuck."""
     folder = fake_docker("test -t 1 && echo 5f70: Downloading 1MB/9MB")

@@ -25,12 +25,7 @@ class Clock:
 
 @pytest.mark.parametrize(
     ("timeout", "interval", "naps"),
-    [
-        (1.0, 0.5, [0.5, 0.5]),
-        (1.0, 0.4, [0.4, 0.4, 0.2]),
-        (0.0, 0.5, []),
-        (0.1, 5.0, [0.1]),
-    ],
+    [(1.0, 0.5, [0.5, 0.5]), (1.0, 0.4, [0.4, 0.4, 0.2]), (0.0, 0.5, []), (0.1, 5.0, [0.1])],
 )
 def test_the_last_look_comes_at_the_deadline(
     timeout: float, interval: float, naps: list[float]

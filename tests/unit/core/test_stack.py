@@ -48,9 +48,7 @@ def test_a_closure_holds_all_that_is_needed_in_the_order_of_the_file(
 
 
 @given(st.permutations(STACK.services))
-def test_what_is_needed_comes_first_whatever_the_order_of_the_file(
-    services: list[Service],
-) -> None:
+def test_what_is_needed_comes_first_whatever_the_order_of_the_file(services: list[Service]) -> None:
     """A file has its services in any order, Compose prints them by the alphabet."""
     order = [one.name for one in by_need(services)]
 

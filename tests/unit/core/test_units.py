@@ -5,16 +5,7 @@ from datetime import datetime
 import pytest
 
 from scripts.commands.flags import moment
-from scripts.core.units import (
-    SECOND,
-    duration,
-    nanoseconds,
-    query,
-    since,
-    size,
-    size_of,
-    written,
-)
+from scripts.core.units import SECOND, duration, nanoseconds, query, since, size, size_of, written
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,7 @@ def test_every_taken_port_is_found_with_its_holder() -> None:
 
 
 @pytest.mark.parametrize(
-    ("project", "owner"),
-    [("memos-old", "project 'memos-old'"), ("", "no Compose project")],
+    ("project", "owner"), [("memos-old", "project 'memos-old'"), ("", "no Compose project")]
 )
 def test_a_container_name_that_another_project_has_is_found(project: str, owner: str) -> None:
     """Compose would only say that the name is in use, after it had made half of the others."""

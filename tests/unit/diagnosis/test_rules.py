@@ -63,12 +63,7 @@ VOLUME = "its volume was made with another setting"
             True,
         ),
         (look(container("web", "exited", exit_code=3)), "ended", "it ended, exit code 3", True),
-        (
-            look(container("web", "dead", exit_code=130)),
-            "ended",
-            "it ended, exit code 130",
-            True,
-        ),
+        (look(container("web", "dead", exit_code=130)), "ended", "it ended, exit code 130", True),
         (look(container("job", "exited", exit_code=1)), "ended", "it ended, exit code 1", True),
         (
             look(container("web", "created", exit_code=128, error="port is already allocated")),
@@ -126,9 +121,7 @@ def test_what_is_well_or_still_on_its_way_is_no_finding(seen: Look) -> None:
 @pytest.mark.parametrize(
     "seen", [look(container("web", restarts=5)), look(container("web", oom_killed=True))]
 )
-def test_a_service_that_crashed_long_ago_is_not_blamed_before_its_first_answer(
-    seen: Look,
-) -> None:
+def test_a_service_that_crashed_long_ago_is_not_blamed_before_its_first_answer(seen: Look) -> None:
     """A probe takes longer than the first look: that it has not answered yet proves nothing."""
     assert found(seen) == []
 

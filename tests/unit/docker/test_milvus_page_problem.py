@@ -89,11 +89,7 @@ CONNECT = "(code=2, message=Fail connecting to server on x:1, illegal params or 
             HTTPStatus.FORBIDDEN,
             "root",
         ),
-        (
-            chained("(code=1, message=segment lost)"),
-            HTTPStatus.BAD_GATEWAY,
-            "segment lost",
-        ),
+        (chained("(code=1, message=segment lost)"), HTTPStatus.BAD_GATEWAY, "segment lost"),
     ],
 )
 def test_an_error_says_what_is_wrong_and_what_to_do(

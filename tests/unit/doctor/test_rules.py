@@ -110,10 +110,7 @@ def test_where_nothing_is_known_nothing_is_wrong() -> None:
         ({"machine": Conditions(host=replace(HOST, memory=GIB))}, ("memory", "", False)),
         ({"machine": Conditions(host=replace(HOST, disk_free=1))}, ("disk", "", True)),
         ({"machine": Conditions(holders={1: ("memos", "x")})}, ("port-taken", "memos", True)),
-        (
-            {"machine": Conditions(strangers={"memos": ("m", "old")})},
-            ("name-taken", "memos", True),
-        ),
+        ({"machine": Conditions(strangers={"memos": ("m", "old")})}, ("name-taken", "memos", True)),
         ({"foreign": PROBLEM}, ("other-checkout", "", True)),
         ({"images": (replace(IMAGE, present=False),)}, ("images-missing", "", False)),
         ({"images": (replace(IMAGE, architecture="arm64"),)}, ("architecture", "neo4j", False)),

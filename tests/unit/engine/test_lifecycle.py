@@ -26,10 +26,7 @@ BOOKWORM = {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}
 DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release=BOOKWORM)
 UBUNTU = System(kernel="linux", machine="x86_64", uid=0, release={"ID": "ubuntu"})
 TRIXIE = System(
-    kernel="linux",
-    machine="x86_64",
-    uid=0,
-    release={"ID": "debian", "VERSION_CODENAME": "trixie"},
+    kernel="linux", machine="x86_64", uid=0, release={"ID": "debian", "VERSION_CODENAME": "trixie"}
 )
 
 
@@ -265,11 +262,7 @@ def test_mounts_are_taken_from_the_inside_out(proc: Proc) -> None:
 
 @pytest.mark.parametrize(
     ("files", "why"),
-    [
-        ((), "is empty"),
-        (("memory/tasks",), ""),
-        (("cgroup.controllers", "cgroup.procs"), ""),
-    ],
+    [((), "is empty"), (("memory/tasks",), ""), (("cgroup.controllers", "cgroup.procs"), "")],
 )
 def test_control_groups_must_be_there(tmp_path: Path, files: Sequence[str], why: str) -> None:
     """Version 1 has a folder for each controller, version 2 one for all."""

@@ -46,9 +46,7 @@ ROW = {
     "not_offered": [],
     "image": "example/db:1",
     "contains": "real",
-    "findings": [
-        {"code": "ended", "service": "db", "cause": "it ended", "next_step": "inv logs"},
-    ],
+    "findings": [{"code": "ended", "service": "db", "cause": "it ended", "next_step": "inv logs"}],
 }
 
 

@@ -137,21 +137,13 @@ def test_on_a_terminal_each_service_has_a_live_line(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("events", "reached", "open_ones"),
     [
-        (
-            [],
-            "not started: db, web",
-            "db: not started; web: not started",
-        ),
+        ([], "not started: db, web", "db: not started; web: not started"),
         (
             [STARTED, WAITING],
             "started, not ready yet: db; not started: web",
             "db: started; web: waits for db",
         ),
-        (
-            [STARTED, WAITING, READY],
-            "ready: db; not started: web",
-            "web: waits for db",
-        ),
+        ([STARTED, WAITING, READY], "ready: db; not started: web", "web: waits for db"),
         (
             [STARTED, READY, LOST],
             "started, not ready yet: db; not started: web",

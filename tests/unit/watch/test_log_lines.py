@@ -6,16 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.watch.log_lines import (
-    LogLine,
-    Restart,
-    chosen,
-    level,
-    levelled,
-    marked,
-    merged,
-    split,
-)
+from scripts.watch.log_lines import LogLine, Restart, chosen, level, levelled, marked, merged, split
 
 MOMENT = "2026-11-23T01:55:09.201591587Z"
 AT = 1795398909201591587

@@ -15,9 +15,7 @@ from tests.kit.builders import container, reading, service, stack
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 WEB = service(
-    "web",
-    ports=(Port(host="127.0.0.1", published=8000, target=80),),
-    not_offered=("6334, gRPC",),
+    "web", ports=(Port(host="127.0.0.1", published=8000, target=80),), not_offered=("6334, gRPC",)
 )
 REAL = ImageStatus(
     service="web", image="example/web:1", present=True, contains="real", version="2.0.6"
