@@ -29,13 +29,11 @@ class Case:
     answer: str = "connection refused"
     steady: tuple[str, ...] = ()
     """Neighbours that have been ready for a while."""
-    code: str = ""
+    wanted: tuple[str, str, str] = ("", "", "")
+    """The code, and a part of the cause (the wrong value, or who is meant) and of the next step."""
     fatal: bool = True
-    cause: str = ""
-    """A part of the cause: the wrong value, or who is meant."""
     evidence: str = ""
     """A part of it; without one, the whole last line of what is said."""
-    step: str = ""
 
 
 def recorded(name: str) -> tuple[str, ...]:
@@ -67,9 +65,10 @@ def told(case: Case, name: str = "some-name") -> list[Finding]:
 
 def check(case: Case) -> None:
     """Hold one finding against what must be told, whatever the service is called."""
+    code, cause, step = case.wanted
     for name in ("some-name", "x"):
-        (found,) = told(case, name)
-        assert (found.code, found.fatal, found.service) == (case.code, case.fatal, name)
-        assert case.cause in found.cause
-        assert (case.evidence or case.said.splitlines()[-1]) in found.evidence
-        assert case.step in found.next_step
+        (finding,) = told(case, name)
+        assert (finding.code, finding.fatal, finding.service) == (code, case.fatal, name)
+        assert cause in finding.cause
+        assert (case.evidence or case.said.splitlines()[-1]) in finding.evidence
+        assert step in finding.next_step

@@ -8,113 +8,85 @@ FAULTS = {
     "the heap's beginning is above its end": Case(
         said="Error occurred during initialization of VM\n"
         "Initial heap size set to a larger value than the maximum heap size",
-        code="heap-too-large",
-        cause="1024 MiB",
-        step="lower",
+        wanted=("heap-too-large", "1024 MiB", "lower"),
     ),
     "the heap cannot be had": Case(
         said="Could not reserve enough space for 943718400000KB object heap",
-        code="heap-too-large",
-        cause="Java heap does not fit",
-        step="_MEMORY in .env",
+        wanted=("heap-too-large", "Java heap does not fit", "_MEMORY in .env"),
     ),
     "heap and page cache exceed the memory": Case(
         # https://github.com/neo4j/neo4j/issues/12689
         said="Invalid memory configuration - exceeds physical memory. Check the configured ...",
-        code="heap-too-large",
-        cause="does not fit",
-        step="_HEAP or raise",
+        wanted=("heap-too-large", "does not fit", "_HEAP or raise"),
     ),
     "the heap is too small": Case(
         said='Exception in thread "main" java.lang.OutOfMemoryError: Java heap space',
-        code="heap-exhausted",
-        cause="too small",
-        step="raise",
+        wanted=("heap-exhausted", "too small", "raise"),
     ),
     "a size that Java cannot read": Case(
         said="Invalid maximum heap size: -Xmx12z",
-        code="setting-invalid",
-        cause="maximum heap size",
-        step="_HEAP",
+        wanted=("setting-invalid", "maximum heap size", "_HEAP"),
     ),
     "a size that our entry point cannot read": Case(
         said="The setting server.memory.heap.max_size is 'lots'. Expected a number with k, m"
         " or g: 512m.",
-        code="setting-invalid",
-        cause="server.memory.heap.max_size",
-        step="in .env",
+        wanted=("setting-invalid", "server.memory.heap.max_size", "in .env"),
     ),
     "an unknown setting": Case(
         log="neo4j-unknown-setting",
-        code="setting-unknown",
-        cause="server.memory.heap.initail_size",
+        wanted=(
+            "setting-unknown",
+            "server.memory.heap.initail_size",
+            "NEO4J_server_memory_heap_initail__size",
+        ),
         evidence="Unrecognized setting",
-        step="NEO4J_server_memory_heap_initail__size",
     ),
     "NEO4J_AUTH without a slash": Case(
         said="Invalid value for NEO4J_AUTH: 'hunter22'",
-        code="login-invalid",
-        cause="first password",
+        wanted=("login-invalid", "first password", "_PASSWORD in .env"),
         evidence="Invalid value for NEO4J_AUTH: '***'",
-        step="_PASSWORD in .env",
     ),
     "a password that is too short": Case(
         said="The server was not started: A password must be at least 8 characters.",
-        code="login-invalid",
-        cause="8 characters",
-        step="_PASSWORD in .env",
+        wanted=("login-invalid", "8 characters", "_PASSWORD in .env"),
     ),
     "our entry point refuses the login": Case(
         said="NEO4J_AUTH has an empty password, or one with a slash. Expected: neo4j/PASSWORD.",
-        code="login-invalid",
-        cause="no slash",
-        step="in .env",
+        wanted=("login-invalid", "no slash", "in .env"),
     ),
     "another process has Neo4j's data": Case(
         log="neo4j-locked",
-        code="store-locked",
+        wanted=("store-locked", "/data/databases/store_lock", "docker ps --all --filter volume="),
         fatal=False,
-        cause="/data/databases/store_lock",
         evidence="Lock file has been locked by another process",
-        step="docker ps --all --filter volume=",
     ),
     "another process has Neo4j's data for good": Case(
         log="neo4j-locked",
         facts={"restarts": 3, "exit_code": 1},
-        code="store-locked",
-        cause="another process",
+        wanted=("store-locked", "another process", "inv restart"),
         evidence="Lock file",
-        step="inv restart",
     ),
     "another process has Qdrant's data": Case(
         said="ERROR cannot start on 0.0.0.0:6333: storage /qdrant/storage is in use by"
         " another process: stop that one, or name another folder in"
         " QDRANT__STORAGE__STORAGE_PATH",
-        code="store-locked",
+        wanted=("store-locked", "/qdrant/storage", "docker ps --all"),
         fatal=False,
-        cause="/qdrant/storage",
-        step="docker ps --all",
     ),
     "a newer Neo4j wrote the data": Case(
         said="Caused by: java.lang.IllegalStateException: Unsupported component state for"
         " 'security-users': The sub-graph is unsupported",
-        code="data-version",
-        cause="another version than example/image:1",
-        step="put the former image",
+        wanted=("data-version", "another version than example/image:1", "put the former image"),
     ),
     "Neo4j's system database is damaged": Case(
         log="neo4j-damaged",
-        code="data-damaged",
-        cause="store files are damaged",
+        wanted=("data-damaged", "store files are damaged", "inv reset --service "),
         evidence="Failed to load data from legacy metadata store",
-        step="inv reset --service ",
     ),
     "Neo4j hides a full disk": Case(
         log="neo4j-disk-full",
-        code="disk-full",
-        cause="no space",
+        wanted=("disk-full", "no space", "df -h"),
         evidence="handleOutOfDiskSpaceError",
-        step="df -h",
     ),
     "Neo4j runs without its damaged database": Case(
         log="neo4j-database-damaged",
@@ -122,28 +94,22 @@ FAULTS = {
         facts={"health": "healthy"},
         answer='200 without "errors":[]: {"results":[],"errors":[{"code":'
         '"Neo.TransientError.General.DatabaseUnavailable"…',
-        code="database-unavailable",
-        cause="could not open its database",
+        wanted=("database-unavailable", "could not open its database", "/logs/debug.log"),
         evidence="Neo.TransientError.General.DatabaseUnavailable",
-        step="/logs/debug.log",
     ),
     "Neo4j's database is not open yet": Case(
         state="running",
         answer="Neo.TransientError.General.DatabaseUnavailable",
-        code="database-unavailable",
+        wanted=("database-unavailable", "database", "debug.log"),
         fatal=False,
-        cause="database",
         evidence="DatabaseUnavailable",
-        step="debug.log",
     ),
     "a newer Qdrant wrote the data": Case(
         said="ERROR qdrant::startup: Panic occurred in file"
         " /qdrant/lib/collection/src/shards/replica_set/mod.rs at line 309: Failed to"
         ' load local shard "./storage/c/0": Service internal error: Json error: unknown'
         " variant `gridstore`, expected `mmap`",
-        code="data-version",
-        cause="another version",
-        step="put the former image",
+        wanted=("data-version", "another version", "put the former image"),
     ),
     "a collection of Qdrant is damaged": Case(
         # https://github.com/qdrant/qdrant/issues/5503
@@ -151,25 +117,19 @@ FAULTS = {
         " /qdrant/lib/collection/src/shards/replica_set/mod.rs at line 280: Failed to"
         ' load local shard "./storage/collections/neo4j_vec_db/0": Service internal'
         " error: Json error: EOF while parsing a value at line 1 column 0    ",
-        code="data-damaged",
-        cause="./storage/collections/neo4j_vec_db/0",
+        wanted=("data-damaged", "./storage/collections/neo4j_vec_db/0", "inv reset --service "),
         evidence="EOF while parsing a value",
-        step="inv reset --service ",
     ),
     "a collection of our front is damaged": Case(
         said="ERROR cannot start on 0.0.0.0:6333: collection /qdrant/storage/collections/c"
         " cannot be opened: Exception('bad'). Restore a snapshot, or move the folder"
         " away to start without it",
-        code="data-damaged",
-        cause="/qdrant/storage/collections/c",
-        step="inv reset --service ",
+        wanted=("data-damaged", "/qdrant/storage/collections/c", "inv reset --service "),
     ),
     "our front has a port that is none": Case(
         said="ERROR cannot start on 0.0.0.0:x: invalid literal for int() with base 10: 'x'",
-        code="cannot-start",
+        wanted=("cannot-start", "0.0.0.0:x", "compose file"),
         fatal=False,
-        cause="0.0.0.0:x",
-        step="compose file",
     ),
 }
 

@@ -8,124 +8,100 @@ HUB = 'Error response from daemon: Get "https://registry.example/v2/": '
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "cause", "step"),
+    ("text", "wanted"),
     [
         (
             (
                 "Error response from daemon: pull access denied for minio/minio, repository"
-                " does not"
-                " exist or may require 'docker login': denied: requested access is denied"
+                " does not exist or may require 'docker login': denied: requested access is denied"
             ),
-            "image-gone",
-            "minio/minio was deleted from Docker Hub",
-            "MINIO_IMAGE=quay.io/minio/minio:",
+            (
+                "image-gone",
+                "minio/minio was deleted from Docker Hub",
+                "MINIO_IMAGE=quay.io/minio/minio:",
+            ),
         ),
         (
             "pull access denied for my/image, repository does not exist or may require",
-            "image-denied",
-            "my/image",
-            "docker login",
+            ("image-denied", "my/image", "docker login"),
         ),
         (
             "manifest for quay.io/x/etcd:v9 not found: manifest unknown: manifest unknown",
-            "image-unknown",
-            "quay.io/x/etcd:v9",
-            "NAME_IMAGE in .env",
+            ("image-unknown", "quay.io/x/etcd:v9", "NAME_IMAGE in .env"),
         ),
         (
             'failed to resolve reference "docker.io/library/neo4j:5.99": not found',
-            "image-unknown",
-            "docker.io/library/neo4j:5.99",
-            ".env",
+            ("image-unknown", "docker.io/library/neo4j:5.99", ".env"),
         ),
         (
             "Error response from daemon: docker.io/library/neo4j:5.99: not found",
-            "image-unknown",
-            "docker.io/library/neo4j:5.99",
-            ".env",
+            ("image-unknown", "docker.io/library/neo4j:5.99", ".env"),
         ),
-        ("manifest unknown", "image-unknown", "misspelt", ".env"),
-        ("invalid reference format", "image-unknown", "malformed", "IMAGE_REGISTRY"),
+        ("manifest unknown", ("image-unknown", "misspelt", ".env")),
+        ("invalid reference format", ("image-unknown", "malformed", "IMAGE_REGISTRY")),
         (
             "no matching manifest for linux/arm64/v8 in the manifest list entries",
-            "image-architecture",
-            "linux/arm64/v8",
-            "another tag",
+            ("image-architecture", "linux/arm64/v8", "another tag"),
         ),
         (
             "toomanyrequests: You have reached your unauthenticated pull rate limit.",
-            "rate-limit",
-            "no more downloads",
-            "IMAGE_REGISTRY=",
+            ("rate-limit", "no more downloads", "IMAGE_REGISTRY="),
         ),
         (
             "received unexpected HTTP status: 429 Too Many Requests",
-            "rate-limit",
-            "the registry",
-            "docker login",
+            ("rate-limit", "the registry", "docker login"),
         ),
         (
             HUB + "dial tcp: lookup registry.example on 10.0.0.1:53: no such host",
-            "no-network",
-            "registry.example cannot be reached from the engine: no such host",
-            "IMAGE_SOURCE=packages",
+            (
+                "no-network",
+                "registry.example cannot be reached from the engine: no such host",
+                "IMAGE_SOURCE=packages",
+            ),
         ),
         (
             HUB + "dial tcp 1.2.3.4:443: i/o timeout",
-            "no-network",
-            "registry.example cannot be reached",
-            "proxy of the engine",
+            ("no-network", "registry.example cannot be reached", "proxy of the engine"),
         ),
         (
             HUB + "dial tcp 1.2.3.4:443: connect: connection refused",
-            "no-network",
-            "connection refused",
-            "IMAGE_REGISTRY",
+            ("no-network", "connection refused", "IMAGE_REGISTRY"),
         ),
         (
             HUB
             + "tls: failed to verify certificate: x509: certificate signed by unknown authority",
-            "tls-resigned",
-            "registry.example",
-            "CA",
+            ("tls-resigned", "registry.example", "CA"),
         ),
         (
             (
                 "SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate"
                 " verify failed: self-signed certificate in certificate chain'))"
             ),
-            "tls-resigned",
-            "does not trust",
-            "CA",
+            ("tls-resigned", "does not trust", "CA"),
         ),
         (
             'Get "https://mirror:5000/v2/": http: server gave HTTP response to HTTPS client',
-            "registry-http",
-            "mirror:5000",
-            "insecure-registries",
+            ("registry-http", "mirror:5000", "insecure-registries"),
         ),
         (
             'Head "https://quay.io/v2/x": unauthorized: authentication required',
-            "image-denied",
-            "quay.io wants a login",
-            "docker login quay.io",
+            ("image-denied", "quay.io wants a login", "docker login quay.io"),
         ),
         (
             "failed to register layer: write /x: no space left on device",
-            "disk-full",
-            "no space",
-            "docker image prune",
+            ("disk-full", "no space", "docker image prune"),
         ),
     ],
 )
-def test_a_pull_that_failed_has_a_cause(text: str, code: str, cause: str, step: str) -> None:
+def test_a_pull_that_failed_has_a_cause(text: str, wanted: tuple[str, str, str]) -> None:
     """With the value that is wrong, and what to type."""
-    found = pull_cause(f"some progress\n{text}\n")
+    code, cause, step = wanted
+    finding = pull_cause(f"some progress\n{text}\n")
 
-    assert found is not None
-    assert found.code == code
-    assert cause in found.cause
-    assert step in found.next_step
+    assert finding is not None
+    assert finding.code == code
+    assert cause in finding.cause
+    assert step in finding.next_step
 
 
 @pytest.mark.parametrize("text", ["", "ERROR: process did not complete successfully: exit code: 1"])
