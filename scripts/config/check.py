@@ -48,7 +48,7 @@ def _no_schemas(files: list[Path]) -> Iterator[Breach]:
         try:
             Draft202012Validator.check_schema(json.loads(file.read_text(encoding="utf-8")))
         except (SchemaError, ValueError) as error:
-            yield Breach(file=file.name, found=str(error), wanted="a JSON Schema, 2020-12")
+            yield Breach("", str(error), "a JSON Schema, 2020-12", file=file.name)
 
 
 def _written(root: Path, files: list[Path]) -> Iterator[Breach]:

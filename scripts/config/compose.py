@@ -99,34 +99,32 @@ def parse(resolved: Mapping[str, Json], folder: Path) -> Stack:
     """Turn a resolved document into a Stack; `folder` is where the first compose file lies."""
     volumes = {key: (value or {}).get("name", key) for key, value in _items(resolved, "volumes")}
     secrets = {key: Path(value.get("file", "")) for key, value in _items(resolved, "secrets")}
-    services = [
-        _service(name, keys, volumes, secrets) for name, keys in _items(resolved, "services")
+    written = dict(_items(resolved, "services"))
+    services = [_service(name, keys, volumes, secrets) for name, keys in written.items()]
+    mounted = [
+        Volume(key=key, name=volumes[key], group=keys.get("x-data-group", ""))
+        for keys in written.values()
+        for key in _mounted(keys)
     ]
-    # a need that is not required stays in the file when no profile brings its service
-    known = {service.name for service in services}
-    present = (
-        replace(service, needs=tuple(need for need in service.needs if need in known))
-        for service in services
-    )
-    return Stack(
+    together = [
+        Together(groups=tuple(entry["groups"]), reason=entry["reason"])
+        for entry in resolved.get("x-data-together") or ()
+    ]
+    stack = Stack(
         project=resolved["name"],
         folder=folder,
-        services=by_need(present),
-        volumes=tuple(dict.fromkeys(_mounted(resolved, volumes))),
-        together=tuple(
-            Together(groups=tuple(entry["groups"]), reason=entry["reason"])
-            for entry in resolved.get("x-data-together") or ()
-        ),
+        services=by_need(services),
+        volumes=tuple(dict.fromkeys(mounted)),  # several services may mount one
+        together=tuple(together),
     )
+    # a need that is not required stays in the file when no profile brings its service
+    return stack.only(stack.names())
 
 
-def _mounted(resolved: Mapping[str, Json], volumes: Mapping[str, str]) -> Iterable[Volume]:
-    """Yield the named volumes that services mount; one that several mount comes several times."""
-    for _, service in _items(resolved, "services"):
-        for mount in service.get("volumes", ()):
-            if mount.get("type") == "volume":
-                key, group = mount["source"], service.get("x-data-group", "")
-                yield Volume(key=key, name=volumes[key], group=group)
+def _mounted(keys: Mapping[str, Json]) -> Iterable[str]:
+    """Return the keys of the named volumes that a service mounts."""
+    mounts = keys.get("volumes", ())
+    return (mount["source"] for mount in mounts if mount.get("type") == "volume")
 
 
 def _items(resolved: Mapping[str, Json], key: str) -> Iterable[tuple[str, Json]]:
@@ -149,11 +147,7 @@ def _service(
         links=tuple(_link(link, ports) for link in keys.get("x-open") or ()),
         not_offered=tuple(keys.get("x-not-offered") or ()),
         data_group=keys.get("x-data-group", ""),
-        volumes=tuple(
-            volumes[mount["source"]]
-            for mount in keys.get("volumes", ())
-            if mount.get("type") == "volume"
-        ),
+        volumes=tuple(volumes[key] for key in _mounted(keys)),
         one_shot=bool(keys.get("x-one-shot")),
         memory=int(keys.get("mem_limit", 0)),
         cpu_flags=tuple(keys.get("x-cpu-flags") or ()),
@@ -209,11 +203,7 @@ def _published(target: object, ports: tuple[Port, ...]) -> Port:
     for port in ports:
         if port.target == int(str(target)):
             anywhere = port.host in {"0.0.0.0", "::", ""}
-            return Port(
-                host="127.0.0.1" if anywhere else port.host,
-                published=port.published,
-                target=port.target,
-            )
+            return replace(port, host="127.0.0.1") if anywhere else port
     raise ConfigError(
         f"x-probe or x-open names container port {target}, which is not published",
         next_step="mend docker/docker-compose.yml",

@@ -1,6 +1,6 @@
 """The settings of a second stack beside the present one: other ports, other names, else the same.
 
-All is pure but `make` and `write`.
+All is pure but `create` and `write`.
 """
 
 import os
@@ -13,38 +13,35 @@ from scripts.config.settings import Settings, text_of
 from scripts.config.workspace import read_settings
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError
-from scripts.core.stack import LAST_PORT
-from scripts.machine.ports import taken_ones
+from scripts.core.stack import LAST_PORT, Port
+from scripts.machine.ports import processes
 
 STEP = 100
 """Between the offsets that are tried for a suggestion."""
+Holders = Mapping[int, tuple[str, str]]
+"""Ports that are taken now, each with its variable and who holds it."""
 _NUMBERED = re.compile(r"(.*)-([0-9]+)\Z")
 
 
-def own(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what of the environment says which settings the present stack has.
+def create(checkout: Checkout, offset: int, file: Path) -> tuple[Mapping[str, str], Sequence[str]]:
+    """Make the settings file of a second stack whose ports are `offset` from these.
 
-    All else that it says holds for both stacks, and does not belong into a file.
+    Returns the variables that differ, and those that the environment would overrule. Raises
+    ConfigError for ports that are taken and for a file that is there.
     """
-    return {name: value for name, value in environ.items() if name == "ENV_FILE"}
-
-
-def exported(changed: Mapping[str, str], environ: Mapping[str, str]) -> Sequence[str]:
-    """Return the variables of a second stack that the environment would overrule."""
-    return [name for name in changed if name in environ]
-
-
-def make(
-    found: Settings, offset: int, file: Path, holders: Mapping[int, tuple[str, str]]
-) -> dict[str, str]:
-    """Write the settings of a second stack to a new file; give what differs.
-
-    `holders` and errors are those of `require` and `write`.
-    """
-    require(found, offset, holders)
-    changed = changes(found, offset)
-    write(file, changed_text(text_of(found.file), changed))
-    return changed
+    # all else that the environment says holds for both stacks, and does not belong into a file
+    own = {name: value for name, value in checkout.environ.items() if name == "ENV_FILE"}
+    present = read_settings(replace(checkout, environ=own))
+    address = present.get("BIND_ADDRESS")
+    pairs = (
+        (name, Port(host=address, published=port, target=0))
+        for name, port in ports(present, offset).items()
+        if port <= LAST_PORT
+    )
+    require(present, offset, processes(pairs))
+    changed = changes(present, offset)
+    write(file, changed_text(text_of(present.file), changed))
+    return changed, [name for name in changed if name in checkout.environ]
 
 
 def changes(found: Settings, offset: int) -> dict[str, str]:
@@ -68,11 +65,8 @@ def ports(found: Settings, offset: int) -> dict[str, int]:
     return {name: port + offset for port, name in found.port_variables().items()}
 
 
-def require(found: Settings, offset: int, holders: Mapping[int, tuple[str, str]]) -> None:
-    """Raise ConfigError with every port that the second stack could not have.
-
-    `holders` gives ports that are taken now, each with its variable and who holds it.
-    """
+def require(found: Settings, offset: int, holders: Holders) -> None:
+    """Raise ConfigError with every port that the second stack could not have."""
     problems = list(_problems(found, offset, holders))
     if problems:
         others = range(STEP, LAST_PORT, STEP)
@@ -83,9 +77,7 @@ def require(found: Settings, offset: int, holders: Mapping[int, tuple[str, str]]
         )
 
 
-def _problems(
-    found: Settings, offset: int, holders: Mapping[int, tuple[str, str]]
-) -> Iterator[str]:
+def _problems(found: Settings, offset: int, holders: Holders) -> Iterator[str]:
     present = found.port_variables()
     for name, port in ports(found, offset).items():
         if port > LAST_PORT:
@@ -105,18 +97,6 @@ def changed_text(text: str, changed: Mapping[str, str]) -> str:
         if not count:
             text = f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}{line}\n"
     return text
-
-
-def create(checkout: Checkout, offset: int, file: Path) -> tuple[Mapping[str, str], Sequence[str]]:
-    """Make the settings file of a second stack whose ports are `offset` from these.
-
-    Returns the variables that differ, and those that the environment would overrule. Raises
-    ConfigError for ports that are taken and for a file that is there.
-    """
-    present = read_settings(replace(checkout, environ=own(checkout.environ)))
-    holders = taken_ones(present.get("BIND_ADDRESS"), ports(present, offset))
-    changed = make(present, offset, file, holders)
-    return changed, exported(changed, checkout.environ)
 
 
 def write(file: Path, text: str) -> None:

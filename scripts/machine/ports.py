@@ -2,12 +2,12 @@
 
 import errno
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.core.stack import LAST_PORT, Port
+from scripts.core.stack import Port
 
 PROC = Path("/proc")
 LISTEN = "0A"
@@ -27,15 +27,6 @@ class Owner:
     def __str__(self) -> str:
         """Say it for people."""
         return f"{self.name} (pid {self.pid})" if self.pid else "a process that cannot be seen"
-
-
-def taken_ones(host: str, named: Mapping[str, int]) -> dict[int, tuple[str, str]]:
-    """Return those of these ports that are taken on this machine: their name, and who holds it."""
-    return processes(
-        (name, Port(host=host, published=port, target=0))
-        for name, port in named.items()
-        if port <= LAST_PORT
-    )
 
 
 def processes(pairs: Iterable[tuple[str, Port]]) -> dict[int, tuple[str, str]]:

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 
 from scripts.config.rules.schema import Breach, as_list, as_tree, describe
 
@@ -35,53 +36,34 @@ def durations(services: Mapping[str, Mapping[str, object]]) -> Iterator[Breach]:
         for key, least, most, wanted in _BOUNDS:
             value = seconds(health.get(key))
             if value is not None and not least <= value <= most:
-                yield Breach(
-                    service=name,
-                    key=f"healthcheck.{key}",
-                    found=describe(health[key]),
-                    wanted=wanted,
-                )
+                yield Breach(f"healthcheck.{key}", describe(health[key]), wanted, service=name)
 
 
 def commands(services: Mapping[str, Mapping[str, object]]) -> Iterator[Breach]:
     """A test names 127.0.0.1, because localhost may be ::1, and leaves no files behind."""
+    key = "healthcheck.test"
     for name, service in services.items():
         words = [str(word) for word in as_list(as_tree(service.get("healthcheck")).get("test"))]
         if re.search(r"\blocalhost\b", " ".join(words), re.IGNORECASE):
-            yield Breach(
-                service=name, key="healthcheck.test", found="localhost", wanted="127.0.0.1"
-            )
+            yield Breach(key, "localhost", "127.0.0.1", service=name)
         if any(_keeps_file(command) for command in _commands(words[1:])):
-            yield Breach(
-                service=name,
-                key="healthcheck.test",
-                found="wget without -O",
-                wanted="wget -O /dev/null: each check would leave one more file",
-            )
+            wanted = "wget -O /dev/null: each check would leave one more file"
+            yield Breach(key, "wget without -O", wanted, service=name)
 
 
 def _commands(words: list[str]) -> Iterator[list[str]]:
     """Yield the simple commands of a health test, and those of the scripts among its words."""
     yield words
-    for script in filter(_is_script, words):
+    for script in (word for word in words if len(word.split()) > 1):
         lexer = shlex.shlex(script, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         try:
             tokens = list(lexer)
         except ValueError:  # a quote is not closed
             tokens = script.split()
-        command: list[str] = []
-        for token in tokens:
-            if token and set(token) <= _OPERATORS:
-                yield command
-                command = []
-            else:
-                command.append(token)
-        yield command
-
-
-def _is_script(word: str) -> bool:
-    return len(word.split()) > 1
+        for between, command in groupby(tokens, lambda token: set(token or " ") <= _OPERATORS):
+            if not between:
+                yield list(command)
 
 
 def _keeps_file(command: list[str]) -> bool:

@@ -1,15 +1,13 @@
 """What a JSON Schema cannot say about the resolved compose file: rules about two places at once."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
-from itertools import chain
 
 from scripts.config.rules import health
 from scripts.config.rules.schema import Breach, as_list, as_tree, describe, nearest, validate
 
 Tree = Mapping[str, object]
-Rule = Callable[[Mapping[str, Tree]], Iterator[Breach]]
 
 _WATCHES = ("x-probe", "x-no-probe", "x-one-shot")
 
@@ -19,64 +17,47 @@ def check_resolved(document: object, file: str) -> tuple[Breach, ...]:
 
     `file` is what the breaches call it. A document of a wrong shape is no error but breaches.
     """
-    services = {
-        name: as_tree(service)
-        for name, service in as_tree(as_tree(document).get("services")).items()
-    }
-    found = chain.from_iterable(rule(services) for rule in RULES)
-    together = _together(services, as_list(as_tree(document).get("x-data-together")))
-    ours = tuple(replace(breach, file=file) for breach in (*found, *together))
-    return validate(document, "stack", file) + ours
+    tree = as_tree(document)
+    services = {name: as_tree(keys) for name, keys in as_tree(tree.get("services")).items()}
+    breaches = [breach for rule in RULES for breach in rule(services)]
+    breaches += _together(services, as_list(tree.get("x-data-together")))
+    return validate(document, "stack", file) + tuple(replace(one, file=file) for one in breaches)
 
 
 def _watched(services: Mapping[str, Tree]) -> Iterator[Breach]:
     """Every service is probed, or says why not, or is a job that ends."""
+    wanted = "exactly one of x-probe, x-no-probe (the reason), x-one-shot"
     for name, service in services.items():
         ways = [key for key in _WATCHES if key in service]
         if len(ways) != 1:
-            yield Breach(
-                service=name,
-                key="x-probe",
-                found=" and ".join(ways) or "nothing",
-                wanted="exactly one of x-probe, x-no-probe (the reason), x-one-shot",
-            )
+            yield Breach("x-probe", " and ".join(ways) or "nothing", wanted, service=name)
 
 
 def _dependencies(services: Mapping[str, Tree]) -> Iterator[Breach]:
     """A dependency exists, and is waited for until it is healthy (a job: until it has ended)."""
     for name, service in services.items():
-        for other, how in as_tree(service.get("depends_on")).items():
+        for other, need in as_tree(service.get("depends_on")).items():
+            key = f"depends_on.{other}"
             if other not in services:
-                if as_tree(how).get("required") is not False:
-                    yield Breach(
-                        service=name,
-                        key=f"depends_on.{other}",
-                        found="a service that is not there",
-                        wanted=nearest(other, services),
-                    )
+                if as_tree(need).get("required") is not False:
+                    absent, known = "a service that is not there", nearest(other, services)
+                    yield Breach(key, absent, known, service=name)
                 continue
             job = services[other].get("x-one-shot") is True
             wanted = "service_completed_successfully" if job else "service_healthy"
-            condition = as_tree(how).get("condition")
+            condition = as_tree(need).get("condition")
             if condition != wanted:
-                yield Breach(
-                    service=name,
-                    key=f"depends_on.{other}.condition",
-                    found=describe(condition) if condition else "nothing",
-                    wanted=wanted,
-                )
+                found = describe(condition) if condition else "nothing"
+                yield Breach(f"{key}.condition", found, wanted, service=name)
 
 
 def _early(services: Mapping[str, Tree]) -> Iterator[Breach]:
     """Who starts before what it waits for has something to wait for."""
+    wanted = "depends_on with what its entry point waits for, or no x-start"
     for name, service in services.items():
         if "x-start" in service and not service.get("depends_on"):
-            yield Breach(
-                service=name,
-                key="x-start",
-                found=f"{describe(service['x-start'])} without depends_on",
-                wanted="depends_on with what its entry point waits for, or no x-start",
-            )
+            found = f"{describe(service['x-start'])} without depends_on"
+            yield Breach("x-start", found, wanted, service=name)
 
 
 def _no_cycle(services: Mapping[str, Tree]) -> Iterator[Breach]:
@@ -91,13 +72,9 @@ def _no_cycle(services: Mapping[str, Tree]) -> Iterator[Breach]:
         # who is needed comes first there, and the first one stands at both ends
         circle = error.args[1][:0:-1]
         first = circle.index(min(circle))
-        ring = [*circle[first:], *circle[:first], circle[first]]
-        yield Breach(
-            service=ring[0],
-            key="depends_on",
-            found=" → ".join(ring),
-            wanted="dependencies without a circle",
-        )
+        ring = " → ".join([*circle[first:], *circle[:first], circle[first]])
+        wanted = "dependencies without a circle"
+        yield Breach("depends_on", ring, wanted, service=circle[first])
 
 
 def _host_ports(services: Mapping[str, Tree]) -> Iterator[Breach]:
@@ -105,17 +82,14 @@ def _host_ports(services: Mapping[str, Tree]) -> Iterator[Breach]:
     owners: dict[tuple[object, object], str] = {}
     for name, service in services.items():
         for index, port in enumerate(map(as_tree, as_list(service.get("ports")))):
-            published = (port.get("published"), port.get("protocol", "tcp"))
-            if published[0] is None:
+            if (published := port.get("published")) is None:
                 continue
-            owner = owners.setdefault(published, f"{name}, target {port.get('target')}")
-            if owner != f"{name}, target {port.get('target')}":
-                yield Breach(
-                    service=name,
-                    key=f"ports[{index}].published",
-                    found=f"{describe(published[0])}, which is the port of {owner}",
-                    wanted="a host port of its own",
-                )
+            us = f"{name}, target {port.get('target')}"
+            owner = owners.setdefault((published, port.get("protocol", "tcp")), us)
+            if owner != us:
+                found = f"{describe(published)}, which is the port of {owner}"
+                key = f"ports[{index}].published"
+                yield Breach(key, found, "a host port of its own", service=name)
 
 
 def _targets(services: Mapping[str, Tree]) -> Iterator[Breach]:
@@ -124,15 +98,12 @@ def _targets(services: Mapping[str, Tree]) -> Iterator[Breach]:
         ports = (as_tree(port) for port in as_list(service.get("ports")))
         published = [port.get("target") for port in ports if "published" in port]
         listed = ", ".join(map(str, published)) or "none is"
+        wanted = f"a port that the service publishes ({listed})"
         for key in ("x-probe", "x-open"):
             for index, entry in enumerate(map(as_tree, as_list(service.get(key)))):
                 if "target" in entry and entry["target"] not in published:
-                    yield Breach(
-                        service=name,
-                        key=f"{key}[{index}].target",
-                        found=describe(entry["target"]),
-                        wanted=f"a port that the service publishes ({listed})",
-                    )
+                    found = describe(entry["target"])
+                    yield Breach(f"{key}[{index}].target", found, wanted, service=name)
 
 
 def _one_group(services: Mapping[str, Tree]) -> Iterator[Breach]:
@@ -145,39 +116,22 @@ def _one_group(services: Mapping[str, Tree]) -> Iterator[Breach]:
             group = service["x-data-group"]
             owner = groups.setdefault(mount.get("source"), group)
             if owner != group:
-                yield Breach(
-                    service=name,
-                    key="x-data-group",
-                    found=describe(group),
-                    wanted=f"{owner}, whose volume {mount.get('source')} it mounts",
-                )
+                wanted = f"{owner}, whose volume {mount.get('source')} it mounts"
+                yield Breach("x-data-group", describe(group), wanted, service=name)
 
 
 def _together(services: Mapping[str, Tree], entries: list[object]) -> Iterator[Breach]:
     """Groups that belong together are groups that there are."""
-    known = dict.fromkeys(str(one["x-data-group"]) for one in services.values() if _grouped(one))
+    grouped = (service for service in services.values() if "x-data-group" in service)
+    known = dict.fromkeys(str(service["x-data-group"]) for service in grouped)
     for index, entry in enumerate(map(as_tree, entries)):
         for group in map(str, as_list(entry.get("groups"))):
             if group not in known:
-                yield Breach(
-                    key=f"x-data-together[{index}].groups",
-                    found=describe(group),
-                    wanted=nearest(group, known),
-                )
+                key = f"x-data-together[{index}].groups"
+                yield Breach(key, describe(group), nearest(group, known))
 
 
-def _grouped(service: Tree) -> bool:
-    return "x-data-group" in service
-
-
-RULES: Iterable[Rule] = (
-    _watched,
-    health.durations,
-    health.commands,
-    _dependencies,
-    _early,
-    _no_cycle,
-    _host_ports,
-    _targets,
-    _one_group,
+RULES = (
+    *(_watched, health.durations, health.commands, _dependencies, _early),
+    *(_no_cycle, _host_ports, _targets, _one_group),
 )

@@ -6,7 +6,7 @@ written once, beside the rule.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -26,15 +26,16 @@ _LONGEST = 60
 _STEP = "correct them in .env or in the compose file, then run `nox -s schema`"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Breach:
     """A rule that a document breaks: where, what was found there and what is wanted."""
 
-    file: str = ""
-    service: str = ""
-    key: str = ""
+    key: str
     found: str
     wanted: str
+    _: KW_ONLY
+    service: str = ""
+    file: str = ""
 
     def __str__(self) -> str:
         """Return the one line that a user reads."""
@@ -44,11 +45,7 @@ class Breach:
 
 
 def require(breaches: Iterable[Breach]) -> None:
-    """Do nothing without breaches.
-
-    Raises:
-        ConfigError: naming all of them, a line each.
-    """
+    """Raise ConfigError that names all breaches, a line each; nothing without any."""
     lines = [str(breach) for breach in breaches]
     if lines:
         rules = "one rule is" if len(lines) == 1 else f"{len(lines)} rules are"
@@ -115,14 +112,15 @@ def _breaches(error: "ValidationError", file: str) -> Iterator[Breach]:
     """Turn one error of jsonschema into breaches: one for each missing or unknown key."""
     path = tuple(error.absolute_path)
     present: Json = error.instance
+    rule: Json = error.validator_value
     if "propertyNames" in error.absolute_schema_path:
         yield _breach(file, (*path, str(present)), "a key that is not known", _wanted(error))
     elif error.validator == "required":
-        for name in _rule(error):
+        for name in rule:
             if name not in present:
                 yield _breach(file, (*path, name), "nothing", _wanted_key(error, name))
     elif error.validator == "additionalProperties":
-        known = as_tree(_schema(error).get("properties"))
+        known = as_tree(as_tree(error.schema).get("properties"))
         for name in present.keys() - known.keys():
             yield _breach(file, (*path, name), "a key that is not known", nearest(name, known))
     else:
@@ -131,14 +129,13 @@ def _breaches(error: "ValidationError", file: str) -> Iterator[Breach]:
 
 def _breach(file: str, path: tuple[str | int, ...], found: str, wanted: str) -> Breach:
     """Name the service where the path leads through one; the rest of the path is the key."""
-    service = ""
     match path:
-        case ("services", str(name), *rest):
-            service, path = name, tuple(rest)
-        case _:
+        case ("services", str(service), *steps):
             pass
-    key = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return Breach(file=file, service=service, key=key.removeprefix("."), found=found, wanted=wanted)
+        case _:
+            service, steps = "", [*path]
+    key = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return Breach(key.removeprefix("."), found, wanted, service=service, file=file)
 
 
 def _found(path: tuple[str | int, ...], value: object) -> str:
@@ -155,7 +152,7 @@ def _wanted(error: "ValidationError") -> str:
 
     Its messages quote the value, which may be a secret.
     """
-    rule = _rule(error)
+    rule: Json = error.validator_value
     match error.validator:
         case _ if text := _description(error):
             return text
@@ -173,17 +170,9 @@ def _wanted(error: "ValidationError") -> str:
 
 def _wanted_key(error: "ValidationError", name: str) -> str:
     """Return the description of a missing key, else that of the rule that demands it."""
-    described = as_tree(as_tree(_schema(error).get("properties")).get(name))
+    described = as_tree(as_tree(as_tree(error.schema).get("properties")).get(name))
     return str(described.get("description") or _description(error) or f"the key {name}")
 
 
 def _description(error: "ValidationError") -> str:
-    return str(_schema(error).get("description", ""))
-
-
-def _schema(error: "ValidationError") -> Mapping[str, object]:
-    return as_tree(error.schema)
-
-
-def _rule(error: "ValidationError") -> Json:
-    return error.validator_value
+    return str(as_tree(error.schema).get("description", ""))

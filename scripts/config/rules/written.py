@@ -11,11 +11,7 @@ from scripts.config.rules.text import Use, parse, uses
 EXAMPLE = ".env.example"
 _PREFIX = "${CONTAINER_PREFIX:-}"
 _MEMORY = re.compile(r"\$\{[A-Z0-9_]+:-[0-9]+[kmg]\}")
-_PORT = (
-    re.compile(r"\$\{[A-Z0-9_]+:-127\.0\.0\.1\}"),
-    re.compile(r"\$\{[A-Z0-9_]+:-[0-9]+\}"),
-    re.compile(r"[0-9]+(/(tcp|udp))?"),
-)
+_PORT = re.compile(r"\$\{[A-Z0-9_]+:-127\.0\.0\.1\}:\$\{[A-Z0-9_]+:-[0-9]+\}:[0-9]+(/(tcp|udp))?")
 _SETTING = re.compile(r"(?P<off># ?)?(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>.*)")
 _EMPTY_IS_UNSET = frozenset({":-", ":+", ":?"})
 
@@ -35,12 +31,12 @@ def check_raw(document: object, file: str) -> tuple[Breach, ...]:
     """Return what is wrong in a compose file, or an override of one, before it is interpolated."""
     services = as_tree(as_tree(document).get("services")).items()
     breaches = [
-        replace(breach, service=str(name))
+        replace(breach, service=str(name), file=file)
         for name, service in services
         for breach in _service(as_tree(service))
     ]
-    breaches += (_bare(use) for use in uses(document) if not _has_default(use))
-    return tuple(replace(breach, file=file) for breach in breaches)
+    bare = (_bare(use) for use in uses(document) if use.variable.operator not in _EMPTY_IS_UNSET)
+    return (*breaches, *(replace(breach, file=file) for breach in bare))
 
 
 def check_variables(
@@ -70,13 +66,10 @@ def read_example(text: str) -> tuple[Setting, ...]:
     settings = []
     above = ""
     for line in text.splitlines():
-        found = _SETTING.fullmatch(line)
-        if found:
-            off = found["off"] is not None
-            settings.append(
-                Setting(name=found["name"], value=found["value"], off=off, meaning=above)
-            )
-        above = line.removeprefix("#").strip() if line.startswith("#") and not found else ""
+        if match := _SETTING.fullmatch(line):
+            name, value, off = match["name"], match["value"], bool(match["off"])
+            settings.append(Setting(name=name, value=value, off=off, meaning=above))
+        above = line.removeprefix("#").strip() if line.startswith("#") and not match else ""
     return tuple(settings)
 
 
@@ -84,60 +77,36 @@ def _service(service: Mapping[str, object]) -> Iterator[Breach]:
     """Names, limits, ports and lists in one service."""
     name = str(service.get("container_name") or _PREFIX)
     if not name.startswith(_PREFIX):
-        wanted = f"a name that begins with {_PREFIX}"
-        yield Breach(key="container_name", found=describe(name), wanted=wanted)
+        yield Breach("container_name", describe(name), f"a name that begins with {_PREFIX}")
     memory = service.get("mem_limit")
     if memory is not None and not _MEMORY.fullmatch(str(memory)):
-        wanted = "a variable such as ${NAME_MEMORY:-1g}"
-        yield Breach(key="mem_limit", found=describe(memory), wanted=wanted)
+        yield Breach("mem_limit", describe(memory), "a variable such as ${NAME_MEMORY:-1g}")
     for index, port in enumerate(as_list(service.get("ports"))):
-        if not _through_variables(port):
+        text = _port_text(port)
+        if not _PORT.fullmatch(text):
             wanted = "${BIND_ADDRESS:-127.0.0.1}:${NAME_PORT:-1234}:1234"
-            yield Breach(key=f"ports[{index}]", found=_port_text(port), wanted=wanted)
+            yield Breach(f"ports[{index}]", describe(text), wanted)
     for index, entry in enumerate(as_list(service.get("environment"))):
         variable, _, value = str(entry).partition("=")
         if value.startswith(('"', "'")):
-            yield Breach(
-                key=f"environment[{index}]",
-                found=f"quotes around the value of {variable}",
-                wanted="a mapping, or no quotes: in a list they become part of the value",
-            )
+            found = f"quotes around the value of {variable}"
+            wanted = "a mapping, or no quotes: in a list they become part of the value"
+            yield Breach(f"environment[{index}]", found, wanted)
 
 
 def _port_text(port: object) -> str:
-    return describe(":".join(_port_parts(port)))
-
-
-def _port_parts(port: object) -> list[str]:
-    """Return address, host port and container port, of the short form and of the long one."""
+    """Return address, host port and container port in the short form."""
     if isinstance(port, Mapping):
-        return [str(port.get(key, "")) for key in ("host_ip", "published", "target")]
-    return re.split(r":(?![^{]*\})", str(port))
-
-
-def _through_variables(port: object) -> bool:
-    parts = _port_parts(port)
-    if len(parts) != len(_PORT):
-        return False
-    return all(shape.fullmatch(part) for shape, part in zip(_PORT, parts, strict=True))
-
-
-def _has_default(use: Use) -> bool:
-    return use.variable.operator in _EMPTY_IS_UNSET
+        return ":".join(str(port.get(key, "")) for key in ("host_ip", "published", "target"))
+    return str(port)
 
 
 def _bare(use: Use) -> Breach:
     """An empty line in .env would not be the same as no line."""
     variable = use.variable
-    return _at(
-        use,
-        f"${{{variable.name}{variable.operator}{variable.argument}}}",
-        f"${{{variable.name}:-default}}, so that empty means the default",
-    )
-
-
-def _at(use: Use, found: str, wanted: str) -> Breach:
-    return Breach(service=use.service, key=use.key, found=found, wanted=wanted)
+    found = f"${{{variable.name}{variable.operator}{variable.argument}}}"
+    wanted = f"${{{variable.name}:-default}}, so that empty means the default"
+    return Breach(use.key, found, wanted, service=use.service)
 
 
 def _undocumented(settings: Iterable[Setting], used: Iterable[tuple[str, Use]]) -> Iterator[Breach]:
@@ -149,13 +118,13 @@ def _undocumented(settings: Iterable[Setting], used: Iterable[tuple[str, Use]]) 
             known.add(name)
             found = f"the variable {name}, which {EXAMPLE} does not have"
             wanted = f"{name}= in {EXAMPLE}, below a line of meaning"
-            yield replace(_at(use, found, wanted), file=file)
+            yield Breach(use.key, found, wanted, service=use.service, file=file)
 
 
 def _unexplained_own(settings: Iterable[Setting], own: frozenset[str]) -> Iterator[Breach]:
     """What the workspace itself reads is there too."""
     for name in sorted(own - {setting.name for setting in settings}):
-        yield Breach(key=name, found="nothing", wanted=f"{name}=, below a line of meaning")
+        yield Breach(name, "nothing", f"{name}=, below a line of meaning")
 
 
 def _unused(settings: Iterable[Setting], known: set[str]) -> Iterator[Breach]:
@@ -167,9 +136,9 @@ def _unused(settings: Iterable[Setting], known: set[str]) -> Iterator[Breach]:
             likely = get_close_matches(name, sorted(known), n=1)
             hint = f", such as {likely[0]}" if likely else ""
             wanted = f"one that a compose file or the workspace reads{hint}"
-            yield Breach(key=name, found="a variable that nothing reads", wanted=wanted)
+            yield Breach(name, "a variable that nothing reads", wanted)
         if name in seen:
-            yield Breach(key=name, found="a second line", wanted="one line")
+            yield Breach(name, "a second line", "one line")
         seen.add(name)
 
 
@@ -180,23 +149,21 @@ def _badly_written(settings: Iterable[Setting]) -> Iterator[Breach]:
     for some of them.
     """
     for setting in settings:
-        value = setting.value
+        name, value = setting.name, setting.value
         if not setting.meaning:
-            wanted = "one line of meaning right above it"
-            yield Breach(key=setting.name, found="no comment", wanted=wanted)
+            yield Breach(name, "no comment", "one line of meaning right above it")
         if "#" in value:
-            yield Breach(key=setting.name, found="a comment after the value", wanted="it above")
+            yield Breach(name, "a comment after the value", "it above")
         if value != value.strip():
-            yield Breach(key=setting.name, found="blanks around the value", wanted="none")
+            yield Breach(name, "blanks around the value", "none")
         if value.strip()[:1] in ('"', "'"):
-            yield Breach(key=setting.name, found="a value in quotes", wanted="it without quotes")
+            yield Breach(name, "a value in quotes", "it without quotes")
 
 
 def _strange_lines(example: str) -> Iterator[Breach]:
     for number, line in enumerate(example.splitlines(), start=1):
         if line and not line.startswith("#") and not _SETTING.fullmatch(line):
-            word = line.partition("=")[0]
-            yield Breach(key=f"line {number}", found=describe(word), wanted="NAME=value")
+            yield Breach(f"line {number}", describe(line.partition("=")[0]), "NAME=value")
 
 
 def _defaults(used: Iterable[tuple[str, Use]]) -> Iterator[tuple[str, Use]]:
@@ -213,7 +180,7 @@ def _two_defaults(used: Iterable[tuple[str, Use]]) -> Iterator[Breach]:
         name, default = use.variable.name, use.variable.argument
         if first.setdefault(name, default) != default:
             found, wanted = f"${{{name}:-{default}}}", f"${{{name}:-{first[name]}}} as elsewhere"
-            yield replace(_at(use, found, wanted), file=file)
+            yield Breach(use.key, found, wanted, service=use.service, file=file)
 
 
 def _other_values(settings: Iterable[Setting], used: Iterable[tuple[str, Use]]) -> Iterator[Breach]:
@@ -223,4 +190,4 @@ def _other_values(settings: Iterable[Setting], used: Iterable[tuple[str, Use]]) 
         default = defaults.get(setting.name, "")
         if setting.name in defaults and not setting.off and setting.value not in ("", default):
             wanted = f"{describe(default)}, the default in the compose file, or nothing"
-            yield Breach(key=setting.name, found=describe(setting.value), wanted=wanted)
+            yield Breach(setting.name, describe(setting.value), wanted)

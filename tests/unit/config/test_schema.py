@@ -49,7 +49,7 @@ def test_a_breach_says_file_service_key_found_and_wanted() -> None:
 
 def test_parts_that_a_breach_lacks_leave_no_trace() -> None:
     """Without file, service and key only found and wanted are left."""
-    assert str(Breach(found="null", wanted="object")) == "found null, wanted object"
+    assert str(Breach("", "null", "object")) == "found null, wanted object"
 
 
 def test_no_breach_is_no_error() -> None:
@@ -59,7 +59,7 @@ def test_no_breach_is_no_error() -> None:
 
 def test_all_breaches_are_one_configuration_error() -> None:
     """A user reads everything at once, and what to do next; the exit code is 2."""
-    breaches = [Breach(key="a", found="1", wanted="2"), Breach(key="b", found="3", wanted="4")]
+    breaches = [Breach("a", "1", "2"), Breach("b", "3", "4")]
 
     with pytest.raises(ConfigError) as caught:
         require(breaches)
@@ -74,7 +74,7 @@ def test_all_breaches_are_one_configuration_error() -> None:
 def test_a_single_breach_is_one_rule() -> None:
     """In words as people would say it."""
     with pytest.raises(ConfigError, match="one rule is broken"):
-        require([Breach(found="1", wanted="2")])
+        require([Breach("", "1", "2")])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import pytest
 from scripts.config import second_stack, settings
 from scripts.config.settings import Settings
 from scripts.core.errors import ConfigError
+from scripts.machine import ports
+from tests.kit.fakes import FakeRunner, checkout
 from tests.kit.places import ROOT
 
 
@@ -15,6 +17,12 @@ def found(folder: Path, text: str = "") -> Settings:
     (folder / ".env.example").write_text((ROOT / ".env.example").read_text())
     (folder / ".env").write_text(text)
     return settings.load(folder, {})
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No port of this machine is taken."""
+    monkeypatch.setattr(ports, "taken", lambda *_: False)
 
 
 def test_every_port_and_both_names_are_others(tmp_path: Path) -> None:
@@ -83,28 +91,34 @@ def test_only_the_lines_that_change_are_others(text: str, wanted: str) -> None:
     assert second_stack.changed_text(text, {"A_PORT": "9", "NEW": r"\1"}) == wanted
 
 
-def test_the_environment_names_the_present_settings_and_adds_nothing(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("free")
+def test_the_environment_names_the_present_settings_and_adds_nothing(
+    tmp_path: Path, runner: FakeRunner
+) -> None:
     """What it says holds for both stacks: it is told, as it would overrule the new file."""
-    environ = {"ENV_FILE": "first.env", "MEMOS_PORT": "8001", "PATH": "/bin"}
-    present = found(tmp_path, "# mine\nMEMOS_PORT=8000\n")
+    (tmp_path / "first.env").write_text("# mine\nMEMOS_PORT=8000\n")
+    environ = {"ENV_FILE": str(tmp_path / "first.env"), "MEMOS_PORT": "8001", "PATH": "/bin"}
+    found(tmp_path)
+    file = tmp_path / "second.env"
 
-    changed = second_stack.make(present, 100, tmp_path / "second.env", {})
+    changed, exported = second_stack.create(checkout(tmp_path, runner, environ), 100, file)
 
-    assert second_stack.own(environ) == {"ENV_FILE": "first.env"}
-    assert second_stack.exported(changed, environ) == ["MEMOS_PORT"]
-    written = (tmp_path / "second.env").read_text()
+    assert exported == ["MEMOS_PORT"]
+    written = file.read_text()
     assert written.startswith("# mine\nMEMOS_PORT=8100\n")
     assert all(f"{name}={value}\n" in written for name, value in changed.items())
 
 
-def test_what_does_not_fit_is_not_written(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("free")
+def test_what_does_not_fit_is_not_written(tmp_path: Path, runner: FakeRunner) -> None:
     """Nor over a file that is there already."""
+    found(tmp_path)
     file = tmp_path / "second.env"
     with pytest.raises(ConfigError, match="--offset 1 does not fit"):
-        second_stack.make(found(tmp_path), 1, file, {})
+        second_stack.create(checkout(tmp_path, runner), 1, file)
     assert not file.exists()
 
     file.write_text("mine\n")
     with pytest.raises(ConfigError, match="there is a file"):
-        second_stack.make(found(tmp_path), 100, file, {})
+        second_stack.create(checkout(tmp_path, runner), 100, file)
     assert file.read_text() == "mine\n"
