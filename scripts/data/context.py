@@ -40,17 +40,17 @@ class DataContext:
     api: Api
     stack: Stack
     folder: Path
-    report: Reporter
+    tell: Reporter
     bring_back: BringBack
 
     @classmethod
-    def of(cls, space: Workspace, report: Reporter, bring_back: BringBack) -> "DataContext":
+    def of(cls, space: Workspace, tell: Reporter, bring_back: BringBack) -> "DataContext":
         """Return the context of the data commands of a stack."""
         return cls(
             api=space.api,
             stack=space.stack,
             folder=snapshots.folder_of(space.settings.root, space.stack.project),
-            report=report,
+            tell=tell,
             bring_back=bring_back,
         )
 

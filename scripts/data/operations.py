@@ -125,21 +125,21 @@ def restore(operation: Operation, file: Path, size: int) -> ExitCode:
     The old data stays beside it until all that ran is ready on the new.
     """
     context = operation.context
-    _verify(context.report, file, size)
+    _verify(context.tell, file, size)
     with _taken_back(operation, Phase.UNPACKING) as entry:
         context.stop(operation.plan.stops)
         volumes.create(context.api, context.stack.project, operation.plan.volumes)
-        with context.report.metered("restore", size) as on_bytes:
+        with context.tell.metered("restore", size) as on_bytes:
             transfer.unpack(operation.helper, file, on_bytes)
     return recovery.finish(context, context.note(entry, Phase.SWAPPING))
 
 
-def checked(snapshot: Snapshot, report: Reporter) -> Snapshot:
+def checked(snapshot: Snapshot, tell: Reporter) -> Snapshot:
     """Read a snapshot whole; give it with the problem, if there is one."""
     if snapshot.manifest is None:
         return snapshot
     try:
-        _verify(report, snapshot.file, snapshot.manifest["tar_bytes"])
+        _verify(tell, snapshot.file, snapshot.manifest["tar_bytes"])
     except StackError as error:
         return replace(snapshot, problem=str(error))
     return snapshot
@@ -154,7 +154,7 @@ def _taken_back(operation: Operation, phase: Phase) -> Iterator[Entry]:
     except BaseException as error:
         why = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
         # said now: what goes wrong below would hide it
-        operation.context.report.say(
+        operation.context.tell.say(
             f"{why}: bringing back what ran; Ctrl-C again leaves that to the next inv up"
         )
         recovery.finish(operation.context, entry)
@@ -174,15 +174,15 @@ def _partial(file: Path) -> Iterator[Path]:
 
 def _pack(operation: Operation, partial: Path, manifest: Mapping[str, Any]) -> int:
     """Write the plan's volumes; give the bytes of their tar."""
-    with operation.context.report.metered("save", operation.plan.size) as on_bytes:
+    with operation.context.tell.metered("save", operation.plan.size) as on_bytes:
         return int(transfer.pack(operation.helper, partial, manifest, on_bytes)["tar_bytes"])
 
 
 def _keep(operation: Operation, partial: Path, file: Path, size: int) -> None:
-    _verify(operation.context.report, partial, size)
+    _verify(operation.context.tell, partial, size)
     transfer.keep(partial, file)
 
 
-def _verify(report: Reporter, file: Path, size: int) -> None:
-    with report.metered("verify", size) as on_bytes:
+def _verify(tell: Reporter, file: Path, size: int) -> None:
+    with tell.metered("verify", size) as on_bytes:
         transfer.verify(file, on_bytes)

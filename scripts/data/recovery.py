@@ -37,7 +37,7 @@ def _interrupted(context: DataContext) -> Entry | None:
     snapshots.delete(snapshots.leftovers(context.folder))
     entry = journal.read(context.folder)
     if entry is not None:
-        context.report.say(f"inv {entry.command} was interrupted: {MEANS[entry.phase]}")
+        context.tell.say(f"inv {entry.command} was interrupted: {MEANS[entry.phase]}")
     return entry
 
 
@@ -90,9 +90,7 @@ def _brought_back(context: DataContext, entry: Entry) -> ExitCode:
         ready = code is ExitCode.OK
     finally:
         if entry.phase is Phase.STARTING and not ready:
-            context.report.say(
-                f"the former data is kept: {UNDO} brings it back, inv up tries again"
-            )
+            context.tell.say(f"the former data is kept: {UNDO} brings it back, inv up tries again")
     return code
 
 

@@ -16,8 +16,8 @@ from scripts.images.bundle.bundle_file import Bundle
 from scripts.images.jobs import Jobs
 
 
-class Tell(Protocol):
-    """What is needed of the report."""
+class Reporter(Protocol):
+    """Who is told, and what."""
 
     def step(self, name: str, line: str) -> None: ...
 
@@ -25,7 +25,7 @@ class Tell(Protocol):
 
 
 def supply(
-    space: Workspace, statuses: Sequence[ImageStatus], jobs: Jobs, tell: Tell, *, rebuild: bool
+    space: Workspace, statuses: Sequence[ImageStatus], jobs: Jobs, tell: Reporter, *, rebuild: bool
 ) -> None:
     """Bring what is missing or old, all of it with `rebuild`.
 
@@ -42,13 +42,13 @@ def supply(
     pull(space, [one for one in services if one.name in to_pull], jobs, tell)
 
 
-def load(bundle: Bundle, space: Workspace, tell: Tell) -> None:
+def load(bundle: Bundle, space: Workspace, tell: Reporter) -> None:
     """Bring the images of a bundle to the engine; errors as `unpacking.load` raises them."""
     with lock.held(space.shared_cache, "images.load"), tell.board(["images"]):
         unpacking.load(bundle, space.api, tell.step)
 
 
-def build(space: Workspace, services: Sequence[Service], jobs: Jobs, tell: Tell) -> None:
+def build(space: Workspace, services: Sequence[Service], jobs: Jobs, tell: Reporter) -> None:
     """Build the images of these services; RefusedError names the first that failed."""
     if services:
         # the stacks of one checkout share what is downloaded and what builds are told
@@ -62,7 +62,7 @@ def build(space: Workspace, services: Sequence[Service], jobs: Jobs, tell: Tell)
             building.build(services, env, space.cache / "build", jobs, base)
 
 
-def pull(space: Workspace, services: Sequence[Service], jobs: Jobs, tell: Tell) -> None:
+def pull(space: Workspace, services: Sequence[Service], jobs: Jobs, tell: Reporter) -> None:
     """Pull the images of these services; RefusedError names the first that failed."""
     if services:
         with tell.board([service.name for service in services]):

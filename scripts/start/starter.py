@@ -22,8 +22,8 @@ AS_IT_IS = ("--no-build", "--pull", "never")
 """Images are there when Compose is asked; it neither builds nor pulls."""
 
 
-class Tell(context.Reporter, Protocol):
-    """What is needed of the report."""
+class Reporter(context.Reporter, Protocol):
+    """Who is told, and what."""
 
     def follow(
         self, names: Sequence[str], events: Iterable[Event], *, last: bool = True
@@ -37,7 +37,7 @@ class Starter:
     """Starts services of one stack, and tells how far they are."""
 
     space: Workspace
-    tell: Tell
+    tell: Reporter
     began: float
     """When the command began, seconds since 1970."""
     timeout: float = 300.0

@@ -19,8 +19,8 @@ from scripts.start.prepare import for_builds
 from scripts.start.starter import Starter
 
 
-class Tell(starter.Tell, supply.Tell, Protocol):
-    """What is needed of the report."""
+class Reporter(starter.Reporter, supply.Reporter, Protocol):
+    """Who is told, and what."""
 
     def state(self, name: str, line: str) -> None: ...
 
@@ -39,7 +39,7 @@ class Wanted:
     """When the command began, seconds since 1970."""
 
 
-def up(checkout: Checkout, wanted: Wanted, tell: Tell) -> ExitCode:
+def up(checkout: Checkout, wanted: Wanted, tell: Reporter) -> ExitCode:
     """Bring services and all that they need to where they answer.
 
     Checks first and makes what is missing: `.env`, an engine, images, containers.
@@ -49,7 +49,7 @@ def up(checkout: Checkout, wanted: Wanted, tell: Tell) -> ExitCode:
         return _up(space, wanted, jobs, tell)
 
 
-def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Tell) -> ExitCode:
+def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
     """Start from what is there; where nothing changed, images and containers are not touched."""
     start = Starter(space=space, tell=tell, began=wanted.began, timeout=wanted.timeout)
     names = space.stack.closure(selection.services(space.stack, wanted.services))
@@ -72,7 +72,7 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Tell) -> ExitCode:
         return start.start(statuses)
 
 
-def restart(space: Workspace, wanted: Wanted, tell: Tell) -> ExitCode:
+def restart(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:
     """Stop and start services, and wait until they and all that they need answer.
 
     Raises ConfigError for one that has no container.
