@@ -1,6 +1,6 @@
 """What is wrong, and what it amounts to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -16,6 +16,20 @@ class Finding:
     fatal: bool = True
     victims: tuple[str, ...] = ()
     """Services that are not ready because this one is not."""
+
+
+def fatal(
+    code: str, cause: str, next_step: str, *, service: str = "", evidence: str = ""
+) -> Finding:
+    """Return what must be mended first."""
+    return Finding(code=code, cause=cause, next_step=next_step, service=service, evidence=evidence)
+
+
+def advice(
+    code: str, cause: str, next_step: str, *, service: str = "", evidence: str = ""
+) -> Finding:
+    """Return what is worth knowing and stops nothing."""
+    return replace(fatal(code, cause, next_step, service=service, evidence=evidence), fatal=False)
 
 
 class Verdict(Enum):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
-from scripts.core.finding import Finding
+from scripts.core.finding import Finding, fatal
 from scripts.core.look import Container, Look
 from scripts.core.stack import Stack
 from scripts.diagnosis.rules import diagnose, troubled
@@ -93,9 +93,5 @@ class Diagnosis:
     def _gone(self, look: Look) -> Iterator[Finding]:
         for name in self._wanted:
             if look.container(name) is None:
-                yield Finding(
-                    code="container-gone",
-                    service=name,
-                    cause="its container was removed while it started",
-                    next_step="inv up",
-                )
+                cause = "its container was removed while it started"
+                yield fatal("container-gone", cause, "inv up", service=name)
