@@ -87,7 +87,7 @@ class Api:
     def get(self, path: str, **query: object) -> Json:
         """Return the JSON that the engine answers; None for 404.
 
-        Raises EngineError when the engine does not answer, RefusedError when it says no.
+        Raises EngineError when the engine does not answer, or no JSON, RefusedError for a no.
         """
         return self._json("GET", path, query)
 
@@ -121,7 +121,14 @@ class Api:
 
     def _json(self, method: str, path: str, query: dict[str, object], body: object = None) -> Json:
         text = judged(*self._call(method, path, query, body), method, path)
-        return json.loads(text) if text.strip() else None
+        try:
+            return json.loads(text) if text.strip() else None
+        except ValueError as error:  # also of bytes that are no text
+            raise EngineError(
+                f"the engine at {self.endpoint} answers {method} {path} with what is no JSON:"
+                f" {error}",
+                next_step="inv engine.status",
+            ) from error
 
     def _call(
         self, method: str, path: str, query: dict[str, object], body: object = None

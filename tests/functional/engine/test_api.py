@@ -71,6 +71,17 @@ def test_what_is_not_there_is_none(api: Api) -> None:
     assert api.get("/images/none:1/json") is None
 
 
+@pytest.mark.parametrize("body", ["<html>no engine</html>", "{", b"\xff"])
+def test_an_engine_that_does_not_speak_json_is_none(
+    engine: FakeEngine, api: Api, body: object
+) -> None:
+    """Whatever listens there instead: what it said is not told as a bug of ours."""
+    engine.answer("/v1.44/version", body)
+
+    with pytest.raises(EngineError, match="answers GET /version with what is no JSON"):
+        api.get("/version")
+
+
 def test_an_answer_that_is_no_json_is_given_as_it_is(engine: FakeEngine, api: Api) -> None:
     """Logs are a stream of bytes."""
     engine.answer("/v1.44/containers/1/logs", "raw\n")
