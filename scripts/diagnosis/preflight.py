@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.core.finding import Finding
+from scripts.core.finding import Finding, advice, fatal
 from scripts.core.inventory import Host
 from scripts.core.look import Container
 from scripts.core.stack import Service
@@ -44,34 +44,23 @@ def foreign(containers: tuple[Container, ...], folder: Path) -> Container | None
 
 def _ports(facts: Conditions) -> Iterator[Finding]:
     for port, (service, holder) in sorted(facts.holders.items()):
-        yield Finding(
-            code="port-taken",
-            service=service,
-            cause=f"port {port} is taken by {holder}",
-            next_step=f"stop it, or give {facts.variables.get(port, service)} another port in .env",
-        )
+        step = f"stop it, or give {facts.variables.get(port, service)} another port in .env"
+        yield fatal("port-taken", f"port {port} is taken by {holder}", step, service=service)
 
 
 def _names(facts: Conditions) -> Iterator[Finding]:
     for service, (name, project) in sorted(facts.strangers.items()):
         owner = f"project {project!r}" if project else "no Compose project"
-        yield Finding(
-            code="name-taken",
-            service=service,
-            cause=f"there is a container {name} already, and it belongs to {owner}",
-            next_step=f'eval "$(inv engine.env)"; docker rm --force {name}'
-            "; or set CONTAINER_PREFIX in .env",
+        cause = f"there is a container {name} already, and it belongs to {owner}"
+        step = (
+            f'eval "$(inv engine.env)"; docker rm --force {name}; or set CONTAINER_PREFIX in .env'
         )
+        yield fatal("name-taken", cause, step, service=service)
 
 
 def _paused(facts: Conditions) -> Iterator[Finding]:
     for service in facts.paused:
-        yield Finding(
-            code="paused",
-            service=service,
-            cause="it is paused",
-            next_step=f"inv restart --service {service}",
-        )
+        yield fatal("paused", "it is paused", f"inv restart --service {service}", service=service)
 
 
 def _machine(services: Sequence[Service], facts: Conditions) -> Iterator[Finding]:
@@ -79,23 +68,14 @@ def _machine(services: Sequence[Service], facts: Conditions) -> Iterator[Finding
     for service in services:
         missing = set(service.cpu_flags) - host.cpu_flags
         if host.cpu_flags and missing:
-            yield Finding(
-                code="cpu-flags",
-                service=service.name,
-                cause=f"the processor lacks {', '.join(sorted(missing))}",
-                next_step="another machine; or name services that do not need it: inv up --service",
-            )
+            cause = f"the processor lacks {', '.join(sorted(missing))}"
+            step = "another machine; or name services that do not need it: inv up --service"
+            yield fatal("cpu-flags", cause, step, service=service.name)
     if 0 < host.memory < LEAST_MEMORY and not facts.running:
-        yield Finding(
-            code="memory",
-            cause=f"{host.memory / GIB:.1f} GiB of memory are free, the stack wants 3 GiB",
-            next_step="end other programs, or start less: inv up --service neo4j",
-            fatal=False,
-        )
+        cause = f"{host.memory / GIB:.1f} GiB of memory are free, the stack wants 3 GiB"
+        step = "end other programs, or start less: inv up --service neo4j"
+        yield advice("memory", cause, step)
     if 0 < host.disk_free < LEAST_DISK:
-        yield Finding(
-            code="disk",
-            cause=f"{host.disk_free / GIB:.1f} GiB are free under {host.disk}, wanted 5 GiB",
-            next_step="make room, then: inv up",
-            fatal=host.disk_free < GIB,
-        )
+        cause = f"{host.disk_free / GIB:.1f} GiB are free under {host.disk}, wanted 5 GiB"
+        weighed = fatal if host.disk_free < GIB else advice
+        yield weighed("disk", cause, "make room, then: inv up")
