@@ -22,7 +22,7 @@ SERVERS = {
         'print $c "HTTP/1.1 $a\\r\\nContent-Length: " . length($b) . "\\r\\n\\r\\n$b"; close $c }'
     ),
 }
-HEALTHY = "healthcheck: {test: ['CMD', 'true'], interval: 30s, timeout: 5s, retries: 5, "
+HEALTHY = "{test: ['CMD', 'true'], interval: 30s, timeout: 5s, retries: 5, "
 HEALTHY += "start_period: 120s, start_interval: 500ms}"
 
 
@@ -39,8 +39,8 @@ def liar(broken: Bench) -> Iterator[Bench]:
 def serve(liar: Bench, program: str) -> None:
     """Put a Perl program in the place of Qdrant."""
     text = program.replace("\\", "\\\\").replace("$", "$$").replace('"', '\\"')
-    liar.set_key("qdrant", "entrypoint", f'entrypoint: ["perl", "-e", "{text}"]')
-    liar.set_key("qdrant", "command", "command: []")
+    liar.set_key("qdrant", "entrypoint", f'["perl", "-e", "{text}"]')
+    liar.set_key("qdrant", "command", "[]")
 
 
 @pytest.mark.parametrize("name", SERVERS)

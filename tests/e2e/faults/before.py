@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
-from tests.e2e.faults.fault import Made, fault
+from tests.e2e.faults.fault import Made, fault, wrong
 from tests.e2e.kit.checkout import free_ports
-from tests.e2e.kit.workbench import Bench
+from tests.e2e.kit.workbench import PROJECT, Bench
 
 
 @fault(
     *("a port held by a program", "qdrant"),
-    service="qdrant",
     code="port-taken",
     says=(f"pid {os.getpid()}", "QDRANT_HTTP_PORT"),
     preflight=True,
@@ -35,7 +35,6 @@ def port_of_a_program(bench: Bench) -> Made:
 
 @fault(
     *("a port held by another container", "qdrant"),
-    service="qdrant",
     code="port-taken",
     says=("memos-faults-holder",),
     preflight=True,
@@ -45,27 +44,16 @@ def port_of_a_container(bench: Bench) -> Made:
     bench.stack.docker("stop", bench.name("qdrant"))
     port = f"127.0.0.1:{bench.stack.values()['QDRANT_HTTP_PORT']}:80"
     image = bench.inspect("qdrant")["Config"]["Image"]
-    words = [
-        "--detach",
-        "--name",
-        "memos-faults-holder",
-        "--publish",
-        port,
-        "--entrypoint",
-        "sleep",
-    ]
+    holder = ("--detach", "--name", "memos-faults-holder", "--publish", port)
     try:
-        bench.stack.docker("run", *words, image, "600")
+        bench.stack.docker("run", *holder, "--entrypoint", "sleep", image, "600")
         assert "stop it" in (yield)
     finally:
         bench.stack.docker("rm", "--force", "memos-faults-holder", check=False)
 
 
 @fault(
-    *("a container of that name in another project", "qdrant"),
-    service="qdrant",
-    code="name-taken",
-    preflight=True,
+    *("a container of that name in another project", "qdrant"), code="name-taken", preflight=True
 )
 def name_taken(bench: Bench) -> Made:
     """Left over of a former tool; the next step removes it."""
@@ -81,7 +69,7 @@ def name_taken(bench: Bench) -> Made:
             bench.stack.docker("rm", "--force", name, check=False)
 
 
-@fault("a paused container", "etcd", service="etcd", code="paused", preflight=True)
+@fault("a paused container", "etcd", code="paused", preflight=True)
 def paused(bench: Bench) -> Made:
     """`docker pause` of yesterday."""
     name = bench.name("etcd")
@@ -92,25 +80,17 @@ def paused(bench: Bench) -> Made:
         bench.stack.docker("unpause", name, check=False)
 
 
-def wrong_setting(name: str, said: str, /, *services: str, **values: str) -> None:
+def wrong_setting(name: str, said: str, service: str, **env: str) -> None:
     """Add a fault that is a value in `.env`: exit code 2, the variable is named."""
-
-    def make(bench: Bench) -> Made:
-        """Change the variable, and change it back as told."""
-        bench.env(**values)
-        next_step = yield
-        assert bench.stack.env_file.name in next_step
-        bench.restore()
-
-    facts = {"exit_code": 2, "code": "config", "says": (*values, said), "preflight": True}
-    fault(name, *services, **facts)(make)
+    step, says = f"{PROJECT}.env", (*env, said)
+    facts: dict[str, Any] = {"exit_code": 2, "code": "config", "preflight": True}
+    wrong(name, service, env=env, step=step, says=says, **facts)
 
 
 wrong_setting("a port that is no number", "wanted a port from 1", "qdrant", QDRANT_HTTP_PORT="63x3")
 wrong_setting("a password that is too short", "too short", "neo4j", NEO4J_PASSWORD="seven77")
 wrong_setting(
-    *("all interfaces with default passwords", "still the default", "qdrant"),
-    BIND_ADDRESS="0.0.0.0",
+    "all interfaces with default passwords", "still the default", "qdrant", BIND_ADDRESS="0.0.0.0"
 )
 wrong_setting(
     *("a dimension that the local model does not have", "384", "memos"), EMBEDDING_DIMENSION="1024"
@@ -149,7 +129,6 @@ def no_yaml(bench: Bench) -> Made:
     """An edit that went wrong."""
     bench.edit("  etcd:\n", "  etcd: [\n")
     yield
-    bench.restore()
 
 
 @fault(
@@ -166,7 +145,6 @@ def started_only(bench: Bench) -> Made:
         "      milvus: {condition: service_started}\n    healthcheck:\n",
     )
     yield
-    bench.restore()
 
 
 @fault(
@@ -269,7 +247,6 @@ def refusing_registry(name: str, code: str, said: str, status: int, body: str) -
         with registry(status, body) as address:
             bench.env(IMAGE_SOURCE="registry", IMAGE_REGISTRY=address)
             assert ".env" in (yield)
-            bench.restore()
 
     fault(name, "etcd", exit_code=4, code=code, says=(said,), preflight=True)(make)
 
@@ -299,4 +276,3 @@ def no_registry(bench: Bench) -> Made:
     """Nobody listens there."""
     bench.env(IMAGE_SOURCE="registry", IMAGE_REGISTRY=f"127.0.0.1:{free_ports(1)[0]}")
     assert "IMAGE_SOURCE=packages" in (yield)
-    bench.restore()

@@ -6,20 +6,19 @@ from contextlib import contextmanager
 
 import requests
 
-from tests.e2e.faults.fault import Made, fault
+from tests.e2e.faults.fault import Made, fault, wrong
 from tests.e2e.kit.workbench import Bench
 
+wrong(  # its data lies on a tmpfs of 1 MB
+    *("a full disk", "etcd"),
+    keys={"volumes": "[]", "tmpfs": '["/etcd:size=1m"]'},
+    step="make room",
+    code="disk-full",
+    sample=True,
+)
 
-@fault("a full disk", "etcd", service="etcd", code="disk-full", sample=True)
-def disk_full(bench: Bench) -> Made:
-    """Its data lies on a tmpfs of 1 MB."""
-    bench.set_key("etcd", "volumes", "volumes: []")
-    bench.set_key("etcd", "tmpfs", 'tmpfs: ["/etcd:size=1m"]')
-    assert "make room" in (yield)
-    bench.restore()
 
-
-@fault("etcd's quota used up", "etcd", service="etcd", code="etcd-no-space", shown="command")
+@fault("etcd's quota used up", "etcd", code="etcd-no-space", shown="command")
 def etcd_quota(bench: Bench) -> Made:
     """A quota of 1 MB, filled; the next step clears it with etcd's own tool."""
     bench.edit('ETCD_QUOTA_BACKEND_BYTES: "4294967296"', 'ETCD_QUOTA_BACKEND_BYTES: "1048576"')
@@ -119,55 +118,44 @@ def until_log(bench: Bench, container: str, word: str) -> None:
     raise AssertionError(f"{container} did not write {word!r} within 30 s")
 
 
-@fault("data of Neo4j that another process has open", "neo4j", service="neo4j", code="store-locked")
+@fault("data of Neo4j that another process has open", "neo4j", code="store-locked")
 def neo4j_locked(bench: Bench) -> Made:
     """A forgotten container; the next step tells how to find it."""
     with holder(bench, "neo4j"):
         assert "--filter volume=" in (yield)
 
 
-@fault(
-    *("data of Qdrant that another process has open", "qdrant"),
-    service="qdrant",
-    code="store-locked",
-)
+@fault(*("data of Qdrant that another process has open", "qdrant"), code="store-locked")
 def qdrant_locked(bench: Bench) -> Made:
     """As above."""
     with holder(bench, "qdrant"):
         assert "--filter volume=" in (yield)
 
 
-def other_password(name: str, service: str, variable: str, *, sample: bool = False) -> None:
-    """Add a fault that is a password in `.env` that the volume was not made with."""
-
-    def make(bench: Bench) -> Made:
-        """Change the password, put the former one back as told."""
-        bench.env(**{variable: "another-password"})
-        next_step = yield
-        assert "former value" in next_step
-        bench.restore()
-
-    facts = {"service": service, "code": "login-rejected", "shown": "answer", "sample": sample}
-    fault(name, service, **facts)(make)
-
-
-other_password("another Neo4j password than its volume's", "neo4j", "NEO4J_PASSWORD", sample=True)
-other_password("another Milvus password than its volume's", "milvus", "MILVUS_PASSWORD")
-
-
-@fault(
-    *("another key for the object store", "milvus"),
-    service="milvus",
-    code="s3-login-rejected",
-    shown="log",
+wrong(
+    *("another Neo4j password than its volume's", "neo4j"),
+    env={"NEO4J_PASSWORD": "another-password"},
+    step="former value",
+    code="login-rejected",
+    shown="answer",
+    sample=True,
 )
+wrong(
+    *("another Milvus password than its volume's", "milvus"),
+    env={"MILVUS_PASSWORD": "another-password"},
+    step="former value",
+    code="login-rejected",
+    shown="answer",
+)
+
+
+@fault(*("another key for the object store", "milvus"), code="s3-login-rejected", shown="log")
 def s3_key(bench: Bench) -> Made:
     """Milvus is given a key that the store does not know."""
     bench.edit(
         "MINIO_ACCESS_KEY_ID: ${MINIO_ROOT_USER:-minioadmin}", "MINIO_ACCESS_KEY_ID: somebody"
     )
     assert "MINIO_ROOT_USER" in (yield)
-    bench.restore()
 
 
 @fault(

@@ -1,15 +1,19 @@
 """What a fault is: how it is made, what must be told of it, and what mends it."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from tests.e2e.kit.workbench import Bench
 
 Made = Generator[None, str, None]
 Making = Callable[[Bench], Made]
-"""Makes the fault up to its `yield`, which gives the next step that was told; mends after it."""
+"""Makes the fault up to its `yield`, which gives the next step that was told; mends after it.
+
+The trial puts settings and compose files back."""
 FAULTS: list["Fault"] = []
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +49,38 @@ class Fault:
 
 
 def fault(name: str, *services: str, **facts: Any) -> Callable[[Making], Making]:
-    """Add the decorated function to FAULTS; what is told before any container is touched is there
-    before the command is.
+    """Add the decorated function to FAULTS.
+
+    What ends with 5 is the first service's, and what is told before any container is touched is
+    there before the command is; unless told otherwise.
     """
     if facts.get("preflight"):
         facts["shown"] = "command"
+    if facts.get("exit_code", 5) == 5:
+        facts.setdefault("service", services[0])
 
     def add(make: Making) -> Making:
         FAULTS.append(Fault(name=name, make=make, services=services, **facts))
         return make
 
     return add
+
+
+def wrong(
+    name: str,
+    *services: str,
+    env: Mapping[str, str] = NOTHING,
+    keys: Mapping[str, str] = NOTHING,
+    step: str = "",
+    **facts: Any,
+) -> None:
+    """Add a fault that is a text in `.env` or at keys of the first service; `step` mends it."""
+
+    def make(bench: Bench) -> Made:
+        """Write it; the next step must say what to write instead."""
+        bench.env(**env)
+        for key, value in keys.items():
+            bench.set_key(services[0], key, value)
+        assert step in (yield)
+
+    fault(name, *services, **facts)(make)

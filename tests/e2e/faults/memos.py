@@ -5,47 +5,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.faults.fault import Made, fault
+from tests.e2e.faults.fault import Made, fault, wrong
 from tests.e2e.kit.workbench import Bench
 
 
-def memos_setting(name: str, code: str, said: str, **values: str) -> None:
-    """Add a fault that is a variable with which MemOS does not start."""
-
-    def make(bench: Bench) -> Made:
-        """Set the variable, and remove it as told."""
-        bench.env(**values)
-        next_step = yield
-        assert next(iter(values)) in next_step
-        bench.restore()
-
+def memos_setting(name: str, code: str, said: str, **env: str) -> None:
+    """Add a fault that is a variable with which MemOS does not start; the next step names it."""
     # it waits for a host that nobody has; with all other values it crashes
     shown = "log" if code == "name-unknown" else "engine"
-    fault(name, "memos", service="memos", code=code, says=(said,), shown=shown)(make)
+    wrong(name, "memos", env=env, step=next(iter(env)), code=code, says=(said,), shown=shown)
 
 
 memos_setting(
-    "a graph backend that does not work",
-    "graph-backend",
-    "neo4j-community",
+    *("a graph backend that does not work", "graph-backend", "neo4j-community"),
     NEO4J_BACKEND="nebular",
 )
 memos_setting(
-    "QDRANT_URL beside QDRANT_HOST",
-    "name-unknown",
-    "QDRANT_URL",
+    *("QDRANT_URL beside QDRANT_HOST", "name-unknown", "QDRANT_URL"),
     QDRANT_URL="http://your_qdrant_url:6333",
 )
 memos_setting(
-    "a folder of files that is not there",
-    "setting-invalid",
-    "/no/such/folder",
+    *("a folder of files that is not there", "setting-invalid", "/no/such/folder"),
     FILE_LOCAL_PATH="/no/such/folder",
 )
 memos_setting(
-    "words where JSON is wanted",
-    "setting-invalid",
-    "MOS_RERANKER_HEADERS_EXTRA",
+    *("words where JSON is wanted", "setting-invalid", "MOS_RERANKER_HEADERS_EXTRA"),
     MOS_RERANKER_HEADERS_EXTRA="extra headers",
     MOS_RERANKER_BACKEND="http_bge",
 )
@@ -58,9 +42,8 @@ def source(bench: Bench) -> Iterator[Path]:
     find = "import memos, pathlib; print(pathlib.Path(memos.__file__).parent)"
     name, folder = bench.name("memos"), bench.stack.root / "src"
     python = bench.stack.docker("exec", name, "python", "-c", find, check=False)
-    python = (
-        python if python.exit_code == 0 else bench.stack.docker("exec", name, "python3", "-c", find)
-    )
+    if python.exit_code:
+        python = bench.stack.docker("exec", name, "python3", "-c", find)
     folder.mkdir(exist_ok=True)
     bench.stack.docker("cp", f"{name}:{python.stdout.split()[-1]}", str(folder / "memos"))
     bench.env(MEMOS_SRC=str(folder))
@@ -72,7 +55,6 @@ def source(bench: Bench) -> Iterator[Path]:
 
 @fault(
     *("a source tree with a syntax error", "memos"),
-    service="memos",
     code="source-broken",
     says=("server_router.py:3", "SyntaxError"),
     sample=True,
@@ -94,7 +76,6 @@ def syntax_error(bench: Bench) -> Made:
 @fault(
     "a source tree that imports what is not there",
     "memos",
-    service="memos",
     code="source-broken",
     says=("no_such_package",),
 )

@@ -8,123 +8,87 @@ from dataclasses import replace
 
 import requests
 
-from tests.e2e.faults.fault import Made, fault
+from tests.e2e.faults.fault import Made, fault, wrong
 from tests.e2e.kit.workbench import Bench
 
 USUAL = "interval: 30s, timeout: 5s, retries: 5, start_period: 120s, start_interval: 500ms"
+ALIEN = "printf '\\\\177ELF\\\\2\\\\1\\\\1\\\\0' >/tmp/alien; chmod +x /tmp/alien; exec /tmp/alien"
 IMPATIENT = "interval: 5s, timeout: 1s, retries: 1, start_period: 1s, start_interval: 500ms"
 
 
 # what the engine refuses, or programs cannot bear -----------------------------------------------
 
 
-@fault(
+wrong(  # a misspelt entry point
     *("a program that is not in its image", "qdrant"),
-    service="qdrant",
+    keys={"entrypoint": '["/no/such/program"]'},
     code="program-missing",
     says=("/no/such/program",),
     shown="command",
 )
-def program_missing(bench: Bench) -> Made:
-    """A misspelt entry point."""
-    bench.set_key("qdrant", "entrypoint", 'entrypoint: ["/no/such/program"]')
-    yield
-    bench.restore()
-
-
-@fault("an image for another processor", "qdrant", service="qdrant", code="image-architecture")
-def other_processor(bench: Bench) -> Made:
-    """A program of another machine's kind, in the right image."""
-    script = (
-        "printf '\\\\177ELF\\\\2\\\\1\\\\1\\\\0' >/tmp/alien; chmod +x /tmp/alien; exec /tmp/alien"
-    )
-    bench.set_key("qdrant", "entrypoint", f'entrypoint: ["sh", "-c", "{script}"]')
-    yield
-    bench.restore()
-
-
-@fault(
+wrong(  # a program of another machine's kind, in the right image
+    *("an image for another processor", "qdrant"),
+    keys={"entrypoint": f'["sh", "-c", "{ALIEN}"]'},
+    code="image-architecture",
+)
+wrong(
     *("a program that crashes again and again", "qdrant"),
-    service="qdrant",
+    keys={"entrypoint": '["sh", "-c", "echo fatal: the reason; exit 3"]'},
     code="crash-loop",
     says=("exit code 3", "the reason"),
     sample=True,
 )
-def crash_loop(bench: Bench) -> Made:
-    """It says why, and ends with 3."""
-    bench.set_key(
-        "qdrant", "entrypoint", 'entrypoint: ["sh", "-c", "echo fatal: the reason; exit 3"]'
-    )
-    yield
-    bench.restore()
-
-
-@fault("a program that ends for good", "qdrant", service="qdrant", code="ended", says=("code 3",))
-def ended(bench: Bench) -> Made:
-    """Nobody starts it again; its exit code is kept."""
-    bench.set_key("qdrant", "restart", 'restart: "no"')
-    bench.set_key("qdrant", "entrypoint", 'entrypoint: ["sh", "-c", "exit 3"]')
-    yield
-    bench.restore()
-
-
-@fault("a memory limit that is too small", "memos", service="memos", code="out-of-memory")
-def out_of_memory(bench: Bench) -> Made:
-    """The kernel kills it; the variable to raise is told."""
-    bench.env(MEMOS_MEMORY="100m")
-    assert "MEMOS_MEMORY" in (yield)
-    bench.restore()
-
-
-@fault(
+wrong(  # nobody starts it again; its exit code is kept
+    *("a program that ends for good", "qdrant"),
+    keys={"restart": '"no"', "entrypoint": '["sh", "-c", "exit 3"]'},
+    code="ended",
+    says=("code 3",),
+)
+wrong(  # the kernel kills it; the variable to raise is told
+    *("a memory limit that is too small", "memos"),
+    env={"MEMOS_MEMORY": "100m"},
+    step="MEMOS_MEMORY",
+    code="out-of-memory",
+)
+wrong(  # the variables to change are told
     *("a Java heap larger than the memory limit", "neo4j"),
-    service="neo4j",
+    env={"NEO4J_HEAP": "9g", "NEO4J_MEMORY": "600m"},
+    step="NEO4J_HEAP",
     code="heap-too-large",
     sample=True,
 )
-def heap(bench: Bench) -> Made:
-    """The variables to change are told."""
-    bench.env(NEO4J_HEAP="9g", NEO4J_MEMORY="600m")
-    assert "NEO4J_HEAP" in (yield)
-    bench.restore()
 
 
-@fault("a Neo4j setting that does not exist", "neo4j", service="neo4j", code="setting-unknown")
+@fault("a Neo4j setting that does not exist", "neo4j", code="setting-unknown")
 def unknown_setting(bench: Bench) -> Made:
     """A variable that begins with NEO4J_ is a setting."""
     line = "      NEO4J_server_memory_pagecache_size:"
     bench.edit(line, f'      NEO4J_server_nonsense_size: "1"\n{line}')
     assert "NEO4J_server_nonsense_size" in (yield)
-    bench.restore()
 
 
-@fault("too few open files allowed", "qdrant", service="qdrant", code="file-limit")
-def file_limit(bench: Bench) -> Made:
-    """A nofile limit of 10."""
-    bench.set_key("qdrant", "ulimits", "ulimits: {nofile: 10}")
-    assert "nofile" in (yield)
-    bench.restore()
+wrong(
+    *("too few open files allowed", "qdrant"),
+    keys={"ulimits": "{nofile: 10}"},
+    step="nofile",
+    code="file-limit",
+)
+wrong(
+    *("a read-only file system", "minio"),
+    keys={"volumes": '["minio_data:/minio_data:ro"]', "read_only": "true"},
+    code="read-only",
+)
 
 
-@fault("a read-only file system", "minio", service="minio", code="read-only")
-def read_only(bench: Bench) -> Made:
-    """Nothing can be written."""
-    bench.set_key("minio", "volumes", 'volumes: ["minio_data:/minio_data:ro"]')
-    bench.set_key("minio", "read_only", "read_only: true")
-    yield
-    bench.restore()
-
-
-@fault("data that belongs to another user", "qdrant", service="qdrant", code="permission-denied")
+@fault("data that belongs to another user", "qdrant", code="permission-denied")
 def permission(bench: Bench) -> Made:
     """The volume is root's, the program runs as nobody."""
     (folder,) = bench.volumes("qdrant")
     mode = folder.stat().st_mode
-    bench.set_key("qdrant", "user", 'user: "65534:65534"')
+    bench.set_key("qdrant", "user", '"65534:65534"')
     try:
         folder.chmod(0o700)
         assert "chmod" in (yield)
-        bench.restore()
     finally:
         folder.chmod(mode)
 
@@ -135,7 +99,6 @@ def permission(bench: Bench) -> Made:
 @fault(
     "a network cut between two containers",
     "milvus",
-    service="milvus",
     code="network-cut",
     says=("etcd",),
     shown="log",
@@ -161,46 +124,27 @@ def cut(bench: Bench) -> Made:
 # health checks that lie -------------------------------------------------------------------------
 
 
-@fault("a health check that fails though all is well", "qdrant", exit_code=0, shown="command")
-def lies_sick(bench: Bench) -> Made:
-    """Our own call says more: no failure."""
-    bench.set_key("qdrant", "healthcheck", f"healthcheck: {{test: ['CMD', 'false'], {IMPATIENT}}}")
-    yield
-    bench.restore()
-
-
-@fault(
+wrong(  # our own call says more: no failure
+    *("a health check that fails though all is well", "qdrant"),
+    keys={"healthcheck": f"{{test: ['CMD', 'false'], {IMPATIENT}}}"},
+    exit_code=0,
+    shown="command",
+)
+wrong(  # `up` never says ready
     *("a health check that passes though nobody answers", "qdrant"),
+    keys={"entrypoint": '["sleep", "600"]', "healthcheck": f"{{test: ['CMD', 'true'], {USUAL}}}"},
     exit_code=6,
-    code="",
     says=("nobody answers", "time is up"),
     shown="deadline",
     words=("--timeout", "8"),
 )
-def lies_well(bench: Bench) -> Made:
-    """`up` never says ready."""
-    bench.set_key("qdrant", "entrypoint", 'entrypoint: ["sleep", "600"]')
-    bench.set_key("qdrant", "healthcheck", f"healthcheck: {{test: ['CMD', 'true'], {USUAL}}}")
-    yield
-    bench.restore()
-
-
-@fault(
-    "a health check that its image cannot run",
-    "etcd",
-    service="etcd",
+wrong(  # curl in an image without curl
+    *("a health check that its image cannot run", "etcd"),
+    keys={"healthcheck": f"{{test: ['CMD', 'no-such-curl', 'http://127.0.0.1/'], {USUAL}}}"},
+    step="healthcheck",
     code="health-check-broken",
     shown="command",
 )
-def check_broken(bench: Bench) -> Made:
-    """curl in an image without curl."""
-    bench.set_key(
-        "etcd",
-        "healthcheck",
-        f"healthcheck: {{test: ['CMD', 'no-such-curl', 'http://127.0.0.1:2379/'], {USUAL}}}",
-    )
-    assert "healthcheck" in (yield)
-    bench.restore()
 
 
 # what is no fault -------------------------------------------------------------------------------
@@ -212,10 +156,9 @@ def slow(bench: Bench) -> Made:
     image = bench.inspect("qdrant")["Config"]
     argv = [*(image["Entrypoint"] or ()), *(image["Cmd"] or ())]
     words = ", ".join(f'"{word}"' for word in ["sh", "-c", 'sleep 8; exec \\"$$@\\"', "sh", *argv])
-    bench.set_key("qdrant", "entrypoint", f"entrypoint: [{words}]")
-    bench.set_key("qdrant", "command", "command: []")
+    bench.set_key("qdrant", "entrypoint", f"[{words}]")
+    bench.set_key("qdrant", "command", "[]")
     yield
-    bench.restore()
 
 
 def answers(url: str) -> bool:
@@ -267,7 +210,7 @@ def killed_once(bench: Bench) -> Made:
         yield
 
 
-@fault("`kill -9` whenever it starts", "neo4j", service="neo4j", code="killed")
+@fault("`kill -9` whenever it starts", "neo4j", code="killed")
 def killed_always(bench: Bench) -> Made:
     """Not for its own memory limit: by somebody, or by a machine without memory."""
     bench.stack.docker("stop", bench.name("neo4j"))
@@ -275,7 +218,7 @@ def killed_always(bench: Bench) -> Made:
         assert "dmesg" in (yield)
 
 
-@fault("`docker stop` while it starts", "neo4j", service="neo4j", code="stopped")
+@fault("`docker stop` while it starts", "neo4j", code="stopped")
 def stopped(bench: Bench) -> Made:
     """Somebody changed his mind; the next step starts it."""
     bench.stack.docker("stop", bench.name("neo4j"))
@@ -284,7 +227,7 @@ def stopped(bench: Bench) -> Made:
     bench.obey(next_step)
 
 
-@fault("a container removed while it starts", "neo4j", service="neo4j", code="container-gone")
+@fault("a container removed while it starts", "neo4j", code="container-gone")
 def removed(bench: Bench) -> Made:
     """`docker rm --force` in another terminal."""
     bench.stack.docker("stop", bench.name("neo4j"))
@@ -342,7 +285,7 @@ def engine_killed(bench: Bench) -> Made:
             subprocess.run(
                 there, env={**own.environ, **bench.extra}, stdin=saved.stdout, check=True
             )
-        bench.set_key("etcd", "healthcheck", f"healthcheck: {{test: ['CMD', 'false'], {USUAL}}}")
+        bench.set_key("etcd", "healthcheck", f"{{test: ['CMD', 'false'], {USUAL}}}")
         assert "inv engine.status" in (yield)
         bench.restore()
         mended = own.inv("up", "--service", "etcd", "--format", "json")

@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import shutil
-import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -50,15 +49,14 @@ class Bench:
         lines += [f"{name}={value}" for name, value in values.items()]
         file.write_text("\n".join(lines) + "\n")
 
-    def set_key(self, service: str, key: str, text: str) -> None:
-        """A service of the compose file another `key`: the lines of `text`, less indented."""
+    def set_key(self, service: str, key: str, value: str) -> None:
+        """Give a service of the compose file another value at a key."""
         file = self.stack.root / COMPOSE
         before, head, rest = re.split(rf"(^  {service}:\n)", file.read_text(), flags=re.MULTILINE)
         end = re.search(r"^(?! {3}|$)", rest, flags=re.MULTILINE)
         block, after = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
         block = re.sub(rf"^    {key}:.*\n(?:^ {{5}}.*\n|^\n)*", "", block, flags=re.MULTILINE)
-        new = textwrap.indent(textwrap.dedent(text).strip() + "\n", "    ")
-        file.write_text(f"{before}{head}{new}{block}{after}")
+        file.write_text(f"{before}{head}    {key}: {value}\n{block}{after}")
 
     def edit(self, old: str, new: str) -> None:
         """Replace a text that stands once in the compose file."""
