@@ -1,6 +1,7 @@
 """Exit codes, and the errors a user can meet. Every error names the next thing to type."""
 
 import errno
+import sys
 from enum import IntEnum, unique
 
 
@@ -104,3 +105,9 @@ def known(error: Exception) -> StackError | None:
             next_step="look whose it is (ls -l), and whether the disk is full (df)",
         )
     return None
+
+
+def report(error: StackError) -> ExitCode:
+    """Write an error of a module that is a program of its own to stderr; give its exit code."""
+    sys.stderr.write(f"error: {error}\nnext: {error.next_step}\n")
+    return error.exit_code

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from scripts.core.errors import ExitCode, RefusedError, StackError, known
+from scripts.core.errors import ExitCode, RefusedError, StackError, known, report
 from scripts.core.lock import held
 from scripts.core.process import Runner, run
 from scripts.core.progress import Say
@@ -109,8 +109,7 @@ def main() -> ExitCode:
     except (StackError, OSError) as error:
         if (ours := known(error)) is None:
             raise
-        sys.stderr.write(f"error: {ours}\nnext: {ours.next_step}\n")
-        return ours.exit_code
+        return report(ours)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     return ExitCode.OK

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 
 from scripts.core import files
@@ -46,7 +47,9 @@ Acquire::https::Timeout "30";
 The hooks are cleared because Debian's container images empty the host's cache in one.
 """
 SCRIPT = 'cd "$1" && shift && echo "pid $$" && exec "$@"'
-LISTED = re.compile(r"'[^']+' (?P<name>\S+\.deb) (?P<size>\d+) SHA256:(?P<sha256>\w+)")
+LISTED = re.compile(
+    r"^'[^']+' (?P<name>\S+\.deb) (?P<size>\d+) SHA256:(?P<sha256>\w+)", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +118,7 @@ class PrivateApt:
         """Remember where to work; `say` gets lines of progress."""
         self.folder = folder
         self.debs = folder / "debs"
+        self._note = folder / "fetched.json"
         self._files = {
             "sources.list": sources,
             "preferences": preferences,
@@ -140,10 +144,6 @@ class PrivateApt:
             files.write_json(self._note, note)
         return wanted
 
-    @property
-    def _note(self) -> Path:
-        return self.folder / "fetched.json"
-
     def _remembered(self, words: Sequence[str]) -> tuple[Deb, ...]:
         note = files.read_json(self._note)
         try:
@@ -165,11 +165,9 @@ class PrivateApt:
         argv = ["-o", f"Dir::Cache::archives={empty}", "--print-uris", *words]
         argv += ["-o", "Acquire::ForceHash=SHA256"]  # `install` would say MD5
         self._say("choosing packages")
-        found = map(LISTED.match, self._apt(argv, _silent, within=empty).splitlines())
         return tuple(
             Deb(name=line["name"], size=int(line["size"]), sha256=line["sha256"])
-            for line in found
-            if line
+            for line in LISTED.finditer(self._apt(argv, lambda _: "", within=empty))
         )
 
     def _download(self, words: Sequence[str], wanted: Sequence[Deb]) -> None:
@@ -177,11 +175,8 @@ class PrivateApt:
         for path in self.debs.glob("*.deb"):
             if path.name not in names:
                 path.unlink()
-        total = sum(deb.size for deb in wanted)
-        count = len(wanted)
-        self._apt(
-            words, lambda share: f"fetching {count} packages, {size_of(share * total, total)}"
-        )
+        what, total = f"fetching {len(wanted)} packages", sum(deb.size for deb in wanted)
+        self._apt(words, lambda share: f"{what}, {size_of(share * total, total)}")
         missing = [deb.name for deb in wanted if not deb.is_in(self.debs)]
         if missing or not wanted:
             raise RefusedError(
@@ -213,21 +208,14 @@ def unpack(into: Path, folder: Path, debs: tuple[Deb, ...], *, runner: Runner, s
     """Unpack `debs` from `folder` into the empty folder `into`, one process for each CPU."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
-    done = 0
-
-    def count(_: str) -> None:
-        nonlocal done
-        done += 1
-        pace(f"unpacking {len(debs)} packages, {done} done")
-
-    pace = Pace(say)
-    pace(f"unpacking {len(debs)} packages")
+    pace, done, what = Pace(say), count(1), f"unpacking {len(debs)} packages"
+    pace(what)
     largest_first = sorted(debs, key=lambda deb: -deb.size)
     script = 'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$0" && echo "$1"'
     unpacked = runner(
         ["xargs", "-0", "-P", str(os.cpu_count() or 1), "-n", "1", "sh", "-c", script, str(into)],
         stdin="\0".join(str(folder / deb.name) for deb in largest_first),
-        on_line=count,
+        on_line=lambda _: pace(f"{what}, {next(done)} done"),
     )
     if unpacked.exit_code:
         raise RefusedError(
@@ -243,7 +231,3 @@ def _refusal(word: str, output: str) -> RefusedError:
     if "NO_PUBKEY" in output:
         step = "the keyring is too old: apt-get install debian-archive-keyring"
     return RefusedError(f"apt-get {word} failed: {errors[0].strip()}", next_step=step)
-
-
-def _silent(_: float) -> str:
-    return ""

@@ -81,14 +81,10 @@ def apt_sources(release: str) -> str:
     The mirror is the host's own; errors as in `find_mirror`.
     """
     mirror = find_mirror(this_system(), "debian")
-    fields = (
-        "Types: deb",
-        f"URIs: {mirror.uri}",
-        f"Suites: {release}",
-        "Components: main",
-        f"Signed-By: {BUILD_KEYRING}",
+    return (
+        f"Types: deb\nURIs: {mirror.uri}\nSuites: {release}\n"
+        f"Components: main\nSigned-By: {BUILD_KEYRING}\n"
     )
-    return "\n".join(fields) + "\n"
 
 
 def apt_conf(runner: Runner) -> str:
@@ -118,8 +114,7 @@ def _plain(uri: str) -> str:
     """An address that works elsewhere too: cloud images keep theirs in a file of the host."""
     if not uri.startswith("mirror+file:"):
         return uri
-    lines = Path(urlsplit(uri).path).read_text(encoding="utf-8").split()
-    return lines[0]
+    return Path(urlsplit(uri).path).read_text(encoding="utf-8").split()[0]
 
 
 def _entries(apt: Path) -> Iterator[_Entry]:
@@ -127,18 +122,17 @@ def _entries(apt: Path) -> Iterator[_Entry]:
     for path in (apt / "sources.list", *sorted(parts.glob("*.list"))):
         if path.is_file():
             for line in path.read_text(encoding="utf-8").splitlines():
-                yield from _one_line(line.partition("#")[0].strip())
+                if match := ONE_LINE.fullmatch(line.partition("#")[0].strip()):
+                    yield _one_line(match)
     for path in sorted(parts.glob("*.sources")):
         for paragraph in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
             yield from _deb822(paragraph)
 
 
-def _one_line(line: str) -> Iterator[_Entry]:
-    if found := ONE_LINE.fullmatch(line):
-        options = dict(word.partition("=")[::2] for word in (found["options"] or "").split())
-        yield from _entry(
-            found["uri"], found["suite"], found["components"], options.get("signed-by", "")
-        )
+def _one_line(match: re.Match[str]) -> _Entry:
+    options = dict(word.partition("=")[::2] for word in (match["options"] or "").split())
+    signed_by = options.get("signed-by", "")
+    return _entry(match["uri"], match["suite"], match["components"], signed_by)
 
 
 def _deb822(paragraph: str) -> Iterator[_Entry]:
@@ -147,18 +141,13 @@ def _deb822(paragraph: str) -> Iterator[_Entry]:
     pairs = (line.partition(":")[::2] for line in text.splitlines())
     fields = {key.strip().lower(): value.strip() for key, value in pairs}
     if "deb" in fields.get("types", "").split() and fields.get("enabled", "yes") != "no":
-        for uri in fields.get("uris", "").split():
-            yield from _entry(
-                uri,
-                fields.get("suites", ""),
-                fields.get("components", ""),
-                fields.get("signed-by", ""),
-            )
+        rest = [fields.get(name, "") for name in ("suites", "components", "signed-by")]
+        yield from (_entry(uri, *rest) for uri in fields.get("uris", "").split())
 
 
-def _entry(uri: str, suites: str, components: str, signed_by: str) -> Iterator[_Entry]:
+def _entry(uri: str, suites: str, components: str, signed_by: str) -> _Entry:
     """Leave out the suites that only add to a release: -updates, -security, ...; and flat ones."""
-    yield _Entry(
+    return _Entry(
         uri=uri,
         suites=tuple(suite for suite in suites.split() if not re.search("[-/]", suite)),
         components=tuple(components.split()),

@@ -6,11 +6,12 @@
 import os
 import shlex
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from configparser import Error, RawConfigParser
 from pathlib import Path
 
-from scripts.core.errors import ConfigError
+from scripts.core.errors import ConfigError, report
 
 GLOBAL = (
     Path("/Library/Application Support/pip/pip.conf"),  # macOS
@@ -31,18 +32,16 @@ def settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
 
     Variables beat files, and the section [install] beats [global]. A list is one line.
     """
-    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, "environ": {}}
+    sections: dict[str, dict[str, str]] = defaultdict(dict)
     for file in _files(environ, home):
         parser = _parsed(file)
         for section in parser.sections():
-            sections.setdefault(section, {}).update(parser.items(section))
-    for name, value in environ.items():
-        if name.startswith("PIP_"):
-            sections["environ"][name.removeprefix("PIP_").lower()] = value
+            sections[section].update(parser.items(section))
+    pip = {name[4:].lower(): value for name, value in environ.items() if name.startswith("PIP_")}
     return {
         name.replace("_", "-"): " ".join(value.split())
-        for section in ("global", "install", "environ")
-        for name, value in sections[section].items()
+        for values in (sections["global"], sections["install"], pip)
+        for name, value in values.items()
         if value.strip()
     }
 
@@ -67,8 +66,7 @@ def main() -> int:
     try:
         variables = for_uv(os.environ, Path.home())
     except ConfigError as error:
-        sys.stderr.write(f"error: {error}\nnext: {error.next_step}\n")
-        return error.exit_code
+        return report(error)
     sys.stdout.writelines(
         f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()
     )

@@ -4,7 +4,6 @@ import errno
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.core.stack import Port
@@ -12,26 +11,14 @@ from scripts.core.stack import Port
 PROC = Path("/proc")
 LISTEN = "0A"
 """TCP_LISTEN in /proc/net/tcp (linux/include/net/tcp_states.h)."""
+UNSEEN = "a process that cannot be seen"
 DIAL = 0.2
 """Seconds for a connection on this machine."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """Who holds a port: a process, or nothing known but that the port is taken."""
-
-    port: int
-    pid: int = 0
-    name: str = ""
-
-    def __str__(self) -> str:
-        """Say it for people."""
-        return f"{self.name} (pid {self.pid})" if self.pid else "a process that cannot be seen"
-
-
 def processes(pairs: Iterable[tuple[str, Port]]) -> dict[int, tuple[str, str]]:
     """Return those of these ports that are taken, as `holders` does, where no engine runs."""
-    return {port.published: (name, str(owner(port.published))) for name, port in taken_among(pairs)}
+    return {port.published: (name, owner(port.published)) for name, port in taken_among(pairs)}
 
 
 def taken_among(pairs: Iterable[tuple[str, Port]]) -> list[tuple[str, Port]]:
@@ -59,15 +46,14 @@ def taken(host: str, port: int) -> bool:
         return probe.connect_ex(("127.0.0.1" if anywhere else host, port)) == 0
 
 
-def owner(port: int, proc: Path = PROC) -> Owner:
+def owner(port: int, proc: Path = PROC) -> str:
     """Return who listens on a port, as far as this user may see (/proc/net/tcp, /proc/PID/fd)."""
     inodes = {inode for file in ("net/tcp", "net/tcp6") for inode in _inodes(proc / file, port)}
     for process in proc.glob("[0-9]*"):
         if any(f"socket:[{inode}]" in _links(process / "fd") for inode in inodes):
             with suppress(OSError):  # it has just ended
-                name = (process / "comm").read_text().strip()
-                return Owner(port=port, pid=int(process.name), name=name)
-    return Owner(port=port)
+                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
+    return UNSEEN
 
 
 def _links(folder: Path) -> Iterator[str]:

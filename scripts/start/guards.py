@@ -83,7 +83,7 @@ def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[s
     own = containers(api, stack.project) if busy else ()
     ours = {f"container {container.name}" for container in own}
     return {
-        port.published: (name, publishers.get(port.published) or str(owner(port.published)))
+        port.published: (name, publishers.get(port.published) or owner(port.published))
         for name, port in busy
         if publishers.get(port.published) not in ours
     }

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.core.errors import ConfigError
+from scripts.core.errors import ConfigError, report
 from scripts.images.bundle import bundle_file
 from scripts.images.bundle.bundle_file import Manifest
 
@@ -95,18 +95,13 @@ def main(words: Sequence[str], root: Path = ROOT) -> int:
     try:
         pip = bring(Path(words[0]), root)
     except ConfigError as error:
-        return _refused(error)
+        return report(error)
     except OSError as error:
         what = f"the wheels of {words[0]} could not be brought to {root / FOLDER}: {error}"
         step = f"is there room, and may you write there? df -h {root}; ls -ld {root}"
-        return _refused(ConfigError(what, next_step=step))
+        return report(ConfigError(what, next_step=step))
     sys.stdout.write(f"{pip}\n")
     return 0
-
-
-def _refused(error: ConfigError) -> int:
-    sys.stderr.write(f"error: {error}\nnext: {error.next_step}\n")
-    return error.exit_code
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.core.stack import Port, Service, Stack
 from scripts.machine import ports
-from scripts.machine.ports import Owner, owner
+from scripts.machine.ports import owner
 from scripts.start import guards
 from scripts.start.guards import holders, published, strangers
 from tests.kit.fakes import FakeApi
@@ -61,27 +61,22 @@ def proc(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("port", "pid", "text"),
+    ("port", "text"),
     [
-        (8000, 77, "nginx (pid 77)"),
-        (8002, 99, "java (pid 99)"),
-        (8001, 0, "a process that cannot be seen"),
-        (8003, 0, "a process that cannot be seen"),
+        (8000, "nginx (pid 77)"),
+        (8002, "java (pid 99)"),
+        (8001, "a process that cannot be seen"),
+        (8003, "a process that cannot be seen"),
     ],
 )
-def test_the_owner_of_a_port_is_who_listens_on_it(
-    proc: Path, port: int, pid: int, text: str
-) -> None:
+def test_the_owner_of_a_port_is_who_listens_on_it(proc: Path, port: int, text: str) -> None:
     """Over IPv4 or IPv6; a connection from that port is no listener."""
-    found = owner(port, proc)
-
-    assert (found.port, found.pid) == (port, pid)
-    assert str(found) == text
+    assert owner(port, proc) == text
 
 
 def test_without_proc_the_owner_is_not_known(tmp_path: Path) -> None:
     """On macOS a taken port is just that."""
-    assert owner(8000, tmp_path / "none") == Owner(port=8000)
+    assert owner(8000, tmp_path / "none") == ports.UNSEEN
 
 
 def test_wanted_ports_are_those_of_the_named_services() -> None:
@@ -107,7 +102,7 @@ class Engine(FakeApi):
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An engine on a machine where nginx holds every taken port that no container publishes."""
-    monkeypatch.setattr(guards, "owner", lambda port: Owner(port=port, pid=7, name="nginx"))
+    monkeypatch.setattr(guards, "owner", lambda _port: "nginx (pid 7)")
     return Engine()
 
 
@@ -204,11 +199,11 @@ def test_a_file_that_is_closed_meanwhile_hides_no_owner(
     (proc / "77" / "fd" / "4").touch()
     monkeypatch.setattr(Path, "readlink", readlink)
 
-    assert owner(8000, proc).pid == 77
+    assert owner(8000, proc) == "nginx (pid 77)"
 
 
 def test_a_process_that_ends_meanwhile_is_not_seen(proc: Path) -> None:
     """Its name cannot be read any more, and the port may be free by now."""
     (proc / "77" / "comm").unlink()
 
-    assert owner(8000, proc) == Owner(port=8000)
+    assert owner(8000, proc) == ports.UNSEEN
