@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from scripts.core.errors import EngineError, RefusedError
@@ -22,7 +23,30 @@ REGISTRY_PATIENCE = 6.0
 
 def status(api: Api, service: Service) -> ImageStatus:
     """Ask the engine for a service's image."""
-    return _status(service, api.get(f"/images/{service.image}/json"))
+    build = service.build
+    absent = ImageStatus(
+        service=service.name, image=service.image, present=False, built_here=build is not None
+    )
+    image = api.get(f"/images/{service.image}/json")
+    if image is None:
+        return absent
+    labels = image_labels(image)
+    return replace(
+        absent,
+        present=True,
+        contains=labels.get(CONTAINS_LABEL, "official"),
+        version=labels.get(VERSION_LABEL, ""),
+        description=labels.get(DESCRIPTION_LABEL, ""),
+        size=image.get("Size", 0),
+        stale=build is not None and labels.get(RECIPE_LABEL) != recipe(build),
+        architecture=image.get("Architecture", ""),
+        id=image.get("Id", ""),
+    )
+
+
+def image_labels(image: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the labels of an image that the engine describes."""
+    return (image.get("Config") or {}).get("Labels") or {}
 
 
 def unreachable(api: Api, images: Sequence[str]) -> dict[str, str]:
@@ -69,28 +93,6 @@ def needed(
     to_build = [one for one in statuses if one.built_here and (one in absent or rebuild)]
     to_pull = [one for one in absent if not one.built_here]
     return tuple(one.service for one in to_build), tuple(one.service for one in to_pull)
-
-
-def _status(service: Service, found: Mapping[str, Any] | None) -> ImageStatus:
-    built = service.build is not None
-    if found is None:
-        return ImageStatus(
-            service=service.name, image=service.image, present=False, built_here=built
-        )
-    labels: Mapping[str, str] = (found.get("Config") or {}).get("Labels") or {}
-    return ImageStatus(
-        service=service.name,
-        image=service.image,
-        present=True,
-        contains=labels.get(CONTAINS_LABEL, "official"),
-        version=labels.get(VERSION_LABEL, ""),
-        description=labels.get(DESCRIPTION_LABEL, ""),
-        size=found.get("Size", 0),
-        stale=service.build is not None and labels.get(RECIPE_LABEL) != recipe(service.build),
-        built_here=built,
-        architecture=found.get("Architecture", ""),
-        id=found.get("Id", ""),
-    )
 
 
 def _registry(image: str) -> str:

@@ -15,6 +15,7 @@ from scripts.core.process import Runner, run
 from scripts.core.progress import Say
 from scripts.core.stack import Service
 from scripts.engine.api import Api
+from scripts.images.availability import image_labels
 from scripts.images.building import ENV
 from scripts.images.jobs import Job
 from scripts.images.recipes import BASE_FILE, BASE_PACKAGES, BASE_TAG, RECIPE_LABEL, base_recipe
@@ -27,10 +28,8 @@ NAME = "base"
 
 def wanted(services: Iterable[Service]) -> bool:
     """Say whether one of these services is built upon this image."""
-    return any(
-        service.build is not None and BASE_TAG in service.build.args.values()
-        for service in services
-    )
+    builds = (service.build for service in services)
+    return any(BASE_TAG in build.args.values() for build in builds if build is not None)
 
 
 def ahead(root: Path) -> Job:
@@ -55,9 +54,8 @@ def jobs(api: Api, env: Mapping[str, str], root: Path) -> tuple[Job, ...]:
     """
     file = root / "docker" / BASE_FILE
     recipe = base_recipe(file)
-    found = api.get(f"/images/{BASE_TAG}/json") or {}
-    labels = (found.get("Config") or {}).get("Labels") or {}
-    if labels.get(RECIPE_LABEL) == recipe:
+    image = api.get(f"/images/{BASE_TAG}/json") or {}
+    if image_labels(image).get(RECIPE_LABEL) == recipe:
         return ()
     packages = ahead(root)
     argv = ["docker", "build", "--progress", "plain", "--tag", BASE_TAG, "--file", str(file)]
@@ -85,16 +83,11 @@ def prepare(folder: Path, mirror: Mirror, runner: Runner, say: Say) -> None:
     stamp.unlink(missing_ok=True)
     tree = folder / "rootfs"
     unpack(tree, apt.debs, debs, runner=runner, say=say)
-    packed = runner(
-        [
-            *("tar", "--create", "--file", str(archive), "--numeric-owner", "--sort=name"),
-            *("--directory", str(tree), "."),
-        ]
-    )
+    tar = ["tar", "--create", "--file", str(archive), "--numeric-owner", "--sort=name"]
+    packed = runner([*tar, "--directory", str(tree), "."])
     if packed.exit_code:
-        raise RefusedError(
-            f"packing {archive} failed: {packed.stderr.strip()}", next_step=f"df {folder}"
-        )
+        reason = packed.stderr.strip()
+        raise RefusedError(f"packing {archive} failed: {reason}", next_step=f"df {folder}")
     shutil.rmtree(tree)
     stamp.write_text(names, encoding="utf-8")
 

@@ -19,13 +19,8 @@ CA_BUNDLES = (
 )
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 PIP_KEYS = (
-    "index-url",
-    "extra-index-url",
-    "trusted-host",
-    "proxy",
-    "timeout",
-    "default-timeout",
-    "retries",
+    *("index-url", "extra-index-url", "trusted-host", "proxy"),
+    *("timeout", "default-timeout", "retries"),
 )
 """Settings of pip that mean the same inside a container; paths do not."""
 APT_TELLS = 'APT::Status-Fd "2";\n'

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from scripts.core.stack import Build, Service
@@ -31,17 +30,6 @@ def build_argv(service: Service, build: Build) -> list[str]:
     return [*words, *proxy_args(os.environ), str(build.context)]
 
 
-def build_job(service: Service, build: Build, env: Mapping[str, str], logs: Path) -> Job:
-    """Return the job that builds a service's image; its output goes to a file in `logs`."""
-    return Job(
-        name=service.name,
-        argv=build_argv(service, build),
-        log=logs / f"{service.name}.log",
-        env={**env, **ENV},
-        seconds=build.seconds,
-    )
-
-
 def build(
     services: Sequence[Service],
     env: Mapping[str, str],
@@ -51,26 +39,34 @@ def build(
 ) -> None:
     """Build the images of these services side by side, after the jobs that make their base.
 
-    Raises RefusedError that names the first image that failed, its last words and its log.
+    The output of each goes to a file in `logs`. Raises RefusedError that names the first image
+    that failed, its last words and its log.
     """
-    own = [build_job(one, one.build, env, logs) for one in services if one.build is not None]
-    after = base[-1].name if base else ""
-    jobs.finish(BUILDS, [*base, *(replace(job, after=after) for job in own)])
+    own = [
+        Job(
+            name=one.name,
+            argv=build_argv(one, one.build),
+            log=logs / f"{one.name}.log",
+            env={**env, **ENV},
+            after=base[-1].name if base else "",
+            seconds=one.build.seconds,
+        )
+        for one in services
+        if one.build is not None
+    ]
+    jobs.finish(BUILDS, [*base, *own])
 
 
 def pull(services: Sequence[Service], env: Mapping[str, str], logs: Path, jobs: Jobs) -> None:
     """Pull the images of these services side by side; errors as in `build`."""
-    words = ["docker", "pull"]
-    jobs.finish(
-        PULLS,
-        [
-            Job(
-                name=one.name,
-                argv=[*words, one.image],
-                log=logs / f"{one.name}.log",
-                env=env,
-                terminal=True,  # docker tells how far it is only there
-            )
-            for one in services
-        ],
-    )
+    pulls = [
+        Job(
+            name=one.name,
+            argv=["docker", "pull", one.image],
+            log=logs / f"{one.name}.log",
+            env=env,
+            terminal=True,  # docker tells how far it is only there
+        )
+        for one in services
+    ]
+    jobs.finish(PULLS, pulls)

@@ -68,12 +68,9 @@ class Manifest:
         """Return the members in a folder of the bundle."""
         return tuple(member for member in self.members if member.name.startswith(f"{folder}/"))
 
-    def document(self) -> dict[str, Any]:
+    def text(self) -> str:
         """Return it as it is written."""
-        members = [asdict(member) for member in self.members]
-        own = {name: getattr(self, name) for name in self.__slots__}
-        own |= {"python": list(self.python), "images": dict(self.images), "members": members}
-        return {"bundle": FORMAT, **own}
+        return json.dumps({"bundle": FORMAT, **asdict(self)}, indent=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,17 +149,14 @@ def _wheels(packing: _Packing) -> list[Path]:
 
 
 def _download(packing: _Packing, version: str, pins: Path, folder: Path) -> None:
-    words = [sys.executable, *PIP, "--python-version", version, "--dest", str(folder)]
-    done = packing.runner(
-        [*words, "--requirement", str(pins)],
-        timeout=PIP_TIME,
-        on_line=partial(packing.step, "wheels"),
-    )
+    argv = [sys.executable, *PIP, "--python-version", version, "--dest", str(folder)]
+    argv += ["--requirement", str(pins)]
+    done = packing.runner(argv, timeout=PIP_TIME, on_line=partial(packing.step, "wheels"))
     if done.exit_code:
         reason = telling(done.stderr.splitlines(), r"^ERROR:") or f"exit code {done.exit_code}"
+        reason = reason.removeprefix("ERROR: ")
         raise RefusedError(
-            "pip could not download the wheels for Python"
-            f" {version}: {reason.removeprefix('ERROR: ')}",
+            f"pip could not download the wheels for Python {version}: {reason}",
             next_step="behind a proxy set HTTPS_PROXY, with a mirror PIP_INDEX_URL",
         )
 

@@ -1,7 +1,6 @@
 """Writes a bundle: NAME.partial grows member by member and gets its name when it is whole."""
 
 import hashlib
-import json
 import os
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -36,15 +35,12 @@ class BundleWriter:
             self._write(_header(MANIFEST, RESERVED))
             self._write(b" " * RESERVED)
         except BaseException:
-            self._end()  # `with` calls __exit__ only for what was entered
+            self.__exit__()  # `with` calls it only for what was entered
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Return the file its name, if `finish` was reached."""
-        self._end()
-
-    def _end(self) -> None:
+        """Give the file its name, if `finish` was reached."""
         try:
             with self._room():
                 self._out.close()
@@ -72,7 +68,7 @@ class BundleWriter:
 
     def finish(self, manifest: Manifest) -> None:
         """Write what the bundle is; then it is whole."""
-        text = json.dumps(manifest.document(), indent=1).encode()
+        text = manifest.text().encode()
         self._write(bytes(2 * BLOCK))  # the end of a tar
         self._patch(BLOCK, text.ljust(RESERVED - 1) + b"\n")
         with self._room():
