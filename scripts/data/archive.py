@@ -114,8 +114,9 @@ def pieces(path: Path) -> Iterator[bytes]:
     plain, count = hashlib.sha256(), 0
     with path.open("rb") as file:
         source = _Hashed(file, facts["packed_bytes"])
+        file_like = cast("BinaryIO", source)  # nothing but `read` is called
         # what is read is bounded, whatever a piece of the file unpacks to
-        with zstandard.ZstdDecompressor().stream_reader(_file(source), closefd=False) as stream:
+        with zstandard.ZstdDecompressor().stream_reader(file_like, closefd=False) as stream:
             try:
                 while piece := stream.read(PIECE):
                     plain.update(piece)
@@ -130,10 +131,6 @@ def pieces(path: Path) -> Iterator[bytes]:
         raise _broken(path, "its checksum is another one than when it was written")
 
 
-def _file(source: "_Hashed") -> BinaryIO:
-    return cast("BinaryIO", source)  # nothing but `read` is called
-
-
 class _Hashed:
     """The first bytes of a file, hashed as they are read."""
 
@@ -141,8 +138,8 @@ class _Hashed:
         self._file, self._left = file, size
         self.digest = hashlib.sha256()
 
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(self._left if size < 0 else min(size, self._left))
+    def read(self, size: int) -> bytes:
+        data = self._file.read(min(size, self._left))
         self._left -= len(data)
         self.digest.update(data)
         return data

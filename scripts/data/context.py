@@ -1,4 +1,4 @@
-"""Where data commands work, and what they need of others: a report, and services that come back."""
+"""Where data commands work, and what they need of others: who is told, and who starts again."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from scripts.config.workspace import Workspace
 from scripts.core.errors import ExitCode
 from scripts.core.look import Container, State
 from scripts.core.progress import OnBytes
 from scripts.core.stack import Stack
-from scripts.data import journal, plan, snapshots, volumes
+from scripts.data import journal, plan, volumes
 from scripts.data.model import Entry, Phase
 from scripts.engine.api import Api
 from scripts.engine.containers import containers, existing
@@ -43,17 +42,6 @@ class DataContext:
     tell: Reporter
     bring_back: BringBack
 
-    @classmethod
-    def of(cls, space: Workspace, tell: Reporter, bring_back: BringBack) -> "DataContext":
-        """Return the context of the data commands of a stack."""
-        return cls(
-            api=space.api,
-            stack=space.stack,
-            folder=snapshots.folder_of(space.settings.root, space.stack.project),
-            tell=tell,
-            bring_back=bring_back,
-        )
-
     def containers(self) -> tuple[Container, ...]:
         """Ask for the containers of the stack."""
         return containers(self.api, self.stack.project)
@@ -62,12 +50,12 @@ class DataContext:
         """Write down that a phase begins."""
         return journal.write(self.folder, replace(entry, phase=phase))
 
-    def helper(self, names: Mapping[str, str]) -> Helper:
-        """Return a helper over those of these volumes (names by key) that are there."""
+    def run(self, script: str, names: Mapping[str, str]) -> None:
+        """Run a script that writes to those of these volumes (names by key) that are there."""
         present = existing(self.api)
         kept = {key: name for key, name in names.items() if name in present}
-        survey = volumes.survey(self.api, self.stack, kept)
-        return Helper(self.api, self.stack.project, survey.image, kept)
+        image = volumes.survey(self.api, self.stack, kept).image
+        Helper(self.api, self.stack.project, image, kept).run(script, writable=True)
 
     def stop(self, names: Sequence[str]) -> None:
         """Stop services, those that need others before these, side by side where that may be.

@@ -2,9 +2,7 @@
 
 import json
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
 
 from scripts.core import files
 from scripts.core.errors import BrokenError
@@ -12,8 +10,6 @@ from scripts.data.model import Command, Entry, Phase
 
 FILE = "journal.json"
 """In the stack's folder of snapshots."""
-
-Word = TypeVar("Word", bound=StrEnum)
 
 
 def read(folder: Path) -> Entry | None:
@@ -45,19 +41,11 @@ def _entry(document: object) -> Entry:
     if not all(isinstance(text, str) for text in (*running, *volumes.values())):
         raise TypeError("something in it is no text")
     known = {
-        "command": _word(document, "command", Command),
-        "phase": _word(document, "phase", Phase),
+        "command": Command(document.get("command", "")),
+        "phase": Phase(document.get("phase", "")),
         "running": tuple(running),
     }
     return Entry(**{**document, **known})
-
-
-def _word(document: dict[str, Any], key: str, words: type[Word]) -> Word:
-    value = document.get(key, "")
-    try:
-        return words(value)
-    except ValueError:
-        raise ValueError(f"{key} is {value!r}, wanted one of {', '.join(words)}") from None
 
 
 def write(folder: Path, entry: Entry) -> Entry:

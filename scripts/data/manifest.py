@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,6 @@ from scripts.data.model import Command, Plan
 from scripts.engine.api import Api
 from scripts.engine.versions import numbers
 from scripts.images.availability import VERSION_LABEL
-
-ANYWAY = "--anyway, if you know better"
 
 
 def describe(space: Workspace, plan: Plan, *, automatic: bool) -> dict[str, Any]:
@@ -29,13 +28,7 @@ def describe(space: Workspace, plan: Plan, *, automatic: bool) -> dict[str, Any]
         "groups": list(plan.groups),
         "services": _servers(space, plan.groups),
         "volumes": [
-            {
-                "key": volume.key,
-                "name": volume.name,
-                "group": volume.group,
-                "bytes": plan.sizes.get(volume.key, 0),
-            }
-            for volume in plan.volumes
+            {**asdict(volume), "bytes": plan.sizes.get(volume.key, 0)} for volume in plan.volumes
         ],
         "running": list(plan.stops),
         "engine": space.engine.version,
@@ -69,24 +62,24 @@ def require_restorable(
 
     With `anyway` only what cannot work at all is refused.
     """
-    servers = _servers(space, manifest["groups"])
-    versions = {str(server["service"]): str(server["version"]) for server in servers}
     if reasons := "; ".join(obstacles(space.stack, manifest)):
         raise ConfigError(f"{file.name}: {reasons}", next_step="inv snapshot.list")
+    servers = _servers(space, manifest["groups"])
+    versions = {server["service"]: server["version"] for server in servers}
     reasons = "; ".join(doubts(manifest, space.image_source, versions))
     if reasons and not anyway:
-        raise ConfigError(f"{file.name}: {reasons}", next_step=ANYWAY)
+        raise ConfigError(f"{file.name}: {reasons}", next_step="--anyway, if you know better")
 
 
 def obstacles(stack: Stack, manifest: Mapping[str, Any]) -> Iterator[str]:
     """Yield why a snapshot cannot be restored here at all."""
-    keys = {volume.key for volume in stack.volumes}
-    unknown = [volume["key"] for volume in manifest["volumes"] if volume["key"] not in keys]
-    if unknown:
-        yield f"the stack has no volume {', '.join(unknown)}"
-    strange = [group for group in manifest["groups"] if group not in stack.groups()]
-    if strange:
-        yield f"the stack has no data group {', '.join(strange)}"
+    known = {volume.key for volume in stack.volumes}
+    keys = [volume["key"] for volume in manifest["volumes"] if volume["key"] not in known]
+    if keys:
+        yield f"the stack has no volume {', '.join(keys)}"
+    groups = [group for group in manifest["groups"] if group not in stack.groups()]
+    if groups:
+        yield f"the stack has no data group {', '.join(groups)}"
 
 
 def doubts(

@@ -4,22 +4,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from scripts.core.look import Container
 from scripts.core.stack import Volume
 
 
-class Command(StrEnum):
-    """What changes or reads all of the data; the values stand in `journal.json`."""
+class JournalWord(StrEnum):
+    """A word of `journal.json`: no other is ever taken for one."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise ValueError(f"{cls.__name__.lower()} is {value!r}, wanted one of {', '.join(cls)}")
+
+
+class Command(JournalWord):
+    """What changes or reads all of the data."""
 
     SAVE = "save"
     RESET = "reset"
     RESTORE = "restore"
 
 
-class Phase(StrEnum):
-    """How far a command is; the values stand in `journal.json`."""
+class Phase(JournalWord):
+    """How far a command is."""
 
     STOPPED = "stopped"
     UNPACKING = "unpacking"
@@ -55,17 +62,6 @@ class Survey:
     """What is free on the disk of each."""
     beside: Mapping[str, str] = field(default_factory=dict)
     """The hidden folder of a restore in each that has one; without a journal nobody misses it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspection:
-    """What must be known of the engine before a data command is planned."""
-
-    containers: tuple[Container, ...]
-    """Those of the stack, running or not."""
-    volumes: frozenset[str]
-    """The names of all that are on the engine."""
-    survey: Survey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

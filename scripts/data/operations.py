@@ -11,7 +11,7 @@ from scripts.core import units
 from scripts.core.errors import BrokenError, ConfigError, ExitCode, StackError
 from scripts.data import journal, plan, recovery, snapshots, transfer, volumes
 from scripts.data.context import DataContext, Reporter
-from scripts.data.model import Command, Entry, Inspection, Phase, Plan, Snapshot, Survey
+from scripts.data.model import Command, Entry, Phase, Plan, Snapshot, Survey
 from scripts.engine.containers import existing
 from scripts.engine.throwaway import Helper
 
@@ -29,18 +29,6 @@ class Operation:
         """A helper over the plan's volumes."""
         context = self.context
         return Helper(context.api, context.stack.project, self.survey.image, self.plan.names)
-
-    def entry(self, phase: Phase) -> Entry:
-        """Write down that the command begins with this phase."""
-        entry = Entry(
-            command=self.plan.command,
-            phase=phase,
-            running=self.plan.stops,
-            volumes=self.plan.names,
-            snapshot=self.plan.snapshot,
-            since=units.written(time.time()),
-        )
-        return journal.write(self.context.folder, entry)
 
     def require_data(self) -> None:
         """Raise ConfigError when there is no volume to save."""
@@ -82,16 +70,15 @@ def prepare(
     Raises RefusedError when a container of somebody else uses one of them.
     """
     present, containers = existing(context.api), context.containers()
-    own = [
-        volume
+    names = {
+        volume.key: volume.name
         for volume in context.stack.volumes
         if volume.group in groups and volume.name in present
-    ]
-    volumes.require_unused(context.api, containers, own)
-    survey = volumes.survey(context.api, context.stack, {one.key: one.name for one in own})
-    inspection = Inspection(containers=containers, volumes=present, survey=survey)
-    planned = plan.plan(context.stack, command, groups, inspection, snapshot=snapshot)
-    return Operation(context=context, plan=planned, survey=survey)
+    }
+    volumes.require_unused(context.api, containers, names.values())
+    survey = volumes.survey(context.api, context.stack, names)
+    planned = plan.plan(context.stack, command, groups, containers, survey)
+    return Operation(context=context, plan=replace(planned, snapshot=snapshot), survey=survey)
 
 
 def save(operation: Operation, file: Path, manifest: Mapping[str, Any]) -> ExitCode:
@@ -99,12 +86,13 @@ def save(operation: Operation, file: Path, manifest: Mapping[str, Any]) -> ExitC
 
     Gives the code of that start. Errors as in `transfer.pack` and `transfer.verify`.
     """
-    with _partial(file) as partial:
+    context = operation.context
+    with snapshots.partial(file) as partial:
         with _taken_back(operation, Phase.STOPPED) as entry:
-            operation.context.stop(operation.plan.stops)
+            context.stop(operation.plan.stops)
             size = _pack(operation, partial, manifest)
-        code = recovery.finish(operation.context, entry)
-        _keep(operation, partial, file, size)
+        code = recovery.finish(context, entry)
+        transfer.keep(context.tell, partial, file, size)
     return code
 
 
@@ -114,8 +102,9 @@ def reset(operation: Operation, file: Path | None, manifest: Mapping[str, Any]) 
     with _taken_back(operation, Phase.STOPPED) as entry:
         context.stop(operation.plan.stops)
         if file is not None:
-            with _partial(file) as partial:
-                _keep(operation, partial, file, _pack(operation, partial, manifest))
+            with snapshots.partial(file) as partial:
+                size = _pack(operation, partial, manifest)
+                transfer.keep(context.tell, partial, file, size)
     return recovery.finish(context, context.note(entry, Phase.DELETING))
 
 
@@ -125,7 +114,7 @@ def restore(operation: Operation, file: Path, size: int) -> ExitCode:
     The old data stays beside it until all that ran is ready on the new.
     """
     context = operation.context
-    _verify(context.tell, file, size)
+    transfer.verify(context.tell, file, size)
     with _taken_back(operation, Phase.UNPACKING) as entry:
         context.stop(operation.plan.stops)
         volumes.create(context.api, context.stack.project, operation.plan.volumes)
@@ -139,7 +128,7 @@ def checked(snapshot: Snapshot, tell: Reporter) -> Snapshot:
     if snapshot.manifest is None:
         return snapshot
     try:
-        _verify(tell, snapshot.file, snapshot.manifest["tar_bytes"])
+        transfer.verify(tell, snapshot.file, snapshot.manifest["tar_bytes"])
     except StackError as error:
         return replace(snapshot, problem=str(error))
     return snapshot
@@ -148,41 +137,29 @@ def checked(snapshot: Snapshot, tell: Reporter) -> Snapshot:
 @contextmanager
 def _taken_back(operation: Operation, phase: Phase) -> Iterator[Entry]:
     """Yield the journal's entry for steps that change nothing yet: an error takes them back."""
-    entry = operation.entry(phase)
+    context, planned = operation.context, operation.plan
+    entry = Entry(
+        command=planned.command,
+        phase=phase,
+        running=planned.stops,
+        volumes=planned.names,
+        snapshot=planned.snapshot,
+        since=units.written(time.time()),
+    )
+    journal.write(context.folder, entry)
     try:
         yield entry
     except BaseException as error:
         why = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
         # said now: what goes wrong below would hide it
-        operation.context.tell.say(
+        context.tell.say(
             f"{why}: bringing back what ran; Ctrl-C again leaves that to the next inv up"
         )
-        recovery.finish(operation.context, entry)
+        recovery.finish(context, entry)
         raise
-
-
-@contextmanager
-def _partial(file: Path) -> Iterator[Path]:
-    """Yield where to write a snapshot; nothing is left there when the block ends."""
-    partial = snapshots.partial(file)
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        yield partial
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _pack(operation: Operation, partial: Path, manifest: Mapping[str, Any]) -> int:
     """Write the plan's volumes; give the bytes of their tar."""
     with operation.context.tell.metered("save", operation.plan.size) as on_bytes:
-        return int(transfer.pack(operation.helper, partial, manifest, on_bytes)["tar_bytes"])
-
-
-def _keep(operation: Operation, partial: Path, file: Path, size: int) -> None:
-    _verify(operation.context.tell, partial, size)
-    transfer.keep(partial, file)
-
-
-def _verify(tell: Reporter, file: Path, size: int) -> None:
-    with tell.metered("verify", size) as on_bytes:
-        transfer.verify(file, on_bytes)
+        return transfer.pack(operation.helper, partial, manifest, on_bytes)

@@ -5,22 +5,17 @@ from graphlib import TopologicalSorter
 
 from scripts.core.look import ALIVE, Container
 from scripts.core.stack import Stack
-from scripts.data.model import Command, Inspection, Plan
+from scripts.data.model import Command, Plan, Survey
 
 
 def plan(
     stack: Stack,
     command: Command,
     groups: Sequence[str],
-    inspection: Inspection,
-    *,
-    snapshot: str = "",
+    containers: Sequence[Container],
+    survey: Survey,
 ) -> Plan:
-    """Return the plan of a command for these groups.
-
-    `snapshot` is the name of one that is made or read.
-    """
-    containers = inspection.containers
+    """Return the plan of a command for these groups, by the stack's containers and volumes."""
     members = _members(stack, groups) if command is Command.RESET else ()
     return Plan(
         command=command,
@@ -30,11 +25,9 @@ def plan(
         volumes=tuple(
             volume
             for volume in stack.volumes
-            if volume.group in groups
-            and (volume.name in inspection.volumes or command is Command.RESTORE)
+            if volume.group in groups and (volume.key in survey.sizes or command is Command.RESTORE)
         ),
-        sizes=inspection.survey.sizes,
-        snapshot=snapshot,
+        sizes=survey.sizes,
         advice=tuple(halves(stack, command, groups)),
     )
 
@@ -51,15 +44,17 @@ def halves(stack: Stack, command: Command, groups: Sequence[str]) -> Iterable[st
     for whole in stack.together:
         named = [group for group in whole.groups if group in groups]
         others = [group for group in whole.groups if group not in groups]
-        if named and others and command is not Command.RESTORE:
+        if not (named and others):
+            continue
+        if command is Command.RESTORE:
+            yield f"{whole.reason}: this snapshot holds {', '.join(named)} only"
+        else:
             words = " ".join(f"--service {member(stack, group)}" for group in whole.groups)
             task = "reset" if command is Command.RESET else "snapshot.save"
             yield (
                 f"{whole.reason}: {', '.join(named)} without {', '.join(others)} leaves"
                 f" dangling halves; for both: inv {task} {words}"
             )
-        elif named and others:
-            yield f"{whole.reason}: this snapshot holds {', '.join(named)} only"
 
 
 def member(stack: Stack, group: str) -> str:

@@ -47,13 +47,13 @@ def mend(context: DataContext, entry: Entry) -> Entry:
         case Phase.STOPPED:
             return context.note(entry, Phase.RETURNING)
         case Phase.UNPACKING:
-            context.helper(entry.volumes).run(DISCARD, writable=True)
+            context.run(DISCARD, entry.volumes)
             return context.note(entry, Phase.RETURNING)
         case Phase.TURNING:
-            context.helper(entry.volumes).run(TURN, writable=True)
+            context.run(TURN, entry.volumes)
             return mend(context, context.note(entry, Phase.SWAPPING))
         case Phase.SWAPPING:
-            context.helper(entry.volumes).run(SWAP, writable=True)
+            context.run(SWAP, entry.volumes)
             return context.note(entry, Phase.STARTING)
         case Phase.DELETING:
             volumes.delete(context.api, context.stack.project, entry.volumes.values())
@@ -75,21 +75,19 @@ def finish(context: DataContext, entry: Entry) -> ExitCode:
             return code
         entry = context.note(entry, Phase.CLEANING)
     if entry.phase is Phase.CLEANING:
-        context.helper(entry.volumes).run(CLEAN, writable=True)
+        context.run(CLEAN, entry.volumes)
     journal.remove(context.folder)
     return code
 
 
 def _brought_back(context: DataContext, entry: Entry) -> ExitCode:
     """Start what ran; where that fails on restored data, say that the former is there."""
-    ready = False
+    names = context.stack.names()
+    code = None
     try:
-        code = context.bring_back(
-            tuple(name for name in entry.running if name in context.stack.names())
-        )
-        ready = code is ExitCode.OK
+        code = context.bring_back(tuple(name for name in entry.running if name in names))
     finally:
-        if entry.phase is Phase.STARTING and not ready:
+        if entry.phase is Phase.STARTING and code is not ExitCode.OK:
             context.tell.say(f"the former data is kept: {UNDO} brings it back, inv up tries again")
     return code
 

@@ -1,9 +1,10 @@
 """The snapshots of one stack: files in a folder of its own, by name."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from scripts.core.errors import ConfigError, StackError
 from scripts.core.stack import Stack
@@ -23,8 +24,8 @@ def folder_of(root: Path, project: str) -> Path:
 
 def listed(folder: Path) -> tuple[Snapshot, ...]:
     """Return all snapshots, the newest first, reading only the end of each."""
-    snapshots = [read(file) for file in folder.glob(f"*{END}")]
-    return tuple(sorted(snapshots, key=_age, reverse=True))
+    snapshots = map(read, folder.glob(f"*{END}"))
+    return tuple(sorted(snapshots, key=_created_at, reverse=True))
 
 
 def read(file: Path) -> Snapshot:
@@ -47,10 +48,10 @@ def find(folder: Path, named: str) -> Path:
     """
     file = Path(named).expanduser() if "/" in named else folder / f"{named.removesuffix(END)}{END}"
     if not named or not file.is_file():
-        known = ", ".join(one.name for one in listed(folder)) or "none yet: inv snapshot.save"
+        names = ", ".join(snapshot.name for snapshot in listed(folder))
         raise ConfigError(
             f"there is no snapshot {named!r}" if named else "no snapshot is named",
-            next_step=f"one of: {known}",
+            next_step=f"one of: {names or 'none yet: inv snapshot.save'}",
         )
     return file
 
@@ -81,16 +82,21 @@ def new_file(folder: Path, named: str) -> Path:
     return file
 
 
-def name_for(stack: Stack, groups: Sequence[str], moment: str, *, before: str = "") -> str:
+def name_now(stack: Stack, groups: Sequence[str], *, before: str = "") -> str:
     """Return a name for a snapshot: of what it is, and when: neo4j-20260131-120000."""
     of = groups if len(groups) < len(stack.groups()) else ("all",)
-    digits = "".join(character for character in moment[:19] if character.isdigit())
-    return "-".join(part for part in (before, *of, digits[:8], digits[8:]) if part)
+    return f"{before}{'-'.join(of)}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
-def partial(file: Path) -> Path:
-    """Return where a snapshot is written until it is whole."""
-    return file.with_name(file.name + PARTIAL)
+@contextmanager
+def partial(file: Path) -> Iterator[Path]:
+    """Yield where a snapshot is written until it is whole; nothing is left there afterwards."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    begun = file.with_name(file.name + PARTIAL)
+    try:
+        yield begun
+    finally:
+        begun.unlink(missing_ok=True)
 
 
 def leftovers(folder: Path) -> tuple[Path, ...]:
@@ -103,15 +109,12 @@ def older(snapshots: Iterable[Snapshot], keep: int) -> tuple[Snapshot, ...]:
     return tuple(snapshot for snapshot in snapshots if snapshot.manifest is not None)[keep:]
 
 
-def older_automatic(
-    snapshots: Iterable[Snapshot], groups: Sequence[str], keep: int
-) -> tuple[Snapshot, ...]:
-    """Return the automatic ones of the same data groups, all but the newest `keep`."""
-
-    def automatic(manifest: Mapping[str, Any] | None) -> bool:
-        return bool(manifest and manifest["automatic"] and manifest["groups"] == list(groups))
-
-    return older((one for one in snapshots if automatic(one.manifest)), keep)
+def automatic(snapshots: Iterable[Snapshot], groups: Sequence[str]) -> Iterator[Snapshot]:
+    """Yield those that no user asked for, of the same data groups."""
+    for snapshot in snapshots:
+        manifest = snapshot.manifest
+        if manifest and manifest["automatic"] and manifest["groups"] == list(groups):
+            yield snapshot
 
 
 def name(file: Path) -> str:
@@ -129,8 +132,8 @@ def delete(files: Iterable[Path]) -> tuple[str, ...]:
 
 def prune_automatic(folder: Path, groups: Sequence[str], keep: int) -> tuple[str, ...]:
     """Remove automatic snapshots of these groups, all but the newest `keep`; give their names."""
-    return delete(one.file for one in older_automatic(listed(folder), groups, keep))
+    return delete(snapshot.file for snapshot in older(automatic(listed(folder), groups), keep))
 
 
-def _age(snapshot: Snapshot) -> str:
+def _created_at(snapshot: Snapshot) -> str:
     return str(snapshot.manifest["created_at"]) if snapshot.manifest else ""

@@ -9,19 +9,27 @@ from scripts.core import files
 from scripts.core.errors import BrokenError
 from scripts.core.progress import OnBytes, counted
 from scripts.data import archive
+from scripts.data.context import Reporter
 from scripts.data.volume_scripts import PACK, UNPACK
 from scripts.engine.throwaway import Helper
 
 
-def pack(
-    helper: Helper, file: Path, manifest: Mapping[str, Any], on_bytes: OnBytes
-) -> dict[str, Any]:
-    """Write the helper's volumes into a new file; give the manifest with its checksums.
+def pack(helper: Helper, file: Path, manifest: Mapping[str, Any], on_bytes: OnBytes) -> int:
+    """Write the helper's volumes into a new file; give the bytes of their tar.
 
     Raises RefusedError when they cannot be read, BrokenError when the file cannot be written.
     """
     try:
-        return _packed(helper, file, manifest, on_bytes)
+        number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600)
+        with os.fdopen(number, "wb") as target, helper.streams(PACK, writable=False) as tar:
+            tar.write_end()
+            writer = archive.SnapshotWriter(target)
+            for piece in tar.read():
+                writer.write(piece)
+                on_bytes(writer.plain_bytes)
+            helper.require(tar)
+            writer.end(manifest)
+            return writer.plain_bytes
     except OSError as error:
         raise BrokenError(
             f"{file} could not be written: {error.strerror}",
@@ -29,28 +37,19 @@ def pack(
         ) from error
 
 
-def _packed(
-    helper: Helper, file: Path, manifest: Mapping[str, Any], on_bytes: OnBytes
-) -> dict[str, Any]:
-    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600)
-    with os.fdopen(number, "wb") as target, helper.streams(PACK, writable=False) as tar:
-        tar.write_end()
-        writer = archive.SnapshotWriter(target)
-        for piece in tar.read():
-            writer.write(piece)
-            on_bytes(writer.plain_bytes)
-        helper.require(tar)
-        return writer.end(manifest)
+def verify(tell: Reporter, file: Path, size: int) -> None:
+    """Read a snapshot whole; BrokenError when a byte is another one than was written.
+
+    `size` of its tar in bytes.
+    """
+    with tell.metered("verify", size) as on_bytes:
+        for _ in counted(archive.pieces(file), on_bytes):
+            pass
 
 
-def verify(file: Path, on_bytes: OnBytes) -> None:
-    """Read a snapshot whole; BrokenError when a byte is another one than was written."""
-    for _ in counted(archive.pieces(file), on_bytes):
-        pass
-
-
-def keep(partial: Path, file: Path) -> None:
-    """Bring a snapshot that is whole to the disk, and give it its name."""
+def keep(tell: Reporter, partial: Path, file: Path, size: int) -> None:
+    """Verify what was written, bring it to the disk, and give it its name."""
+    verify(tell, partial, size)
     files.sync(partial)
     partial.replace(file)
     files.sync(file.parent)

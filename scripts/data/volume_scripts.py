@@ -49,15 +49,6 @@ for volume in *; do sync --file-system "$volume"; done
 """
 """Reads a tar from stdin; the flag S keeps the transformation away from symlinks' targets."""
 
-DISCARD = f"""\
-set -eu
-for volume in *; do
-    [ -d "$volume" ] || continue
-    rm -rf "$volume/{NEW}"
-    sync --file-system "$volume"
-done
-"""
-
 TURN = f"""\
 set -eu
 for volume in *; do
@@ -99,12 +90,19 @@ done
 """Each step is one rename, and what is there says which come next: it can be run again after it
 was ended anywhere. PART says that the old data is still leaving, OLD that all of it has left."""
 
-CLEAN = f"""\
+
+def _removing(*names: str) -> str:
+    """Return what removes hidden folders: on the disk, before the journal forgets them."""
+    paths = " ".join(f'"$volume/{name}"' for name in names)
+    return f"""\
 set -eu
 for volume in *; do
     [ -d "$volume" ] || continue
-    rm -rf "$volume/{OLD}" "$volume/{PART}" "$volume/{NEW}"
+    rm -rf {paths}
     sync --file-system "$volume"
 done
 """
-"""It is on the disk before the journal forgets it."""
+
+
+DISCARD = _removing(NEW)
+CLEAN = _removing(OLD, PART, NEW)

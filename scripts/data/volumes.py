@@ -12,10 +12,6 @@ from scripts.engine.api import Api
 from scripts.engine.containers import containers, existing
 from scripts.engine.throwaway import Helper
 
-SIZES = 4
-"""Words of a line of the survey about a volume: its key, bytes used, free blocks, their size."""
-BESIDE = 2
-"""Words of a line about what stands beside its data: its key and a name."""
 SHELLLESS = "executable file not found"
 """How the engine says that an image has no sh; any other cause tells more."""
 
@@ -44,26 +40,29 @@ def survey(api: Api, stack: Stack, names: Mapping[str, str]) -> Survey:
 
 
 def _survey(image: str, printed: str) -> Survey:
-    rows = [line.split() for line in printed.splitlines()]
-    numbers = {row[0]: tuple(map(int, row[1:])) for row in rows if len(row) == SIZES}
-    return Survey(
-        image=image,
-        sizes={key: used for key, (used, _, _) in numbers.items()},
-        free={key: blocks * size for key, (_, blocks, size) in numbers.items()},
-        beside={row[0]: row[1] for row in rows if len(row) == BESIDE},
-    )
+    sizes, free, beside = {}, {}, {}
+    for line in printed.splitlines():
+        match line.split():
+            case [key, used, blocks, block_size]:
+                sizes[key] = int(used)
+                free[key] = int(blocks) * int(block_size)
+            case [key, folder]:
+                beside[key] = folder
+            case _:
+                pass
+    return Survey(image=image, sizes=sizes, free=free, beside=beside)
 
 
-def require_unused(api: Api, own: Iterable[Container], volumes: Iterable[Volume]) -> None:
+def require_unused(api: Api, own: Iterable[Container], names: Iterable[str]) -> None:
     """Raise RefusedError when a container that is none of these mounts one of the volumes."""
     ids = {container.id for container in own}
-    for volume in volumes:
-        for user in _users(api, volume.name):
+    for name in names:
+        for user in _users(api, name):
             if user["Id"] not in ids:
-                name = user["Names"][0].lstrip("/")
+                stranger = user["Names"][0].lstrip("/")
                 raise RefusedError(
-                    f"the volume {volume.name} is mounted by {name}, which is none of this stack",
-                    next_step=f"docker rm --force {name}, if you do not need it",
+                    f"the volume {name} is mounted by {stranger}, which is none of this stack",
+                    next_step=f"docker rm --force {stranger}, if you do not need it",
                 )
 
 

@@ -9,7 +9,7 @@ from scripts.config.workspace import Workspace
 from scripts.core.errors import ExitCode, StackError
 from scripts.core.inventory import ImageStatus
 from scripts.core.stack import Stack
-from scripts.data import context, recovery
+from scripts.data import context, recovery, snapshots
 from scripts.data.context import DataContext
 from scripts.engine.containers import containers
 from scripts.images import availability
@@ -101,7 +101,14 @@ class Starter:
             only = replace(self.space, stack=self.space.stack.only(names))
             return replace(self, space=only).follow(names, last=not anew)
 
-        return DataContext.of(self.space, self.tell, bring_back)
+        space = self.space
+        return DataContext(
+            api=space.api,
+            stack=space.stack,
+            folder=snapshots.folder_of(space.settings.root, space.stack.project),
+            tell=self.tell,
+            bring_back=bring_back,
+        )
 
     def finish_interrupted(self, *, anew: bool = False) -> ExitCode:
         """Finish what an interrupted data command left; OK when there is nothing."""

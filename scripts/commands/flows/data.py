@@ -1,12 +1,11 @@
 """What is done to the data as a whole: asked, locked, done, and what ran started again."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.config import selection, workspace
-from scripts.core import lock, units
+from scripts.core import lock
 from scripts.core.errors import ExitCode
 from scripts.data import archive, journal, manifest, operations, recovery, snapshots, volumes
 from scripts.data.model import Command
@@ -52,9 +51,7 @@ def reset(start: Starter, tell: DataReport, wanted: Reset, *, yes: bool) -> Exit
         guards.require_own(space)
         if not wanted.dry_run and (code := start.finish_interrupted()):
             return code
-        name = snapshots.name_for(
-            space.stack, groups, units.written(time.time()), before="before-reset"
-        )
+        name = snapshots.name_now(space.stack, groups, before="before-reset-")
         operation = operations.prepare(
             context, Command.RESET, groups, snapshot=name if wanted.keep else ""
         )
@@ -76,7 +73,7 @@ def save(start: Starter, tell: DataReport, services: Sequence[str], name: str) -
     """Write the data of these services' groups as one file; an empty `name` is made up."""
     space, context = start.space, start.data_context()
     groups = selection.data_groups(space.stack, services)
-    name = name or snapshots.name_for(space.stack, groups, units.written(time.time()))
+    name = name or snapshots.name_now(space.stack, groups)
     file = snapshots.new_file(context.folder, name)
     with lock.held(space.cache, "snapshot.save"):
         guards.require_own(space)

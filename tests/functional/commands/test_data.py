@@ -664,7 +664,7 @@ def test_snapshots_in_order_of_age(tmp_path: Path) -> None:
     ]
 
     assert [one.name for one in snapshots.older(found, 3)] == ["3"]
-    assert [one.name for one in snapshots.older_automatic(found, ["a"], 1)] == ["2"]
+    assert [one.name for one in snapshots.older(snapshots.automatic(found, ["a"]), 1)] == ["2"]
 
 
 def _empty(file: Path) -> Path:

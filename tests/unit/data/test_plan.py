@@ -7,7 +7,7 @@ import pytest
 
 from scripts.core.stack import Service, Stack, Together, Volume
 from scripts.data import manifest, plan
-from scripts.data.model import Command, Inspection, Plan, Survey
+from scripts.data.model import Command, Plan, Survey
 from scripts.tell import data_report
 from tests.kit.builders import container, service, stack
 
@@ -37,14 +37,9 @@ ALL = STACK.names()
 
 def planned(command: Command, *groups: str, alive: tuple[str, ...] = ALL) -> Plan:
     """Return the plan when these services run and all have containers."""
-    inspection = Inspection(
-        containers=tuple(
-            container(name, state="running" if name in alive else "exited") for name in ALL
-        ),
-        volumes=frozenset({"p_graph_data", "p_meta_data"}),
-        survey=Survey(image="i:1", sizes={"graph_data": 2048, "meta_data": 1024}),
-    )
-    return plan.plan(STACK, command, groups, inspection, snapshot="one")
+    containers = [container(name, state="running" if name in alive else "exited") for name in ALL]
+    survey = Survey(image="i:1", sizes={"graph_data": 2048, "meta_data": 1024})
+    return replace(plan.plan(STACK, command, groups, containers, survey), snapshot="one")
 
 
 def test_all_that_depends_on_a_group_stops_before_it() -> None:
