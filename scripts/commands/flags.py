@@ -30,19 +30,14 @@ def seconds(flag: str, value: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise ConfigError(
-            f"--{flag} is {value!r}, wanted a number of seconds above 0",
-            next_step=f"for example: --{flag} 300",
-        )
+        raise _wrong(flag, value, "a number of seconds above 0", f"for example: --{flag} 300")
     return number
 
 
 def count(flag: str, value: str) -> int:
     """Return a whole number from 0; ConfigError for anything else."""
     if not value.isascii() or not value.isdigit():
-        raise ConfigError(
-            f"--{flag} is {value!r}, wanted a whole number", next_step=f"for example: --{flag} 200"
-        )
+        raise _wrong(flag, value, "a whole number", f"for example: --{flag} 200")
     return int(value)
 
 
@@ -51,31 +46,25 @@ def chosen(flag: str, number: int, known: Sequence[T]) -> T:
     if not known:
         raise ConfigError("no start has been kept yet", next_step="inv up")
     if not 1 <= number <= len(known):
-        raise ConfigError(
-            f"--{flag} is {number}, wanted 1 to {len(known)}, the starts that are kept",
-            next_step=f"--{flag} 1 is the last one",
-        )
+        wanted = f"1 to {len(known)}, the starts that are kept"
+        raise _wrong(flag, number, wanted, f"--{flag} 1 is the last one")
     return known[number - 1]
 
 
 def offset(value: str) -> int:
     """Return how far ports are to be shifted; ConfigError for what is no whole number from 1."""
     if not value.isascii() or not value.isdigit() or int(value) == 0:
-        raise ConfigError(
-            f"--offset is {value!r}, wanted a whole number from 1", next_step="--offset 100"
-        )
+        raise _wrong("offset", value, "a whole number from 1", "--offset 100")
     return int(value)
 
 
 def pythons(values: Sequence[str]) -> tuple[str, ...]:
     """Return versions of Python; ConfigError for what is none, or too old."""
     for value in values:
-        found = _PYTHON.match(value)
-        if not found or int(found[1]) < OLDEST_PYTHON:
-            raise ConfigError(
-                f"--python is {value!r}, wanted a version from 3.{OLDEST_PYTHON} on",
-                next_step="for example: --python 3.13",
-            )
+        version = _PYTHON.match(value)
+        if not version or int(version[1]) < OLDEST_PYTHON:
+            wanted = f"a version from 3.{OLDEST_PYTHON} on"
+            raise _wrong("python", value, wanted, "for example: --python 3.13")
     return tuple(values)
 
 
@@ -98,10 +87,8 @@ def alone(flag: str, **others: object) -> None:
 def moment(flag: str, value: str) -> str:
     """A duration such as 10m or a time, as Compose takes it; ConfigError for anything else."""
     if not _DURATION.match(value) and not _is_time(value):
-        raise ConfigError(
-            f"--{flag} is {value!r}, wanted a duration or a time",
-            next_step=f"for example: --{flag} 10m, or --{flag} 2026-01-31T12:00:00",
-        )
+        examples = f"for example: --{flag} 10m, or --{flag} 2026-01-31T12:00:00"
+        raise _wrong(flag, value, "a duration or a time", examples)
     return value
 
 
@@ -113,19 +100,19 @@ def since(value: str, now: float) -> int:
 def form(value: str) -> str:
     """Return an output format; ConfigError for an unknown one."""
     if value not in FORMATS:
-        raise ConfigError(
-            f"--format is {value!r}, wanted {' or '.join(FORMATS)}", next_step="--format json"
-        )
+        raise _wrong("format", value, " or ".join(FORMATS), "--format json")
     return value
 
 
 def level(value: str) -> str:
     """Return a level of log lines, empty for all; ConfigError for an unknown one."""
     if value and value not in LEVELS:
-        raise ConfigError(
-            f"--level is {value!r}, wanted {', '.join(LEVELS)}", next_step="--level warning"
-        )
+        raise _wrong("level", value, ", ".join(LEVELS), "--level warning")
     return value
+
+
+def _wrong(flag: str, value: str | int, wanted: str, next_step: str) -> ConfigError:
+    return ConfigError(f"--{flag} is {value!r}, wanted {wanted}", next_step=next_step)
 
 
 def _is_time(value: str) -> bool:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 from scripts.commands import flags
 from scripts.config import selection
@@ -30,11 +31,8 @@ def timeline(space: Workspace, number: int, tell: Report) -> ExitCode:
 def graph(space: Workspace, services: Sequence[str], tell: Report) -> ExitCode:
     """Draw these services and all that they need, each as it is now."""
     names = space.stack.closure(selection.services(space.stack, services))
-    observer = Observer(space.api, space.stack)
-    try:
+    with closing(Observer(space.api, space.stack)) as observer:
         states = drawing.states(space.stack, observer.look(names))
-    finally:
-        observer.close()
     for line in drawing.graph(space.stack, names, states):
         tell.text(line)
     _page(space, runs.read(space.cache), states, tell)

@@ -1,6 +1,7 @@
 """How the stack is, with what is remembered of its start and left of an interrupted command."""
 
 from collections.abc import Sequence
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 
 from scripts.config import selection, workspace
@@ -41,38 +42,29 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
     names = selection.services(space.stack, services)
     images = [availability.status(space.api, space.stack.service(name)) for name in names]
     source = space.settings.get("IMAGE_SOURCE")
-    if unfinished := recovery.pending(
-        snapshots.folder_of(space.settings.root, space.stack.project)
-    ):
+    folder = snapshots.folder_of(space.settings.root, space.stack.project)
+    if unfinished := recovery.pending(folder):
         tell.say(unfinished)
-    observer = Observer(space.api, space.stack)
 
     def look() -> Look:
         # what is wrong with a service depends on those that it needs
         seen = observer.look(space.stack.closure(names))
         return ready_moments.added(space.cache, measuring.measured(space.api, seen, names))
 
-    try:
-        if watch:
+    with closing(Observer(space.api, space.stack)) as observer:
+        if not watch:
+            tell.status(status.document(space.stack, look(), images, source))
+            return ExitCode.OK
+        with suppress(KeyboardInterrupt):  # the way to end it
             looks = poll(look, timeout=float("inf"), interval=WATCHED)
             tell.watch(status.frames(space.stack, looks, images, source))
-        else:
-            tell.status(status.document(space.stack, look(), images, source))
-    except KeyboardInterrupt:
-        if not watch:
-            raise
-        # the way to end it
-    finally:
-        observer.close()
     return ExitCode.OK
 
 
 def every_stack(checkout: Checkout, tell: Report) -> ExitCode:
     """Tell every stack of this kind on the engine."""
-    settings = workspace.read_settings(checkout)
-    engine = discovery.required(checkout)
-    members = stacks.seen(Api.of(engine))
-    project = settings.get("COMPOSE_PROJECT_NAME")
+    project = workspace.read_settings(checkout).get("COMPOSE_PROJECT_NAME")
+    members = stacks.seen(Api.of(discovery.required(checkout)))
     tell.stacks(stacks.document(members, checkout.root, project))
     return ExitCode.OK
 
@@ -81,15 +73,9 @@ def logs(space: Workspace, services: Sequence[str], wanted: Lines, tell: Report)
     """Tell what these services wrote, in order of time; with `follow` until Ctrl-C."""
     names = selection.services(space.stack, services)
     reader = LogReader(space.api, space.stack.project, names, tail=wanted.tail, since=wanted.since)
-    try:
-        lines = log_lines.chosen(
-            reader.lines(follow=wanted.follow), at_least=wanted.level, text=wanted.text
-        )
-        tell.logs(space.stack.names(), lines)
-    except KeyboardInterrupt:
-        if not wanted.follow:
-            raise
-        # the way to end it
-    finally:
-        reader.close()
+    ends = suppress(KeyboardInterrupt) if wanted.follow else nullcontext()  # the way to end it
+    with closing(reader), ends:
+        lines = reader.lines(follow=wanted.follow)
+        chosen = log_lines.chosen(lines, at_least=wanted.level, text=wanted.text)
+        tell.logs(space.stack.names(), chosen)
     return ExitCode.OK
