@@ -26,6 +26,9 @@ STEADY = 4.0
 """Seconds after which whoever waits for a ready service must have noticed that it is."""
 PATIENCE = 5.0
 """Seconds for the last answers of all; a probe gives up before."""
+STARTABLE = GONE | {State.CREATED, State.RESTARTING}
+"""The engine refuses to start a dead container, and says why; one that waits for its next restart,
+up to a minute, is started anew."""
 
 
 class World(LogSource, Protocol):
@@ -71,8 +74,8 @@ def start(
         yield from run.changes(last := run.last_look())
         result = verdict(stack, wanted, last, findings)
     for finding in findings:
-        yield run.event(EventKind.FINDING, finding.service, finding=finding)
-    yield run.event(EventKind.RESULT, verdict=result)
+        yield replace(run.event(EventKind.FINDING, finding.service), finding=finding)
+    yield replace(run.event(EventKind.RESULT), verdict=result)
 
 
 class Start:
@@ -100,23 +103,10 @@ class Start:
         self._logs = LogCollector(stack, world)
         self._diagnosis = Diagnosis(stack, wanted)
 
-    def event(
-        self,
-        kind: EventKind,
-        service: str = "",
-        detail: str = "",
-        finding: Finding | None = None,
-        verdict: Verdict | None = None,
-    ) -> Event:
+    def event(self, kind: EventKind, service: str = "", detail: str = "") -> Event:
         """Return an event that happens now."""
-        return Event(
-            kind=kind,
-            seconds=self.clock() - self._began,
-            service=service,
-            detail=detail,
-            finding=finding,
-            verdict=verdict,
-        )
+        seconds = self.clock() - self._began
+        return Event(kind=kind, seconds=seconds, service=service, detail=detail)
 
     def look(self) -> Look:
         """Take a look; who was ready a moment ago is not probed again."""
@@ -128,7 +118,7 @@ class Start:
         # the engine still plugs the network in
         under_way = self._launched - self._landed.keys()
         asked = self._asked()
-        unready = set(self.wanted) - self._ready.keys() - under_way
+        unready = self._unready() - under_way
         # a health check is run by us only when all others answer, and after it has failed
         soon = (unready & asked) - self._final - self._held()
         later = ((asked & self._ready.keys()) | unready) - soon
@@ -141,19 +131,18 @@ class Start:
 
     def _held(self) -> set[str]:
         """Return who was started early and cannot answer yet: what it waits for is not ready."""
-        unready = set(self.wanted) - self._ready.keys()
-        services = map(self.stack.service, self.wanted)
-        return {
-            service.name for service in services if service.early and unready & set(service.needs)
-        }
+        early = (service for service in map(self.stack.service, self.wanted) if service.early)
+        return {service.name for service in early if self._unready() & set(service.needs)}
+
+    def _unready(self) -> set[str]:
+        return set(self.wanted) - self._ready.keys()
 
     def last_look(self) -> Look:
         """Wait for an answer of all; who was ready a moment ago may have hung itself up since."""
         wanted, asked = set(self.wanted), self._asked()
         # a health check takes 0.1 s: while others answered to theirs it has not grown old
         old = self._unprobed(asked, INTERVAL) | self._unprobed(wanted - asked, RECHECK)
-        due = (wanted - self._ready.keys()) | old
-        return self._look(due, patience=PATIENCE)
+        return self._look(self._unready() | old, patience=PATIENCE)
 
     def _look(self, probed: set[str], *, patience: float) -> Look:
         self._probed |= dict.fromkeys(probed, self.clock())
@@ -191,14 +180,7 @@ class Start:
         """Start the containers that can be started: all that they need is ready."""
         for name in self.wanted:
             container = look.container(name)
-            # the engine refuses to start a dead container, and says why; one that waits for its
-            # next restart, up to a minute, is started anew
-            stopped = container is not None and container.state in {
-                State.CREATED,
-                State.RESTARTING,
-                *GONE,
-            }
-            if container is None or name in self._launched or not stopped:
+            if container is None or container.state not in STARTABLE or name in self._launched:
                 continue
             needs = self._open_needs(look, name)
             if self.stack.service(name).early or not needs:
@@ -208,29 +190,29 @@ class Start:
 
     def with_logs(self, look: Look) -> Look:
         """Add the logs of those in trouble, of this run."""
-        unready = (name for name in self.wanted if name not in self._ready)
-        started = {
-            # one that ran before, and is no longer ready, is overdue
-            name: self._landed.get(name, self._began)
-            for name in unready
-            if self._touched(look, name)
-        }
+        # one that ran before, and is no longer ready, is overdue
+        touched = (name for name in self._touched(look) if name not in self._ready)
+        started = {name: self._landed.get(name, self._began) for name in touched}
         steady = (name for name, at in self._ready.items() if self.clock() - at >= STEADY)
         known = replace(look, steady=frozenset(steady))
         return self._logs.added(known, started, self.clock())
 
     def findings(self, look: Look) -> tuple[Finding, ...]:
         """Diagnose what was started or ran before; what has yet to start is no finding."""
-        touched = tuple(name for name in self.wanted if self._touched(look, name))
-        return self._diagnosis.of(touched, look)
+        return self._diagnosis.of(self._touched(look), look)
 
     def _open_needs(self, look: Look, name: str) -> tuple[str, ...]:
         needs = self.stack.service(name).needs
         return tuple(need for need in needs if not answers(self.stack.service(need), look))
 
-    def _touched(self, look: Look, name: str) -> bool:
-        container = look.container(name)
-        return container is not None and (container.state in ALIVE or name in self._landed)
+    def _touched(self, look: Look) -> tuple[str, ...]:
+        """Return who runs, or has been started by us and may have ended."""
+        containers = ((name, look.container(name)) for name in self.wanted)
+        return tuple(
+            name
+            for name, container in containers
+            if container is not None and (container.state in ALIVE or name in self._landed)
+        )
 
     def _waits(self, look: Look, name: str) -> str:
         container, needs = look.container(name), self._open_needs(look, name)

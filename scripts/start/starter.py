@@ -15,7 +15,7 @@ from scripts.engine.containers import containers
 from scripts.images import availability
 from scripts.start import guards, scheduler
 from scripts.start.events import Event
-from scripts.start.history import created, ready_moments, runs
+from scripts.start.history import created, runs
 from scripts.watch.observer import Observer
 
 AS_IT_IS = ("--no-build", "--pull", "never")
@@ -69,19 +69,15 @@ class Starter:
         With `last` false another start comes after this one.
         """
         space, wanted = self.space, tuple(names)
-        observer, moments = (
-            Observer(space.api, space.stack, live=True),
-            ready_moments.ReadyMoments(),
-        )
+        observer = Observer(space.api, space.stack, live=True)
         recorder = runs.Recorder(self.began)
         try:
             events = scheduler.start(space.stack, wanted, observer, timeout=self.timeout)
-            return self.tell.follow(wanted, moments.noted(recorder.noted(events)), last=last)
+            return self.tell.follow(wanted, recorder.noted(events), last=last)
         finally:
             observer.close()
             with suppress(StackError, OSError):  # what `ps` will not know then is no fault
                 made = containers(space.api, space.stack.project)
-                moments.keep(space.cache, made)
                 recorder.keep(space.cache, space.stack, wanted, made)
 
     def data_context(self, *, anew: bool = False) -> DataContext:

@@ -1,4 +1,4 @@
-"""Keeps the last starts of a stack, for `inv timeline`."""
+"""Keeps what the last starts of a stack saw, for `inv timeline` and `inv ps`."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from scripts.core.look import Container
 from scripts.core.stack import Stack
 from scripts.core.units import SECOND, nanoseconds, written
 from scripts.start.events import Event, EventKind
-from scripts.start.history import timeline
+from scripts.start.history import ready_moments, timeline
 from scripts.start.history.timeline import Run
 
 FOLDER = "runs"
@@ -37,19 +37,17 @@ class Recorder:
     def keep(
         self, folder: Path, stack: Stack, names: Sequence[str], containers: Iterable[Container]
     ) -> None:
-        """Write the start down, and forget the oldest; nothing where nothing was started."""
+        """Write down who became ready, and a start that started something; forget the oldest."""
+        made = tuple(containers)
+        ready_moments.keep(folder, made, self._events, self._began + self._before)
         if not any(event.kind is EventKind.STARTED for event in self._events):
             return
         created = {
             container.service: nanoseconds(container.created_at) / SECOND - self._began
-            for container in containers
+            for container in made
         }
-        run = timeline.run(
-            timeline.blank(stack, names, created),
-            self._events,
-            began=written(self._began),
-            before=self._before,
-        )
+        bars, began = timeline.blank(stack, names, created), written(self._began)
+        run = timeline.run(bars, self._events, began=began, before=self._before)
         name = f"{run.began.replace(':', '')}.json"
         files.write_json(folder / FOLDER / name, timeline.document(run))
         for old in sorted((folder / FOLDER).glob("*.json"))[:-KEPT]:

@@ -70,7 +70,7 @@ def blank(stack: Stack, names: Iterable[str], created: Mapping[str, float]) -> t
             service=name,
             needs=stack.service(name).needs,
             early=stack.service(name).early,
-            created=at if (at := created.get(name, -1.0)) >= 0 else None,
+            created=_rounded(at) if (at := created.get(name, -1.0)) >= 0 else None,
         )
         for name in names
     )
@@ -82,9 +82,9 @@ def run(blanks: Iterable[Bar], events: Sequence[Event], *, began: str, before: f
     `before` are the seconds from the beginning of the command to that of the events.
     """
     bars = {bar.service: bar for bar in blanks}
-    seconds, ending = before, Ending.INTERRUPTED
+    seconds, ending = _rounded(before), Ending.INTERRUPTED
     for event in events:
-        seconds = before + event.seconds
+        seconds = _rounded(before + event.seconds)
         if event.verdict is not None:
             ending = Ending(event.verdict.value)
         elif event.service in bars:
@@ -101,13 +101,13 @@ def run(blanks: Iterable[Bar], events: Sequence[Event], *, began: str, before: f
 
 def document(run: Run) -> dict[str, Any]:
     """Return a run as JSON has it; schemas/timeline.schema.json says what the fields mean."""
-    rows = [{**asdict(bar), "needs": list(bar.needs)} | _rounded(bar) for bar in run.bars]
+    services = [{**asdict(bar), "needs": list(bar.needs)} for bar in run.bars]
     return {
         "began": run.began,
-        "seconds": round(run.seconds, 3),
-        "prepared": round(run.prepared, 3),
+        "seconds": run.seconds,
+        "prepared": run.prepared,
         "verdict": run.verdict,
-        "services": rows,
+        "services": services,
     }
 
 
@@ -121,9 +121,8 @@ def parsed(document: Mapping[str, Any]) -> Run:
     )
 
 
-def _rounded(bar: Bar) -> dict[str, float | None]:
-    moments = {name: getattr(bar, name) for name in ("created", "started", "answered", "ready")}
-    return {name: None if at is None else round(at, 3) for name, at in moments.items()}
+def _rounded(seconds: float) -> float:
+    return round(seconds, 3)
 
 
 def _after(bar: Bar, event: Event, at: float) -> Bar:

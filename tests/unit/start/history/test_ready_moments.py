@@ -1,12 +1,14 @@
 """What `up` remembers of who became ready when."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from scripts.core.look import Look
+from scripts.core.look import Container, Look
 from scripts.start.events import Event, EventKind
-from scripts.start.history.ready_moments import FILE, ReadyMoments, added
+from scripts.start.history import ready_moments
+from scripts.start.history.ready_moments import FILE, added
 from tests.kit.builders import container
 
 STARTED = "2026-11-23T01:55:09.201591587Z"
@@ -15,20 +17,18 @@ DB = container("db", started_at=STARTED)
 WEB = container("web", started_at=STARTED)
 
 
-def noted(*events: str) -> ReadyMoments:
-    """Return what is noted of a run with these events, written `KIND SERVICE`, at second 100."""
-    moments = ReadyMoments(clock=lambda: 100.0)
+def keep(folder: Path, events: Sequence[str], *containers: Container) -> None:
+    """Keep what is known after these events, written `KIND SERVICE`, at second 100."""
     given = [
-        Event(kind=EventKind(kind), seconds=0.0, service=name)
+        Event(kind=EventKind(kind), seconds=1.5, service=name)
         for kind, name in map(str.split, events)
     ]
-    assert list(moments.noted(given)) == given
-    return moments
+    ready_moments.keep(folder, containers, given, 98.5)
 
 
-def known(folder: Path, *found: object) -> dict[str, str]:
+def known(folder: Path, *containers: Container) -> dict[str, str]:
     """Return the moments that `ps` shows of these containers."""
-    return dict(added(folder, Look(containers=found)).ready_since)  # type: ignore[arg-type]
+    return dict(added(folder, Look(containers=containers)).ready_since)
 
 
 @pytest.mark.parametrize(
@@ -46,21 +46,21 @@ def test_the_moment_is_known_only_of_who_became_ready_before_our_eyes(
     tmp_path: Path, events: list[str], services: set[str]
 ) -> None:
     """Who was ready when it began has been so since a moment that nobody knows."""
-    noted(*events).keep(tmp_path, [DB, WEB])
+    keep(tmp_path, events, DB, WEB)
 
     assert known(tmp_path, DB, WEB) == dict.fromkeys(services, READY)
 
 
 def test_what_an_earlier_start_saw_is_kept(tmp_path: Path) -> None:
     """As long as its container is there."""
-    noted("started db", "ready db").keep(tmp_path, [DB])
-    noted("started web", "ready web").keep(tmp_path, [DB, WEB])
+    keep(tmp_path, ["started db", "ready db"], DB)
+    keep(tmp_path, ["started web", "ready web"], DB, WEB)
     assert known(tmp_path, DB, WEB) == {"db": READY, "web": READY}
 
-    noted().keep(tmp_path, [WEB])
+    keep(tmp_path, [], WEB)
     assert known(tmp_path, DB, WEB) == {"web": READY}
 
-    noted("lost web").keep(tmp_path, [WEB])
+    keep(tmp_path, ["lost web"], WEB)
     assert known(tmp_path, WEB) == {}
 
 
@@ -72,10 +72,10 @@ def test_what_an_earlier_start_saw_is_kept(tmp_path: Path) -> None:
     ],
 )
 def test_a_container_that_was_started_again_or_ended_is_not_known(
-    tmp_path: Path, now: object
+    tmp_path: Path, now: Container
 ) -> None:
     """Nobody of ours saw it become ready since."""
-    noted("started db", "ready db").keep(tmp_path, [DB])
+    keep(tmp_path, ["started db", "ready db"], DB)
 
     assert known(tmp_path, now) == {}
 
