@@ -14,13 +14,13 @@ from scripts.config import workspace
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
-from scripts.core.errors import StackError
+from scripts.core.errors import EngineError, StackError
 from scripts.core.inventory import ImageStatus
 from scripts.core.stack import LAST_PORT, Port, Stack
 from scripts.data import journal, snapshots
 from scripts.diagnosis.preflight import Conditions
 from scripts.doctor import ask_models, ask_services, ask_settings, remote_host
-from scripts.doctor.facts import DataFacts, EngineFacts, Facts, Problem
+from scripts.doctor.facts import DataFacts, EngineFacts, Facts
 from scripts.engine.api import Api
 from scripts.engine.discovery import check_versions, discover
 from scripts.engine.private import programs
@@ -39,9 +39,9 @@ T = TypeVar("T")
 class Questions:
     """Questions that are open at the same time, each about an area."""
 
-    def __init__(self) -> None:
-        """Start without any."""
-        self.unknown: dict[str, str] = {}
+    def __init__(self, unknown: Mapping[str, str]) -> None:
+        """Start without any; `unknown` says why areas cannot be asked about at all."""
+        self.unknown = dict(unknown)
         self._pool = ThreadPoolExecutor(max_workers=16)
         self._open: list[Future[Any]] = []
 
@@ -56,10 +56,8 @@ class Questions:
         wait(self._open, timeout=PATIENCE)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def answer(self, area: str, future: Future[T] | None) -> T | None:
+    def answer(self, area: str, future: Future[T]) -> T | None:
         """Return the answer; None and a line in `unknown` when there was none in time."""
-        if future is None:
-            return None
         try:
             return future.result(timeout=0)
         except TimeoutError:
@@ -71,71 +69,78 @@ class Questions:
 
 def ask(checkout: Checkout) -> Facts:
     """Return everything that can be known; raises only for a checkout without `.env.example`."""
-    settings, written = ask_settings.ask(checkout.root, checkout.environ)
-    engine = _engine(checkout)
-    facts = Facts(settings=written, engine=engine, image_source=settings.get("IMAGE_SOURCE"))
-    facts = replace(facts, proxies=ask_models.proxies(checkout.environ), data=_data(settings))
+    settings, file = ask_settings.ask(checkout.root, checkout.environ)
+    usable, over = ask_settings.usable(settings, file)
+    facts = Facts(
+        settings=file,
+        engine=_engine(checkout),
+        image_source=settings.get("IMAGE_SOURCE"),
+        proxies=ask_models.proxies(checkout.environ),
+        data=_data(settings),
+    )
     space, stack = None, None
     try:
-        usable, over = ask_settings.usable(settings, written)
-        source = settings.source
-        if engine.found is not None and engine.problem is None:
-            there = replace(engine.found, env={**engine.found.env, **over})
-            space = workspace.resolved(checkout, usable, there, source)
+        if engine := facts.engine.usable:
+            engine = replace(engine, env={**engine.env, **over})
+            space = workspace.resolved(checkout, usable, engine, settings.source)
             stack = space.stack
         elif (env := programs.found(checkout)) is not None:
-            stack = workspace.described(usable, {**env, **over}, checkout.runner, source)
+            env = {**env, **over}
+            stack = workspace.described(usable, env, checkout.runner, settings.source)
         else:
             facts = replace(facts, unknown={"compose": "Docker Compose is not here yet"})
     except StackError as error:
-        facts = replace(facts, stack_problem=Problem.of(error))
-    return _asked(settings, replace(facts, stack=stack), space)
-
-
-def _asked(settings: Settings, facts: Facts, space: Workspace | None) -> Facts:
-    """Add what is asked over sockets."""
-    questions = Questions()
-    questions.unknown |= facts.unknown
-    pairs = _wanted(settings, facts.stack)
+        facts = replace(facts, stack_problem=error)
+    facts, questions = replace(facts, stack=stack), Questions(facts.unknown)
+    pairs = _wanted(settings, stack)
     endpoints = [questions.ask(question) for question in ask_models.endpoints(settings)]
     if space is None:
-        machine = questions.ask(lambda: _here(settings, pairs)) if facts.engine.absent else None
-        usable = facts.engine.found is not None and facts.engine.problem is None
-        why = "the compose file is broken" if usable else "no engine to ask"
-        unasked = ASKED_OF_ENGINE if machine else (*ASKED_OF_ENGINE, "machine", "ports")
-        questions.unknown |= dict.fromkeys(unasked, why)
-        questions.wait()
+        facts = _without_stack(questions, facts, partial(_here, usable, pairs))
     else:
-        machine = questions.ask(partial(_machine, space))
-        own = questions.ask(partial(_foreign, space))
-        here = questions.ask(partial(_images, space))
-        registries = questions.ask(partial(_registries, space))
-        services = questions.ask(partial(ask_services.ask, space))
-        questions.wait()
-        looked = questions.answer("services", services)
-        facts = replace(
-            facts,
-            foreign=questions.answer("names", own),
-            images=questions.answer("images", here),
-            registries=questions.answer("images", registries) or {},
-            look=looked.look if looked else None,
-            sick=looked.sick if looked else (),
-            logins=looked.logins if looked else (),
-        )
-        if not space.engine.local:
-            questions.unknown["ports"] = "the engine is on another machine"
+        facts = _of_stack(questions, facts, space)
     models = [questions.answer("models", endpoint) for endpoint in endpoints]
     return replace(
         facts,
-        machine=questions.answer("machine", machine),
         endpoints=tuple(endpoint for endpoint in models if endpoint is not None),
         ports_wanted=len(pairs),
         unknown=questions.unknown,
     )
 
 
+def _without_stack(questions: Questions, facts: Facts, here: Callable[[], Conditions]) -> Facts:
+    """Add what is known of this machine, where a private engine would be brought."""
+    machine = questions.ask(here) if facts.engine.absent else None
+    why = "the compose file is broken" if facts.engine.usable else "no engine to ask"
+    unasked = ASKED_OF_ENGINE if machine else (*ASKED_OF_ENGINE, "machine", "ports")
+    questions.unknown |= dict.fromkeys(unasked, why)
+    questions.wait()
+    return replace(facts, machine=questions.answer("machine", machine)) if machine else facts
+
+
+def _of_stack(questions: Questions, facts: Facts, space: Workspace) -> Facts:
+    """Add what engine, registries and services answer."""
+    machine = questions.ask(partial(_machine, space))
+    own = questions.ask(partial(_foreign, space))
+    here = questions.ask(partial(_images, space))
+    registries = questions.ask(partial(_registries, space))
+    services = questions.ask(partial(ask_services.ask, space))
+    questions.wait()
+    if not space.engine.local:
+        questions.unknown["ports"] = "the engine is on another machine"
+    look, sick, logins = questions.answer("services", services) or (None, (), ())
+    return replace(
+        facts,
+        machine=questions.answer("machine", machine),
+        foreign=questions.answer("names", own),
+        images=questions.answer("images", here),
+        registries=questions.answer("images", registries) or {},
+        look=look,
+        sick=sick,
+        logins=logins,
+    )
+
+
 def _here(settings: Settings, pairs: tuple[tuple[str, Port], ...]) -> Conditions:
-    """Return the facts of this machine, where a private engine would be brought."""
     return Conditions(
         host=resources.look(settings.root),
         holders=ports.processes(pairs),
@@ -149,16 +154,16 @@ def _engine(checkout: Checkout) -> EngineFacts:
     try:
         engine = discover(checkout)
     except StackError as error:
-        return EngineFacts(problem=Problem.of(error), can_bring=not why)
+        return EngineFacts(problem=error, can_bring=not why)
     if engine is None:
-        cause = f"no engine is running; {why}"
-        problem = Problem(cause=cause, next_step=install_hint(system)) if why else None
+        cause, step = f"no engine is running; {why}", install_hint(system)
+        problem = EngineError(cause, next_step=step) if why else None
         return EngineFacts(absent=True, problem=problem, can_bring=not why)
     try:
         version = check_versions(engine, checkout.runner)
         answer = Api.of(engine).within(PATIENCE).get("/version") or {}
     except StackError as error:
-        return EngineFacts(found=engine, problem=Problem.of(error), can_bring=not why)
+        return EngineFacts(found=engine, problem=error, can_bring=not why)
     arch = str(answer.get("Arch", ""))
     return EngineFacts(found=engine, compose=version, arch=arch, can_bring=not why)
 
@@ -171,7 +176,7 @@ def _data(settings: Settings) -> DataFacts:
     try:
         unfinished = journal.read(folder)
     except StackError as error:
-        problem = Problem.of(error)
+        problem = error
     return DataFacts(
         snapshots=len(kept),
         damaged=sum(snapshot.manifest is None for snapshot in kept),
@@ -186,13 +191,11 @@ def _wanted(settings: Settings, stack: Stack | None) -> tuple[tuple[str, Port], 
     if stack is not None:
         return guards.published(stack, stack.names())
     address = settings.get("BIND_ADDRESS")
-    named = {
-        name: settings.get(name) for name in sorted(settings.defaults) if name.endswith("_PORT")
-    }
+    names = (name for name in sorted(settings.defaults) if name.endswith("_PORT"))
     return tuple(
         (name, Port(host=address, published=int(value), target=0))
-        for name, value in named.items()
-        if value.isdigit() and int(value) <= LAST_PORT
+        for name in names
+        if (value := settings.get(name)).isdigit() and int(value) <= LAST_PORT
     )
 
 
@@ -205,11 +208,11 @@ def _machine(space: Workspace) -> Conditions:
     return replace(conditions, host=there) if there else conditions
 
 
-def _foreign(space: Workspace) -> Problem | None:
+def _foreign(space: Workspace) -> StackError | None:
     try:
         guards.require_own(space)
     except StackError as error:
-        return Problem.of(error)
+        return error
     return None
 
 
@@ -220,6 +223,4 @@ def _images(space: Workspace) -> tuple[ImageStatus, ...]:
 def _registries(space: Workspace) -> Mapping[str, str]:
     """Return why registries cannot be used that a start would have to ask."""
     absent = [image.image for image in _images(space) if not image.present and not image.built_here]
-    if not absent:
-        return {}
-    return availability.unreachable(space.api, absent)
+    return availability.unreachable(space.api, absent) if absent else {}

@@ -4,7 +4,7 @@ The only user of requests.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -54,52 +54,36 @@ def endpoints(settings: Settings) -> tuple[Callable[[], Endpoint], ...]:
 
 
 def _ask(settings: Settings, variable: str, embedding: str) -> Endpoint:
-    base, key = settings.get(variable), settings.get(variable.replace("_BASE", "_KEY"))
-    reply = call(base, key, embedding=embedding)
-    wanted = settings.get("EMBEDDING_DIMENSION")
-    return Endpoint(
-        variable=variable,
-        host=_host(base),
-        status=reply.status,
-        problem=reply.problem,
-        length=reply.length,
-        wanted=int(wanted) if embedding and wanted.isdigit() else 0,
-        loopback=_host(base).strip("[").startswith(LOOPBACK),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What a model's endpoint answered; `status` is 0, and `problem` the reason, without one."""
-
-    status: int = 0
-    problem: str = ""
-    length: int = 0
-    """How many numbers the vector has that it gave."""
-
-
-def call(base: str, key: str, *, embedding: str = "", timeout: float = TIMEOUT) -> Reply:
     """Ask an OpenAI-compatible endpoint for a vector of the model `embedding`, else for its models.
 
     Through the proxy of this environment, if any. Nothing that the endpoint or the network says is
     quoted: it may hold the key.
     """
+    base, key = settings.get(variable), settings.get(variable.replace("_BASE", "_KEY"))
+    host, wanted = _host(base), settings.get("EMBEDDING_DIMENSION")
+    endpoint = Endpoint(
+        variable=variable,
+        host=host,
+        wanted=int(wanted) if embedding and wanted.isdigit() else 0,
+        loopback=host.strip("[").startswith(LOOPBACK),
+    )
     url = base.rstrip("/") + ("/embeddings" if embedding else "/models")
     body = {"input": ["dimension"], "model": embedding} if embedding else None
     with requests.Session() as session:
         session.auth = _Bearer(key)  # or ~/.netrc would have a word
         try:
             answer = session.request(
-                "POST" if body else "GET", url, json=body, timeout=timeout, allow_redirects=False
+                "POST" if body else "GET", url, json=body, timeout=TIMEOUT, allow_redirects=False
             )
         except (OSError, ValueError) as error:  # requests' errors are OSErrors
-            return Reply(problem=words_for(error, REASONS) or "no answer")
+            return replace(endpoint, problem=words_for(error, REASONS) or "no answer")
+    endpoint = replace(endpoint, status=answer.status_code)
     if not embedding or answer.status_code >= FIRST_OTHER:
-        return Reply(status=answer.status_code)
+        return endpoint
     try:
-        return Reply(status=answer.status_code, length=len(answer.json()["data"][0]["embedding"]))
+        return replace(endpoint, length=len(answer.json()["data"][0]["embedding"]))
     except (ValueError, LookupError, TypeError):
-        return Reply(status=answer.status_code, problem="no embedding in the answer")
+        return replace(endpoint, problem="no embedding in the answer")
 
 
 class _Bearer(AuthBase):

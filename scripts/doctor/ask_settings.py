@@ -10,7 +10,7 @@ from scripts.config.rules import text as compose_text
 from scripts.config.settings import WORKSPACE_VARIABLES, Settings
 from scripts.core.errors import StackError
 from scripts.core.inventory import ImageSource
-from scripts.doctor.facts import Problem, SettingsFile
+from scripts.doctor.facts import SettingsFile
 
 
 def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsFile]:
@@ -21,7 +21,7 @@ def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsFile]
         loaded = settings.load(root, environ, strict=False)
     except StackError as error:
         loaded = settings.of_example(root, environ)
-        file = SettingsFile(unreadable=Problem.of(error))
+        file = SettingsFile(unreadable=error)
     else:
         text = "" if loaded.missing else settings.text_of(loaded.file)
         written = {line.name: line.value for line in settings.lines(text) if line.name}

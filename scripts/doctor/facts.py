@@ -1,8 +1,10 @@
-"""What a checkup found out, before anybody judges it; None for what is not known."""
+"""What a checkup found out, before anybody judges it; None for what is not known.
+
+An error that was met while asking is a fact as well: it says what is wrong, and the next step.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
 
 from scripts.core.errors import StackError
 from scripts.core.finding import Finding
@@ -11,19 +13,6 @@ from scripts.core.look import Look, Reading
 from scripts.core.stack import Stack
 from scripts.data.model import Entry
 from scripts.diagnosis.preflight import Conditions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Why a question could not be answered, and what to do about it."""
-
-    cause: str
-    next_step: str
-
-    @classmethod
-    def of(cls, error: StackError) -> Self:
-        """Return the problem that an error tells."""
-        return cls(cause=str(error), next_step=error.next_step)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +29,7 @@ class SettingsFile:
     """Variables that the compose files and the workspace read."""
     problems: tuple[str, ...] = ()
     """Sentences about values that cannot be right."""
-    unreadable: Problem | None = None
+    unreadable: StackError | None = None
     exported: tuple[str, ...] = ()
     """Variables whose value in the environment beats another one in the file."""
 
@@ -51,7 +40,7 @@ class EngineFacts:
 
     found: Engine | None = None
     compose: str = ""
-    problem: Problem | None = None
+    problem: StackError | None = None
     """It does not answer, or it is too old, or Compose is not there."""
     absent: bool = False
     """There is none; not one that does not answer."""
@@ -59,6 +48,11 @@ class EngineFacts:
     """`inv up` would bring a private one."""
     arch: str = ""
     """amd64, arm64."""
+
+    @property
+    def usable(self) -> Engine | None:
+        """The engine, if more can be asked of it than its version."""
+        return None if self.problem else self.found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +71,8 @@ class Endpoint:
 
     variable: str
     host: str
-    status: int
+    status: int = 0
+    """0 without an answer; `problem` says why."""
     problem: str = ""
     length: int = 0
     wanted: int = 0
@@ -105,7 +100,7 @@ class DataFacts:
     size: int = 0
     """Bytes of all of them."""
     unfinished: Entry | None = None
-    problem: Problem | None = None
+    problem: StackError | None = None
     """The journal of data commands cannot be read."""
 
 
@@ -117,11 +112,11 @@ class Facts:
     engine: EngineFacts = field(default_factory=EngineFacts)
     image_source: str = ""
     stack: Stack | None = None
-    stack_problem: Problem | None = None
+    stack_problem: StackError | None = None
     """The compose file, resolved with these settings, breaks a rule."""
     machine: Conditions | None = None
     ports_wanted: int = 0
-    foreign: Problem | None = None
+    foreign: StackError | None = None
     """A container of this project belongs to another checkout."""
     images: tuple[ImageStatus, ...] | None = None
     registries: Mapping[str, str] = field(default_factory=dict)

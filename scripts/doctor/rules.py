@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from scripts.core.finding import Finding
+from scripts.core.errors import StackError
+from scripts.core.finding import Finding, advice, fatal
 from scripts.core.inventory import ImageSource
 from scripts.core.look import GONE, State
 from scripts.diagnosis import preflight
 from scripts.diagnosis.readiness import answers
 from scripts.doctor import details, env_lines
-from scripts.doctor.facts import Facts, Problem
+from scripts.doctor.facts import Facts
 from scripts.engine.versions import COMPOSE_BUGS, ENGINE_BUGS, Bug, bugs
 
 FEWEST_CPUS = 2
@@ -27,11 +28,11 @@ def env_file(facts: Facts) -> Iterator[Finding]:
 
 def engine_answers(facts: Facts) -> Iterator[Finding]:
     """An engine that is there, answers, and is new enough, with a Compose that is."""
+    absent = facts.engine.absent
     if facts.engine.problem:
-        code = "engine-absent" if facts.engine.absent else "engine-unusable"
-        yield _fatal(code, facts.engine.problem)
-    elif facts.engine.absent:
-        yield _advice("engine-absent", "no engine is running", "inv up brings a private one")
+        yield _told("engine-absent" if absent else "engine-unusable", facts.engine.problem)
+    elif absent:
+        yield advice("engine-absent", "no engine is running", "inv up brings a private one")
 
 
 def known_bugs(facts: Facts) -> Iterator[Finding]:
@@ -48,26 +49,23 @@ def _bugs(code: str, name: str, version: str, table: tuple[Bug, ...]) -> Iterato
         cause = f"{name} {version} has known bugs; inv goes round them, plain docker compose not"
         evidence = "; ".join(f"{bug.text} ({bug.link})" for bug in known)
         step = "inv up instead of docker compose up, or a newer version"
-        yield replace(_advice(code, cause, step), evidence=evidence)
+        yield advice(code, cause, step, evidence=evidence)
 
 
 def compose_file(facts: Facts) -> Iterator[Finding]:
     """The compose file with these settings."""
     if facts.stack_problem:
-        yield _fatal("compose-file", facts.stack_problem)
+        yield _told("compose-file", facts.stack_problem)
 
 
 def machine(facts: Facts) -> Iterator[Finding]:
     """Memory, processor and disk where the engine is."""
-    yield from (
-        finding for finding in _preflight(facts) if finding.code not in {"port-taken", "name-taken"}
-    )
+    others = {"port-taken", "name-taken"}
+    yield from (finding for finding in _preflight(facts) if finding.code not in others)
     if facts.machine and 0 < facts.machine.host.cpus < FEWEST_CPUS:
-        yield _advice(
-            "cpu-count",
-            f"there is 1 processor, wanted {FEWEST_CPUS}: the start takes longer",
-            "inv up --timeout 900, or start less: inv up --service neo4j",
-        )
+        cause = f"there is 1 processor, wanted {FEWEST_CPUS}: the start takes longer"
+        step = "inv up --timeout 900, or start less: inv up --service neo4j"
+        yield advice("cpu-count", cause, step)
 
 
 def ports(facts: Facts) -> Iterator[Finding]:
@@ -78,7 +76,7 @@ def ports(facts: Facts) -> Iterator[Finding]:
 def names(facts: Facts) -> Iterator[Finding]:
     """Another project has a container's name, or another checkout this project's containers."""
     if facts.foreign:
-        yield _fatal("other-checkout", facts.foreign)
+        yield _told("other-checkout", facts.foreign)
     yield from (finding for finding in _preflight(facts) if finding.code == "name-taken")
 
 
@@ -92,13 +90,13 @@ def images_absent(facts: Facts) -> Iterator[Finding]:
     absent = [image.service for image in facts.images or () if not image.present]
     if absent:
         cause = f"{len(absent)} images are not here yet: {', '.join(absent)}"
-        yield _advice("images-missing", cause, "inv up gets them")
+        yield advice("images-missing", cause, "inv up gets them")
     # `up` falls back to packages only while no source is chosen
-    fatal = facts.image_source == ImageSource.REGISTRY or not facts.engine.can_bring
+    needed = facts.image_source == ImageSource.REGISTRY or not facts.engine.can_bring
+    weighed = fatal if needed else advice
+    step = "set IMAGE_REGISTRY in .env to a mirror that you can reach"
     for registry, reason in facts.registries.items():
-        step = "set IMAGE_REGISTRY in .env to a mirror that you can reach"
-        finding = _advice("registry", f"the registry {registry} cannot be used", step)
-        yield replace(finding, evidence=reason, fatal=fatal)
+        yield weighed("registry", f"the registry {registry} cannot be used", step, evidence=reason)
 
 
 def architecture(facts: Facts) -> Iterator[Finding]:
@@ -109,23 +107,21 @@ def architecture(facts: Facts) -> Iterator[Finding]:
             get = "inv images.build" if image.built_here else "inv images.pull"
             cause = f"its image {image.image} is for {image.architecture}, the engine is {wanted}"
             step = f"docker image rm {image.image}, then: {get} --service {image.service}"
-            yield replace(_advice("architecture", cause, step), service=image.service)
+            yield advice("architecture", cause, step, service=image.service)
 
 
 def sick_services(facts: Facts) -> Iterator[Finding]:
     """What the diagnosis says; what has merely stopped does not stop `inv up`."""
     for finding in facts.sick:
-        starts = finding.code in RESTARTABLE
-        yield (
-            replace(finding, fatal=False, next_step="inv up starts it again") if starts else finding
-        )
+        if finding.code in RESTARTABLE:
+            yield replace(finding, fatal=False, next_step="inv up starts it again")
+        else:
+            yield finding
 
 
 def unready_services(facts: Facts) -> Iterator[Finding]:
     """It runs and is not ready, and no rule says why."""
-    explained = {finding.service for finding in facts.sick} | {
-        victim for finding in facts.sick for victim in finding.victims
-    }
+    explained = {name for finding in facts.sick for name in (finding.service, *finding.victims)}
     if facts.stack is None or facts.look is None:
         return
     for service in facts.stack.services:
@@ -133,23 +129,18 @@ def unready_services(facts: Facts) -> Iterator[Finding]:
         idle = container is None or container.state in {State.CREATED, *GONE}
         if not idle and service.name not in explained and not answers(service, facts.look):
             step = f"inv up --service {service.name} waits for it and says why not"
-            finding = _advice("not-ready", "it runs, and is not ready", step)
-            evidence = reading.detail if reading else ""
-            yield replace(finding, service=service.name, evidence=evidence)
+            cause, evidence = "it runs, and is not ready", reading.detail if reading else ""
+            yield advice("not-ready", cause, step, service=service.name, evidence=evidence)
 
 
 def authorization(facts: Facts) -> Iterator[Finding]:
     """A wrong password must be rejected."""
     for login in facts.logins:
         if login.right.ok and login.wrong.ok:
-            yield Finding(
-                code="authorization-off",
-                service=login.service,
-                cause=f"authorization is off: it takes any password for {login.user}",
-                evidence=f"with a wrong one: {login.wrong.detail}",
-                next_step=f"inv config shows its settings; then: inv restart --service "
-                f"{login.service}",
-            )
+            cause = f"authorization is off: it takes any password for {login.user}"
+            step = f"inv config shows its settings; then: inv restart --service {login.service}"
+            evidence = f"with a wrong one: {login.wrong.detail}"
+            yield fatal("authorization-off", cause, step, service=login.service, evidence=evidence)
 
 
 def data_state(facts: Facts) -> Iterator[Finding]:
@@ -158,23 +149,14 @@ def data_state(facts: Facts) -> Iterator[Finding]:
     if data is None:
         return
     if data.problem is not None:
-        code, step = "data-journal", data.problem.next_step
-        yield Finding(code=code, cause=data.problem.cause, next_step=step)
-    if data.unfinished is not None:
-        yield Finding(
-            code="data-unfinished",
-            cause=f"inv {data.unfinished.command} was interrupted ({data.unfinished.phase})",
-            evidence=f"begun {data.unfinished.since}",
-            next_step="inv up finishes it",
-            fatal=False,
-        )
+        yield _told("data-journal", data.problem)
+    if entry := data.unfinished:
+        cause = f"inv {entry.command} was interrupted ({entry.phase})"
+        step, evidence = "inv up finishes it", f"begun {entry.since}"
+        yield advice("data-unfinished", cause, step, evidence=evidence)
     if data.damaged:
-        yield Finding(
-            code="snapshot-damaged",
-            cause=f"{data.damaged} of {data.snapshots} snapshots cannot be read",
-            next_step="inv snapshot.list says which and why",
-            fatal=False,
-        )
+        cause = f"{data.damaged} of {data.snapshots} snapshots cannot be read"
+        yield advice("snapshot-damaged", cause, "inv snapshot.list says which and why")
 
 
 def model_endpoints(facts: Facts) -> Iterator[Finding]:
@@ -187,25 +169,22 @@ def model_endpoints(facts: Facts) -> Iterator[Finding]:
             and endpoint.status in {NOT_FOUND, NOT_ALLOWED}  # not all list their models
         )
         if endpoint.status in REJECTED:
-            yield _advice(
-                "model-key", f"{at} answers {endpoint.status} to {key}", f"mend {key} in .env"
-            )
+            cause = f"{at} answers {endpoint.status} to {key}"
+            yield advice("model-key", cause, f"mend {key} in .env")
         elif not fine or endpoint.problem:
             why = endpoint.problem or f"it answers {endpoint.status}"
-            yield _advice("model-endpoint", f"{at} is of no use: {why}", f"mend {name} in .env")
+            yield advice("model-endpoint", f"{at} is of no use: {why}", f"mend {name} in .env")
         elif endpoint.wanted and endpoint.length != endpoint.wanted:
-            yield _advice(
-                "model-dimension",
+            cause = (
                 f"{at} gives vectors of {endpoint.length} numbers, and {endpoint.wanted} are"
-                " wanted: MemOS would lose memories without a word",
-                f"EMBEDDING_DIMENSION={endpoint.length} in .env, then: inv up",
+                " wanted: MemOS would lose memories without a word"
             )
+            step = f"EMBEDDING_DIMENSION={endpoint.length} in .env, then: inv up"
+            yield advice("model-dimension", cause, step)
         if endpoint.loopback:
-            yield _advice(
-                "model-loopback",
-                f"{at} is this machine; inside a container it means the container",
-                f"an address of this machine that containers reach, as {name} in .env",
-            )
+            cause = f"{at} is this machine; inside a container it means the container"
+            step = f"an address of this machine that containers reach, as {name} in .env"
+            yield advice("model-loopback", cause, step)
 
 
 def proxies(facts: Facts) -> Iterator[Finding]:
@@ -214,12 +193,8 @@ def proxies(facts: Facts) -> Iterator[Finding]:
     if named.hosts and not named.exempt:
         cause = f"{details.proxies(facts)}, and NO_PROXY lacks 127.0.0.1"
         step = "export NO_PROXY=127.0.0.1,localhost and what else is near"
-        yield _advice("proxy", cause, step)
+        yield advice("proxy", cause, step)
 
 
-def _fatal(code: str, problem: Problem) -> Finding:
-    return Finding(code=code, cause=problem.cause, next_step=problem.next_step)
-
-
-def _advice(code: str, cause: str, next_step: str) -> Finding:
-    return Finding(code=code, cause=cause, next_step=next_step, fatal=False)
+def _told(code: str, error: StackError) -> Finding:
+    return fatal(code, str(error), error.next_step)

@@ -178,6 +178,15 @@ def test_without_an_engine_this_machine_and_the_files_are_known(world: World) ->
     assert facts.stack is not None
 
 
+def test_without_an_engine_a_port_that_is_none_is_told(world: World) -> None:
+    """Whose port is taken is then looked up among the values that can be."""
+    del world.environ["DOCKER_HOST"]
+    world.put("IMAGE_SOURCE=registry\nNEO4J_HTTP_PORT=http\n")
+
+    assert world.codes()["env-value"] is True
+    assert world.codes()["port-taken"] is True
+
+
 def test_where_no_engine_can_be_brought_its_absence_is_fatal(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,7 +200,7 @@ def test_where_no_engine_can_be_brought_its_absence_is_fatal(
     assert facts.unknown["compose"] == "Docker Compose is not here yet"
     assert facts.ports_wanted == 10
     assert facts.engine.problem is not None
-    assert "needs root" in facts.engine.problem.cause
+    assert "needs root" in str(facts.engine.problem)
     assert areas.document(facts)["exit_code"] == 5
 
 
@@ -224,7 +233,7 @@ def test_an_engine_that_answers_nonsense_is_not_known(world: World) -> None:
 
 def test_a_mistake_of_ours_is_not_told_as_an_answer() -> None:
     """It ends the checkup, as a bug that can be reported."""
-    questions, answer = checkup.Questions(), dict[str, str]()
+    questions, answer = checkup.Questions({}), dict[str, str]()
     asked = questions.ask(lambda: answer["no such key"])
     questions.wait()
 
@@ -239,14 +248,10 @@ def test_an_engine_that_stops_answering_is_not_known(
     monkeypatch.setattr(checkup, "PATIENCE", 0.3)
     with tcp(silent) as port:
         world.put(f"IMAGE_SOURCE=registry\nOPENAI_API_BASE=http://127.0.0.1:{port}/v1\n")
-        monkeypatch.setattr(ask_models.call, "__kwdefaults__", _patience(1.0))
+        monkeypatch.setattr(ask_models, "TIMEOUT", 1.0)
         facts = world.ask()
 
     assert facts.unknown == {"models": "no answer within 0 s"}
-
-
-def _patience(seconds: float) -> dict[str, object]:
-    return {"embedding": "", "timeout": seconds}
 
 
 def test_a_broken_env_is_told_line_by_line_and_the_rest_goes_on(world: World) -> None:
@@ -295,7 +300,7 @@ def test_a_compose_file_that_breaks_a_rule_is_fatal(world: World) -> None:
 
     facts = world.ask()
     assert facts.stack_problem is not None
-    assert "mem_limit" in facts.stack_problem.cause
+    assert "mem_limit" in str(facts.stack_problem)
     assert facts.unknown["services"] == "the compose file is broken"
     (world.root / "docker" / "docker-compose.yml").write_text("services: [")
     assert world.codes()["compose-file"] is True

@@ -2,9 +2,10 @@
 
 import pytest
 
+from scripts.core.errors import ConfigError
 from scripts.core.finding import Finding
 from scripts.doctor.env_lines import judge
-from scripts.doctor.facts import Problem, SettingsFile
+from scripts.doctor.facts import SettingsFile
 
 EXAMPLE = "# a port\nMEMOS_PORT=8000\n# a key\nOPENAI_API_KEY=EMPTY\n# off\n# ENV_FILE=\n"
 
@@ -95,7 +96,7 @@ def test_a_value_that_cannot_be_right_is_told_with_its_line() -> None:
 def test_a_file_that_is_not_there_yet_is_no_fault() -> None:
     """`up` makes it; one that may not be read stops everything."""
     (absent,) = judge(SettingsFile(missing=True, example=EXAMPLE))
-    problem = Problem(cause="/x belongs to root", next_step="run this as root")
+    problem = ConfigError("/x belongs to root", next_step="run this as root")
     (unreadable,) = judge(SettingsFile(unreadable=problem, example=EXAMPLE))
 
     assert (absent.code, absent.fatal) == ("env-absent", False)

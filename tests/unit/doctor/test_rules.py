@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from scripts.config.rules.schema import validate
+from scripts.core.errors import StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, Host, ImageStatus
 from scripts.core.look import Look
@@ -18,7 +19,6 @@ from scripts.doctor.facts import (
     EngineFacts,
     Facts,
     Login,
-    Problem,
     Proxies,
     SettingsFile,
 )
@@ -43,7 +43,7 @@ LOGIN = Login(
     wrong=reading("neo4j", "401: it rejects the login", ok=False, final=True),
 )
 MODEL = Endpoint(variable="MOS_EMBEDDER_API_BASE", host="m:1", status=200, length=8, wanted=8)
-PROBLEM = Problem(cause="it is broken", next_step="mend it")
+PROBLEM = StackError("it is broken", next_step="mend it")
 FINE = Facts(
     settings=SettingsFile(text="A=1\n", example="# a\nA=1\n"),
     engine=SEEN,
