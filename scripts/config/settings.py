@@ -1,14 +1,14 @@
 """`.env`: read, made from the example, and what it means for Compose."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from io import StringIO
 from pathlib import Path
 
 from dotenv import set_key
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 
 from scripts.core import files
 from scripts.core.errors import ConfigError
@@ -98,15 +98,14 @@ class Settings:
 
 def rows(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Return every variable with its value, secrets masked, and where the value comes from."""
-    found = []
+    table = []
     for name in sorted({*settings.defaults, *settings.values}):
         value = settings.get(name)
-        source = "environment" if name in environ else settings.file.name
-        if not settings.values.get(name):
-            source = "default"
         hidden = is_secret(name) and value not in {"", "EMPTY"}
-        found.append((name, "********" if hidden else value, source))
-    return found
+        source = "environment" if name in environ else settings.file.name
+        source = source if settings.values.get(name) else "default"
+        table.append((name, "********" if hidden else value, source))
+    return table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,26 +189,25 @@ def _unreadable(file: Path) -> ConfigError:
     )
 
 
-def lines(text: str) -> Iterator[EnvLine]:
-    """Yield the assignments of a file's text, and the lines that should be one, numbered from 1."""
-    # dotenv ends a bad line at \r, and would count the \n as one more
-    for binding in parse_stream(StringIO(text.replace("\r\n", "\n"))):
-        name, value = binding.key, binding.value
-        if not binding.error and name is None:
-            continue
-        own = binding.original.string.strip()
-        # dotenv counts from the blank lines before it
-        number = binding.original.line + binding.original.string.partition(own)[0].count("\n")
-        if binding.error or name is None or value is None or not _NAME.match(name):
-            yield EnvLine(number=number, text=own)
-        else:
-            yield EnvLine(number=number, text=own, name=name, value=value)
-
-
 @cache
-def _lines(text: str) -> tuple[EnvLine, ...]:
-    """Return the lines of a text that most commands read several times."""
-    return tuple(lines(text))
+def lines(text: str) -> tuple[EnvLine, ...]:
+    """Return the assignments of a file's text, and the lines that should be one, numbered from 1.
+
+    Most commands read the same text several times.
+    """
+    # dotenv ends a bad line at \r, and would count the \n as one more
+    bindings = parse_stream(StringIO(text.replace("\r\n", "\n")))
+    return tuple(_line(binding) for binding in bindings if binding.error or binding.key is not None)
+
+
+def _line(binding: Binding) -> EnvLine:
+    own = binding.original.string.strip()
+    # dotenv counts from the blank lines before it
+    number = binding.original.line + binding.original.string.partition(own)[0].count("\n")
+    name, value = binding.key, binding.value
+    if binding.error or name is None or value is None or not _NAME.match(name):
+        return EnvLine(number=number, text=own)
+    return EnvLine(number=number, text=own, name=name, value=value)
 
 
 def text_of(file: Path) -> str:
@@ -222,7 +220,7 @@ def text_of(file: Path) -> str:
 
 def _read(file: Path, *, strict: bool = True) -> dict[str, str]:
     values: dict[str, str] = {}
-    for line in _lines(text_of(file)):
+    for line in lines(text_of(file)):
         if line.name:
             values[line.name] = line.value
         elif strict:

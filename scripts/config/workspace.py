@@ -115,7 +115,7 @@ def resolved(
     """
     check_engine(running)
     composed = compose_project(found, running.env, checkout.runner, source)
-    folder = found.root / CACHE / found.get("COMPOSE_PROJECT_NAME")
+    folder = cache(found.root, found.get("COMPOSE_PROJECT_NAME"))
     inputs = compose_cache.fingerprint(composed, checkout.environ)
     if (known := compose_cache.read(folder, inputs)) is None:
         check_compose(running, checkout.runner)

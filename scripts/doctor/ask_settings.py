@@ -43,7 +43,7 @@ def _read_by_compose(root: Path) -> frozenset[str]:
             document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
         except (StackError, OSError):  # told as the compose file's own problem
             continue
-        names |= {use.variable.name for use in compose_text.uses(document)}
+        names |= {use.name for use in compose_text.uses(document)}
     return frozenset(names)
 
 

@@ -50,8 +50,10 @@ def save(
     packing.require_new(target)
     space = workspace.look(checkout)
     with lock.held(space.shared_cache, "images.save"), tell.board(packing.STEPS):
-        contents = packing.Contents.of(space, engine=engine, pythons=pythons)
-        made = packing.save(space, target, contents, checkout.runner, tell.step)
+        begun = packing.Packing(
+            space=space, engine=engine, pythons=pythons, runner=checkout.runner, step=tell.step
+        )
+        made = packing.save(begun, target)
     tell.bundle(target, made)
     return ExitCode.OK
 

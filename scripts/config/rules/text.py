@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import yaml
@@ -15,24 +15,19 @@ except ImportError:  # pragma: no cover - built without libyaml
 from scripts.core.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BRACED = re.compile(rf"(?P<name>{_NAME.pattern})(?P<operator>:.?|.?)(?P<argument>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
+class Use:
     """One use of a variable, `${NAME OPERATOR ARGUMENT}`; a bare one has no operator."""
 
     name: str
     operator: str = ""
     argument: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """A variable and where it stands; `service` is empty outside `services`."""
-
-    variable: Variable
-    service: str
-    key: str
+    service: str = ""
+    """Where it stands; empty outside `services`."""
+    key: str = ""
 
 
 class _Loader(SafeLoader):
@@ -48,12 +43,8 @@ def _override(loader: yaml.SafeLoader, node: yaml.Node) -> object:
     return node.value
 
 
-def _reset(_loader: yaml.SafeLoader, _node: yaml.Node) -> None:
-    """`!reset` takes the key away, whatever stands behind it."""
-
-
 _Loader.add_constructor("!override", _override)
-_Loader.add_constructor("!reset", _reset)
+_Loader.add_constructor("!reset", lambda *_: None)  # whatever stands behind it
 
 
 @cache
@@ -75,11 +66,11 @@ def uses(document: object) -> Iterator[Use]:
     for path, text in _texts(document):
         inside = path[:1] == ("services",)
         key = ".".join(path[2:] if inside else path).replace(".[", "[")
-        for variable in variables(text):
-            yield Use(variable=variable, service=path[1] if inside else "", key=key)
+        for use in variables(text):
+            yield replace(use, service=path[1] if inside else "", key=key)
 
 
-def variables(text: str) -> Iterator[Variable]:
+def variables(text: str) -> Iterator[Use]:
     """Yield the variables that Compose would replace in `text`, those inside defaults too."""
     at = text.find("$")
     while at >= 0:
@@ -89,7 +80,7 @@ def variables(text: str) -> Iterator[Variable]:
             yield from _braced(text[at + 2 : end - 1])
         elif name := _NAME.match(text, at + 1):
             end = name.end()
-            yield Variable(name=name.group())
+            yield Use(name=name.group())
         at = text.find("$", end)
 
 
@@ -103,15 +94,10 @@ def _closing(text: str, start: int) -> int:
     return len(text) + 1
 
 
-def _braced(inside: str) -> Iterator[Variable]:
-    name = _NAME.match(inside)
-    if name is None:
-        return
-    rest = inside[name.end() :]
-    operator = rest[: 2 if rest.startswith(":") else 1]
-    argument = rest[len(operator) :]
-    yield Variable(name=name.group(), operator=operator, argument=argument)
-    yield from variables(argument)
+def _braced(inside: str) -> Iterator[Use]:
+    if match := _BRACED.fullmatch(inside):
+        yield Use(**match.groupdict())
+        yield from variables(match["argument"])
 
 
 def _texts(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -35,7 +35,7 @@ def check_raw(document: object, file: str) -> tuple[Breach, ...]:
         for name, service in services
         for breach in _service(as_tree(service))
     ]
-    bare = (_bare(use) for use in uses(document) if use.variable.operator not in _EMPTY_IS_UNSET)
+    bare = (_bare(use) for use in uses(document) if use.operator not in _EMPTY_IS_UNSET)
     return (*breaches, *(replace(breach, file=file) for breach in bare))
 
 
@@ -52,7 +52,7 @@ def check_variables(
     own = frozenset(own)
     ours = (
         *_strange_lines(example),
-        *_unused(settings, {use.variable.name for _, use in used} | own),
+        *_unused(settings, {use.name for _, use in used} | own),
         *_badly_written(settings),
         *_other_values(settings, used),
         *_unexplained_own(settings, own),
@@ -103,9 +103,8 @@ def _port_text(port: object) -> str:
 
 def _bare(use: Use) -> Breach:
     """An empty line in .env would not be the same as no line."""
-    variable = use.variable
-    found = f"${{{variable.name}{variable.operator}{variable.argument}}}"
-    wanted = f"${{{variable.name}:-default}}, so that empty means the default"
+    found = f"${{{use.name}{use.operator}{use.argument}}}"
+    wanted = f"${{{use.name}:-default}}, so that empty means the default"
     return Breach(use.key, found, wanted, service=use.service)
 
 
@@ -113,11 +112,10 @@ def _undocumented(settings: Iterable[Setting], used: Iterable[tuple[str, Use]]) 
     """Every variable that a compose file reads is in .env.example; told at its first use."""
     known = {setting.name for setting in settings}
     for file, use in used:
-        name = use.variable.name
-        if name not in known:
-            known.add(name)
-            found = f"the variable {name}, which {EXAMPLE} does not have"
-            wanted = f"{name}= in {EXAMPLE}, below a line of meaning"
+        if use.name not in known:
+            known.add(use.name)
+            found = f"the variable {use.name}, which {EXAMPLE} does not have"
+            wanted = f"{use.name}= in {EXAMPLE}, below a line of meaning"
             yield Breach(use.key, found, wanted, service=use.service, file=file)
 
 
@@ -169,7 +167,7 @@ def _strange_lines(example: str) -> Iterator[Breach]:
 def _defaults(used: Iterable[tuple[str, Use]]) -> Iterator[tuple[str, Use]]:
     """Only the uses with a default that needs no other variable."""
     for file, use in used:
-        if use.variable.operator == ":-" and "$" not in use.variable.argument:
+        if use.operator == ":-" and "$" not in use.argument:
             yield file, use
 
 
@@ -177,7 +175,7 @@ def _two_defaults(used: Iterable[tuple[str, Use]]) -> Iterator[Breach]:
     """A variable has one default, wherever it is used."""
     first: dict[str, str] = {}
     for file, use in _defaults(used):
-        name, default = use.variable.name, use.variable.argument
+        name, default = use.name, use.argument
         if first.setdefault(name, default) != default:
             found, wanted = f"${{{name}:-{default}}}", f"${{{name}:-{first[name]}}} as elsewhere"
             yield Breach(use.key, found, wanted, service=use.service, file=file)
@@ -185,7 +183,7 @@ def _two_defaults(used: Iterable[tuple[str, Use]]) -> Iterator[Breach]:
 
 def _other_values(settings: Iterable[Setting], used: Iterable[tuple[str, Use]]) -> Iterator[Breach]:
     """A value in .env.example is the default, or empty, which means the default."""
-    defaults = {use.variable.name: use.variable.argument for _, use in _defaults(used)}
+    defaults = {use.name: use.argument for _, use in _defaults(used)}
     for setting in settings:
         default = defaults.get(setting.name, "")
         if setting.name in defaults and not setting.off and setting.value not in ("", default):

@@ -5,11 +5,10 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Self
 
 from scripts.config import compose
 from scripts.config.workspace import Workspace, with_all_profiles
@@ -40,47 +39,41 @@ PIP_TIME = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
-    """What a bundle holds beside the images."""
-
-    engine: bool
-    """The private engine's packages."""
-    pythons: tuple[str, ...]
-    """Versions of Python that wheels are for."""
-
-    @classmethod
-    def of(cls, space: Workspace, *, engine: bool, pythons: Sequence[str]) -> Self:
-        """Return what was asked for, and what this checkout itself uses."""
-        return cls(
-            engine=engine or space.engine.private,
-            pythons=tuple(dict.fromkeys((bundle_wheels.python_version(), *pythons))),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Packing:
-    """A bundle of a stack under way."""
+class Packing:
+    """A bundle of a stack under way, and what it is to hold beside the images."""
 
     space: Workspace
-    contents: Contents
+    engine: bool
+    """The private engine's packages; those of an engine in use always."""
+    pythons: Sequence[str]
+    """Versions of Python that wheels are for; this one always."""
     runner: Runner
     step: Step
-    system: System
 
     @property
     def root(self) -> Path:
+        """The checkout."""
         return self.space.settings.root
 
+    @property
+    def system(self) -> System:
+        """The machine that it is made on, and that another one has to be like."""
+        return this_system()
 
-def save(space: Workspace, file: Path, contents: Contents, runner: Runner, step: Step) -> Manifest:
+
+def save(packing: Packing, file: Path) -> Manifest:
     """Make the bundle `file`; give what is in it.
 
     Raises ConfigError for an image that is not here, BrokenError for a full disk, RefusedError when
     pip, apt or the engine refuses.
     """
-    system = this_system()
-    packing = _Packing(space=space, contents=contents, runner=runner, step=step, system=system)
-    if contents.engine and (why := obstacle(system)):
+    space = packing.space
+    packing = replace(
+        packing,
+        engine=packing.engine or space.engine.private,
+        pythons=tuple(dict.fromkeys((bundle_wheels.python_version(), *packing.pythons))),
+    )
+    if packing.engine and (why := obstacle(packing.system)):
         raise ConfigError(why, next_step="leave --engine out, and have an engine over there")
     images = _images(space)
     total = availability.unpacked(space.api, [image.image for image in images])
@@ -132,7 +125,7 @@ def _require_room(folder: Path, total: int) -> None:
         )
 
 
-def _wheels(packing: _Packing) -> list[Path]:
+def _wheels(packing: Packing) -> list[Path]:
     """Bring what .venv is made of through the ordinary pip, with this host's settings."""
     folder = packing.root / bundle_wheels.FOLDER
     shutil.rmtree(folder, ignore_errors=True)  # what other pins wanted
@@ -140,15 +133,15 @@ def _wheels(packing: _Packing) -> list[Path]:
     pins = folder.with_suffix(".txt")
     text = (packing.root / bundle_wheels.PINS).read_text(encoding="utf-8")
     pins.write_text(MARKER.sub("", text), encoding="utf-8")
-    for version in packing.contents.pythons:
+    for version in packing.pythons:
         packing.step("wheels", f"pip downloads those for Python {version}")
         _download(packing, version, pins, folder)
     wheels = sorted(folder.glob("*.whl"))
-    packing.step("wheels", f"{len(wheels)} wheels for Python {' '.join(packing.contents.pythons)}")
+    packing.step("wheels", f"{len(wheels)} wheels for Python {' '.join(packing.pythons)}")
     return wheels
 
 
-def _download(packing: _Packing, version: str, pins: Path, folder: Path) -> None:
+def _download(packing: Packing, version: str, pins: Path, folder: Path) -> None:
     argv = [sys.executable, *PIP, "--python-version", version, "--dest", str(folder)]
     argv += ["--requirement", str(pins)]
     done = packing.runner(argv, timeout=PIP_TIME, on_line=partial(packing.step, "wheels"))
@@ -161,8 +154,8 @@ def _download(packing: _Packing, version: str, pins: Path, folder: Path) -> None
         )
 
 
-def _debs(packing: _Packing) -> list[Path]:
-    if not packing.contents.engine:
+def _debs(packing: Packing) -> list[Path]:
+    if not packing.engine:
         packing.step("engine", "not in it: an engine of your own is used")
         return []
     at = places.places(packing.root)
@@ -173,7 +166,7 @@ def _debs(packing: _Packing) -> list[Path]:
 
 
 def _add_images(
-    packing: _Packing, writer: BundleWriter, images: Sequence[ImageStatus], total: int
+    packing: Packing, writer: BundleWriter, images: Sequence[ImageStatus], total: int
 ) -> None:
     """Stream the images, with the layers that several have only once."""
     say = partial(packing.step, "images")
@@ -188,19 +181,19 @@ def _add_images(
         )
 
 
-def _manifest(packing: _Packing, images: Sequence[ImageStatus], writer: BundleWriter) -> Manifest:
+def _manifest(packing: Packing, images: Sequence[ImageStatus], writer: BundleWriter) -> Manifest:
     project = tomllib.loads((packing.root / "pyproject.toml").read_text(encoding="utf-8"))
-    release = packing.system.release.get("ID", "")
+    system = packing.system
     return Manifest(
         workspace=project["project"]["version"],
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         image_source=packing.space.image_source,
         architecture=images[0].architecture,
-        python=packing.contents.pythons,
-        kernel=packing.system.kernel,
-        machine=packing.system.machine,
-        distribution=release if packing.contents.engine else "",
-        release=packing.system.codename if packing.contents.engine else "",
+        python=tuple(packing.pythons),
+        kernel=system.kernel,
+        machine=system.machine,
+        distribution=system.release.get("ID", "") if packing.engine else "",
+        release=system.codename if packing.engine else "",
         pins=bundle_wheels.fingerprint(packing.root),
         images={image.image: image.id for image in images},
         members=tuple(writer.members),

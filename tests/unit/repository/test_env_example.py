@@ -48,10 +48,10 @@ PROMISED = [
 def defaults() -> dict[str, str]:
     """Return what the compose files take for each variable when it is empty."""
     return {
-        use.variable.name: use.variable.argument
+        use.name: use.argument
         for file, text in FILES.items()
         for use in uses(parse(text, file))
-        if use.variable.operator == ":-"
+        if use.operator == ":-"
     }
 
 
