@@ -96,13 +96,13 @@ def manifest(path: Path) -> dict[str, Any]:
     if FRAME.unpack(head) != (MANIFEST_FRAME, len(text)) or hashlib.sha256(text).digest() != digest:
         raise _broken(path, "its manifest is not what was written")
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except ValueError as error:
         raise _broken(path, f"its manifest is no JSON: {error}") from error
-    breaches = schema.validate(found, "snapshot")
-    if breaches or found["packed_bytes"] != begin:
+    breaches = schema.validate(document, "snapshot")
+    if breaches or document["packed_bytes"] != begin:
         raise _broken(path, f"its manifest: {next(iter(breaches), 'another length')}")
-    return dict(found)
+    return dict(document)
 
 
 def pieces(path: Path) -> Iterator[bytes]:
@@ -126,8 +126,8 @@ def pieces(path: Path) -> Iterator[bytes]:
                 raise _broken(path, str(error)) from error
         while source.read(PIECE):
             pass
-    found = (source.digest.hexdigest(), plain.hexdigest(), count)
-    if found != (facts["packed_sha256"], facts["tar_sha256"], facts["tar_bytes"]):
+    sums = (source.digest.hexdigest(), plain.hexdigest(), count)
+    if sums != (facts["packed_sha256"], facts["tar_sha256"], facts["tar_bytes"]):
         raise _broken(path, "its checksum is another one than when it was written")
 
 

@@ -16,14 +16,13 @@ _CONTROL = re.compile(
 )
 """Colours, movements, titles and bells: a log must not steer the terminal of its reader."""
 
-_WORDS = (
-    *(("error", word) for word in ("error", "err", "critical", "crit", "fatal", "panic", "severe")),
-    *(("error", word) for word in ("dpanic", "alert", "emerg")),
-    *(("warning", word) for word in ("warning", "warn")),
-    *(("info", word) for word in ("info", "notice")),
-    *(("debug", word) for word in ("debug", "trace")),
-)
-_MEANING = {word: level for level, word in _WORDS}
+_WORDS = {
+    "error": "error err critical crit fatal panic severe dpanic alert emerg",
+    "warning": "warning warn",
+    "info": "info notice",
+    "debug": "debug trace",
+}
+_MEANING = {word: level for level, words in _WORDS.items() for word in words.split()}
 _ANY = "|".join(sorted(_MEANING, key=len, reverse=True))
 _MARKED = re.compile(
     rf"""\b(?:level|severity|lvl)"?\s*[=:]\s*"?(?P<named>{_ANY})\b  # JSON, logfmt
@@ -101,8 +100,8 @@ def level(text: str) -> str:
     """The level that a line states: error, warning, info, debug; empty when it states none."""
     if glog := _GLOG.match(text):
         return _GLOG_LEVELS[glog[1]]
-    if found := _MARKED.search(text):
-        return _MEANING[found[found.lastgroup or 0].lower()]
+    if mark := _MARKED.search(text):
+        return _MEANING[mark[mark.lastgroup or 0].lower()]
     return "error" if _PLAIN.match(text) else ""
 
 

@@ -51,7 +51,8 @@ class LogReader:
 
         Raises EngineError when the engine does not answer, RefusedError when it says no.
         """
-        newest = {one.service: one for one in reversed(containers(self._api, self._project))}
+        everything = containers(self._api, self._project)
+        newest = {container.service: container for container in reversed(everything)}
         present = [newest[name] for name in self._names if name in newest]
         restarts = _restarts(self._api, self._project, present, since=0)
         yield from merged([self._past(container, restarts) for container in present])
@@ -162,16 +163,11 @@ class LogReader:
         if self._ended.is_set():  # `close` may have come just before
             return
         for at, text in split(stream, moments=True):
-            yield self._line(container, at, text)
-
-    def _line(self, container: Container, at: int, text: str) -> LogLine:
-        self._last[container.service] = at
-        return LogLine(service=container.service, at=at, text=text)
+            self._last[container.service] = at
+            yield LogLine(service=container.service, at=at, text=text)
 
 
-def _restarts(
-    api: Api, project: str, present: Sequence[Container], *, since: int
-) -> tuple[Restart, ...]:
+def _restarts(api: Api, project: str, present: Sequence[Container], *, since: int) -> list[Restart]:
     """Return when these services ended and started again, as far as the engine remembers.
 
     It keeps the last 256 events; of what is older a container knows its last end, without the exit
@@ -183,9 +179,13 @@ def _restarts(
     raw = api.raw("/events", since=query(since), until=until, filters=filters)
     names = {container.service for container in present}
     events = [json.loads(line) for line in raw.splitlines() if line.strip()]
-    told = tuple(restart for restart in _paired(events) if restart.service in names)
-    last = filter(None, map(_last_restart, present))
-    return (*told, *(restart for restart in last if not _among(restart, told)))
+    restarts = [restart for restart in _paired(events) if restart.service in names]
+    for container in present:
+        ended, began = nanoseconds(container.finished_at), nanoseconds(container.started_at)
+        last = Restart(service=container.service, at=(ended + began) // 2)
+        if 0 < ended < began and not any(_same(last, other) for other in restarts):
+            restarts.append(last)
+    return restarts
 
 
 def _paired(events: Sequence[dict[str, Any]]) -> Iterator[Restart]:
@@ -205,14 +205,5 @@ def _paired(events: Sequence[dict[str, Any]]) -> Iterator[Restart]:
             yield Restart(service=name, at=(ended + at) // 2, exit_code=code)
 
 
-def _last_restart(container: Container) -> Restart | None:
-    ended, began = nanoseconds(container.finished_at), nanoseconds(container.started_at)
-    if 0 < ended < began:
-        return Restart(service=container.service, at=(ended + began) // 2)
-    return None
-
-
-def _among(restart: Restart, others: Sequence[Restart]) -> bool:
-    return any(
-        other.service == restart.service and abs(restart.at - other.at) < SECOND for other in others
-    )
+def _same(restart: Restart, other: Restart) -> bool:
+    return other.service == restart.service and abs(restart.at - other.at) < SECOND

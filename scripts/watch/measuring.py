@@ -13,11 +13,11 @@ INACTIVE = ("total_inactive_file", "inactive_file")
 """File pages that the kernel can drop, as cgroup v1 and v2 call them."""
 
 
-def measured(api: Api, seen: Look, names: Sequence[str]) -> Look:
+def measured(api: Api, look: Look, names: Sequence[str]) -> Look:
     """Return the look with what the running containers of these services use now."""
     running = [
         container
-        for container in seen.containers
+        for container in look.containers
         if container.service in names and container.state in {State.RUNNING, State.PAUSED}
     ]
 
@@ -28,8 +28,7 @@ def measured(api: Api, seen: Look, names: Sequence[str]) -> Look:
 
     with ThreadPoolExecutor(max_workers=max(1, len(running))) as pool:
         usages = zip(running, pool.map(ask, running), strict=True)
-        known = {container.service: used for container, used in usages if used is not None}
-        return replace(seen, usage=known)
+        return replace(look, usage={one.service: used for one, used in usages if used is not None})
 
 
 def usage(stats: dict[str, Any]) -> Usage | None:

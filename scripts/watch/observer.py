@@ -1,7 +1,7 @@
 """Asks the engine and the services: one look gives one Look."""
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import replace
@@ -65,8 +65,8 @@ class Observer:
 
         Waits `patience` seconds at most for answers; what is still open keeps its last reading.
         """
-        seen = self._containers()
-        running = {container.service: container for container in seen if _runs(container)}
+        present = self._containers()
+        running = {one.service: one for one in present if one.state is State.RUNNING}
         for service in self.stack.services:
             if service.name not in running:
                 self._readings.pop(service.name, None)
@@ -77,7 +77,7 @@ class Observer:
             reading = self._pending.pop(name).result()
             if name in running:
                 self._readings[name] = reading
-        return Look(containers=seen, readings=tuple(self._readings.values()))
+        return Look(containers=present, readings=tuple(self._readings.values()))
 
     def nap(self, seconds: float) -> bool:
         """Wait for news: an event, an answer that is another one, a start; `seconds` at most.
@@ -108,13 +108,15 @@ class Observer:
             first, last = order if known is not None else reversed(order)
             self._seen = {**first, **last}
 
-    def _with_end(self, seen: Container) -> Container:
+    def _with_end(self, container: Container) -> Container:
         """A container that runs again with how its last run ended, which it has forgotten."""
-        end = self._events.end(seen.id) if self._events is not None else None
-        if end is None or not seen.restarts:
-            return seen
-        oom_killed = seen.oom_killed or end.oom_killed
-        return replace(seen, exit_code=seen.exit_code or end.exit_code, oom_killed=oom_killed)
+        end = self._events.end(container.id) if self._events is not None else None
+        if end is None or not container.restarts:
+            return container
+        oom_killed = container.oom_killed or end.oom_killed
+        return replace(
+            container, exit_code=container.exit_code or end.exit_code, oom_killed=oom_killed
+        )
 
     def _probe(self, service: Service, container: Container) -> None:
         """Put the probes of a service; where it has none, run the check that the engine trusts."""
@@ -164,9 +166,20 @@ class Observer:
         self._stale |= {container for container, _ in ended.values()}
         return {name: _refusal(future) for name, (_, future) in ended.items()}
 
-    def with_logs(self, seen: Look, names: Collection[str]) -> Look:
-        """Return the look with the last log lines of these services, of this run of theirs."""
-        return replace(seen, logs=logs(self.api, names, seen, self._began))
+    def with_logs(self, look: Look, names: Collection[str]) -> Look:
+        """Return the look with the last log lines of these services, both streams in order.
+
+        Only lines since this observer began, or since the start of a container that ran before:
+        what was mended meanwhile must not be told again.
+        """
+        logs = {}
+        for present in filter(None, map(look.container, names)):
+            since = query(min(self._began, nanoseconds(present.started_at) or self._began))
+            options = {"stdout": True, "stderr": True, "tail": LOG_LINES, "since": since}
+            with suppress(RefusedError):  # it is just being removed
+                raw = self.api.raw(f"/containers/{present.id}/logs", **options)
+                logs[present.service] = tuple(text for _, text in split([raw], moments=False))
+        return replace(look, logs=logs)
 
 
 def _refusal(start: "Future[Any]") -> str:
@@ -176,23 +189,3 @@ def _refusal(start: "Future[Any]") -> str:
     except StackError as error:
         return str(error)
     return ""
-
-
-def _runs(container: Container) -> bool:
-    return container.state is State.RUNNING
-
-
-def logs(api: Api, names: Iterable[str], seen: Look, began: int) -> dict[str, tuple[str, ...]]:
-    """Return the last lines of the logs of these services, both streams in order.
-
-    Only lines since `began` (nanoseconds since 1970), or since the start of a container that ran
-    before: what was mended meanwhile must not be told again.
-    """
-    lines = {}
-    for present in filter(None, map(seen.container, names)):
-        since = query(min(began, nanoseconds(present.started_at) or began))
-        options = {"stdout": True, "stderr": True, "tail": LOG_LINES, "since": since}
-        with suppress(RefusedError):  # it is just being removed
-            raw = api.raw(f"/containers/{present.id}/logs", **options)
-            lines[present.service] = tuple(text for _, text in split([raw], moments=False))
-    return lines

@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -63,13 +63,7 @@ def read(service: Service, *, timeout: float = TIMEOUT) -> Reading:
         answer = _put(probe, timeout)
         if not answer.ok:
             break
-    return Reading(
-        service=service.name,
-        ok=answer.ok,
-        detail=answer.detail,
-        final=answer.final,
-        seconds=time.monotonic() - began,
-    )
+    return Reading(service=service.name, seconds=time.monotonic() - began, **asdict(answer))
 
 
 def call(probe: Probe, *, timeout: float) -> tuple[int, Any]:
@@ -123,11 +117,9 @@ def _vectors(probe: Probe, response: "_Response") -> Answer:
     if response.status >= FIRST_ERROR:
         return Answer(detail=f"{response.status}: {_short(response.text)}")
     try:
-        document = json.loads(response.body)
+        size = json.loads(response.body)["result"]["config"]["params"]["vectors"]["size"]
     except ValueError:
         return Answer(detail="no JSON in the answer")
-    try:
-        size = document["result"]["config"]["params"]["vectors"]["size"]
     except (LookupError, TypeError):  # whatever JSON a server sends
         return Answer(detail="the answer has another shape than it should")
     held = f"{probe.collection} holds vectors of {size} numbers"
@@ -167,18 +159,13 @@ def _exchange(probe: Probe, timeout: float) -> _Response:
     """Say what a probe says, and give what came back; raises `NO_ANSWER`."""
     match probe.kind:
         case "bolt":
-            return _Response(body=_handshake(probe, timeout))
+            with socket.create_connection((probe.host, probe.port), timeout) as connection:
+                connection.sendall(BOLT_HELLO)
+                return _Response(body=connection.recv(BOLT_ANSWER))
         case "vectors":
             return _request(probe, timeout, path=f"/collections/{probe.collection}")
         case _:
             return _request(probe, timeout)
-
-
-def _handshake(probe: Probe, timeout: float) -> bytes:
-    with socket.create_connection((probe.host, probe.port), timeout) as connection:
-        connection.settimeout(timeout)
-        connection.sendall(BOLT_HELLO)
-        return connection.recv(BOLT_ANSWER)
 
 
 def _request(probe: Probe, timeout: float, path: str = "") -> _Response:

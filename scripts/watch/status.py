@@ -15,7 +15,7 @@ from scripts.diagnosis.rules import diagnose
 
 def document(
     stack: Stack,
-    seen: Look,
+    look: Look,
     kinds: Sequence[ImageStatus],
     image_source: str,
     now: datetime | None = None,
@@ -28,7 +28,7 @@ def document(
     return {
         "project": stack.project,
         "image_source": image_source,
-        "services": [_row(stack, stack.service(kind.service), seen, kind, now) for kind in kinds],
+        "services": [_row(stack, stack.service(kind.service), look, kind, now) for kind in kinds],
     }
 
 
@@ -40,13 +40,13 @@ def frames(
     100 percent is one processor.
     """
     before = Look()
-    for seen in looks:
-        found = document(stack, seen, kinds, image_source)
-        for row in found["services"]:
+    for look in looks:
+        picture = document(stack, look, kinds, image_source)
+        for row in picture["services"]:
             name = row["service"]
-            row["cpu_percent"] = _percent(before.usage.get(name), seen.usage.get(name))
-        before = seen
-        yield found
+            row["cpu_percent"] = _percent(before.usage.get(name), look.usage.get(name))
+        before = look
+        yield picture
 
 
 def _percent(before: Usage | None, now: Usage | None) -> float | None:
@@ -56,17 +56,17 @@ def _percent(before: Usage | None, now: Usage | None) -> float | None:
 
 
 def _row(
-    stack: Stack, service: Service, seen: Look, kind: ImageStatus, now: datetime
+    stack: Stack, service: Service, look: Look, kind: ImageStatus, now: datetime
 ) -> dict[str, Any]:
-    container, reading = seen.container(service.name), seen.reading(service.name)
-    ready, used = answers(service, seen), seen.usage.get(service.name)
+    container, reading = look.container(service.name), look.reading(service.name)
+    ready, used = answers(service, look), look.usage.get(service.name)
     return {
         "service": service.name,
         "container": service.container,
         "state": container.state if container else "absent",
         "health": container.health if container else "",
         "ready": ready,
-        "ready_since": seen.ready_since.get(service.name) if ready else None,
+        "ready_since": look.ready_since.get(service.name) if ready else None,
         "answer": reading.detail if reading else "",
         "restarts": container.restarts if container else 0,
         "uptime_seconds": _uptime(container, now),
@@ -80,7 +80,7 @@ def _row(
         "findings": [
             # a tuple is no JSON array
             asdict(finding) | {"victims": list(finding.victims)}
-            for finding in diagnose(stack, (service.name,), seen)
+            for finding in diagnose(stack, (service.name,), look)
         ],
     }
 

@@ -2,8 +2,7 @@
 
 import base64
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from scripts.core.stack import Probe, Service, Stack
 from scripts.engine.api import Api
 from scripts.engine.containers import container, containers
 from scripts.watch import health_check
-from scripts.watch.observer import Observer, logs
+from scripts.watch.observer import Observer
 from tests.kit.builders import stack
 from tests.kit.fake_engine import FOLDER, RECORDED, SERVICE, FakeEngine
 from tests.kit.servers import Answer, Request, http, unix
@@ -134,11 +133,20 @@ def test_an_engine_that_is_gone_raises(tmp_path: Path) -> None:
         containers(Api(f"unix://{tmp_path}/nobody.sock"), "memos-dev")
 
 
-def test_a_log_is_read_line_by_line(engine: FakeEngine, api: Api) -> None:
-    """The recorded stream has a header of eight bytes before each line."""
-    seen = Look(containers=containers(api, "memos-dev"))
+def logs(observer: Observer, *names: str) -> Mapping[str, tuple[str, ...]]:
+    """Return the logs of these services in a look that has only those."""
+    seen = observer.look(set(), patience=0.0)
+    added = observer.with_logs(seen, names)
+    assert replace(added, logs={}) == seen
+    return added.logs
 
-    found = logs(api, ["etcd", "nobody"], seen, time.time_ns())
+
+def test_a_log_is_read_line_by_line(engine: FakeEngine, observer: Observer) -> None:
+    """The recorded stream has a header of eight bytes before each line.
+
+    Only of the guilty ones: each costs a call.
+    """
+    found = logs(observer, "etcd", "nobody")
 
     assert list(found) == ["etcd"]
     assert [line[:9] for line in found["etcd"]] == ['{"level":'] * 5
@@ -146,17 +154,16 @@ def test_a_log_is_read_line_by_line(engine: FakeEngine, api: Api) -> None:
     assert any("logs?stdout=true&stderr=true&tail=400" in call for call in engine.calls)
 
 
-def test_colours_and_broken_letters_do_not_spoil_a_log(engine: FakeEngine, api: Api) -> None:
+def test_colours_and_broken_letters_do_not_spoil_a_log(
+    engine: FakeEngine, observer: Observer
+) -> None:
     """Both streams in order; a piece may end within a letter or be cut off."""
     euro = "€".encode()
     pieces = [(1, b"\x1b[31mred\x1b[0m\n"), (2, b"half " + euro[:1]), (2, euro[1:] + b"\n\xff")]
     raw = b"".join(bytes([s, 0, 0, 0]) + len(p).to_bytes(4, "big") + p for s, p in pieces)
     engine.state["logs"][id_of("etcd")] = base64.b64encode(raw + b"\1\0\0").decode()
 
-    seen = Look(containers=containers(api, "memos-dev"))
-    found = logs(api, ["etcd"], seen, time.time_ns())
-
-    assert found["etcd"] == ("red", "half €", "\ufffd")
+    assert logs(observer, "etcd")["etcd"] == ("red", "half €", "\ufffd")
 
 
 class Door:
@@ -294,10 +301,6 @@ def test_a_launch_is_carried_out_and_told_once(engine: FakeEngine, observer: Obs
     """It waits for nothing; how it ended is asked for later."""
     state = engine.state["containers"][id_of("etcd")]["State"]
     state["Status"] = "created"
-    one = observer.look(patience=0.01).container("etcd")
-    assert one is not None
-
-    observer.launch(one)
 
     assert launched(observer) == {"etcd": ""}
     assert observer.launched() == {}
@@ -305,7 +308,10 @@ def test_a_launch_is_carried_out_and_told_once(engine: FakeEngine, observer: Obs
 
 
 def launched(observer: Observer) -> dict[str, str]:
-    """Ask until a start has ended."""
+    """Launch etcd, and ask until that has ended."""
+    etcd = observer.look(patience=0.01).container("etcd")
+    assert etcd is not None
+    observer.launch(etcd)
     for _ in range(500):
         if done := observer.launched():
             return done
@@ -318,22 +324,8 @@ def test_a_launch_that_the_engine_refuses_gives_its_words(
 ) -> None:
     """No exception: what it means is decided elsewhere."""
     engine.state["refuse"] = {id_of("etcd"): RECORDED["refused"]["State"]["Error"]}
-    one = observer.look(patience=0.01).container("etcd")
-    assert one is not None
-
-    observer.launch(one)
 
     assert launched(observer)["etcd"].endswith("port is already allocated")
-
-
-def test_logs_are_added_to_a_look(observer: Observer) -> None:
-    """Only of the guilty ones: each costs a call."""
-    seen = observer.look(patience=PATIENCE)
-
-    found = observer.with_logs(seen, ["minio"])
-
-    assert list(found.logs) == ["minio"]
-    assert (found.containers, found.readings) == (seen.containers, seen.readings)
 
 
 def happened(name: str, action: str, **attributes: str) -> dict[str, Any]:

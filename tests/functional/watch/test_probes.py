@@ -19,6 +19,7 @@ from tests.kit.servers import (
     Answer,
     Behave,
     Request,
+    Respond,
     closed_port,
     closing,
     http,
@@ -39,6 +40,16 @@ def asked(port: int, **facts: Any) -> Reading:
     probe = Probe(**{"kind": "http", "port": port, **facts})
     service = Service(name="db", container="db", image="i:1", probes=(probe,))
     return read(service, timeout=PATIENCE)
+
+
+def noting(requests: list[Request], answer: Respond = lambda _: (200, "")) -> Respond:
+    """Answer, and note what was asked."""
+
+    def respond(request: Request) -> Answer:
+        requests.append(request)
+        return answer(request)
+
+    return respond
 
 
 def told(port: int, **facts: Any) -> tuple[bool, str, bool]:
@@ -261,16 +272,11 @@ def test_the_signature_is_made_for_one_moment_host_and_path() -> None:
 @pytest.mark.parametrize("kind", ["basic", "bearer"])
 def test_a_password_may_hold_letters_of_any_language(kind: str) -> None:
     """Sent as UTF-8; HTTP's own Latin-1 has no sign for the euro."""
-    seen: list[str] = []
-
-    def respond(request: Request) -> Answer:
-        seen.append(request.headers["authorization"])
-        return 200, ""
-
-    with http(respond) as port:
+    requests: list[Request] = []
+    with http(noting(requests)) as port:
         assert asked(port, auth=Auth(kind=kind, user="root", password=EURO)).ok
 
-    raw = seen[0].partition(" ")[2].encode("latin-1")
+    raw = requests[0].headers["authorization"].partition(" ")[2].encode("latin-1")
     sent = base64.b64decode(raw) if kind == "basic" else raw
     assert sent.decode() == f"root:{EURO}"
 
@@ -285,19 +291,13 @@ def test_a_password_that_cannot_be_sent_is_not_shown() -> None:
 
 def test_a_call_carries_its_method_path_and_json() -> None:
     """And says that it is JSON."""
-    seen: list[Request] = []
-
-    def respond(request: Request) -> Answer:
-        seen.append(request)
-        return 200, ""
-
-    with http(respond) as port:
+    requests: list[Request] = []
+    with http(noting(requests)) as port:
         found = asked(port, method="POST", path="/tx?x=1", body='{"a": 1}')
 
-    assert [(one.method, one.path, json.loads(one.body)) for one in seen] == [
-        ("POST", "/tx?x=1", {"a": 1})
-    ]
-    assert seen[0].headers["content-type"] == "application/json"
+    (one,) = requests
+    assert (one.method, one.path, json.loads(one.body)) == ("POST", "/tx?x=1", {"a": 1})
+    assert one.headers["content-type"] == "application/json"
     assert found.detail == "200 POST /tx?x=1"
 
 
@@ -314,34 +314,26 @@ def test_a_proxy_never_stands_between_us_and_this_machine(monkeypatch: pytest.Mo
 
 def test_a_redirect_is_not_followed() -> None:
     """Where it leads is another service."""
-    paths: list[str] = []
-
-    def respond(request: Request) -> Answer:
-        paths.append(request.path)
-        return 302, "moved"
-
-    with http(respond) as port:
+    requests: list[Request] = []
+    with http(noting(requests, lambda _: (302, "moved"))) as port:
         assert not asked(port, expect="<html").ok
 
-    assert paths == ["/"]
+    assert [request.path for request in requests] == ["/"]
 
 
 def test_the_first_probe_that_fails_speaks_for_the_service() -> None:
     """The others are not put; when all are well the last one speaks."""
-    paths: list[str] = []
+    requests: list[Request] = []
+    answers = noting(requests, lambda request: (500 if request.path == "/b" else 200, ""))
 
-    def respond(request: Request) -> Answer:
-        paths.append(request.path)
-        return (500 if request.path == "/b" else 200), ""
-
-    with http(respond) as port:
+    with http(answers) as port:
         probes = tuple(Probe(kind="http", port=port, path=path) for path in ("/a", "/b", "/c"))
         sick = read(Service(name="db", container="db", image="i", probes=probes))
         well = read(Service(name="db", container="db", image="i", probes=probes[::2]))
 
     assert (sick.ok, sick.detail) == (False, "500: ")
     assert (well.ok, well.detail) == (True, "200 GET /c")
-    assert paths == ["/a", "/b", "/a", "/c"]
+    assert [request.path for request in requests] == ["/a", "/b", "/a", "/c"]
 
 
 def test_a_service_without_probes_says_so() -> None:
