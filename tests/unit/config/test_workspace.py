@@ -38,13 +38,16 @@ UNREACHABLE = {"docker.io": "no such host"}
 class Bench:
     """A checkout with our compose files on an engine that answers from records."""
 
-    def __init__(self, root: Path, runner: FakeRunner) -> None:
-        """Make the checkout at `root`."""
-        self.root = root
-        self.runner = runner
+    def __init__(self, root: Path, runner: FakeRunner, patch: pytest.MonkeyPatch) -> None:
+        """Make the checkout at `root`; there are no images, and every registry answers."""
+        self.root, self.runner, self.patch = root, runner, patch
         self.said: list[str] = []
         lay_out(root)
         resolved_as_recorded(root, runner)
+        self.discovers(lambda *_: ENGINE)
+        self.unreachable(lambda *_, **__: {})
+        self.api(lambda _: FakeApi())
+        patch.setattr(system, "packages_possible", lambda: True)
 
     def checkout(self, environ: Mapping[str, str]) -> Checkout:
         """Return it as a command sees it."""
@@ -62,23 +65,38 @@ class Bench:
         """Write `.env`."""
         (self.root / ".env").write_text(text)
 
+    def discovers(self, discover: Callable[..., Engine | None]) -> None:
+        """Let this be how an engine is found."""
+        for module in (control, discovery, prepare):
+            self.patch.setattr(module, "discover", discover)
 
-def discovered(monkeypatch: pytest.MonkeyPatch, discover: Callable[..., Engine | None]) -> None:
-    """Let this be how an engine is found."""
-    monkeypatch.setattr(control, "discover", discover)
-    monkeypatch.setattr(discovery, "discover", discover)
-    monkeypatch.setattr(prepare, "discover", discover)
+    def unreachable(self, ask: Callable[..., dict[str, str]]) -> None:
+        """Let this say which registries cannot be used."""
+        self.patch.setattr(availability, "unreachable", ask)
+
+    def api(self, of: Callable[[Engine], object]) -> None:
+        """Let this be how an engine is spoken to."""
+        self.patch.setattr(Api, "of", of)
+
+    def without_engine(self) -> list[str]:
+        """Take the engine away; give the list in which a start of the private one is noted."""
+        brought: list[str] = []
+
+        def ensure(*_: object) -> Engine:
+            brought.append("engine")
+            return ENGINE
+
+        self.discovers(lambda *_: None)
+        self.patch.setattr(control, "ensure", ensure)
+        self.runner.answer("compose version", "2.26.1\n")
+        return brought
 
 
 @pytest.fixture
 def bench(tmp_path: Path, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A checkout on a machine with an engine, without images, whose registries answer."""
-    discovered(monkeypatch, lambda *_: ENGINE)
-    monkeypatch.setattr(system, "packages_possible", lambda: True)
-    monkeypatch.setattr(Api, "of", lambda _: FakeApi())
-    monkeypatch.setattr(availability, "unreachable", lambda *_, **__: {})
     (tmp_path / "checkout").mkdir()
-    return Bench(tmp_path / "checkout", runner)
+    return Bench(tmp_path / "checkout", runner, monkeypatch)
 
 
 def test_a_look_changes_nothing(bench: Bench) -> None:
@@ -117,12 +135,10 @@ def test_compose_sees_the_engine_and_the_settings(bench: Bench) -> None:
     assert space.resolved == (CONFIG / "registry.yml").read_text()
 
 
-def test_the_engine_is_asked_in_the_way_that_reaches_it(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_engine_is_asked_in_the_way_that_reaches_it(bench: Bench) -> None:
     """The API is that of the engine that was found."""
     asked: list[Engine] = []
-    monkeypatch.setattr(Api, "of", asked.append)
+    bench.api(asked.append)
 
     assert bench.look().api is None
 
@@ -134,11 +150,9 @@ def test_files_that_can_be_made_again_lie_apart_for_each_stack(bench: Bench) -> 
     assert bench.look().cache == bench.root / ".cache" / "memos-dev"
 
 
-def test_a_look_without_an_engine_says_how_to_get_one(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_look_without_an_engine_says_how_to_get_one(bench: Bench) -> None:
     """Nothing is started by a command that only looks."""
-    discovered(monkeypatch, lambda *_: None)
+    bench.discovers(lambda *_: None)
 
     with pytest.raises(EngineError, match="no engine is running") as caught:
         bench.look()
@@ -194,21 +208,19 @@ def test_the_first_start_makes_env_and_settles_the_source(bench: Bench) -> None:
     ]
 
 
-def test_the_second_start_asks_no_registry(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_start_asks_no_registry(bench: Bench) -> None:
     """What was chosen once stays, also when a registry has gone since."""
     bench.prepared()
     bench.said.clear()
-    monkeypatch.setattr(availability, "unreachable", lambda *_, **__: UNREACHABLE)
+    bench.unreachable(lambda *_, **__: UNREACHABLE)
 
     assert bench.prepared().image_source == "registry"
     assert bench.said == []
 
 
-def test_a_registry_that_does_not_answer_leads_to_packages(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_registry_that_does_not_answer_leads_to_packages(bench: Bench) -> None:
     """The choice, its reason and where it was written are said."""
-    monkeypatch.setattr(availability, "unreachable", lambda *_, **__: UNREACHABLE)
+    bench.unreachable(lambda *_, **__: UNREACHABLE)
 
     space = bench.prepared()
 
@@ -218,19 +230,17 @@ def test_a_registry_that_does_not_answer_leads_to_packages(
     assert "the registry docker.io cannot be used (no such host)" in bench.said[-1]
 
 
-def test_only_official_images_that_are_absent_are_asked_for(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_official_images_that_are_absent_are_asked_for(bench: Bench) -> None:
     """What is built here comes from no registry, and what is here need not be fetched."""
     asked: list[str] = []
     here = FakeApi({"/images/docker.io/library/neo4j:5.26.4/json": {"Config": {}}})
-    monkeypatch.setattr(Api, "of", lambda _: here)
+    bench.api(lambda _: here)
 
     def unreachable(_api: Api, names: list[str]) -> dict[str, str]:
         asked.extend(names)
         return {}
 
-    monkeypatch.setattr(availability, "unreachable", unreachable)
+    bench.unreachable(unreachable)
 
     bench.prepared()
 
@@ -239,37 +249,19 @@ def test_only_official_images_that_are_absent_are_asked_for(
     ]
 
 
-def test_with_all_images_here_no_registry_is_asked(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_with_all_images_here_no_registry_is_asked(bench: Bench) -> None:
     """A machine without network goes on with what it has."""
     stack = compose.parse(compose.document((CONFIG / "registry.yml").read_text()), bench.root)
     here = FakeApi({f"/images/{one.image}/json": {"Config": {}} for one in stack.services})
-    monkeypatch.setattr(Api, "of", lambda _: here)
-    monkeypatch.setattr(availability, "unreachable", lambda *_, **__: UNREACHABLE)
+    bench.api(lambda _: here)
+    bench.unreachable(lambda *_, **__: UNREACHABLE)
 
     assert bench.prepared().image_source == "registry"
 
 
-def without_engine(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Take the engine away; give the list in which a start of the private one is noted."""
-    brought: list[str] = []
-
-    def ensure(*_: object) -> Engine:
-        brought.append("engine")
-        return ENGINE
-
-    discovered(monkeypatch, lambda *_: None)
-    monkeypatch.setattr(control, "ensure", ensure)
-    bench.runner.answer("compose version", "2.26.1\n")
-    return brought
-
-
-def test_where_no_engine_runs_the_private_one_is_brought(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_no_engine_runs_the_private_one_is_brought(bench: Bench) -> None:
     """After the files were found to be right, with the programs that are there or were fetched."""
-    brought = without_engine(bench, monkeypatch)
+    brought = bench.without_engine()
 
     assert bench.prepared().engine is ENGINE
     assert brought == ["engine"]
@@ -279,10 +271,10 @@ def test_where_no_engine_runs_the_private_one_is_brought(
     ("written", "times"), [("", 1), ("IMAGE_SOURCE=packages\n", 1), ("IMAGE_SOURCE=registry\n", 0)]
 )
 def test_what_needs_no_engine_begins_before_one_is_brought(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, written: str, times: int
+    bench: Bench, written: str, times: int
 ) -> None:
     """Unless nothing can come of it: official images are not built of packages."""
-    happened = without_engine(bench, monkeypatch)
+    happened = bench.without_engine()
     bench.env(written)
 
     prepare.prepared(bench.checkout({}), meanwhile=lambda: happened.append("begun"))
@@ -299,16 +291,14 @@ def test_nothing_begins_beside_an_engine_that_runs(bench: Bench) -> None:
     assert begun == []
 
 
-def test_out_of_a_bundle_come_the_source_and_the_engine(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_out_of_a_bundle_come_the_source_and_the_engine(bench: Bench) -> None:
     """No registry is asked; the engine's programs are there before one is started."""
-    brought = without_engine(bench, monkeypatch)
+    brought = bench.without_engine()
     bundled(bench.root / "b.tar")
-    monkeypatch.setattr(
+    bench.patch.setattr(
         unpacking, "bring_engine", lambda packed, *_: brought.append(packed.file.name)
     )
-    monkeypatch.setattr(availability, "unreachable", lambda *_: pytest.fail("a registry was asked"))
+    bench.unreachable(lambda *_: pytest.fail("a registry was asked"))
 
     space = bench.prepared(BUNDLE_FILE=str(bench.root / "b.tar"))
 
@@ -316,11 +306,9 @@ def test_out_of_a_bundle_come_the_source_and_the_engine(
     assert "IMAGE_SOURCE=packages\n" in (bench.root / ".env").read_text()
 
 
-def test_a_file_that_breaks_a_rule_is_found_before_an_engine_is_brought(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_breaks_a_rule_is_found_before_an_engine_is_brought(bench: Bench) -> None:
     """What only shows after interpolation as well: Compose resolves without an engine."""
-    brought = without_engine(bench, monkeypatch)
+    brought = bench.without_engine()
     text = (CONFIG / "registry.yml").read_text()
     bench.runner.answer("config", text.replace("neo4j:5.26.4", "neo4j:latest"))
 
@@ -329,15 +317,13 @@ def test_a_file_that_breaks_a_rule_is_found_before_an_engine_is_brought(
     assert brought == []
 
 
-def test_a_file_as_it_is_written_is_checked_before_anything_is_started(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_as_it_is_written_is_checked_before_anything_is_started(bench: Bench) -> None:
     """Not a single process, and no engine that does not answer, stands before the message."""
 
     def asked(*_: object) -> None:
         raise EngineError("it does not answer", next_step="start it")
 
-    discovered(monkeypatch, asked)
+    bench.discovers(asked)
     file = bench.root / "docker" / "docker-compose.yml"
     file.write_text(file.read_text().replace("${CONTAINER_PREFIX:-}qdrant-docker", "qdrant"))
 
@@ -346,14 +332,12 @@ def test_a_file_as_it_is_written_is_checked_before_anything_is_started(
     assert bench.runner.calls == []
 
 
-def test_where_there_can_be_no_engine_no_programs_are_fetched(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_there_can_be_no_engine_no_programs_are_fetched(bench: Bench) -> None:
     """The message is about the engine that has to be installed, and Compose comes with it."""
-    without_engine(bench, monkeypatch)
-    monkeypatch.setattr(system, "packages_possible", lambda: False)
+    bench.without_engine()
+    bench.patch.setattr(system, "packages_possible", lambda: False)
     fetched: list[str] = []
-    monkeypatch.setattr(programs, "have", lambda *_: fetched.append("programs"))
+    bench.patch.setattr(programs, "have", lambda *_: fetched.append("programs"))
 
     bench.prepared()
 
@@ -371,12 +355,10 @@ def test_where_there_can_be_no_engine_no_programs_are_fetched(
         ("ssh://me@far.example", False),
     ],
 )
-def test_an_engine_is_local_when_its_ports_are(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, endpoint: str, *, here: bool
-) -> None:
+def test_an_engine_is_local_when_its_ports_are(bench: Bench, endpoint: str, *, here: bool) -> None:
     """Elsewhere nothing that we could call is published here: the engine's checks are believed."""
     running = replace(ENGINE, endpoint=endpoint)
-    discovered(monkeypatch, lambda *_: running)
+    bench.discovers(lambda *_: running)
 
     stack = bench.look().stack
 
@@ -424,11 +406,11 @@ def test_stopping_also_sees_what_only_a_profile_starts(bench: Bench) -> None:
     [(["memos-dev_neo4j_data", "memos-dev_etcd_data", "memos-dev_other", "0" * 64], 2), ([], 0)],
 )
 def test_volumes_are_those_of_the_stack_that_exist(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, existing: list[str], ours: int
+    bench: Bench, existing: list[str], ours: int
 ) -> None:
     """What other stacks keep is never listed, so never deleted."""
     answer = {"Volumes": [{"Name": name} for name in existing] or None}
-    monkeypatch.setattr(Api, "of", lambda _: FakeApi({"/volumes": answer}))
+    bench.api(lambda _: FakeApi({"/volumes": answer}))
 
     space = bench.look()
     found = volumes.held(space.api, space.stack)
