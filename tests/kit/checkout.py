@@ -194,7 +194,7 @@ class Checkout:
                 monkeypatch.delenv(name)
         for name in ("ENV_FILE", "BUNDLE_FILE"):
             monkeypatch.delenv(name, raising=False)
-        self.shown = capsys.readouterr
+        self.patch, self.shown = monkeypatch, capsys.readouterr
         monkeypatch.setenv("HOME", str(self.folder))
         monkeypatch.setenv("PATH", f"{self.folder / 'bin'}:{os.environ['PATH']}")
         monkeypatch.setenv("DOCKER_HOST", f"unix://{self.socket}")

@@ -16,14 +16,21 @@ def ports() -> Iterator[list[int]]:
 
 
 @pytest.fixture
+def kind() -> type[Checkout]:
+    """Return what the checkout is; where its stack keeps data, a module says so."""
+    return Checkout
+
+
+@pytest.fixture
 def at(
+    kind: type[Checkout],
     tmp_path: Path,
     ports: list[int],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Checkout]:
     """Return a checkout on which `inv` works, and nothing of this machine's own settings."""
-    checkout = Checkout(tmp_path, ports)
+    checkout = kind(tmp_path, ports)
     checkout.enter(monkeypatch, capsys)
     yield checkout
     checkout.close()

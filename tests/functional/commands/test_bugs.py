@@ -35,15 +35,13 @@ def broken(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 
 
 @pytest.mark.parametrize("error", BUGS, ids=lambda error: type(error).__name__)
-def test_a_bug_is_one_line_and_a_file(
-    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
+def test_a_bug_is_one_line_and_a_file(at: Checkout, error: Exception) -> None:
     """Exit code 1, what it was, how to report it; the traceback is for its owner alone."""
-    broken(monkeypatch, error)
+    broken(at.patch, error)
 
     assert at.inv("ps") == 1
 
-    shown = capsys.readouterr()
+    shown = at.shown()
     (file,) = reported(at)
     said = " ".join(f"{type(error).__name__}: {error}".split())
     assert shown.err == f"error: a bug in this workspace: {said}\nnext: report it, with {file}\n"
@@ -52,66 +50,58 @@ def test_a_bug_is_one_line_and_a_file(
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_traceback_is_shown_to_who_asks_for_it(
-    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_traceback_is_shown_to_who_asks_for_it(at: Checkout) -> None:
     """With MEMOS_DEV_DEBUG=1, before the line."""
-    monkeypatch.setenv("MEMOS_DEV_DEBUG", "1")
-    broken(monkeypatch, TypeError("x"))
+    at.patch.setenv("MEMOS_DEV_DEBUG", "1")
+    broken(at.patch, TypeError("x"))
 
     assert at.inv("ps") == 1
 
-    told = capsys.readouterr().err
+    told = at.shown().err
     assert told.index("Traceback") < told.index("error: a bug in this workspace: TypeError: x")
 
 
-def test_no_secret_is_in_it(at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_in_it(at: Checkout) -> None:
     """Neither in the line nor in the file, which goes to somebody else."""
     at.env_file.write_text("IMAGE_SOURCE=registry\nNEO4J_PASSWORD=gehe1mes-Wort\n")
-    broken(monkeypatch, ValueError("cannot parse gehe1mes-Wort"))
+    broken(at.patch, ValueError("cannot parse gehe1mes-Wort"))
 
     assert at.inv("ps") == 1
 
-    assert "gehe1mes" not in capsys.readouterr().err + reported(at)[0].read_text()
+    assert "gehe1mes" not in at.shown().err + reported(at)[0].read_text()
 
 
-def test_where_no_file_can_be_written_the_way_to_the_traceback_is_told(
-    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_no_file_can_be_written_the_way_to_the_traceback_is_told(at: Checkout) -> None:
     """A file stands where the folder would be."""
     (at.root / ".cache").touch()
-    broken(monkeypatch, TypeError("x"))
+    broken(at.patch, TypeError("x"))
 
     assert at.inv("ps") == 1
 
-    assert "next: report it, with what MEMOS_DEV_DEBUG=1 shows" in capsys.readouterr().err
+    assert "next: report it, with what MEMOS_DEV_DEBUG=1 shows" in at.shown().err
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EMFILE])
-def test_what_the_system_refuses_is_no_bug(
-    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def test_what_the_system_refuses_is_no_bug(at: Checkout, number: int) -> None:
     """A full disk or a file of somebody else's is the user's to mend: 2, with the file."""
-    broken(monkeypatch, OSError(number, os.strerror(number), "/some/file"))
+    broken(at.patch, OSError(number, os.strerror(number), "/some/file"))
 
     assert at.inv("ps") == 2
 
-    assert f"error: {os.strerror(number)}: /some/file\nnext: " in capsys.readouterr().err
+    assert f"error: {os.strerror(number)}: /some/file\nnext: " in at.shown().err
     assert reported(at) == []
 
 
-def test_a_program_is_told_too(
-    at: Checkout, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_program_is_told_too(at: Checkout) -> None:
     """With --format json the last line says so, and is the result."""
 
     def fail(*_: object) -> None:
         raise TypeError("x")
 
-    monkeypatch.setattr(Starter, "start", fail)
+    at.patch.setattr(Starter, "start", fail)
 
     assert at.inv("up", "--format", "json") == 1
 
-    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    last = json.loads(at.shown().out.splitlines()[-1])
     assert (last["verdict"], last["exit_code"], last["code"]) == ("refused", 1, "bug")
     assert len(reported(at)) == 1

@@ -28,7 +28,7 @@ from tests.kit.places import ROOT
 
 
 @pytest.fixture
-def wheel(at: Checkout, monkeypatch: pytest.MonkeyPatch) -> Path:
+def wheel(at: Checkout) -> Path:
     """Let .venv be made of one small wheel, which pip finds in a folder."""
     wheel = at.folder / "wheels" / "demo-1.0-py3-none-any.whl"
     wheel.parent.mkdir()
@@ -44,9 +44,9 @@ def wheel(at: Checkout, monkeypatch: pytest.MonkeyPatch) -> Path:
     pins = at.root / "requirements" / "runtime.txt"
     pins.write_text(f"demo==1.0 --hash=sha256:{digest}\n")
     shutil.copy(ROOT / "pyproject.toml", at.root)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    at.patch.setenv("PIP_CONFIG_FILE", os.devnull)
+    at.patch.setenv("PIP_NO_INDEX", "1")
+    at.patch.setenv("PIP_FIND_LINKS", str(wheel.parent))
     return wheel
 
 
@@ -77,14 +77,12 @@ def test_a_bundle_brings_all_images_to_another_engine(at: Checkout, wheel: Path)
     assert "IMAGE_SOURCE=registry" in at.env_file.read_text()
 
 
-def test_up_takes_from_a_bundle_what_is_missing(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_up_takes_from_a_bundle_what_is_missing(at: Checkout) -> None:
     """Nothing is pulled; and once all is there the bundle is not read again."""
     names = [str(one["image"]) for one in at.config["services"].values()]
     here = replace(MANIFEST, image_source=ImageSource.REGISTRY)
     bundled(at.folder / "b.tar", {"images.tar": json.dumps(names).encode()}, here)
-    monkeypatch.setenv("BUNDLE_FILE", str(at.folder / "b.tar"))
+    at.patch.setenv("BUNDLE_FILE", str(at.folder / "b.tar"))
     at.state["images"] = {}
 
     assert at.inv("up", "--service", "etcd") == 0
@@ -170,9 +168,7 @@ DEBIAN = System(
 )
 
 
-def test_a_bundle_brings_the_engine_and_other_pythons_on_request(
-    at: Checkout, wheel: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bundle_brings_the_engine_and_other_pythons_on_request(at: Checkout, wheel: Path) -> None:
     """Wheels first, then packages, then images; it says what each is for."""
 
     def fetched(at: places.Places, *_: object, **__: object) -> tuple[Deb, ...]:
@@ -180,8 +176,8 @@ def test_a_bundle_brings_the_engine_and_other_pythons_on_request(
         (at.debs / "runc.deb").write_bytes(b"a package")
         return (Deb(name="runc.deb", size=9, sha256=""),)
 
-    monkeypatch.setattr(engine_files, "fetched", fetched)
-    monkeypatch.setattr(packing, "this_system", lambda: DEBIAN)
+    at.patch.setattr(engine_files, "fetched", fetched)
+    at.patch.setattr(packing, "this_system", lambda: DEBIAN)
     words = ("--engine", "--python", "3.13", "--python", "3.14")
 
     assert at.inv("images.save", str(at.folder / "b.tar"), *words) == 0
@@ -194,11 +190,9 @@ def test_a_bundle_brings_the_engine_and_other_pythons_on_request(
     assert "debian bookworm" in at.shown().out
 
 
-def test_where_there_can_be_no_private_engine_none_is_saved(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_there_can_be_no_private_engine_none_is_saved(at: Checkout) -> None:
     """Exit code 2, and why."""
-    monkeypatch.setattr(packing, "this_system", lambda: replace(DEBIAN, uid=1000))
+    at.patch.setattr(packing, "this_system", lambda: replace(DEBIAN, uid=1000))
 
     assert at.inv("images.save", str(at.folder / "b.tar"), "--engine") == 2
     assert "a private engine needs root, this is user id 1000" in at.shown().err
@@ -235,12 +229,10 @@ def test_what_goes_wrong_while_a_bundle_is_made_ends_it(
     assert list(at.folder.glob("b.tar*")) == []
 
 
-def test_a_disk_without_room_ends_a_bundle_at_once(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_without_room_ends_a_bundle_at_once(at: Checkout) -> None:
     """Before pip or the engine is asked for anything."""
     usage = shutil.disk_usage(at.folder)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    at.patch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
 
     assert at.inv("images.save", str(at.folder / "b.tar")) == 5
 

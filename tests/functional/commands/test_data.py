@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,17 +24,9 @@ from tests.kit.fakes import raising
 
 
 @pytest.fixture
-def at(
-    tmp_path: Path,
-    ports: list[int],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Iterator[Checkout]:
-    """Return a checkout with data, on which `inv` works."""
-    checkout = Checkout(tmp_path, ports)
-    checkout.enter(monkeypatch, capsys)
-    yield checkout
-    checkout.close()
+def kind() -> type[Checkout]:
+    """Its stack keeps data."""
+    return Checkout
 
 
 FULL = RefusedError("no space left on device", next_step="df")
@@ -118,23 +110,19 @@ def test_without_snapshots_the_list_says_how_to_make_one(at: Checkout) -> None:
     assert "inv snapshot.save makes one" in shown.err
 
 
-def test_what_runs_is_back_also_when_a_save_fails(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_runs_is_back_also_when_a_save_fails(at: Checkout) -> None:
     """4, nothing is left of the file, and the journal is gone."""
-    monkeypatch.setattr(transfer, "verify", raising(FULL))
+    at.patch.setattr(transfer, "verify", raising(FULL))
     assert at.inv("snapshot.save") == 4
-    monkeypatch.undo()
+    at.patch.undo()
 
     assert "no space left" in at.shown().err
     assert list(at.kept.iterdir()) == []
 
 
-def test_ctrl_c_during_a_save_brings_all_back(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_during_a_save_brings_all_back(at: Checkout) -> None:
     """130, after what was stopped is ready again."""
-    with monkeypatch.context() as patched:
+    with at.patch.context() as patched:
         patched.setattr(transfer, "pack", raising(KeyboardInterrupt()))
         assert at.inv("snapshot.save") == 130
 
@@ -251,12 +239,7 @@ def test_restore_brings_the_same_bytes_back(at: Checkout) -> None:
     ids=["other source", "newer server", "unknown volume", "no room"],
 )
 def test_what_does_not_fit_is_refused(
-    at: Checkout,
-    monkeypatch: pytest.MonkeyPatch,
-    change: Callable[[dict[str, Any]], None],
-    words: str,
-    code: int,
-    anyway: int,
+    at: Checkout, change: Callable[[dict[str, Any]], None], words: str, code: int, anyway: int
 ) -> None:
     """Before anything is touched, unless told otherwise; what cannot work is refused then too."""
     at.save("one")
@@ -267,11 +250,11 @@ def test_what_does_not_fit_is_refused(
         change(manifest)
         return manifest
 
-    monkeypatch.setattr(archive, "manifest", changed)
+    at.patch.setattr(archive, "manifest", changed)
     assert at.inv("snapshot.restore", "one", "--yes") == code
     assert words in at.shown().err
     assert at.inv("snapshot.restore", "one", "--yes", "--anyway") == anyway
-    monkeypatch.undo()
+    at.patch.undo()
     assert at.held() == OLD_DATA
 
 
@@ -284,13 +267,13 @@ def test_what_does_not_fit_is_refused(
     ids=["a disk that fills up", "a reader that ends early"],
 )
 def test_what_cannot_be_unpacked_says_why_and_leaves_the_old_data(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch, script: str, words: str
+    at: Checkout, script: str, words: str
 ) -> None:
     """tar's own words are told, not that a pipe broke, and what was unpacked is gone."""
     at.put("etcd_data", "x" * 5_000_000)
     at.save("one")
     at.put_all("newer")
-    with monkeypatch.context() as patched:
+    with at.patch.context() as patched:
         patched.setattr(transfer, "UNPACK", script)
         assert at.inv("snapshot.restore", "one", "--yes") == 4
 
@@ -299,14 +282,12 @@ def test_what_cannot_be_unpacked_says_why_and_leaves_the_old_data(
     assert not (at.kept / "journal.json").exists()
 
 
-def test_the_old_data_stays_until_the_new_is_ready_and_can_come_back(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_old_data_stays_until_the_new_is_ready_and_can_come_back(at: Checkout) -> None:
     """A restore on which a service does not start is undone with one command."""
     at.save("one")
     at.put_all("newer")
     at.answer(" create ", f"touch {at.disk}/created")
-    with monkeypatch.context() as patched:
+    with at.patch.context() as patched:
         patched.setattr(Starter, "follow", lambda *_, **__: ExitCode.BROKEN)
         assert at.inv("snapshot.restore", "one", "--yes") == 5
     told = at.shown().err
@@ -329,11 +310,11 @@ def test_the_old_data_stays_until_the_new_is_ready_and_can_come_back(
 
 @pytest.mark.parametrize("error", [RefusedError("no", next_step="yes"), KeyboardInterrupt()])
 def test_that_the_former_data_is_kept_is_said_however_a_start_ends(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    at: Checkout, error: BaseException
 ) -> None:
     """By an error or by Ctrl-C."""
     at.interrupted("restore", "starting")
-    with monkeypatch.context() as patched:
+    with at.patch.context() as patched:
         patched.setattr(Starter, "follow", raising(error))
         assert at.inv("up") in {4, 130}
 
@@ -428,11 +409,11 @@ def test_the_next_up_finishes_what_was_interrupted(
 @pytest.mark.parametrize("phase", ["starting", "returning"])
 @pytest.mark.parametrize("command", ["up", "restart"])
 def test_what_comes_back_is_made_as_the_settings_say_by_now(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch, command: str, phase: str
+    at: Checkout, command: str, phase: str
 ) -> None:
     """A restore that is not ready for want of the former password is mended in `.env`."""
     at.interrupted("restore", phase)
-    with monkeypatch.context() as patched:
+    with at.patch.context() as patched:
         patched.setattr(Starter, "follow", lambda *_, **__: ExitCode.BROKEN)
         assert at.inv(command) == 5
 
@@ -498,12 +479,10 @@ def test_doctor_knows_of_what_was_interrupted(at: Checkout) -> None:
     assert "journal.json cannot be read" in at.shown().err
 
 
-def test_an_engine_that_goes_away_leaves_the_journal(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_engine_that_goes_away_leaves_the_journal(at: Checkout) -> None:
     """The next command brings back what was stopped; what went wrong first is told first."""
     gone = EngineError("the engine does not answer", next_step="inv engine.status")
-    with monkeypatch.context() as patched:
+    with at.patch.context() as patched:
         patched.setattr(transfer, "pack", raising(FULL))
         patched.setattr(Starter, "follow", raising(gone))
         assert at.inv("snapshot.save") == 3

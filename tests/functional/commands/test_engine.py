@@ -1,7 +1,5 @@
 """`inv engine.*`: the engine that is used, and the private one."""
 
-import pytest
-
 from scripts.core.inventory import Engine
 from scripts.engine.private import control
 from tests.kit.checkout import Checkout
@@ -23,10 +21,10 @@ def test_a_private_engine_that_is_not_there_can_be_stopped_and_removed(at: Check
     assert not (at.root / ".engine").exists()
 
 
-def test_engine_start_says_where_it_runs(at: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_start_says_where_it_runs(at: Checkout) -> None:
     """The start itself is tried with a real one, in e2e."""
     found = Engine(endpoint="unix:///e", env={}, private=True, version="26", api_version="1.45")
-    monkeypatch.setattr(control, "start", lambda *_: found)
+    at.patch.setattr(control, "start", lambda *_: found)
 
     assert at.inv("engine.start") == 0
 

@@ -2,21 +2,17 @@
 
 from pathlib import Path
 
-import pytest
-
 from scripts.config import settings
 from scripts.machine import ports as host_ports
 from tests.kit.changes import put
 from tests.kit.checkout import Checkout
 
 
-def test_the_settings_of_a_second_stack_are_written_once(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_settings_of_a_second_stack_are_written_once(at: Checkout) -> None:
     """Other ports and names, else the same; only its owner may read it."""
     put("NEO4J_PASSWORD", "correct-horse")(at)
-    monkeypatch.setenv("MEMOS_PORT", "8001")
-    monkeypatch.setattr(host_ports, "taken", lambda *_: False)
+    at.patch.setenv("MEMOS_PORT", "8001")
+    at.patch.setattr(host_ports, "taken", lambda *_: False)
     file = at.folder / "second.env"
     words = ("env", "--offset", "2000", "--write", str(file))
 
@@ -34,7 +30,7 @@ def test_the_settings_of_a_second_stack_are_written_once(
 
     assert at.inv(*words) == 2
     assert f"there is a file {file} already" in at.shown().err
-    monkeypatch.setattr(host_ports, "taken", lambda _, port: port == 9100)
+    at.patch.setattr(host_ports, "taken", lambda _, port: port == 9100)
     assert at.inv("env", "--offset", "100", "--write", f"{file}.new") == 2
     assert "MINIO_API_PORT would be 9100, which is taken by" in at.shown().err
     assert not Path(f"{file}.new").exists()

@@ -1,7 +1,5 @@
 """`inv images.status`, `images.build` and `images.pull`."""
 
-import pytest
-
 from scripts.images import base_image
 from scripts.images.jobs import Job
 from scripts.images.recipes import BASE_TAG
@@ -19,16 +17,14 @@ def test_images_status_says_what_is_missing(at: Checkout) -> None:
     assert [line.split()[2] for line in lines[1:]] == ["here"] * 4 + ["missing"]
 
 
-def test_the_base_image_is_there_before_what_is_built_upon_it(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_base_image_is_there_before_what_is_built_upon_it(at: Checkout) -> None:
     """How it is made is tried with a real engine, in e2e."""
     built(at, "etcd")
     at.config["services"]["etcd"]["build"]["args"] = {"BASE": BASE_TAG}
     log = at.folder / "base.log"
     script = f"docker calls; touch {at.folder}/made"
     base = Job(name="base", argv=["sh", "-c", script], log=log)
-    monkeypatch.setattr(base_image, "jobs", lambda *_: (base,))
+    at.patch.setattr(base_image, "jobs", lambda *_: (base,))
 
     assert at.inv("images.build") == 0
 

@@ -42,11 +42,9 @@ def test_logs_are_shown_in_order_of_time(at: Checkout, words: str, expected: lis
 
 
 @pytest.mark.parametrize(("words", "code"), [("logs --follow", 0), ("logs", 130), ("ps", 130)])
-def test_ctrl_c_is_how_following_a_log_ends(
-    at: Checkout, words: str, code: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_is_how_following_a_log_ends(at: Checkout, words: str, code: int) -> None:
     """Otherwise it is an interruption."""
     for name in ("logs", "status"):
-        monkeypatch.setattr(Report, name, raising(KeyboardInterrupt()))
+        at.patch.setattr(Report, name, raising(KeyboardInterrupt()))
 
     assert at.inv(*words.split()) == code

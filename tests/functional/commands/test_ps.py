@@ -3,8 +3,6 @@
 import json
 from dataclasses import replace
 
-import pytest
-
 from scripts.config.rules.schema import validate
 from scripts.core import polling
 from scripts.core.look import Look, Usage
@@ -110,7 +108,7 @@ def test_without_a_stack_that_is_said(at: Checkout) -> None:
     assert "no stack of this kind" in shown[1]
 
 
-def test_watching_ends_with_ctrl_c(at: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watching_ends_with_ctrl_c(at: Checkout) -> None:
     """The way to end it, so it is 0; from the second picture on there are percentages."""
     used = iter([10**9, 2 * 10**9])
     waited: list[float] = []
@@ -125,9 +123,9 @@ def test_watching_ends_with_ctrl_c(at: Checkout, monkeypatch: pytest.MonkeyPatch
         if len(waited) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setattr(measuring, "measured", measured)
-    monkeypatch.setitem(polling.poll.__kwdefaults__ or {}, "sleep", sleep)
+    at.patch.setenv("FORCE_COLOR", "1")
+    at.patch.setattr(measuring, "measured", measured)
+    at.patch.setitem(polling.poll.__kwdefaults__ or {}, "sleep", sleep)
 
     assert at.inv("ps", "--watch", "--service", "etcd") == 0
 

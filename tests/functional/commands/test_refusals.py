@@ -135,10 +135,10 @@ def test_what_is_refused_is_the_result_line_of_json(
 
 
 def test_a_file_that_breaks_a_rule_comes_before_an_engine_that_does_not_answer(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
+    at: Checkout,
 ) -> None:
     """What can be mended at once is told first, and no process was started to find it."""
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{at.folder}/nobody.sock")
+    at.patch.setenv("DOCKER_HOST", f"unix://{at.folder}/nobody.sock")
     raw_breach(at)
 
     assert at.inv("up") == 2
@@ -148,11 +148,9 @@ def test_a_file_that_breaks_a_rule_comes_before_an_engine_that_does_not_answer(
 
 
 @pytest.mark.parametrize("words", ["ps", "up", "down", "logs", "images.status", "engine.env"])
-def test_without_an_engine_it_is_3(
-    at: Checkout, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_an_engine_it_is_3(at: Checkout, words: str) -> None:
     """The one that was named is never replaced by another without a word."""
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{at.folder}/nobody.sock")
+    at.patch.setenv("DOCKER_HOST", f"unix://{at.folder}/nobody.sock")
 
     assert at.inv(words) == 3
 
@@ -181,11 +179,9 @@ def test_ctrl_c_is_130(at: Checkout) -> None:
     assert "Traceback" not in told
 
 
-def test_an_unknown_service_is_told_before_an_engine_is_brought(
-    at: Checkout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_service_is_told_before_an_engine_is_brought(at: Checkout) -> None:
     """A mistyped name costs no download: nothing is fetched, started or chosen."""
-    monkeypatch.setattr(prepare, "discover", lambda *_: pytest.fail("an engine was looked for"))
+    at.patch.setattr(prepare, "discover", lambda *_: pytest.fail("an engine was looked for"))
 
     assert at.inv("up", "--service", "mlivus") == 2
     assert "there is no service 'mlivus'; did you mean milvus?" in at.shown().err
