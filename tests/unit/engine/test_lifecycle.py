@@ -24,10 +24,8 @@ from tests.kit.fakes import FakeRunner
 
 BOOKWORM = {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}
 DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release=BOOKWORM)
-UBUNTU = System(kernel="linux", machine="x86_64", uid=0, release={"ID": "ubuntu"})
-TRIXIE = System(
-    kernel="linux", machine="x86_64", uid=0, release={"ID": "debian", "VERSION_CODENAME": "trixie"}
-)
+UBUNTU = replace(DEBIAN, release={"ID": "ubuntu"})
+TRIXIE = replace(DEBIAN, release={"ID": "debian", "VERSION_CODENAME": "trixie"})
 
 
 @pytest.fixture
@@ -322,8 +320,8 @@ def test_the_line_that_matters_is_found(tmp_path: Path, log: str, line: str) -> 
 class World:
     """What happens around the private engine in a test."""
 
-    def __init__(self, at: Places, proc: Proc) -> None:
-        self.at, self.proc = at, proc
+    def __init__(self, at: Places, proc: Proc, patch: pytest.MonkeyPatch) -> None:
+        self.at, self.proc, self.patch = at, proc, patch
         self.said: list[str] = []
         self.done: list[str] = []
         self.argv: list[str] = []
@@ -351,7 +349,7 @@ class World:
 @pytest.fixture
 def world(at: Places, proc: Proc, monkeypatch: pytest.MonkeyPatch) -> World:
     """Return a world in which an engine can be started."""
-    fake = World(at, proc)
+    fake = World(at, proc, monkeypatch)
     at.home.mkdir(parents=True)
     at.run.mkdir(parents=True)
     monkeypatch.setattr(lifecycle, "bring", fake.note("bring"))
@@ -375,6 +373,11 @@ def life(world: World, runner: FakeRunner) -> Life:
     )
 
 
+def as_user(life: Life) -> Life:
+    """Return the same engine as a user sees it who is not root."""
+    return replace(life, system=replace(DEBIAN, uid=1000))
+
+
 def test_a_start_prepares_launches_and_repairs(life: Life, world: World) -> None:
     """In that order; the second time it says that all is there."""
     world.at.log.write_text("old\n")
@@ -390,12 +393,10 @@ def test_a_start_prepares_launches_and_repairs(life: Life, world: World) -> None
     assert world.at.log.with_suffix(".old.log").read_text() == "old\n"
 
 
-def test_in_a_chroot_dockerd_gets_a_root_that_is_mounted(
-    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_in_a_chroot_dockerd_gets_a_root_that_is_mounted(life: Life, world: World) -> None:
     """And where systemd runs, the control groups are left to it."""
     (world.proc.folder / "self" / "mountinfo").write_text("")
-    monkeypatch.setattr(lifecycle, "SYSTEMD", world.at.home)
+    world.patch.setattr(lifecycle, "SYSTEMD", world.at.home)
 
     lifecycle.start(life)
 
@@ -403,13 +404,11 @@ def test_in_a_chroot_dockerd_gets_a_root_that_is_mounted(
     assert "--cgroup-parent" not in world.argv
 
 
-def test_an_engine_that_is_starting_is_waited_for(
-    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_engine_that_is_starting_is_waited_for(life: Life, world: World) -> None:
     """Another run may have started it."""
     world.detach([], log=world.at.log, env={"PATH": str(world.at.home / "sbin")})
     looks = iter([False, False, True])
-    monkeypatch.setattr(Life, "answers", lambda _: next(looks))
+    world.patch.setattr(Life, "answers", lambda _: next(looks))
 
     lifecycle.start(life)
 
@@ -431,9 +430,7 @@ def test_a_dockerd_that_does_not_come_up_is_explained_and_ended(
     assert "engine: it did not come up, stopping it again" in world.said
 
 
-def test_a_dockerd_that_ends_is_not_waited_for(
-    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dockerd_that_ends_is_not_waited_for(life: Life, world: World) -> None:
     """One that was seen and is gone will not come back."""
     ends = iter([True, True, False, False, False, False])
     world.healthy = False
@@ -443,20 +440,17 @@ def test_a_dockerd_that_ends_is_not_waited_for(
     def daemon(at: Places) -> int | None:
         return seen(at) if next(ends, False) else None
 
-    monkeypatch.setattr(processes, "daemon", daemon)
+    world.patch.setattr(processes, "daemon", daemon)
 
     with pytest.raises(EngineError, match="did not start"):
         lifecycle.start(life)
     assert len(list(ends)) < 6
 
 
-def test_a_machine_that_cannot_have_one_is_told_so(world: World, runner: FakeRunner) -> None:
+def test_a_machine_that_cannot_have_one_is_told_so(life: Life, world: World) -> None:
     """With the line that installs another."""
-    system = System(kernel="linux", machine="x86_64", uid=1000, release=BOOKWORM)
-    life = Life(at=world.at, system=system, environ={}, runner=runner, say=world.said.append)
-
     with pytest.raises(EngineError, match="needs root"):
-        lifecycle.start(life)
+        lifecycle.start(as_user(life))
     assert world.done == []
 
 
@@ -475,11 +469,6 @@ def test_a_stop_waits_for_the_containers(life: Life, world: World) -> None:
         "engine: stopped",
         "engine: was not running",
     ]
-
-
-def as_user(life: Life) -> Life:
-    """Return the same engine as a user sees it who is not root."""
-    return replace(life, system=replace(DEBIAN, uid=1000))
 
 
 @pytest.mark.parametrize("task", ["stop", "remove"])
@@ -532,13 +521,13 @@ class Emptied:
         raise RefusedError("no space", next_step="")
 
 
-def test_removing_leaves_nothing(life: Life, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removing_leaves_nothing(life: Life, world: World) -> None:
     """Containers and networks through the API, then processes, mounts, network, files."""
     api = Emptied("")
-    monkeypatch.setattr(lifecycle, "Api", lambda _: api)
+    world.patch.setattr(lifecycle, "Api", lambda _: api)
     lifecycle.start(life)
     mounted = iter([("/a/b", "/a"), ()])
-    monkeypatch.setattr(processes, "mounts", lambda _: next(mounted))
+    world.patch.setattr(processes, "mounts", lambda _: next(mounted))
 
     lifecycle.remove(life)
 
@@ -552,20 +541,16 @@ def test_removing_leaves_nothing(life: Life, world: World, monkeypatch: pytest.M
     assert world.said[-1] == "engine: removed"
 
 
-def test_nothing_is_deleted_through_a_mount(
-    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_deleted_through_a_mount(life: Life, world: World) -> None:
     """What is mounted below may be somebody's data."""
-    monkeypatch.setattr(processes, "mounts", lambda _: ("/a",))
+    world.patch.setattr(processes, "mounts", lambda _: ("/a",))
 
     with pytest.raises(EngineError, match="/a is still mounted, so nothing was deleted"):
         lifecycle.remove(life)
     assert world.at.home.exists()
 
 
-def test_what_cannot_be_deleted_is_named(
-    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_deleted_is_named(life: Life, world: World) -> None:
     """Instead of saying that all was removed."""
     kept = str(world.at.home / "data")
 
@@ -573,16 +558,14 @@ def test_what_cannot_be_deleted_is_named(
         if not ignore_errors:
             raise PermissionError(1, "Operation not permitted", kept)
 
-    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    world.patch.setattr(shutil, "rmtree", rmtree)
 
     with pytest.raises(EngineError, match=f"{kept} is left .*: Operation not permitted"):
         lifecycle.remove(life)
     assert "engine: removed" not in world.said
 
 
-def test_what_can_be_deleted_at_second_try_is_removed(
-    life: Life, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_can_be_deleted_at_second_try_is_removed(life: Life, world: World) -> None:
     """A process that ends just then still writes."""
     rmtree = shutil.rmtree
 
@@ -590,7 +573,7 @@ def test_what_can_be_deleted_at_second_try_is_removed(
         if not ignore_errors:
             rmtree(folder)
 
-    monkeypatch.setattr(shutil, "rmtree", late)
+    world.patch.setattr(shutil, "rmtree", late)
 
     lifecycle.remove(life)
 

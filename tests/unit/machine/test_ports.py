@@ -106,39 +106,27 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     return Engine()
 
 
-def held(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, *taken: int
-) -> dict[int, tuple[str, str]]:
-    """Return the holders of the stack's ports when these are taken."""
+@pytest.mark.parametrize(
+    ("taken", "held"),
+    [
+        ((), {}),
+        ((8000, 9000), {}),
+        ((8000, 8080), {8080: ("web", "container stranger")}),
+        ((8000, 9191), {9191: ("minio", "nginx (pid 7)")}),
+    ],
+    ids=["free", "our own containers'", "another container's", "new since a service runs"],
+)
+def test_a_taken_port_has_a_holder_unless_it_is_ours(
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    taken: tuple[int, ...],
+    held: dict[int, tuple[str, str]],
+) -> None:
+    """A container by its name, else a process; for free ports the engine is not even asked."""
     monkeypatch.setattr(ports, "taken", lambda _host, port: port in taken)
-    return holders(engine, STACK, STACK.names())
 
-
-def test_free_ports_have_no_holders(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the engine is not even asked."""
-    assert held(engine, monkeypatch) == {}
-    assert engine.asked == []
-
-
-def test_what_our_own_containers_publish_is_no_conflict(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`up` on a stack that runs finds its own ports, and goes on."""
-    assert held(engine, monkeypatch, 8000, 9000) == {}
-
-
-def test_a_port_of_another_container_is_held_by_it(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its name helps more than that of the engine's proxy process."""
-    assert held(engine, monkeypatch, 8000, 8080) == {8080: ("web", "container stranger")}
-
-
-def test_a_new_port_of_a_running_service_can_be_taken(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """That a service runs says nothing about a port that `.env` gave it since."""
-    assert held(engine, monkeypatch, 8000, 9191) == {9191: ("minio", "nginx (pid 7)")}
+    assert holders(engine, STACK, STACK.names()) == held
+    assert bool(engine.asked) is bool(taken)
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,22 @@
 """The two versions of Milvus' REST interface differ where their documents say."""
 
-from scripts.watch.milvus_rest import V1, V2
+import pytest
+
+from scripts.watch.milvus_rest import V1, V2, MilvusWords
 
 
-def test_version_1_numbers_rows_by_itself_and_takes_one_vector() -> None:
-    """https://milvus.io/api-reference/restful/v2.3.x/About.md."""
-    assert not V1.own_ids
-    assert V1.query([1.0]) == {"vector": [1.0]}
-    assert all(path.startswith("/v1/vector/") for path in _paths(V1))
-
-
-def test_version_2_wants_ids_and_takes_several_vectors() -> None:
-    """https://milvus.io/api-reference/restful/v2.5.x/About.md."""
-    assert V2.own_ids
-    assert V2.query([1.0]) == {"data": [[1.0]], "annsField": "vector"}
-    assert all(path.startswith("/v2/vectordb/") for path in _paths(V2))
-
-
-def _paths(words: object) -> list[str]:
-    return [getattr(words, name) for name in ("create", "insert", "search", "drop")]
+@pytest.mark.parametrize(
+    ("rest", "own_ids", "query", "base"),
+    [
+        # https://milvus.io/api-reference/restful/v2.3.x/About.md, and v2.5.x
+        (V1, False, {"vector": [1.0]}, "/v1/vector/"),
+        (V2, True, {"data": [[1.0]], "annsField": "vector"}, "/v2/vectordb/"),
+    ],
+)
+def test_a_version_has_its_own_ids_queries_and_paths(
+    rest: MilvusWords, query: object, base: str, *, own_ids: bool
+) -> None:
+    """Version 1 numbers rows by itself and takes one vector; version 2 wants ids, takes several."""
+    assert (rest.own_ids, rest.query([1.0])) == (own_ids, query)
+    paths = (rest.create, rest.insert, rest.search, rest.drop)
+    assert all(path.startswith(base) for path in paths)
