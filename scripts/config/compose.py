@@ -134,7 +134,14 @@ def _items(resolved: Mapping[str, Json], key: str) -> Iterable[tuple[str, Json]]
 def _service(
     name: str, keys: Mapping[str, Json], volumes: Mapping[str, str], secrets: Mapping[str, Path]
 ) -> Service:
-    ports = tuple(_port(port) for port in keys.get("ports", ()))
+    ports = tuple(
+        Port(
+            host=port.get("host_ip", "0.0.0.0"),
+            published=int(port.get("published", 0)),
+            target=int(port["target"]),
+        )
+        for port in keys.get("ports", ())
+    )
     return Service(
         name=name,
         container=keys.get("container_name", name),
@@ -151,14 +158,6 @@ def _service(
         one_shot=bool(keys.get("x-one-shot")),
         memory=int(keys.get("mem_limit", 0)),
         cpu_flags=tuple(keys.get("x-cpu-flags") or ()),
-    )
-
-
-def _port(port: Mapping[str, Json]) -> Port:
-    return Port(
-        host=port.get("host_ip", "0.0.0.0"),
-        published=int(port.get("published", 0)),
-        target=int(port["target"]),
     )
 
 

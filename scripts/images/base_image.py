@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from scripts.core.errors import ExitCode, RefusedError, StackError, known, report
@@ -16,7 +17,7 @@ from scripts.core.progress import Say
 from scripts.core.stack import Service
 from scripts.engine.api import Api
 from scripts.images.availability import image_labels
-from scripts.images.building import ENV
+from scripts.images.build_settings import ENV
 from scripts.images.jobs import Job
 from scripts.images.recipes import BASE_FILE, BASE_PACKAGES, BASE_TAG, RECIPE_LABEL, base_recipe
 from scripts.machine.apt import PrivateApt, unpack
@@ -98,7 +99,7 @@ def main() -> ExitCode:
     try:
         mirror, folder = find_mirror(this_system(), "debian"), Path(sys.argv[1])
         with held(folder, "images.build"):
-            prepare(folder, mirror, run, print_line)
+            prepare(folder, mirror, run, partial(print, flush=True))
     except (StackError, OSError) as error:
         if (ours := known(error)) is None:
             raise
@@ -106,12 +107,6 @@ def main() -> ExitCode:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     return ExitCode.OK
-
-
-def print_line(line: str) -> None:
-    """Write a line of progress for whoever reads our output."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

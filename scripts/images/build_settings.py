@@ -28,6 +28,8 @@ PIP_TELLS = "progress-bar = raw\n"
 """With these a download says how far it is also where there is no terminal.
 
 pip has it since 24.1, which an official image of Python may not have."""
+ENV = {"BUILDX_BUILDER": "default"}
+"""Another builder of the user keeps the image to itself, and has no network of the host."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 

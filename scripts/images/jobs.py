@@ -207,15 +207,14 @@ def _judge(batch: Batch, job: Job, completed: Completed, *, silent: bool) -> Non
     if completed.exit_code == 0:
         return
     text = completed.stdout + completed.stderr
-    what, step = job.what or f"the image of {job.name}", f"read the log, then: {batch.task}"
-    reason, code = f"no progress for {batch.silence:.0f} s", ""
-    if not silent:
-        if ours := told_error(text):
-            reason, step = ours
-        elif known := pull_cause(plain(text)):
-            reason, step, code = known.cause, known.next_step, known.code
-        else:
-            reason = cause(text, last_words(completed))
-    raise RefusedError(
-        f"{what} could not be had: {reason} (log: {job.log})", next_step=step, code=code
-    )
+    step, code = f"read the log, then: {batch.task}", ""
+    if silent:
+        reason = f"no progress for {batch.silence:.0f} s"
+    elif ours := told_error(text):
+        reason, step = ours
+    elif known := pull_cause(plain(text)):
+        reason, step, code = known.cause, known.next_step, known.code
+    else:
+        reason = cause(text, last_words(completed))
+    message = f"{job.what or f'the image of {job.name}'} could not be had: {reason}"
+    raise RefusedError(f"{message} (log: {job.log})", next_step=step, code=code)

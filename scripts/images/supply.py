@@ -1,19 +1,25 @@
 """Brings the images that services want: out of a bundle, built here, or pulled."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 from scripts.config.workspace import Workspace
 from scripts.core import lock
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import run
-from scripts.core.stack import Service
-from scripts.images import availability, base_image, build_settings, building
+from scripts.core.stack import Build, Service
+from scripts.images import availability, base_image, build_settings
 from scripts.images.bundle import bundle_file, unpacking
 from scripts.images.bundle.bundle_file import Bundle
-from scripts.images.jobs import Jobs
+from scripts.images.jobs import Batch, Job, Jobs
+from scripts.images.recipes import RECIPE_LABEL, recipe
+
+# a step such as a compilation says nothing for up to a minute here
+BUILDS = Batch(task="inv images.build", silence=180.0)
+PULLS = Batch(task="inv images.pull", silence=60.0)
 
 
 class Reporter(Protocol):
@@ -59,11 +65,60 @@ def build(space: Workspace, services: Sequence[Service], jobs: Jobs, tell: Repor
         with lock.held(space.shared_cache, "images.build"), board:
             settings = space.settings.build_settings
             build_settings.write(settings, space.image_source, os.environ, run)
-            building.build(services, env, space.cache / "build", jobs, base)
+            jobs.finish(BUILDS, [*base, *builds(services, env, space.cache / "build", base)])
+
+
+def builds(
+    services: Sequence[Service], env: Mapping[str, str], logs: Path, base: Sequence[Job] = ()
+) -> list[Job]:
+    """Return the jobs that build the images of these services, each after the last one of `base`.
+
+    The output of each goes to a file in `logs`.
+    """
+    return [
+        Job(
+            name=one.name,
+            argv=build_argv(one, one.build),
+            log=logs / f"{one.name}.log",
+            env={**env, **build_settings.ENV},
+            after=base[-1].name if base else "",
+            seconds=one.build.seconds,
+        )
+        for one in services
+        if one.build is not None
+    ]
+
+
+def build_argv(service: Service, build: Build) -> list[str]:
+    """Return the `docker build` command for one image; the secrets are files, not values."""
+    words = ["docker", "build", "--progress", "plain", "--tag", service.image]
+    words += ["--file", str(build.context / build.dockerfile)]
+    words += ["--label", f"{RECIPE_LABEL}={recipe(build)}"]
+    if build.network:
+        words += ["--network", build.network]
+    for name, value in build.args.items():
+        words += ["--build-arg", f"{name}={value}"]
+    for name, path in build.secrets.items():
+        words += ["--secret", f"id={name},src={path}"]
+    return [*words, *build_settings.proxy_args(os.environ), str(build.context)]
 
 
 def pull(space: Workspace, services: Sequence[Service], jobs: Jobs, tell: Reporter) -> None:
     """Pull the images of these services; RefusedError names the first that failed."""
     if services:
         with tell.board([service.name for service in services]):
-            building.pull(services, space.engine.env, space.cache / "pull", jobs)
+            jobs.finish(PULLS, pulls(services, space.engine.env, space.cache / "pull"))
+
+
+def pulls(services: Sequence[Service], env: Mapping[str, str], logs: Path) -> list[Job]:
+    """Return the jobs that pull the images of these services."""
+    return [
+        Job(
+            name=one.name,
+            argv=["docker", "pull", one.image],
+            log=logs / f"{one.name}.log",
+            env=env,
+            terminal=True,  # docker tells how far it is only there
+        )
+        for one in services
+    ]

@@ -32,41 +32,37 @@ def fingerprint(root: Path) -> str:
 
 
 def require(file: Path, manifest: Manifest, root: Path) -> None:
-    """Raise ConfigError when the wheels are not for this Python, machine or checkout."""
-    here = f"{platform.system()} on {platform.machine()}".lower()
-    theirs = f"{manifest.kernel} on {manifest.machine}"
-    if python_version() not in manifest.python:
+    """Raise ConfigError when the wheels are not for this Python, machine or checkout.
+
+    Nor may one be none of those that the checkout pins: pip compares what it installs itself, but
+    pip comes out of the bundle too, and is run first.
+    """
+    python, name = python_version(), file.name
+    if python not in manifest.python:
         raise ConfigError(
-            f"this is Python {python_version()}, and the wheels in {file.name} are for "
+            f"this is Python {python}, and the wheels in {name} are for "
             + " and ".join(manifest.python),
             next_step=f"put Python {manifest.python[0]} on PATH as python3, or make a bundle with"
-            f" Python {python_version()}: inv images.save FILE",
+            f" Python {python}: inv images.save FILE",
         )
+    here = f"{platform.system()} on {platform.machine()}".lower()
+    theirs = f"{manifest.kernel} on {manifest.machine}"
     if here != theirs:
         raise ConfigError(
-            f"this is {here}, and the wheels in {file.name} are for {theirs}",
+            f"this is {here}, and the wheels in {name} are for {theirs}",
             next_step="make a bundle on such a machine: inv images.save FILE",
         )
     if fingerprint(root) != manifest.pins:
         raise ConfigError(
-            f"{file.name} was made by version {manifest.workspace} of this workspace with other"
+            f"{name} was made by version {manifest.workspace} of this workspace with other"
             f" packages than {PINS} wants here",
             next_step="use the checkout that made it, or make a new one: inv images.save FILE",
         )
-
-
-def require_pinned(file: Path, manifest: Manifest, root: Path) -> None:
-    """Raise ConfigError for a wheel that is none of those the checkout pins.
-
-    pip compares what it installs itself, but pip comes out of the bundle too, and is run first.
-    """
     pinned = set(_PIN.findall((root / PINS).read_text(encoding="utf-8")))
-    others = [
-        wheel.name for wheel in manifest.under(bundle_file.WHEELS) if wheel.sha256 not in pinned
-    ]
-    if others:
+    wheels = manifest.under(bundle_file.WHEELS)
+    if others := ", ".join(wheel.name for wheel in wheels if wheel.sha256 not in pinned):
         raise ConfigError(
-            f"{', '.join(others)} in {file.name} is none of the packages that {PINS} wants here",
+            f"{others} in {name} is none of the packages that {PINS} wants here",
             next_step="copy the bundle from where you trust it, or make one: inv images.save FILE",
         )
 
@@ -79,7 +75,6 @@ def bring(file: Path, root: Path) -> Path:
     """
     packed = bundle_file.read(file)
     require(file, packed.manifest, root)
-    require_pinned(file, packed.manifest, root)
     wheels = packed.manifest.under(bundle_file.WHEELS)
     names = [Path(wheel.name).name for wheel in wheels]
     pip = next((name for name in names if name.startswith("pip-")), None)

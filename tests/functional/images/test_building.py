@@ -12,8 +12,8 @@ import pytest
 from scripts.core.errors import RefusedError
 from scripts.core.stack import Build, Service
 from scripts.images import jobs as jobs_module
-from scripts.images.building import build, pull
 from scripts.images.jobs import Batch, Job, Jobs
+from scripts.images.supply import BUILDS, PULLS, builds, pulls
 
 FakeDocker = Callable[[str], Path]
 
@@ -74,7 +74,8 @@ def test_all_builds_run_at_once_and_tell_their_steps(
         """
     )
 
-    build(services, {"DOCKER_HOST": "unix:///s"}, tmp_path / "logs" / "build", jobs)
+    logs = tmp_path / "logs" / "build"
+    jobs.finish(BUILDS, builds(services, {"DOCKER_HOST": "unix:///s"}, logs))
 
     told = ["[1/2] RUN make", "done", "unix:///s on default"]
     assert {name: sorted(lines) for name, lines in heard.lines.items()} == {
@@ -90,7 +91,7 @@ def test_a_build_leaves_its_command_and_output_in_a_log(
     fake_docker('echo "#1 DONE"')
     (tmp_path / "one.log").write_text("of last week\n")
 
-    build(services, {}, tmp_path, jobs)
+    jobs.finish(BUILDS, builds(services, {}, tmp_path))
 
     command, *lines = (tmp_path / "one.log").read_text().splitlines()
     assert command.startswith("docker build --progress plain --tag one:1")
@@ -104,7 +105,7 @@ def test_a_pull_asks_for_the_image_on_a_terminal(
     """Only there docker shows how far it is, and only so silence means that it is stuck."""
     folder = fake_docker("test -t 1 && echo 5f70: Downloading 1MB/9MB")
 
-    pull(services[:1], {}, tmp_path / "pull", jobs)
+    jobs.finish(PULLS, pulls(services[:1], {}, tmp_path / "pull"))
 
     assert (folder / "calls").read_text() == "pull quay.io/o:1\n"
     assert heard.lines == {"official": ["5f70: Downloading 1MB/9MB", "done"]}
@@ -124,7 +125,7 @@ def test_a_failure_is_told_after_all_have_ended(
     )
 
     with pytest.raises(RefusedError) as caught:
-        build(services, {}, tmp_path, jobs)
+        jobs.finish(BUILDS, builds(services, {}, tmp_path))
 
     assert str(caught.value) == (
         "the image of one could not be had: no space (or no inodes) left where the engine keeps"
@@ -290,6 +291,6 @@ def test_ctrl_c_stops_all(heard: Heard, tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_with_nothing_to_build_nothing_is_done(heard: Heard, jobs: Jobs, tmp_path: Path) -> None:
     """No process is started for services without a build."""
-    build([], {}, tmp_path / "logs", jobs)
+    jobs.finish(BUILDS, builds([], {}, tmp_path / "logs"))
 
     assert heard.lines == {}

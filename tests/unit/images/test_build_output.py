@@ -6,8 +6,8 @@ import pytest
 
 from scripts.core.stack import Build, Service
 from scripts.images.build_output import Output, cause, told_error, without_logins, words
-from scripts.images.building import build_argv
 from scripts.images.recipes import RECIPE_LABEL, recipe
+from scripts.images.supply import build_argv
 from tests.kit.places import TESTS_DATA
 
 DATA = TESTS_DATA / "build"
