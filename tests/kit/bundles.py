@@ -8,8 +8,7 @@ from pathlib import Path
 
 from scripts.core.inventory import ImageSource
 from scripts.images.bundle import wheels as bundle_wheels
-from scripts.images.bundle.bundle_file import Manifest
-from scripts.images.bundle.writer import BundleWriter
+from scripts.images.bundle.bundle_file import BundleWriter, Manifest
 
 MANIFEST = Manifest(
     workspace="0.1.0",

@@ -22,8 +22,7 @@ from scripts.engine import places
 from scripts.engine.private import files
 from scripts.images import availability
 from scripts.images.bundle import wheels as bundle_wheels
-from scripts.images.bundle.bundle_file import ENGINE, IMAGES, WHEELS, Manifest
-from scripts.images.bundle.writer import BundleWriter
+from scripts.images.bundle.bundle_file import ENGINE, IMAGES, WHEELS, BundleWriter, Manifest
 from scripts.machine.system import System, obstacle, this_system
 
 STEPS = ("wheels", "engine", "images")

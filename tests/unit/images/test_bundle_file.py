@@ -13,8 +13,7 @@ import pytest
 from scripts.config.rules.schema import validate
 from scripts.core.errors import BrokenError, ConfigError
 from scripts.images.bundle import bundle_file, wheels
-from scripts.images.bundle.bundle_file import Manifest
-from scripts.images.bundle.writer import BundleWriter
+from scripts.images.bundle.bundle_file import BundleWriter, Manifest
 from tests.kit.bundles import MANIFEST, MEMBERS, bundled, pins
 
 
