@@ -5,6 +5,7 @@ import resource
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -219,15 +220,21 @@ def test_an_interrupted_one_leaves_nothing(file: Path) -> None:
     assert list(file.parent.iterdir()) == []
 
 
-def test_a_full_disk_is_told(file: Path) -> None:
-    """After how much, and that nothing is left; the limit on a file's size plays the disk."""
+@contextmanager
+def room(size: int) -> Iterator[None]:
+    """Let there be room for so many bytes; the limit on a file's size plays the disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
-        with pytest.raises(BrokenError) as caught, BundleWriter(file) as writer:
-            writer.add("images.tar", (bytes(1_000_000) for _ in range(10)))
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_told(file: Path) -> None:
+    """After how much, and that nothing is left."""
+    with room(4_000_000), pytest.raises(BrokenError) as caught, BundleWriter(file) as writer:
+        writer.add("images.tar", (bytes(1_000_000) for _ in range(10)))
     assert "some bundle.tar.partial could not be written after 3.1 MiB: File too" in str(
         caught.value
     )
@@ -237,13 +244,8 @@ def test_a_full_disk_is_told(file: Path) -> None:
 
 def test_a_disk_that_is_full_from_the_beginning_is_told(file: Path) -> None:
     """No room for the description even: nothing is left then either."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        with pytest.raises(BrokenError, match="could not be written after 512 B: File too"):
-            BundleWriter(file).__enter__()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with room(1000), pytest.raises(BrokenError, match="could not be written after 512 B: File"):
+        BundleWriter(file).__enter__()
     assert list(file.parent.iterdir()) == []
 
 
