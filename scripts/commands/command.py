@@ -37,8 +37,8 @@ atexit.register(gc.freeze)
 P = ParamSpec("P")
 
 
-def command(body: Callable[P, ExitCode]) -> Callable[Concatenate[Context, P], None]:
-    """Make a task of a function that returns an exit code; its errors become two lines.
+def command(body: Callable[P, ExitCode | None]) -> Callable[Concatenate[Context, P], None]:
+    """Make a task of a function that returns an exit code, or None; its errors become two lines.
 
     The task has the flags of the function, after the context that invoke hands to every task.
     """
@@ -57,7 +57,7 @@ def command(body: Callable[P, ExitCode]) -> Callable[Concatenate[Context, P], No
             told = judged(error)
             report().error(told)
             raise Exit(code=told.exit_code) from error
-        if code is not ExitCode.OK:
+        if code:
             raise Exit(code=code)
 
     signature = inspect.signature(body)

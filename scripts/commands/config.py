@@ -6,19 +6,17 @@ from invoke.tasks import task
 
 from scripts.commands import flags
 from scripts.commands.command import checkout, command, look, report
-from scripts.core.errors import ExitCode
 
 
 @task()
 @command
-def config() -> ExitCode:
+def config() -> None:
     """Print the resolved compose file, with the secrets masked."""
     from scripts.core.texts import masked
 
     tell = report()
     space = look(tell)
     tell.text(masked(space.resolved, space.settings.secrets()))
-    return ExitCode.OK
 
 
 @task(
@@ -28,7 +26,7 @@ def config() -> ExitCode:
     }
 )
 @command
-def env(*, offset: str = "", write: str = "") -> ExitCode:
+def env(*, offset: str = "", write: str = "") -> None:
     """Print every variable, its value (secrets masked) and where the value comes from."""
     from scripts.config import second_stack, settings, workspace
 
@@ -39,7 +37,6 @@ def env(*, offset: str = "", write: str = "") -> ExitCode:
         file = Path(write).expanduser().absolute()
         second = second_stack.create(here, flags.offset(offset), file)
         tell.second_env(file, *second)
-        return ExitCode.OK
-    present = workspace.read_settings(here)
-    tell.table(("variable", "value", "from"), settings.rows(present, here.environ))
-    return ExitCode.OK
+    else:
+        present = workspace.read_settings(here)
+        tell.table(("variable", "value", "from"), settings.rows(present, here.environ))

@@ -27,12 +27,12 @@ SNAPSHOT = "its name, as inv snapshot.list has it, or the path of one from elsew
 
 @task(help={"volumes": "delete the data too, after asking", "yes": YES})
 @command
-def down(*, volumes: bool = False, yes: bool = False) -> ExitCode:
+def down(*, volumes: bool = False, yes: bool = False) -> None:
     """Stop and remove the containers; the data stays unless --volumes."""
     from scripts.commands.flows import data
 
     tell = report()
-    return data.down(_starter(tell), tell, delete_data=volumes, yes=yes)
+    data.down(_starter(tell), tell, delete_data=volumes, yes=yes)
 
 
 @task(
@@ -74,14 +74,13 @@ def snapshot_save(*, service: list[str], name: str = "") -> ExitCode:
 
 @task(name="list", help={"format": FORMAT})
 @command
-def snapshot_list(*, format: str = "text") -> ExitCode:
+def snapshot_list(*, format: str = "text") -> None:
     """Show the snapshots of this stack, the newest first."""
     from scripts.data import snapshots
 
     tell = report(format)
     name = project(tell)
     tell.snapshots(name, snapshots.listed(snapshots.folder_of(checkout(tell).root, name)))
-    return ExitCode.OK
 
 
 @task(name="verify", help={"name": SNAPSHOT, "format": FORMAT})
@@ -122,22 +121,22 @@ def snapshot_undo() -> ExitCode:
 
 @task(name="delete", help={"name": "its name, as inv snapshot.list has it", "yes": YES})
 @command
-def snapshot_delete(name: str, *, yes: bool = False) -> ExitCode:
+def snapshot_delete(name: str, *, yes: bool = False) -> None:
     """Delete one snapshot, after asking."""
     from scripts.commands.flows import data
 
     tell = report()
-    return data.delete(checkout(tell).root, project(tell), tell, name, yes=yes)
+    data.delete(checkout(tell).root, project(tell), tell, name, yes=yes)
 
 
 @task(name="prune", help={"keep": "how many of the newest stay", "yes": YES})
 @command
-def snapshot_prune(*, keep: str = "", yes: bool = False) -> ExitCode:
+def snapshot_prune(*, keep: str = "", yes: bool = False) -> None:
     """Delete all snapshots but the newest, after asking; damaged ones are left alone."""
     from scripts.commands.flows import data
 
     count, tell = flags.count("keep", keep), report()
-    return data.prune(checkout(tell).root, project(tell), tell, count, yes=yes)
+    data.prune(checkout(tell).root, project(tell), tell, count, yes=yes)
 
 
 def _starter(tell: "DataReport") -> "Starter":

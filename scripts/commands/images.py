@@ -6,39 +6,37 @@ from invoke.tasks import task
 
 from scripts.commands import flags
 from scripts.commands.command import SERVICE, checkout, command, look, report
-from scripts.core.errors import ExitCode
 
 
 @task(name="status")
 @command
-def images_status() -> ExitCode:
+def images_status() -> None:
     """Show which images the stack wants, which are here, and what they contain."""
     from scripts.images import availability
 
     tell = report()
     space = look(tell)
     tell.images([availability.status(space.api, service) for service in space.stack.services])
-    return ExitCode.OK
 
 
 @task(name="build", iterable=["service"], help={"service": SERVICE})
 @command
-def images_build(*, service: list[str]) -> ExitCode:
+def images_build(*, service: list[str]) -> None:
     """Build the images that are built here; quick where nothing changed."""
     from scripts.commands.flows import images
 
     tell = report()
-    return images.build(checkout(tell), service, tell)
+    images.build(checkout(tell), service, tell)
 
 
 @task(name="pull", iterable=["service"], help={"service": SERVICE})
 @command
-def images_pull(*, service: list[str]) -> ExitCode:
+def images_pull(*, service: list[str]) -> None:
     """Pull the official images, through IMAGE_REGISTRY when it is set."""
     from scripts.commands.flows import images
 
     tell = report()
-    return images.pull(checkout(tell), service, tell)
+    images.pull(checkout(tell), service, tell)
 
 
 @task(
@@ -51,20 +49,20 @@ def images_pull(*, service: list[str]) -> ExitCode:
     },
 )
 @command
-def images_save(file: str, *, python: list[str], engine: bool = False) -> ExitCode:
+def images_save(file: str, *, python: list[str], engine: bool = False) -> None:
     """Make a bundle of wheels, engine and images, for a machine without any network."""
     from scripts.commands.flows import images
 
     tell, target = report(), Path(file).expanduser().absolute()
     pythons = flags.pythons(python)
-    return images.save(checkout(tell), target, tell, pythons=pythons, engine=engine)
+    images.save(checkout(tell), target, tell, pythons=pythons, engine=engine)
 
 
 @task(name="load", help={"file": "a bundle, as images.save makes it"})
 @command
-def images_load(file: str) -> ExitCode:
+def images_load(file: str) -> None:
     """Bring the images of a bundle to the engine, after checking every byte."""
     from scripts.commands.flows import images
 
     tell, source = report(), Path(file).expanduser().absolute()
-    return images.load(checkout(tell), source, tell)
+    images.load(checkout(tell), source, tell)

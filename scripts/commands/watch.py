@@ -7,7 +7,6 @@ from invoke.tasks import task
 
 from scripts.commands import flags
 from scripts.commands.command import FORMAT, SERVICE, checkout, command, look, report
-from scripts.core.errors import ExitCode
 
 
 @task(
@@ -20,19 +19,18 @@ from scripts.core.errors import ExitCode
     },
 )
 @command
-def ps(
-    *, service: list[str], watch: bool = False, all: bool = False, format: str = "text"
-) -> ExitCode:
+def ps(*, service: list[str], watch: bool = False, all: bool = False, format: str = "text") -> None:
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     from scripts.commands.flows import overview
 
     tell = report(format)
     if all:
         flags.alone("all", service=service, watch=watch)
-        return overview.every_stack(checkout(tell), tell)
-    if watch:
-        tell.require_terminal("watch")
-    return overview.ps(look(tell), service, tell, watch=watch)
+        overview.every_stack(checkout(tell), tell)
+    else:
+        if watch:
+            tell.require_terminal("watch")
+        overview.ps(look(tell), service, tell, watch=watch)
 
 
 @task(
@@ -55,7 +53,7 @@ def logs(
     since: str = "",
     level: str = "",
     grep: str = "",
-) -> ExitCode:
+) -> None:
     """Show what the services wrote, in order of time; without --follow it ends."""
     from scripts.commands.flows import overview
 
@@ -67,32 +65,32 @@ def logs(
         follow=follow,
     )
     tell = report()
-    return overview.logs(look(tell), service, wanted, tell)
+    overview.logs(look(tell), service, wanted, tell)
 
 
 @task(help={"run": "1 is the last start, 2 the one before, up to 20", "format": FORMAT})
 @command
-def timeline(*, run: str = "1", format: str = "text") -> ExitCode:
+def timeline(*, run: str = "1", format: str = "text") -> None:
     """Show when each service of a start was made, started and ready, and what held it back."""
     from scripts.commands.flows import drawings
 
     number, tell = flags.count("run", run), report(format)
-    return drawings.timeline(look(tell), number, tell)
+    drawings.timeline(look(tell), number, tell)
 
 
 @task(iterable=["service"], help={"service": SERVICE})
 @command
-def graph(*, service: list[str]) -> ExitCode:
+def graph(*, service: list[str]) -> None:
     """Draw which service needs which, and how each is now."""
     from scripts.commands.flows import drawings
 
     tell = report()
-    return drawings.graph(look(tell), service, tell)
+    drawings.graph(look(tell), service, tell)
 
 
 @task()
 @command
-def smoke() -> ExitCode:
+def smoke() -> None:
     """Send one memory through the whole stack, find it everywhere, and remove it again."""
     from scripts.watch import smoke
 
@@ -106,4 +104,3 @@ def smoke() -> ExitCode:
     )
     for stage in stages:
         tell.text(f"ok  {stage.name:<10} {stage.detail}")
-    return ExitCode.OK

@@ -26,6 +26,13 @@ BOX = (72, 40)
 STEPS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 """Seconds between two lines of the axis."""
 MOST_LINES = 6
+KEY = {
+    "long": "took longest",
+    "work": "until it was ready",
+    "wait": "made, not started yet",
+    "ink": "first answer, where it was not good enough yet",
+}
+"""What the colours of the style sheet mean."""
 EDGE = 97
 """Percent of the width from which on a label would run out of the picture."""
 
@@ -59,11 +66,10 @@ def timeline(run: Run) -> str:
     whole = max(run.seconds, 0.1)
     step = next((step for step in STEPS if whole / step <= MOST_LINES), STEPS[-1])
     ends = ROW * len(run.bars)
-    lines = [
-        _line(at / whole * 100, ends, f"{at:g} s")
-        for at in (step * number for number in range(int(whole / step) + 1))
-    ]
+    times = (step * number for number in range(int(whole / step) + 1))
+    lines = [_line(at / whole * 100, ends, f"{at:g} s") for at in times]
     rows = [_row(bar, whole, ROW * place) for place, bar in enumerate(run.bars)]
+    key = "".join(f'<li><i style="background: var(--{name})"></i>{KEY[name]}</li>' for name in KEY)
     way = " → ".join(f"{bar.service} {bar.ready or 0:.1f}" for bar in run.critical)
     text = f"{run.verdict} after {run.seconds:.1f} s; the first start was at {run.prepared:.1f} s."
     return "\n".join(
@@ -74,7 +80,7 @@ def timeline(run: Run) -> str:
             *lines,
             *rows,
             "</svg>",
-            _key(),
+            f'<ul class="key">{key}</ul>',
         )
     )
 
@@ -173,17 +179,6 @@ def _box(name: str, place: tuple[float, int], state: str) -> str:
         f"{escape(state or 'not known')}</text>"
         "</svg>"
     )
-
-
-def _key() -> str:
-    kinds = (
-        ("long", "took longest"),
-        ("work", "until it was ready"),
-        ("wait", "made, not started yet"),
-        ("ink", "first answer, where it was not good enough yet"),
-    )
-    items = (f'<li><i style="background: var(--{name})"></i>{text}</li>' for name, text in kinds)
-    return f'<ul class="key">{"".join(items)}</ul>'
 
 
 def _history(runs: Sequence[Run]) -> str:

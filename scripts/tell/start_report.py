@@ -65,17 +65,13 @@ class StartReport(Report):
     def preflight(self, findings: Sequence[Finding]) -> ExitCode:
         """Tell what was found before any container was touched; BROKEN when it cannot go on."""
         fatal = any(finding.fatal for finding in findings)
-        if self.form == "json":
-            events = [
-                Event(kind=EventKind.FINDING, seconds=0.0, service=finding.service, finding=finding)
-                for finding in findings
-            ]
-            if fatal:
-                events.append(Event(kind=EventKind.RESULT, seconds=0.0, verdict=Verdict.BROKEN))
-            for event in events:
-                self.json_line(event_document(event))
         for finding in findings:
             self.finding(finding)
+            self._happened(
+                Event(kind=EventKind.FINDING, seconds=0.0, service=finding.service, finding=finding)
+            )
+        if fatal:
+            self._happened(Event(kind=EventKind.RESULT, seconds=0.0, verdict=Verdict.BROKEN))
         return ExitCode.BROKEN if fatal else ExitCode.OK
 
     def refused(self, error: StackError) -> None:

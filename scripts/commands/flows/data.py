@@ -26,7 +26,7 @@ class Reset:
     """A snapshot is made first."""
 
 
-def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> ExitCode:
+def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> None:
     """Stop and remove the containers; with `delete_data` the data too, after asking."""
     space = start.space
     with lock.held(space.cache, "down"):
@@ -40,7 +40,6 @@ def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> E
         if delete_data:
             journal.remove(context.folder)
     tell.say("the data was deleted" if delete_data else "the data is kept; inv up brings all back")
-    return ExitCode.OK
 
 
 def reset(start: Starter, tell: DataReport, wanted: Reset, *, yes: bool) -> ExitCode:
@@ -126,16 +125,15 @@ def verify(root: Path, project: str, tell: DataReport, name: str) -> ExitCode:
     return ExitCode.BROKEN if snapshot.problem else ExitCode.OK
 
 
-def delete(root: Path, project: str, tell: DataReport, name: str, *, yes: bool) -> ExitCode:
+def delete(root: Path, project: str, tell: DataReport, name: str, *, yes: bool) -> None:
     """Delete one snapshot of a project, after asking."""
     with lock.held(workspace.cache(root, project), "snapshot.delete"):
         file = snapshots.find_own(snapshots.folder_of(root, project), name)
         tell.confirm("Delete this snapshot?", [str(file)], yes=yes)
         tell.pruned(snapshots.delete([file]))
-    return ExitCode.OK
 
 
-def prune(root: Path, project: str, tell: DataReport, keep: int, *, yes: bool) -> ExitCode:
+def prune(root: Path, project: str, tell: DataReport, keep: int, *, yes: bool) -> None:
     """Delete all snapshots of a project but the newest, after asking."""
     with lock.held(workspace.cache(root, project), "snapshot.prune"):
         kept = snapshots.listed(snapshots.folder_of(root, project))
@@ -144,4 +142,3 @@ def prune(root: Path, project: str, tell: DataReport, keep: int, *, yes: bool) -
             names = [str(file) for file in files]
             tell.confirm("Delete these snapshots?", names, yes=yes)
         tell.pruned(snapshots.delete(files))
-    return ExitCode.OK

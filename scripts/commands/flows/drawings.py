@@ -7,7 +7,6 @@ from contextlib import closing
 from scripts.commands import flags
 from scripts.config import selection
 from scripts.config.workspace import Workspace
-from scripts.core.errors import ExitCode
 from scripts.start.history import runs
 from scripts.start.history import timeline as bars
 from scripts.start.history.timeline import Run
@@ -16,7 +15,7 @@ from scripts.tell.report import Report
 from scripts.watch.observer import Observer
 
 
-def timeline(space: Workspace, number: int, tell: Report) -> ExitCode:
+def timeline(space: Workspace, number: int, tell: Report) -> None:
     """Draw a start that is kept, 1 for the last; ConfigError when there is no such."""
     kept = runs.read(space.cache)
     run = flags.chosen("run", number, kept)
@@ -25,10 +24,9 @@ def timeline(space: Workspace, number: int, tell: Report) -> ExitCode:
     else:
         tell.text("\n".join(drawing.timeline(run, tell.out.width)))
         _page(space, kept[number - 1 :], {bar.service: bar.state for bar in run.bars}, tell)
-    return ExitCode.OK
 
 
-def graph(space: Workspace, services: Sequence[str], tell: Report) -> ExitCode:
+def graph(space: Workspace, services: Sequence[str], tell: Report) -> None:
     """Draw these services and all that they need, each as it is now."""
     names = space.stack.closure(selection.services(space.stack, services))
     with closing(Observer(space.api, space.stack)) as observer:
@@ -36,7 +34,6 @@ def graph(space: Workspace, services: Sequence[str], tell: Report) -> ExitCode:
     for line in drawing.graph(space.stack, names, states):
         tell.text(line)
     _page(space, runs.read(space.cache), states, tell)
-    return ExitCode.OK
 
 
 def _page(space: Workspace, kept: Sequence[Run], states: Mapping[str, str], tell: Report) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from scripts.config import selection, workspace
 from scripts.core import lock
 from scripts.core.checkout import Checkout
-from scripts.core.errors import ExitCode
 from scripts.images import availability, supply
 from scripts.images.bundle import bundle_file, packing, unpacking
 from scripts.images.jobs import Jobs
@@ -15,7 +14,7 @@ from scripts.start import prepare
 from scripts.tell.report import Report
 
 
-def build(checkout: Checkout, services: Sequence[str], tell: Report) -> ExitCode:
+def build(checkout: Checkout, services: Sequence[str], tell: Report) -> None:
     """Build the images of these services that are built here; quick where nothing changed."""
     with Jobs(tell.step, tell.state) as jobs:
         space = prepare.for_builds(checkout, jobs)
@@ -26,10 +25,9 @@ def build(checkout: Checkout, services: Sequence[str], tell: Report) -> ExitCode
                 f"nothing to build: with IMAGE_SOURCE={space.image_source} use inv images.pull"
             )
         supply.build(space, chosen, jobs, tell)
-    return ExitCode.OK
 
 
-def pull(checkout: Checkout, services: Sequence[str], tell: Report) -> ExitCode:
+def pull(checkout: Checkout, services: Sequence[str], tell: Report) -> None:
     """Pull the official images of these services."""
     with Jobs(tell.step, tell.state) as jobs:
         space = prepare.for_builds(checkout, jobs, builds=False)
@@ -40,12 +38,11 @@ def pull(checkout: Checkout, services: Sequence[str], tell: Report) -> ExitCode:
                 f"nothing to pull: with IMAGE_SOURCE={space.image_source} use inv images.build"
             )
         supply.pull(space, chosen, jobs, tell)
-    return ExitCode.OK
 
 
 def save(
     checkout: Checkout, target: Path, tell: Report, *, pythons: Sequence[str], engine: bool
-) -> ExitCode:
+) -> None:
     """Pack wheels, engine and images into a bundle, a file that is not there yet."""
     packing.require_new(target)
     space = workspace.look(checkout)
@@ -55,10 +52,9 @@ def save(
         )
         made = packing.save(begun, target)
     tell.bundle(target, made)
-    return ExitCode.OK
 
 
-def load(checkout: Checkout, source: Path, tell: Report) -> ExitCode:
+def load(checkout: Checkout, source: Path, tell: Report) -> None:
     """Bring the images of a bundle to the engine, after checking every byte."""
     bundle = bundle_file.read(source)
     named = {**checkout.environ, bundle_file.VARIABLE: str(source)}
@@ -67,4 +63,3 @@ def load(checkout: Checkout, source: Path, tell: Report) -> ExitCode:
     statuses = [availability.status(space.api, service) for service in space.stack.services]
     unpacking.require_all(bundle, statuses)
     tell.images(statuses)
-    return ExitCode.OK

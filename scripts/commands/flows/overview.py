@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from scripts.config import selection, workspace
 from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
-from scripts.core.errors import ExitCode
 from scripts.core.look import Look
 from scripts.core.polling import poll
 from scripts.data import recovery, snapshots
@@ -37,7 +36,7 @@ class Lines:
     follow: bool = False
 
 
-def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) -> ExitCode:
+def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) -> None:
     """Tell how these services are: once, or with `watch` again and again until Ctrl-C."""
     names = selection.services(space.stack, services)
     images = [availability.status(space.api, space.stack.service(name)) for name in names]
@@ -52,24 +51,22 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
         return ready_moments.added(space.cache, measuring.measured(space.api, seen, names))
 
     with closing(Observer(space.api, space.stack)) as observer:
-        if not watch:
-            tell.status(status.document(space.stack, look(), images, source))
-            return ExitCode.OK
-        with suppress(KeyboardInterrupt):  # the way to end it
+        if watch:
             looks = poll(look, timeout=float("inf"), interval=WATCHED)
-            tell.watch(status.frames(space.stack, looks, images, source))
-    return ExitCode.OK
+            with suppress(KeyboardInterrupt):  # the way to end it
+                tell.watch(status.frames(space.stack, looks, images, source))
+        else:
+            tell.status(status.document(space.stack, look(), images, source))
 
 
-def every_stack(checkout: Checkout, tell: Report) -> ExitCode:
+def every_stack(checkout: Checkout, tell: Report) -> None:
     """Tell every stack of this kind on the engine."""
     project = workspace.read_settings(checkout).get("COMPOSE_PROJECT_NAME")
     members = stacks.seen(Api.of(discovery.required(checkout)))
     tell.stacks(stacks.document(members, checkout.root, project))
-    return ExitCode.OK
 
 
-def logs(space: Workspace, services: Sequence[str], wanted: Lines, tell: Report) -> ExitCode:
+def logs(space: Workspace, services: Sequence[str], wanted: Lines, tell: Report) -> None:
     """Tell what these services wrote, in order of time; with `follow` until Ctrl-C."""
     names = selection.services(space.stack, services)
     reader = LogReader(space.api, space.stack.project, names, tail=wanted.tail, since=wanted.since)
@@ -78,4 +75,3 @@ def logs(space: Workspace, services: Sequence[str], wanted: Lines, tell: Report)
         lines = reader.lines(follow=wanted.follow)
         chosen = log_lines.chosen(lines, at_least=wanted.level, text=wanted.text)
         tell.logs(space.stack.names(), chosen)
-    return ExitCode.OK
