@@ -340,32 +340,18 @@ def test_data_that_no_journal_knows_of_is_named_and_a_reset_mends_it(
     assert at.held() == OLD_DATA
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"phase": "dreaming"}, "phase is 'dreaming', wanted one of stopped, unpacking"),
-        ({"phase": None}, "phase is None, wanted one of stopped, unpacking"),
-        ({"command": "copy"}, "command is 'copy', wanted one of save, reset, restore"),
-        ({"volumes": ["etcd_data"]}, "volumes is no object"),
-        ({"running": None}, "running is no list"),
-        ({"running": [1]}, "something in it is no text"),
-        ({"more": 1}, "unexpected keyword argument 'more'"),
-    ],
-)
-def test_a_journal_that_none_of_ours_wrote_says_what_is_in_danger(
-    at: Checkout, change: dict[str, object], told: str
-) -> None:
+def test_a_journal_that_none_of_ours_wrote_says_what_is_in_danger(at: Checkout) -> None:
     """5, with what to do; nothing is touched, least of all the data that may be the right one."""
     at.interrupted("restore", "starting")
     file = at.kept / "journal.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"phase": "dreaming"}))
     former = at.disk / "memos-test_etcd_data" / OLD
     former.mkdir()
 
     assert at.inv("up") == 5
 
     shown = at.shown().err
-    assert told in shown
+    assert "phase is 'dreaming', wanted one of stopped, unpacking" in shown
     assert "only this file says whether the volumes hold the old data, the new, or some" in shown
     assert f"else: rm {file}, then inv reset --all" in shown
     assert file.exists()

@@ -3,6 +3,7 @@
 import base64
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class World:
         for service in ("web", "db"):
             self.run(service, 0)
 
-    def run(self, service: str, second: float, name: str = "", **state: object) -> dict[str, Any]:
+    def run(self, service: str, second: float, name: str = "", **state: object) -> None:
         """Let a container of a service run since then."""
         one = made(service, "running", folder="/checkout/docker", project="memos-test")
         one["Id"] = name or one["Id"]
@@ -54,7 +55,6 @@ class World:
         # the engine lists the newest container first
         others = {k: v for k, v in self.engine.state["containers"].items() if k != one["Id"]}
         self.engine.state["containers"] = {one["Id"]: one, **others}
-        return one
 
     def wrote(self, name: str, *lines: tuple[float, str]) -> None:
         """Let a container have written these lines."""
@@ -265,14 +265,11 @@ def test_what_a_short_run_wrote_is_not_lost(world: World, following: Iterator[Lo
 
 def test_a_service_that_is_made_later_is_followed_too(world: World, api: Api) -> None:
     """From its first line, and that is no restart."""
-    found = reader(api, "late")
-    lines = found.lines(follow=True)
     threading.Timer(0.05, world.run, ("late", 1)).start()
     world.writes("id-late", (2, "hello"))
-    try:
-        assert shown(lines, 1) == ["late hello"]
-    finally:
-        found.close()
+
+    with closing(reader(api, "late")) as found:
+        assert shown(found.lines(follow=True), 1) == ["late hello"]
 
 
 @pytest.mark.parametrize(
@@ -283,12 +280,10 @@ def test_where_nothing_was_shown_following_begins_as_asked(
     world: World, api: Api, tail: int, since: int, asked: str
 ) -> None:
     """With --tail 0 at the end, else with what comes since."""
-    found = reader(api, "web", tail=tail, since=since)
     world.writes("id-web", (2, "two"))
-    try:
+
+    with closing(reader(api, "web", tail=tail, since=since)) as found:
         shown(found.lines(follow=True), 1)
-    finally:
-        found.close()
 
     assert world.asked("follow=true")[0].endswith("&follow=true" + asked)
 

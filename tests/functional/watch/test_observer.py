@@ -2,7 +2,7 @@
 
 import base64
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +12,12 @@ import pytest
 
 from scripts.core.errors import EngineError
 from scripts.core.look import Container, Health, Look, Reading, State
-from scripts.core.stack import Probe, Service, Stack
+from scripts.core.stack import Probe, Stack
 from scripts.engine.api import Api
 from scripts.engine.containers import container, containers
 from scripts.watch import health_check
 from scripts.watch.observer import Observer
-from tests.kit.builders import stack
+from tests.kit.builders import service, stack
 from tests.kit.fake_engine import FOLDER, RECORDED, SERVICE, FakeEngine
 from tests.kit.servers import Answer, Request, http, unix
 
@@ -31,17 +31,15 @@ def engine() -> FakeEngine:
     return FakeEngine(deepcopy({"containers": RECORDED["inspected"], "logs": RECORDED["logs"]}))
 
 
-def recorded(service: str) -> dict[str, Any]:
+def recorded(name: str) -> dict[str, Any]:
     """Return the recorded description of a service's container, to be changed at will."""
-    all_of_them = RECORDED["inspected"].values()
-    one = next(c for c in all_of_them if c["Config"]["Labels"][SERVICE] == service)
-    found: dict[str, Any] = deepcopy(one)
-    return found
+    documents: Iterable[dict[str, Any]] = deepcopy(RECORDED["inspected"]).values()
+    return next(one for one in documents if one["Config"]["Labels"][SERVICE] == name)
 
 
-def id_of(service: str) -> str:
+def id_of(name: str) -> str:
     """Return the id of a service's container."""
-    return str(recorded(service)["Id"])
+    return str(recorded(name)["Id"])
 
 
 def test_a_running_container_is_read_whole() -> None:
@@ -198,15 +196,8 @@ def observer(api: Api, door: Door) -> Iterator[Observer]:
 
 def watched(port: int) -> Stack:
     """Return a stack of the recorded services."""
-    probe = Probe(kind="http", port=port)
-    services = stack(
-        *(
-            Service(
-                name=name, container=name, image="i", probes=(probe,) if name == "memos" else ()
-            )
-            for name in ("etcd", "minio", "memos")
-        )
-    )
+    memos = replace(service("memos"), probes=(Probe(kind="http", port=port),))
+    services = stack(service("etcd", probed=False), service("minio", probed=False), memos)
     return replace(services, project="memos-dev")
 
 

@@ -1,6 +1,7 @@
 """The journal of data commands: what is written is read again, and stays readable."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -34,24 +35,41 @@ def test_a_journal_on_the_disk_keeps_its_format(tmp_path: Path) -> None:
     assert journal.read(tmp_path) == entry
 
 
-@pytest.mark.parametrize("key", ["command", "phase"])
+FINE = {"command": "reset", "phase": "starting", "running": [], "volumes": {}}
+WORDS = {"command": "save, reset, restore", "phase": "stopped, unpacking, turning, swapping, "}
+
+
+@pytest.mark.parametrize("key", WORDS)
 @pytest.mark.parametrize("value", ["", "STARTING", "starting ", None, 1, ["starting"]])
 def test_a_word_that_is_none_of_ours_is_never_taken_for_one(
     tmp_path: Path, key: str, value: object
 ) -> None:
     """To guess could throw away the only good data."""
-    fine = {"command": "reset", "phase": "starting", "running": [], "volumes": {}}
-    (tmp_path / "journal.json").write_text(json.dumps(fine | {key: value}), encoding="utf-8")
+    (tmp_path / "journal.json").write_text(json.dumps(FINE | {key: value}), encoding="utf-8")
 
-    with pytest.raises(BrokenError, match=f"{key} is .*, wanted one of "):
+    words = f"cannot be read: {key} is {value!r}, wanted one of {WORDS[key]}"
+    with pytest.raises(BrokenError, match=re.escape(words)):
         journal.read(tmp_path)
 
 
-def test_a_journal_that_is_no_object_is_told_too(tmp_path: Path) -> None:
-    """A list, for instance."""
-    (tmp_path / "journal.json").write_text("[]", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ([], "it is no object"),
+        ({**FINE, "volumes": ["etcd_data"]}, "running is no list, or volumes is no object"),
+        ({**FINE, "running": None}, "running is no list, or volumes is no object"),
+        ({**FINE, "running": [1]}, "something in it is no text"),
+        ({**FINE, "volumes": {"etcd_data": 1}}, "something in it is no text"),
+        ({**FINE, "more": 1}, "unexpected keyword argument 'more'"),
+    ],
+)
+def test_a_journal_of_another_shape_is_refused(
+    tmp_path: Path, document: object, words: str
+) -> None:
+    """With what is odd in it; it may be one of a later version."""
+    (tmp_path / "journal.json").write_text(json.dumps(document), encoding="utf-8")
 
-    with pytest.raises(BrokenError, match=r"cannot be read: it is no object"):
+    with pytest.raises(BrokenError, match=f"cannot be read: .*{words}"):
         journal.read(tmp_path)
 
 
