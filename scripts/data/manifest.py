@@ -13,7 +13,7 @@ from scripts.core.stack import Service, Stack
 from scripts.data.model import Command, Plan
 from scripts.engine.api import Api
 from scripts.engine.versions import numbers
-from scripts.images.availability import VERSION_LABEL
+from scripts.images.availability import VERSION_LABEL, image_labels
 
 
 def describe(space: Workspace, plan: Plan, *, automatic: bool) -> dict[str, Any]:
@@ -43,7 +43,6 @@ def _servers(space: Workspace, groups: Sequence[str]) -> list[dict[str, Any]]:
 
 def _server(api: Api, service: Service) -> dict[str, Any]:
     image: Mapping[str, Any] = api.get(f"/images/{service.image}/json") or {}
-    labels = (image.get("Config") or {}).get("Labels") or {}
     # official images tell it in their tag only
     tag = service.image.rpartition("/")[2].partition(":")[2]
     return {
@@ -51,7 +50,7 @@ def _server(api: Api, service: Service) -> dict[str, Any]:
         "image": service.image,
         "image_id": str(image.get("Id", "")),
         "digests": list(image.get("RepoDigests") or ()),
-        "version": str(labels.get(VERSION_LABEL) or tag),
+        "version": image_labels(image).get(VERSION_LABEL) or tag,
     }
 
 
