@@ -1,4 +1,4 @@
-"""A service that fails, and how a cause is known by what was said of it."""
+"""A service in trouble, and how a cause is known by what was said of it."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -11,6 +11,7 @@ from scripts.core.look import GONE, Container, Health, Look, State
 from scripts.core.stack import Service
 from scripts.core.texts import last
 from scripts.diagnosis.evidence import masked, quoted
+from scripts.diagnosis.readiness import failing
 
 CRASHES = 3
 """Restarts from which on a container will not recover by itself; one may be a late neighbour."""
@@ -27,7 +28,7 @@ class Cause(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A service that is known not to be ready, with all that was seen and said."""
+    """A service that was started, with all that was seen and said of it."""
 
     service: Service
     container: Container
@@ -59,6 +60,16 @@ class Failure:
         return self.service.image
 
     @property
+    def log(self) -> tuple[str, ...]:
+        """What the service wrote itself."""
+        return self.look.logs.get(self.name, ())
+
+    @property
+    def failing(self) -> bool:
+        """The service is known not to be ready."""
+        return failing(self.service, self.container, self.look)
+
+    @property
     def over(self) -> bool:
         """The container will not recover: it was not started, has ended, or is a loop."""
         refused = self.container.state is State.CREATED and bool(self.container.error)
@@ -83,11 +94,6 @@ class Failure:
         data = self.service.data_group or self.name
         return f"inv reset --service {self.name} (the data of {data} goes), then: inv up"
 
-    @property
-    def former_image(self) -> str:
-        """What to do about data that another version wrote."""
-        return f"put the former image of {self.name} back into .env, then: inv up; or {self.reset}"
-
     def variable(self, kind: str) -> str:
         """Return the name in `.env` of the service's variable, such as NEO4J_HEAP."""
         return f"{self.name.upper().replace('-', '_')}_{kind}"
@@ -103,10 +109,11 @@ class Failure:
 
     def finding(self, cause: Cause, evidence: re.Match[str] | str) -> Finding:
         """Return the finding of a cause; a match stands for its line."""
-        if isinstance(evidence, str):
-            text = masked(evidence, self.service)
-        else:
-            text = quoted(evidence, self.service)
+        text = (
+            masked(evidence, self.service)
+            if isinstance(evidence, str)
+            else quoted(evidence, self.service)
+        )
         return Finding(
             code=cause.code,
             service=self.name,
@@ -165,6 +172,15 @@ def unreachable(failure: Failure, match: re.Match[str], need: str, *, fatal: boo
         f"it waits for {need}, which does not answer it",
         f"inv logs --service {need}",
         fatal=fatal,
+    )
+
+
+def data_version(failure: Failure, writer: str = "another version") -> Cause:
+    """Say that the data is not this image's: the former one can read it."""
+    return Cause(
+        "data-version",
+        f"its data was written by {writer} than {failure.image}",
+        f"put the former image of {failure.name} back into .env, then: inv up; or {failure.reset}",
     )
 
 

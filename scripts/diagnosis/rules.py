@@ -1,141 +1,104 @@
-"""Pure rules: what a look means. One function a rule; a rule sees the stack and one snapshot.
+"""Pure rules: what a look means. One function a rule; a rule sees one service that was started.
 
-A rule speaks of services that were started; what waits for another service is that one's victim.
+What waits for another service is that one's victim.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from scripts.core.finding import Finding, Verdict
-from scripts.core.look import GONE, Container, Health, Look, State
+from scripts.core.look import GONE, Health, Look, State
 from scripts.core.stack import Service, Stack
 from scripts.core.texts import telling
 from scripts.diagnosis.causes.catalogue import recognised
-from scripts.diagnosis.evidence import masked
-from scripts.diagnosis.failure import CRASHES
+from scripts.diagnosis.failure import CRASHES, Cause, Failure, Signature
 from scripts.diagnosis.readiness import answers, failing
 
-EXIT_CODES = {
-    132: "illegal instruction: the CPU lacks a feature such as AVX",
-    134: "it aborted",
-    137: "it was killed",
-    139: "segmentation fault",
-    143: "it was asked to stop",
-}
-"""What exit codes of containers mean (128 + signal)."""
 CAUSED_BY_NEIGHBOURS = frozenset({"crash-loop", "unhealthy"})
 """Codes of what a service may do only because one that it needs is not ready."""
 TELLING = ("fatal", "panic", "error", "exception", "unrecognized", "denied", "refused", "invalid")
 """Words of the log line that matters, the strongest first."""
+SETTLED = frozenset({Health.HEALTHY, Health.NONE})
+"""While a server loads its logins it may reject all of them."""
 
-Rule = Callable[[Service, Container, Look], Iterator[Finding]]
 
-
-def out_of_memory(service: Service, container: Container, look: Look) -> Iterator[Finding]:
+def out_of_memory(failure: Failure) -> Finding | None:
     """The kernel killed it at its memory limit."""
-    if container.oom_killed and failing(service, container, look):
-        variable = f"{service.name.upper()}_MEMORY"
-        yield Finding(
-            code="out-of-memory",
-            service=service.name,
-            cause=f"killed at its memory limit of {service.memory // 2**20} MiB",
-            next_step=f"raise {variable} in .env, then: inv up --service {service.name}",
-        )
+    if not failure.container.oom_killed or not failure.failing:
+        return None
+    cause = f"killed at its memory limit of {failure.service.memory // 2**20} MiB"
+    step = f"raise {failure.name.upper()}_MEMORY in .env, then: {failure.up}"
+    return failure.finding(Cause("out-of-memory", cause, step), "")
 
 
-def crash_loop(service: Service, container: Container, look: Look) -> Iterator[Finding]:
+def crash_loop(failure: Failure) -> Finding | None:
     """It ends again and again."""
-    many = not container.oom_killed and container.restarts >= CRASHES
-    if many and failing(service, container, look):
-        yield Finding(
-            code="crash-loop",
-            service=service.name,
-            cause=f"it crashed {container.restarts} times"
-            + ("" if container.state is State.RUNNING else f", {_exit(container)}"),
-            evidence=_log_line(service, look),
-            next_step=f"inv logs --service {service.name}",
-        )
+    container = failure.container
+    if container.oom_killed or container.restarts < CRASHES or not failure.failing:
+        return None
+    end = "" if container.state is State.RUNNING else f", exit code {container.exit_code}"
+    cause, step = (
+        f"it crashed {container.restarts} times{end}",
+        f"inv logs --service {failure.name}",
+    )
+    return failure.finding(Cause("crash-loop", cause, step), _log_line(failure))
 
 
-def ended(service: Service, container: Container, look: Look) -> Iterator[Finding]:
+def ended(failure: Failure) -> Finding | None:
     """It is not running, and nobody will start it again."""
-    finished = service.one_shot and container.exit_code == 0
-    if not container.oom_killed and container.state in GONE and not finished:
-        yield Finding(
-            code="ended",
-            service=service.name,
-            cause=f"it ended, {_exit(container)}",
-            evidence=container.error or _log_line(service, look),
-            next_step=f"inv logs --service {service.name}, then: inv up --service {service.name}",
-        )
+    container = failure.container
+    if container.oom_killed or container.state not in GONE or not failure.failing:
+        return None
+    step = f"inv logs --service {failure.name}, then: {failure.up}"
+    cause = Cause("ended", f"it ended, exit code {container.exit_code}", step)
+    return failure.finding(cause, container.error or _log_line(failure))
 
 
-def refused(service: Service, container: Container, look: Look) -> Iterator[Finding]:
+def refused(failure: Failure) -> Finding | None:
     """The engine refused to start it, and left it as it was."""
-    del look
-    if container.state is not State.RUNNING and container.error:
-        yield Finding(
-            code="start-refused",
-            service=service.name,
-            cause="the engine could not start it",
-            evidence=container.error,
-            next_step=f"inv up --service {service.name}",
-        )
+    error = failure.container.error
+    if failure.container.state is State.RUNNING or not error:
+        return None
+    cause = Cause("start-refused", "the engine could not start it", failure.up)
+    return failure.finding(cause, error)
 
 
-def paused(service: Service, container: Container, look: Look) -> Iterator[Finding]:
+def paused(failure: Failure) -> Finding | None:
     """Somebody paused it."""
-    del look
-    if container.state is State.PAUSED:
-        yield Finding(
-            code="paused",
-            service=service.name,
-            cause="it is paused",
-            next_step=f"inv restart --service {service.name}",
-        )
+    if failure.container.state is not State.PAUSED:
+        return None
+    step = f"inv restart --service {failure.name}"
+    return failure.finding(Cause("paused", "it is paused", step), "")
 
 
-def rejected(service: Service, container: Container, look: Look) -> Iterator[Finding]:
+def rejected(failure: Failure) -> Finding | None:
     """It answers, and waiting will not make the answer a better one."""
-    reading = look.reading(service.name)
-    # while a server loads its logins it may reject all of them
-    settled = container.health in {Health.HEALTHY, Health.NONE}
-    if reading is not None and reading.final and settled:
-        login = "login" in reading.detail
-        cause = "it rejects the stack's login" if login else "it holds data of another kind"
-        yield Finding(
-            code="login-rejected" if login else "data-mismatch",
-            service=service.name,
-            cause=f"{cause}; its volume was made with another setting",
-            evidence=reading.detail,
-            next_step="put the former value back into .env, or: inv reset --service "
-            f"{service.name}",
-        )
+    reading = failure.look.reading(failure.name)
+    if reading is None or not reading.final or failure.container.health not in SETTLED:
+        return None
+    code, cause = "data-mismatch", "it holds data of another kind"
+    if "login" in reading.detail:
+        code, cause = "login-rejected", "it rejects the stack's login"
+    cause = f"{cause}; its volume was made with another setting"
+    step = f"put the former value back into .env, or: inv reset --service {failure.name}"
+    return failure.finding(Cause(code, cause, step), reading.detail)
 
 
-def unhealthy(service: Service, container: Container, look: Look) -> Iterator[Finding]:
+def unhealthy(failure: Failure) -> Finding | None:
     """The engine's check fails; final only where no probe of ours says more.
 
     The engine also says unhealthy of what was just unpaused, until its next check: then the last
     check has not failed.
     """
-    del look
-    if (
-        container.state is State.RUNNING
-        and container.health is Health.UNHEALTHY
-        and container.health_output
-    ):
-        yield Finding(
-            code="unhealthy",
-            service=service.name,
-            cause="its health check fails",
-            evidence=container.health_output,
-            next_step=f"inv logs --service {service.name}",
-            fatal=not service.probes,
-        )
+    container = failure.container
+    unwell = container.state is State.RUNNING and container.health is Health.UNHEALTHY
+    if not unwell or not container.health_output:
+        return None
+    step, fatal = f"inv logs --service {failure.name}", not failure.service.probes
+    cause = Cause("unhealthy", "its health check fails", step, fatal=fatal)
+    return failure.finding(cause, container.health_output)
 
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[Signature, ...] = (
     out_of_memory,
     recognised,
     refused,
@@ -167,15 +130,14 @@ def diagnose(stack: Stack, names: tuple[str, ...], look: Look) -> tuple[Finding,
         if container is None:
             continue
         alone = all(answers(stack.service(need), look) for need in service.needs)
-        findings = (finding for rule in RULES for finding in rule(service, container, look))
+        failure = Failure.of(service, container, look)
+        findings = filter(None, (rule(failure) for rule in RULES))
         # who lacks a neighbour may fall again and again until that one is there
         telling = (
             finding for finding in findings if alone or finding.code not in CAUSED_BY_NEIGHBOURS
         )
         if (first := next(telling, None)) is not None:
-            victims = _victims(stack, names, look, first)
-            evidence = masked(first.evidence, service)
-            diagnosis.append(replace(first, victims=victims, evidence=evidence))
+            diagnosis.append(replace(first, victims=_victims(stack, names, look, first)))
     return tuple(diagnosis)
 
 
@@ -202,10 +164,5 @@ def verdict(
     return Verdict.STARTING
 
 
-def _exit(container: Container) -> str:
-    meaning = EXIT_CODES.get(container.exit_code)
-    return f"exit code {container.exit_code}" + (f" ({meaning})" if meaning else "")
-
-
-def _log_line(service: Service, look: Look) -> str:
-    return telling(look.logs.get(service.name, ()), *(f"(?i){word}" for word in TELLING))
+def _log_line(failure: Failure) -> str:
+    return telling(failure.log, *(f"(?i){word}" for word in TELLING))

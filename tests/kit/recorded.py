@@ -7,6 +7,7 @@ from scripts.core.finding import Finding
 from scripts.core.look import Look
 from scripts.core.stack import Auth, Probe, Service
 from scripts.diagnosis.causes.catalogue import recognised
+from scripts.diagnosis.failure import Failure
 from tests.kit.builders import container, reading, service
 from tests.kit.places import TESTS_DATA
 
@@ -60,7 +61,8 @@ def sick(case: Case, name: str = "some-name") -> tuple[Service, Look]:
 def told(case: Case, name: str = "some-name") -> list[Finding]:
     """Return what is recognised in a fault."""
     one, seen = sick(case, name)
-    return list(recognised(one, seen.containers[0], seen))
+    finding = recognised(Failure.of(one, seen.containers[0], seen))
+    return [finding] if finding is not None else []
 
 
 def check(case: Case) -> None:

@@ -4,15 +4,9 @@ Every code, what it means and what mends it: docs/causes.md. Adding one is a fun
 module of its noun, its name in SIGNATURES, a line in that table and a test.
 """
 
-from collections.abc import Iterator
-from itertools import islice
-
 from scripts.core.finding import Finding
-from scripts.core.look import Container, Look
-from scripts.core.stack import Service
 from scripts.diagnosis.causes import databases, engine, memos, python, store
 from scripts.diagnosis.failure import Failure, Signature
-from scripts.diagnosis.readiness import failing
 
 SIGNATURES: tuple[Signature, ...] = (
     # the engine never started it, so no log can say more
@@ -83,10 +77,8 @@ SIGNATURES: tuple[Signature, ...] = (
 """What knows most first."""
 
 
-def recognised(service: Service, container: Container, look: Look) -> Iterator[Finding]:
-    """Yield the finding of the first signature that knows why this service fails."""
-    if not failing(service, container, look):
-        return  # no log is read for one that is well
-    failure = Failure.of(service, container, look)
-    findings = filter(None, (signature(failure) for signature in SIGNATURES))
-    yield from islice(findings, 1)
+def recognised(failure: Failure) -> Finding | None:
+    """Return the finding of the first signature that knows why this service fails."""
+    if not failure.failing:
+        return None  # no log is read for one that is well
+    return next(filter(None, (signature(failure) for signature in SIGNATURES)), None)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from scripts.core.texts import last
-from scripts.diagnosis.failure import Cause, Failure, known_by
+from scripts.diagnosis.failure import Cause, Failure, data_version, known_by
 
 
 @known_by(
@@ -115,11 +115,7 @@ def store_locked(failure: Failure, match: re.Match[str]) -> Cause:
 )
 def graph_version(failure: Failure, _: re.Match[str]) -> Cause:
     """Its data was written by a newer Neo4j (texts in the classes of 5.26.4; not recorded)."""
-    return Cause(
-        "data-version",
-        f"its data was written by another version than {failure.image}",
-        failure.former_image,
-    )
+    return data_version(failure)
 
 
 @known_by(
@@ -153,11 +149,7 @@ def graph_unavailable(failure: Failure, _: re.Match[str]) -> Cause:
 )
 def vectors_version(failure: Failure, _: re.Match[str]) -> Cause:
     """Qdrant's data has another version's shape (serde's words in Qdrant's panic)."""
-    return Cause(
-        "data-version",
-        f"its data was written by another version than {failure.image}",
-        failure.former_image,
-    )
+    return data_version(failure)
 
 
 @known_by(

@@ -202,7 +202,6 @@ def exit_code(failure: Failure) -> Finding | None:
     code, cause = EXITS[number]
     logs = f"inv logs --service {failure.name} --tail 400"
     step = failure.up if code == "stopped" else logs
-    log = failure.look.logs.get(failure.name, ())
-    match = last(log, r"^panic: |^fatal error: |terminate called|Aborted|\[FATAL\]")
+    match = last(failure.log, r"^panic: |^fatal error: |terminate called|Aborted|\[FATAL\]")
     known = Cause(code, cause, step, fatal=failure.over)
     return failure.finding(known, match or f"exit code {number}")

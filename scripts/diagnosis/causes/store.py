@@ -7,7 +7,7 @@ import re
 
 from scripts.core.finding import Finding
 from scripts.core.texts import last
-from scripts.diagnosis.failure import Cause, Failure, known_by, unreachable
+from scripts.diagnosis.failure import Cause, Failure, data_version, known_by, unreachable
 
 
 @known_by(
@@ -34,11 +34,7 @@ def etcd_no_space(failure: Failure, _: re.Match[str]) -> Cause:
 )
 def etcd_version(failure: Failure, _: re.Match[str]) -> Cause:
     """Its data was written by a newer etcd; server/etcdserver/api/membership/downgrade.go."""
-    return Cause(
-        "data-version",
-        f"its data was written by a newer version than {failure.image}",
-        failure.former_image,
-    )
+    return data_version(failure, "a newer version")
 
 
 @known_by(
@@ -66,11 +62,7 @@ def rocksdb_damaged(failure: Failure, _: re.Match[str]) -> Cause:
 )
 def s3_version(failure: Failure, _: re.Match[str]) -> Cause:
     """MinIO's drive has another shape (https://github.com/minio/minio/issues/16087, 15999)."""
-    return Cause(
-        "data-version",
-        f"its data was written by another store or version than {failure.image}",
-        failure.former_image,
-    )
+    return data_version(failure, "another store or version")
 
 
 @known_by(r"corrupted backend format", r"file is corrupted")

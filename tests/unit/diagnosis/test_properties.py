@@ -1,9 +1,7 @@
 """Whatever is seen: diagnosis never fails, tells causes before victims, and keeps secrets."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +11,8 @@ from scripts.core.look import Container, Health, Look, Reading, State
 from scripts.core.stack import Stack, by_need
 from scripts.data import plan
 from scripts.diagnosis import rules as diagnosis
-from scripts.diagnosis.causes.catalogue import SIGNATURES, recognised
+from scripts.diagnosis.causes.catalogue import recognised
+from scripts.diagnosis.failure import Failure
 from scripts.diagnosis.readiness import answers
 from tests.kit.builders import container, reading, service, stack
 from tests.kit.recorded import LOGIN, LOGS, SECRET
@@ -74,16 +73,6 @@ def snapshots(draw: st.DrawFn) -> Look:
     )
     logs = draw(st.dictionaries(st.sampled_from(NAMES), st.lists(LINES, max_size=8).map(tuple)))
     return Look(containers=containers, readings=readings, logs=logs)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def with_signatures() -> Iterator[None]:
-    """Hold the promises with the signatures, also where diagnosis does not list them yet."""
-    rules = diagnosis.RULES
-    if not {*SIGNATURES, recognised} & {*diagnosis.RULES}:
-        diagnosis.RULES = (recognised, *rules)
-    yield
-    diagnosis.RULES = rules
 
 
 def found(stack: Stack, seen: Look) -> tuple[Finding, ...]:
@@ -147,5 +136,4 @@ def test_what_is_recognised_holds_no_secret(stack: Stack, seen: Look) -> None:
     for one in stack.services:
         container = seen.container(one.name)
         if container is not None and one.probes:
-            for finding in recognised(one, container, seen):
-                assert SECRET not in repr(finding)
+            assert SECRET not in repr(recognised(Failure.of(one, container, seen)))
