@@ -151,21 +151,19 @@ def _here(settings: Settings, pairs: tuple[tuple[str, Port], ...]) -> Conditions
 def _engine(checkout: Checkout) -> EngineFacts:
     system = this_system()
     why = obstacle(system)
+    facts = EngineFacts(can_bring=not why)
     try:
         engine = discover(checkout)
-    except StackError as error:
-        return EngineFacts(problem=error, can_bring=not why)
-    if engine is None:
-        cause, step = f"no engine is running; {why}", install_hint(system)
-        problem = EngineError(cause, next_step=step) if why else None
-        return EngineFacts(absent=True, problem=problem, can_bring=not why)
-    try:
+        if engine is None:
+            cause, step = f"no engine is running; {why}", install_hint(system)
+            problem = EngineError(cause, next_step=step) if why else None
+            return replace(facts, absent=True, problem=problem)
+        facts = replace(facts, found=engine)
         version = check_versions(engine, checkout.runner)
         answer = Api.of(engine).within(PATIENCE).get("/version") or {}
     except StackError as error:
-        return EngineFacts(found=engine, problem=error, can_bring=not why)
-    arch = str(answer.get("Arch", ""))
-    return EngineFacts(found=engine, compose=version, arch=arch, can_bring=not why)
+        return replace(facts, problem=error)
+    return replace(facts, compose=version, arch=str(answer.get("Arch", "")))
 
 
 def _data(settings: Settings) -> DataFacts:

@@ -60,8 +60,7 @@ def compose_file(facts: Facts) -> Iterator[Finding]:
 
 def machine(facts: Facts) -> Iterator[Finding]:
     """Memory, processor and disk where the engine is."""
-    others = {"port-taken", "name-taken"}
-    yield from (finding for finding in _preflight(facts) if finding.code not in others)
+    yield from _preflight(facts, "paused", "cpu-flags", "memory", "disk")
     if facts.machine and 0 < facts.machine.host.cpus < FEWEST_CPUS:
         cause = f"there is 1 processor, wanted {FEWEST_CPUS}: the start takes longer"
         step = "inv up --timeout 900, or start less: inv up --service neo4j"
@@ -70,19 +69,20 @@ def machine(facts: Facts) -> Iterator[Finding]:
 
 def ports(facts: Facts) -> Iterator[Finding]:
     """Somebody else holds a port that the stack wants."""
-    yield from (finding for finding in _preflight(facts) if finding.code == "port-taken")
+    yield from _preflight(facts, "port-taken")
 
 
 def names(facts: Facts) -> Iterator[Finding]:
     """Another project has a container's name, or another checkout this project's containers."""
     if facts.foreign:
         yield _told("other-checkout", facts.foreign)
-    yield from (finding for finding in _preflight(facts) if finding.code == "name-taken")
+    yield from _preflight(facts, "name-taken")
 
 
-def _preflight(facts: Facts) -> tuple[Finding, ...]:
+def _preflight(facts: Facts, *codes: str) -> Iterator[Finding]:
     services = facts.stack.services if facts.stack else ()
-    return preflight.check(services, facts.machine) if facts.machine else ()
+    findings = preflight.check(services, facts.machine) if facts.machine else ()
+    return (finding for finding in findings if finding.code in codes)
 
 
 def images_absent(facts: Facts) -> Iterator[Finding]:
