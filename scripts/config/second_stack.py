@@ -44,42 +44,42 @@ def create(checkout: Checkout, offset: int, file: Path) -> tuple[Mapping[str, st
     return changed, [name for name in changed if name in checkout.environ]
 
 
-def changes(found: Settings, offset: int) -> dict[str, str]:
+def changes(settings: Settings, offset: int) -> dict[str, str]:
     """Return the variables that differ in a second stack, with their values there.
 
     The offset is part of its name, so that a third one made of it has a name of its own too.
     """
-    base, number = found.get("COMPOSE_PROJECT_NAME"), offset
+    base, number = settings.get("COMPOSE_PROJECT_NAME"), offset
     if named := _NUMBERED.match(base):
         base, number = named[1], int(named[2]) + offset
     project = f"{base}-{number}"
-    changed = {name: str(port) for name, port in ports(found, offset).items()}
+    changed = {name: str(port) for name, port in ports(settings, offset).items()}
     changed |= {"COMPOSE_PROJECT_NAME": project, "CONTAINER_PREFIX": f"{project}-"}
-    if found.memos_src:  # a relative one is seen from the file, which may lie elsewhere
-        changed["MEMOS_SRC"] = str(found.memos_src)
+    if settings.memos_src:  # a relative one is seen from the file, which may lie elsewhere
+        changed["MEMOS_SRC"] = str(settings.memos_src)
     return changed
 
 
-def ports(found: Settings, offset: int) -> dict[str, int]:
+def ports(settings: Settings, offset: int) -> dict[str, int]:
     """Return every port variable with its value in the second stack."""
-    return {name: port + offset for port, name in found.port_variables().items()}
+    return {name: port + offset for port, name in settings.port_variables().items()}
 
 
-def require(found: Settings, offset: int, holders: Holders) -> None:
+def require(settings: Settings, offset: int, holders: Holders) -> None:
     """Raise ConfigError with every port that the second stack could not have."""
-    problems = list(_problems(found, offset, holders))
+    problems = list(_problems(settings, offset, holders))
     if problems:
         others = range(STEP, LAST_PORT, STEP)
-        fits = (one for one in others if one != offset and not [*_problems(found, one, {})])
+        fits = (one for one in others if one != offset and not [*_problems(settings, one, {})])
         raise ConfigError(
             "\n".join((f"--offset {offset} does not fit:", *problems)),
             next_step=f"another --offset, such as {next(fits, 'a smaller one')}",
         )
 
 
-def _problems(found: Settings, offset: int, holders: Holders) -> Iterator[str]:
-    present = found.port_variables()
-    for name, port in ports(found, offset).items():
+def _problems(settings: Settings, offset: int, holders: Holders) -> Iterator[str]:
+    present = settings.port_variables()
+    for name, port in ports(settings, offset).items():
         if port > LAST_PORT:
             yield f"  {name} would be {port}, and {LAST_PORT} is the last port"
         elif port in present:
@@ -95,7 +95,7 @@ def changed_text(text: str, changed: Mapping[str, str]) -> str:
         literal = line.replace("\\", r"\\")
         text, count = re.subn(rf"(?m)^(export +)?{name} *=.*$", literal, text)
         if not count:
-            text = f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}{line}\n"
+            text += ("" if not text or text.endswith("\n") else "\n") + f"{line}\n"
     return text
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scripts.config import compose, compose_cache, settings
+from scripts.config import compose, compose_cache
+from scripts.config import settings as env_file
 from scripts.config.compose import Compose
 from scripts.config.rules import env as settings_rules
 from scripts.config.rules import resolved as stack_rules
@@ -61,17 +62,17 @@ def cache(root: Path, project: str) -> Path:
 
 def read_settings(checkout: Checkout) -> Settings:
     """Read and check the settings; when there is no `.env`, say that the defaults are used."""
-    found = settings.load(checkout.root, checkout.environ)
-    if found.missing:
+    settings = env_file.load(checkout.root, checkout.environ)
+    if settings.missing:
         checkout.say("there is no .env yet: using the defaults of .env.example")
-    settings_rules.check(found)
-    return found
+    settings_rules.check(settings)
+    return settings
 
 
 def made_settings(checkout: Checkout) -> Settings:
     """Like `read_settings`, and make `.env` when there is none."""
-    if settings.load(checkout.root, checkout.environ).missing:
-        settings.create(checkout.root)
+    if env_file.load(checkout.root, checkout.environ).missing:
+        env_file.create(checkout.root)
         checkout.say("made .env from .env.example")
     return read_settings(checkout)
 
@@ -81,17 +82,17 @@ def look(checkout: Checkout) -> Workspace:
 
     Raises EngineError when no engine runs; ConfigError as `settings_rules.check` and the schema do.
     """
-    found = read_settings(checkout)
-    return resolved(checkout, found, discovery.required(checkout), found.source)
+    settings = read_settings(checkout)
+    return resolved(checkout, settings, discovery.required(checkout), settings.source)
 
 
 def compose_project(
-    found: Settings, env: Mapping[str, str], runner: Runner, source: ImageSource
+    settings: Settings, env: Mapping[str, str], runner: Runner, source: ImageSource
 ) -> Compose:
     return Compose(
-        files=compose.files(found.root, source),
-        env_file=found.file,
-        env={**env, **found.for_compose()},
+        files=compose.files(settings.root, source),
+        env_file=settings.file,
+        env={**env, **settings.for_compose()},
         runner=runner,
     )
 
@@ -107,22 +108,22 @@ def resolved_text(composed: Compose) -> tuple[str, dict[str, Any]]:
 
 
 def resolved(
-    checkout: Checkout, found: Settings, running: Engine, source: ImageSource
+    checkout: Checkout, settings: Settings, running: Engine, source: ImageSource
 ) -> Workspace:
     """Return the workspace on this engine; Compose is asked only after a change.
 
     ConfigError for a compose file that breaks a rule, EngineError for an engine that is too old.
     """
     check_engine(running)
-    composed = compose_project(found, running.env, checkout.runner, source)
-    folder = cache(found.root, found.get("COMPOSE_PROJECT_NAME"))
+    composed = compose_project(settings, running.env, checkout.runner, source)
+    folder = cache(settings.root, settings.get("COMPOSE_PROJECT_NAME"))
     inputs = compose_cache.fingerprint(composed, checkout.environ)
     if (known := compose_cache.read(folder, inputs)) is None:
         check_compose(running, checkout.runner)
         compose_cache.keep(folder, inputs, *(known := resolved_text(composed)))
     stack = compose.parse(known[1], composed.files[0].parent)
     return Workspace(
-        settings=found,
+        settings=settings,
         image_source=source,
         engine=running,
         compose=composed,
@@ -133,10 +134,10 @@ def resolved(
 
 
 def described(
-    found: Settings, env: Mapping[str, str], runner: Runner, source: ImageSource
+    settings: Settings, env: Mapping[str, str], runner: Runner, source: ImageSource
 ) -> Stack:
     """Return the stack where no engine runs; `env` by `programs.have`, errors as in `resolved`."""
-    composed = compose_project(found, env, runner, source)
+    composed = compose_project(settings, env, runner, source)
     return compose.parse(resolved_text(composed)[1], composed.files[0].parent)
 
 

@@ -5,7 +5,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.config import compose, selection, settings
+from scripts.config import compose, selection
+from scripts.config import settings as env_file
 from scripts.config.rules import schema
 from scripts.config.rules import text as compose_text
 from scripts.config.rules.schema import as_tree
@@ -44,28 +45,28 @@ def prepared(
     (after `meanwhile`, when it may have to build images) and settles the image source once for all.
     """
     packed = bundle_file.named(checkout.environ)
-    found = made_settings(checkout)
+    settings = made_settings(checkout)
     root, runner = checkout.root, checkout.runner
-    source = unpacking.source(packed, found) if packed else found.source
+    source = unpacking.source(packed, settings) if packed else settings.source
     schema.require(written_breaches(compose.files(root, source)))
     selection.require_known(
-        named, _names(compose.files(root, source), found.get("CONTAINER_PREFIX"))
+        named, _names(compose.files(root, source), settings.get("CONTAINER_PREFIX"))
     )
     running = discover(checkout)
     if running is None and packed:
         unpacking.bring_engine(packed, root, this_system(), runner, checkout.say)
     if running is None and system.packages_possible():
-        if found.image_source is not ImageSource.REGISTRY and not packed:
+        if settings.image_source is not ImageSource.REGISTRY and not packed:
             meanwhile()
-        resolved_text(compose_project(found, programs.have(checkout), runner, source))
+        resolved_text(compose_project(settings, programs.have(checkout), runner, source))
     running = running or control.ensure(checkout)
     if packed:
         unpacking.require_architecture(packed, Api.of(running))
-    if not found.image_source:
+    if not settings.image_source:
         why = f"{packed.file.name} holds them" if packed else ""
-        source, why = (source, why) if why else _chosen(checkout, found, running)
-        found = _settled(checkout, found, source, why)
-    return resolved(checkout, found, running, source)
+        source, why = (source, why) if why else _chosen(checkout, settings, running)
+        settings = _settled(checkout, settings, source, why)
+    return resolved(checkout, settings, running, source)
 
 
 def for_builds(
@@ -81,30 +82,30 @@ def for_builds(
     return prepared(checkout, named=named, meanwhile=meanwhile)
 
 
-def _settled(checkout: Checkout, found: Settings, source: ImageSource, why: str) -> Settings:
+def _settled(checkout: Checkout, settings: Settings, source: ImageSource, why: str) -> Settings:
     """Write the image source into `.env`, so that it never changes silently."""
-    settings.choose_source(found, source)
+    env_file.choose_source(settings, source)
     checkout.say(
-        f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {found.file.name})"
+        f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {settings.file.name})"
     )
     return read_settings(replace(checkout, environ={**checkout.environ, "IMAGE_SOURCE": source}))
 
 
 def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
     """Return the services by name and by container name, as the files are written."""
-    found = {}
+    names = {}
     for file in (one for one in files if one.is_file()):
         document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
         for name, service in as_tree(document.get("services")).items():
             container = str(as_tree(service).get("container_name", name))
-            found[name] = name
-            found[container.replace("${CONTAINER_PREFIX:-}", prefix)] = name
-    return found
+            names[name] = name
+            names[container.replace("${CONTAINER_PREFIX:-}", prefix)] = name
+    return names
 
 
-def _chosen(checkout: Checkout, found: Settings, running: Engine) -> tuple[ImageSource, str]:
+def _chosen(checkout: Checkout, settings: Settings, running: Engine) -> tuple[ImageSource, str]:
     """Choose where images come from; give it, and why."""
-    official = resolved(checkout, found, running, ImageSource.REGISTRY).stack
+    official = resolved(checkout, settings, running, ImageSource.REGISTRY).stack
     wanted = [service for service in official.services if service.build is None]
     api = Api.of(running)
     absent = [service.image for service in wanted if not availability.status(api, service).present]

@@ -15,25 +15,22 @@ LONGEST_PASSWORD = 72
 """Bytes that Milvus' bcrypt takes."""
 EMBEDDER_BACKENDS = ("universal_api", "ollama")
 _NUMBER = re.compile(r"[1-9][0-9]*\Z")
-_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
-_PREFIX = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*)?\Z")
-_MEMORY = re.compile(r"[0-9]+(\.[0-9]+)?[bkmgBKMG]?[bB]?\Z")
-_JAVA_SIZE = re.compile(r"[1-9][0-9]*[kmgKMG]\Z")
-_USER = re.compile(r"[^\s$]{3,}\Z")
-_REGISTRY = re.compile(r"([A-Za-z0-9][^\s:/]*(:[0-9]+)?(/[^\s:/]+)*)?\Z")
+_JAVA = (r"[1-9][0-9]*[kmgKMG]", "a size such as 512m or 2g")
 _SHAPES = (
-    ("COMPOSE_PROJECT_NAME", _PROJECT, "small letters, digits, - and _"),
-    ("CONTAINER_PREFIX", _PREFIX, "letters, digits, -, _ and ."),
+    ("COMPOSE_PROJECT_NAME", r"[a-z0-9][a-z0-9_-]*", "small letters, digits, - and _"),
+    ("CONTAINER_PREFIX", r"([A-Za-z0-9][A-Za-z0-9_.-]*)?", "letters, digits, -, _ and ."),
     (
         "IMAGE_REGISTRY",
-        _REGISTRY,
+        r"([A-Za-z0-9][^\s:/]*(:[0-9]+)?(/[^\s:/]+)*)?",
         "HOST or HOST:PORT/PATH, without https:// and a slash at the end",
     ),
-    ("MINIO_ROOT_USER", _USER, "3 characters or more, no blank and no dollar sign"),
-    ("NEO4J_HEAP", _JAVA_SIZE, "a size such as 512m or 2g"),
-    ("NEO4J_PAGECACHE", _JAVA_SIZE, "a size such as 512m or 2g"),
-    ("SNAPSHOTS_KEEP", _NUMBER, "a whole number from 1"),
+    ("MINIO_ROOT_USER", r"[^\s$]{3,}", "3 characters or more, no blank and no dollar sign"),
+    ("NEO4J_HEAP", *_JAVA),
+    ("NEO4J_PAGECACHE", *_JAVA),
+    ("SNAPSHOTS_KEEP", r"[1-9][0-9]*", "a whole number from 1"),
+    (r"(?!ENABLE_).*_MEMORY", r"[0-9]+(\.[0-9]+)?[bkmgBKMG]?[bB]?", "a size such as 2g or 512m"),
 )
+"""Patterns of names and of their values, and what is wanted."""
 
 
 def check(settings: Settings) -> None:
@@ -110,13 +107,10 @@ def _dimension(settings: Settings) -> Iterator[str]:
 
 
 def _shapes(settings: Settings) -> Iterator[str]:
-    for name, shape, wanted in _SHAPES:
-        if not shape.match(settings.get(name)):
-            yield f"{name} is {settings.get(name)!r}, wanted {wanted}"
-    for name in sorted(settings.defaults):
-        limit = name.endswith("_MEMORY") and not name.startswith("ENABLE_")
-        if limit and not _MEMORY.match(settings.get(name)):
-            yield f"{name} is {settings.get(name)!r}, wanted a size such as 2g or 512m"
+    for names, shape, wanted in _SHAPES:
+        for name in sorted(name for name in settings.defaults if re.fullmatch(names, name)):
+            if not re.fullmatch(shape, settings.get(name)):
+                yield f"{name} is {settings.get(name)!r}, wanted {wanted}"
 
 
 def _passwords(settings: Settings) -> Iterator[str]:
