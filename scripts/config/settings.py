@@ -83,8 +83,8 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be printed, the longest first."""
         names = {*self.values, *self.defaults}
-        found = {self.get(name) for name in names if is_secret(name)} - {"", "EMPTY"}
-        return tuple(sorted(found, key=len, reverse=True))
+        values = {self.get(name) for name in names if is_secret(name)} - {"", "EMPTY"}
+        return tuple(sorted(values, key=len, reverse=True))
 
     def for_compose(self) -> dict[str, str]:
         """Return the variables that Compose must see beside the file's own."""

@@ -59,12 +59,12 @@ def unreachable(api: Api, images: Sequence[str]) -> dict[str, str]:
 
     def ask(image: str) -> str:
         try:
-            found = patient.get(f"/distribution/{image}/json")
+            answer = patient.get(f"/distribution/{image}/json")
         except EngineError:  # it waits for the registry
             return f"no answer within {REGISTRY_PATIENCE:.0f} s"
         except RefusedError as error:
             return str(error)
-        return "" if found else "it does not know the image"
+        return "" if answer else "it does not know the image"
 
     with ThreadPoolExecutor(max_workers=len(firsts) or 1) as pool:
         answers = dict(zip(firsts, pool.map(ask, firsts.values()), strict=True))

@@ -41,25 +41,25 @@ class _Step:
 
     def tells(self, said: str) -> str:
         """Return a line with the bytes so far; as it is when it says nothing of files."""
-        if found := _PIP_FILE.match(said):
+        if match := _PIP_FILE.match(said):
             self.had += self.coming
-            self.file, self.coming = found["file"], 0.0
+            self.file, self.coming = match["file"], 0.0
             return f"{size(self.had)} fetched, {self.file} begins"
-        if found := _PIP_BYTES.match(said):
-            self.coming = float(found["done"])
-            coming = size_of(self.coming, float(found["all"]))
+        if match := _PIP_BYTES.match(said):
+            self.coming = float(match["done"])
+            coming = size_of(self.coming, float(match["all"]))
             return f"{size(self.had)} fetched, {self.file}: {coming}"
-        if found := _APT_NEEDS.match(said):
-            self.archives = _bytes(found)
-        if found := _APT_SHARE.match(said):
-            share = float(found["percent"]) / 100
+        if match := _APT_NEEDS.match(said):
+            self.archives = _bytes(match)
+        if match := _APT_SHARE.match(said):
+            share = float(match["percent"]) / 100
             of = size_of(share * self.archives, self.archives)
-            return f"{found['what']}, {of}" if self.archives else found["what"]
-        if found := _DPKG.match(said):
-            return found["what"]
-        if found := _MAVEN.match(said):
-            self.had += _bytes(found)
-            return f"{size(self.had)} fetched, {found['file']}"
+            return f"{match['what']}, {of}" if self.archives else match["what"]
+        if match := _DPKG.match(said):
+            return match["what"]
+        if match := _MAVEN.match(said):
+            self.had += _bytes(match)
+            return f"{size(self.had)} fetched, {match['file']}"
         return "" if _NOTHING.fullmatch(said) else said
 
 
@@ -73,15 +73,15 @@ class Output:
     def tells(self, line: str) -> str:
         """Return what the line tells a person, or nothing."""
         clean = " ".join(_MOUNTS.sub("", plain(line)).split())
-        found = _STEP.match(clean)
-        if found is None:
+        match = _STEP.match(clean)
+        if match is None:
             return "" if clean.startswith("#") else clean
-        if found["name"]:
-            place, bracket, _ = found["name"].partition("]")
-            self._steps[found["step"]] = _Step(place + bracket)
-            return "" if _NOTHING.fullmatch(found["name"]) else found["name"]
-        step = self._steps.setdefault(found["step"], _Step(""))
-        said = step.tells(found["said"])
+        if match["name"]:
+            place, bracket, _ = match["name"].partition("]")
+            self._steps[match["step"]] = _Step(place + bracket)
+            return "" if _NOTHING.fullmatch(match["name"]) else match["name"]
+        step = self._steps.setdefault(match["step"], _Step(""))
+        said = step.tells(match["said"])
         return f"{step.name} {said}".strip() if said else ""
 
 
@@ -102,8 +102,8 @@ def plain(text: str) -> str:
 
 def told_error(text: str) -> tuple[str, str] | None:
     """Return the error and the next step that a process of ours ended with, if it was one."""
-    found = re.search(r"^error: (.+)\nnext: (.+)\n?\Z", text, re.MULTILINE)
-    return (found[1], found[2]) if found else None
+    match = re.search(r"^error: (.+)\nnext: (.+)\n?\Z", text, re.MULTILINE)
+    return (match[1], match[2]) if match else None
 
 
 def cause(text: str, otherwise: str) -> str:
@@ -120,5 +120,5 @@ def cause(text: str, otherwise: str) -> str:
     return next((line.strip() for line in reversed(said) if _CAUSE.search(line)), otherwise)
 
 
-def _bytes(found: re.Match[str]) -> float:
-    return float(found["size"].replace(",", "")) * _UNITS[found["unit"]]
+def _bytes(match: re.Match[str]) -> float:
+    return float(match["size"].replace(",", "")) * _UNITS[match["unit"]]

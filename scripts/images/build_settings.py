@@ -62,9 +62,9 @@ def ca_bundle(environ: Mapping[str, str]) -> str:
 def pip_conf(environ: Mapping[str, str]) -> str:
     """Return a pip.conf with the host's index and proxy, and the CA bundle where builds have it."""
     settings = pip_config.settings(environ, Path.home())
-    found = {key: settings[key] for key in PIP_KEYS if key in settings}
-    found |= {"cert": "/run/secrets/ca", "disable-pip-version-check": "1"}
-    return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in found.items())
+    values = {key: settings[key] for key in PIP_KEYS if key in settings}
+    values |= {"cert": "/run/secrets/ca", "disable-pip-version-check": "1"}
+    return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in values.items())
 
 
 def maven_settings(home: Path) -> str:

@@ -48,11 +48,11 @@ def settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
 
 def for_uv(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     """The variables that make uv use the same indexes; what the user has set for uv stays."""
-    found = settings(environ, home)
+    pip = settings(environ, home)
     variables = {
-        names[0]: found[setting]
+        names[0]: pip[setting]
         for setting, names in FOR_UV.items()
-        if setting in found and not any(environ.get(name) for name in names)
+        if setting in pip and not any(environ.get(name) for name in names)
     }
     if "UV_INDEX" in variables and not environ.get("UV_INDEX_STRATEGY"):
         variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # pip's; our pins have hashes

@@ -23,8 +23,8 @@ def look(folder: Path, proc: Path = PROC) -> Host:
 
 def memory(text: str) -> int:
     """Return the bytes that programs can still get, from the text of /proc/meminfo; 0 for none."""
-    found = re.search(r"^MemAvailable: +(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
+    match = re.search(r"^MemAvailable: +(\d+) kB", text, re.MULTILINE)
+    return int(match[1]) * 1024 if match else 0
 
 
 def cpu_flags(text: str) -> frozenset[str]:
