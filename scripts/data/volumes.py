@@ -9,7 +9,7 @@ from scripts.core.stack import Stack, Volume
 from scripts.data.model import Survey
 from scripts.data.volume_scripts import SURVEY
 from scripts.engine.api import Api
-from scripts.engine.containers import containers, existing
+from scripts.engine.containers import PROJECT_LABEL, containers, existing
 from scripts.engine.throwaway import Helper
 
 SHELLLESS = "executable file not found"
@@ -77,10 +77,7 @@ def create(api: Api, project: str, volumes: Iterable[Volume]) -> None:
     present = existing(api)
     for volume in volumes:
         if volume.name not in present:
-            labels = {
-                "com.docker.compose.project": project,
-                "com.docker.compose.volume": volume.key,
-            }
+            labels = {PROJECT_LABEL: project, "com.docker.compose.volume": volume.key}
             api.post("/volumes/create", {"Name": volume.name, "Labels": labels})
 
 

@@ -125,19 +125,19 @@ def levelled(lines: Iterable[LogLine]) -> Iterator[LogLine]:
 
 
 def marked(
-    lines: Iterable[LogLine], restarts: Sequence[Restart], *, seen: bool
+    lines: Iterable[LogLine], restarts: Sequence[Restart], *, continued: bool
 ) -> Iterator[LogLine]:
     """Put a mark between the lines of one service where its container started again.
 
-    `seen` says that a line was shown before these: otherwise no mark comes before the first.
+    `continued` says that a line was shown before these: otherwise no mark comes before the first.
     """
     pending = sorted(restarts, key=lambda restart: restart.at)
     for line in lines:
         while pending and pending[0].at <= line.at:
             restart = pending.pop(0)
-            if seen:
+            if continued:
                 yield _mark(restart)
-        seen = True
+        continued = True
         yield line
 
 

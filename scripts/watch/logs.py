@@ -150,8 +150,8 @@ class LogReader:
     def _read(
         self, container: Container, restarts: Sequence[Restart], options: dict[str, object]
     ) -> Iterator[LogLine]:
-        seen = container.service in self._last
-        return marked(levelled(self._raw(container, options)), restarts, seen=seen)
+        continued = container.service in self._last
+        return marked(levelled(self._raw(container, options)), restarts, continued=continued)
 
     def _raw(self, container: Container, options: dict[str, object]) -> Iterator[LogLine]:
         stream = self._api.stream(

@@ -168,7 +168,7 @@ def test_a_restart_is_marked_between_two_lines() -> None:
     """With its exit code, where the engine still knows it."""
     lines = [line("a", 10), line("b", 20), line("c", 30)]
 
-    found = list(marked(lines, [UNKNOWN, CRASH], seen=False))
+    found = list(marked(lines, [UNKNOWN, CRASH], continued=False))
 
     assert texts(found) == [
         "a",
@@ -180,10 +180,10 @@ def test_a_restart_is_marked_between_two_lines() -> None:
     assert [one.mark for one in found] == [False, True, False, True, False]
 
 
-@pytest.mark.parametrize(("seen", "marks"), [(False, 0), (True, 1)])
-def test_before_the_first_line_there_is_nothing_to_mark(marks: int, *, seen: bool) -> None:
+@pytest.mark.parametrize(("continued", "marks"), [(False, 0), (True, 1)])
+def test_before_the_first_line_there_is_nothing_to_mark(marks: int, *, continued: bool) -> None:
     """Unless lines were shown before; and none comes after the last."""
-    found = list(marked([line("b", 20)], [CRASH, UNKNOWN], seen=seen))
+    found = list(marked([line("b", 20)], [CRASH, UNKNOWN], continued=continued))
 
     assert sum(one.mark for one in found) == marks
 
