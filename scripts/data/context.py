@@ -14,7 +14,7 @@ from scripts.core.stack import Stack
 from scripts.data import journal, plan, volumes
 from scripts.data.model import Entry, Phase
 from scripts.engine.api import Api
-from scripts.engine.containers import containers, existing
+from scripts.engine.containers import containers
 from scripts.engine.throwaway import Helper
 
 STOPPING = 90.0
@@ -52,10 +52,9 @@ class DataContext:
 
     def run(self, script: str, names: Mapping[str, str]) -> None:
         """Run a script that writes to those of these volumes (names by key) that are there."""
-        present = existing(self.api)
-        kept = {key: name for key, name in names.items() if name in present}
-        image = volumes.survey(self.api, self.stack, kept).image
-        Helper(self.api, self.stack.project, image, kept).run(script, writable=True)
+        survey = volumes.survey(self.api, self.stack, names)
+        present = {key: names[key] for key in survey.sizes}
+        Helper(self.api, self.stack.project, survey.image, present).run(script, writable=True)
 
     def stop(self, names: Sequence[str]) -> None:
         """Stop services, those that need others before these, side by side where that may be.

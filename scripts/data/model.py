@@ -56,7 +56,7 @@ class Survey:
     """What was found in the volumes that are there; sizes in bytes, by the volumes' keys."""
 
     image: str
-    """An image that has what a helper container needs; empty where there is nothing to look at."""
+    """One that has what a helper container needs."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     free: Mapping[str, int] = field(default_factory=dict)
     """What is free on the disk of each."""

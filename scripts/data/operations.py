@@ -12,7 +12,6 @@ from scripts.core.errors import BrokenError, ConfigError, ExitCode, StackError
 from scripts.data import journal, plan, recovery, snapshots, transfer, volumes
 from scripts.data.context import DataContext, Reporter
 from scripts.data.model import Command, Entry, Phase, Plan, Snapshot, Survey
-from scripts.engine.containers import existing
 from scripts.engine.throwaway import Helper
 
 
@@ -69,12 +68,8 @@ def prepare(
 
     Raises RefusedError when a container of somebody else uses one of them.
     """
-    present, containers = existing(context.api), context.containers()
-    names = {
-        volume.key: volume.name
-        for volume in context.stack.volumes
-        if volume.group in groups and volume.name in present
-    }
+    containers = context.containers()
+    names = {one.key: one.name for one in context.stack.volumes if one.group in groups}
     volumes.require_unused(context.api, containers, names.values())
     survey = volumes.survey(context.api, context.stack, names)
     planned = plan.plan(context.stack, command, groups, containers, survey)

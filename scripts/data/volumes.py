@@ -17,10 +17,13 @@ SHELLLESS = "executable file not found"
 
 
 def survey(api: Api, stack: Stack, names: Mapping[str, str]) -> Survey:
-    """Look into volumes (names by key) with the first image that is here and has sh and GNU tar.
+    """Look into those of these volumes (names by key) that are there.
 
-    Raises RefusedError when no image has, with what the last of them said.
+    The first image that is here and has sh and GNU tar serves for it. Raises RefusedError when none
+    has, with what the last of them said.
     """
+    present = existing(api)
+    names = {key: name for key, name in names.items() if name in present}
     reason = ""
     for image in (service.image for service in stack.services):
         if api.get(f"/images/{image}/json") is None:
