@@ -11,7 +11,6 @@ from scripts.watch.log_lines import LEVELS
 
 T = TypeVar("T")
 
-_DURATION = re.compile(r"([0-9]+(\.[0-9]+)?[hms])+\Z")
 _TIME = re.compile(
     r"[0-9]{4}(-[0-9]{2}){2}"
     r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?\Z"
@@ -86,7 +85,7 @@ def alone(flag: str, **others: object) -> None:
 
 def moment(flag: str, value: str) -> str:
     """A duration such as 10m or a time, as Compose takes it; ConfigError for anything else."""
-    if not _DURATION.match(value) and not _is_time(value):
+    if units.seconds(value) is None and not _is_time(value):
         examples = f"for example: --{flag} 10m, or --{flag} 2026-01-31T12:00:00"
         raise _wrong(flag, value, "a duration or a time", examples)
     return value

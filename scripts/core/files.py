@@ -1,10 +1,14 @@
-"""Files that only their owner may read, and that are there whole or not at all."""
+"""Files that are there whole or not at all, for their owner only; and the lock of a folder."""
 
+import fcntl
 import json
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from scripts.core.errors import RefusedError
 
 Json: TypeAlias = Any
 """A value of any shape: a schema or the engine's documentation knows it, a type cannot say it."""
@@ -17,22 +21,33 @@ def write(file: Path, text: str, *, durable: bool = False) -> None:
     What goes wrong leaves the old one. `durable`: it is on the disk afterwards.
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = file.with_name(f"{file.name}.{os.getpid()}.new")
-    fresh.unlink(missing_ok=True)  # of a process that was killed, with our number
-    number = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-    try:
-        with os.fdopen(number, "wb") as opened:
-            os.fchmod(number, OWNER_ONLY)  # whatever the umask leaves of it
-            opened.write(text.encode())
-        if durable:
-            sync(fresh)
-        fresh.replace(file)
-    except BaseException:
-        with suppress(OSError):
-            fresh.unlink()
-        raise
+    fresh = file.with_name(f"{file.name}.new")
+    with _turn(file.parent):
+        try:
+            fresh.unlink(missing_ok=True)  # of a process that was killed
+            number = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+            with os.fdopen(number, "wb") as opened:
+                os.fchmod(number, OWNER_ONLY)  # whatever the umask leaves of it
+                opened.write(text.encode())
+            if durable:
+                sync(fresh)
+            fresh.replace(file)
+        finally:
+            fresh.unlink(missing_ok=True)  # where something went wrong
     if durable:
         sync(file.parent)
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Write one file of a folder at a time, so that two processes never write the same `.new`."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system that locks no folders
+            fcntl.flock(number, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(number)
 
 
 def write_json(file: Path, value: Json, *, durable: bool = False) -> None:
@@ -61,3 +76,30 @@ def sync(path: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+@contextmanager
+def held(folder: Path, command: str) -> Iterator[None]:
+    """Hold the lock of a folder while the block runs; the kernel frees it when we die.
+
+    Raises RefusedError with who holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise RefusedError(
+                f"another run holds the lock: {file.read().strip() or 'not known who'} ({path})",
+                next_step="wait for it to end, then try again",
+                code="locked",
+            ) from None
+        file.seek(0)
+        file.truncate()
+        file.write(f"inv {command}, pid {os.getpid()}\n")
+        file.flush()
+        yield
+        file.seek(0)
+        file.truncate()

@@ -40,21 +40,23 @@ def is_secret(name: str) -> bool:
     return bool(_SECRET.search(name))
 
 
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """Return `text` with every secret value replaced by asterisks.
+def masked(text: str, secrets: Iterable[str], mask: str = "********") -> str:
+    """Return `text` with every secret value replaced by the mask.
 
     One shorter than 4 characters is replaced only between blanks or quotes, as a value stands.
     """
-    for secret in secrets:
-        for written in _written(secret):
-            pattern = re.escape(written)
-            if len(secret) < _SHORT:
-                pattern = rf"(?<![^\s'\"]){pattern}(?![^\s'\"])"
-            text = re.sub(pattern, "********", text)
-    return text
+    forms = {form for secret in secrets for form in _written(secret)}
+    # the longest first: one secret may begin with another
+    pattern = "|".join(map(_pattern, sorted(forms, key=len, reverse=True)))
+    return re.sub(pattern, mask, text) if pattern else text
 
 
 def _written(secret: str) -> set[str]:
     """Return the forms of a secret: itself, and as Compose writes it between quotes in YAML."""
     quoted = (secret, secret.replace("'", "''"), json.dumps(secret, ensure_ascii=False)[1:-1])
     return {secret, *(form.replace("$", "$$") for form in quoted)}
+
+
+def _pattern(form: str) -> str:
+    pattern = re.escape(form)
+    return rf"(?<![^\s'\"]){pattern}(?![^\s'\"])" if len(form) < _SHORT else pattern

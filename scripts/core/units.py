@@ -8,8 +8,10 @@ SECOND = 10**9
 NEVER = "0001-01-01T00:00:00Z"
 """How the engine writes a moment that has not come."""
 _PARTS = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)\Z")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([hms])")
-_UNITS = {"h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+STEP = 1024
+"""Between a unit of bytes and the next one."""
 
 
 def nanoseconds(text: str) -> int:
@@ -38,22 +40,30 @@ def query(moment: int) -> str:
     return f"{moment // SECOND}.{moment % SECOND:09d}"
 
 
+def seconds(text: str) -> float | None:
+    """Return the seconds of a duration as Go writes it, such as 2m0s; None when it is none."""
+    parts = _DURATION.findall(text)
+    if not parts or "".join(map("".join, parts)) != text:
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
 def since(value: str, now: float) -> int:
     """Return nanoseconds since 1970 of what `flags.moment` lets pass; a time without zone is local.
 
     `now` is in seconds since 1970, for durations such as 10m.
     """
-    if parts := _DURATION.findall(value):
-        return int((now - sum(float(number) * _UNITS[unit] for number, unit in parts)) * SECOND)
-    return int(datetime.fromisoformat(value).timestamp() * SECOND)
+    ago = seconds(value)
+    moment = datetime.fromisoformat(value).timestamp() if ago is None else now - ago
+    return int(moment * SECOND)
 
 
 def size(amount: float) -> str:
     """Return bytes for people, in the units of memory limits: 1536 gives 1.5 KiB."""
     for unit in ("B", "KiB", "MiB"):
-        if amount < 1024:  # noqa: PLR2004 - the step between units
+        if amount < STEP:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
+        amount /= STEP
     return f"{amount:.1f} GiB"
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from scripts.core import texts
 from scripts.core.stack import Service
 
 SHOWN = 300
@@ -13,7 +14,7 @@ _SECRETS = (
     # each begins with words of its own: a line may be long, and is read once for each of them
     # name=value and "name": "value", as settings, JSON and Python's repr write them
     re.compile(
-        r"(?i)((?:password|passwd|rootpass|secret|token|api_?-?key|secret_?-?access_?-?key)\w*"
+        r"(?i)((?:password|passwd|rootpass|secret|token|api_?-?key|secret_?-?access_?-?key)\w{0,64}"
         r"['\"\]]{0,2}\s*[:=]\s*['\"]?)([^\s'\",;)\]}]+)"
     ),
     re.compile(r"(?i)((?:bearer|basic) )([\w.~+/=:-]{6,})"),
@@ -28,9 +29,8 @@ _STACK = re.compile(r'[\s,]*("stacktrace":|\[stack=).*')
 
 def masked(text: str, service: Service) -> str:
     """Return a text without the service's passwords and whatever else looks like a secret."""
-    logins = (probe.auth.password for probe in service.probes if probe.auth is not None)
-    for password in sorted(filter(None, logins), key=len, reverse=True):
-        text = text.replace(password, HIDDEN)
+    logins = {probe.auth.password for probe in service.probes if probe.auth is not None} - {""}
+    text = texts.masked(text, logins, HIDDEN)
     for secret in _SECRETS:
         text = secret.sub(rf"\1{HIDDEN}", text)
     return text

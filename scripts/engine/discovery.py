@@ -136,7 +136,7 @@ def _of_context(name: str, runner: Runner) -> Engine:
 
 def _current_context(environ: Mapping[str, str]) -> str:
     home = environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "~")).expanduser() / ".docker"
-    config = files.read_json(Path(home) / "config.json") or {}
+    config = files.read_object(Path(home) / "config.json")
     return str(config.get("currentContext", ""))
 
 

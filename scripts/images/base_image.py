@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from scripts.core.errors import ExitCode, RefusedError, StackError, known, report
-from scripts.core.lock import held
+from scripts.core.files import held
 from scripts.core.process import Runner, run
 from scripts.core.progress import Say
 from scripts.core.stack import Service

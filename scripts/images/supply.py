@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from scripts.config.workspace import Workspace
-from scripts.core import lock
+from scripts.core.files import held
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import run
 from scripts.core.stack import Build, Service
@@ -50,7 +50,7 @@ def supply(
 
 def load(bundle: Bundle, space: Workspace, tell: Reporter) -> None:
     """Bring the images of a bundle to the engine; errors as `unpacking.load` raises them."""
-    with lock.held(space.shared_cache, "images.load"), tell.board(["images"]):
+    with held(space.shared_cache, "images.load"), tell.board(["images"]):
         unpacking.load(bundle, space.api, tell.step)
 
 
@@ -62,7 +62,7 @@ def build(space: Workspace, services: Sequence[Service], jobs: Jobs, tell: Repor
         wanted = base_image.wanted(services)
         base = base_image.jobs(space.api, env, space.settings.root) if wanted else ()
         board = tell.board([job.name for job in base] + [one.name for one in services])
-        with lock.held(space.shared_cache, "images.build"), board:
+        with held(space.shared_cache, "images.build"), board:
             settings = space.settings.build_settings
             build_settings.write(settings, space.image_source, os.environ, run)
             jobs.finish(BUILDS, [*base, *builds(services, env, space.cache / "build", base)])

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from scripts.config import selection
 from scripts.config.workspace import Workspace
-from scripts.core import lock
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ExitCode
+from scripts.core.files import held
 from scripts.core.finding import Finding
 from scripts.data import journal, snapshots
 from scripts.images import supply
@@ -53,7 +53,7 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCod
     """Start from what is there; where nothing changed, images and containers are not touched."""
     start = Starter(space=space, tell=tell, began=wanted.began, timeout=wanted.timeout)
     names = space.stack.closure(selection.services(space.stack, wanted.services))
-    with lock.held(space.cache, "up"):
+    with held(space.cache, "up"):
         guards.require_own(space)
         statuses = start.statuses(names)
         # what an interrupted command left changes what runs
@@ -79,7 +79,7 @@ def restart(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:
     """
     start = Starter(space=space, tell=tell, began=wanted.began, timeout=wanted.timeout)
     names = selection.services(space.stack, wanted.services)
-    with lock.held(space.cache, "restart"):
+    with held(space.cache, "restart"):
         guards.require_own(space)
         if code := start.finish_interrupted(anew=True):
             return code

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.config import selection, workspace
-from scripts.core import lock
 from scripts.core.errors import ExitCode
+from scripts.core.files import held
 from scripts.data import archive, journal, manifest, operations, recovery, snapshots, volumes
 from scripts.data.model import Command
 from scripts.start import guards
@@ -29,7 +29,7 @@ class Reset:
 def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> None:
     """Stop and remove the containers; with `delete_data` the data too, after asking."""
     space = start.space
-    with lock.held(space.cache, "down"):
+    with held(space.cache, "down"):
         guards.require_own(space)
         if delete_data:
             tell.confirm("Delete these volumes?", volumes.held(space.api, space.stack), yes=yes)
@@ -46,7 +46,7 @@ def reset(start: Starter, tell: DataReport, wanted: Reset, *, yes: bool) -> Exit
     """Delete the data that is wanted gone, after a snapshot; then start what ran."""
     space, context = start.space, start.data_context()
     groups = selection.groups_to_reset(space.stack, wanted.services, every=wanted.every)
-    with lock.held(space.cache, "reset"):
+    with held(space.cache, "reset"):
         guards.require_own(space)
         if not wanted.dry_run and (code := start.finish_interrupted()):
             return code
@@ -74,7 +74,7 @@ def save(start: Starter, tell: DataReport, services: Sequence[str], name: str) -
     groups = selection.data_groups(space.stack, services)
     name = name or snapshots.name_now(space.stack, groups)
     file = snapshots.new_file(context.folder, name)
-    with lock.held(space.cache, "snapshot.save"):
+    with held(space.cache, "snapshot.save"):
         guards.require_own(space)
         if code := start.finish_interrupted():
             return code
@@ -94,7 +94,7 @@ def restore(start: Starter, tell: DataReport, name: str, *, yes: bool, anyway: b
     file = snapshots.find(context.folder, name)
     contents = archive.manifest(file)
     manifest.require_restorable(space, file, contents, anyway=anyway)
-    with lock.held(space.cache, "snapshot.restore"):
+    with held(space.cache, "snapshot.restore"):
         guards.require_own(space)
         if code := start.finish_interrupted():
             return code
@@ -112,7 +112,7 @@ def restore(start: Starter, tell: DataReport, name: str, *, yes: bool, anyway: b
 
 def undo(start: Starter) -> ExitCode:
     """Bring back the data from before a restore on which not all became ready."""
-    with lock.held(start.space.cache, "snapshot.undo"):
+    with held(start.space.cache, "snapshot.undo"):
         guards.require_own(start.space)
         return recovery.undo(start.data_context())
 
@@ -127,7 +127,7 @@ def verify(root: Path, project: str, tell: DataReport, name: str) -> ExitCode:
 
 def delete(root: Path, project: str, tell: DataReport, name: str, *, yes: bool) -> None:
     """Delete one snapshot of a project, after asking."""
-    with lock.held(workspace.cache(root, project), "snapshot.delete"):
+    with held(workspace.cache(root, project), "snapshot.delete"):
         file = snapshots.find_own(snapshots.folder_of(root, project), name)
         tell.confirm("Delete this snapshot?", [str(file)], yes=yes)
         tell.pruned(snapshots.delete([file]))
@@ -135,7 +135,7 @@ def delete(root: Path, project: str, tell: DataReport, name: str, *, yes: bool) 
 
 def prune(root: Path, project: str, tell: DataReport, keep: int, *, yes: bool) -> None:
     """Delete all snapshots of a project but the newest, after asking."""
-    with lock.held(workspace.cache(root, project), "snapshot.prune"):
+    with held(workspace.cache(root, project), "snapshot.prune"):
         kept = snapshots.listed(snapshots.folder_of(root, project))
         files = [snapshot.file for snapshot in snapshots.older(kept, keep)]
         if files:

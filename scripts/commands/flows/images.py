@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.config import selection, workspace
-from scripts.core import lock
 from scripts.core.checkout import Checkout
+from scripts.core.files import held
 from scripts.images import availability, supply
 from scripts.images.bundle import bundle_file, packing, unpacking
 from scripts.images.jobs import Jobs
@@ -46,7 +46,7 @@ def save(
     """Pack wheels, engine and images into a bundle, a file that is not there yet."""
     packing.require_new(target)
     space = workspace.look(checkout)
-    with lock.held(space.shared_cache, "images.save"), tell.board(packing.STEPS):
+    with held(space.shared_cache, "images.save"), tell.board(packing.STEPS):
         begun = packing.Packing(
             space=space, engine=engine, pythons=pythons, runner=checkout.runner, step=tell.step
         )

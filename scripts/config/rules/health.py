@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from scripts.config.rules.schema import Breach, as_list, as_tree, describe
+from scripts.core.units import seconds
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BOUNDS = (
     # every check is an exec: small intervals eat CPU, so they stay inside start_period
     ("interval", 5.0, float("inf"), "5s or more, calm after start_period"),
@@ -18,23 +18,12 @@ _BOUNDS = (
 _OPERATORS = frozenset("|&;()<>")
 
 
-def seconds(text: object) -> float | None:
-    """Return the seconds of a duration such as `2m0s`; None when it is not one."""
-    parts = re.findall(r"([0-9.]+)([a-zµ]+)", text) if isinstance(text, str) else []
-    if not parts or "".join(map("".join, parts)) != text:
-        return None
-    try:
-        return sum(float(number) * _UNITS[unit] for number, unit in parts)
-    except (KeyError, ValueError):
-        return None
-
-
 def durations(services: Mapping[str, Mapping[str, object]]) -> Iterator[Breach]:
     """Checks are quick while a service starts, and calm afterwards."""
     for name, service in services.items():
         health = as_tree(service.get("healthcheck"))
         for key, least, most, wanted in _BOUNDS:
-            value = seconds(health.get(key))
+            value = seconds(str(health.get(key)))
             if value is not None and not least <= value <= most:
                 yield Breach(f"healthcheck.{key}", describe(health[key]), wanted, service=name)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.core.errors import EngineError, RefusedError, StackError
-from scripts.core.lock import held
+from scripts.core.files import held
 from scripts.core.polling import poll
 from scripts.core.process import Runner, detach
 from scripts.core.progress import Say

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from scripts.config.rules.schema import validate
-from scripts.core import lock
 from scripts.core.errors import EngineError, ExitCode, RefusedError
+from scripts.core.files import held
 from scripts.data import archive, journal, snapshots, transfer
 from scripts.data.model import Command, Phase
 from scripts.data.volume_scripts import NEW, OLD, PART, UNPACK
@@ -591,7 +591,7 @@ def test_a_file_from_elsewhere_is_never_deleted(at: Checkout) -> None:
 def test_no_snapshot_is_deleted_while_another_command_works(at: Checkout) -> None:
     """It may be the one that is restored just now."""
     at.save("one", "--service", "etcd")
-    with lock.held(at.root / ".cache" / "memos-test", "snapshot.restore"):
+    with held(at.root / ".cache" / "memos-test", "snapshot.restore"):
         assert at.inv("snapshot.delete", "one", "--yes") == 4
         assert at.inv("snapshot.prune", "--keep", "0", "--yes") == 4
 

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from scripts.config.rules.schema import validate
-from scripts.core import lock
+from scripts.core.files import held
 from scripts.start import prepare
 from tests.kit.changes import (
     Change,
@@ -160,7 +160,7 @@ def test_without_an_engine_it_is_3(at: Checkout, words: str) -> None:
 @pytest.mark.parametrize("words", ["up", "down", "restart"])
 def test_while_another_run_holds_the_lock_nothing_is_changed(at: Checkout, words: str) -> None:
     """And it says who holds it."""
-    with lock.held(at.root / ".cache" / "memos-test", "reset"):
+    with held(at.root / ".cache" / "memos-test", "reset"):
         assert at.inv(words) == 4
 
     told = at.shown().err

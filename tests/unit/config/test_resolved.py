@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.config.rules.health import seconds
 from scripts.config.rules.resolved import check_resolved
 from scripts.config.rules.text import parse
 from scripts.core.files import Json
@@ -382,26 +381,6 @@ def test_wget_in_a_health_test_keeps_no_file(test: list[str], wrong: bool) -> No
         " wanted wget -O /dev/null: each check would leave one more file"
     )
     assert found == ([expected] if wrong else [])
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("500ms", 0.5),
-        ("2m0s", 120.0),
-        ("1h0m0.5s", 3600.5),
-        ("5", None),
-        ("", None),
-        ("5 s", None),
-        ("5d", None),
-        ("1.2.3s", None),
-        (None, None),
-        (5.0, None),
-    ],
-)
-def test_durations_are_read_as_compose_writes_them(text: object, expected: float | None) -> None:
-    """What is no duration is None, and left to the schema."""
-    assert expected == seconds(text)
 
 
 @pytest.mark.parametrize(

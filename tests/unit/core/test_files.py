@@ -1,12 +1,15 @@
-"""A file of ours is whole or as it was, and for its owner only."""
+"""A file of ours is whole or as it was, and for its owner only; a folder's lock has one holder."""
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from scripts.core import files
+from scripts.core.errors import RefusedError
+from scripts.core.files import held
 
 
 def mode(path: Path) -> int:
@@ -63,12 +66,22 @@ def test_what_goes_wrong_leaves_the_old_file_and_nothing_else(
     assert (tmp_path / "file").read_text() == "old"
 
 
-def test_what_a_killed_process_left_is_no_hindrance(tmp_path: Path) -> None:
-    """A later process may get its number."""
-    (tmp_path / f"file.{os.getpid()}.new").write_text("half")
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:
+    """It is no hindrance either."""
+    (tmp_path / "file.new").write_text("half")
 
     files.write(tmp_path / "file", "whole")
 
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_two_writers_of_a_file_take_turns(tmp_path: Path) -> None:
+    """What is there is whole, whoever was the last."""
+    texts = [letter * 100_000 for letter in "abcdefgh"]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda text: files.write(tmp_path / "file", text), texts * 5))
+
+    assert (tmp_path / "file").read_text() in texts
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -79,3 +92,47 @@ def test_what_is_not_there_or_no_json_is_none(tmp_path: Path, content: bytes | N
         (tmp_path / "file").write_bytes(content)
 
     assert files.read_json(tmp_path / "file") is None
+
+
+def test_a_second_command_learns_who_holds_the_lock(tmp_path: Path) -> None:
+    """The message names the command, its process and the file, the next step is to wait."""
+    folder = tmp_path / "made" / "on the way"
+    with held(folder, "up"), pytest.raises(RefusedError) as caught, held(folder, "down"):
+        pass
+
+    assert f"inv up, pid {os.getpid()}" in str(caught.value)
+    assert str(folder / "lock") in str(caught.value)
+    assert "wait for it to end" in caught.value.next_step
+
+
+def test_the_lock_is_free_after_the_command(tmp_path: Path) -> None:
+    """The next command gets it, and no old name stays in it."""
+    with held(tmp_path, "up"):
+        pass
+    assert (tmp_path / "lock").read_text() == ""
+
+    with held(tmp_path, "down"):
+        assert (tmp_path / "lock").read_text().startswith("inv down, pid ")
+
+
+def test_the_lock_is_free_after_a_command_that_failed(tmp_path: Path) -> None:
+    """What a command leaves in the file when it dies does not hold up the next one."""
+    with pytest.raises(ValueError, match="died"), held(tmp_path, "up with a long name"):
+        raise ValueError("died")
+
+    with held(tmp_path, "ps"):
+        assert (tmp_path / "lock").read_text() == f"inv ps, pid {os.getpid()}\n"
+
+
+def test_a_holder_that_has_not_said_its_name_yet_is_not_known(tmp_path: Path) -> None:
+    """Between taking the lock and writing its name the message stays readable."""
+    with held(tmp_path, "up"):
+        (tmp_path / "lock").write_text("")
+        with pytest.raises(RefusedError, match="not known who"), held(tmp_path, "down"):
+            pass
+
+
+def test_stacks_have_locks_of_their_own(tmp_path: Path) -> None:
+    """Two stacks side by side may change at once."""
+    with held(tmp_path / "one", "up"), held(tmp_path / "two", "up"):
+        assert (tmp_path / "one" / "lock").read_text() == (tmp_path / "two" / "lock").read_text()

@@ -5,7 +5,17 @@ from datetime import datetime
 import pytest
 
 from scripts.commands.flags import moment
-from scripts.core.units import SECOND, duration, nanoseconds, query, since, size, size_of, written
+from scripts.core.units import (
+    SECOND,
+    duration,
+    nanoseconds,
+    query,
+    seconds,
+    since,
+    size,
+    size_of,
+    written,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +50,24 @@ def test_what_is_written_can_be_read() -> None:
 def test_a_query_has_seconds_and_nine_digits() -> None:
     """As the engine's API wants it."""
     assert query(1795398909 * SECOND + 42) == "1795398909.000000042"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("500ms", 0.5),
+        ("2m0s", 120.0),
+        ("1h0m0.5s", 3600.5),
+        ("5", None),
+        ("", None),
+        ("5 s", None),
+        ("5d", None),
+        ("1.2.3s", None),
+    ],
+)
+def test_durations_are_read_as_compose_writes_them(text: str, expected: float | None) -> None:
+    """And Go does; what is no duration is None."""
+    assert expected == seconds(text)
 
 
 @pytest.mark.parametrize(
@@ -79,12 +107,12 @@ def test_bytes_are_told_for_people(number: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
+    ("number", "text"),
     [(None, ""), (0.4, "0 s"), (59.9, "59 s"), (61, "1 min 1 s"), (3725, "1 h 2 min")],
 )
-def test_a_duration_is_told_for_people(seconds: float | None, text: str) -> None:
+def test_a_duration_is_told_for_people(number: float | None, text: str) -> None:
     """Two units at most."""
-    assert duration(seconds) == text
+    assert duration(number) == text
 
 
 def test_what_is_done_is_never_more_than_the_whole() -> None:

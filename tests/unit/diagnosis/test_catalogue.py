@@ -96,6 +96,7 @@ def test_every_code_is_explained() -> None:
         ("hunter22 is invalid", "hunter22 is invalid"),
         (f"it said {SECRET}", "it said ***"),
         ("an ordinary line", "an ordinary line"),
+        pytest.param("token" * 20_000, "token" * 20_000, id="a long word, read once"),
     ],
 )
 def test_secrets_are_hidden(said: str, shown: str) -> None:

@@ -158,12 +158,15 @@ def test_an_unknown_context_is_named(machine: Machine) -> None:
         machine.discover(DOCKER_CONTEXT="gone")
 
 
-@pytest.mark.parametrize("name", ["", "default"])
-def test_the_default_socket_comes_before_a_private_engine(machine: Machine, name: str) -> None:
-    """The user's own always comes first."""
+@pytest.mark.parametrize(
+    "config", ['{"currentContext": ""}', '{"currentContext": "default"}', "[]"]
+)
+def test_the_default_socket_comes_before_a_private_engine(machine: Machine, config: str) -> None:
+    """The user's own always comes first; a configuration that is no object names no context."""
+    (machine.root / "config.json").write_text(config)
     machine.found |= {"unix:///default.sock": VERSION, machine.at.endpoint: VERSION}
 
-    found = machine.discover(**context(name, machine.root))
+    found = machine.discover(DOCKER_CONFIG=str(machine.root))
 
     assert found is not None
     assert not found.private

@@ -10,7 +10,7 @@ import pytest
 from tests.kit.imports import MODULES, ROOMS, imported, modules, neighbours, reached, room
 from tests.kit.places import ROOT
 
-MOST = 14
+MOST = 12
 """Modules of one folder; what has more is two rooms, or wants a room inside."""
 OWNERS = {
     "sh": {"core/process"},
