@@ -20,9 +20,9 @@ def engine_start() -> None:
 @command
 def engine_stop() -> None:
     """Stop the private engine and the containers on it; the data stays."""
-    from scripts.engine.private import control
+    from scripts.engine.private import lifecycle
 
-    control.stop(checkout(report()))
+    lifecycle.stop(checkout(report()))
 
 
 @task(name="status")
@@ -50,10 +50,10 @@ def engine_env() -> None:
 @command
 def engine_remove(*, yes: bool = False) -> None:
     """Remove the private engine with everything on it, after listing the volumes and asking."""
-    from scripts.engine.private import control
+    from scripts.engine.private import control, lifecycle
 
     tell = report()
     here = checkout(tell)
     question = "Remove the private engine with all its images and these volumes?"
     tell.confirm(question, control.kept_volumes(here.root), yes=yes)
-    control.remove(here)
+    lifecycle.remove(here)

@@ -67,7 +67,8 @@ def check_engine(engine: Engine) -> None:
 def check_compose(engine: Engine, runner: Runner) -> str:
     """Return the version of Compose; raises EngineError when it is too old, or not there."""
     hint = install_hint(this_system())
-    docker = _docker(engine)
+    # PATH is looked up in our environment, not in the engine's
+    docker = shutil.which("docker", path=engine.env.get("PATH")) or "docker"
     try:
         asked = runner([docker, "compose", "version", "--short"], env=engine.env, timeout=30)
     except RefusedError as error:
@@ -79,11 +80,6 @@ def check_compose(engine: Engine, runner: Runner) -> str:
             f"Docker Compose is {asked.stdout.strip()}; wanted is 2.24.4 or newer", next_step=hint
         )
     return asked.stdout.strip()
-
-
-def _docker(engine: Engine) -> str:
-    """Return the docker program: PATH is looked up in our environment, not in the engine's."""
-    return shutil.which("docker", path=engine.env.get("PATH")) or "docker"
 
 
 def _private(at: Places, environ: Mapping[str, str], runner: Runner) -> Engine | None:
@@ -107,11 +103,8 @@ def _named(endpoint: str, tls: Mapping[str, str], name: str, runner: Runner) -> 
     found, why = _ask(endpoint, env, runner)
     engine = _engine(found, endpoint, env, private=False)
     if engine is None:
-        raise EngineError(
-            f"{name} is set, but no engine answers there: {why}",
-            next_step="start that engine, or unset DOCKER_HOST and choose: docker context use "
-            "default",
-        )
+        step = "start that engine, or unset DOCKER_HOST and choose: docker context use default"
+        raise EngineError(f"{name} is set, but no engine answers there: {why}", next_step=step)
     return engine
 
 

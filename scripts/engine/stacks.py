@@ -13,6 +13,8 @@ from scripts.engine.containers import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL
 ENV_FILE_LABEL = "com.docker.compose.project.environment_file"
 KIND_LABEL = "dev.memos.stack"
 """What the compose file puts on every container."""
+SHOWN = ("service", "container", "state", "healthy", "ports")
+"""Of a container, in `inv ps --all --format json`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +79,5 @@ def _stack(key: tuple[str, str], members: list[StackMember], *, present: bool) -
         "present": present,
         "states": dict(Counter(one.state for one in members)),
         "ready": [one.service for one in members if one.healthy],
-        "services": [
-            {
-                "service": one.service,
-                "container": one.container,
-                "state": one.state,
-                "healthy": one.healthy,
-                "ports": list(one.ports),
-            }
-            for one in members
-        ],
+        "services": [{name: getattr(one, name) for name in SHOWN} for one in members],
     }

@@ -13,8 +13,7 @@ from scripts.core.process import Runner
 from scripts.engine.discovery import discover
 from scripts.engine.places import places
 from scripts.engine.private import lifecycle, processes
-from scripts.engine.private.files import present
-from scripts.engine.private.lifecycle import Life
+from scripts.engine.private.programs import present
 from scripts.machine.system import install_hint, obstacle, this_system
 
 ANONYMOUS = re.compile("[0-9a-f]{64}")
@@ -39,7 +38,7 @@ def ensure(checkout: Checkout) -> Engine:
 def start(checkout: Checkout) -> Engine:
     """Start this checkout's private engine, also beside another; errors as in `private_engine`."""
     at = places(checkout.root)
-    lifecycle.start(_life(checkout))
+    lifecycle.start(checkout)
     environ = {**checkout.environ, "DOCKER_HOST": at.endpoint}
     engine = discover(replace(checkout, environ=environ))
     if engine is None:
@@ -47,18 +46,8 @@ def start(checkout: Checkout) -> Engine:
     return engine
 
 
-def stop(checkout: Checkout) -> None:
-    """Stop this checkout's private engine with its containers; also what a crash left of it."""
-    lifecycle.stop(_life(checkout))
-
-
-def remove(checkout: Checkout) -> None:
-    """Remove this checkout's private engine with all its data: ask first, see `kept_volumes`."""
-    lifecycle.remove(_life(checkout))
-
-
 def kept_volumes(root: Path) -> tuple[str, ...]:
-    """Return the names of the private engine's named volumes, which `remove` deletes.
+    """Return the names of the private engine's named volumes, which removing it deletes.
 
     They are read from its files, so this also holds while it is stopped. Raises EngineError when
     this user may not read them.
@@ -107,16 +96,6 @@ def shell_env(engine: Engine) -> str:
     """Return shell lines that point a plain `docker` at the engine: eval "$(inv engine.env)"."""
     return "\n".join(
         f"export {name}={shlex.quote(value)}" for name, value in sorted(engine.env.items())
-    )
-
-
-def _life(checkout: Checkout) -> Life:
-    return Life(
-        at=places(checkout.root),
-        system=this_system(),
-        environ=checkout.environ,
-        runner=checkout.runner,
-        say=checkout.say,
     )
 
 

@@ -59,12 +59,11 @@ def removal(saved: str, ours: Ours, before: str | None) -> str:
     `saved` is how the tables are. `before`, how they were before the first engine, is given when
     no other engine runs: then the shared chains go that were not there, and policies come back.
     """
-    were = {table: set(chains) for table, chains, _ in _tables(before or "")}
-    policies = {table: chains for table, chains, _ in _tables(before or "")}
+    were = {table: chains for table, chains, _ in _tables(before or "")}
     text = ""
     for table, chains, rules in _tables(saved):
         shared = {chain for chain in chains if chain.startswith(SHARED)}
-        gone = shared - were.get(table, set()) if before is not None else set()
+        gone = shared - were.get(table, {}).keys() if before is not None else set()
         lines = [
             f"-D{rule.removeprefix('-A')}"
             for rule in rules
@@ -72,8 +71,8 @@ def removal(saved: str, ours: Ours, before: str | None) -> str:
         ]
         lines += [f"-{action} {chain}" for action in "FX" for chain in sorted(gone)]
         if before is not None:
-            lines += _policies(chains, policies.get(table, {}))
-        text += "".join(f"{line}\n" for line in [f"*{table}", *lines, "COMMIT"] if lines)
+            lines += _policies(chains, were.get(table, {}))
+        text += _change(table, lines)
     return text
 
 
@@ -83,23 +82,27 @@ def lost(before: str, after: str, ours: Ours, interfaces: Iterable[str]) -> str:
     dockerd empties the shared chains when it starts, as if it were alone (moby,
     libnetwork/drivers/bridge/setup_ip_tables_linux.go, `removeIPChains`).
     """
-    there = {table: rules for table, _, rules in _tables(after)}
-    chains = {table: chains for table, chains, _ in _tables(after)}
+    there = {table: (chains, rules) for table, chains, rules in _tables(after)}
     others = Ours(bridges=frozenset(interfaces) - ours.bridges, networks=frozenset())
     text = ""
     for table, _, rules in _tables(before):
-        missing = Counter(rules) - Counter(there.get(table, []))
+        chains, left = there.get(table, ({}, []))
+        missing = Counter(rules) - Counter(left)
         lines = [
             f"-I{rule.removeprefix('-A')}"
             for rule in reversed(rules)
             if rule in missing
             and rule.split()[1].startswith(SHARED)
-            and rule.split()[1] in chains.get(table, {})
+            and rule.split()[1] in chains
             and others.has(rule)
             and not ours.has(rule)
         ]
-        text += "".join(f"{line}\n" for line in [f"*{table}", *lines, "COMMIT"] if lines)
+        text += _change(table, lines)
     return text
+
+
+def _change(table: str, lines: list[str]) -> str:
+    return "".join(f"{line}\n" for line in [f"*{table}", *lines, "COMMIT"] if lines)
 
 
 def _tables(saved: str) -> Iterator[tuple[str, dict[str, str], list[str]]]:

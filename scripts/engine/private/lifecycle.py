@@ -5,20 +5,20 @@ import shutil
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.core.checkout import Checkout
 from scripts.core.errors import EngineError, RefusedError, StackError
 from scripts.core.files import held
 from scripts.core.polling import poll
-from scripts.core.process import Runner, detach
+from scripts.core.process import detach
 from scripts.core.progress import Say
 from scripts.core.texts import telling
 from scripts.engine.api import Api
-from scripts.engine.places import Places, daemon_env
+from scripts.engine.places import Places, daemon_env, places
 from scripts.engine.private import network, processes, root_mount
-from scripts.engine.private.files import bring
-from scripts.machine.system import System, install_hint, obstacle
+from scripts.engine.private.programs import bring
+from scripts.machine.system import install_hint, obstacle, this_system
 
 READY_TIME = 60.0
 """Seconds for dockerd to answer; here it takes 1 to 3."""
@@ -31,82 +31,64 @@ PACE = 2.0
 SYSTEMD = Path("/run/systemd/system")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    """One private engine, and what is needed to act upon it."""
-
-    at: Places
-    system: System
-    environ: Mapping[str, str]
-    runner: Runner
-    say: Say
-
-    def answers(self) -> bool:
-        """Say whether the engine answers."""
-        try:
-            Api(self.at.endpoint, timeout=5.0).get("/version")
-        except StackError:
-            return False
-        return True
-
-
-def start(life: Life) -> None:
+def start(checkout: Checkout) -> None:
     """Start the engine and wait until it answers; fetch its programs where they are missing.
 
     Raises EngineError when this machine cannot have one, or when dockerd does not come up: then
     it is stopped again.
     """
-    at = life.at
-    if processes.daemon(at) and life.answers():
-        life.say("engine: is running")
+    at, say = places(checkout.root), checkout.say
+    if processes.daemon(at) and _answers(at):
+        say("engine: is running")
         return
-    if why := obstacle(life.system):
-        raise EngineError(why, next_step=install_hint(life.system))
+    if why := obstacle(system := this_system()):
+        raise EngineError(why, next_step=install_hint(system))
     processes.check_cgroups()
     with held(at.cache, "engine.start"):
-        bring(at, life.system, runner=life.runner, say=lambda line: life.say(f"engine: {line}"))
-        before = network.prepare(at, life.runner)
+        bring(checkout)
+        before = network.prepare(at, checkout.runner)
         if processes.daemon(at) is None:
-            life.say("engine: starting")
-            _launch(life)
+            say("engine: starting")
+            _launch(at, checkout.environ)
         try:
-            _await_answer(life)
+            _await_answer(at)
         except BaseException:
-            life.say("engine: it did not come up, stopping it again")
-            _end(life)
+            say("engine: it did not come up, stopping it again")
+            _end(at, say)
             raise
-        network.repair_others(at, life.runner, before)
-    life.say("engine: ready")
+        network.repair_others(at, checkout.runner, before)
+    say("engine: ready")
 
 
-def stop(life: Life) -> None:
+def stop(checkout: Checkout) -> None:
     """Stop the engine with its containers; also what a crash left of it.
 
     Raises EngineError when it is root's and we are not.
     """
-    _require_root(life, "engine.stop")
-    with held(life.at.cache, "engine.stop"):
-        was = bool(processes.ours(life.at))
-        _end(life)
-    life.say("engine: stopped" if was else "engine: was not running")
+    at = places(checkout.root)
+    _require_root(at, "engine.stop")
+    with held(at.cache, "engine.stop"):
+        was = bool(processes.ours(at))
+        _end(at, checkout.say)
+    checkout.say("engine: stopped" if was else "engine: was not running")
 
 
-def remove(life: Life) -> None:
+def remove(checkout: Checkout) -> None:
     """Stop the engine and remove all that it made, with every image, container and volume.
 
     Downloads stay in `.cache/`. Where no other engine runs, the host's network is as it was
     before the first private engine; else only what names our bridges is taken out. Raises
     EngineError when it is root's and we are not, and with what is left when something cannot go.
     """
-    at = life.at
-    if not _require_root(life, "engine.remove"):
-        life.say("engine: there is none")
+    at = places(checkout.root)
+    if not _require_root(at, "engine.remove"):
+        checkout.say("engine: there is none")
         return
     with held(at.cache, "engine.remove"):
         if processes.daemon(at):
             with contextlib.suppress(StackError):  # what cannot be asked for is taken by force
                 _empty(Api(at.endpoint))
-        _end(life, grace=0.0)  # the data goes anyway
+        _end(at, checkout.say, grace=0.0)  # the data goes anyway
         folders = (at.data, at.exec_root)
         for point in processes.mounts(folders):
             processes.unmount(point)
@@ -115,18 +97,18 @@ def remove(life: Life) -> None:
                 f"{left[0]} is still mounted, so nothing was deleted",
                 next_step=f"umount {left[0]}, then: inv engine.remove",
             )
-        network.restore(at, life.runner)
+        network.restore(at, checkout.runner)
         processes.remove_cgroups(at)
         _delete(at.home)
         _delete(at.run)
         with contextlib.suppress(OSError):  # another checkout's engine is still there
             at.run.parent.rmdir()
-    life.say("engine: removed")
+    checkout.say("engine: removed")
 
 
-def _require_root(life: Life, task: str) -> bool:
+def _require_root(at: Places, task: str) -> bool:
     """Say whether we are root; raise EngineError when we are not and there is an engine."""
-    at, uid = life.at, life.system.uid
+    uid = this_system().uid
     if uid and (processes.ours(at) or at.home.exists() or at.run.exists()):
         raise EngineError(
             f"the private engine belongs to root, this is user id {uid}",
@@ -158,8 +140,7 @@ def last_error(log: Path) -> str:
     return telling(lines, grave) or "its log is empty"
 
 
-def _launch(life: Life) -> None:
-    at = life.at
+def _launch(at: Places, environ: Mapping[str, str]) -> None:
     at.socket.unlink(missing_ok=True)
     at.pidfile.unlink(missing_ok=True)  # dockerd would take any process of that number for its own
     (at.exec_root / "containerd" / "containerd.pid").unlink(missing_ok=True)
@@ -176,15 +157,21 @@ def _launch(life: Life) -> None:
         words += ["--cgroup-parent", at.cgroup]
     if processes.is_chroot():
         words = [sys.executable, root_mount.__file__, *words]
-    detach(words, log=at.log, env=daemon_env(at, life.environ))
+    detach(words, log=at.log, env=daemon_env(at, environ))
 
 
-def _await_answer(life: Life) -> None:
-    at = life.at
+def _answers(at: Places) -> bool:
+    try:
+        Api(at.endpoint, timeout=5.0).get("/version")
+    except StackError:
+        return False
+    return True
 
+
+def _await_answer(at: Places) -> None:
     def look() -> tuple[bool, bool]:
         # the process first: it writes its log before it ends
-        return processes.daemon(at) is not None, life.answers()
+        return processes.daemon(at) is not None, _answers(at)
 
     started = False
     looks = poll(look, timeout=READY_TIME, interval=0.1)
@@ -200,8 +187,7 @@ def _await_answer(life: Life) -> None:
     )
 
 
-def _end(life: Life, grace: float = processes.GRACE) -> None:
-    at = life.at
+def _end(at: Places, say: Say, grace: float = processes.GRACE) -> None:
     pid = processes.daemon(at)
     if pid is not None:
         processes.end([pid], signal.SIGTERM)
@@ -210,7 +196,7 @@ def _end(life: Life, grace: float = processes.GRACE) -> None:
             if left is None:
                 break
             if count % int(PACE / 0.1) == 0:
-                life.say("engine: stopping its containers")
+                say("engine: stopping its containers")
     processes.reap(at, grace)
     at.pidfile.unlink(missing_ok=True)
     at.socket.unlink(missing_ok=True)

@@ -1,12 +1,36 @@
-"""Docker's programs without an engine: Compose resolves files also where none runs."""
+"""Docker's programs of a checkout's private engine: fetched, unpacked, linked.
 
+Compose is among them, which resolves files also where no engine runs.
+"""
+
+import json
+import resource
+import shlex
+import shutil
 from collections.abc import Mapping
 
+from scripts.core import files
 from scripts.core.checkout import Checkout
 from scripts.core.errors import RefusedError
-from scripts.engine.places import client_env, places
-from scripts.engine.private.files import bring, present
-from scripts.machine.system import this_system
+from scripts.core.process import Runner
+from scripts.core.progress import Say
+from scripts.engine.places import Places, client_env, places
+from scripts.machine.apt import Deb, PrivateApt, unpack
+from scripts.machine.apt_sources import find_mirror
+from scripts.machine.system import System, this_system
+
+DEBIAN = ("docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd")
+UBUNTU = ("docker.io", "docker-compose-v2", "docker-buildx", "containerd")
+"""Not tried."""
+COMMON = (
+    *("runc", "tini", "iptables", "libip4tc2", "libip6tc2", "libxtables12", "libnftnl11"),
+    *("libmnl0", "libnetfilter-conntrack3", "libnfnetlink0"),
+)
+NEWER: Mapping[str, str] = {"bookworm": "trixie"}
+"""Hosts whose own docker.io is too old, and the release whose one runs there."""
+XTABLES = ("iptables", "iptables-save", "iptables-restore")
+NOFILE = 1_048_576
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 
 def have(checkout: Checkout) -> Mapping[str, str]:
@@ -15,16 +39,10 @@ def have(checkout: Checkout) -> Mapping[str, str]:
     Raises RefusedError and ConfigError as a fetch does.
     """
     env = found(checkout)
-    if env is not None:
-        return env
-    at = places(checkout.root)
-    bring(
-        at,
-        this_system(),
-        runner=checkout.runner,
-        say=lambda line: checkout.say(f"engine: {line}"),
-    )
-    return client_env(at, checkout.environ)
+    if env is None:
+        bring(checkout)
+        env = client_env(places(checkout.root), checkout.environ)
+    return env
 
 
 def found(checkout: Checkout) -> Mapping[str, str] | None:
@@ -38,3 +56,92 @@ def found(checkout: Checkout) -> Mapping[str, str] | None:
             return {}
     at = places(checkout.root)
     return client_env(at, checkout.environ) if present(at, this_system()) else None
+
+
+def packages(system: System) -> tuple[str, ...]:
+    """Return the packages in apt's words: NAME, or NAME/RELEASE where it is not the host's own."""
+    if system.family == "ubuntu":
+        return (*UBUNTU, *COMMON)
+    newer = NEWER.get(system.codename)
+    return (*(f"{name}/{newer}" if newer else name for name in DEBIAN), *COMMON)
+
+
+def present(at: Places, system: System) -> bool:
+    """Say whether the programs are there, all of them and the right ones."""
+    stamp = files.read_object(at.home / "packages.json")
+    return stamp.get("wanted") == list(packages(system))
+
+
+def bring(checkout: Checkout) -> None:
+    """Fetch and unpack the programs where they are not there yet, and link them.
+
+    What is broken off leaves no stamp, and the next run begins that step again. Raises
+    ConfigError and RefusedError as `find_mirror` and `PrivateApt.fetch` do.
+    """
+    at, system, runner = places(checkout.root), this_system(), checkout.runner
+
+    def say(line: str) -> None:
+        checkout.say(f"engine: {line}")
+
+    if not present(at, system):
+        install(at, system, fetched(at, system, runner=runner, say=say), runner=runner, say=say)
+    link(at)
+
+
+def fetched(at: Places, system: System, *, runner: Runner, say: Say) -> tuple[Deb, ...]:
+    """Return the package files, which lie in `at.debs` then; errors as in `bring`."""
+    mirror = find_mirror(system, system.family)
+    newer = NEWER.get(system.codename, "")
+    pin = f"Package: *\nPin: release n={newer}\nPin-Priority: 100\n" if newer else ""
+    source = PrivateApt(
+        at.cache,
+        sources=mirror.line() + (mirror.line(newer) if newer else ""),
+        preferences=pin,
+        runner=runner,
+        say=say,
+    )
+    return source.fetch("download", *packages(system))
+
+
+def install(at: Places, system: System, debs: tuple[Deb, ...], *, runner: Runner, say: Say) -> None:
+    """Unpack the programs from package files in `at.debs`; RefusedError when that fails."""
+    partial = at.home / "root.partial"
+    unpack(partial, at.debs, debs, runner=runner, say=say)
+    shutil.rmtree(at.tree, ignore_errors=True)
+    partial.rename(at.tree)
+    stamp = {"wanted": packages(system), "files": [deb.name for deb in debs]}
+    (at.home / "packages.json").write_text(json.dumps(stamp, indent=1), encoding="utf-8")
+
+
+def link(at: Places) -> None:
+    """Make the folders and names under which the programs are found."""
+    for folder in ("bin", "sbin", "docker/cli-plugins"):
+        shutil.rmtree(at.home / folder, ignore_errors=True)
+        (at.home / folder).mkdir(parents=True)
+    at.docker.symlink_to(at.tree / "usr/bin/docker")
+    for plugin in at.tree.glob("usr/lib*/docker/cli-plugins/docker-*"):
+        (at.home / "docker/cli-plugins" / plugin.name).symlink_to(plugin)
+    (at.home / "sbin/docker-init").symlink_to(at.tree / "usr/bin/tini-static")
+    choose_xtables(at, "legacy")
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    limit = NOFILE if soft == resource.RLIM_INFINITY else min(soft, NOFILE)
+    # A shell's 1024 would be too few for the databases; a system's dockerd gives as many.
+    limits = {"nofile": {"Name": "nofile", "Soft": limit, "Hard": limit}}
+    (at.home / "daemon.json").write_text(json.dumps({"default-ulimits": limits}), encoding="utf-8")
+
+
+def choose_xtables(at: Places, variant: str) -> None:
+    """Write the iptables and ip6tables programs of `variant`: legacy or nft.
+
+    They are scripts, so that the path of their libraries reaches no other program.
+    """
+    libraries = shlex.quote(str(at.tree / LIBRARIES))
+    program = shlex.quote(str(at.tree / "usr/sbin" / f"xtables-{variant}-multi"))
+    for name in (*XTABLES, *(name.replace("ip", "ip6", 1) for name in XTABLES)):
+        script = at.home / "sbin" / name
+        script.write_text(
+            f"#!/bin/sh\nexport LD_LIBRARY_PATH={libraries} XTABLES_LIBDIR={libraries}/xtables\n"
+            f'exec {program} {name} "$@"\n',
+            encoding="utf-8",
+        )
+        script.chmod(0o755)

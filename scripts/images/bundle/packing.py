@@ -19,7 +19,7 @@ from scripts.core.process import Runner
 from scripts.core.progress import Step, counted, meter
 from scripts.core.texts import telling
 from scripts.engine import places
-from scripts.engine.private import files
+from scripts.engine.private import programs
 from scripts.images import availability
 from scripts.images.bundle import wheels as bundle_wheels
 from scripts.images.bundle.bundle_file import ENGINE, IMAGES, WHEELS, BundleWriter, Manifest
@@ -159,7 +159,7 @@ def _debs(packing: Packing) -> list[Path]:
         return []
     at = places.places(packing.root)
     say = partial(packing.step, "engine")
-    debs = files.fetched(at, packing.system, runner=packing.runner, say=say)
+    debs = programs.fetched(at, packing.system, runner=packing.runner, say=say)
     say(f"{len(debs)} packages for {packing.system.name}")
     return [at.debs / deb.name for deb in debs]
 

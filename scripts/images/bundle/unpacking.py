@@ -12,7 +12,7 @@ from scripts.core.process import Runner
 from scripts.core.progress import Say, Step, counted, meter
 from scripts.engine import places
 from scripts.engine.api import Api
-from scripts.engine.private import files
+from scripts.engine.private import programs
 from scripts.images import availability
 from scripts.images.bundle.bundle_file import ENGINE, IMAGES, Bundle, damaged
 from scripts.machine.apt import Deb
@@ -50,7 +50,7 @@ def bring_engine(packed: Bundle, root: Path, system: System, runner: Runner, say
     this machine cannot have one.
     """
     at, manifest = places.places(root), packed.manifest
-    if files.present(at, system):
+    if programs.present(at, system):
         return
     name = packed.file.name
     if why := obstacle(system):
@@ -72,8 +72,8 @@ def bring_engine(packed: Bundle, root: Path, system: System, runner: Runner, say
     say(f"engine: taking its packages out of {name}")
     packed.extract(members, at.debs)
     debs = tuple(Deb(name=Path(m.name).name, size=m.size, sha256=m.sha256) for m in members)
-    files.install(at, system, debs, runner=runner, say=lambda line: say(f"engine: {line}"))
-    files.link(at)
+    programs.install(at, system, debs, runner=runner, say=lambda line: say(f"engine: {line}"))
+    programs.link(at)
 
 
 def load(packed: Bundle, api: Api, step: Step) -> None:

@@ -17,7 +17,7 @@ import yaml
 from scripts.config.rules.schema import validate
 from scripts.core.inventory import ImageSource
 from scripts.engine import places
-from scripts.engine.private import files as engine_files
+from scripts.engine.private import programs
 from scripts.images.bundle import bundle_file, packing
 from scripts.machine.apt import Deb
 from scripts.machine.system import System
@@ -176,7 +176,7 @@ def test_a_bundle_brings_the_engine_and_other_pythons_on_request(at: Checkout, w
         (at.debs / "runc.deb").write_bytes(b"a package")
         return (Deb(name="runc.deb", size=9, sha256=""),)
 
-    at.patch.setattr(engine_files, "fetched", fetched)
+    at.patch.setattr(programs, "fetched", fetched)
     at.patch.setattr(packing, "this_system", lambda: DEBIAN)
     words = ("--engine", "--python", "3.13", "--python", "3.14")
 

@@ -18,10 +18,9 @@ from scripts.engine.api import Api
 from scripts.engine.discovery import check_versions, discover
 from scripts.engine.places import client_env, places
 from scripts.engine.private import iptables, processes
-from scripts.engine.private.lifecycle import Life
+from scripts.engine.private.lifecycle import _answers
 from scripts.machine import apt as private_apt
 from scripts.machine.apt import PrivateApt, unpack
-from scripts.machine.system import this_system
 from tests.kit.fakes import checkout
 
 
@@ -80,14 +79,13 @@ def test_an_engine_answers_or_does_not(
 ) -> None:
     """What a start waits for; 400 is no answer either."""
     at = places(tmp_path / "checkout", run=tmp_path)
-    life = Life(at=at, system=this_system(), environ={}, runner=run, say=print)
-    assert not life.answers()
+    assert not _answers(at)
 
     (tmp_path / at.run.name).symlink_to(tmp_path)
     at.socket.symlink_to(old_engine.removeprefix("unix://"))
-    assert not life.answers()
+    assert not _answers(at)
     monkeypatch.setattr(Api, "get", lambda *_: {})
-    assert life.answers()
+    assert _answers(at)
     assert client_env(at, {})["DOCKER_HOST"] == at.endpoint
 
 

@@ -13,7 +13,6 @@ from scripts.engine import discovery
 from scripts.engine.discovery import check_versions, discover
 from scripts.engine.places import places
 from scripts.engine.private import control, lifecycle, processes
-from scripts.engine.private.lifecycle import Life
 from scripts.machine import system
 from scripts.machine.system import System
 from tests.kit.fakes import FakeRunner, checkout, no_program
@@ -250,15 +249,14 @@ def test_without_compose_the_hint_says_how_to_get_it(machine: Machine) -> None:
 
 
 @pytest.fixture
-def lives(machine: Machine) -> list[tuple[str, Life]]:
-    """Return what is asked of the private engine, instead of doing it."""
-    done: list[tuple[str, Life]] = []
-    for name in ("start", "stop", "remove"):
-        machine.patch.setattr(lifecycle, name, lambda life, name=name: done.append((name, life)))
-    return done
+def started(machine: Machine) -> list[Path]:
+    """Return the checkouts whose private engine was to be started, instead of doing it."""
+    roots: list[Path] = []
+    machine.patch.setattr(lifecycle, "start", lambda here: roots.append(here.root))
+    return roots
 
 
-def test_ensure_takes_what_runs(machine: Machine, lives: list[tuple[str, Life]]) -> None:
+def test_ensure_takes_what_runs(machine: Machine, started: list[Path]) -> None:
     """Nothing is started."""
     machine.found["unix:///mine.sock"] = VERSION
     environ = {"DOCKER_HOST": "unix:///mine.sock"}
@@ -266,39 +264,30 @@ def test_ensure_takes_what_runs(machine: Machine, lives: list[tuple[str, Life]])
     found = control.ensure(machine.checkout(environ))
 
     assert found == discovery.required(machine.checkout(environ))
-    assert lives == []
+    assert started == []
 
 
-def test_ensure_brings_a_private_engine(machine: Machine, lives: list[tuple[str, Life]]) -> None:
+def test_ensure_brings_a_private_engine(machine: Machine, started: list[Path]) -> None:
     """When there is none, and says so."""
-    at = machine.at
     start = lifecycle.start
 
-    def starting(life: Life) -> None:
-        start(life)
-        machine.found[at.endpoint] = VERSION
+    def starting(here: Checkout) -> None:
+        start(here)
+        machine.found[machine.at.endpoint] = VERSION
 
     machine.patch.setattr(lifecycle, "start", starting)
     said: list[str] = []
 
     assert control.ensure(machine.checkout({}, said.append)).private
     assert said == ["engine: none is running, bringing a private one"]
-    control.stop(machine.checkout({}, said.append))
-    control.remove(machine.checkout({}, said.append))
-    assert [(name, life.at) for name, life in lives] == [
-        ("start", at),
-        ("stop", at),
-        ("remove", at),
-    ]
+    assert started == [machine.root]
 
 
-def test_an_engine_that_dies_at_once_is_an_error(
-    machine: Machine, lives: list[tuple[str, Life]]
-) -> None:
+def test_an_engine_that_dies_at_once_is_an_error(machine: Machine, started: list[Path]) -> None:
     """It answered once, and then no more."""
     with pytest.raises(EngineError, match="is gone"):
         control.start(machine.checkout())
-    assert [name for name, _ in lives] == ["start"]
+    assert started == [machine.root]
 
 
 def test_where_none_can_be_brought_the_install_line_is_given(machine: Machine) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from scripts.core.errors import EngineError
 from scripts.engine.places import Places, places
-from scripts.engine.private import host_record, iptables, network, processes
-from scripts.engine.private.files import link
+from scripts.engine.private import iptables, network, processes
 from scripts.engine.private.iptables import Ours, lost, our_bridges, removal
+from scripts.engine.private.programs import link
 from tests.kit.fakes import FakeRunner
 
 OURS = Ours(
@@ -219,27 +219,27 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "boot").write_text("boot-1\n")
     (tmp_path / "unix").write_text("0000: 1 /run/other.sock\n")
     (tmp_path / "was").mkdir()
-    monkeypatch.setattr(host_record, "FORWARD", tmp_path / "forward")
-    monkeypatch.setattr(host_record, "BOOT", tmp_path / "boot")
-    monkeypatch.setattr(host_record, "UNIX_SOCKETS", tmp_path / "unix")
+    monkeypatch.setattr(network, "FORWARD", tmp_path / "forward")
+    monkeypatch.setattr(network, "BOOT", tmp_path / "boot")
+    monkeypatch.setattr(network, "UNIX_SOCKETS", tmp_path / "unix")
     shared = (tmp_path / "was", tmp_path / "s", tmp_path / "used", tmp_path / "xtables.lock")
-    monkeypatch.setattr(host_record, "SHARED", shared)
+    monkeypatch.setattr(network, "SHARED", shared)
     return tmp_path
 
 
 def test_the_record_is_made_once_a_boot(host: Path) -> None:
     """The second engine would write down what the first has done."""
     file = host / "host.json"
-    assert host_record.read(file) is None
+    assert network.kept(file) is None
 
-    host_record.keep(file, {"iptables": "first"}, ["a"])
-    host_record.keep(file, {"iptables": "second"}, [])
-    kept = host_record.read(file)
-    assert kept is not None
-    assert (kept.saved, kept.forward, kept.paths) == ({"iptables": "first"}, "0", ["a"])
+    network.keep(file, {"iptables": "first"}, ["a"])
+    network.keep(file, {"iptables": "second"}, [])
+    record = network.kept(file)
+    assert record is not None
+    assert (record.saved, record.forward, record.paths) == ({"iptables": "first"}, "0", ["a"])
 
     (host / "boot").write_text("boot-2\n")
-    assert host_record.read(file) is None
+    assert network.kept(file) is None
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -247,9 +247,7 @@ def test_the_host_is_put_back_as_it_was(
     host: Path, monkeypatch: pytest.MonkeyPatch, *, alone: bool
 ) -> None:
     """Forwarding and the lock of iptables only when no other engine needs them."""
-    before = host_record.Before(
-        forward="0", saved={}, paths=host_record.shared_paths(), boot="boot-1"
-    )
+    before = network.Before(forward="0", saved={}, paths=[str(host / "was")], boot="boot-1")
     (host / "forward").write_text("1\n")
     (host / "s").mkdir()
     (host / "s" / "stale").touch()
@@ -258,7 +256,7 @@ def test_the_host_is_put_back_as_it_was(
     (host / "xtables.lock").touch()
     monkeypatch.setattr(Path, "is_socket", lambda path: path.name == "stale")
 
-    host_record.put_back(before, alone=alone)
+    network.put_back(before, alone=alone)
 
     assert (host / "forward").read_text().strip() == ("0" if alone else "1")
     assert (host / "xtables.lock").exists() is not alone

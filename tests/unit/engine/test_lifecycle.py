@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from scripts.core import polling
+from scripts.core.checkout import Checkout
 from scripts.core.errors import EngineError, RefusedError
 from scripts.engine.places import Places, client_env, places
-from scripts.engine.private import files as engine_files
-from scripts.engine.private import lifecycle, network, processes, root_mount
-from scripts.engine.private.files import bring, packages, present
-from scripts.engine.private.lifecycle import Life, last_error
+from scripts.engine.private import lifecycle, network, processes, programs, root_mount
+from scripts.engine.private.lifecycle import last_error
+from scripts.engine.private.programs import bring, packages, present
 from scripts.machine.apt import Deb, PrivateApt
 from scripts.machine.apt_sources import Mirror
 from scripts.machine.system import System
-from tests.kit.fakes import FakeRunner
+from tests.kit.fakes import FakeRunner, checkout
 
 BOOKWORM = {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}
 DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release=BOOKWORM)
@@ -61,7 +61,8 @@ def test_packages_of_a_newer_release_are_named_with_it() -> None:
 def mirror(monkeypatch: pytest.MonkeyPatch) -> Mirror:
     """Return a mirror, and packages that are fetched without apt."""
     found = Mirror(uri="http://mirror.test/debian", suite="bookworm", keyring=Path("/k.gpg"))
-    monkeypatch.setattr(engine_files, "find_mirror", lambda *_: found)
+    monkeypatch.setattr(programs, "find_mirror", lambda *_: found)
+    monkeypatch.setattr(programs, "this_system", lambda: DEBIAN)
     debs = tuple(Deb(name=name, size=1, sha256="0") for name in ("a.deb", "b.deb"))
 
     def fetch(*_: object) -> tuple[Deb, ...]:
@@ -73,10 +74,11 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Mirror:
 
 @pytest.mark.parametrize("system", [DEBIAN, TRIXIE])
 def test_programs_are_brought_once(
-    at: Places, runner: FakeRunner, mirror: Mirror, system: System
+    at: Places, runner: FakeRunner, mirror: Mirror, system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stamp is written last, and belongs to the list of packages."""
     runner.answer("xargs", "a.deb\nb.deb\n")
+    monkeypatch.setattr(programs, "this_system", lambda: system)
     said: list[str] = []
     plugin = at.home / "root.partial/usr/libexec/docker/cli-plugins/docker-compose"
 
@@ -86,9 +88,9 @@ def test_programs_are_brought_once(
         plugin.touch()
 
     for _ in range(2):
-        bring(at, system, runner=runner, say=unpacking)
+        bring(checkout(at.root, runner, say=unpacking))
 
-    assert said == ["unpacking 2 packages"]
+    assert said == ["engine: unpacking 2 packages"]
     assert len(runner.calls) == 1
     assert present(at, system)
     assert not present(at, UBUNTU)
@@ -107,7 +109,7 @@ def test_an_unpacking_that_breaks_off_leaves_no_stamp(
     (at.home / "root.partial" / "old").mkdir(parents=True)
 
     with pytest.raises(RefusedError, match="no space left"):
-        bring(at, DEBIAN, runner=runner, say=print)
+        bring(checkout(at.root, runner))
     assert not present(at, DEBIAN)
     assert not (at.home / "root.partial" / "old").exists()
     assert mirror.uri
@@ -336,6 +338,10 @@ class World:
         if self.starts:
             self.proc.add(50, "/x/dockerd", "--exec-root", str(self.at.exec_root))
 
+    def as_user(self) -> None:
+        """Let a user ask who is not root."""
+        self.patch.setattr(lifecycle, "this_system", lambda: replace(DEBIAN, uid=1000))
+
     def note(self, word: str, answer: object = None) -> Callable[..., object]:
         """Return a function that only remembers that it was called."""
 
@@ -355,8 +361,10 @@ def world(at: Places, proc: Proc, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(lifecycle, "bring", fake.note("bring"))
     monkeypatch.setattr(lifecycle, "detach", fake.detach)
     monkeypatch.setattr(lifecycle, "SYSTEMD", at.root / "no-systemd")
+    monkeypatch.setattr(lifecycle, "places", lambda _: at)
+    monkeypatch.setattr(lifecycle, "this_system", lambda: DEBIAN)
     monkeypatch.setattr(
-        Life, "answers", lambda _: fake.healthy and processes.daemon(at) is not None
+        lifecycle, "_answers", lambda _: fake.healthy and processes.daemon(at) is not None
     )
     for name in ("prepare", "restore", "repair_others"):
         monkeypatch.setattr(network, name, fake.note(name, {}))
@@ -366,25 +374,18 @@ def world(at: Places, proc: Proc, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 @pytest.fixture
-def life(world: World, runner: FakeRunner) -> Life:
-    """Return the engine of the world."""
-    return Life(
-        at=world.at, system=DEBIAN, environ={"PATH": "/bin"}, runner=runner, say=world.said.append
-    )
+def here(world: World, runner: FakeRunner) -> Checkout:
+    """Return the checkout of the world's engine."""
+    return checkout(world.at.root, runner, {"PATH": "/bin"}, world.said.append)
 
 
-def as_user(life: Life) -> Life:
-    """Return the same engine as a user sees it who is not root."""
-    return replace(life, system=replace(DEBIAN, uid=1000))
-
-
-def test_a_start_prepares_launches_and_repairs(life: Life, world: World) -> None:
+def test_a_start_prepares_launches_and_repairs(here: Checkout, world: World) -> None:
     """In that order; the second time it says that all is there."""
     world.at.log.write_text("old\n")
     world.at.pidfile.write_text("1")
 
-    lifecycle.start(life)
-    lifecycle.start(life)
+    lifecycle.start(here)
+    lifecycle.start(here)
 
     assert world.done == ["check_cgroups", "bring", "prepare", "repair_others"]
     assert world.said == ["engine: starting", "engine: ready", "engine: is running"]
@@ -393,44 +394,44 @@ def test_a_start_prepares_launches_and_repairs(life: Life, world: World) -> None
     assert world.at.log.with_suffix(".old.log").read_text() == "old\n"
 
 
-def test_in_a_chroot_dockerd_gets_a_root_that_is_mounted(life: Life, world: World) -> None:
+def test_in_a_chroot_dockerd_gets_a_root_that_is_mounted(here: Checkout, world: World) -> None:
     """And where systemd runs, the control groups are left to it."""
     (world.proc.folder / "self" / "mountinfo").write_text("")
     world.patch.setattr(lifecycle, "SYSTEMD", world.at.home)
 
-    lifecycle.start(life)
+    lifecycle.start(here)
 
     assert world.argv[1].endswith("root_mount.py")
     assert "--cgroup-parent" not in world.argv
 
 
-def test_an_engine_that_is_starting_is_waited_for(life: Life, world: World) -> None:
+def test_an_engine_that_is_starting_is_waited_for(here: Checkout, world: World) -> None:
     """Another run may have started it."""
     world.detach([], log=world.at.log, env={"PATH": str(world.at.home / "sbin")})
     looks = iter([False, False, True])
-    world.patch.setattr(Life, "answers", lambda _: next(looks))
+    world.patch.setattr(lifecycle, "_answers", lambda _: next(looks))
 
-    lifecycle.start(life)
+    lifecycle.start(here)
 
     assert world.said == ["engine: ready"]
 
 
 @pytest.mark.parametrize("starts", [True, False])
 def test_a_dockerd_that_does_not_come_up_is_explained_and_ended(
-    life: Life, world: World, *, starts: bool
+    here: Checkout, world: World, *, starts: bool
 ) -> None:
     """The line of its log, the log's path, and nothing half-started."""
     world.healthy, world.starts = False, starts
 
     with pytest.raises(EngineError, match="failed to start daemon: no overlay") as caught:
-        lifecycle.start(life)
+        lifecycle.start(here)
 
     assert str(world.at.log) in caught.value.next_step
     assert processes.ours(world.at) == {}
     assert "engine: it did not come up, stopping it again" in world.said
 
 
-def test_a_dockerd_that_ends_is_not_waited_for(life: Life, world: World) -> None:
+def test_a_dockerd_that_ends_is_not_waited_for(here: Checkout, world: World) -> None:
     """One that was seen and is gone will not come back."""
     ends = iter([True, True, False, False, False, False])
     world.healthy = False
@@ -443,24 +444,26 @@ def test_a_dockerd_that_ends_is_not_waited_for(life: Life, world: World) -> None
     world.patch.setattr(processes, "daemon", daemon)
 
     with pytest.raises(EngineError, match="did not start"):
-        lifecycle.start(life)
+        lifecycle.start(here)
     assert len(list(ends)) < 6
 
 
-def test_a_machine_that_cannot_have_one_is_told_so(life: Life, world: World) -> None:
+def test_a_machine_that_cannot_have_one_is_told_so(here: Checkout, world: World) -> None:
     """With the line that installs another."""
+    world.as_user()
+
     with pytest.raises(EngineError, match="needs root"):
-        lifecycle.start(as_user(life))
+        lifecycle.start(here)
     assert world.done == []
 
 
-def test_a_stop_waits_for_the_containers(life: Life, world: World) -> None:
+def test_a_stop_waits_for_the_containers(here: Checkout, world: World) -> None:
     """And says that it does; a second one finds nothing."""
-    lifecycle.start(life)
+    lifecycle.start(here)
     world.proc.deaf.add(50)
 
-    lifecycle.stop(life)
-    lifecycle.stop(life)
+    lifecycle.stop(here)
+    lifecycle.stop(here)
 
     assert world.proc.signals == [(50, signal.SIGTERM), (50, signal.SIGKILL)]
     assert world.said[2:] == [
@@ -472,25 +475,27 @@ def test_a_stop_waits_for_the_containers(life: Life, world: World) -> None:
 
 
 @pytest.mark.parametrize("task", ["stop", "remove"])
-def test_what_belongs_to_root_is_left_to_root(life: Life, world: World, task: str) -> None:
+def test_what_belongs_to_root_is_left_to_root(here: Checkout, world: World, task: str) -> None:
     """A user is told what to type, and nothing has changed."""
-    lifecycle.start(life)
+    lifecycle.start(here)
+    world.as_user()
 
     with pytest.raises(EngineError, match="belongs to root, this is user id 1000") as caught:
-        getattr(lifecycle, task)(as_user(life))
+        getattr(lifecycle, task)(here)
 
     assert caught.value.next_step == f"sudo ./dev inv engine.{task}"
     assert processes.daemon(world.at) == 50
     assert world.proc.signals == []
 
 
-def test_a_user_without_an_engine_needs_no_root(life: Life, world: World) -> None:
+def test_a_user_without_an_engine_needs_no_root(here: Checkout, world: World) -> None:
     """There is nothing to stop and nothing to remove."""
     world.at.home.rmdir()
     world.at.run.rmdir()
+    world.as_user()
 
-    lifecycle.stop(as_user(life))
-    lifecycle.remove(as_user(life))
+    lifecycle.stop(here)
+    lifecycle.remove(here)
 
     assert world.said == ["engine: was not running", "engine: there is none"]
     assert "restore" not in world.done
@@ -521,15 +526,15 @@ class Emptied:
         raise RefusedError("no space", next_step="")
 
 
-def test_removing_leaves_nothing(life: Life, world: World) -> None:
+def test_removing_leaves_nothing(here: Checkout, world: World) -> None:
     """Containers and networks through the API, then processes, mounts, network, files."""
     api = Emptied("")
     world.patch.setattr(lifecycle, "Api", lambda _: api)
-    lifecycle.start(life)
+    lifecycle.start(here)
     mounted = iter([("/a/b", "/a"), ()])
     world.patch.setattr(processes, "mounts", lambda _: next(mounted))
 
-    lifecycle.remove(life)
+    lifecycle.remove(here)
 
     assert api.calls == [
         *("GET /containers/json", "DELETE /containers/gone", "DELETE /containers/c1"),
@@ -541,16 +546,16 @@ def test_removing_leaves_nothing(life: Life, world: World) -> None:
     assert world.said[-1] == "engine: removed"
 
 
-def test_nothing_is_deleted_through_a_mount(life: Life, world: World) -> None:
+def test_nothing_is_deleted_through_a_mount(here: Checkout, world: World) -> None:
     """What is mounted below may be somebody's data."""
     world.patch.setattr(processes, "mounts", lambda _: ("/a",))
 
     with pytest.raises(EngineError, match="/a is still mounted, so nothing was deleted"):
-        lifecycle.remove(life)
+        lifecycle.remove(here)
     assert world.at.home.exists()
 
 
-def test_what_cannot_be_deleted_is_named(life: Life, world: World) -> None:
+def test_what_cannot_be_deleted_is_named(here: Checkout, world: World) -> None:
     """Instead of saying that all was removed."""
     kept = str(world.at.home / "data")
 
@@ -561,11 +566,11 @@ def test_what_cannot_be_deleted_is_named(life: Life, world: World) -> None:
     world.patch.setattr(shutil, "rmtree", rmtree)
 
     with pytest.raises(EngineError, match=f"{kept} is left .*: Operation not permitted"):
-        lifecycle.remove(life)
+        lifecycle.remove(here)
     assert "engine: removed" not in world.said
 
 
-def test_what_can_be_deleted_at_second_try_is_removed(life: Life, world: World) -> None:
+def test_what_can_be_deleted_at_second_try_is_removed(here: Checkout, world: World) -> None:
     """A process that ends just then still writes."""
     rmtree = shutil.rmtree
 
@@ -575,17 +580,17 @@ def test_what_can_be_deleted_at_second_try_is_removed(life: Life, world: World) 
 
     world.patch.setattr(shutil, "rmtree", late)
 
-    lifecycle.remove(life)
+    lifecycle.remove(here)
 
     assert not world.at.home.exists()
     assert world.said[-1] == "engine: removed"
 
 
-def test_another_checkouts_engine_is_left_alone(life: Life, world: World) -> None:
+def test_another_checkouts_engine_is_left_alone(here: Checkout, world: World) -> None:
     """Its folder stands beside ours."""
     (world.at.run.parent / "other").mkdir()
 
-    lifecycle.remove(life)
+    lifecycle.remove(here)
 
     assert (world.at.run.parent / "other").exists()
     assert not world.at.run.exists()

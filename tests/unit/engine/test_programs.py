@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.core.process import Runner
-from scripts.engine.places import Places, places
+from scripts.engine.places import places
 from scripts.engine.private import programs
 from tests.kit.fakes import FakeRunner, checkout, no_program
 
@@ -17,11 +16,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Return the list in which each fetch is noted; none is there yet."""
     found: list[Path] = []
 
-    def bring(at: Places, system: object, *, runner: Runner, say: object) -> None:
-        del system, runner, say
-        found.append(at.root)
-
-    monkeypatch.setattr(programs, "bring", bring)
+    monkeypatch.setattr(programs, "bring", lambda here: found.append(here.root))
     monkeypatch.setattr(programs, "present", lambda *_: bool(found))
     return found
 

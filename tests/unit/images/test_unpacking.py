@@ -11,7 +11,7 @@ from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageStatus
 from scripts.engine import places as engine_files
 from scripts.engine.places import places
-from scripts.engine.private.files import present
+from scripts.engine.private.programs import present
 from scripts.images.bundle import bundle_file, unpacking
 from scripts.images.bundle.bundle_file import Bundle
 from scripts.machine.system import System
