@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypedDict, Unpack
 
 import sh
 
@@ -34,49 +34,45 @@ class Completed:
     stderr: str
 
 
+class Options(TypedDict, total=False):
+    """How a process is run."""
+
+    timeout: float | None
+    """Seconds after which it gets SIGTERM, so that Compose can clean up after itself."""
+    env: Mapping[str, str] | None
+    """Adds to our environment."""
+    stdin: str
+    on_line: OnLine | None
+    """Sees each line of both streams at once."""
+
+
 class Runner(Protocol):
     """Runs one process to its end; the real one is `run`, tests have their own."""
 
-    def __call__(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout: float | None = None,
-        env: Mapping[str, str] | None = None,
-        stdin: str = "",
-        on_line: OnLine | None = None,
-    ) -> Completed: ...
+    def __call__(self, argv: Sequence[str], **options: Unpack[Options]) -> Completed: ...
 
 
 class Running:
     """A process that was started and not yet waited for."""
 
-    def __init__(  # noqa: PLR0913 - each is one fact about a process
-        self,
-        argv: Sequence[str],
-        *,
-        timeout: float | None = None,
-        env: Mapping[str, str] | None = None,
-        stdin: str = "",
-        on_line: OnLine | None = None,
-        terminal: bool = False,
+    def __init__(
+        self, argv: Sequence[str], *, terminal: bool = False, **options: Unpack[Options]
     ) -> None:
-        """Start `argv`; `env` adds to ours, `on_line` sees each line of both streams at once.
+        """Start `argv`; RefusedError when there is no such program.
 
         With `terminal` the process believes that it writes to one: some show progress only then.
-        After `timeout` seconds it gets SIGTERM, so that Compose can clean up after itself.
-        Raises RefusedError when there is no such program.
         """
         self.argv = tuple(argv)
         self._streams: tuple[list[str], list[str]] = ([], [])
-        program = _program(argv[0], env)
-        out, err = (_collector(lines, on_line) for lines in self._streams)
+        timeout, env = options.get("timeout"), options.get("env") or {}
+        program = sh.Command(_path(argv[0], env))
+        out, err = (_collector(lines, options.get("on_line")) for lines in self._streams)
         self._command = program(
             *argv[1:],
-            _in=stdin,
+            _in=options.get("stdin", ""),
             _out=out,
             _err=err,
-            _env={**os.environ, **(env or {})},
+            _env={**os.environ, **env},
             _ok_code=ANY_EXIT_CODE,
             _tty_out=terminal,
             _bg=True,
@@ -123,16 +119,9 @@ class Running:
         return Completed(argv=self.argv, exit_code=exit_code, stdout=out, stderr=err)
 
 
-def run(
-    argv: Sequence[str],
-    *,
-    timeout: float | None = None,
-    env: Mapping[str, str] | None = None,
-    stdin: str = "",
-    on_line: OnLine | None = None,
-) -> Completed:
-    """Run one process to its end; arguments and errors as in `Running`."""
-    return Running(argv, timeout=timeout, env=env, stdin=stdin, on_line=on_line).wait()
+def run(argv: Sequence[str], **options: Unpack[Options]) -> Completed:
+    """Run one process to its end; errors as in `Running`."""
+    return Running(argv, **options).wait()
 
 
 def detach(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> None:
@@ -159,10 +148,6 @@ def dial(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> socket
         )
     threading.Thread(target=started.wait, daemon=True).start()  # or it stays as a zombie
     return ours
-
-
-def _program(name: str, env: Mapping[str, str] | None) -> sh.Command:
-    return sh.Command(_path(name, env))
 
 
 def _path(name: str, env: Mapping[str, str] | None) -> str:

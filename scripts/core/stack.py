@@ -136,10 +136,7 @@ class Stack:
 
     def service(self, name: str) -> Service:
         """Return the service of that name; KeyError when there is none."""
-        for service in self.services:
-            if service.name == name:
-                return service
-        raise KeyError(name)
+        return {service.name: service for service in self.services}[name]
 
     def closure(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return `names` and all that they need, transitively, what needs nothing first."""

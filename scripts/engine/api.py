@@ -8,6 +8,7 @@ import json
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -57,19 +58,15 @@ class Connection(HTTPConnection):
             self.sock.settimeout(self.timeout)
 
 
+@dataclass(eq=False)
 class Api:
     """Calls to one engine. A call opens its own connection, so threads may share an Api."""
 
-    def __init__(
-        self, endpoint: str, *, timeout: float = 30.0, env: Mapping[str, str] | None = None
-    ) -> None:
-        """Remember the engine at `endpoint`; `timeout` in seconds for each answer.
-
-        `env` is what docker needs in its environment to reach the engine, as `Engine.env` has it.
-        """
-        self.endpoint = endpoint
-        self.timeout = timeout
-        self.env = env
+    endpoint: str
+    timeout: float = 30.0
+    """Seconds for each answer."""
+    env: Mapping[str, str] | None = None
+    """What docker needs in its environment to reach the engine, as `Engine.env` has it."""
 
     @classmethod
     def of(cls, engine: Engine) -> "Api":
@@ -93,7 +90,7 @@ class Api:
 
     def raw(self, path: str, **query: object) -> bytes:
         """Return the bytes of an answer that is no JSON; errors as in `get`."""
-        return judged(*self._call("GET", path, query), "GET", path)
+        return self._call("GET", path, query)
 
     def stream(self, path: str, *, endless: bool = False, **query: object) -> "Stream":
         """Return an answer as it comes; errors when it is read. `endless`: silence is no fault."""
@@ -113,14 +110,14 @@ class Api:
 
     def post_raw(self, path: str, body: object) -> bytes:
         """Like `post`, for an answer that is no JSON, such as what a command wrote."""
-        return judged(*self._call("POST", path, {}, body), "POST", path)
+        return self._call("POST", path, {}, body)
 
     def delete(self, path: str, **query: object) -> Json:
         """Like `post`, for removing."""
         return self._json("DELETE", path, query)
 
     def _json(self, method: str, path: str, query: dict[str, object], body: object = None) -> Json:
-        text = judged(*self._call(method, path, query, body), method, path)
+        text = self._call(method, path, query, body)
         try:
             return json.loads(text) if text.strip() else None
         except ValueError as error:  # also of bytes that are no text
@@ -130,9 +127,7 @@ class Api:
                 next_step="inv engine.status",
             ) from error
 
-    def _call(
-        self, method: str, path: str, query: dict[str, object], body: object = None
-    ) -> tuple[int, bytes]:
+    def _call(self, method: str, path: str, query: dict[str, object], body: object = None) -> bytes:
         connection = self.connection(self.timeout)
         try:
             connection.request(
@@ -142,11 +137,12 @@ class Api:
                 headers={"Content-Type": "application/json"},
             )
             answer = connection.getresponse()
-            return answer.status, answer.read()
+            text = answer.read()
         except (OSError, HTTPException) as error:
             raise silent(self.endpoint, error) from error
         finally:
             connection.close()
+        return judged(answer.status, text, method, path)
 
 
 class Stream:

@@ -15,66 +15,30 @@ class Places:
 
     root: Path
     """The checkout."""
+    home: Path
+    """The folder of all that is the engine's."""
+    tree: Path
+    """The unpacked packages."""
+    docker: Path
+    """The docker program."""
+    data: Path
+    """Images, containers and volumes."""
+    log: Path
+    """What dockerd writes."""
+    cache: Path
+    """Downloads, which outlive the engine."""
+    debs: Path
+    """The package files among them."""
     run: Path
     """Short, because a socket's path has at most 107 bytes."""
+    exec_root: Path
+    """The engine's running state."""
+    pidfile: Path
+    socket: Path
+    endpoint: str
     bridge: str
     """At most 15 bytes, as for every interface."""
     cgroup: str
-
-    @property
-    def home(self) -> Path:
-        """The folder of all that is the engine's."""
-        return self.root / ".engine"
-
-    @property
-    def cache(self) -> Path:
-        """The folder of downloads, which outlive the engine."""
-        return self.root / ".cache" / "engine"
-
-    @property
-    def debs(self) -> Path:
-        """The folder with the package files among them."""
-        return self.cache / "debs"
-
-    @property
-    def tree(self) -> Path:
-        """The folder with the unpacked packages."""
-        return self.home / "root"
-
-    @property
-    def data(self) -> Path:
-        """The folder with images, containers and volumes."""
-        return self.home / "data"
-
-    @property
-    def exec_root(self) -> Path:
-        """The folder of the engine's running state."""
-        return self.run / "exec"
-
-    @property
-    def pidfile(self) -> Path:
-        """The file with dockerd's process id."""
-        return self.run / "docker.pid"
-
-    @property
-    def socket(self) -> Path:
-        """The engine's socket."""
-        return self.run / "docker.sock"
-
-    @property
-    def endpoint(self) -> str:
-        """The engine's address."""
-        return f"unix://{self.socket}"
-
-    @property
-    def log(self) -> Path:
-        """Dockerd's log."""
-        return self.home / "dockerd.log"
-
-    @property
-    def docker(self) -> Path:
-        """The docker program."""
-        return self.home / "bin" / "docker"
 
 
 def places(root: Path, *, run: Path = RUN) -> Places:
@@ -85,8 +49,24 @@ def places(root: Path, *, run: Path = RUN) -> Places:
     top = Path("/").stat()
     identity = f"{root.resolve()} {top.st_dev} {top.st_ino}"
     mark = hashlib.sha256(os.fsencode(identity)).hexdigest()[:8]
+    root, run = root.resolve(), run / mark
+    home, cache, socket = root / ".engine", root / ".cache" / "engine", run / "docker.sock"
     return Places(
-        root=root.resolve(), run=run / mark, bridge=f"mdv{mark}", cgroup=f"/memos-dev-{mark}"
+        root=root,
+        home=home,
+        tree=home / "root",
+        docker=home / "bin" / "docker",
+        data=home / "data",
+        log=home / "dockerd.log",
+        cache=cache,
+        debs=cache / "debs",
+        run=run,
+        exec_root=run / "exec",
+        pidfile=run / "docker.pid",
+        socket=socket,
+        endpoint=f"unix://{socket}",
+        bridge=f"mdv{mark}",
+        cgroup=f"/memos-dev-{mark}",
     )
 
 

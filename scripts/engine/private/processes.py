@@ -24,49 +24,49 @@ GRACE = 10.0
 """Seconds for a container of a crashed engine to end by itself."""
 
 
-def argv(pid: int, proc: Path = PROC) -> tuple[str, ...]:
+def argv(pid: int) -> tuple[str, ...]:
     """Return a process's command line; () when there is no such process."""
     try:
-        words = (proc / str(pid) / "cmdline").read_bytes()
+        words = (PROC / str(pid) / "cmdline").read_bytes()
     except OSError:
         return ()
     return tuple(os.fsdecode(words).rstrip("\0").split("\0")) if words else ()
 
 
-def ours(at: Places, proc: Path = PROC) -> dict[int, str]:
+def ours(at: Places) -> dict[int, str]:
     """Return the ids of the engine's own processes and the names of their programs."""
     found = {}
-    for pid in _pids(proc):
-        words = argv(pid, proc)
+    for pid in _pids():
+        words = argv(pid)
         name = Path(words[0]).name if words else ""
         if name in PROGRAMS and any(str(at.exec_root) in word for word in words[1:]):
             found[pid] = name
     return found
 
 
-def daemon(at: Places, proc: Path = PROC) -> int | None:
+def daemon(at: Places) -> int | None:
     """Return the process id of the engine's dockerd; None when it does not run."""
-    return next((pid for pid, name in ours(at, proc).items() if name == "dockerd"), None)
+    return next((pid for pid, name in ours(at).items() if name == "dockerd"), None)
 
 
-def other_engines(at: Places, proc: Path = PROC) -> tuple[int, ...]:
+def other_engines(at: Places) -> tuple[int, ...]:
     """Return the dockerd processes of others that use the same network as we do."""
-    mine = _network(proc / "self")
+    mine = _network(PROC / "self")
     return tuple(
         pid
-        for pid in _pids(proc)
-        if (words := argv(pid, proc))
+        for pid in _pids()
+        if (words := argv(pid))
         and Path(words[0]).name == "dockerd"
-        and pid not in ours(at, proc)
-        and _network(proc / str(pid)) == mine
+        and pid not in ours(at)
+        and _network(PROC / str(pid)) == mine
     )
 
 
-def uptime(pid: int, proc: Path = PROC) -> float:
+def uptime(pid: int) -> float:
     """Return for how many seconds a process has run; 0 when it is gone."""
     try:
-        started = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[19]
-        now = (proc / "uptime").read_text().split()[0]
+        started = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[19]
+        now = (PROC / "uptime").read_text().split()[0]
     except OSError:
         return 0.0
     return float(now) - int(started) / os.sysconf("SC_CLK_TCK")
@@ -86,26 +86,26 @@ def end(pids: Iterable[int], by: signal.Signals) -> None:
             ) from None
 
 
-def reap(at: Places, grace: float = GRACE, proc: Path = PROC) -> None:
+def reap(at: Places, grace: float = GRACE) -> None:
     """End what a crashed dockerd left: containers, their shims, containerd.
 
     Containers get SIGTERM and `grace` seconds first. A shim itself must not be asked: it would
     leave its container behind.
     """
-    shims = {pid for pid, name in ours(at, proc).items() if name.startswith("containerd-shim")}
+    shims = {pid for pid, name in ours(at).items() if name.startswith("containerd-shim")}
 
     def containers() -> set[int]:
-        return {pid for pid in _pids(proc) if _parent(pid, proc) in shims}
+        return {pid for pid in _pids() if _parent(pid) in shims}
 
     end(containers(), signal.SIGTERM)
     until_none(containers, timeout=grace, interval=0.1)
     end(containers(), signal.SIGKILL)
-    end(ours(at, proc), signal.SIGKILL)
+    end(ours(at), signal.SIGKILL)
 
 
-def mounts(folders: Iterable[Path], proc: Path = PROC) -> tuple[str, ...]:
+def mounts(folders: Iterable[Path]) -> tuple[str, ...]:
     """Return the mount points in `folders`, the innermost first."""
-    lines = (proc / "self" / "mountinfo").read_text().splitlines()
+    lines = (PROC / "self" / "mountinfo").read_text().splitlines()
     points = [_unescaped(line.split()[4]) for line in lines]
     roots = tuple(str(folder) for folder in folders)
     inside = [p for p in points if any(p == root or p.startswith(f"{root}/") for root in roots)]
@@ -117,9 +117,9 @@ def unmount(point: str) -> None:
     ctypes.CDLL(None, use_errno=True).umount2(os.fsencode(point), MNT_DETACH)
 
 
-def is_chroot(proc: Path = PROC) -> bool:
+def is_chroot() -> bool:
     """Say whether "/" is no mount point, as in a plain chroot: see `root_mount`."""
-    lines = (proc / "self" / "mountinfo").read_text().splitlines()
+    lines = (PROC / "self" / "mountinfo").read_text().splitlines()
     return not any(line.split()[4] == "/" for line in lines)
 
 
@@ -152,15 +152,15 @@ def _hierarchies(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_dir()] or [folder]
 
 
-def _pids(proc: Path) -> list[int]:
+def _pids() -> list[int]:
     """Return all process ids; none where there is no /proc, as on macOS."""
-    names = (path.name for path in proc.iterdir()) if proc.is_dir() else ()
+    names = (path.name for path in PROC.iterdir()) if PROC.is_dir() else ()
     return [int(name) for name in names if name.isdigit()]
 
 
-def _parent(pid: int, proc: Path) -> int:
+def _parent(pid: int) -> int:
     try:
-        return int((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+        return int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, IndexError):
         return 0
 

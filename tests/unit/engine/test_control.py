@@ -351,11 +351,7 @@ def test_volumes_that_only_root_may_read_are_said(machine: Machine) -> None:
 def test_the_status_needs_no_proc(machine: Machine) -> None:
     """macOS has none."""
     machine.is_a(MAC)
-    for name in ("ours", "daemon"):
-        whole = getattr(processes, name)
-        machine.patch.setattr(
-            processes, name, lambda at, _="", whole=whole: whole(at, machine.root / "proc")
-        )
+    machine.patch.setattr(processes, "PROC", machine.root / "proc")
     machine.found["unix:///mine"] = VERSION
 
     found = control.status(machine.checkout({"DOCKER_HOST": "unix:///mine"}))

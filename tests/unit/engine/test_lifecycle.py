@@ -158,19 +158,7 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proc:
     """Return a played /proc."""
     fake = Proc(tmp_path / "proc")
     monkeypatch.setattr(os, "kill", fake.kill)
-    for name in ("argv", "ours", "daemon", "other_engines", "uptime", "mounts", "is_chroot"):
-        whole = getattr(processes, name)
-        monkeypatch.setattr(
-            processes,
-            name,
-            lambda *words, whole=whole: (
-                whole(*words[:1], proc=fake.folder)
-                if whole.__name__ != "is_chroot"
-                else whole(fake.folder)
-            ),
-        )
-    reap = processes.reap
-    monkeypatch.setattr(processes, "reap", lambda at, grace=0.0: reap(at, grace, proc=fake.folder))
+    monkeypatch.setattr(processes, "PROC", fake.folder)
     monkeypatch.setattr(polling, "poll", instant)
     monkeypatch.setattr(lifecycle, "poll", instant)
     return fake
@@ -201,7 +189,7 @@ def test_our_processes_are_known_by_their_command_lines(at: Places, proc: Proc) 
     assert processes.ours(at) == {10: "dockerd", 11: "containerd"}
     assert processes.daemon(at) == 10
     assert processes.other_engines(at) == (13,)
-    assert processes.argv(99, proc.folder) == ()
+    assert processes.argv(99) == ()
     assert processes.uptime(10) == 1000.0 - 50000 / os.sysconf("SC_CLK_TCK")
     assert processes.uptime(99) == 0.0
 
