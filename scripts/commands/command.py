@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.exceptions import Exit
+from invoke.tasks import Task
 
 from scripts.commands import flags
 from scripts.core.errors import ExitCode, StackError, known
@@ -25,26 +26,44 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 BEGAN = time.time()
 """When this command began: the first of the moments that `inv timeline` shows."""
-SERVICE = "service or container name; may be repeated; none means all"
-GROUP = "service whose data group is meant; may be repeated; none means all"
-TIMEOUT = "seconds from the first start until all must be ready"
-FORMAT = "text for people, json for programs"
-YES = "do not ask"
+HELP = {
+    "service": "service or container name; may be repeated; none means all",
+    "timeout": "seconds from the first start until all must be ready",
+    "format": "text for people, json for programs",
+    "yes": "do not ask",
+}
+"""What a flag of this name means where a task does not say otherwise."""
 
 # at its end Python searches all that was ever loaded for cycles: 30 ms of every command, in vain
 atexit.register(gc.freeze)
 
-P = ParamSpec("P")
+Body = Callable[..., ExitCode | None]
+"""What a task does; None is success."""
 
 
-def command(body: Callable[P, ExitCode | None]) -> Callable[Concatenate[Context, P], None]:
-    """Make a task of a function that returns an exit code, or None; its errors become two lines.
+def command(name: str = "", /, **flags: str) -> Callable[[Body], Task[Callable[..., None]]]:
+    """Make a task of a function; `flags` are the help texts of those that `HELP` does not explain.
 
-    The task has the flags of the function, after the context that invoke hands to every task.
+    A parameter that is a list is a flag that may be repeated.
+    """
+
+    def made(body: Body) -> Task[Callable[..., None]]:
+        parameters = inspect.signature(body).parameters
+        many = [flag for flag in parameters if parameters[flag].annotation == list[str]]
+        texts = {flag: text for flag, text in HELP.items() if flag in parameters} | flags
+        return Task(_told(body), name=name or None, iterable=many, help=texts)
+
+    return made
+
+
+def _told(body: Body) -> Callable[..., None]:
+    """Make the exit code of a function that of the command; its errors become two lines.
+
+    The result has the flags of the function, after the context that invoke hands to every task.
     """
 
     @functools.wraps(body)
-    def wrapper(_context: Context, /, *args: P.args, **kwargs: P.kwargs) -> None:
+    def wrapper(_context: Context, /, *args: object, **kwargs: object) -> None:
         try:
             code = body(*args, **kwargs)
         except BrokenPipeError:  # pragma: no cover - held by e2e, it needs a pipe of its own

@@ -2,14 +2,11 @@
 
 from pathlib import Path
 
-from invoke.tasks import task
-
 from scripts.commands import flags
 from scripts.commands.command import checkout, command, look, report
 
 
-@task()
-@command
+@command()
 def config() -> None:
     """Print the resolved compose file, with the secrets masked."""
     from scripts.core.texts import masked
@@ -19,13 +16,10 @@ def config() -> None:
     tell.text(masked(space.resolved, space.settings.secrets()))
 
 
-@task(
-    help={
-        "offset": "with --write: how far the ports of a second stack are from these",
-        "write": "make this settings file for a second stack, with ports and names of its own",
-    }
+@command(
+    offset="with --write: how far the ports of a second stack are from these",
+    write="make this settings file for a second stack, with ports and names of its own",
 )
-@command
 def env(*, offset: str = "", write: str = "") -> None:
     """Print every variable, its value (secrets masked) and where the value comes from."""
     from scripts.config import second_stack, settings, workspace

@@ -2,20 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from invoke.tasks import task
-
 from scripts.commands import flags
-from scripts.commands.command import (
-    BEGAN,
-    FORMAT,
-    GROUP,
-    YES,
-    checkout,
-    command,
-    look,
-    project,
-    report,
-)
+from scripts.commands.command import BEGAN, checkout, command, look, project, report
 from scripts.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -25,8 +13,7 @@ if TYPE_CHECKING:
 SNAPSHOT = "its name, as inv snapshot.list has it, or the path of one from elsewhere"
 
 
-@task(help={"volumes": "delete the data too, after asking", "yes": YES})
-@command
+@command(volumes="delete the data too, after asking")
 def down(*, volumes: bool = False, yes: bool = False) -> None:
     """Stop and remove the containers; the data stays unless --volumes."""
     from scripts.commands.flows import data
@@ -35,17 +22,12 @@ def down(*, volumes: bool = False, yes: bool = False) -> None:
     data.down(_starter(tell), tell, delete_data=volumes, yes=yes)
 
 
-@task(
-    iterable=["service"],
-    help={
-        "service": "service whose data group is meant; may be repeated",
-        "all": "all data groups",
-        "yes": YES,
-        "dry_run": "only show what would happen",
-        "no_snapshot": "delete without a snapshot: the data is lost for good",
-    },
+@command(
+    service="service whose data group is meant; may be repeated",
+    all="all data groups",
+    dry_run="only show what would happen",
+    no_snapshot="delete without a snapshot: the data is lost for good",
 )
-@command
 def reset(
     *,
     service: list[str],
@@ -62,8 +44,11 @@ def reset(
     return data.reset(_starter(tell), tell, wanted, yes=yes)
 
 
-@task(name="save", iterable=["service"], help={"service": GROUP, "name": "what to call it"})
-@command
+@command(
+    "save",
+    service="service whose data group is meant; may be repeated; none means all",
+    name="what to call it",
+)
 def snapshot_save(*, service: list[str], name: str = "") -> ExitCode:
     """Save the data as one file under snapshots/; what has to stop for it starts again."""
     from scripts.commands.flows import data
@@ -72,8 +57,7 @@ def snapshot_save(*, service: list[str], name: str = "") -> ExitCode:
     return data.save(_starter(tell), tell, service, name)
 
 
-@task(name="list", help={"format": FORMAT})
-@command
+@command("list")
 def snapshot_list(*, format: str = "text") -> None:
     """Show the snapshots of this stack, the newest first."""
     from scripts.data import snapshots
@@ -83,8 +67,7 @@ def snapshot_list(*, format: str = "text") -> None:
     tell.snapshots(name, snapshots.listed(snapshots.folder_of(checkout(tell).root, name)))
 
 
-@task(name="verify", help={"name": SNAPSHOT, "format": FORMAT})
-@command
+@command("verify", name=SNAPSHOT)
 def snapshot_verify(name: str, *, format: str = "text") -> ExitCode:
     """Read a snapshot whole and compare every byte with its checksums; 5 when it is damaged."""
     from scripts.commands.flows import data
@@ -93,15 +76,7 @@ def snapshot_verify(name: str, *, format: str = "text") -> ExitCode:
     return data.verify(checkout(tell).root, project(tell), tell, name)
 
 
-@task(
-    name="restore",
-    help={
-        "name": SNAPSHOT,
-        "yes": YES,
-        "anyway": "also with another image source or an older server",
-    },
-)
-@command
+@command("restore", name=SNAPSHOT, anyway="also with another image source or an older server")
 def snapshot_restore(name: str, *, yes: bool = False, anyway: bool = False) -> ExitCode:
     """Put a snapshot in the place of the data; that stays until all is ready on the new one."""
     from scripts.commands.flows import data
@@ -110,8 +85,7 @@ def snapshot_restore(name: str, *, yes: bool = False, anyway: bool = False) -> E
     return data.restore(_starter(tell), tell, name, yes=yes, anyway=anyway)
 
 
-@task(name="undo")
-@command
+@command("undo")
 def snapshot_undo() -> ExitCode:
     """Bring back the data from before a restore on which not all became ready."""
     from scripts.commands.flows import data
@@ -119,8 +93,7 @@ def snapshot_undo() -> ExitCode:
     return data.undo(_starter(report()))
 
 
-@task(name="delete", help={"name": "its name, as inv snapshot.list has it", "yes": YES})
-@command
+@command("delete", name="its name, as inv snapshot.list has it")
 def snapshot_delete(name: str, *, yes: bool = False) -> None:
     """Delete one snapshot, after asking."""
     from scripts.commands.flows import data
@@ -129,8 +102,7 @@ def snapshot_delete(name: str, *, yes: bool = False) -> None:
     data.delete(checkout(tell).root, project(tell), tell, name, yes=yes)
 
 
-@task(name="prune", help={"keep": "how many of the newest stay", "yes": YES})
-@command
+@command("prune", keep="how many of the newest stay")
 def snapshot_prune(*, keep: str = "", yes: bool = False) -> None:
     """Delete all snapshots but the newest, after asking; damaged ones are left alone."""
     from scripts.commands.flows import data

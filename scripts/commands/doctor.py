@@ -1,13 +1,10 @@
 """The task that looks for all that can be known to be wrong."""
 
-from invoke.tasks import task
-
-from scripts.commands.command import FORMAT, checkout, command, report
+from scripts.commands.command import checkout, command, report
 from scripts.core.errors import ExitCode
 
 
-@task(help={"format": FORMAT})
-@command
+@command()
 def doctor(*, format: str = "text") -> ExitCode:
     """Look for all that can be known to be wrong, also when nothing runs; repairs nothing."""
     from scripts.doctor import areas, ask

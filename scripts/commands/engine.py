@@ -1,12 +1,9 @@
 """Tasks of the private engine."""
 
-from invoke.tasks import task
-
-from scripts.commands.command import YES, checkout, command, report
+from scripts.commands.command import checkout, command, report
 
 
-@task(name="start")
-@command
+@command("start")
 def engine_start() -> None:
     """Bring the private engine up; only where it can run."""
     from scripts.engine.private import control
@@ -16,8 +13,7 @@ def engine_start() -> None:
     tell.text(f"the private engine {engine.version} runs at {engine.endpoint}")
 
 
-@task(name="stop")
-@command
+@command("stop")
 def engine_stop() -> None:
     """Stop the private engine and the containers on it; the data stays."""
     from scripts.engine.private import lifecycle
@@ -25,8 +21,7 @@ def engine_stop() -> None:
     lifecycle.stop(checkout(report()))
 
 
-@task(name="status")
-@command
+@command("status")
 def engine_status() -> None:
     """Show which engine is used, and the private one's files, process, socket and log."""
     from scripts.engine.private import control
@@ -35,8 +30,7 @@ def engine_status() -> None:
     tell.engine(control.status(checkout(tell)))
 
 
-@task(name="env")
-@command
+@command("env")
 def engine_env() -> None:
     """Print the shell lines that point a plain docker at the engine: eval "$(inv engine.env)"."""
     from scripts.engine import discovery
@@ -46,8 +40,7 @@ def engine_env() -> None:
     tell.text(control.shell_env(discovery.required(checkout(tell))))
 
 
-@task(name="remove", help={"yes": YES})
-@command
+@command("remove")
 def engine_remove(*, yes: bool = False) -> None:
     """Remove the private engine with everything on it, after listing the volumes and asking."""
     from scripts.engine.private import control, lifecycle

@@ -2,14 +2,11 @@
 
 from pathlib import Path
 
-from invoke.tasks import task
-
 from scripts.commands import flags
-from scripts.commands.command import SERVICE, checkout, command, look, report
+from scripts.commands.command import checkout, command, look, report
 
 
-@task(name="status")
-@command
+@command("status")
 def images_status() -> None:
     """Show which images the stack wants, which are here, and what they contain."""
     from scripts.images import availability
@@ -19,8 +16,7 @@ def images_status() -> None:
     tell.images([availability.status(space.api, service) for service in space.stack.services])
 
 
-@task(name="build", iterable=["service"], help={"service": SERVICE})
-@command
+@command("build")
 def images_build(*, service: list[str]) -> None:
     """Build the images that are built here; quick where nothing changed."""
     from scripts.commands.flows import images
@@ -29,8 +25,7 @@ def images_build(*, service: list[str]) -> None:
     images.build(checkout(tell), service, tell)
 
 
-@task(name="pull", iterable=["service"], help={"service": SERVICE})
-@command
+@command("pull")
 def images_pull(*, service: list[str]) -> None:
     """Pull the official images, through IMAGE_REGISTRY when it is set."""
     from scripts.commands.flows import images
@@ -39,16 +34,12 @@ def images_pull(*, service: list[str]) -> None:
     images.pull(checkout(tell), service, tell)
 
 
-@task(
-    name="save",
-    iterable=["python"],
-    help={
-        "file": "the bundle to make, such as memos-dev.tar",
-        "python": "wheels for this version too, such as 3.13; may be repeated",
-        "engine": "with the private engine's packages, also when another engine is used",
-    },
+@command(
+    "save",
+    file="the bundle to make, such as memos-dev.tar",
+    python="wheels for this version too, such as 3.13; may be repeated",
+    engine="with the private engine's packages, also when another engine is used",
 )
-@command
 def images_save(file: str, *, python: list[str], engine: bool = False) -> None:
     """Make a bundle of wheels, engine and images, for a machine without any network."""
     from scripts.commands.flows import images
@@ -58,8 +49,7 @@ def images_save(file: str, *, python: list[str], engine: bool = False) -> None:
     images.save(checkout(tell), target, tell, pythons=pythons, engine=engine)
 
 
-@task(name="load", help={"file": "a bundle, as images.save makes it"})
-@command
+@command("load", file="a bundle, as images.save makes it")
 def images_load(file: str) -> None:
     """Bring the images of a bundle to the engine, after checking every byte."""
     from scripts.commands.flows import images

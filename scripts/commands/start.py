@@ -1,13 +1,8 @@
 """Tasks that start and stop services."""
 
-from invoke.tasks import task
-
 from scripts.commands import flags
 from scripts.commands.command import (
     BEGAN,
-    FORMAT,
-    SERVICE,
-    TIMEOUT,
     checkout,
     command,
     look,
@@ -17,16 +12,7 @@ from scripts.commands.command import (
 from scripts.core.errors import ExitCode
 
 
-@task(
-    iterable=["service"],
-    help={
-        "service": SERVICE,
-        "timeout": TIMEOUT,
-        "build": "build the images again (quick where nothing changed)",
-        "format": FORMAT,
-    },
-)
-@command
+@command(build="build the images again (quick where nothing changed)")
 def up(
     *, service: list[str], timeout: str = "300", build: bool = False, format: str = "text"
 ) -> ExitCode:
@@ -40,8 +26,7 @@ def up(
         return up.up(checkout(tell), wanted, tell)
 
 
-@task(iterable=["service"], help={"service": SERVICE, "timeout": TIMEOUT, "format": FORMAT})
-@command
+@command()
 def restart(*, service: list[str], timeout: str = "300", format: str = "text") -> ExitCode:
     """Stop and start what is named, then wait until it answers."""
     from scripts.start import up

@@ -3,22 +3,14 @@
 import os
 import time
 
-from invoke.tasks import task
-
 from scripts.commands import flags
-from scripts.commands.command import FORMAT, SERVICE, checkout, command, look, report
+from scripts.commands.command import checkout, command, look, report
 
 
-@task(
-    iterable=["service"],
-    help={
-        "service": SERVICE,
-        "watch": "look again every 2 s until Ctrl-C, with the CPU in percent",
-        "all": "every stack of this kind on the engine, of other checkouts too",
-        "format": FORMAT,
-    },
+@command(
+    watch="look again every 2 s until Ctrl-C, with the CPU in percent",
+    all="every stack of this kind on the engine, of other checkouts too",
 )
-@command
 def ps(*, service: list[str], watch: bool = False, all: bool = False, format: str = "text") -> None:
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     from scripts.commands.flows import overview
@@ -33,18 +25,13 @@ def ps(*, service: list[str], watch: bool = False, all: bool = False, format: st
         overview.ps(look(tell), service, tell, watch=watch)
 
 
-@task(
-    iterable=["service"],
-    help={
-        "service": SERVICE,
-        "follow": "go on until Ctrl-C, through restarts too",
-        "tail": "lines of each service, from the end",
-        "since": "only what is younger: 10m, 2h, or a time such as 2026-01-31T12:00:00",
-        "level": "only error, warning (and error), or info (and both)",
-        "grep": "only lines with this text, in small or capital letters",
-    },
+@command(
+    follow="go on until Ctrl-C, through restarts too",
+    tail="lines of each service, from the end",
+    since="only what is younger: 10m, 2h, or a time such as 2026-01-31T12:00:00",
+    level="only error, warning (and error), or info (and both)",
+    grep="only lines with this text, in small or capital letters",
 )
-@command
 def logs(
     *,
     service: list[str],
@@ -68,8 +55,7 @@ def logs(
     overview.logs(look(tell), service, wanted, tell)
 
 
-@task(help={"run": "1 is the last start, 2 the one before, up to 20", "format": FORMAT})
-@command
+@command(run="1 is the last start, 2 the one before, up to 20")
 def timeline(*, run: str = "1", format: str = "text") -> None:
     """Show when each service of a start was made, started and ready, and what held it back."""
     from scripts.commands.flows import drawings
@@ -78,8 +64,7 @@ def timeline(*, run: str = "1", format: str = "text") -> None:
     drawings.timeline(look(tell), number, tell)
 
 
-@task(iterable=["service"], help={"service": SERVICE})
-@command
+@command()
 def graph(*, service: list[str]) -> None:
     """Draw which service needs which, and how each is now."""
     from scripts.commands.flows import drawings
@@ -88,8 +73,7 @@ def graph(*, service: list[str]) -> None:
     drawings.graph(look(tell), service, tell)
 
 
-@task()
-@command
+@command()
 def smoke() -> None:
     """Send one memory through the whole stack, find it everywhere, and remove it again."""
     from scripts.watch import smoke
