@@ -236,12 +236,8 @@ def plain(bench: Bench, fault: Fault) -> dict[str, Any]:
 
 
 def _plain_up(bench: Bench, fault: Fault) -> dict[str, Any]:
-    names = ["docker-compose.yml"]
-    if bench.stack.values()["IMAGE_SOURCE"] == "packages":
-        names.append("docker-compose.packages.yml")
-    files = [word for name in names for word in ("--file", f"docker/{name}")]
-    argv = ["docker", "compose", "--progress", "plain", "--env-file", str(bench.stack.env_file)]
-    argv += ["--profile", "embedder", *files, "up", "--detach", "--wait", *fault.services]
+    argv = ["docker", "compose", "--progress", "plain", *bench.stack.compose_words()]
+    argv += ["up", "--detach", "--wait", *fault.services]
     began = time.monotonic()
     try:
         done = subprocess.run(

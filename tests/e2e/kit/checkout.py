@@ -128,14 +128,17 @@ class Checkout:
         """Return an address behind one of the published ports."""
         return f"http://127.0.0.1:{self.values()[port_variable]}{path}"
 
-    def resolved(self) -> str:
-        """Return the resolved compose file, secrets and all."""
+    def compose_words(self) -> list[str]:
+        """Return the words that name this stack to a plain `docker compose`."""
         names = ["docker-compose.yml"]
         if self.values()["IMAGE_SOURCE"] == "packages":
             names.append("docker-compose.packages.yml")
         files = [word for name in names for word in ("--file", f"docker/{name}")]
-        env_file = ["--env-file", str(self.env_file), "--profile", "embedder"]
-        return self.docker("compose", *env_file, *files, "config").stdout
+        return ["--env-file", str(self.env_file), "--profile", "embedder", *files]
+
+    def resolved(self) -> str:
+        """Return the resolved compose file, secrets and all."""
+        return self.docker("compose", *self.compose_words(), "config").stdout
 
     def left(self) -> list[str]:
         """Return what the engine has of this project: containers, networks and volumes."""

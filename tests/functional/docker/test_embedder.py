@@ -85,30 +85,22 @@ def test_health_names_the_size_of_the_vectors(connection: http.client.HTTPConnec
     assert call(connection, "GET", "/healthz") == (200, {"status": "ok", "dimensions": 3})
 
 
-def test_the_models_are_listed(connection: http.client.HTTPConnection) -> None:
-    """Clients that ask for the list before they start get one."""
-    status, answer = call(connection, "GET", "/v1/models")
-
-    assert status == 200
-    assert answer["object"] == "list"
-
-
-def test_an_unknown_path_is_404_and_says_which_are_known(
-    connection: http.client.HTTPConnection,
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("GET", "/v1/models", 200, '"object": "list"'),
+        ("POST", "/embeddings", 404, "POST /v1/embeddings"),  # a base without /v1: the usual slip
+        ("PUT", "/v1/embeddings", 501, '"error"'),
+    ],
+)
+def test_whatever_is_asked_the_answer_is_json(
+    connection: http.client.HTTPConnection, method: str, path: str, status: int, words: str
 ) -> None:
-    """A base address without /v1 is the usual mistake."""
-    status, answer = call(connection, "POST", "/embeddings", {"input": "tea"})
+    """The list of models; which paths there are; no HTML page of http.server."""
+    code, answer = call(connection, method, path, {"input": "tea"} if method == "POST" else None)
 
-    assert status == 404
-    assert "POST /v1/embeddings" in json.dumps(answer)
-
-
-def test_another_method_is_refused_as_json(connection: http.client.HTTPConnection) -> None:
-    """No HTML page of http.server reaches a client that parses JSON."""
-    status, answer = call(connection, "PUT", "/v1/embeddings", {})
-
-    assert status == 501
-    assert "error" in answer
+    assert code == status
+    assert words in json.dumps(answer)
 
 
 def test_a_body_that_is_too_large_is_refused_unread(connection: http.client.HTTPConnection) -> None:

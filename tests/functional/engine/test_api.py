@@ -116,15 +116,6 @@ def test_a_stream_can_be_closed_at_any_time(engine: FakeEngine, api: Api) -> Non
     late.close()
 
 
-def test_a_stream_that_breaks_is_an_engine_that_does_not_answer(
-    engine: FakeEngine, api: Api
-) -> None:
-    """Unless it was closed by us."""
-    engine.answer("/v1.44/containers/1/logs", "", HANGS_UP)
-    with pytest.raises(EngineError, match="does not answer"):
-        list(api.stream("/containers/1/logs"))
-
-
 def test_bytes_are_sent_piece_by_piece(engine: FakeEngine, api: Api) -> None:
     """Their size is told first, and the answer is a stream too."""
     engine.answer("/v1.44/images/load", "loaded")
@@ -243,12 +234,15 @@ def test_an_engine_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert caught.value.next_step == "inv engine.status"
 
 
-def test_an_engine_that_hangs_up_does_not_answer(engine: FakeEngine, api: Api) -> None:
-    """A connection that was closed without an answer is the same as none."""
+@pytest.mark.parametrize("ask", [Api.get, lambda api, path: list(api.stream(path))])
+def test_an_engine_that_hangs_up_does_not_answer(
+    engine: FakeEngine, api: Api, ask: Callable[[Api, str], object]
+) -> None:
+    """A connection that was closed without an answer is the same as none; so is a broken stream."""
     engine.answer("/v1.44/version", "", HANGS_UP)
 
     with pytest.raises(EngineError, match="does not answer"):
-        api.get("/version")
+        ask(api, "/version")
 
 
 @pytest.mark.usefixtures("api")

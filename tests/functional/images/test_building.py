@@ -236,9 +236,8 @@ def test_what_was_begun_ahead_is_not_begun_again(heard: Heard, jobs: Jobs, tmp_p
     )
     jobs.begin(once)
     jobs.begin(flaky)
-    while "had" not in once.log.read_text() or not (tmp_path / "gone").exists():
-        time.sleep(0.01)
-    assert ended((tmp_path / "gone").read_text().strip())
+    assert whole_lines(once.log, 2)[1] == "had"
+    assert ended(whole_lines(tmp_path / "gone", 1)[0])
 
     jobs.finish(QUICK, [once, flaky])
 
@@ -250,12 +249,20 @@ def test_what_was_begun_for_nothing_is_stopped(jobs: Jobs, tmp_path: Path) -> No
     """The images came from a registry after all."""
     ahead = shell("packages", "echo $$; exec sleep 600", tmp_path)
     jobs.begin(ahead)
-    while len(ahead.log.read_text().splitlines()) < 2:
-        time.sleep(0.01)
+    pid = whole_lines(ahead.log, 2)[1]
 
     jobs.finish(QUICK, [shell("other", "true", tmp_path)])
 
-    assert ended(ahead.log.read_text().splitlines()[1])
+    assert ended(pid)
+
+
+def whole_lines(file: Path, count: int) -> list[str]:
+    """Wait until so many lines have their ends: what is half written is no line yet."""
+    deadline = time.monotonic() + 30
+    while not file.exists() or file.read_text().count("\n") < count:
+        assert time.monotonic() < deadline, f"{file.name} has no {count} lines"
+        time.sleep(0.01)
+    return file.read_text().splitlines()
 
 
 def ended(pid: str) -> bool:

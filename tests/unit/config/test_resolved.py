@@ -62,6 +62,11 @@ DB = {
 }
 GOOD = {"name": "test", "services": {"web": WEB, "db": DB}, "networks": {"default": None}}
 AUTH = {"kind": "basic", "user": "u", "password": "hunter2"}
+PROBE_KEYS = "kind, target, method, path, json, auth, expect, collection, size"
+UNKNOWN = "found a key that is not known, wanted"
+ONE_REASON = "exactly one of x-probe, x-no-probe (the reason), x-one-shot"
+UNPRIVILEGED = "wanted a build without privileges"
+THROUGH = "wanted a password, through a variable"
 PINNED = "a pinned image: a tag other than latest, or a digest"
 ONLY_HTTP = "no such key: only kind http has it"
 ONLY_VECTORS = "no such key: only kind vectors has it"
@@ -148,7 +153,7 @@ def test_the_recorded_answers_have_the_services_of_the_compose_files(
         ("web/healthcheck/test", "curl -f http://127.0.0.1/", "a command after CMD or CMD-SHELL"),
         ("web/healthcheck/test/0", "curl", "one of CMD, CMD-SHELL"),
         # probes
-        ("web/x-probe", GONE, "exactly one of x-probe, x-no-probe (the reason), x-one-shot"),
+        ("web/x-probe", GONE, ONE_REASON),
         ("web/x-probe/0/path", "index.html", "a path that begins with /"),
         ("web/x-probe/0/method", "get", "one of GET, HEAD, POST, PUT"),
         ("web/x-probe/0/expect", "", "text that the answer must hold"),
@@ -234,19 +239,9 @@ def test_a_broken_rule_is_named(path: str, value: object, wanted: str) -> None:
         (
             "web/x-no-probe",
             "no port",
-            (
-                "x-probe: found x-probe and x-no-probe, wanted exactly one of x-probe, x-no-probe"
-                " (the reason), x-one-shot"
-            ),
+            f"x-probe: found x-probe and x-no-probe, wanted {ONE_REASON}",
         ),
-        (
-            "web/x-probe/0/traget",
-            80,
-            (
-                "x-probe[0].traget: found a key that is not known, wanted target (one of kind,"
-                " target, method, path, json, auth, expect, collection, size)"
-            ),
-        ),
+        ("web/x-probe/0/traget", 80, f"x-probe[0].traget: {UNKNOWN} target (one of {PROBE_KEYS})"),
         (
             "db/x-probe/1/auth",
             AUTH,
@@ -260,21 +255,14 @@ def test_a_broken_rule_is_named(path: str, value: object, wanted: str) -> None:
         (
             "web/x-probe/0/auth",
             {**AUTH, "password": 12345678},
-            (
-                "x-probe[0].auth.password: found a value of another type that is not shown,"
-                " wanted a password, through a variable"
-            ),
+            f"x-probe[0].auth.password: found a value of another type that is not shown, {THROUGH}",
         ),
         (
             "web/x-probe/0/auth",
             {"kind": "basic", "user": "u"},
-            "x-probe[0].auth.password: found nothing, wanted a password, through a variable",
+            f"x-probe[0].auth.password: found nothing, {THROUGH}",
         ),
-        (
-            "web/x-prob",
-            [],
-            "x-prob: found a key that is not known, wanted x-probe (one of " + X_KEYS + ")",
-        ),
+        ("web/x-prob", [], f"x-prob: {UNKNOWN} x-probe (one of {X_KEYS})"),
         (
             "web/depends_on",
             {"dbs": {"condition": "service_healthy"}},
@@ -294,15 +282,11 @@ def test_a_broken_rule_is_named(path: str, value: object, wanted: str) -> None:
             {"type": "bind", "source": "/data", "target": "/data"},
             "volumes[0].read_only: found nothing, wanted true; data belongs in a named volume",
         ),
-        (
-            "web/build",
-            {"privileged": True},
-            "build.privileged: found true, wanted a build without privileges",
-        ),
+        ("web/build", {"privileged": True}, f"build.privileged: found true, {UNPRIVILEGED}"),
         (
             "web/build",
             {"entitlements": ["security.insecure"]},
-            'build.entitlements: found ["security.insecure"], wanted a build without privileges',
+            f'build.entitlements: found ["security.insecure"], {UNPRIVILEGED}',
         ),
         (
             "web/devices",

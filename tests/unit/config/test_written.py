@@ -43,6 +43,11 @@ OWN=
 # ENV_FILE=
 """
 OWN = ("OWN", "ENV_FILE")
+UNREAD = (
+    "found a variable that nothing reads, wanted one that a compose file or the workspace reads"
+)
+DEFAULT = "the default in the compose file, or nothing"
+ADDRESS = "${BIND_ADDRESS:-127.0.0.1}:${WEB_PORT:-8080}:80"
 
 
 def raw(old: str, new: str) -> list[str]:
@@ -83,16 +88,8 @@ def test_our_compose_files_break_no_rule(path: Path) -> None:
             "512m",
             'mem_limit: found "512m", wanted a variable such as ${NAME_MEMORY:-1g}',
         ),
-        (
-            "${BIND_ADDRESS:-127.0.0.1}:${WEB_PORT:-8080}:80",
-            "8080:80",
-            f'ports[0]: found "8080:80", wanted {PORT}',
-        ),
-        (
-            "${BIND_ADDRESS:-127.0.0.1}:${WEB_PORT:-8080}:80",
-            "127.0.0.1:8080:80",
-            f'ports[0]: found "127.0.0.1:8080:80", wanted {PORT}',
-        ),
+        (ADDRESS, "8080:80", f'ports[0]: found "8080:80", wanted {PORT}'),
+        (ADDRESS, "127.0.0.1:8080:80", f'ports[0]: found "127.0.0.1:8080:80", wanted {PORT}'),
         (
             "${BIND_ADDRESS:-127.0.0.1}:${WEB_PORT",
             "${BIND_ADDRESS:-0.0.0.0}:${WEB_PORT",
@@ -202,71 +199,25 @@ def test_variables_are_read_as_compose_reads_them(
     ("old", "new", "message"),
     [
         (
-            "# The image's tag\nTAG=\n",
-            "",
-            (
-                "c.yml: service web: image: found the variable TAG, which .env.example does not"
-                " have, wanted TAG= in .env.example, below a line of meaning"
-            ),
-        ),
-        (
             "# Of the workspace\nOWN=\n",
             "",
-            ".env.example: OWN: found nothing, wanted OWN=, below a line of meaning",
+            "OWN: found nothing, wanted OWN=, below a line of meaning",
         ),
+        ("TAG=\n", "TAG=\n# More\nWEB_PROT=\n", f"WEB_PROT: {UNREAD}, such as WEB_PORT"),
+        ("TAG=\n", "TAG=\n# More\nQQQ=\n", f"QQQ: {UNREAD}"),
+        ("TAG=\n", "TAG=\n# Again\nTAG=\n", "TAG: found a second line, wanted one line"),
         (
-            "TAG=\n",
-            "TAG=\n# More\nWEB_PROT=\n",
-            (
-                ".env.example: WEB_PROT: found a variable that nothing reads, wanted one that a"
-                " compose file or the workspace reads, such as WEB_PORT"
-            ),
+            *("# The image's tag\n", ""),
+            "TAG: found no comment, wanted one line of meaning right above it",
         ),
+        ("OWN=", "OWN= # a comment", "OWN: found a comment after the value, wanted it above"),
+        ("OWN=", "OWN=a ", "OWN: found blanks around the value, wanted none"),
+        ("OWN=", 'OWN="a"', "OWN: found a value in quotes, wanted it without quotes"),
+        ("OWN=", "OWN=\nexport X=hunter2", 'line 17: found "export X", wanted NAME=value'),
+        ("WEB_PORT=8080", "WEB_PORT=80", f'WEB_PORT: found "80", wanted "8080", {DEFAULT}'),
         (
-            "TAG=\n",
-            "TAG=\n# More\nQQQ=\n",
-            (
-                ".env.example: QQQ: found a variable that nothing reads, wanted one that a compose"
-                " file or the workspace reads"
-            ),
-        ),
-        (
-            "TAG=\n",
-            "TAG=\n# Again\nTAG=\n",
-            ".env.example: TAG: found a second line, wanted one line",
-        ),
-        (
-            "# The image's tag\n",
-            "",
-            ".env.example: TAG: found no comment, wanted one line of meaning right above it",
-        ),
-        (
-            "OWN=",
-            "OWN= # a comment",
-            ".env.example: OWN: found a comment after the value, wanted it above",
-        ),
-        ("OWN=", "OWN=a ", ".env.example: OWN: found blanks around the value, wanted none"),
-        ("OWN=", 'OWN="a"', ".env.example: OWN: found a value in quotes, wanted it without quotes"),
-        (
-            "OWN=",
-            "OWN=\nexport X=hunter2",
-            '.env.example: line 17: found "export X", wanted NAME=value',
-        ),
-        (
-            "WEB_PORT=8080",
-            "WEB_PORT=80",
-            (
-                '.env.example: WEB_PORT: found "80", wanted "8080", the default in the compose'
-                " file, or nothing"
-            ),
-        ),
-        (
-            "CONTAINER_PREFIX=",
-            "CONTAINER_PREFIX=my-",
-            (
-                '.env.example: CONTAINER_PREFIX: found "my-", wanted "", the default in the compose'
-                " file, or nothing"
-            ),
+            *("CONTAINER_PREFIX=", "CONTAINER_PREFIX=my-"),
+            f'CONTAINER_PREFIX: found "my-", wanted "", {DEFAULT}',
         ),
     ],
 )
@@ -274,7 +225,7 @@ def test_a_variable_that_is_documented_badly_is_named(old: str, new: str, messag
     """Every variable is explained once, with the default, in a form that all readers share."""
     assert old in EXAMPLE
 
-    assert message in of_variables(EXAMPLE.replace(old, new, 1))
+    assert f".env.example: {message}" in of_variables(EXAMPLE.replace(old, new, 1))
 
 
 def test_a_variable_is_asked_for_once_at_its_first_use() -> None:

@@ -59,45 +59,33 @@ CONNECT = "(code=2, message=Fail connecting to server on x:1, illegal params or 
 @pytest.mark.parametrize(
     ("error", "status", "words"),
     [
-        (
-            chained(CONNECT, "status = StatusCode.UNAUTHENTICATED"),
-            HTTPStatus.UNAUTHORIZED,
-            "MILVUS_PASSWORD",
-        ),
+        (chained(CONNECT, "status = StatusCode.UNAUTHENTICATED"), 401, "MILVUS_PASSWORD"),
         (
             chained(CONNECT, "StatusCode.UNAVAILABLE: Connection refused"),
-            HTTPStatus.GATEWAY_TIMEOUT,
+            504,
             "Nothing listens there",
         ),
         (
             chained(CONNECT, "errors resolving x:19530: Domain name not found"),
-            HTTPStatus.GATEWAY_TIMEOUT,
+            504,
             "Nothing has this name here",
         ),
-        (
-            chained(CONNECT, "StatusCode.DEADLINE_EXCEEDED"),
-            HTTPStatus.GATEWAY_TIMEOUT,
-            "within 5 seconds",
-        ),
+        (chained(CONNECT, "StatusCode.DEADLINE_EXCEEDED"), 504, "within 5 seconds"),
         (
             chained("(code=100, message=can't find collection collection not found[collection=x])"),
-            HTTPStatus.NOT_FOUND,
+            404,
             "list of collections",
         ),
-        (
-            chained("(code=65535, message=PrivilegeQuery: permission deny)"),
-            HTTPStatus.FORBIDDEN,
-            "root",
-        ),
-        (chained("(code=1, message=segment lost)"), HTTPStatus.BAD_GATEWAY, "segment lost"),
+        (chained("(code=65535, message=PrivilegeQuery: permission deny)"), 403, "root"),
+        (chained("(code=1, message=segment lost)"), 502, "segment lost"),
     ],
 )
 def test_an_error_says_what_is_wrong_and_what_to_do(
-    error: Exception, status: HTTPStatus, words: str
+    error: Exception, status: int, words: str
 ) -> None:
     """The texts are those recorded from pymilvus 2.6.17 with Milvus 2.3.5."""
     problem = explain(error, HERE)
-    assert problem.status is status
+    assert problem.status == status
     assert words in problem.advice
 
 

@@ -52,15 +52,6 @@ def test_the_file_that_is_named_beats_all_and_replaces_the_users(tmp_path: Path)
     assert (found["index-url"], found["timeout"], "retries" in found) == ("named", "1", False)
 
 
-def test_a_named_file_that_is_not_there_changes_nothing(tmp_path: Path) -> None:
-    """The user's own file is read then."""
-    put(tmp_path / ".config/pip/pip.conf", index("user"))
-
-    found = pip_config.settings({"PIP_CONFIG_FILE": "/no/such.conf"}, tmp_path)
-
-    assert found["index-url"] == "user"
-
-
 def test_the_null_device_switches_all_files_off(tmp_path: Path) -> None:
     """Variables still hold."""
     put(tmp_path / "etc.conf", index("file"))
@@ -71,12 +62,15 @@ def test_the_null_device_switches_all_files_off(tmp_path: Path) -> None:
 
 
 def test_the_users_file_may_lie_elsewhere(tmp_path: Path) -> None:
-    """Where XDG_CONFIG_HOME says."""
+    """Where XDG_CONFIG_HOME says; a named file that is not there does not replace it."""
     put(tmp_path / "own/pip/pip.conf", index("own"))
+    put(tmp_path / ".config/pip/pip.conf", index("user"))
 
-    found = pip_config.settings({"XDG_CONFIG_HOME": str(tmp_path / "own")}, tmp_path)
-
-    assert found["index-url"] == "own"
+    for environ, url in (
+        ({"XDG_CONFIG_HOME": str(tmp_path / "own")}, "own"),
+        ({"PIP_CONFIG_FILE": "/no/such.conf"}, "user"),
+    ):
+        assert pip_config.settings(environ, tmp_path)["index-url"] == url
 
 
 def test_the_section_for_installing_beats_the_general_one(tmp_path: Path) -> None:
