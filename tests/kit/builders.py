@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from scripts.config import settings
 from scripts.config.compose import Compose
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
@@ -56,3 +57,9 @@ def workspace(of: Stack, root: Path = Path("/checkout"), *, inputs: str = "") ->
         stack=of,
         inputs=inputs,
     )
+
+
+def settings_of(root: Path, text: str = "") -> Settings:
+    """Write the `.env` of a checkout, and read it in an empty environment."""
+    (root / ".env").write_text(text)
+    return settings.load(root, {})

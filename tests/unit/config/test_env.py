@@ -7,28 +7,15 @@ import pytest
 from scripts.config import settings
 from scripts.config.rules.env import SHORTEST_PASSWORD, check
 from scripts.core.errors import ConfigError
-from tests.kit.places import ROOT
+from tests.kit.builders import settings_of
 
 MIRROR = "HOST or HOST:PORT/PATH, without https:// and a slash at the end"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A checkout with the real example and no `.env`."""
-    (tmp_path / ".env.example").write_text((ROOT / ".env.example").read_text())
-    return tmp_path
-
-
-def env(root: Path, text: str) -> settings.Settings:
-    """Write `.env` and read it in an empty environment."""
-    (root / ".env").write_text(text)
-    return settings.load(root, {})
 
 
 def problems(root: Path, text: str) -> list[str]:
     """Return what is wrong with a `.env`, a line each."""
     try:
-        check(env(root, text))
+        check(settings_of(root, text))
     except ConfigError as error:
         return str(error).splitlines()
     return []
@@ -178,7 +165,7 @@ def test_all_problems_are_named_at_once(root: Path) -> None:
 def test_the_file_to_edit_is_the_next_step(root: Path) -> None:
     """With its whole path: it may be another than `.env`."""
     with pytest.raises(ConfigError) as caught:
-        check(env(root, "MEMOS_PORT=x\n"))
+        check(settings_of(root, "MEMOS_PORT=x\n"))
 
     assert caught.value.next_step.startswith(f"edit {root / '.env'}")
 

@@ -4,19 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.config import second_stack, settings
-from scripts.config.settings import Settings
+from scripts.config import second_stack
 from scripts.core.errors import ConfigError
 from scripts.machine import ports
+from tests.kit.builders import settings_of
 from tests.kit.fakes import FakeRunner, checkout
-from tests.kit.places import ROOT
-
-
-def found(folder: Path, text: str = "") -> Settings:
-    """Return the settings of a checkout in `folder` whose `.env` has this text."""
-    (folder / ".env.example").write_text((ROOT / ".env.example").read_text())
-    (folder / ".env").write_text(text)
-    return settings.load(folder, {})
 
 
 @pytest.fixture
@@ -25,9 +17,9 @@ def free(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "taken", lambda *_: False)
 
 
-def test_every_port_and_both_names_are_others(tmp_path: Path) -> None:
+def test_every_port_and_both_names_are_others(root: Path) -> None:
     """All ten ports move by the same number."""
-    changed = second_stack.changes(found(tmp_path), 100)
+    changed = second_stack.changes(settings_of(root), 100)
 
     moved = {name: value for name, value in changed.items() if name.endswith("_PORT")}
     assert len(moved) == 10
@@ -37,26 +29,26 @@ def test_every_port_and_both_names_are_others(tmp_path: Path) -> None:
     assert changed["CONTAINER_PREFIX"] == "memos-dev-100-"
 
 
-def test_a_third_stack_has_a_name_of_its_own_too(tmp_path: Path) -> None:
+def test_a_third_stack_has_a_name_of_its_own_too(root: Path) -> None:
     """The number in the name is the distance from the first one."""
-    second = found(tmp_path, "COMPOSE_PROJECT_NAME=mine-100\n")
+    second = settings_of(root, "COMPOSE_PROJECT_NAME=mine-100\n")
 
     assert second_stack.changes(second, 50)["COMPOSE_PROJECT_NAME"] == "mine-150"
 
 
-def test_a_relative_source_folder_stays_the_same_folder(tmp_path: Path) -> None:
+def test_a_relative_source_folder_stays_the_same_folder(root: Path) -> None:
     """It is seen from the settings file, and the new one may lie elsewhere."""
-    assert second_stack.changes(found(tmp_path, "MEMOS_SRC=src\n"), 1)["MEMOS_SRC"] == str(
-        tmp_path / "src"
+    assert second_stack.changes(settings_of(root, "MEMOS_SRC=src\n"), 1)["MEMOS_SRC"] == str(
+        root / "src"
     )
 
 
-def test_all_that_does_not_fit_is_told_at_once(tmp_path: Path) -> None:
+def test_all_that_does_not_fit_is_told_at_once(root: Path) -> None:
     """Beyond the last port, on a port of the present stack, on one that is taken; and what fits."""
     text = "MEMOS_PORT=65530\n"
 
     with pytest.raises(ConfigError) as caught:
-        second_stack.require(found(tmp_path, text), 100, {3100: ("ATTU_PORT", "nginx (pid 7)")})
+        second_stack.require(settings_of(root, text), 100, {3100: ("ATTU_PORT", "nginx (pid 7)")})
     assert str(caught.value).splitlines() == [
         "--offset 100 does not fit:",
         "  ATTU_PORT would be 3100, which is taken by nginx (pid 7)",
@@ -65,14 +57,14 @@ def test_all_that_does_not_fit_is_told_at_once(tmp_path: Path) -> None:
     assert caught.value.next_step == "another --offset, such as a smaller one"
 
 
-def test_an_offset_that_fits_is_proposed(tmp_path: Path) -> None:
+def test_an_offset_that_fits_is_proposed(root: Path) -> None:
     """Qdrant's two ports are neighbours, so are the object store's."""
     with pytest.raises(ConfigError) as caught:
-        second_stack.require(found(tmp_path), 1, {})
+        second_stack.require(settings_of(root), 1, {})
 
     assert "QDRANT_HTTP_PORT would be 6334, which is QDRANT_GRPC_PORT of the" in str(caught.value)
     assert caught.value.next_step == "another --offset, such as 100"
-    second_stack.require(found(tmp_path), 100, {})
+    second_stack.require(settings_of(root), 100, {})
 
 
 @pytest.mark.parametrize(
@@ -93,15 +85,14 @@ def test_only_the_lines_that_change_are_others(text: str, wanted: str) -> None:
 
 @pytest.mark.usefixtures("free")
 def test_the_environment_names_the_present_settings_and_adds_nothing(
-    tmp_path: Path, runner: FakeRunner
+    root: Path, runner: FakeRunner
 ) -> None:
     """What it says holds for both stacks: it is told, as it would overrule the new file."""
-    (tmp_path / "first.env").write_text("# mine\nMEMOS_PORT=8000\n")
-    environ = {"ENV_FILE": str(tmp_path / "first.env"), "MEMOS_PORT": "8001", "PATH": "/bin"}
-    found(tmp_path)
-    file = tmp_path / "second.env"
+    (root / "first.env").write_text("# mine\nMEMOS_PORT=8000\n")
+    environ = {"ENV_FILE": str(root / "first.env"), "MEMOS_PORT": "8001", "PATH": "/bin"}
+    file = root / "second.env"
 
-    changed, exported = second_stack.create(checkout(tmp_path, runner, environ), 100, file)
+    changed, exported = second_stack.create(checkout(root, runner, environ), 100, file)
 
     assert exported == ["MEMOS_PORT"]
     written = file.read_text()
@@ -110,15 +101,14 @@ def test_the_environment_names_the_present_settings_and_adds_nothing(
 
 
 @pytest.mark.usefixtures("free")
-def test_what_does_not_fit_is_not_written(tmp_path: Path, runner: FakeRunner) -> None:
+def test_what_does_not_fit_is_not_written(root: Path, runner: FakeRunner) -> None:
     """Nor over a file that is there already."""
-    found(tmp_path)
-    file = tmp_path / "second.env"
+    file = root / "second.env"
     with pytest.raises(ConfigError, match="--offset 1 does not fit"):
-        second_stack.create(checkout(tmp_path, runner), 1, file)
+        second_stack.create(checkout(root, runner), 1, file)
     assert not file.exists()
 
     file.write_text("mine\n")
     with pytest.raises(ConfigError, match="there is a file"):
-        second_stack.create(checkout(tmp_path, runner), 100, file)
+        second_stack.create(checkout(root, runner), 100, file)
     assert file.read_text() == "mine\n"

@@ -6,24 +6,10 @@ from pathlib import Path
 import pytest
 
 from scripts.config import settings
-from scripts.config.settings import Settings
 from scripts.core import texts
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageSource
-from tests.kit.places import ROOT
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A checkout with the real example and no `.env`."""
-    (tmp_path / ".env.example").write_text((ROOT / ".env.example").read_text())
-    return tmp_path
-
-
-def env(root: Path, text: str) -> Settings:
-    """Write `.env` and read it in an empty environment."""
-    (root / ".env").write_text(text)
-    return settings.load(root, {})
+from tests.kit.builders import settings_of
 
 
 def test_without_env_the_example_is_read_and_that_is_known(root: Path) -> None:
@@ -48,8 +34,8 @@ def test_the_environment_beats_the_file_which_beats_the_example(root: Path) -> N
 
 def test_an_empty_value_means_the_default_and_an_unknown_name_is_empty(root: Path) -> None:
     """As in the compose file, where `${NAME:-default}` stands; to ask is no error."""
-    assert env(root, "MEMOS_PORT=\n").get("MEMOS_PORT") == "8000"
-    assert env(root, "").get("NO_SUCH_NAME") == ""
+    assert settings_of(root, "MEMOS_PORT=\n").get("MEMOS_PORT") == "8000"
+    assert settings_of(root, "").get("NO_SUCH_NAME") == ""
 
 
 def test_env_file_names_another_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +91,7 @@ def test_whose_file_it_is_that_cannot_be_read_is_said(
     refuse(monkeypatch, "read_bytes", ".env")
 
     with pytest.raises(ConfigError) as caught:
-        env(root, "A=1\n")
+        settings_of(root, "A=1\n")
 
     assert str(caught.value) == f"{root}/.env belongs to somebody, and you may not read it"
     assert caught.value.next_step.startswith("run this as somebody, or let ENV_FILE name")
@@ -116,7 +102,7 @@ def test_a_folder_that_hides_the_file_is_named(root: Path, monkeypatch: pytest.M
     refuse(monkeypatch, "is_dir", ".env")
 
     with pytest.raises(ConfigError, match=rf"^{root} belongs to "):
-        env(root, "")
+        settings_of(root, "")
 
 
 def test_an_owner_without_a_name_is_another_user(
@@ -127,12 +113,12 @@ def test_an_owner_without_a_name_is_another_user(
     refuse(monkeypatch, "owner", ".env")
 
     with pytest.raises(ConfigError, match="belongs to another user"):
-        env(root, "")
+        settings_of(root, "")
 
 
 def test_comments_blank_lines_quotes_and_a_byte_order_mark_are_read(root: Path) -> None:
     """Files that other editors and systems made are read too."""
-    found = env(root, '\ufeffA=1\n\n# B=2\nexport C="three words"\r\nD=\n')
+    found = settings_of(root, '\ufeffA=1\n\n# B=2\nexport C="three words"\r\nD=\n')
 
     assert dict(found.values) == {"A": "1", "C": "three words", "D": ""}
 
@@ -151,7 +137,7 @@ def test_a_line_that_is_no_assignment_is_named_without_its_value(
 ) -> None:
     """The message has the file, the line and the name, but no value: it may be a secret."""
     with pytest.raises(ConfigError) as caught:
-        env(root, text)
+        settings_of(root, text)
 
     assert f".env line {line}: {shown!r} is no NAME=value" in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -208,14 +194,14 @@ def test_a_secret_is_masked_however_it_is_written(root: Path, password: str, wri
 
 def test_a_secret_that_holds_another_is_masked_whole(root: Path) -> None:
     """The longest first, or the rest of it would show."""
-    found = env(root, "NEO4J_PASSWORD=password1\nMILVUS_PASSWORD=password1-and-more\n")
+    found = settings_of(root, "NEO4J_PASSWORD=password1\nMILVUS_PASSWORD=password1-and-more\n")
 
     assert texts.masked("password1-and-more password1", found.secrets()) == "******** ********"
 
 
 def test_a_short_secret_is_masked_where_it_stands_alone(root: Path) -> None:
     """As a value between blanks or quotes; within other text it would blot out what is none."""
-    found = env(root, "OPENAI_API_KEY=80\n")
+    found = settings_of(root, "OPENAI_API_KEY=80\n")
 
     assert texts.masked("port: 8000\nkey: 80\nquoted: '80'\nan: 127.0.0.1:80", found.secrets()) == (
         "port: 8000\nkey: ********\nquoted: '********'\nan: 127.0.0.1:80"
@@ -243,7 +229,7 @@ def test_rows_tell_value_and_source_of_every_variable(root: Path) -> None:
 
 def test_without_a_model_of_ones_own_compose_starts_the_local_one(root: Path) -> None:
     """The profile and the size of its vectors are set together."""
-    found = env(root, "")
+    found = settings_of(root, "")
 
     assert found.local_embedder
     assert found.for_compose() == {
@@ -256,7 +242,7 @@ def test_without_a_model_of_ones_own_compose_starts_the_local_one(root: Path) ->
 
 def test_with_a_model_of_ones_own_compose_is_told_nothing_of_the_local_one(root: Path) -> None:
     """The user's dimension stays the user's."""
-    found = env(root, "MOS_EMBEDDER_API_BASE=http://m/v1\nEMBEDDING_DIMENSION=1024\n")
+    found = settings_of(root, "MOS_EMBEDDER_API_BASE=http://m/v1\nEMBEDDING_DIMENSION=1024\n")
 
     assert found.for_compose().keys() == {"ENV_FILE", "BUILD_SETTINGS"}
 
@@ -267,12 +253,12 @@ def test_with_a_model_of_ones_own_compose_is_told_nothing_of_the_local_one(root:
 )
 def test_vectors_have_the_size_of_the_model_that_answers(root: Path, text: str, size: int) -> None:
     """The local one's is known, for another it is said."""
-    assert env(root, text).dimension == size
+    assert settings_of(root, text).dimension == size
 
 
 def test_with_ollama_the_local_model_is_not_started(root: Path) -> None:
     """It does not speak Ollama's protocol."""
-    assert not env(root, "MOS_EMBEDDER_BACKEND=ollama\n").local_embedder
+    assert not settings_of(root, "MOS_EMBEDDER_BACKEND=ollama\n").local_embedder
 
 
 @pytest.mark.parametrize(
@@ -280,6 +266,6 @@ def test_with_ollama_the_local_model_is_not_started(root: Path) -> None:
 )
 def test_a_memos_checkout_is_seen_from_the_file(root: Path, value: str, path: str) -> None:
     """Compose would look from its own folder, so it gets an absolute path."""
-    found = env(root, f"MEMOS_SRC={value}\n")
+    found = settings_of(root, f"MEMOS_SRC={value}\n")
 
     assert found.for_compose()["MEMOS_SRC"] == str((root / path).resolve())
