@@ -4,10 +4,10 @@ import math
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from pathlib import Path
-from typing import Self
 
 from scripts.core.errors import RefusedError
 from scripts.core.polling import until_none
@@ -81,7 +81,7 @@ class _Begun:
         return State.FAILED if self.completed.exit_code else State.DONE
 
 
-class Jobs:
+class Jobs(AbstractContextManager["Jobs"]):
     """Jobs that run side by side; what still runs when the block ends is stopped."""
 
     def __init__(self, say: Step, state: Step) -> None:
@@ -90,10 +90,6 @@ class Jobs:
         self._begun: dict[str, _Begun] = {}
         self._heard = 0.0
         """When one last said something."""
-
-    def __enter__(self) -> Self:
-        """Return the jobs."""
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Stop what still runs, so that nothing goes on behind the user's back."""

@@ -37,10 +37,14 @@ def settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
         parser = _parsed(file)
         for section in parser.sections():
             sections[section].update(parser.items(section))
-    pip = {name[4:].lower(): value for name, value in environ.items() if name.startswith("PIP_")}
+    variables = {
+        name.removeprefix("PIP_").lower(): value
+        for name, value in environ.items()
+        if name.startswith("PIP_")
+    }
     return {
         name.replace("_", "-"): " ".join(value.split())
-        for values in (sections["global"], sections["install"], pip)
+        for values in (sections["global"], sections["install"], variables)
         for name, value in values.items()
         if value.strip()
     }

@@ -15,7 +15,7 @@ _BOUNDS = (
     ("start_period", 1.0, float("inf"), "1s or more: start_interval holds only inside it"),
     ("timeout", 0.001, float("inf"), "more than 0s, which means the engine's 30s"),
 )
-_OPERATORS = frozenset("|&;()<>")
+_OPERATOR = re.compile(r"[|&;()<>]+")
 
 
 def durations(services: Mapping[str, Mapping[str, object]]) -> Iterator[Breach]:
@@ -50,7 +50,7 @@ def _commands(words: list[str]) -> Iterator[list[str]]:
             tokens = list(lexer)
         except ValueError:  # a quote is not closed
             tokens = script.split()
-        for between, command in groupby(tokens, lambda token: set(token or " ") <= _OPERATORS):
+        for between, command in groupby(tokens, lambda token: bool(_OPERATOR.fullmatch(token))):
             if not between:
                 yield list(command)
 
