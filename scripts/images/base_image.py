@@ -24,8 +24,6 @@ from scripts.machine.apt import PrivateApt, unpack
 from scripts.machine.apt_sources import BASE_RELEASE, Mirror, find_mirror
 from scripts.machine.system import this_system
 
-NAME = "base"
-
 
 def wanted(services: Iterable[Service]) -> bool:
     """Say whether one of these services is built upon this image."""
@@ -62,7 +60,7 @@ def jobs(api: Api, env: Mapping[str, str], root: Path) -> tuple[Job, ...]:
     argv = ["docker", "build", "--progress", "plain", "--tag", BASE_TAG, "--file", str(file)]
     argv += ["--label", f"{RECIPE_LABEL}={recipe}", str(_folder(root))]
     log = _folder(root) / "log" / "base.log"
-    made = Job(name=NAME, argv=argv, log=log, env={**env, **ENV}, after=packages.name)
+    made = Job(name="base", argv=argv, log=log, env={**env, **ENV}, after=packages.name)
     return packages, made
 
 

@@ -54,7 +54,7 @@ def prepared(
     )
     running = discover(checkout)
     if running is None and packed:
-        unpacking.bring_engine(packed, root, this_system(), runner, checkout.say)
+        unpacking.bring_engine(packed, checkout, this_system())
     if running is None and system.packages_possible():
         if settings.image_source is not ImageSource.REGISTRY and not packed:
             meanwhile()

@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from scripts.config.settings import Settings
+from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.inventory import ImageSource, ImageStatus
-from scripts.core.process import Runner
-from scripts.core.progress import Say, Step, counted, meter
+from scripts.core.progress import Step, counted, meter
 from scripts.engine import places
 from scripts.engine.api import Api
 from scripts.engine.private import programs
@@ -43,13 +43,13 @@ def require_architecture(packed: Bundle, api: Api) -> None:
         )
 
 
-def bring_engine(packed: Bundle, root: Path, system: System, runner: Runner, say: Say) -> None:
+def bring_engine(packed: Bundle, checkout: Checkout, system: System) -> None:
     """Bring the private engine's programs out of the bundle, where they are not there yet.
 
     Raises ConfigError when the bundle has none, or for another distribution or release, or when
     this machine cannot have one.
     """
-    at, manifest = places.places(root), packed.manifest
+    at, manifest = places.places(checkout.root), packed.manifest
     if programs.present(at, system):
         return
     name = packed.file.name
@@ -69,10 +69,14 @@ def bring_engine(packed: Bundle, root: Path, system: System, runner: Runner, say
             + " ".join(theirs),
             next_step=ELSEWHERE,
         )
-    say(f"engine: taking its packages out of {name}")
+
+    def say(line: str) -> None:
+        checkout.say(f"engine: {line}")
+
+    say(f"taking its packages out of {name}")
     packed.extract(members, at.debs)
     debs = tuple(Deb(name=Path(m.name).name, size=m.size, sha256=m.sha256) for m in members)
-    programs.install(at, system, debs, runner=runner, say=lambda line: say(f"engine: {line}"))
+    programs.install(at, system, debs, runner=checkout.runner, say=say)
     programs.link(at)
 
 

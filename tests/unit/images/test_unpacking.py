@@ -16,7 +16,7 @@ from scripts.images.bundle import bundle_file, unpacking
 from scripts.images.bundle.bundle_file import Bundle
 from scripts.machine.system import System
 from tests.kit.bundles import MANIFEST, MEMBERS, bundled
-from tests.kit.fakes import FakeApi, FakeRunner
+from tests.kit.fakes import FakeApi, FakeRunner, checkout
 from tests.kit.places import ROOT
 
 BOOKWORM = {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}
@@ -49,7 +49,7 @@ def test_the_engine_comes_out_of_the_bundle_once(
     said: list[str] = []
 
     for _ in range(2):
-        unpacking.bring_engine(packed, root, DEBIAN, runner, said.append)
+        unpacking.bring_engine(packed, checkout(root, runner, say=said.append), DEBIAN)
 
     at = places(root)
     assert present(at, DEBIAN)
@@ -81,9 +81,10 @@ def test_packages_for_another_machine_are_refused(
 ) -> None:
     """Another release, somebody who is not root, no packages at all: 2, and which it is."""
     bundled(tmp_path / "b.tar", members, FOR_DEBIAN)
+    bundle = bundle_file.read(tmp_path / "b.tar")
 
     with pytest.raises(ConfigError) as caught:
-        unpacking.bring_engine(bundle_file.read(tmp_path / "b.tar"), root, system, runner, print)
+        unpacking.bring_engine(bundle, checkout(root, runner), system)
     assert told in str(caught.value)
     assert not engine_files.places(root).home.exists()
 
