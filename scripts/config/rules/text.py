@@ -51,7 +51,7 @@ _Loader.add_constructor("!reset", lambda *_: None)  # whatever stands behind it
 def parse(text: str, file: str) -> Mapping[str, object]:
     """Return a compose file as it is written; ConfigError when it is not YAML, or no mapping."""
     try:
-        document = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with two tags more
+        document = _Loader(text).get_single_data()
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{file}: not YAML: {problem}", next_step=f"correct {file}") from error
