@@ -81,7 +81,6 @@ class Watch:
     tell: Callable[[float], str]
     """Turns a share (0 to 1) into a line of progress; "" for none."""
     clock: Callable[[], float] = time.monotonic
-    kill: Callable[[int, int], None] = os.kill
     stalled: bool = False
     item: str = ""
     """What is being fetched, for the message."""
@@ -105,7 +104,7 @@ class Watch:
             self._state, self._changed = state, now
         elif now - self._changed > PATIENCE and not self.stalled:
             self.stalled = True
-            self.kill(self._pid, signal.SIGTERM)
+            os.kill(self._pid, signal.SIGTERM)
         self.pace(self.tell(float(state.split(":")[2]) / 100))
 
 

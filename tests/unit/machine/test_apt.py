@@ -148,20 +148,24 @@ class Clock:
         return self.now
 
 
-def watch(clock: Clock, said: list[str], killed: list[int]) -> Watch:
+def watch(clock: Clock, said: list[str]) -> Watch:
     """Return a watch over a download of 50 MB."""
-    return Watch(
-        pace=Pace(said.append, clock),
-        tell=lambda share: f"{share * 50:.0f} of 50 MB",
-        clock=clock,
-        kill=lambda pid, _: killed.append(pid),
-    )
+    pace = Pace(said.append, clock)
+    return Watch(pace=pace, tell=lambda share: f"{share * 50:.0f} of 50 MB", clock=clock)
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The processes that would have been ended."""
+    pids: list[int] = []
+    monkeypatch.setattr("scripts.machine.apt.os.kill", lambda pid, _: pids.append(pid))
+    return pids
 
 
 def test_progress_is_told_now_and_then(said: list[str]) -> None:
     """apt reports twice a second, which is too much for a log."""
     clock = Clock()
-    see = watch(clock, said, [])
+    see = watch(clock, said)
 
     see("pid 12")
     see("some other line")
@@ -172,10 +176,10 @@ def test_progress_is_told_now_and_then(said: list[str]) -> None:
     assert said == ["0 of 50 MB", "15 of 50 MB", "30 of 50 MB", "45 of 50 MB"]
 
 
-def test_a_download_that_stands_still_is_ended(said: list[str]) -> None:
+def test_a_download_that_stands_still_is_ended(said: list[str], killed: list[int]) -> None:
     """apt itself would wait for each file in turn."""
-    clock, killed = Clock(), list[int]()
-    see = watch(clock, said, killed)
+    clock = Clock()
+    see = watch(clock, said)
 
     see("pid 12")
     see("Get:1 http://mirror.test/debian trixie/main amd64 runc")
@@ -188,24 +192,16 @@ def test_a_download_that_stands_still_is_ended(said: list[str]) -> None:
 
 
 def test_a_stalled_download_says_what_it_waited_for(
-    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, said: list[str], killed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 4, with the file's address."""
     monkeypatch.setattr("scripts.machine.apt.PATIENCE", -1.0)
-    monkeypatch.setattr("scripts.machine.apt.os.kill", lambda *_: None)
-    monkeypatch.setattr(Watch, "__init__", _with_fake_kill(Watch.__init__))
     lines = "pid 1\nGet:1 http://mirror.test/x\ndlstatus:1:0.0:x\ndlstatus:1:0.0:x\n"
     runner = Apt(tmp_path / "debs").answer("apt-get update", lines, exit_code=-15)
 
     with pytest.raises(RefusedError, match=r"while fetching http://mirror\.test/x"):
         private(tmp_path, runner, said).fetch("download", "one")
-
-
-def _with_fake_kill(init: Callable[..., None]) -> Callable[..., None]:
-    def made(self: Watch, **words: object) -> None:
-        init(self, **words, kill=lambda *_: None)
-
-    return made
+    assert killed == [1]
 
 
 MIRROR = Mirror(uri="http://mirror.test/debian", suite="bookworm", keyring=Path("/k.gpg"))
