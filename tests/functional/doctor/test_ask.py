@@ -71,10 +71,10 @@ class World:
         self.runner.answer("compose config", yaml.safe_dump(document))
         return checkup.ask(checkout(self.root, self.runner, self.environ))
 
-    def codes(self) -> dict[str, bool]:
-        """Return the codes of the findings, and whether they are fatal."""
-        found = areas.document(self.ask())["findings"]
-        return {one["code"]: one["fatal"] for one in found}
+
+def codes(facts: Facts) -> dict[str, bool]:
+    """Return the codes of the findings, and whether they are fatal."""
+    return {finding["code"]: finding["fatal"] for finding in areas.document(facts)["findings"]}
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_service_that_takes_any_password_is_fatal(world: World) -> None:
     """Both tries are real calls."""
     world.open = True
 
-    assert world.codes()["authorization-off"] is True
+    assert codes(world.ask())["authorization-off"] is True
 
 
 def test_a_service_that_rejects_its_own_password_is_not_tried_with_a_wrong_one(
@@ -144,7 +144,7 @@ def test_a_port_that_somebody_else_holds_is_fatal(world: World) -> None:
     """The container that should have it does not run."""
     del world.engine.state["containers"]["id-milvus"]
 
-    assert world.codes()["port-taken"] is True
+    assert codes(world.ask())["port-taken"] is True
 
 
 def test_containers_of_another_checkout_are_fatal(world: World) -> None:
@@ -152,16 +152,15 @@ def test_containers_of_another_checkout_are_fatal(world: World) -> None:
     other = made("etcd", "running", folder="/elsewhere/docker", project="memos-test")
     world.engine.state["containers"]["id-etcd"] = other
 
-    assert world.codes()["other-checkout"] is True
+    assert codes(world.ask())["other-checkout"] is True
 
 
 def test_a_registry_is_asked_only_for_what_is_missing(world: World) -> None:
     """The fake one knows no image, so it cannot be used."""
     del world.engine.state["images"]["docker.io/library/etcd:1.2"]
 
-    codes = world.codes()
-    assert codes["registry"] is True
-    assert codes["images-missing"] is False
+    told = codes(world.ask())
+    assert (told["registry"], told["images-missing"]) == (True, False)
 
 
 def test_without_an_engine_this_machine_and_the_files_are_known(world: World) -> None:
@@ -169,11 +168,9 @@ def test_without_an_engine_this_machine_and_the_files_are_known(world: World) ->
     del world.environ["DOCKER_HOST"]
 
     facts = world.ask()
-    found = areas.document(facts)
-    codes = {one["code"]: one["fatal"] for one in found["findings"]}
-    assert codes["engine-absent"] is False
-    assert codes["port-taken"] is True
-    states = {row["area"]: row["state"] for row in found["areas"]}
+    assert codes(facts)["engine-absent"] is False
+    assert codes(facts)["port-taken"] is True
+    states = {row["area"]: row["state"] for row in areas.document(facts)["areas"]}
     assert (states["services"], states["machine"]) == ("unknown", "ok")
     assert facts.stack is not None
 
@@ -183,8 +180,8 @@ def test_without_an_engine_a_port_that_is_none_is_told(world: World) -> None:
     del world.environ["DOCKER_HOST"]
     world.put("IMAGE_SOURCE=registry\nNEO4J_HTTP_PORT=http\n")
 
-    assert world.codes()["env-value"] is True
-    assert world.codes()["port-taken"] is True
+    assert codes(world.ask())["env-value"] is True
+    assert codes(world.ask())["port-taken"] is True
 
 
 def test_where_no_engine_can_be_brought_its_absence_is_fatal(
@@ -211,14 +208,14 @@ def test_an_engine_that_is_named_and_does_not_answer_is_fatal(world: World) -> N
     facts = world.ask()
     assert facts.unknown["machine"] == "no engine to ask"
     assert facts.machine is None
-    assert world.codes()["engine-unusable"] is True
+    assert codes(world.ask())["engine-unusable"] is True
 
 
 def test_an_engine_that_is_too_old_is_fatal(world: World) -> None:
     """It is not asked for more than its version."""
     world.engine.state["version"] = {"Version": "24.0.9", "ApiVersion": "1.43"}
 
-    assert world.codes()["engine-unusable"] is True
+    assert codes(world.ask())["engine-unusable"] is True
     assert world.engine.calls == ["GET /version"]
 
 
@@ -274,7 +271,7 @@ def test_without_env_the_defaults_are_judged(world: World) -> None:
     """And nothing is made."""
     (world.root / ".env").unlink()
 
-    assert world.codes()["env-absent"] is False
+    assert codes(world.ask())["env-absent"] is False
     assert not (world.root / ".env").exists()
 
 
@@ -284,7 +281,7 @@ def test_an_env_file_that_is_named_and_not_there_is_fatal(world: World) -> None:
 
     facts = world.ask()
     assert facts.stack is not None
-    assert world.codes()["env-unreadable"] is True
+    assert codes(world.ask())["env-unreadable"] is True
 
 
 def test_what_the_environment_overrides_is_known(world: World) -> None:
@@ -303,7 +300,7 @@ def test_a_compose_file_that_breaks_a_rule_is_fatal(world: World) -> None:
     assert "mem_limit" in str(facts.stack_problem)
     assert facts.unknown["services"] == "the compose file is broken"
     (world.root / "docker" / "docker-compose.yml").write_text("services: [")
-    assert world.codes()["compose-file"] is True
+    assert codes(world.ask())["compose-file"] is True
 
 
 def test_of_an_engine_elsewhere_the_machine_is_read_in_a_container(
@@ -377,22 +374,22 @@ def test_the_embedding_model_is_asked_with_its_key(
     world: World, key: str, dimension: str, code: str | None
 ) -> None:
     """One word, one vector; the key and the login in the address are never shown."""
-    found, shown = models(
+    facts, shown = models(
         world, embedding, **EMBEDDER, MOS_EMBEDDER_API_KEY=key, EMBEDDING_DIMENSION=dimension
     )
 
-    codes = {one["code"] for one in areas.document(found)["findings"]}
+    told = codes(facts).keys()
     assert KEY not in shown
-    assert codes & {"model-dimension", "model-key", "model-endpoint"} == ({code} if code else set())
-    assert "model-loopback" in codes
+    assert told & {"model-dimension", "model-key", "model-endpoint"} == ({code} if code else set())
+    assert "model-loopback" in told
 
 
 @pytest.mark.parametrize("body", [b"<html>", {"data": []}, {"data": [{"embedding": None}]}])
 def test_an_answer_without_a_vector_is_told(world: World, body: object) -> None:
     """Whatever it is instead."""
-    found, _ = models(world, lambda _: (200, body), **EMBEDDER, EMBEDDING_DIMENSION="4")
+    facts, _ = models(world, lambda _: (200, body), **EMBEDDER, EMBEDDING_DIMENSION="4")
 
-    assert found.endpoints[0].problem == "no embedding in the answer"
+    assert facts.endpoints[0].problem == "no embedding in the answer"
 
 
 def test_chat_endpoints_are_asked_for_their_models(world: World) -> None:
@@ -403,10 +400,10 @@ def test_chat_endpoints_are_asked_for_their_models(world: World) -> None:
         asked.append((request.path, request.headers["authorization"]))
         return 200, {"data": []}
 
-    found, shown = models(world, respond, OPENAI_API_BASE="BASE", OPENAI_API_KEY=KEY)
+    facts, shown = models(world, respond, OPENAI_API_BASE="BASE", OPENAI_API_KEY=KEY)
 
     assert asked == [("/v1/models", f"Bearer {KEY}")]
-    assert [(one.variable, one.status) for one in found.endpoints] == [("OPENAI_API_BASE", 200)]
+    assert [(one.variable, one.status) for one in facts.endpoints] == [("OPENAI_API_BASE", 200)]
     assert KEY not in shown
 
 
@@ -428,9 +425,9 @@ def test_an_endpoint_that_cannot_be_asked_is_told(world: World, base: str, probl
 
 def test_ollama_is_not_asked_in_openais_words(world: World) -> None:
     """MemOS does not read that address then."""
-    found, _ = models(world, embedding, **EMBEDDER, MOS_EMBEDDER_BACKEND="ollama")
+    facts, _ = models(world, embedding, **EMBEDDER, MOS_EMBEDDER_BACKEND="ollama")
 
-    assert found.endpoints == ()
+    assert facts.endpoints == ()
 
 
 @pytest.mark.parametrize(

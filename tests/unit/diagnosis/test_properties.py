@@ -75,7 +75,7 @@ def snapshots(draw: st.DrawFn) -> Look:
     return Look(containers=containers, readings=readings, logs=logs)
 
 
-def found(stack: Stack, seen: Look) -> tuple[Finding, ...]:
+def findings(stack: Stack, seen: Look) -> tuple[Finding, ...]:
     """Return all findings of a look."""
     return diagnosis.diagnose(stack, stack.names(), seen)
 
@@ -83,7 +83,7 @@ def found(stack: Stack, seen: Look) -> tuple[Finding, ...]:
 @given(stacks(), snapshots())
 def test_a_cause_comes_before_its_victims(stack: Stack, seen: Look) -> None:
     """Who needs a broken service, directly or not, is told after it."""
-    order = [finding.service for finding in found(stack, seen)]
+    order = [finding.service for finding in findings(stack, seen)]
 
     for place, name in enumerate(order):
         assert not (set(stack.closure((name,))) - {name}) & set(order[place + 1 :])
@@ -113,7 +113,7 @@ def test_root_causes_come_first_on_the_real_file() -> None:
 @given(stacks(), snapshots())
 def test_a_victim_needs_the_one_that_it_is_told_of(stack: Stack, seen: Look) -> None:
     """Nobody is the victim of itself or of a stranger, nor when it is ready."""
-    for finding in found(stack, seen):
+    for finding in findings(stack, seen):
         for victim in finding.victims:
             assert victim != finding.service
             assert finding.service in stack.closure((victim,))
@@ -123,7 +123,7 @@ def test_a_victim_needs_the_one_that_it_is_told_of(stack: Stack, seen: Look) -> 
 @given(stacks(), snapshots())
 def test_every_finding_can_be_acted_upon(stack: Stack, seen: Look) -> None:
     """It has a code, a cause and a next step, and belongs to a service that is there."""
-    for finding in found(stack, seen):
+    for finding in findings(stack, seen):
         assert finding.code
         assert finding.cause
         assert finding.next_step

@@ -24,7 +24,7 @@ def look(*seen: Container | Reading, **logs: list[str]) -> Look:
     )
 
 
-def found(seen: Look) -> list[Finding]:
+def findings(seen: Look) -> list[Finding]:
     """Return all findings of a look."""
     return list(diagnose(STACK, STACK.names(), seen))
 
@@ -75,7 +75,7 @@ UNREADY = reading("web", ok=False)
 )
 def test_a_sick_service_has_one_finding_with_its_cause(seen: Look, code: str, cause: str) -> None:
     """Each rule speaks alone, in words that a user reads, with something to type next."""
-    (finding,) = found(seen)
+    (finding,) = findings(seen)
 
     assert (finding.code, finding.cause, finding.fatal) == (code, cause, True)
     assert finding.service == seen.containers[0].service
@@ -84,7 +84,7 @@ def test_a_sick_service_has_one_finding_with_its_cause(seen: Look, code: str, ca
 
 def test_a_failing_check_stops_nothing_where_a_probe_says_more() -> None:
     """The engine's check is coarse: its word is final only where there is no other."""
-    (finding,) = found(look(container("web", health="unhealthy")))
+    (finding,) = findings(look(container("web", health="unhealthy")))
 
     assert (finding.code, finding.fatal) == ("unhealthy", False)
 
@@ -108,7 +108,7 @@ def test_a_failing_check_stops_nothing_where_a_probe_says_more() -> None:
 )
 def test_what_is_well_or_still_on_its_way_is_no_finding(seen: Look) -> None:
     """One crash may be a late neighbour, and what happened before it answered is history."""
-    assert found(seen) == []
+    assert findings(seen) == []
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_rejected_login_counts_once_the_service_has_settled(
         container("web", health=health), reading("web", WRONG_PASSWORD, ok=False, final=True)
     )
 
-    assert [finding.code for finding in found(seen)] == codes
+    assert [finding.code for finding in findings(seen)] == codes
 
 
 VICTIM = service("victim", "db", "web")
@@ -171,7 +171,9 @@ def test_what_no_neighbour_can_mend_is_told_at_once(victim: Container, code: str
 def test_the_engines_own_reason_comes_before_the_log() -> None:
     """An error such as a missing program never reaches the log."""
     error = 'exec: "milvus": executable file not found in $PATH'
-    (finding,) = found(look(container("web", "exited", exit_code=127, error=error), web=["hello"]))
+    (finding,) = findings(
+        look(container("web", "exited", exit_code=127, error=error), web=["hello"])
+    )
 
     assert finding.evidence == error
 
@@ -188,7 +190,7 @@ def test_the_engines_own_reason_comes_before_the_log() -> None:
 )
 def test_the_evidence_is_the_line_of_the_log_that_matters(lines: list[str], telling: str) -> None:
     """The last line with the strongest word, or simply the last."""
-    (finding,) = found(look(container("web", "exited", exit_code=1), web=lines))
+    (finding,) = findings(look(container("web", "exited", exit_code=1), web=lines))
 
     assert finding.evidence == telling
 
@@ -196,14 +198,14 @@ def test_the_evidence_is_the_line_of_the_log_that_matters(lines: list[str], tell
 def test_a_failing_health_check_shows_what_it_printed() -> None:
     """Its own words are the evidence."""
     sick = container("db", health="unhealthy", health_output="curl: (7) refused")
-    (finding,) = found(look(sick, db=["the log"]))
+    (finding,) = findings(look(sick, db=["the log"]))
 
     assert finding.evidence == "curl: (7) refused"
 
 
 def test_what_was_just_unpaused_is_no_fault() -> None:
     """The engine calls it unhealthy until its next check, though no check has failed."""
-    assert found(look(container("db", health="unhealthy", health_output=""))) == []
+    assert findings(look(container("db", health="unhealthy", health_output=""))) == []
 
 
 @pytest.mark.parametrize(
@@ -257,7 +259,7 @@ def test_findings_come_in_the_order_of_the_file() -> None:
     """What others depend on stands first there, so the cause comes before its victims."""
     seen = look(container("job", "exited", exit_code=1), container("web", "paused"))
 
-    assert [finding.service for finding in found(seen)] == ["web", "job"]
+    assert [finding.service for finding in findings(seen)] == ["web", "job"]
 
 
 @pytest.mark.parametrize(

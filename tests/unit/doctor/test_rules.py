@@ -62,9 +62,10 @@ FINE = Facts(
 
 def judged(facts: Facts) -> list[tuple[str, str, bool]]:
     """Return code, service and weight of each finding; the document keeps its schema."""
-    found = document(facts)
-    assert validate(found, "doctor") == ()
-    return [(one["code"], one["service"], one["fatal"]) for one in found["findings"]]
+    report = document(facts)
+    assert validate(report, "doctor") == ()
+    findings = report["findings"]
+    return [(finding["code"], finding["service"], finding["fatal"]) for finding in findings]
 
 
 def states(facts: Facts) -> dict[str, str]:
@@ -150,13 +151,9 @@ def test_what_has_merely_stopped_does_not_stop_a_start() -> None:
     ended = Finding(code="ended", service="neo4j", cause="it ended", next_step="inv logs")
     rejected = replace(ended, code="login-rejected", service="memos")
     facts = replace(FINE, sick=(ended, rejected))
-    found = document(facts)["findings"]
 
-    assert [(one["code"], one["fatal"]) for one in found] == [
-        ("login-rejected", True),
-        ("ended", False),
-    ]
-    assert found[1]["next_step"] == "inv up starts it again"
+    assert judged(facts) == [("login-rejected", "memos", True), ("ended", "neo4j", False)]
+    assert document(facts)["findings"][1]["next_step"] == "inv up starts it again"
 
 
 def test_who_runs_and_does_not_answer_is_told_unless_somebody_else_is_the_cause() -> None:
