@@ -83,25 +83,22 @@ def check_compose(engine: Engine, runner: Runner) -> str:
 
 
 def _private(at: Places, environ: Mapping[str, str], runner: Runner) -> Engine | None:
-    env = client_env(at, environ)
-    return _engine(_ask(at.endpoint, env, runner)[0], at.endpoint, env, private=True)
+    return _ask(at.endpoint, client_env(at, environ), runner, private=True)[0]
 
 
 def _default(socket: Path, runner: Runner) -> Engine | None:
     endpoint = f"unix://{socket}"
-    found, why = _ask(endpoint, {}, runner)
+    engine, why = _ask(endpoint, {"DOCKER_HOST": endpoint}, runner)
     if isinstance(why, PermissionError):
         raise EngineError(
             f"this user may not use the engine at {socket}",
             next_step='sudo usermod --append --groups docker "$USER", then log in again',
         )
-    return _engine(found, endpoint, {"DOCKER_HOST": endpoint}, private=False)
+    return engine
 
 
 def _named(endpoint: str, tls: Mapping[str, str], name: str, runner: Runner) -> Engine:
-    env = {"DOCKER_HOST": endpoint, **tls}
-    found, why = _ask(endpoint, env, runner)
-    engine = _engine(found, endpoint, env, private=False)
+    engine, why = _ask(endpoint, {"DOCKER_HOST": endpoint, **tls}, runner)
     if engine is None:
         step = "start that engine, or unset DOCKER_HOST and choose: docker context use default"
         raise EngineError(f"{name} is set, but no engine answers there: {why}", next_step=step)
@@ -133,30 +130,28 @@ def _current_context(environ: Mapping[str, str]) -> str:
     return str(config.get("currentContext", ""))
 
 
-def _engine(
-    found: Mapping[str, Any] | None, endpoint: str, env: Mapping[str, str], *, private: bool
-) -> Engine | None:
-    if not found:
-        return None
-    return Engine(
-        endpoint=endpoint,
-        env=env,
-        private=private,
-        version=str(found.get("Version", "")),
-        api_version=str(found.get("ApiVersion", "")),
-    )
-
-
 def _ask(
-    endpoint: str, env: Mapping[str, str], runner: Runner
+    endpoint: str, env: Mapping[str, str], runner: Runner, *, private: bool = False
+) -> tuple[Engine | None, Exception | str]:
+    """Return the engine that answers; or None, and why it says nothing."""
+    local = urlsplit(endpoint).scheme == "unix"
+    found, why = _ask_socket(endpoint) if local else _ask_docker(env, runner)
+    if not found:
+        return None, why
+    version, api_version = (str(found.get(name, "")) for name in ("Version", "ApiVersion"))
+    engine = Engine(
+        endpoint=endpoint, env=env, private=private, version=version, api_version=api_version
+    )
+    return engine, ""
+
+
+def _ask_docker(
+    env: Mapping[str, str], runner: Runner
 ) -> tuple[Mapping[str, Any] | None, Exception | str]:
-    """Return what the engine says of its version; or None, and why it says nothing."""
-    if urlsplit(endpoint).scheme == "unix":
-        return _ask_socket(endpoint)
-    argv = ["docker", "version", "--format", "{{json .Server}}"]
-    asked = runner(argv, env=env, timeout=PATIENCE)  # docker knows ssh, TLS and the like
+    """Let docker ask, which knows ssh, TLS and the like."""
+    asked = runner(["docker", "version", "--format", "{{json .Server}}"], env=env, timeout=PATIENCE)
     try:
-        return json.loads(asked.stdout) or None, asked.stderr.strip()
+        return json.loads(asked.stdout), asked.stderr.strip()
     except ValueError:
         return None, asked.stderr.strip() or f"no answer within {PATIENCE:.0f} s"
 

@@ -5,6 +5,7 @@ So all works with an engine on another machine too.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from scripts.core.errors import RefusedError, StackError
 from scripts.engine.api import Api
@@ -17,24 +18,17 @@ WRITES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"]
 READS = ["DAC_READ_SEARCH"]
 
 
+@dataclass
 class Helper:
     """Runs scripts over volumes, one container each time."""
 
-    def __init__(
-        self,
-        api: Api,
-        project: str,
-        image: str,
-        volumes: Mapping[str, str],
-        *,
-        patience: float | None = None,
-    ) -> None:
-        """Use an image; `volumes` maps the folders that scripts see to names on the engine.
-
-        `patience` as in `Attached`.
-        """
-        self.api, self.project, self.image, self.volumes = api, project, image, volumes
-        self.patience = patience
+    api: Api
+    project: str
+    image: str
+    volumes: Mapping[str, str]
+    """The folders that scripts see, and the names of their volumes on the engine."""
+    patience: float | None = None
+    """As in `Attached`."""
 
     def run(self, script: str, *, writable: bool = False) -> str:
         """Run a script, which may write where that is said; give what it printed.
