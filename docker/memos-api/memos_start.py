@@ -1,4 +1,4 @@
-"""Start the MemOS API: load what connects to nothing, wait for its databases, import the API.
+"""Start the MemOS API: load what connects to nothing, mend it, wait for its databases, import it.
 
 MemOS calls its databases while `memos.api.server_api` is imported, and ends when one is not there.
 Loading the 3500 modules that it takes needs 2.4 s of one core and nobody, so it is done while the
@@ -17,6 +17,8 @@ import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from os import environ
+
+import memos_mends
 
 APP = "memos.api.server_api:app"
 PORT = 8000
@@ -167,9 +169,10 @@ def log(line: str) -> None:
 
 
 def main() -> None:
-    """Load, wait, serve."""
+    """Load, mend, wait, serve."""
     load()
     log("loaded; nothing has been connected to yet")
+    memos_mends.apply(environ, log)
     wait(databases(environ), log)
     importlib.import_module("uvicorn").run(APP, host="0.0.0.0", port=PORT)
 

@@ -67,6 +67,8 @@ def _choices(settings: Settings) -> Iterator[str]:
         # MemOS compares once with "true" and once in small letters: `True` breaks every add
         if name.startswith("ENABLE_") and settings.get(name) not in {"true", "false"}:
             yield f"{name} is {settings.get(name)!r}, wanted true or false in small letters"
+    if settings.get("MEMOS_MENDS") not in {"yes", "no"}:
+        yield f"MEMOS_MENDS is {settings.get('MEMOS_MENDS')!r}, wanted yes or no"
     preference = settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
     if preference and settings.image_source is ImageSource.PACKAGES:
         yield (

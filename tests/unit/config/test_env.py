@@ -39,6 +39,7 @@ def test_the_example_itself_is_right(root: Path) -> None:
         ("CONTAINER_PREFIX", "-two", "wanted letters, digits, -, _ and ."),
         ("ENABLE_INTERNET", "1", "wanted true or false in small letters"),
         ("ENABLE_ACTIVATION_MEMORY", "False", "wanted true or false in small letters"),
+        ("MEMOS_MENDS", "off", "wanted yes or no"),
         ("MOS_EMBEDDER_BACKEND", "openai", "wanted universal_api or ollama"),
         ("NEO4J_HEAP", "lots", "wanted a size such as 512m or 2g"),
         ("NEO4J_HEAP", "512", "wanted a size such as 512m or 2g"),
