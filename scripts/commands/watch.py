@@ -75,7 +75,7 @@ def graph(*, service: list[str]) -> None:
 
 @command()
 def smoke() -> None:
-    """Send one memory through the whole stack, find it everywhere, and remove it again."""
+    """Put a memory in, find it by its meaning and in every store, and remove it again."""
     from scripts.watch import smoke
 
     tell = report()

@@ -19,9 +19,11 @@ class FakeStack:
     """What the databases hold, and what is wrong: a path's own answer instead of the right one."""
 
     faults: dict[str, Answer] = field(default_factory=dict)
-    nodes: dict[str, str] = field(default_factory=dict)
+    nodes: dict[str, list[str]] = field(default_factory=dict)
     """Memories by cube."""
-    points: dict[str, list[float]] = field(default_factory=dict)
+    points: dict[str, list[list[float]]] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=lambda: {"lighthouse": 0.59, "": 0.1})
+    """How near a search finds a memory that holds a word."""
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     preferences: dict[str, int] = field(default_factory=dict)
     """How often each cube's preferences are still asked for in vain."""
@@ -44,6 +46,7 @@ class FakeStack:
         return {
             "/product/add": self._add,
             "/product/get_all": self._get_all,
+            "/product/search": self._search,
             "/db/neo4j/tx/commit": self._cypher,
             "/collections/neo4j_vec_db": self._qdrant,
             "/v1/vector": self._milvus,
@@ -53,21 +56,36 @@ class FakeStack:
     def _add(self, path: str, body: Json) -> Answer:
         del path
         cube = body["writable_cube_ids"][0]
-        self.nodes[cube] = body["messages"][0]["content"]
-        self.points[cube] = [0.5] * 384
+        text = body["messages"][0]["content"]
+        self.nodes.setdefault(cube, []).append(text)
+        self.points.setdefault(cube, []).append([0.5] * 384)
         self.preferences.setdefault(cube, 0)
-        data = [{"memory": self.nodes[cube], "memory_id": "4f2c", "memory_type": "WorkingMemory"}]
+        data = [{"memory": text, "memory_id": "4f2c", "memory_type": "UserMemory"}]
         return 200, {"code": 200, "message": "Memory added successfully", "data": data}
 
     def _get_all(self, path: str, body: Json) -> Answer:
         del path
         return 200, {"code": 200, "data": [{"memory": self.nodes.get(body["mem_cube_ids"][0])}]}
 
+    def _search(self, path: str, body: Json) -> Answer:
+        del path
+        (cube,) = body["readable_cube_ids"]
+        scored = [
+            (next(score for word, score in self.scores.items() if word in text), text)
+            for text in self.nodes.get(cube, ())
+        ]
+        memories = [
+            {"memory": f"user: [10:56 AM]: {text}\n", "metadata": {"relativity": score}}
+            for score, text in sorted(scored, key=lambda pair: -pair[0])
+        ]
+        found = [{"cube_id": cube, "memories": memories}] if memories else []
+        return 200, {"code": 200, "data": {"text_mem": found, "pref_mem": [], "pref_note": ""}}
+
     def _cypher(self, path: str, body: Json) -> Answer:
         del path
         (one,) = body["statements"]
         cube = one["parameters"]["cube"]
-        found = [{"row": [self.nodes[cube]], "meta": [None]}] if cube in self.nodes else []
+        found = [{"row": [text], "meta": [None]} for text in self.nodes.get(cube, ())]
         if "DELETE" in one["statement"]:
             self.nodes.pop(cube, None)
             found = []
@@ -78,7 +96,7 @@ class FakeStack:
         if path.endswith("/delete"):
             self.points.pop(cube, None)
             return 200, {"result": {"operation_id": 1, "status": "completed"}, "status": "ok"}
-        found = [{"id": "1", "vector": self.points[cube]}] if cube in self.points else []
+        found = [{"id": "1", "vector": vector} for vector in self.points.get(cube, ())]
         return 200, {"result": {"points": found, "next_page_offset": None}, "status": "ok"}
 
     def _milvus(self, path: str, body: Json) -> Answer:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from scripts.core.errors import BrokenError
+from scripts.core.errors import BrokenError, ExitCode
 from scripts.core.stack import Auth, Port, Probe, Stack
 from scripts.watch import smoke
 from scripts.watch.smoke import Stage, run
@@ -17,6 +17,7 @@ from tests.kit.servers import Answer, closed_port, http
 CUBE = "smoke-0a1b"
 CYPHER = "/db/neo4j/tx/commit"
 SCROLL = "/collections/neo4j_vec_db/points/scroll"
+SEARCH = "/product/search"
 SWEEP = "/collections/neo4j_vec_db/points/delete"
 V2_DELETE = "/v2/vectordb/entities/delete"
 V1_CREATE, V1_DROP = "/v1/vector/collections/create", "/v1/vector/collections/drop"
@@ -68,9 +69,10 @@ def test_a_memory_is_found_everywhere_and_removed_again(
     stages = tried(stack_at(port, milvus=milvus))
 
     assert empty(world)
-    names = ["add", "get_all", "neo4j", "qdrant", "milvus", "removed"]
+    names = ["add", "get_all", "neo4j", "qdrant", "search", "milvus", "removed"]
     assert [stage.name for stage in stages] == names
-    assert stages[0].detail == f"memory 4f2c in cube {CUBE}"
+    assert stages[0].detail == f"memory 4f2c in cube {CUBE}, 2 others beside it"
+    assert stages[4].detail == "first for 'Who observes the boats at nightfall?', score 0.59"
     assert any(path.startswith(milvus[:3]) for path in world.paths)
 
 
@@ -100,6 +102,56 @@ def test_a_preference_that_never_arrives_blames_the_chat_model(
     assert empty(world)
 
 
+def test_the_question_shares_no_word_of_meaning_with_the_memory() -> None:
+    """A search that only compares words would not find it."""
+    asked, answer, *beside = (
+        set(re.findall(r"\w+", text.lower())) - {"the"}
+        for text in (smoke.QUESTION, smoke.TEXT, *smoke.BESIDE)
+    )
+
+    assert not asked & answer.union(*beside)
+
+
+@pytest.mark.parametrize(
+    "scores", [{"walnuts": 0.6, "lighthouse": 0.5, "": 0.1}, {"": 0.3}, {"": 0.0}]
+)
+def test_a_search_that_does_not_know_the_meaning_is_told(
+    world: FakeStack, port: int, scores: dict[str, float]
+) -> None:
+    """Another memory is nearer, or all are as near, as with an embedding model that is none."""
+    world.scores = scores
+
+    with pytest.raises(BrokenError, match=r"memos: search for .* does not put") as error:
+        tried(stack_at(port))
+
+    assert "walnuts" in str(error.value)
+    assert empty(world)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_memory_may_be_found_alone_or_twice(world: FakeStack, port: int, times: int) -> None:
+    """Later releases drop what is far; another reader than ours keeps a memory twice."""
+    memories = [{"memory": smoke.TEXT, "metadata": {"relativity": 0.5}}] * times
+    world.faults[SEARCH] = (200, {"data": {"text_mem": [{"memories": memories}]}})
+
+    assert "search" in [stage.name for stage in tried(stack_at(port))]
+
+
+def test_a_search_that_finds_nothing_names_the_releases_that_are_known_for_it(
+    world: FakeStack, port: int
+) -> None:
+    """The API says 200 and nothing; the error stands in its log alone."""
+    world.faults[SEARCH] = (200, {"code": 200, "data": {"text_mem": []}})
+
+    with pytest.raises(BrokenError) as error:
+        tried(stack_at(port))
+
+    assert error.value.exit_code == ExitCode.BROKEN
+    assert "inv logs --service memos --level error" in error.value.next_step
+    assert "docs/memos-versions.md" in error.value.next_step
+    assert empty(world)
+
+
 def test_a_search_that_finds_nothing_yet_is_asked_again(world: FakeStack, port: int) -> None:
     """Milvus shows what was inserted a moment later."""
     world.searches_in_vain = 1
@@ -123,6 +175,13 @@ def test_a_search_that_finds_nothing_yet_is_asked_again(world: FakeStack, port: 
         ),
         (CYPHER, (200, {"results": [{"data": []}], "errors": []}), "neo4j: no node with it"),
         (CYPHER, (200, {"results": [], "errors": ["down"]}), "neo4j: MATCH"),
+        (
+            SEARCH,
+            (200, {"code": 200, "data": {"text_mem": []}}),
+            "memos: POST /product/search found",
+        ),
+        (SEARCH, (200, {"code": 500, "data": None}), "memos: POST /product/search found nothing"),
+        (SEARCH, (500, {"detail": "x"}), "memos: POST /product/search answered 500"),
         (V1_CREATE, (200, {"code": 1, "message": "no"}), f"milvus: {V1_CREATE}"),
         ("/v1/vector/search", (200, {"code": 200, "data": [{"word": "far"}]}), "milvus: search"),
     ],
@@ -201,7 +260,7 @@ def test_every_removal_is_tried_whatever_becomes_of_the_one_before(
     """What can be removed is; the first failure is told."""
     at = stack_at(port, milvus="/v2/vectordb/collections/list")
     stages = run(at, CUBE, dimension=384, preferences=True)
-    assert [next(stages).name for _ in range(5)][-1] == "preference"
+    assert [next(stages).name for _ in range(6)][-1] == "preference"
     world.faults[path] = (500, {"message": "read only"})
 
     with pytest.raises(BrokenError, match=re.escape(f"POST {path}")):
