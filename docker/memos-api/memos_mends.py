@@ -5,12 +5,16 @@ that has a repair of its own runs as it is. `MEMOS_MENDS=no` leaves all defects 
 The table for people is docs/memos-versions.md.
 """
 
+import functools
 import importlib
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
+Foreign: TypeAlias = Any
+"""A class of MemOS, or one of its objects: it is not installed where types are checked."""
 VARIABLE = "MEMOS_MENDS"
 OFF = "no"
 
@@ -23,15 +27,15 @@ class Mend:
     """What a user sees of the defect, as it stands in the log."""
     first: str
     """The release that brought it."""
-    fixed: str
-    """The release that is without it."""
+    until: str
+    """The first release that is without it, or that nobody has looked at."""
     issue: str
     install: Callable[[], bool]
     """Mend it, unless it is mended; say whether anything was done."""
 
     def concerns(self, version: str) -> bool:
         """Say whether a release has the defect."""
-        return numbers(self.first) <= numbers(version) < numbers(self.fixed)
+        return numbers(self.first) <= numbers(version) < numbers(self.until)
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -39,32 +43,99 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", version)[:3]))
 
 
-def give(module: str, name: str, method: Callable[..., object]) -> bool:
-    """Give a class of MemOS a method, unless it has one of that name; say whether it lacked it."""
-    owner = getattr(importlib.import_module(module), name)
-    if hasattr(owner, method.__name__):
-        return False
-    setattr(owner, method.__name__, method)
-    return True
+def class_of(module: str, name: str) -> Foreign:
+    """Return a class of MemOS."""
+    return getattr(importlib.import_module(module), name)
 
 
-def search_by_fulltext(_store: object, *_words: object, **_limits: object) -> list[dict[str, Any]]:
-    """Find nothing by its words, in a store without an index of words.
+def let_search_ask_for_words() -> bool:
+    """Let the store without an index of words answer that it found nothing by them.
 
     Every search asks for that too, beside the search by meaning, and one that cannot be asked takes
     the results of all others with it. Later releases answer the same, and no longer ask by default.
     """
-    return []
+    # the store for the community edition is a subclass
+    store = class_of("memos.graph_dbs.neo4j", "Neo4jGraphDB")
+    if hasattr(store, "search_by_fulltext"):
+        return False
+
+    def search_by_fulltext(_store: object, *_words: object, **_limits: object) -> list[object]:
+        return []
+
+    store.search_by_fulltext = search_by_fulltext
+    return True
+
+
+def keep_what_was_said() -> bool:
+    """Let the text that stands in for a chat model's answer be read.
+
+    It is written under one key and read under another, so that nothing is extracted from a memory,
+    and what was stored of it until then is removed as worked off.
+    """
+    written, read = "memory_list", "memory list"
+    reader = class_of("memos.mem_reader.simple_struct", "SimpleStructMemReader")
+    method = "_get_llm_response"
+    extract = getattr(reader, method)
+    if f'"{written}"' not in inspect.getsource(extract):
+        return False
+
+    @functools.wraps(extract)
+    def readable(*args: object, **options: object) -> dict[str, object]:
+        response: dict[str, object] = extract(*args, **options)
+        if written in response:
+            response.setdefault(read, response.pop(written))
+        return response
+
+    setattr(reader, method, readable)
+    return True
+
+
+def delete_vectors_with_their_nodes() -> bool:
+    """Let a node that is deleted take its vector along.
+
+    The store for the community edition keeps vectors in Qdrant, and inherits a deletion that knows
+    of none. An add in the background replaces a first node by another: each left a vector behind.
+    """
+    store = class_of("memos.graph_dbs.neo4j_community", "Neo4jCommunityGraphDB")
+    if "delete_node" in vars(store):
+        return False
+    inherited = store.delete_node
+
+    @functools.wraps(inherited)
+    def delete_node(self: Foreign, id: str, user_name: str | None = None) -> None:  # noqa: A002 - MemOS' word
+        inherited(self, id, user_name=user_name)
+        query = "MATCH (n:Memory {id: $id}) RETURN count(n) AS nodes"
+        with self.driver.session(database=self.db_name) as session:
+            # one of another cube stays, and needs its vector
+            gone = session.run(query, id=id).single()["nodes"] == 0
+        if gone:
+            self.vec_db.delete([id])
+
+    store.delete_node = delete_node
+    return True
 
 
 MENDS = (
     Mend(
         what="every search is empty, as the Neo4j store lacks search_by_fulltext",
         first="2.0.6",
-        fixed="2.0.7",
+        until="2.0.7",
         issue="https://github.com/MemTensor/MemOS/issues/1093",
-        # the store for the community edition is a subclass
-        install=lambda: give("memos.graph_dbs.neo4j", "Neo4jGraphDB", search_by_fulltext),
+        install=let_search_ask_for_words,
+    ),
+    Mend(
+        what="an add without a chat model is lost, unless its mode is fast",
+        first="2.0.3",
+        until="2.0.22",
+        issue="https://github.com/MemTensor/MemOS/issues/1950",
+        install=keep_what_was_said,
+    ),
+    Mend(
+        what="an add in the background leaves a vector in Qdrant that has no memory",
+        first="2.0.0",
+        until="2.0.34",
+        issue="https://github.com/MemTensor/MemOS/issues/2329",
+        install=delete_vectors_with_their_nodes,
     ),
 )
 

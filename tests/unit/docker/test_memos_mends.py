@@ -1,7 +1,8 @@
 """Known defects of MemOS are mended where they are, nowhere else, and never in silence."""
 
 import sys
-from types import ModuleType
+from contextlib import nullcontext
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import memos_mends
@@ -11,11 +12,12 @@ from memos_mends import MENDS, Mend
 from tests.kit.places import ROOT
 
 ISSUE = "https://github.com/MemTensor/MemOS/issues/1"
+EXTRACT = "_get_llm_response"
 
 
-def known(*, first: str = "2.0.5", fixed: str = "2.0.7", lacking: bool = True) -> Mend:
+def known(*, first: str = "2.0.5", until: str = "2.0.7", lacking: bool = True) -> Mend:
     """Return a mend that does nothing, and says whether it was needed."""
-    return Mend(what="it leaks", first=first, fixed=fixed, issue=ISSUE, install=lambda: lacking)
+    return Mend(what="it leaks", first=first, until=until, issue=ISSUE, install=lambda: lacking)
 
 
 def said(
@@ -31,14 +33,59 @@ def said(
     return line
 
 
+class Reader:
+    """MemOS' reader without a chat model, as in 2.0.6."""
+
+    def _get_llm_response(self, mem_str: str, custom_tags: list[str] | None) -> dict[str, Any]:
+        del custom_tags
+        return {"memory_list": [{"value": mem_str}], "summary": mem_str}
+
+
+class Store:
+    """MemOS' graph store, as in 2.0.6: cubes by the ids of their nodes, and vectors elsewhere."""
+
+    db_name = "neo4j"
+
+    def __init__(self, **nodes: str) -> None:
+        """Keep a node and a vector of each id."""
+        self.nodes, self.vectors = nodes, set(nodes)
+        self.driver = self.vec_db = self
+
+    def delete_node(self, node: str, user_name: str | None = None) -> None:
+        """Delete the node, if it is of that cube."""
+        if self.nodes.get(node) == user_name:
+            del self.nodes[node]
+
+    def delete(self, ids: list[str]) -> None:
+        """Delete vectors."""
+        self.vectors -= set(ids)
+
+    def session(self, *, database: str) -> nullcontext[Any]:
+        """Count the nodes with an id, whatever is asked."""
+        assert database == self.db_name
+
+        def run(_: str, **words: str) -> SimpleNamespace:
+            return SimpleNamespace(single=lambda: {"nodes": int(words["id"] in self.nodes)})
+
+        return nullcontext(SimpleNamespace(run=run))
+
+
 @pytest.fixture(autouse=True)
-def store(monkeypatch: pytest.MonkeyPatch) -> type[Any]:
-    """Have MemOS' module of the graph store hold a class that lacks it all, and return that."""
-    fresh = type("Neo4jGraphDB", (), {})
-    module = ModuleType("memos.graph_dbs.neo4j")
-    module.__dict__["Neo4jGraphDB"] = fresh
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    return fresh
+def memos(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Have the modules of MemOS hold classes that lack it all, and return those."""
+    store = type("Neo4jGraphDB", (Store,), {})
+    classes = {
+        "memos.graph_dbs.neo4j": store,
+        "memos.graph_dbs.neo4j_community": type("Neo4jCommunityGraphDB", (store,), {}),
+        "memos.mem_reader.simple_struct": type(
+            "SimpleStructMemReader", (), {EXTRACT: vars(Reader)[EXTRACT]}
+        ),
+    }
+    for name, fresh in classes.items():
+        module = ModuleType(name)
+        module.__dict__[fresh.__name__] = fresh
+        monkeypatch.setitem(sys.modules, name, module)
+    return SimpleNamespace(**{fresh.__name__: fresh for fresh in classes.values()})
 
 
 @pytest.mark.parametrize(
@@ -72,23 +119,24 @@ def test_what_needs_no_mending_is_said_to_need_none(
 
 
 def test_a_variable_leaves_every_defect_as_it_is(
-    monkeypatch: pytest.MonkeyPatch, store: type[Any]
+    monkeypatch: pytest.MonkeyPatch, memos: SimpleNamespace
 ) -> None:
     """And the log names what is left."""
     line = said(monkeypatch, "2.0.6", env={"MEMOS_MENDS": "no"})
 
     assert line.startswith("MemOS 2.0.6, MEMOS_MENDS=no leaves as they are: every search is empty")
-    assert not hasattr(store, "search_by_fulltext")
+    assert not hasattr(memos.Neo4jGraphDB, "search_by_fulltext")
+    assert "delete_node" not in vars(memos.Neo4jCommunityGraphDB)
+    assert vars(memos.SimpleStructMemReader)[EXTRACT] is vars(Reader)[EXTRACT]
 
 
 def test_a_search_by_words_finds_nothing_instead_of_failing(
-    monkeypatch: pytest.MonkeyPatch, store: type[Any]
+    monkeypatch: pytest.MonkeyPatch, memos: SimpleNamespace
 ) -> None:
     """So that the search by meaning beside it counts; asked as MemOS 2.0.6 does."""
     said(monkeypatch, "2.0.6", env={"MEMOS_MENDS": "yes"})
 
-    community = type("Neo4jCommunityGraphDB", (store,), {})()
-    hits = community.search_by_fulltext(
+    hits = memos.Neo4jCommunityGraphDB().search_by_fulltext(
         query_words=["'boats'"],
         top_k=20,
         status="activated",
@@ -101,12 +149,43 @@ def test_a_search_by_words_finds_nothing_instead_of_failing(
     assert hits == []
 
 
-def test_a_method_that_is_there_stays(monkeypatch: pytest.MonkeyPatch, store: type[Any]) -> None:
-    """A checkout of 2.0.6 whose author is at work on this very thing."""
-    store.search_by_fulltext = lambda _: ["theirs"]
+@pytest.mark.parametrize("version", ["2.0.6", "2.0.20"])
+def test_without_a_chat_model_a_memory_is_kept_as_it_was_said(
+    monkeypatch: pytest.MonkeyPatch, memos: SimpleNamespace, version: str
+) -> None:
+    """Under the key that is read."""
+    said(monkeypatch, version)
 
-    assert "nothing" in said(monkeypatch, "2.0.6")
-    assert store().search_by_fulltext() == ["theirs"]
+    answer = getattr(memos.SimpleStructMemReader(), EXTRACT)("we met", None)
+    assert answer == {"memory list": [{"value": "we met"}], "summary": "we met"}
+
+
+@pytest.mark.parametrize("version", ["2.0.6", "2.0.33"])
+def test_a_node_that_is_deleted_takes_its_vector_along(
+    monkeypatch: pytest.MonkeyPatch, memos: SimpleNamespace, version: str
+) -> None:
+    """One of another cube is not deleted, and keeps it."""
+    said(monkeypatch, version)
+
+    store = memos.Neo4jCommunityGraphDB(raw="ours", other="theirs", kept="ours")
+    store.delete_node("raw", user_name="ours")
+    store.delete_node("other", user_name="ours")
+
+    assert set(store.nodes) == store.vectors == {"other", "kept"}
+
+
+def test_what_is_repaired_already_stays(
+    monkeypatch: pytest.MonkeyPatch, memos: SimpleNamespace
+) -> None:
+    """A checkout of 2.0.6 whose author is at work on these very things."""
+    memos.Neo4jGraphDB.search_by_fulltext = theirs = lambda *_: ["theirs"]
+    memos.Neo4jCommunityGraphDB.delete_node = theirs
+    setattr(memos.SimpleStructMemReader, EXTRACT, theirs)
+
+    assert said(monkeypatch, "2.0.6") == "MemOS 2.0.6: nothing is mended"
+    assert memos.Neo4jGraphDB.search_by_fulltext is theirs
+    assert memos.Neo4jCommunityGraphDB.delete_node is theirs
+    assert vars(memos.SimpleStructMemReader)[EXTRACT] is theirs
 
 
 @pytest.mark.parametrize("mend", MENDS, ids=lambda mend: mend.what)
@@ -115,4 +194,4 @@ def test_the_page_for_people_has_every_mend(mend: Mend) -> None:
     page = (ROOT / "docs" / "memos-versions.md").read_text(encoding="utf-8")
     rows = [row for row in page.splitlines() if mend.issue in row]
 
-    assert any(mend.first in row and mend.fixed in row for row in rows)
+    assert any(mend.first in row and mend.until in row for row in rows)
