@@ -48,7 +48,16 @@ def test_a_memory_goes_through_the_whole_stack_and_out_again(running: Checkout) 
     """`inv smoke` finds it by its meaning and in every store, and leaves no trace."""
     lines = running.inv("smoke").stdout.splitlines()
     stages = [line.split()[1] for line in lines]
-    assert stages == ["add", "get_all", "neo4j", "qdrant", "search", "milvus", "removed"]
+    assert stages == [
+        "add",
+        "get_all",
+        "neo4j",
+        "qdrant",
+        "search",
+        "defaults",
+        "milvus",
+        "removed",
+    ]
 
 
 def test_smoke_says_which_service_fails(running: Checkout) -> None:

@@ -3,9 +3,10 @@
 Answers have the shapes of the real ones (MemOS 2.0.6, Neo4j 5.26, Qdrant 1.15, Milvus 2.3 and 2.5).
 """
 
+import itertools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,15 +20,22 @@ class FakeStack:
     """What the databases hold, and what is wrong: a path's own answer instead of the right one."""
 
     faults: dict[str, Answer] = field(default_factory=dict)
-    nodes: dict[str, list[str]] = field(default_factory=dict)
-    """Memories by cube."""
-    points: dict[str, list[list[float]]] = field(default_factory=dict)
+    nodes: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Memories by cube and id."""
+    points: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    keeps: bool = True
+    """What is worked off in the background is replaced; else the memory goes, its vector stays."""
     scores: dict[str, float] = field(default_factory=lambda: {"lighthouse": 0.59, "": 0.1})
     """How near a search finds a memory that holds a word."""
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     preferences: dict[str, int] = field(default_factory=dict)
     """How often each cube's preferences are still asked for in vain."""
     searches_in_vain: int = 0
+    looks_in_vain: int = 1
+    """How often Neo4j is still asked before a memory is worked off."""
+    waiting: list[tuple[str, str]] = field(default_factory=list)
+    """Cubes and ids of memories that are to be worked off."""
+    ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     paths: list[str] = field(default_factory=list)
 
     def respond(self, request: Request) -> Answer:
@@ -57,26 +65,45 @@ class FakeStack:
         del path
         cube = body["writable_cube_ids"][0]
         text = body["messages"][0]["content"]
-        self.nodes.setdefault(cube, []).append(text)
-        self.points.setdefault(cube, []).append([0.5] * 384)
+        memory = self._store(cube, text)
         self.preferences.setdefault(cube, 0)
-        data = [{"memory": text, "memory_id": "4f2c", "memory_type": "UserMemory"}]
+        if "async_mode" not in body:
+            self.waiting.append((cube, memory))
+        data = [{"memory": text, "memory_id": memory, "memory_type": "UserMemory"}]
         return 200, {"code": 200, "message": "Memory added successfully", "data": data}
+
+    def _store(self, cube: str, text: str) -> str:
+        memory = f"4f2c-{next(self.ids)}"
+        self.nodes.setdefault(cube, {})[memory] = text
+        self.points.setdefault(cube, {})[memory] = [0.5] * 384
+        return memory
+
+    def _work_off(self) -> None:
+        if self.looks_in_vain > 0:
+            self.looks_in_vain -= 1
+            return
+        for cube, memory in self.waiting:
+            text = self.nodes[cube].pop(memory)
+            if self.keeps:
+                self.points[cube].pop(memory)
+                self._store(cube, text)
+        self.waiting.clear()
 
     def _get_all(self, path: str, body: Json) -> Answer:
         del path
-        return 200, {"code": 200, "data": [{"memory": self.nodes.get(body["mem_cube_ids"][0])}]}
+        memories = self.nodes.get(body["mem_cube_ids"][0], {})
+        return 200, {"code": 200, "data": [{"memory": text} for text in memories.values()]}
 
     def _search(self, path: str, body: Json) -> Answer:
         del path
         (cube,) = body["readable_cube_ids"]
         scored = [
-            (next(score for word, score in self.scores.items() if word in text), text)
-            for text in self.nodes.get(cube, ())
+            (next(score for word, score in self.scores.items() if word in text), memory, text)
+            for memory, text in self.nodes.get(cube, {}).items()
         ]
         memories = [
-            {"memory": f"user: [10:56 AM]: {text}\n", "metadata": {"relativity": score}}
-            for score, text in sorted(scored, key=lambda pair: -pair[0])
+            {"id": memory, "memory": f"user: {text}\n", "metadata": {"relativity": score}}
+            for score, memory, text in sorted(scored, key=lambda each: -each[0])
         ]
         found = [{"cube_id": cube, "memories": memories}] if memories else []
         return 200, {"code": 200, "data": {"text_mem": found, "pref_mem": [], "pref_note": ""}}
@@ -85,7 +112,11 @@ class FakeStack:
         del path
         (one,) = body["statements"]
         cube = one["parameters"]["cube"]
-        found = [{"row": [text], "meta": [None]} for text in self.nodes.get(cube, ())]
+        if self.waiting:
+            self._work_off()
+        memories = self.nodes.get(cube, {})
+        values = memories if one["statement"].endswith("n.id") else memories.values()
+        found = [{"row": [value], "meta": [None]} for value in values]
         if "DELETE" in one["statement"]:
             self.nodes.pop(cube, None)
             found = []
@@ -96,7 +127,8 @@ class FakeStack:
         if path.endswith("/delete"):
             self.points.pop(cube, None)
             return 200, {"result": {"operation_id": 1, "status": "completed"}, "status": "ok"}
-        found = [{"id": "1", "vector": vector} for vector in self.points.get(cube, ())]
+        vectors = self.points.get(cube, {})
+        found = [{"id": memory, "vector": vector} for memory, vector in vectors.items()]
         return 200, {"result": {"points": found, "next_page_offset": None}, "status": "ok"}
 
     def _milvus(self, path: str, body: Json) -> Answer:

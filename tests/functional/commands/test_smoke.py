@@ -8,5 +8,5 @@ def test_smoke_tells_each_stage(at: Checkout) -> None:
     assert at.inv("smoke") == 0
 
     words = [line.split()[:2] for line in at.shown().out.splitlines()]
-    stages = ["add", "get_all", "neo4j", "qdrant", "search", "milvus", "removed"]
+    stages = ["add", "get_all", "neo4j", "qdrant", "search", "defaults", "milvus", "removed"]
     assert words == [["ok", stage] for stage in stages]

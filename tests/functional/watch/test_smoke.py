@@ -69,10 +69,12 @@ def test_a_memory_is_found_everywhere_and_removed_again(
     stages = tried(stack_at(port, milvus=milvus))
 
     assert empty(world)
-    names = ["add", "get_all", "neo4j", "qdrant", "search", "milvus", "removed"]
+    names = ["add", "get_all", "neo4j", "qdrant", "search", "defaults", "milvus", "removed"]
     assert [stage.name for stage in stages] == names
-    assert stages[0].detail == f"memory 4f2c in cube {CUBE}, 2 others beside it"
+    assert stages[0].detail == f"memory 4f2c-2 in cube {CUBE}, 2 others beside it"
     assert stages[4].detail == "first for 'Who observes the boats at nightfall?', score 0.59"
+    defaults = r"added with them, worked off after \d\.\d s, and found"
+    assert re.fullmatch(defaults, stages[5].detail)
     assert any(path.startswith(milvus[:3]) for path in world.paths)
 
 
@@ -134,7 +136,8 @@ def test_a_memory_may_be_found_alone_or_twice(world: FakeStack, port: int, times
     memories = [{"memory": smoke.TEXT, "metadata": {"relativity": 0.5}}] * times
     world.faults[SEARCH] = (200, {"data": {"text_mem": [{"memories": memories}]}})
 
-    assert "search" in [stage.name for stage in tried(stack_at(port))]
+    stages = run(stack_at(port), CUBE, dimension=384, preferences=False)
+    assert [next(stages).name for _ in range(5)][-1] == "search"
 
 
 def test_a_search_that_finds_nothing_names_the_releases_that_are_known_for_it(
@@ -149,6 +152,52 @@ def test_a_search_that_finds_nothing_names_the_releases_that_are_known_for_it(
     assert error.value.exit_code == ExitCode.BROKEN
     assert "inv logs --service memos --level error" in error.value.next_step
     assert "docs/memos-versions.md" in error.value.next_step
+    assert empty(world)
+
+
+def test_a_memory_that_goes_again_names_the_releases_that_are_known_for_it(
+    world: FakeStack, port: int
+) -> None:
+    """It was answered with its id, and is gone a moment later; its vector goes with the cube's."""
+    world.keeps = False
+
+    with pytest.raises(BrokenError, match=r"^memos: what .* was gone after \d\.\d s") as error:
+        tried(stack_at(port))
+
+    assert "docs/memos-versions.md" in error.value.next_step
+    assert empty(world)
+
+
+def test_a_memory_that_is_never_worked_off_is_told_as_such(
+    world: FakeStack, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow chat model, or a release to come that keeps it as it is: it is there all the same."""
+    monkeypatch.setattr(smoke, "SETTLE", 0.0)
+    world.looks_in_vain = 99
+
+    details = [stage.detail for stage in tried(stack_at(port)) if stage.name == "defaults"]
+
+    assert "not worked off yet" in details[0]
+
+
+@pytest.mark.parametrize("store", ["points", "scores"])
+def test_a_memory_of_the_background_must_be_everywhere(
+    world: FakeStack, port: int, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Qdrant, and found by a search."""
+    stages = run(stack_at(port), CUBE, dimension=384, preferences=False)
+    while next(stages).name != "search":
+        pass
+    if store == "points":
+        monkeypatch.setitem(world.faults, SCROLL, (200, {"result": {"points": []}}))
+        words = r"qdrant: no vector of {'4f2c-5'}"
+    else:
+        monkeypatch.setitem(world.faults, SEARCH, (200, {"data": {"text_mem": []}}))
+        words = "memos: search for 'Where is the spare key"
+
+    with pytest.raises(BrokenError, match=words):
+        next(stages)
+
     assert empty(world)
 
 
@@ -260,7 +309,7 @@ def test_every_removal_is_tried_whatever_becomes_of_the_one_before(
     """What can be removed is; the first failure is told."""
     at = stack_at(port, milvus="/v2/vectordb/collections/list")
     stages = run(at, CUBE, dimension=384, preferences=True)
-    assert [next(stages).name for _ in range(6)][-1] == "preference"
+    assert [next(stages).name for _ in range(7)][-1] == "preference"
     world.faults[path] = (500, {"message": "read only"})
 
     with pytest.raises(BrokenError, match=re.escape(f"POST {path}")):
