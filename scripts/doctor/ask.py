@@ -127,7 +127,7 @@ def _of_stack(questions: Questions, facts: Facts, space: Workspace) -> Facts:
     questions.wait()
     if not space.engine.local:
         questions.unknown["ports"] = "the engine is on another machine"
-    look, sick, logins = questions.answer("services", services) or (None, (), ())
+    look, sick, logins, mends = questions.answer("services", services) or (None, (), (), "")
     return replace(
         facts,
         machine=questions.answer("machine", machine),
@@ -137,6 +137,7 @@ def _of_stack(questions: Questions, facts: Facts, space: Workspace) -> Facts:
         look=look,
         sick=sick,
         logins=logins,
+        mends=mends,
     )
 
 

@@ -1,20 +1,31 @@
-"""Asks the services that run: what the diagnosis says of them, and whether logins are real."""
+"""Asks the services that run: what the diagnosis says of them, whether logins are real, mends."""
 
+import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 from scripts.config.workspace import Workspace
+from scripts.core.errors import RefusedError
 from scripts.core.finding import Finding
-from scripts.core.look import Look
+from scripts.core.look import Look, State
 from scripts.core.stack import Stack
+from scripts.core.units import SECOND, nanoseconds, query
 from scripts.diagnosis.rules import diagnose, troubled
 from scripts.doctor.facts import Login
+from scripts.engine.api import Api
 from scripts.watch import probes
+from scripts.watch.log_lines import split
 from scripts.watch.observer import Observer
 
+_MENDS = re.compile(r"memos: (MemOS [^:]*): (.*/issues/.*)")
+"""The line of docker/memos-api/memos_mends.py about defects that are mended, or left."""
+_LOADED = 60 * SECOND
+"""By when it is written; the log after that may be long."""
 
-def ask(space: Workspace) -> tuple[Look, tuple[Finding, ...], tuple[Login, ...]]:
+
+def ask(space: Workspace) -> tuple[Look, tuple[Finding, ...], tuple[Login, ...], str]:
     """Look once; the right password is tried before the wrong one, as servers count failures."""
     stack = space.stack
     observer = Observer(space.api, stack)
@@ -24,7 +35,24 @@ def ask(space: Workspace) -> tuple[Look, tuple[Finding, ...], tuple[Login, ...]]
         look = observer.with_logs(look, in_trouble)
     finally:
         observer.close()
-    return look, diagnose(stack, stack.names(), look), _logins(stack, look)
+    sick = diagnose(stack, stack.names(), look)
+    return look, sick, _logins(stack, look), _mends(space.api, look)
+
+
+def _mends(api: Api, look: Look) -> str:
+    """Return what the API said when it started: that alone is what is in force."""
+    container = look.container("memos")
+    began = nanoseconds(container.started_at) if container else None
+    if container is None or container.state is not State.RUNNING or began is None:
+        return ""
+    window = {"since": query(began), "until": query(began + _LOADED)}
+    with suppress(RefusedError):  # it is just being removed
+        raw = api.raw(f"/containers/{container.id}/logs", stdout=True, stderr=True, **window)
+        for _, line in split([raw], moments=False):
+            if match := _MENDS.match(line):
+                issues = ", ".join(re.findall(r"/issues/(\d+)", match[2]))
+                return f"{match[1]}: issues {issues} (docs/memos-versions.md)"
+    return ""
 
 
 def _logins(stack: Stack, look: Look) -> tuple[Login, ...]:

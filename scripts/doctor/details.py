@@ -75,14 +75,15 @@ def images(facts: Facts) -> str:
 
 
 def services(facts: Facts) -> str:
-    """Say how many answer."""
+    """Say how many answer, and that MemOS is not quite as it was released."""
     if facts.stack is None or facts.look is None:
         return ""
     ready = sum(answers(service, facts.look) for service in facts.stack.services)
     runs = any(container.state is State.RUNNING for container in facts.look.containers)
     if not ready and not runs:
         return "none runs; inv up starts them"
-    return f"{ready} of {len(facts.stack.services)} are ready"
+    count = f"{ready} of {len(facts.stack.services)} are ready"
+    return f"{count}; {facts.mends}" if facts.mends else count
 
 
 def logins(facts: Facts) -> str:

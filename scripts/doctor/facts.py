@@ -125,6 +125,8 @@ class Facts:
     sick: tuple[Finding, ...] = ()
     """What the diagnosis says of the containers that are there."""
     logins: tuple[Login, ...] = ()
+    mends: str = ""
+    """Known defects of MemOS that are mended in the API that runs, or left."""
     endpoints: tuple[Endpoint, ...] = ()
     proxies: Proxies = field(default_factory=Proxies)
     data: DataFacts | None = None
