@@ -1,14 +1,7 @@
 """Tasks that start and stop services."""
 
 from scripts.commands import flags
-from scripts.commands.command import (
-    BEGAN,
-    checkout,
-    command,
-    look,
-    report,
-    result_line,
-)
+from scripts.commands.command import BEGAN, checkout, command, look, report, result_line
 from scripts.core.errors import ExitCode
 
 

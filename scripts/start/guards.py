@@ -1,6 +1,7 @@
 """What must hold before a command changes something; asked of the engine and of this machine."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from scripts.config.workspace import Workspace
@@ -55,16 +56,15 @@ def conditions(space: Workspace, names: tuple[str, ...]) -> preflight.Conditions
         for container in existing
         if container.state is State.PAUSED and container.service in names
     )
+    conditions = preflight.Conditions(strangers=foreign, paused=paused, running=running)
     if not space.engine.local:
-        return preflight.Conditions(strangers=foreign, paused=paused, running=running)
+        return conditions
     folder = Path((space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root)
-    return preflight.Conditions(
+    return replace(
+        conditions,
         host=resources.look(folder),
         holders=holders(space.api, space.stack, names),
         variables=space.settings.port_variables(),
-        strangers=foreign,
-        paused=paused,
-        running=running,
     )
 
 

@@ -2,27 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from scripts.commands import flags
 from scripts.config import selection
 from scripts.core.errors import ConfigError
-from scripts.core.stack import Service, Stack
+from tests.kit.builders import service, stack
 from tests.kit.places import ROOT
 
-STACK = Stack(
-    project="test",
-    folder=Path("/test"),
-    services=tuple(
-        Service(name=name, container=container, image=f"{name}:1")
-        for name, container in (
-            ("memos", "memos-api-docker"),
-            ("neo4j", "neo4j-docker"),
-            ("milvus", "milvus-standalone"),
-        )
-    ),
+STACK = stack(
+    service("memos", container="memos-api-docker"),
+    service("neo4j", container="neo4j-docker"),
+    service("milvus", container="milvus-standalone"),
 )
 
 
