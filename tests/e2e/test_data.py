@@ -112,8 +112,7 @@ def test_a_wrong_password_is_rejected(
 
 def test_the_object_store_rejects_what_is_not_signed(running: Checkout) -> None:
     """A request without any login is refused."""
-    url = running.url("MINIO_API_PORT", "/")
-    assert requests.get(url, timeout=10).status_code == 403
+    assert requests.get(running.url("MINIO_API_PORT", "/"), timeout=10).status_code == 403
 
 
 def test_other_passwords_than_the_default_work_throughout(other: Checkout) -> None:

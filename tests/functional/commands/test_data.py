@@ -290,8 +290,7 @@ def test_the_old_data_stays_until_the_new_is_ready_and_can_come_back(at: Checkou
     with at.patch.context() as patched:
         patched.setattr(Starter, "follow", lambda *_, **__: ExitCode.BROKEN)
         assert at.inv("snapshot.restore", "one", "--yes") == 5
-    told = at.shown().err
-    assert "inv snapshot.undo brings it back, inv up tries again" in told
+    assert "inv snapshot.undo brings it back, inv up tries again" in at.shown().err
     volume = at.disk / "memos-test_etcd_data"
     assert (volume / "sub" / "file").read_text() == "old"
     assert (volume / OLD / "sub" / "file").read_text() == "newer"
@@ -545,8 +544,7 @@ def test_what_is_refused_changes_nothing(
 
     assert at.inv(*words.split()) == code
 
-    shown = at.shown()
-    assert told in shown.err
+    assert told in at.shown().err
     assert at.held() == OLD_DATA
     assert not (at.kept / "journal.json").exists()
 

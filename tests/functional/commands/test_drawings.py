@@ -12,8 +12,7 @@ def test_a_start_is_drawn_as_text_and_as_a_page(at: Checkout) -> None:
     at.shown()
 
     assert at.inv("timeline") == 0
-    shown = at.shown()
-    assert "* etcd" in shown.out
+    assert "* etcd" in at.shown().out
     assert at.inv("timeline", "--format", "json") == 0
     found = at.document("timeline")
     assert [row["service"] for row in found["services"] if row["critical"]] == ["etcd"]

@@ -163,8 +163,7 @@ def test_while_another_run_holds_the_lock_nothing_is_changed(at: Checkout, words
     with held(at.root / ".cache" / "memos-test", "reset"):
         assert at.inv(words) == 4
 
-    told = at.shown().err
-    assert f"another run holds the lock: inv reset, pid {os.getpid()}" in told
+    assert f"another run holds the lock: inv reset, pid {os.getpid()}" in at.shown().err
     assert not any("--progress" in call for call in at.calls())
 
 

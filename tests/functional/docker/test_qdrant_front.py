@@ -125,8 +125,7 @@ def fill(client: QdrantClient, name: str) -> None:
         models.PointStruct(id=one, vector=[1.0, 0.1 * step, 0.0, 0.0], payload=payloads[step])
         for step, one in enumerate(known)
     ]
-    result = client.upsert(name, points, wait=True)
-    assert result.status == models.UpdateStatus.COMPLETED
+    assert client.upsert(name, points, wait=True).status == models.UpdateStatus.COMPLETED
 
 
 def ids(points: list[models.ScoredPoint] | list[models.Record]) -> list[object]:

@@ -311,8 +311,7 @@ def test_an_env_file_that_is_named_and_not_there_is_fatal(world: World) -> None:
     """The example stands in, so that all else is known."""
     world.environ["ENV_FILE"] = "/nowhere/.env"
 
-    facts = world.ask()
-    assert facts.stack is not None
+    assert world.ask().stack is not None
     assert codes(world.ask())["env-unreadable"] is True
 
 

@@ -120,9 +120,7 @@ def test_bytes_are_sent_piece_by_piece(engine: FakeEngine, api: Api) -> None:
     """Their size is told first, and the answer is a stream too."""
     engine.answer("/v1.44/images/load", "loaded")
 
-    sent = api.send("/images/load", iter([b"ab", b"cde"]), 5, quiet=True)
-
-    assert b"".join(sent) == b"loaded"
+    assert b"".join(api.send("/images/load", iter([b"ab", b"cde"]), 5, quiet=True)) == b"loaded"
     assert engine.calls == ["POST /v1.44/images/load?quiet=true"]
     assert engine.requests[0].body == b"abcde"
 

@@ -173,22 +173,18 @@ def test_a_restart_is_marked_with_its_exit_code(world: World, api: Api) -> None:
     assert shown(found) == ["web one", "db db", "--- web restarted (exit 137) ---", "web two"]
 
 
+@pytest.mark.parametrize(
+    ("began", "ended", "state", "mark"),
+    [(5.2, 4.8, "running", ["--- web restarted ---"]), (0, 5, "exited", [])],
+)
 def test_a_restart_that_the_engine_has_forgotten_is_marked_without_one(
-    world: World, api: Api
+    world: World, api: Api, began: float, ended: float, state: str, mark: list[str]
 ) -> None:
-    """Its container knows when it last ended; the first line may be written before its start."""
+    """Its container knows when it ended, a line may precede its start; an end is no restart."""
     world.wrote("id-web", (1, "one"), (5.19, "two"))
-    world.run("web", 5.2, FinishedAt=at(4.8))
+    world.run("web", began, FinishedAt=at(ended), Status=state)
 
-    assert shown(reader(api).lines()) == ["web one", "--- web restarted ---", "web two"]
-
-
-def test_a_container_that_has_ended_is_no_restart(world: World, api: Api) -> None:
-    """What it wrote is shown."""
-    world.wrote("id-web", (1, "one"), (6, "two"))
-    world.run("web", 0, FinishedAt=at(5), Status="exited")
-
-    assert shown(reader(api).lines()) == ["web one", "web two"]
+    assert shown(reader(api).lines()) == ["web one", *mark, "web two"]
 
 
 def test_an_engine_that_refuses_is_told(world: World, api: Api) -> None:

@@ -75,9 +75,7 @@ def test_only_what_runs_is_asked_and_only_once(engine: FakeEngine, api: Api) -> 
     ended = next(one.service for one in seen.containers if one.id == first)
     gone = next(one.service for one in seen.containers if one.id == others[0])
 
-    found = measured(api, seen, NAMES)
-
-    assert set(found.usage) == {*NAMES} - {ended, gone}
+    assert set(measured(api, seen, NAMES).usage) == {*NAMES} - {ended, gone}
     asked = [call for call in engine.calls if "/stats" in call]
     assert sorted(asked) == sorted(
         f"GET /v1.44/containers/{one}/stats?stream=false&one-shot=true" for one in others
@@ -86,7 +84,5 @@ def test_only_what_runs_is_asked_and_only_once(engine: FakeEngine, api: Api) -> 
 
 def test_nobody_named_is_nobody_asked(engine: FakeEngine, api: Api) -> None:
     """`ps --service` looks at more than it shows."""
-    seen = Look(containers=containers(api, "memos-dev"))
-
-    assert measured(api, seen, ()).usage == {}
+    assert measured(api, Look(containers=containers(api, "memos-dev")), ()).usage == {}
     assert not any("/stats" in call for call in engine.calls)

@@ -460,6 +460,4 @@ def test_a_container_without_a_health_check_is_not_asked(
     engine.state["containers"][id_of("etcd")]["Config"]["Healthcheck"] = {"Test": ["NONE"]}
     engine.state["containers"][id_of("minio")]["State"]["Health"]["Status"] = "starting"
 
-    seen = observer.look(patience=PATIENCE)
-
-    assert [one.service for one in seen.readings] == ["memos"]
+    assert [one.service for one in observer.look(patience=PATIENCE).readings] == ["memos"]

@@ -338,13 +338,9 @@ def test_a_trial_that_is_left_early_leaves_no_trace(world: FakeStack, port: int)
     assert empty(world)
 
 
-def test_a_stack_that_is_down_is_told_as_such() -> None:
-    """The first service that was asked, and that nobody answered."""
+def test_a_stack_that_is_down_or_has_no_api_is_told_as_such() -> None:
+    """The first service that was asked, and nobody answered; the port that nobody publishes."""
     with pytest.raises(BrokenError, match=r"answered 0: .connection refused"):
         tried(stack_at(closed_port()))
-
-
-def test_a_stack_without_the_api_cannot_be_tried() -> None:
-    """No service publishes its port."""
     with pytest.raises(BrokenError, match="no service publishes container port 8000"):
         tried(stack(service("db")))

@@ -104,8 +104,7 @@ def test_what_only_shows_in_the_resolved_file_is_told(
 
     assert check.main(checkout) is ExitCode.CONFIG
 
-    files = "docker-compose.yml + docker-compose.packages.yml: service "
-    assert files in said[0]
+    assert "docker-compose.yml + docker-compose.packages.yml: service " in said[0]
 
 
 def test_a_schema_that_is_none_is_told_alone(checkout: Checkout, runner: FakeRunner) -> None:

@@ -101,9 +101,7 @@ def test_a_good_document_breaks_no_rule() -> None:
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name)
 def test_the_compose_files_break_no_rule(path: Path) -> None:
     """What Compose 2.26.1 resolved our files to passes, with and without the embedder."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
-
-    assert check_resolved(document, path.name) == ()
+    assert check_resolved(yaml.safe_load(path.read_text(encoding="utf-8")), path.name) == ()
 
 
 @pytest.mark.parametrize(

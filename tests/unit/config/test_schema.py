@@ -124,26 +124,22 @@ def test_every_missing_key_is_told_once_with_its_description(messages: Messages)
     ]
 
 
-def test_an_unknown_key_names_the_one_that_was_meant(messages: Messages) -> None:
-    """A typo is answered with the nearest known key."""
-    rules = {"properties": {"target": {}, "path": {}}, "additionalProperties": False}
+@pytest.mark.parametrize(
+    ("rules", "key", "wanted"),
+    [
+        ({"properties": {"target": {}, "path": {}}}, "traget", "target (one of target, path)"),
+        ({}, "a", "no such key"),
+        ({"propertyNames": {"enum": ["x-open"]}}, "x-opne", "one of x-open"),
+    ],
+)
+def test_an_unknown_key_names_the_one_that_was_meant(
+    messages: Messages, rules: dict[str, object], key: str, wanted: str
+) -> None:
+    """A typo is answered with the nearest known key, if any; it is the key that is named."""
+    closed = {"additionalProperties": "propertyNames" in rules}
 
-    assert messages(rules, {"traget": 1}) == [
-        "traget: found a key that is not known, wanted target (one of target, path)"
-    ]
-
-
-def test_an_unknown_key_where_none_is_known_is_told_too(messages: Messages) -> None:
-    """Without known keys there is none to propose."""
-    assert messages({"additionalProperties": False}, {"a": 1}) == [
-        "a: found a key that is not known, wanted no such key"
-    ]
-
-
-def test_a_name_of_a_key_can_be_wrong(messages: Messages) -> None:
-    """`propertyNames` names the key, not the mapping around it."""
-    assert messages({"propertyNames": {"enum": ["x-open"]}}, {"x-opne": 1}) == [
-        "x-opne: found a key that is not known, wanted one of x-open"
+    assert messages(rules | closed, {key: 1}) == [
+        f"{key}: found a key that is not known, wanted {wanted}"
     ]
 
 

@@ -333,5 +333,4 @@ def test_the_note_of_a_fetch_is_readable(tmp_path: Path, said: list[str]) -> Non
     """People look into `.cache/` too."""
     private(tmp_path, Apt(tmp_path / "debs"), said).fetch("download", "one")
 
-    note = json.loads((tmp_path / "fetched.json").read_text())
-    assert note["words"] == ["download", "one"]
+    assert json.loads((tmp_path / "fetched.json").read_text())["words"] == ["download", "one"]

@@ -135,9 +135,7 @@ def test_uv_is_told_the_indexes(tmp_path: Path) -> None:
 )
 def test_what_the_user_has_set_for_uv_stays(tmp_path: Path, environ: dict[str, str]) -> None:
     """Under the newer name or the older one."""
-    found = pip_config.for_uv({**environ, "PIP_INDEX_URL": "https://a"}, tmp_path)
-
-    assert found == {}
+    assert pip_config.for_uv({**environ, "PIP_INDEX_URL": "https://a"}, tmp_path) == {}
 
 
 def test_a_strategy_of_the_users_stays(tmp_path: Path) -> None:

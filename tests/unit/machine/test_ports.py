@@ -155,9 +155,7 @@ def test_a_container_of_another_project_with_our_name_is_a_stranger(
 )
 def test_what_is_ours_or_has_another_name_is_no_stranger(row: dict[str, object]) -> None:
     """Only the names of what is to be started count."""
-    api = FakeApi({"/containers/json": [row]})
-
-    assert strangers(api, STACK, ("memos", "web")) == {}
+    assert strangers(FakeApi({"/containers/json": [row]}), STACK, ("memos", "web")) == {}
 
 
 def test_an_engine_without_containers_has_no_strangers() -> None:

@@ -26,9 +26,7 @@ def arrows() -> set[tuple[str, str]]:
 
 def test_the_picture_is_what_the_imports_say() -> None:
     """No arrow is missing, and none is there that no import goes along."""
-    drawn = re.findall(r"^    (\w+) --> (\w+)$", TEXT, re.MULTILINE)
-
-    assert sorted(drawn) == sorted(arrows())
+    assert sorted(re.findall(r"^    (\w+) --> (\w+)$", TEXT, re.MULTILINE)) == sorted(arrows())
 
 
 def test_every_room_has_its_line_in_the_order_of_imports() -> None:

@@ -156,16 +156,17 @@ class Answers(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize("answer", ["y\n", "YES\n", " yes \n"])
+@pytest.mark.parametrize("answer", ["y\n", "YES\n", " yes \n", ""])
 def test_yes_is_taken_for_yes(
     answer: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    """The question names what will be deleted first."""
-    monkeypatch.setattr(sys, "stdin", Answers(answer))
+    """The question names what will be deleted first; with --yes the list alone is shown."""
+    monkeypatch.setattr(sys, "stdin", Answers(answer) if answer else io.StringIO())
 
-    Report().confirm("Delete these volumes?", ["one", "two"], yes=False)
+    Report().confirm("Delete these volumes?", ["one", "two"], yes=not answer)
 
-    assert capsys.readouterr().err == "  one\n  two\nDelete these volumes? [y/N] "
+    question = "Delete these volumes? [y/N] " if answer else ""
+    assert capsys.readouterr().err == f"  one\n  two\n{question}"
 
 
 @pytest.mark.parametrize(
@@ -187,15 +188,6 @@ def test_anything_else_deletes_nothing(
         Report().confirm("Delete?", ["one"], yes=False)
 
     assert error.value.exit_code == 7
-
-
-def test_with_yes_nobody_is_asked(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    """But the list is shown."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-
-    Report().confirm("Delete?", ["one"], yes=True)
-
-    assert capsys.readouterr().err == "  one\n"
 
 
 @pytest.mark.usefixtures("terminal")
