@@ -73,9 +73,9 @@ def _told(body: Body) -> Callable[..., None]:
         except KeyboardInterrupt:
             raise Exit("interrupted; inv ps shows what runs", ExitCode.INTERRUPTED) from None
         except Exception as error:
-            told = judged(error)
-            report().error(told)
-            raise Exit(code=told.exit_code) from error
+            problem = judged(error)
+            report().error(problem)
+            raise Exit(code=problem.exit_code) from error
         if code:
             raise Exit(code=code)
 
@@ -105,9 +105,9 @@ def result_line(tell: "DataReport") -> Iterator[None]:
         tell.interrupted()
         raise
     except Exception as error:
-        told = judged(error)
-        tell.refused(told)
-        raise told from error
+        problem = judged(error)
+        tell.refused(problem)
+        raise problem from error
 
 
 def report(form: str = "text") -> "DataReport":

@@ -94,7 +94,7 @@ def _settled(checkout: Checkout, settings: Settings, source: ImageSource, why: s
 def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
     """Return the services by name and by container name, as the files are written."""
     names = {}
-    for file in (one for one in files if one.is_file()):
+    for file in filter(Path.is_file, files):
         document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
         for name, service in as_tree(document.get("services")).items():
             container = str(as_tree(service).get("container_name", name))

@@ -27,7 +27,7 @@ class Board:
 
     def say(self, line: str) -> None:
         """Tell one line of progress."""
-        self.err.print(Text(line, style="dim"), soft_wrap=True)
+        self._plain(Text(line, style="dim"))
 
     def step(self, name: str, line: str | Text) -> None:
         """Tell what is going on with one of several things: its live line, or now and then one."""
@@ -44,8 +44,9 @@ class Board:
         else:
             self._plain(_short(name, line))
 
-    def _plain(self, line: str) -> None:
-        self.err.print(Text(line), soft_wrap=True)
+    def _plain(self, line: str | Text) -> None:
+        """Write a line to stderr; one that is too long is not broken, it may be copied."""
+        self.err.print(line if isinstance(line, Text) else Text(line), soft_wrap=True)
 
     @contextmanager
     def board(self, names: Sequence[str]) -> Iterator[None]:

@@ -121,19 +121,18 @@ class Report(Board):
     def finding(self, finding: Finding) -> None:
         """Tell a finding: cause, evidence, next step."""
         for line in views.finding(finding):
-            self.err.print(line, soft_wrap=True)
+            self._plain(line)
 
     def error(self, error: StackError) -> None:
         """Tell an error and the next step; to say no is none."""
         no = isinstance(error, DeclinedError)
-        text = Text(str(error)) if no else Text(f"error: {error}", style="bold red")
-        self.err.print(text, soft_wrap=True)
-        self.err.print(Text(f"next: {error.next_step}"), soft_wrap=True)
+        self._plain(str(error) if no else Text(f"error: {error}", style="bold red"))
+        self._plain(f"next: {error.next_step}")
 
     def confirm(self, question: str, names: Sequence[str], *, yes: bool) -> None:
         """List what will be deleted and ask once; raises DeclinedError unless the answer is yes."""
         for name in names:
-            self.err.print(Text(f"  {name}"), soft_wrap=True)
+            self._plain(f"  {name}")
         if yes:
             return
         if not sys.stdin.isatty():

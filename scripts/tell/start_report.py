@@ -60,7 +60,7 @@ class StartReport(Report):
             self.step(event.service, Text.assemble(MARKS[event.kind], " ", text))
         elif event.kind is not EventKind.WAITING:
             line = f"{event.seconds:6.1f} s  {event.service:<9} {event.kind:<8} {event.detail}"
-            self.err.print(Text(line.rstrip()), soft_wrap=True)
+            self._plain(line.rstrip())
 
     def preflight(self, findings: Sequence[Finding]) -> ExitCode:
         """Tell what was found before any container was touched; BROKEN when it cannot go on."""

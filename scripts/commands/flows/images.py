@@ -18,8 +18,8 @@ def build(checkout: Checkout, services: Sequence[str], tell: Report) -> None:
     """Build the images of these services that are built here; quick where nothing changed."""
     with Jobs(tell.step, tell.state) as jobs:
         space = prepare.for_builds(checkout, jobs)
-        names = selection.services(space.stack, services)
-        chosen = [one for one in map(space.stack.service, names) if one.build is not None]
+        named = map(space.stack.service, selection.services(space.stack, services))
+        chosen = [service for service in named if service.build is not None]
         if not chosen:
             tell.say(
                 f"nothing to build: with IMAGE_SOURCE={space.image_source} use inv images.pull"
@@ -31,8 +31,8 @@ def pull(checkout: Checkout, services: Sequence[str], tell: Report) -> None:
     """Pull the official images of these services."""
     with Jobs(tell.step, tell.state) as jobs:
         space = prepare.for_builds(checkout, jobs, builds=False)
-        names = selection.services(space.stack, services)
-        chosen = [one for one in map(space.stack.service, names) if one.build is None]
+        named = map(space.stack.service, selection.services(space.stack, services))
+        chosen = [service for service in named if service.build is None]
         if not chosen:
             tell.say(
                 f"nothing to pull: with IMAGE_SOURCE={space.image_source} use inv images.build"
