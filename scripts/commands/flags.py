@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from scripts.core import units
 from scripts.core.errors import ConfigError
-from scripts.watch.log_lines import LEVELS
 
 T = TypeVar("T")
 
@@ -105,6 +104,8 @@ def form(value: str) -> str:
 
 def level(value: str) -> str:
     """Return a level of log lines, empty for all; ConfigError for an unknown one."""
+    from scripts.watch.log_lines import LEVELS
+
     if value and value not in LEVELS:
         raise _wrong("level", value, ", ".join(LEVELS), "--level warning")
     return value
