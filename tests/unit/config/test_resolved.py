@@ -139,6 +139,8 @@ def test_the_recorded_answers_have_the_services_of_the_compose_files(
         ("web/healthcheck/start_interval", GONE, "a duration such as 500ms"),
         ("web/healthcheck/timeout", GONE, "a duration such as 5s"),
         ("web/healthcheck/timeout", "5", "a duration such as 500ms"),
+        ("web/healthcheck/timeout", 5.0, "a duration such as 500ms"),
+        ("web/healthcheck/timeout", None, "a duration such as 500ms"),
         ("web/healthcheck/interval", "1s", "5s or more, calm after start_period"),
         (
             "web/healthcheck/start_interval",
