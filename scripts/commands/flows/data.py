@@ -36,7 +36,8 @@ def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> N
         context = start.data_context()
         recovery.settle_data(context)
         words = ["down", "--remove-orphans", *(["--volumes"] if delete_data else [])]
-        space.compose.change(*words, on_line=tell.say)
+        # what only a profile started goes too: a local embedder, after another model was named
+        workspace.with_all_profiles(space).compose.change(*words, on_line=tell.say)
         if delete_data:
             journal.remove(context.folder)
     tell.say("the data was deleted" if delete_data else "the data is kept; inv up brings all back")

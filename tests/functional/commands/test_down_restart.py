@@ -33,3 +33,10 @@ def test_down_deletes_data_only_when_told_so(
     assert told in shown
     assert ("memos-test_etcd_data" in shown) is ("--volumes" in words)
     assert "somebody_elses" not in shown
+
+
+def test_down_also_removes_what_only_a_profile_starts(at: Checkout) -> None:
+    """A local embedder that ran before another model was named: Compose leaves it otherwise."""
+    at.answer(" down ", '[ "$COMPOSE_PROFILES" = "*" ]')
+
+    assert at.inv("down") == 0
