@@ -52,7 +52,7 @@ class Database:
     name: str
     address: str
     ask: Callable[[], str]
-    """Yield why it does not answer yet; nothing when it does."""
+    """Returns why it does not answer yet; an empty text when it does."""
 
 
 def load(names: Iterable[str] = QUIET) -> None:

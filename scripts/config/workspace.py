@@ -89,6 +89,7 @@ def look(checkout: Checkout) -> Workspace:
 def compose_project(
     settings: Settings, env: Mapping[str, str], runner: Runner, source: ImageSource
 ) -> Compose:
+    """Return the project as Compose is told about it; `env` is what reaches the engine."""
     return Compose(
         files=compose.files(settings.root, source),
         env_file=settings.file,

@@ -1,4 +1,4 @@
-"""Asks who holds the ports and the container names that a stack wants."""
+"""Asks which ports of this machine are taken, and who holds them."""
 
 import errno
 import socket
@@ -17,11 +17,12 @@ DIAL = 0.2
 
 
 def processes(pairs: Iterable[tuple[str, Port]]) -> dict[int, tuple[str, str]]:
-    """Return those of these ports that are taken, as `holders` does, where no engine runs."""
+    """Return those of these ports that are taken: who wants each, and which process has it."""
     return {port.published: (name, owner(port.published)) for name, port in taken_among(pairs)}
 
 
 def taken_among(pairs: Iterable[tuple[str, Port]]) -> list[tuple[str, Port]]:
+    """Return those of these ports that are taken, each with who wants it."""
     return [pair for pair in pairs if taken(pair[1].host, pair[1].published)]
 
 

@@ -36,7 +36,7 @@ def ensure(checkout: Checkout) -> Engine:
 
 
 def start(checkout: Checkout) -> Engine:
-    """Start this checkout's private engine, also beside another; errors as in `private_engine`."""
+    """Start this checkout's private engine, also beside another; errors as in `lifecycle`."""
     at = places(checkout.root)
     lifecycle.start(checkout)
     environ = {**checkout.environ, "DOCKER_HOST": at.endpoint}
