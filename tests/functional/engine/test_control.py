@@ -19,8 +19,8 @@ from scripts.engine.discovery import check_versions, discover
 from scripts.engine.places import client_env, places
 from scripts.engine.private import iptables, processes
 from scripts.engine.private.lifecycle import _answers
-from scripts.machine import apt as private_apt
-from scripts.machine.apt import PrivateApt, unpack
+from scripts.machine import apt
+from scripts.machine.apt import Deb, PrivateApt, unpack
 from tests.kit.fakes import checkout
 
 
@@ -112,10 +112,10 @@ def test_a_mirror_that_says_nothing_is_given_up(
     tmp_path: Path, silent_mirror: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the clock of progress, not by apt's own, which counts for each file anew."""
-    monkeypatch.setattr(private_apt, "PATIENCE", 1.0)
+    monkeypatch.setattr(apt, "PATIENCE", 1.0)
     monkeypatch.setattr(progress, "PACE", 0.2)
     said: list[str] = []
-    apt = PrivateApt(
+    private = PrivateApt(
         tmp_path,
         sources=f"deb [trusted=yes] {silent_mirror} trixie main\n",
         runner=run,
@@ -123,7 +123,7 @@ def test_a_mirror_that_says_nothing_is_given_up(
     )
 
     with pytest.raises(RefusedError, match="no progress for 1 s while fetching"):
-        apt.fetch("download", "runc")
+        private.fetch("download", "runc")
     assert said[0] == "reading package lists, 0%"
 
 
@@ -142,7 +142,7 @@ def test_packages_are_unpacked_side_by_side(tmp_path: Path) -> None:
         (tmp_path / name / "usr" / name).touch()
         file = tmp_path / f"{name}.deb"
         run(["dpkg-deb", "--build", "--root-owner-group", str(tmp_path / name), str(file)])
-        debs.append(private_apt.Deb(name=file.name, size=file.stat().st_size, sha256=""))
+        debs.append(Deb(name=file.name, size=file.stat().st_size, sha256=""))
     said: list[str] = []
 
     unpack(tmp_path / "tree", tmp_path, tuple(debs), runner=run, say=said.append)

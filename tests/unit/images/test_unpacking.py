@@ -9,7 +9,6 @@ import pytest
 from scripts.config import settings
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageStatus
-from scripts.engine import places as engine_files
 from scripts.engine.places import places
 from scripts.engine.private.programs import present
 from scripts.images.bundle import bundle_file, unpacking
@@ -86,7 +85,7 @@ def test_packages_for_another_machine_are_refused(
     with pytest.raises(ConfigError) as caught:
         unpacking.bring_engine(bundle, checkout(root, runner), system)
     assert told in str(caught.value)
-    assert not engine_files.places(root).home.exists()
+    assert not places(root).home.exists()
 
 
 @pytest.mark.parametrize("text", ["", "IMAGE_SOURCE=packages\n"])

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from scripts.core.errors import ConfigError
-from scripts.machine import apt_sources as debian
-from scripts.machine.apt_sources import Mirror, apt_conf, apt_sources, find_mirror
+from scripts.machine import apt_sources
+from scripts.machine.apt_sources import Mirror, apt_conf, find_mirror
 from scripts.machine.system import System, install_hint, obstacle, this_system
 from tests.kit.fakes import FakeRunner
 
@@ -136,9 +136,9 @@ def test_a_build_gets_sources_with_the_mirror_and_the_images_own_keyring(
 ) -> None:
     """The text is a file of a build, not of the host."""
     mirror = Mirror(uri="http://mirror.test/debian", suite="bookworm", keyring=Path("/host/key"))
-    monkeypatch.setattr(debian, "find_mirror", lambda *_: mirror)
+    monkeypatch.setattr(apt_sources, "find_mirror", lambda *_: mirror)
 
-    assert apt_sources("trixie") == (
+    assert apt_sources.apt_sources("trixie") == (
         "Types: deb\nURIs: http://mirror.test/debian\nSuites: trixie\nComponents: main\n"
         "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
     )
