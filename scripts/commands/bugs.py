@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scripts.config import settings
+from scripts.core import files
 from scripts.core.errors import BugError
 from scripts.core.texts import masked
 
@@ -50,9 +51,7 @@ def _kept(folder: Path, text: str) -> Path | None:
     """Write it down for its owner alone; None where that fails."""
     file = folder / time.strftime("%Y%m%d-%H%M%S.txt")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(text, encoding="utf-8")
+        files.write(file, text)
     except OSError:
         return None
     return file
