@@ -1,4 +1,4 @@
-"""Whether a service is ready, by one snapshot: what every rule about a failing one asks first."""
+"""Whether a service is ready, by one look: what every rule about a failing one asks first."""
 
 from scripts.core.look import GONE, Container, Health, Look, State
 from scripts.core.stack import Service

@@ -43,7 +43,7 @@ def recorded(name: str) -> tuple[str, ...]:
 
 
 def sick(case: Case, name: str = "some-name") -> tuple[Service, Look]:
-    """Return a service of that name and a snapshot in which the fault is seen."""
+    """Return a service of that name and a look in which the fault is seen."""
     neighbours = ("db-etcd", "db-minio", "db-qdrant", "db-neo4j", "db-milvus")
     one = replace(
         service(name, *neighbours, image="example/image:1", memory=2**30), probes=(LOGIN,)

@@ -50,7 +50,7 @@ def stacks() -> st.SearchStrategy[Stack]:
 
 
 @st.composite
-def snapshots(draw: st.DrawFn) -> Look:
+def looks(draw: st.DrawFn) -> Look:
     """Return any look at the stack: what cannot be is in it too."""
     containers = tuple(
         Container(
@@ -80,7 +80,7 @@ def findings(stack: Stack, seen: Look) -> tuple[Finding, ...]:
     return diagnosis.diagnose(stack, stack.names(), seen)
 
 
-@given(stacks(), snapshots())
+@given(stacks(), looks())
 def test_a_cause_comes_before_its_victims(stack: Stack, seen: Look) -> None:
     """Who needs a broken service, directly or not, is told after it."""
     order = [finding.service for finding in findings(stack, seen)]
@@ -110,7 +110,7 @@ def test_root_causes_come_first_on_the_real_file() -> None:
     assert plan.member(real, "milvus") == "milvus"
 
 
-@given(stacks(), snapshots())
+@given(stacks(), looks())
 def test_a_victim_needs_the_one_that_it_is_told_of(stack: Stack, seen: Look) -> None:
     """Nobody is the victim of itself or of a stranger, nor when it is ready."""
     for finding in findings(stack, seen):
@@ -120,7 +120,7 @@ def test_a_victim_needs_the_one_that_it_is_told_of(stack: Stack, seen: Look) -> 
             assert not answers(stack.service(victim), seen)
 
 
-@given(stacks(), snapshots())
+@given(stacks(), looks())
 def test_every_finding_can_be_acted_upon(stack: Stack, seen: Look) -> None:
     """It has a code, a cause and a next step, and belongs to a service that is there."""
     for finding in findings(stack, seen):
@@ -130,7 +130,7 @@ def test_every_finding_can_be_acted_upon(stack: Stack, seen: Look) -> None:
         assert seen.container(finding.service) is not None
 
 
-@given(stacks(), snapshots())
+@given(stacks(), looks())
 def test_what_is_recognised_holds_no_secret(stack: Stack, seen: Look) -> None:
     """Whatever a program prints of its own password."""
     for one in stack.services:

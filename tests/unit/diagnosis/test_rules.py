@@ -16,7 +16,7 @@ STACK = stack(WEB, DB, JOB)
 
 
 def look(*seen: Container | Reading, **logs: list[str]) -> Look:
-    """Return a snapshot of these containers, readings and logs."""
+    """Return a look at these containers, readings and logs."""
     return Look(
         containers=tuple(one for one in seen if isinstance(one, Container)),
         readings=tuple(one for one in seen if isinstance(one, Reading)),
