@@ -146,10 +146,19 @@ def apply(
     """Mend the MemOS that this Python imports, and say in one line what is in force."""
     version = str(getattr(importlib.import_module("memos"), "__version__", ""))
     known = [mend for mend in mends if mend.concerns(version)]
+
+    def installed(mend: Mend) -> bool:
+        try:
+            return mend.install()
+        except (ImportError, AttributeError, OSError) as error:
+            # a checkout that has other modules than its release runs without
+            say(f"cannot be mended here ({error}): {mend.what}")
+            return False
+
     if env.get(VARIABLE) == OFF:
         say(line(version, f"{VARIABLE}={OFF} leaves as they are", known))
     else:
-        say(line(version, "mended here", [mend for mend in known if mend.install()]))
+        say(line(version, "mended here", [mend for mend in known if installed(mend)]))
 
 
 def line(version: str, how: str, mends: list[Mend]) -> str:

@@ -23,12 +23,12 @@ VARIABLE = "MEMOS_DEV_DEBUG"
 def told(error: Exception, root: Path) -> BugError:
     """Return a bug as it is told, in one line; its traceback is in a file below the cache."""
     secrets = _secrets(root)
-    text = masked(_text(error), secrets)
+    text = masked(_writable(_text(error)), secrets)
     if os.environ.get(VARIABLE) == "1":
         sys.stderr.write(text)
     file = _kept(root / ".cache" / FOLDER, text)
     where = f"with {file}" if file else f"with what {VARIABLE}=1 shows before the command"
-    line = " ".join(f"{type(error).__name__}: {error}".split())
+    line = " ".join(_writable(f"{type(error).__name__}: {error}").split())
     return BugError(
         f"a bug in this workspace: {masked(line, secrets)}", next_step=f"report it, {where}"
     )
@@ -39,6 +39,11 @@ def _text(error: BaseException) -> str:
     words = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
     where = f"Python {platform.python_version()} on {platform.platform()}"
     return f"{words}\n{where}\n\n{''.join(traceback.format_exception(error))}"
+
+
+def _writable(text: str) -> str:
+    """Return a text without what is no UTF-8, such as a part of a path may be."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _secrets(root: Path) -> Iterable[str]:

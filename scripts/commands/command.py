@@ -101,6 +101,8 @@ def result_line(tell: "DataReport") -> Iterator[None]:
     """Give `--format json` its last line also when an error or Ctrl-C ends the block."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # nobody reads a last line
     except KeyboardInterrupt:
         tell.interrupted()
         raise

@@ -89,7 +89,7 @@ def held(folder: Path, command: str) -> Iterator[None]:
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             file.seek(0)
             raise RefusedError(
                 f"another run holds the lock: {file.read().strip() or 'not known who'} ({path})",

@@ -50,9 +50,11 @@ def mend(context: DataContext, entry: Entry) -> Entry:
             context.run(DISCARD, entry.volumes)
             return context.note(entry, Phase.RETURNING)
         case Phase.TURNING:
+            entry = _stopped(context, entry)
             context.run(TURN, entry.volumes)
             return mend(context, context.note(entry, Phase.SWAPPING))
         case Phase.SWAPPING:
+            entry = _stopped(context, entry)
             context.run(SWAP, entry.volumes)
             return context.note(entry, Phase.STARTING)
         case Phase.DELETING:
@@ -62,6 +64,14 @@ def mend(context: DataContext, entry: Entry) -> Entry:
             return entry
         case _:
             assert_never(entry.phase)
+
+
+def _stopped(context: DataContext, entry: Entry) -> Entry:
+    """Stop what works on this data, as somebody may have started it meanwhile; it comes back."""
+    groups = {volume.group for volume in context.stack.volumes if volume.key in entry.volumes}
+    stops = plan.stops(context.stack, sorted(groups), context.containers())
+    context.stop(stops)
+    return replace(entry, running=tuple(dict.fromkeys((*entry.running, *stops))))
 
 
 def finish(context: DataContext, entry: Entry) -> ExitCode:
@@ -113,9 +123,4 @@ def undo(context: DataContext) -> ExitCode:
     entry = journal.read(context.folder)
     if entry is None or entry.phase is not Phase.STARTING:
         raise ConfigError("there is no unfinished restore", next_step="inv snapshot.list")
-    groups = {volume.group for volume in context.stack.volumes if volume.key in entry.volumes}
-    stops = plan.stops(context.stack, sorted(groups), context.containers())
-    context.stop(stops)
-    running = tuple(dict.fromkeys((*entry.running, *stops)))
-    entry = replace(entry, running=running)
-    return finish(context, context.note(entry, Phase.TURNING))
+    return finish(context, context.note(_stopped(context, entry), Phase.TURNING))

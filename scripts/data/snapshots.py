@@ -130,9 +130,15 @@ def delete(files: Iterable[Path]) -> tuple[str, ...]:
     return tuple(map(name, deleted))
 
 
-def prune_automatic(folder: Path, groups: Sequence[str], keep: int) -> tuple[str, ...]:
-    """Remove automatic snapshots of these groups, all but the newest `keep`; give their names."""
-    return delete(snapshot.file for snapshot in older(automatic(listed(folder), groups), keep))
+def prune_automatic(
+    folder: Path, groups: Sequence[str], keep: int, *, spare: Path | None = None
+) -> tuple[str, ...]:
+    """Remove automatic snapshots of these groups, all but the newest `keep`; give their names.
+
+    `spare` stays in any case: a clock that was set back makes the newest look like the oldest.
+    """
+    surplus = older(automatic(listed(folder), groups), keep)
+    return delete(snapshot.file for snapshot in surplus if snapshot.file != spare)
 
 
 def _created_at(snapshot: Snapshot) -> str:

@@ -64,7 +64,7 @@ def reset(start: Starter, tell: DataReport, wanted: Reset, *, yes: bool) -> Exit
             operation, file, manifest.describe(space, operation.plan, automatic=True)
         )
         kept = int(space.settings.get("SNAPSHOTS_KEEP"))
-        tell.pruned(snapshots.prune_automatic(context.folder, groups, kept))
+        tell.pruned(snapshots.prune_automatic(context.folder, groups, kept, spare=file))
     tell.reset(operation.plan, file)
     return code
 
@@ -74,9 +74,9 @@ def save(start: Starter, tell: DataReport, services: Sequence[str], name: str) -
     space, context = start.space, start.data_context()
     groups = selection.data_groups(space.stack, services)
     name = name or snapshots.name_now(space.stack, groups)
-    file = snapshots.new_file(context.folder, name)
     with held(space.cache, "snapshot.save"):
         guards.require_own(space)
+        file = snapshots.new_file(context.folder, name)
         if code := start.finish_interrupted():
             return code
         operation = operations.prepare(context, Command.SAVE, groups, snapshot=name)

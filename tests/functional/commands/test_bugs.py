@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from scripts.commands import command
 from scripts.config import workspace
 from scripts.start.starter import Starter
 from tests.kit.checkout import Checkout
+from tests.kit.fakes import raising
 
 Capture = pytest.CaptureFixture[str]
 BUGS = [
@@ -105,3 +107,21 @@ def test_a_program_is_told_too(at: Checkout) -> None:
     last = json.loads(at.shown().out.splitlines()[-1])
     assert (last["verdict"], last["exit_code"], last["code"]) == ("refused", 1, "bug")
     assert len(reported(at)) == 1
+
+
+def test_a_reader_that_has_gone_is_no_bug(at: Checkout) -> None:
+    """`inv up --format json | head -1` has seen enough; nothing is left to report."""
+    with pytest.raises(BrokenPipeError), command.result_line(command.report("json")):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    assert reported(at) == []
+    assert at.shown().out == ""
+
+
+def test_what_is_no_utf_8_is_written_all_the_same(at: Checkout) -> None:
+    """A path on the disk may be in any encoding."""
+    at.patch.setattr(workspace, "look", raising(TypeError("file \udce4")))
+
+    assert at.inv("ps") == 1
+
+    assert "\\udce4" in reported(at)[0].read_text()

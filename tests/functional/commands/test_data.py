@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from scripts.config.rules.schema import validate
 from scripts.core.errors import EngineError, ExitCode, RefusedError
 from scripts.core.files import held
 from scripts.data import archive, journal, snapshots, transfer
+from scripts.data.context import DataContext
 from scripts.data.model import Command, Phase
 from scripts.data.volume_scripts import NEW, OLD, PART, UNPACK
 from scripts.start.starter import Starter
@@ -391,6 +392,33 @@ def test_the_next_up_finishes_what_was_interrupted(
     assert list(at.kept.iterdir()) == []
 
 
+@pytest.mark.parametrize("phase", ["swapping", "turning"])
+def test_no_data_is_exchanged_under_a_service_that_somebody_started_meanwhile(
+    at: Checkout, phase: str
+) -> None:
+    """It is stopped first, as in the command itself, and runs again afterwards."""
+    at.interrupted("restore", phase)
+    at.close()
+    stopped: list[str] = []
+    run, stop = DataContext.run, DataContext.stop
+
+    def note_run(context: DataContext, script: str, names: Mapping[str, str]) -> None:
+        stopped.append("script")
+        run(context, script, names)
+
+    def note_stop(context: DataContext, names: Sequence[str]) -> None:
+        stopped.extend(names)
+        stop(context, names)
+
+    at.patch.setattr(DataContext, "run", note_run)
+    at.patch.setattr(DataContext, "stop", note_stop)
+
+    assert at.inv("up") == 0
+
+    before = stopped[: stopped.index("script")]
+    assert {"memos", "milvus", "neo4j", "qdrant"} <= set(before)
+
+
 @pytest.mark.parametrize("phase", ["starting", "returning"])
 @pytest.mark.parametrize("command", ["up", "restart"])
 def test_what_comes_back_is_made_as_the_settings_say_by_now(
@@ -628,6 +656,24 @@ def test_snapshots_in_order_of_age(tmp_path: Path) -> None:
 
     assert [one.name for one in snapshots.older(found, 3)] == ["3"]
     assert [one.name for one in snapshots.older(snapshots.automatic(found, ["a"]), 1)] == ["2"]
+
+
+def test_the_snapshot_of_this_reset_stays_whatever_the_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that was set back makes it the oldest, and it is the only copy of the data."""
+    of_later, of_now = (
+        replace(
+            snapshots.read(_empty(tmp_path / f"{name}.tar.zst")),
+            manifest={"automatic": True, "groups": ["a"]},
+        )
+        for name in ("later", "now")
+    )
+    monkeypatch.setattr(snapshots, "listed", lambda _: (of_later, of_now))
+
+    assert snapshots.prune_automatic(tmp_path, ["a"], 1, spare=of_now.file) == ()
+    assert of_now.file.exists()
+    assert snapshots.prune_automatic(tmp_path, ["a"], 1) == ("now",)
 
 
 def _empty(file: Path) -> Path:

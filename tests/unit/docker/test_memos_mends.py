@@ -195,3 +195,23 @@ def test_the_page_for_people_has_every_mend(mend: Mend) -> None:
     rows = [row for row in page.splitlines() if mend.issue in row]
 
     assert any(mend.first in row and mend.until in row for row in rows)
+
+
+@pytest.mark.parametrize("error", [ImportError("no module"), AttributeError("no class"), OSError()])
+def test_what_cannot_be_mended_does_not_keep_the_api_from_starting(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A checkout may have the number of a release and other modules; it says so, and starts."""
+
+    def fail() -> bool:
+        raise error
+
+    memos = ModuleType("memos")
+    memos.__dict__["__version__"] = "2.0.6"
+    monkeypatch.setitem(sys.modules, "memos", memos)
+    mend = Mend(what="it leaks", first="2.0.5", until="2.0.7", issue=ISSUE, install=fail)
+    lines: list[str] = []
+
+    memos_mends.apply({}, lines.append, (mend,))
+
+    assert lines == [f"cannot be mended here ({error}): it leaks", "MemOS 2.0.6: nothing is mended"]
