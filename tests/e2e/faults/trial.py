@@ -127,7 +127,8 @@ def shown(bench: Bench, fault: Fault, watch: Watch, told: Told) -> float:
         return _log_moment(bench, fault, told)
     if fault.shown == "engine":
         found = (at for at, service, _ in watch.events if service == fault.service)
-        return min(at for at in found if at >= since)
+        # a start that it refuses is no event: that showed when it was asked for
+        return min((at for at in found if at >= since), default=since)
     if fault.shown == "interrupt":
         return told.interrupted
     if fault.shown == "deadline":
