@@ -22,7 +22,7 @@ from scripts.core.process import run
 from scripts.engine.private import programs
 
 ROOT = Path(__file__).resolve().parents[2]
-COMBINATIONS = tuple(product(ImageSource, ("", "embedder")))
+COMBINATIONS = tuple(product(ImageSource, ("", "models")))
 """Of image sources and profiles: each resolves to another file."""
 
 

@@ -90,7 +90,7 @@ class Settings:
         """Return the variables that Compose must see beside the file's own."""
         variables = {"ENV_FILE": str(self.file), "BUILD_SETTINGS": str(self.build_settings)}
         if self.local_embedder:
-            variables |= {"COMPOSE_PROFILES": "embedder", "EMBEDDING_DIMENSION": LOCAL_DIMENSION}
+            variables |= {"COMPOSE_PROFILES": "models", "EMBEDDING_DIMENSION": LOCAL_DIMENSION}
         if self.memos_src:
             variables["MEMOS_SRC"] = str(self.memos_src)
         return variables

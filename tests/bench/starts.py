@@ -106,7 +106,7 @@ class Bench:
         )
 
     def _profile(self, stack: Checkout) -> list[str]:
-        return [] if stack is self.plain else ["--profile", "embedder"]
+        return [] if stack is self.plain else ["--profile", "models"]
 
 
 def inv(*words: str) -> list[str]:

@@ -25,7 +25,7 @@ PUBLISHED = 0.6660
 def similarities(stack: Checkout, pairs: list[tuple[str, str]]) -> list[float]:
     """Return the cosine of each pair's embeddings, as the running embedder gives them."""
     body = json.dumps({"model": "any", "input": [text for pair in pairs for text in pair]})
-    container = stack.values()["CONTAINER_PREFIX"] + "memos-embedder"
+    container = stack.values()["CONTAINER_PREFIX"] + "memos-models"
     url = "http://127.0.0.1:8080/v1/embeddings"
     json_type = "Content-Type: application/json"
     words = ["curl", "-fsS", "-H", json_type, "-d", body, url]

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.docker
 NEEDS = {
     "milvus": {"etcd", "minio"},
     "attu": {"milvus"},
-    "memos": {"neo4j", "qdrant", "milvus", "embedder"},
+    "memos": {"neo4j", "qdrant", "milvus", "models"},
 }
 ITSELF = {"memos": {"neo4j", "qdrant"}}
 """What the API connects to while it starts; it uses Milvus for preference memory alone."""
@@ -27,7 +27,7 @@ SLACK = 0.2
 """Seconds that may pass until two who became ready together are both seen to be."""
 ESTABLISHED = "01"
 """The state of a connection in /proc/net/tcp."""
-ALL = {"etcd", "minio", "milvus", "attu", "neo4j", "qdrant", "memos", "embedder"}
+ALL = {"etcd", "minio", "milvus", "attu", "neo4j", "qdrant", "memos", "models"}
 
 
 def moments(events: list[dict[str, Any]], kind: str) -> dict[str, float]:
@@ -189,7 +189,7 @@ def test_plain_compose_starts_the_same_files(other: Checkout) -> None:
     env_file = ["--env-file", str(other.env_file)]
     other.docker("compose", *env_file, *files, "up", "--detach", "--wait", "--no-build")
     found = states(other)
-    assert {name for name, row in found.items() if row["health"] == "healthy"} == ALL - {"embedder"}
+    assert {name for name, row in found.items() if row["health"] == "healthy"} == ALL - {"models"}
 
 
 def until(process: "subprocess.Popen[str]", word: str) -> str:

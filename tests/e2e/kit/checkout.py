@@ -134,7 +134,7 @@ class Checkout:
         if self.values()["IMAGE_SOURCE"] == "packages":
             names.append("docker-compose.packages.yml")
         files = [word for name in names for word in ("--file", f"docker/{name}")]
-        return ["--env-file", str(self.env_file), "--profile", "embedder", *files]
+        return ["--env-file", str(self.env_file), "--profile", "models", *files]
 
     def resolved(self) -> str:
         """Return the resolved compose file, secrets and all."""

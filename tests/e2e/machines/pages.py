@@ -36,8 +36,8 @@ MOMENTS = {
     "attu": (("milvus",), 0.6, 4.3, 4.9, 4.9),
     "neo4j": ((), 0.6, 0.8, 6.3, 6.3),
     "qdrant": ((), 0.6, 0.8, 2.2, 2.2),
-    "embedder": ((), 0.6, 0.8, 1.9, None),
-    "memos": (("neo4j", "qdrant", "milvus", "embedder"), 0.6, 0.8, 6.9, 6.9),
+    "models": ((), 0.6, 0.8, 1.9, None),
+    "memos": (("neo4j", "qdrant", "milvus", "models"), 0.6, 0.8, 6.9, 6.9),
 }
 FRAME = """<!DOCTYPE html><title>x</title><style>body {{ margin: 0 }}</style>
 <iframe src="stack.html" style="border: 0" width="{width}" height="{height}"></iframe>

@@ -146,9 +146,9 @@ def test_a_bundle_that_does_not_fit_is_told(
 def test_what_other_settings_start_is_saved_too_where_it_is_here(at: Checkout) -> None:
     """The local embedder, for one who has a model of another; what is not here is not missed."""
     every = deepcopy(at.config)
-    for name in ("embedder", "unknown"):
+    for name in ("models", "unknown"):
         every["services"][name] = service(name, **{"x-no-probe": "it has no published port"})
-    at.state["images"]["docker.io/library/embedder:1.2"] = {}
+    at.state["images"]["docker.io/library/models:1.2"] = {}
     (at.folder / "every.yml").write_text(yaml.safe_dump(every))
     choose = '[ "$COMPOSE_PROFILES" = "*" ] && cat every.yml || cat config.yml'
     at.answer(" config", f"cd {shlex.quote(str(at.folder))}; {choose}")
@@ -156,7 +156,7 @@ def test_what_other_settings_start_is_saved_too_where_it_is_here(at: Checkout) -
     assert at.inv("images.save", str(at.folder / "b.tar")) == 0
 
     names = bundle_file.read(at.folder / "b.tar").manifest.images
-    assert "docker.io/library/embedder:1.2" in names
+    assert "docker.io/library/models:1.2" in names
     assert len(names) == len(at.config["services"]) + 1
 
 

@@ -41,7 +41,7 @@ def test_all_files_keep_every_rule(
         f"{schemas} schemas, 2 compose files in 4 combinations, and .env.example keep every rule\n"
     )
     asked = [call for call in runner.calls if call.argv[-1] == "config"]
-    assert [call.env["COMPOSE_PROFILES"] for call in asked] == ["", "embedder"] * 2
+    assert [call.env["COMPOSE_PROFILES"] for call in asked] == ["", "models"] * 2
     assert {call.env["ENV_FILE"] for call in asked} == {"/nonexistent"}
     assert all(str(checkout.root / ".env.example") in call.argv for call in asked)
 

@@ -156,7 +156,7 @@ def test_the_recorded_stack_has_all_services_and_their_needs() -> None:
     assert (stack.project, stack.folder) == ("memos-dev", Path("/workspace/docker"))
     assert {service.name: service.container for service in stack.services} == {
         "attu": "milvus-attu",
-        "embedder": "memos-embedder",
+        "models": "memos-models",
         "etcd": "milvus-etcd",
         "memos": "memos-api-docker",
         "milvus": "milvus-standalone",
@@ -170,9 +170,9 @@ def test_the_recorded_stack_has_all_services_and_their_needs() -> None:
 
 def test_what_a_profile_leaves_out_is_not_needed() -> None:
     """Without the local embedder MemOS does not wait for it."""
-    stack = recorded("registry-without-embedder.yml")
+    stack = recorded("registry-without-models.yml")
 
-    assert "embedder" not in stack.names()
+    assert "models" not in stack.names()
     assert set(stack.service("memos").needs) <= set(stack.names())
 
 

@@ -518,7 +518,7 @@ def test_a_long_circle_is_told_in_order() -> None:
 
 def test_a_service_may_need_one_of_a_profile_that_is_off() -> None:
     """`required: false` is how the embedder is left out."""
-    needs = {"embedder": {"condition": "service_healthy", "required": False}}
+    needs = {"models": {"condition": "service_healthy", "required": False}}
 
     assert messages(broken("web/depends_on", needs)) == []
 

@@ -235,7 +235,7 @@ def test_without_a_model_of_ones_own_compose_starts_the_local_one(root: Path) ->
     assert found.for_compose() == {
         "ENV_FILE": str(root / ".env"),
         "BUILD_SETTINGS": str(root / ".cache" / "build-settings"),
-        "COMPOSE_PROFILES": "embedder",
+        "COMPOSE_PROFILES": "models",
         "EMBEDDING_DIMENSION": "384",
     }
 

@@ -129,7 +129,7 @@ def test_compose_sees_the_engine_and_the_settings(bench: Bench) -> None:
         **ENGINE.env,
         "ENV_FILE": str(bench.root / ".env"),
         "BUILD_SETTINGS": str(bench.root / ".cache" / "build-settings"),
-        "COMPOSE_PROFILES": "embedder",
+        "COMPOSE_PROFILES": "models",
         "EMBEDDING_DIMENSION": "384",
     }
     assert space.resolved == (CONFIG / "registry.yml").read_text()

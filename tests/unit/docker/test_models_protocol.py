@@ -5,8 +5,8 @@ import json
 import struct
 
 import pytest
-from memos_embedder import protocol
-from memos_embedder.protocol import ApiError, Request
+from memos_models import protocol
+from memos_models.protocol import ApiError, Request
 
 SIZE = 3
 

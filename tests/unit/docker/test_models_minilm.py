@@ -11,8 +11,8 @@ import pytest
 np = pytest.importorskip("numpy", reason="numpy and tokenizers are only in the embedder's image")
 tokenizers = pytest.importorskip("tokenizers")
 
-from memos_embedder import minilm
-from memos_embedder.minilm import MiniLM
+from memos_models import minilm
+from memos_models.minilm import MiniLM
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "green", "tea", "train", "leaves"]
 SIZE, WIDE, LAYERS, HEADS = 8, 16, 2, 2

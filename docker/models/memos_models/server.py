@@ -9,8 +9,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
 
-from memos_embedder import protocol
-from memos_embedder.protocol import ApiError, Json
+from memos_models import protocol
+from memos_models.protocol import ApiError, Json
 
 MAX_BODY = 32 * 1024 * 1024  # bytes: 2048 texts of 16 KB
 AT_ONCE = 2  # requests computed at the same time; each may hold some 50 MB
@@ -66,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
 
     server: Server
     protocol_version = "HTTP/1.1"
-    server_version = "memos-embedder"
+    server_version = "memos-models"
     timeout = 120.0  # seconds that an idle connection is kept
     wbufsize = -1  # head and body in one packet
     disable_nagle_algorithm = True

@@ -1,11 +1,11 @@
-"""Start the server: `python3 -m memos_embedder MODEL_FOLDER [PORT]`, by default on port 8080."""
+"""Start the server: `python3 -m memos_models MODEL_FOLDER [PORT]`, by default on port 8080."""
 
 import signal
 import sys
 from pathlib import Path
 
-from memos_embedder.minilm import MiniLM
-from memos_embedder.server import Server
+from memos_models.minilm import MiniLM
+from memos_models.server import Server
 
 
 def main(folder: Path, port: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from memos_embedder.server import MAX_BODY, Server
+from memos_models.server import MAX_BODY, Server
 
 Answer = tuple[int, dict[str, object]]
 
