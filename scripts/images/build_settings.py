@@ -23,6 +23,13 @@ PIP_KEYS = (
     *("timeout", "default-timeout", "retries"),
 )
 """Settings of pip that mean the same inside a container; paths do not."""
+FOR_UV = {
+    "timeout": ("UV_HTTP_TIMEOUT",),
+    "default-timeout": ("UV_HTTP_TIMEOUT",),
+    "retries": ("UV_HTTP_RETRIES",),
+    "proxy": ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"),
+}
+"""The variables that make uv heed them, beside those that `pip_config.for_uv` has for indexes."""
 APT_TELLS = 'APT::Status-Fd "2";\n'
 PIP_TELLS = "progress-bar = raw\n"
 """With these a download says how far it is also where there is no terminal.
@@ -44,6 +51,7 @@ def write(folder: Path, source: ImageSource, environ: Mapping[str, str], runner:
         "apt.conf": f"{apt_sources.apt_conf(runner)}{APT_TELLS}" if packages else "",
         "ca.crt": ca_bundle(environ),
         "pip.conf": pip_conf(environ) + (PIP_TELLS if packages else ""),
+        "uv.env": uv_env(environ),
         "maven-settings.xml": maven_settings(Path.home()),
     }
     for name, text in texts.items():
@@ -65,6 +73,19 @@ def pip_conf(environ: Mapping[str, str]) -> str:
     values = {key: settings[key] for key in PIP_KEYS if key in settings}
     values |= {"cert": "/run/secrets/ca", "disable-pip-version-check": "1"}
     return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in values.items())
+
+
+def uv_env(environ: Mapping[str, str]) -> str:
+    """Return the same settings as lines for a shell: uv reads none of pip's files.
+
+    What the user has set for uv itself is not for builds, whose pip would not heed it.
+    """
+    for_pip = {name: value for name, value in environ.items() if not name.startswith("UV_")}
+    pip = pip_config.settings(for_pip, Path.home())
+    variables = pip_config.indexes_for_uv(for_pip, Path.home()) | {
+        name: pip[key] for key, names in FOR_UV.items() if key in pip for name in names
+    }
+    return pip_config.exports(variables)
 
 
 def maven_settings(home: Path) -> str:

@@ -51,6 +51,17 @@ def settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
 
 
 def for_uv(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """The variables that make uv use the same indexes, and the CA certificates of this machine.
+
+    What the user has set for uv stays.
+    """
+    variables = indexes_for_uv(environ, home)
+    if not environ.get("UV_NATIVE_TLS"):
+        variables["UV_NATIVE_TLS"] = "true"
+    return variables
+
+
+def indexes_for_uv(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     """The variables that make uv use the same indexes; what the user has set for uv stays."""
     pip = settings(environ, home)
     variables = {
@@ -60,9 +71,12 @@ def for_uv(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     }
     if "UV_INDEX" in variables and not environ.get("UV_INDEX_STRATEGY"):
         variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # pip's; our pins have hashes
-    if not environ.get("UV_NATIVE_TLS"):
-        variables["UV_NATIVE_TLS"] = "true"
     return variables
+
+
+def exports(variables: Mapping[str, str]) -> str:
+    """Return variables as lines for a shell."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
 
 
 def main() -> int:
@@ -71,9 +85,7 @@ def main() -> int:
         variables = for_uv(os.environ, Path.home())
     except ConfigError as error:
         return report(error)
-    sys.stdout.writelines(
-        f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()
-    )
+    sys.stdout.write(exports(variables))
     return 0
 
 

@@ -1,5 +1,6 @@
 """Builds get what the host has configured, and nothing of it but through secret files."""
 
+import shlex
 import stat
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def test_all_files_are_private(host: FakeRunner, tmp_path: Path) -> None:
     build_settings.write(folder, ImageSource.PACKAGES, {}, host)
 
     assert sorted(file.name for file in folder.iterdir()) == [
-        *("apt.conf", "apt.sources", "ca.crt", "maven-settings.xml", "pip.conf")
+        *("apt.conf", "apt.sources", "ca.crt", "maven-settings.xml", "pip.conf", "uv.env")
     ]
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
@@ -76,6 +77,35 @@ def test_pip_gets_index_and_proxy_settings_but_no_paths_of_the_host() -> None:
         "cert = /run/secrets/ca",
         "disable-pip-version-check = 1",
     ]
+
+
+def test_uv_gets_the_same_settings_as_lines_that_a_shell_understands() -> None:
+    """Whatever an address has in it; the user's own variables for uv are not for builds."""
+    environ = {
+        "PIP_INDEX_URL": "https://user:it's$1@mirror.example/simple",
+        "PIP_EXTRA_INDEX_URL": "https://a.example https://b.example",
+        "PIP_PROXY": "http://proxy.example:3128",
+        "PIP_RETRIES": "7",
+        "PIP_TIMEOUT": "60",
+        "PIP_TRUSTED_HOST": "mirror.example",
+        "UV_DEFAULT_INDEX": "https://other.example",
+    }
+
+    words = shlex.split(build_settings.uv_env(environ))
+    said = dict(word.split("=", 1) for word in words if word != "export")
+
+    assert said == {
+        "UV_DEFAULT_INDEX": "https://user:it's$1@mirror.example/simple",
+        "UV_INDEX": "https://a.example https://b.example",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_INSECURE_HOST": "mirror.example",
+        "UV_HTTP_TIMEOUT": "60",
+        "UV_HTTP_RETRIES": "7",
+        "HTTP_PROXY": "http://proxy.example:3128",
+        "HTTPS_PROXY": "http://proxy.example:3128",
+        "http_proxy": "http://proxy.example:3128",
+        "https_proxy": "http://proxy.example:3128",
+    }
 
 
 def test_the_users_pip_configuration_holds_for_builds() -> None:

@@ -1,0 +1,47 @@
+"""uv in the builds: one stage and one pin, the same everywhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.kit.places import ROOT
+
+DOCKERFILES = tuple(sorted((ROOT / "docker").rglob("Dockerfile")))
+WITH_PACKAGES = tuple(file for file in DOCKERFILES if (file.parent / "requirements.txt").is_file())
+STAGE = re.compile(r"^# uv does in .*?\n\n", re.DOTALL | re.MULTILINE)
+PIN = re.compile(r"uv==[\d.]+\s+--hash=sha256:[0-9a-f]{64}\s+--hash=sha256:[0-9a-f]{64}\s")
+
+
+def _stages(file: Path) -> list[str]:
+    return STAGE.findall(file.read_text(encoding="utf-8"))
+
+
+def test_all_images_with_packages_of_pypi_share_one_stage() -> None:
+    """BuildKit makes it once for builds that run side by side, and only what is the same."""
+    stages = {file.parent.name: _stages(file) for file in WITH_PACKAGES}
+
+    assert len(stages) >= 6
+    assert {name for name, found in stages.items() if found != stages["memos-api"]} == set()
+    assert len(stages["memos-api"]) == 1
+
+
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.parent.name)
+def test_no_image_installs_packages_in_another_way(file: Path) -> None:
+    """pip itself brings uv, and is what `/uv/pip` is where there is none."""
+    text = STAGE.sub("", file.read_text(encoding="utf-8"))
+
+    assert "pip install" not in text.replace("/uv/pip install", "")
+    assert text.count("/uv/pip install") == text.count("--require-hashes")
+
+
+def test_both_sources_of_images_pin_the_same_uv() -> None:
+    """For x86-64 and for arm64; elsewhere pip does its work."""
+    pins = [
+        " ".join(pin.split())
+        for name in ("docker-compose.yml", "docker-compose.packages.yml")
+        for pin in PIN.findall((ROOT / "docker" / name).read_text(encoding="utf-8"))
+    ]
+
+    assert len(pins) == 2
+    assert len(set(pins)) == 1
