@@ -6,7 +6,8 @@ from scripts.commands import config, data, doctor, engine, images, start, watch
 
 ns = Collection(
     *(start.up, watch.ps, watch.logs, start.restart, data.down, data.reset, doctor.doctor),
-    *(watch.timeline, watch.graph, watch.smoke, config.config, config.env),
+    *(watch.timeline, watch.graph, watch.smoke, watch.memories),
+    *(config.config, config.env),
 )
 ns.add_collection(
     Collection(

@@ -21,6 +21,7 @@ from scripts.core.errors import ExitCode, StackError, known
 if TYPE_CHECKING:
     from scripts.config.workspace import Workspace
     from scripts.core.checkout import Checkout
+    from scripts.start.starter import Starter
     from scripts.tell.data_report import DataReport
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,3 +140,10 @@ def project(tell: "DataReport") -> str:
     from scripts.config import workspace
 
     return workspace.read_settings(checkout(tell)).get("COMPOSE_PROJECT_NAME")
+
+
+def starter(tell: "DataReport") -> "Starter":
+    """Return what starts again, after a data command, what that has stopped."""
+    from scripts.start.starter import Starter
+
+    return Starter(space=look(tell), tell=tell, began=BEGAN)

@@ -1,14 +1,8 @@
 """Tasks that delete, save and restore the data."""
 
-from typing import TYPE_CHECKING
-
 from scripts.commands import flags
-from scripts.commands.command import BEGAN, checkout, command, look, project, report
+from scripts.commands.command import checkout, command, project, report, starter
 from scripts.core.errors import ExitCode
-
-if TYPE_CHECKING:
-    from scripts.start.starter import Starter
-    from scripts.tell.data_report import DataReport
 
 SNAPSHOT = "its name, as inv snapshot.list has it, or the path of one from elsewhere"
 
@@ -19,7 +13,7 @@ def down(*, volumes: bool = False, yes: bool = False) -> None:
     from scripts.commands.flows import data
 
     tell = report()
-    data.down(_starter(tell), tell, delete_data=volumes, yes=yes)
+    data.down(starter(tell), tell, delete_data=volumes, yes=yes)
 
 
 @command(
@@ -41,7 +35,7 @@ def reset(
 
     tell = report()
     wanted = data.Reset(services=service, every=all, dry_run=dry_run, keep=not no_snapshot)
-    return data.reset(_starter(tell), tell, wanted, yes=yes)
+    return data.reset(starter(tell), tell, wanted, yes=yes)
 
 
 @command(
@@ -54,7 +48,7 @@ def snapshot_save(*, service: list[str], name: str = "") -> ExitCode:
     from scripts.commands.flows import data
 
     tell = report()
-    return data.save(_starter(tell), tell, service, name)
+    return data.save(starter(tell), tell, service, name)
 
 
 @command("list")
@@ -82,7 +76,7 @@ def snapshot_restore(name: str, *, yes: bool = False, anyway: bool = False) -> E
     from scripts.commands.flows import data
 
     tell = report()
-    return data.restore(_starter(tell), tell, name, yes=yes, anyway=anyway)
+    return data.restore(starter(tell), tell, name, yes=yes, anyway=anyway)
 
 
 @command("undo")
@@ -90,7 +84,7 @@ def snapshot_undo() -> ExitCode:
     """Bring back the data from before a restore on which not all became ready."""
     from scripts.commands.flows import data
 
-    return data.undo(_starter(report()))
+    return data.undo(starter(report()))
 
 
 @command("delete", name="its name, as inv snapshot.list has it")
@@ -109,10 +103,3 @@ def snapshot_prune(*, keep: str = "", yes: bool = False) -> None:
 
     count, tell = flags.count("keep", keep), report()
     data.prune(checkout(tell).root, project(tell), tell, count, yes=yes)
-
-
-def _starter(tell: "DataReport") -> "Starter":
-    """Return what starts again, after a data command, what that has stopped."""
-    from scripts.start.starter import Starter
-
-    return Starter(space=look(tell), tell=tell, began=BEGAN)

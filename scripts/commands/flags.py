@@ -82,6 +82,15 @@ def alone(flag: str, **others: object) -> None:
         )
 
 
+def only_with(other: str, **given: object) -> None:
+    """Raise ConfigError when one of these was given: each means nothing without the other."""
+    if named := [f"--{name}" for name, value in given.items() if value]:
+        raise ConfigError(
+            f"{' and '.join(named)} does not go without --{other}",
+            next_step=f"--{other} {' '.join(named)}",
+        )
+
+
 def moment(flag: str, value: str) -> str:
     """A duration such as 10m or a time, as Compose takes it; ConfigError for anything else."""
     if units.seconds(value) is None and not _is_time(value):

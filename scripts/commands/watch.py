@@ -4,7 +4,8 @@ import os
 import time
 
 from scripts.commands import flags
-from scripts.commands.command import checkout, command, look, report
+from scripts.commands.command import checkout, command, look, report, starter
+from scripts.core.errors import ExitCode
 
 
 @command(
@@ -71,6 +72,31 @@ def graph(*, service: list[str]) -> None:
 
     tell = report()
     drawings.graph(look(tell), service, tell)
+
+
+@command(
+    cube="list what is in this one: what lacks a half first, then the newest",
+    limit="with --cube: how many at most",
+    repair="remove vectors that have no memory, after a snapshot",
+)
+def memories(
+    *,
+    cube: str = "",
+    limit: str = "50",
+    repair: bool = False,
+    yes: bool = False,
+    format: str = "text",
+) -> ExitCode:
+    """Show what MemOS keeps, cube by cube, and what lacks its node or its vector."""
+    from scripts.commands.flows import memories
+
+    number, tell = flags.count("limit", limit), report(format)
+    if repair:
+        flags.alone("repair", cube=cube, format=tell.form != "text")
+        return memories.repair(starter(tell), tell, yes=yes)
+    flags.only_with("repair", yes=yes)
+    memories.show(look(tell), cube, number, tell)
+    return ExitCode.OK
 
 
 @command()

@@ -35,6 +35,30 @@ def telling(lines: Iterable[str], *patterns: str) -> str:
     return (match.string if match else next(reversed(spoken), "")).strip()
 
 
+def printable(text: str) -> str:
+    """Return a text that no terminal obeys, on one line: what it would obey is written as escape.
+
+    A character that reverses the direction of what follows is one of these too.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_shown, text))
+
+
+def escaped(text: str) -> str:
+    """Return JSON that no terminal obeys; it means the same."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
+
+
+def _shown(one: str) -> str:
+    """Return one character: as it is, a blank for every kind of blank, or else its escape."""
+    if one.isprintable():
+        return one
+    return " " if one.isspace() else repr(one)[1:-1]
+
+
 def is_secret(name: str) -> bool:
     """Say whether the value of this variable is a secret, going by its name."""
     return bool(_SECRET.search(name))

@@ -16,14 +16,18 @@ from scripts.engine.versions import numbers
 from scripts.images.availability import VERSION_LABEL, image_labels
 
 
-def describe(space: Workspace, plan: Plan, *, automatic: bool) -> dict[str, Any]:
-    """Return the manifest of a snapshot, but for what is known only when it is written."""
+def describe(space: Workspace, plan: Plan, *, automatic: bool, command: str = "") -> dict[str, Any]:
+    """Return the manifest of a snapshot, but for what is known only when it is written.
+
+    `command` is the task that makes it where the plan's own word does not say that.
+    """
+    usual = "reset" if plan.command is Command.RESET else "snapshot.save"
     return {
         "format": 1,
         "project": space.stack.project,
         "created_at": units.written(time.time()),
         "image_source": space.image_source,
-        "command": "reset" if plan.command is Command.RESET else "snapshot.save",
+        "command": command or usual,
         "automatic": automatic,
         "groups": list(plan.groups),
         "services": _servers(space, plan.groups),

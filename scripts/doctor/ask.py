@@ -29,7 +29,7 @@ from scripts.machine import ports, resources
 from scripts.machine.system import install_hint, obstacle, this_system
 from scripts.start import guards
 
-ASKED_OF_ENGINE = ("names", "images", "services", "logins")
+ASKED_OF_ENGINE = ("names", "images", "services", "logins", "memories")
 PATIENCE = 12.0
 """Seconds for all that is asked over sockets; a model's endpoint alone may take 10."""
 
@@ -124,6 +124,7 @@ def _of_stack(questions: Questions, facts: Facts, space: Workspace) -> Facts:
     here = questions.ask(partial(_images, space))
     registries = questions.ask(partial(_registries, space))
     services = questions.ask(partial(ask_services.ask, space))
+    memories = questions.ask(partial(ask_services.memories, space))
     questions.wait()
     if not space.engine.local:
         questions.unknown["ports"] = "the engine is on another machine"
@@ -138,6 +139,7 @@ def _of_stack(questions: Questions, facts: Facts, space: Workspace) -> Facts:
         sick=sick,
         logins=logins,
         mends=mends,
+        memories=questions.answer("memories", memories),
     )
 
 

@@ -17,6 +17,8 @@ from scripts.doctor.facts import Login
 from scripts.engine.api import Api
 from scripts.watch import probes
 from scripts.watch.log_lines import split
+from scripts.watch.memories.halves import Store
+from scripts.watch.memories.stores import Stores
 from scripts.watch.observer import Observer
 
 _MENDS = re.compile(r"memos: (MemOS [^:]*): (.*/issues/.*)")
@@ -37,6 +39,11 @@ def ask(space: Workspace) -> tuple[Look, tuple[Finding, ...], tuple[Login, ...],
         observer.close()
     sick = diagnose(stack, stack.names(), look)
     return look, sick, _logins(stack, look), _mends(space.api, look)
+
+
+def memories(space: Workspace) -> Store:
+    """Return what the stores hold; errors as `Stores.look` raises them."""
+    return Stores.of(space.stack, space.settings.get).look()
 
 
 def _mends(api: Api, look: Look) -> str:

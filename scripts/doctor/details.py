@@ -120,3 +120,11 @@ def data(facts: Facts) -> str:
         return ""
     count = facts.data.snapshots
     return f"{count} snapshots, {size(facts.data.size)}" if count else "no snapshot yet"
+
+
+def memories(facts: Facts) -> str:
+    """Say how many there are, in how many cubes."""
+    if facts.memories is None:
+        return ""
+    count = sum(kind.nodes for kind in facts.memories.kinds)
+    return f"{count:,} in {len(facts.memories.cubes)} cubes"

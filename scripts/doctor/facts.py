@@ -13,6 +13,7 @@ from scripts.core.look import Look, Reading
 from scripts.core.stack import Stack
 from scripts.data.model import Entry
 from scripts.diagnosis.preflight import Conditions
+from scripts.watch.memories.halves import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,5 +131,7 @@ class Facts:
     endpoints: tuple[Endpoint, ...] = ()
     proxies: Proxies = field(default_factory=Proxies)
     data: DataFacts | None = None
+    memories: Store | None = None
+    """What Neo4j and Qdrant hold of MemOS, and what lacks its other half."""
     unknown: Mapping[str, str] = field(default_factory=dict)
     """Areas with a question that could not be asked, and why."""

@@ -12,6 +12,7 @@ from scripts.diagnosis.readiness import answers
 from scripts.doctor import details, env_lines
 from scripts.doctor.facts import Facts
 from scripts.engine.versions import COMPOSE_BUGS, ENGINE_BUGS, Bug, bugs
+from scripts.watch.memories import halves
 
 FEWEST_CPUS = 2
 """What the time limits of this workspace were measured with."""
@@ -157,6 +158,12 @@ def data_state(facts: Facts) -> Iterator[Finding]:
     if data.damaged:
         cause = f"{data.damaged} of {data.snapshots} snapshots cannot be read"
         yield advice("snapshot-damaged", cause, "inv snapshot.list says which and why")
+
+
+def memories(facts: Facts) -> Iterator[Finding]:
+    """Memories that lack their vector, and vectors that lack their memory."""
+    if facts.memories is not None:
+        yield from halves.findings(facts.memories)
 
 
 def model_endpoints(facts: Facts) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from scripts.core.progress import OnBytes
 from scripts.core.units import size, size_of
 from scripts.data.model import Command, Plan, Snapshot
 from scripts.tell.start_report import StartReport
+from scripts.watch.memories.halves import Store, where
 
 COLUMNS = ("name", "made", "of", "data", "file", "by", "")
 BAR = 24
@@ -73,6 +74,19 @@ class DataReport(StartReport):
         """Write what was deleted, and how to have it back."""
         again = f"; inv snapshot.restore {plan.snapshot} brings it back" if file else ""
         self.text(f"the data of {', '.join(plan.groups)} was deleted{again}")
+
+    def repair(self, store: Store, plan: Plan) -> None:
+        """Tell what a repair is going to remove, and what it does first."""
+        self.say(f"removes   {len(store.loose):,} vectors without a memory ({where(store.loose)})")
+        self.say(f"snapshot  {plan.snapshot}, checked first: it keeps them, and their texts")
+        self.plan(plan, result=False)
+
+    def repaired(self, plan: Plan, removed: int, wanted: int) -> None:
+        """Write what was removed, and how to have it back."""
+        back = f"inv snapshot.restore {plan.snapshot} brings back how all was before"
+        self.text(f"removed {removed:,} vectors without a memory; {back}")
+        if removed < wanted:
+            self.say(f"{wanted - removed:,} are gone or have a memory by now, and were left alone")
 
     def restored(self, plan: Plan, code: ExitCode) -> None:
         """Write that a restore came to its end."""

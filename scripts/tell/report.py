@@ -15,8 +15,9 @@ from rich.text import Text
 from scripts.core.errors import ConfigError, DeclinedError, StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import EngineStatus, ImageStatus
+from scripts.core.texts import escaped
 from scripts.images.bundle.bundle_file import Manifest
-from scripts.tell import views
+from scripts.tell import memories, views
 from scripts.tell.board import Board
 from scripts.watch.log_lines import LogLine
 
@@ -35,7 +36,7 @@ class Report(Board):
 
     def json_line(self, document: object) -> None:
         """Write one JSON document as one line."""
-        self.text(json.dumps(document, ensure_ascii=False))
+        self.text(escaped(json.dumps(document, ensure_ascii=False)))
 
     def text(self, text: str) -> None:
         """Write plain text to stdout as it is."""
@@ -87,6 +88,10 @@ class Report(Board):
                 self.out.print(drawn, soft_wrap=True)
             else:
                 self.text(drawn.plain)
+
+    def memories(self, document: Mapping[str, Any], findings: Sequence[Finding]) -> None:
+        """Write what MemOS keeps, and under it what lacks its other half."""
+        self.result(document, memories.memories(document, findings, self.out.width))
 
     def doctor(self, document: Mapping[str, Any]) -> None:
         """Write what a checkup found: what is wrong first, then what is fine."""

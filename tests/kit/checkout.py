@@ -108,9 +108,9 @@ def serving(name: str, *words: str) -> Iterator[str]:
 
 
 @contextmanager
-def services() -> Iterator[list[int]]:
-    """Run what the probed services of a checkout answer; give their ports."""
-    with serving("fake_stack", str(len(TARGETS))) as ports:
+def services(**held: object) -> Iterator[list[int]]:
+    """Run what the probed services of a checkout answer, and what they hold; give their ports."""
+    with serving("fake_stack", str(len(TARGETS)), json.dumps(held)) as ports:
         yield [int(port) for port in ports.split()]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.core.files import Json
+from tests.kit import fake_stores
 from tests.kit.servers import Answer, Request, http
 
 
@@ -111,6 +112,12 @@ class FakeStack:
     def _cypher(self, path: str, body: Json) -> Answer:
         del path
         (one,) = body["statements"]
+        if not one["statement"].endswith(("n.id", "n.memory", "DETACH DELETE n")) or (
+            "DISTINCT" in one["statement"]
+        ):
+            rows = fake_stores.rows(self.nodes, one["statement"], one["parameters"])
+            found = [{"row": row, "meta": [None]} for row in rows]
+            return 200, {"results": [{"columns": ["n"], "data": found}], "errors": []}
         cube = one["parameters"]["cube"]
         if self.waiting:
             self._work_off()
@@ -123,6 +130,8 @@ class FakeStack:
         return 200, {"results": [{"columns": ["n"], "data": found}], "errors": []}
 
     def _qdrant(self, path: str, body: Json) -> Answer:
+        if "filter" not in body:
+            return fake_stores.qdrant(self.points, path, body)
         cube = body["filter"]["must"][0]["match"]["value"]
         if path.endswith("/delete"):
             self.points.pop(cube, None)
@@ -166,8 +175,11 @@ class FakeStack:
 
 
 def main() -> None:
-    """Serve at as many ports as the argument says, as a process, until stdin is closed."""
-    found = FakeStack()
+    """Serve at as many ports as the argument says, as a process, until stdin is closed.
+
+    A second argument is what the stores hold, as JSON.
+    """
+    found = FakeStack(**json.loads(sys.argv[2] if sys.argv[2:] else "{}"))
     with ExitStack() as servers:
         ports = [servers.enter_context(http(found.respond)) for _ in range(int(sys.argv[1]))]
         sys.stdout.write(f"{' '.join(map(str, ports))}\n")

@@ -22,6 +22,7 @@ from tests.kit.servers import Answer, Request, closed_port, http, silent, tcp, u
 
 KEY = "sk-very-secret"
 PASSWORD = "right-12345678"
+NO_STORE = "no service publishes container port 7474"
 DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release={"ID": "debian"})
 USER = System(kernel="linux", machine="x86_64", uid=1000, release={"ID": "debian"})
 
@@ -94,10 +95,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 def test_a_stack_that_is_up_has_advice_at_most(world: World) -> None:
-    """Everything was asked, and nothing of it is not known."""
+    """Everything was asked, and all is known but what the two services do not have."""
     facts = world.ask()
 
-    assert facts.unknown == {}
+    assert facts.unknown == {"memories": NO_STORE}
     assert facts.look is not None
     assert [one.service for one in facts.logins] == ["milvus"]
     assert (facts.logins[0].right.ok, facts.logins[0].wrong.final) == (True, True)
@@ -280,7 +281,7 @@ def test_an_engine_that_stops_answering_is_not_known(
         monkeypatch.setattr(ask_models, "TIMEOUT", 1.0)
         facts = world.ask()
 
-    assert facts.unknown == {"models": "no answer within 0 s"}
+    assert facts.unknown == {"models": "no answer within 0 s", "memories": NO_STORE}
 
 
 def test_a_broken_env_is_told_line_by_line_and_the_rest_goes_on(world: World) -> None:

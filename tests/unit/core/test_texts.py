@@ -1,8 +1,12 @@
-"""Lines that tell: found in a log as if each were searched by itself."""
+"""Lines that tell, found in a log as if each were searched by itself; texts of others."""
+
+import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scripts.core.texts import last
+from scripts.core.texts import escaped, last, printable
 
 
 @pytest.mark.parametrize(
@@ -24,3 +28,28 @@ def test_the_last_line_of_the_first_pattern_tells(
     match = last(["a: 1", "b: 1", "b: 2", "end 3"], *patterns)
 
     assert (match["x"] if match else None) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("你好 世界　é 😀", "你好 世界 é 😀"),
+        ("two\nlines\tand\r\x0b", "two lines and  "),
+        ("\x1b[2J\x07\x9b31m\x7f", r"\x1b[2J\x07\x9b31m\x7f"),
+        ("a\u202eb\ud800", r"a\u202eb\ud800"),
+    ],
+    ids=["letters", "blanks", "controls", "direction and half a letter"],
+)
+def test_no_terminal_obeys_what_is_printed(text: str, shown: str) -> None:
+    """Letters of any language stay; what a terminal would obey is seen, not done."""
+    assert printable(text) == shown
+
+
+@given(st.text())
+def test_no_terminal_obeys_json_and_it_means_the_same(text: str) -> None:
+    """Whatever is in it, half a letter too."""
+    written = escaped(json.dumps([text], ensure_ascii=False))
+
+    assert json.loads(written) == [text]
+    assert written.isprintable()
+    assert printable(text).isprintable()

@@ -23,6 +23,7 @@ from scripts.doctor.facts import (
     SettingsFile,
 )
 from scripts.tell import views
+from scripts.watch.memories.halves import Bare, Kind, Loose, Store
 from tests.kit.builders import container, reading, service, stack
 
 ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="28.0.1", api_version="1.48")
@@ -57,6 +58,7 @@ FINE = Facts(
     endpoints=(MODEL,),
     proxies=Proxies(hosts={"HTTP_PROXY": "p:3128"}),
     data=DataFacts(snapshots=2, size=2048),
+    memories=Store(kinds=(Kind(cube="a", type="UserMemory", status="activated", nodes=2000),)),
 )
 
 
@@ -83,6 +85,7 @@ def test_where_all_is_well_every_area_says_so() -> None:
     assert "ok  machine   8.0 GiB of memory free, 4 processors, 50.0 GiB free in /srv" in lines
     assert "ok  logins    neo4j: a wrong password is rejected" in lines
     assert "ok  data      2 snapshots, 2.0 KiB" in lines
+    assert "ok  memories  2,000 in 1 cubes" in lines
 
 
 def test_where_nothing_is_known_nothing_is_wrong() -> None:
@@ -189,7 +192,7 @@ def test_details_say_what_could_not_be_tried() -> None:
 
 def test_areas_have_names_of_their_own() -> None:
     """The schema lists them."""
-    assert len({area.name for area in AREAS}) == len(AREAS) == 12
+    assert len({area.name for area in AREAS}) == len(AREAS) == 13
 
 
 def test_data_commands_that_were_interrupted_and_snapshots_that_are_damaged_are_told() -> None:
@@ -200,3 +203,12 @@ def test_data_commands_that_were_interrupted_and_snapshots_that_are_damaged_are_
     assert judged(replace(FINE, data=data)) == found
     assert judged(replace(FINE, data=DataFacts(problem=PROBLEM))) == [("data-journal", "", True)]
     assert states(replace(FINE, data=None))["data"] == "unknown"
+
+
+def test_memories_that_lack_a_half_are_advice() -> None:
+    """Each kind says what makes it good."""
+    store = Store(bare=(Bare(cube="a", id="1"),), loose=(Loose(cube="a", id="2"),))
+
+    found = judged(replace(FINE, memories=store))
+
+    assert found == [("vectors-orphaned", "", False), ("memories-orphaned", "", False)]

@@ -1,0 +1,1 @@
+"""What MemOS keeps in its stores, asked of the databases themselves, and what lacks its half."""

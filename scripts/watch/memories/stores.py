@@ -1,0 +1,277 @@
+"""Asks Neo4j and Qdrant for what MemOS keeps, over their published ports; the API is not asked.
+
+Everything is asked in pages or summed up by the server: with 100,000 memories no answer has more
+than some megabytes.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from scripts.core.errors import BrokenError, ConfigError
+from scripts.core.stack import Auth, Probe, Service, Stack
+from scripts.watch.memories.halves import Bare, Key, Kind, Loose, Nodes, Store, key, split, written
+from scripts.watch.probes import call
+
+T = TypeVar("T")
+
+CYPHER, VECTORS = 7474, 6333
+"""Container ports, by which the services are found."""
+COMMIT = "/db/neo4j/tx/commit"
+"""The only database of the community edition; MemOS' NEO4J_DB_NAME names it too."""
+COLLECTION = "/collections/neo4j_vec_db"
+"""MemOS has no other (src/memos/api/config.py)."""
+TIMEOUT = 60.0
+"""Seconds for one answer."""
+PAGE = 10_000
+"""Ids of one question or answer: half a megabyte. Neo4j has no index of them, and looks at every
+node each time: 0.1 s for 100,000."""
+TEXT = 500
+"""Characters of a memory that are asked for."""
+GROUPS = """
+MATCH (n:Memory)
+RETURN n.user_name, n.memory_type, n.status, count(*), collect(n.id)
+"""
+THERE = "MATCH (n:Memory) WHERE n.id IN $ids RETURN DISTINCT n.id"
+FIELDS = ("user_name", "memory_type", "status", "created_at", "memory")
+LISTED = f"""
+RETURN n.id, n.memory_type, n.status, toStringOrNull(n.created_at),
+       left(toStringOrNull(n.memory), {TEXT})
+ORDER BY n.created_at DESC, n.id LIMIT $limit
+"""
+OF_CUBE = f"MATCH (n:Memory {{user_name: $cube}}) WHERE NOT n.id IN $ids {LISTED}"
+OF_IDS = f"MATCH (n:Memory {{user_name: $cube}}) WHERE n.id IN $ids {LISTED}"
+BACKENDS = ("GRAPH_DB_BACKEND", "NEO4J_BACKEND")
+"""Variables that name MemOS' store, in the order in which it reads them."""
+COMMUNITY = "neo4j-community"
+OK, MISSING = 200, 404
+REJECTED = frozenset({401, 403})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """One of the stores: its service, and how it is called."""
+
+    service: Service
+    probe: Probe
+    start: str
+    """The command that starts both."""
+
+    def ask(self, path: str, body: object, *, absent: object = None) -> Any:  # noqa: ANN401 - JSON
+        """Call it; give the JSON of its answer, or `absent` for 404 where that is given.
+
+        Raises BrokenError when it does not answer, rejects the login, or says no.
+        """
+        asked = replace(self.probe, path=path, body=json.dumps(body))
+        status, answer = call(asked, timeout=TIMEOUT)
+        if status == OK and isinstance(answer, dict):
+            return answer
+        if status == MISSING and absent is not None:
+            return absent
+        raise self._refused(status, answer)
+
+    def _refused(self, status: int, answer: object) -> BrokenError:
+        name = self.service.name
+        if not status:
+            return BrokenError(
+                f"{name} does not answer at {self.probe.host}:{self.probe.port}: {answer}",
+                next_step=self.start,
+            )
+        if status in REJECTED:
+            return BrokenError(
+                f"{name} rejects the stack's login ({status}); its volume was made with another"
+                " setting",
+                next_step="put the former value back into .env; inv doctor says more",
+            )
+        shown = json.dumps(answer, ensure_ascii=False)[:300]
+        return BrokenError(
+            f"{name} answered {status}: {shown}", next_step=f"inv logs --service {name}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """The two databases of one stack."""
+
+    neo4j: Database
+    qdrant: Database
+
+    @classmethod
+    def of(cls, stack: Stack, value: Callable[[str], str]) -> "Stores":
+        """Find the databases by the container ports that they publish.
+
+        `value` gives that of a variable. Raises ConfigError where MemOS keeps vectors elsewhere.
+        """
+        _require_both(value)
+        found = [_behind(stack, target) for target in (CYPHER, VECTORS)]
+        start = " ".join(["inv up", *(f"--service {service.name}" for service, _ in found)])
+        neo4j, qdrant = (
+            Database(service=service, probe=probe, start=start) for service, probe in found
+        )
+        return cls(neo4j=neo4j, qdrant=qdrant)
+
+    def look(self) -> Store:
+        """Return what both hold now, and what lacks its other half.
+
+        While MemOS writes, a half may be there a moment before the other: what seems to lack one
+        is asked for again.
+        """
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            groups_to_come = pool.submit(lambda: tuple(self._groups()))
+            vectors = self._vectors()
+            groups = groups_to_come.result()
+        found = split(groups, vectors)
+        bare = [one for some in _batches(found.bare) for one in self._still_bare(some)]
+        loose = [written(one) for one in found.loose]
+        return Store(
+            kinds=tuple(group.kind for group in groups),
+            paired=found.paired,
+            nameless=found.nameless,
+            bare=tuple(bare),
+            loose=tuple(one for some in _batches(loose) for one in self._still_loose(some)),
+        )
+
+    def _still_bare(self, nodes: Sequence[Bare]) -> Iterator[Bare]:
+        """Yield those of these nodes that are there now, without a vector."""
+        there = self._nodes_of([one.id for one in nodes])
+        vectors = {
+            key(point["id"])
+            for point in self._points(
+                [written(key(one.id)) for one in nodes if isinstance(key(one.id), bytes)],
+                payload=False,
+            )
+        }
+        yield from (one for one in nodes if one.id in there and key(one.id) not in vectors)
+
+    def _still_loose(self, ids: Sequence[int | str], *fields: str) -> Iterator[Loose]:
+        """Yield those of these vectors that are there now, without a node, with these fields."""
+        there = self._nodes_of([str(one) for one in ids])
+        wanted = [one for one in ids if str(one) not in there]
+        yield from map(_loose, self._points(wanted, payload=["user_name", *fields]))
+
+    def remove_loose(self, ids: Sequence[int | str]) -> int:
+        """Remove those of these vectors that have no node now; give how many that were."""
+        count = 0
+        for some in _batches(ids):
+            loose = [one.id for one in self._still_loose(some)]
+            if loose:
+                path = f"{COLLECTION}/points/delete?wait=true"
+                self.qdrant.ask(path, {"points": loose})
+            count += len(loose)
+        return count
+
+    def memories(self, store: Store, cube: str, limit: int) -> list[dict[str, Any]]:
+        """Return memories of one cube: what lacks a half first, then the newest, up to `limit`."""
+        bare = [one.id for one in store.bare if one.cube == cube]
+        loose = [one.id for one in store.loose if one.cube == cube][:limit]
+        rows = [_listed(one) for one in self._still_loose(loose, *FIELDS)]
+        asked = {"cube": cube, "ids": bare}
+        if bare and len(rows) < limit:
+            rows += self._rows(OF_IDS, "vector", **asked, limit=limit - len(rows))
+        if len(rows) < limit:
+            rows += self._rows(OF_CUBE, "", **asked, limit=limit - len(rows))
+        return rows
+
+    def _rows(self, statement: str, lacks: str, **parameters: object) -> list[dict[str, Any]]:
+        names = ("id", "type", "status", "created", "text")
+        return [
+            {**dict(zip(names, map(_word, row), strict=True)), "lacks": lacks}
+            for row in self._cypher(statement, **parameters)
+        ]
+
+    def _groups(self) -> Iterator[Nodes]:
+        for cube, kind, status, count, ids in self._cypher(GROUPS):
+            words = {"cube": _word(cube), "type": _word(kind), "status": _word(status)}
+            yield Nodes(
+                kind=Kind(**words, nodes=count), ids=[one for one in ids if isinstance(one, str)]
+            )
+
+    def _vectors(self) -> set[Key]:
+        """Return the ids of all vectors; none where there is no collection yet."""
+        found: set[Key] = set()
+        asked: dict[str, object] = {"limit": PAGE, "with_payload": False, "with_vector": False}
+        nothing: dict[str, Any] = {"result": {"points": [], "next_page_offset": None}}
+        while True:
+            page = self.qdrant.ask(f"{COLLECTION}/points/scroll", asked, absent=nothing)["result"]
+            found.update(key(point["id"]) for point in page["points"])
+            if (following := page["next_page_offset"]) is None:
+                return found
+            asked["offset"] = following
+
+    def _nodes_of(self, ids: Sequence[str]) -> set[str]:
+        return {row[0] for row in self._cypher(THERE, ids=ids)} if ids else set()
+
+    def _points(self, ids: Sequence[int | str], *, payload: object) -> list[dict[str, Any]]:
+        """Return those of these vectors that are there."""
+        body = {"ids": ids, "with_payload": payload, "with_vector": False}
+        if not ids:
+            return []
+        return list(self.qdrant.ask(f"{COLLECTION}/points", body, absent={"result": []})["result"])
+
+    def _cypher(self, statement: str, **parameters: object) -> Iterator[list[Any]]:
+        body = {"statements": [{"statement": statement, "parameters": parameters}]}
+        answer = self.neo4j.ask(COMMIT, body)
+        if answer["errors"]:
+            raise BrokenError(
+                f"{self.neo4j.service.name}: {answer['errors'][0].get('message')}",
+                next_step=f"inv logs --service {self.neo4j.service.name}",
+            )
+        for row in answer["results"][0]["data"]:
+            yield row["row"]
+
+
+def _batches(whole: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (whole[at : at + PAGE] for at in range(0, len(whole), PAGE))
+
+
+def _loose(point: dict[str, Any]) -> Loose:
+    payload = point.get("payload") or {}
+    names = ("cube", "type", "status", "created", "text")
+    words = {name: _word(payload.get(given)) for name, given in zip(names, FIELDS, strict=True)}
+    return Loose(id=point["id"], **{**words, "text": words["text"][:TEXT]})
+
+
+def _listed(one: Loose) -> dict[str, Any]:
+    return {
+        "id": str(one.id),
+        "type": one.type,
+        "status": one.status,
+        "created": one.created,
+        "text": one.text,
+        "lacks": "node",
+    }
+
+
+def _word(value: object) -> str:
+    """Return what should be a text; whoever writes into a database may leave anything there."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _require_both(value: Callable[[str], str]) -> None:
+    """Raise ConfigError unless MemOS is to keep nodes in Neo4j and vectors in Qdrant."""
+    name = next((name for name in BACKENDS if value(name)), "")
+    backend = value(name)
+    if backend.lower() not in {"", COMMUNITY}:
+        raise ConfigError(
+            f"{name} is {backend!r}: MemOS keeps no vectors in Qdrant then, and there is nothing to"
+            " compare",
+            next_step=f"{name}={COMMUNITY} in .env, if that is what you want; inv env",
+        )
+
+
+def _behind(stack: Stack, target: int) -> tuple[Service, Probe]:
+    """Return the service behind a container port and how to call it, with its probe's login."""
+    for service in stack.services:
+        for port in service.ports:
+            if port.target == target:
+                probes = [probe for probe in service.probes if probe.port == port.published]
+                auth: Auth | None = next((probe.auth for probe in probes if probe.auth), None)
+                host = probes[0].host if probes else port.host
+                return service, Probe(
+                    kind="http", method="POST", host=host, port=port.published, auth=auth
+                )
+    raise BrokenError(f"no service publishes container port {target}", next_step="inv config")
