@@ -19,8 +19,10 @@ WORKSPACE_VARIABLES = (
     *("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "SNAPSHOTS_KEEP", "ENV_FILE", "BUNDLE_FILE"),
 )
 """Variables that the workspace itself reads; all others are read by the compose file."""
+LOCAL_MODELS = ("multilingual-e5-small-centred", "all-MiniLM-L6-v2")
+"""The embedding models in the image of the stack's own model service (docker/models)."""
 LOCAL_DIMENSION = "384"
-"""Vector size of the local embedder's model, all-MiniLM-L6-v2."""
+"""How many numbers their vectors have."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 

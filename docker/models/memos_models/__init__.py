@@ -1,1 +1,1 @@
-"""A small embeddings server: all-MiniLM-L6-v2 behind the OpenAI embeddings call."""
+"""A small embeddings server: one of two local models behind the OpenAI embeddings call."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-DEFAULT_MODEL = "all-MiniLM-L6-v2"
 MAX_TEXTS = 2048  # as in OpenAI's own API
 
 Json = dict[str, object]
@@ -41,23 +40,26 @@ class Request:
     base64: bool
 
 
-def parse(body: bytes, *, dimensions: int) -> Request:
-    """Read a request for a model of so many dimensions; raise ApiError 400 naming the field."""
+def parse(body: bytes, *, model: str, dimensions: int) -> Request:
+    """Read a request; raise ApiError 400 naming the field.
+
+    `model` is the name of the one that is loaded, and `dimensions` how many its vectors have.
+    """
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError) as error:
         _refuse(f"the body is not JSON: {error}")
     if not isinstance(fields, dict):
         _refuse(f"the body must be a JSON object, not {_kind(fields)}")
-    model = fields.get("model", DEFAULT_MODEL)
-    if not isinstance(model, str):
-        _refuse(f"'model' must be a string, not {_kind(model)}")
+    named = fields.get("model", model)
+    if not isinstance(named, str):
+        _refuse(f"'model' must be a string, not {_kind(named)}")
     encoding = fields.get("encoding_format") or "float"
     if encoding not in ("float", "base64"):
         _refuse(f"'encoding_format' must be 'float' or 'base64', not {encoding!r}")
     if fields.get("dimensions") not in (None, dimensions):
         _refuse(f"'dimensions' must be {dimensions}, not {fields['dimensions']!r}: leave it out")
-    return Request(texts=_texts(fields.get("input")), model=model, base64=encoding == "base64")
+    return Request(texts=_texts(fields.get("input")), model=named, base64=encoding == "base64")
 
 
 def answer(request: Request, vectors: Sequence[Sequence[float]], tokens: int) -> Json:
@@ -74,9 +76,9 @@ def answer(request: Request, vectors: Sequence[Sequence[float]], tokens: int) ->
     return {"object": "list", "model": request.model, "data": data, "usage": usage}
 
 
-def models() -> Json:
-    """Return the list of models: one, whatever name a request gives it."""
-    model = {"id": DEFAULT_MODEL, "object": "model", "created": 0, "owned_by": "memos-dev"}
+def models(name: str) -> Json:
+    """Return the list of models: the one that is loaded, whatever name a request gives it."""
+    model = {"id": name, "object": "model", "created": 0, "owned_by": "memos-dev"}
     return {"object": "list", "data": [model]}
 
 

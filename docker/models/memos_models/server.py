@@ -39,8 +39,9 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], model: Model) -> None:
+    def __init__(self, address: tuple[str, int], model: Model, name: str) -> None:
         self.model = model
+        self.name = name
         self.slots = threading.BoundedSemaphore(AT_ONCE)
         super().__init__(address, Handler)
 
@@ -50,9 +51,9 @@ class Server(ThreadingHTTPServer):
             case "GET", "/healthz":
                 return {"status": "ok", "dimensions": self.model.dimensions}
             case "GET", "/v1/models":
-                return protocol.models()
+                return protocol.models(self.name)
             case "POST", "/v1/embeddings":
-                request = protocol.parse(body, dimensions=self.model.dimensions)
+                request = protocol.parse(body, model=self.name, dimensions=self.model.dimensions)
                 with self.slots:
                     embedded = self.model.embed(request.texts)
                 return protocol.answer(request, embedded.vectors, embedded.tokens)

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from scripts.config.settings import LOCAL_DIMENSION, Settings
+from scripts.config.settings import LOCAL_DIMENSION, LOCAL_MODELS, Settings
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageSource
 from scripts.core.stack import LAST_PORT
@@ -93,6 +93,13 @@ def _embedder(settings: Settings) -> Iterator[str]:
             "MOS_EMBEDDER_API_KEY is set, and MOS_EMBEDDER_API_BASE is empty;"
             " wanted the address of the model that the key is for"
         )
+    model = settings.get("MOS_EMBEDDER_MODEL")
+    if settings.local_embedder and model not in LOCAL_MODELS:
+        yield (
+            f"MOS_EMBEDDER_MODEL is {model!r}, and MOS_EMBEDDER_API_BASE is empty: the local models"
+            f" are {' and '.join(LOCAL_MODELS)}; wanted one of them, nothing, or the address"
+            " of the model that is meant"
+        )
 
 
 def _dimension(settings: Settings) -> Iterator[str]:
@@ -102,7 +109,7 @@ def _dimension(settings: Settings) -> Iterator[str]:
     if settings.local_embedder and dimension not in {"", LOCAL_DIMENSION}:
         yield (
             f"EMBEDDING_DIMENSION is {dimension!r}, and MOS_EMBEDDER_API_BASE is empty: the local"
-            f" model's vectors have {LOCAL_DIMENSION}; wanted that, nothing, or a model of your own"
+            f" models' vectors have {LOCAL_DIMENSION}; wanted that, nothing, or a model of your own"
         )
     if not settings.local_embedder and not dimension:
         yield "EMBEDDING_DIMENSION is empty, wanted the vector size of your embedding model"

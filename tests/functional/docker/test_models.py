@@ -34,7 +34,7 @@ class LengthModel:
 @pytest.fixture
 def connection() -> Iterator[http.client.HTTPConnection]:
     """Run the server on a free port of loopback and connect to it."""
-    with Server(("127.0.0.1", 0), LengthModel()) as server:
+    with Server(("127.0.0.1", 0), LengthModel(), "lengths") as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         client = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)

@@ -70,7 +70,8 @@ def test_a_wrong_value_is_shown_with_what_was_wanted(
     [
         ("ENABLE_PREFERENCE_MEMORY=true\nIMAGE_SOURCE=packages", "needs Milvus 2.5"),
         ("MOS_EMBEDDER_API_KEY=sk-1", "wanted the address of the model that the key is for"),
-        ("EMBEDDING_DIMENSION=1024", "the local model's vectors have 384"),
+        ("EMBEDDING_DIMENSION=1024", "the local models' vectors have 384"),
+        ("MOS_EMBEDDER_MODEL=bge", "'bge', and MOS_EMBEDDER_API_BASE is empty: the local models"),
         ("MOS_EMBEDDER_BACKEND=ollama\nEMBEDDING_DIMENSION=768", "OLLAMA_API_BASE is empty"),
         (
             "MOS_EMBEDDER_BACKEND=ollama\nOLLAMA_API_BASE=http://m:11434",

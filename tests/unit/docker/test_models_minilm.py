@@ -11,8 +11,7 @@ import pytest
 np = pytest.importorskip("numpy", reason="numpy and tokenizers are only in the embedder's image")
 tokenizers = pytest.importorskip("tokenizers")
 
-from memos_models import minilm
-from memos_models.minilm import MiniLM
+from memos_models import bert, minilm
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "green", "tea", "train", "leaves"]
 SIZE, WIDE, LAYERS, HEADS = 8, 16, 2, 2
@@ -64,7 +63,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_every_vector_has_the_models_size_and_length_one(folder: Path) -> None:
     """Cosine and dot product are then the same."""
-    model = MiniLM.load(folder)
+    model = minilm.load(folder)
 
     for vector in model.embed(["green tea", "", "unheard of"]).vectors:
         assert len(vector) == model.dimensions == SIZE
@@ -73,7 +72,7 @@ def test_every_vector_has_the_models_size_and_length_one(folder: Path) -> None:
 
 def test_a_text_has_the_same_vector_alone_and_in_a_batch(folder: Path) -> None:
     """Texts that lie end to end in one matrix do not see each other."""
-    model = MiniLM.load(folder)
+    model = minilm.load(folder)
     texts = ["green tea", "train leaves green train leaves", "tea", "", "tea train " * 200]
 
     together = model.embed(texts * 4).vectors
@@ -84,7 +83,7 @@ def test_a_text_has_the_same_vector_alone_and_in_a_batch(folder: Path) -> None:
 
 def test_the_order_of_words_counts(folder: Path) -> None:
     """Positions are part of the sum that enters the first layer."""
-    model = MiniLM.load(folder)
+    model = minilm.load(folder)
 
     first, second = model.embed(["green tea", "tea green"]).vectors
 
@@ -93,7 +92,7 @@ def test_the_order_of_words_counts(folder: Path) -> None:
 
 def test_a_text_is_cut_after_256_tokens(folder: Path) -> None:
     """What stands behind the limit of the model changes nothing, and is not counted."""
-    model = MiniLM.load(folder)
+    model = minilm.load(folder)
 
     long = model.embed(["tea " * 254])
     longer = model.embed(["tea " * 254 + "train " * 50])
@@ -104,18 +103,18 @@ def test_a_text_is_cut_after_256_tokens(folder: Path) -> None:
 
 def test_tokens_are_counted_with_the_two_marks_of_each_text(folder: Path) -> None:
     """Two words are four tokens: [CLS] and [SEP] are read too."""
-    assert MiniLM.load(folder).embed(["green tea", "tea"]).tokens == 4 + 3
+    assert minilm.load(folder).embed(["green tea", "tea"]).tokens == 4 + 3
 
 
 def test_a_batch_holds_at_most_2048_tokens_and_nothing_is_lost() -> None:
     """Memory stays bounded whatever a client sends."""
     texts = [[1] * length for length in (256, 256, 2048, 1, *[200] * 20)]
 
-    batches = list(minilm.batches(texts))
+    batches = list(bert.batches(texts))
 
     assert [text for batch in batches for text in batch] == texts
     assert all(sum(map(len, batch)) <= 2048 for batch in batches)
-    assert list(minilm.batches([])) == []
+    assert list(bert.batches([])) == []
 
 
 def test_gelu_is_exact_to_a_millionth() -> None:
@@ -123,4 +122,4 @@ def test_gelu_is_exact_to_a_millionth() -> None:
     x = np.linspace(-6, 6, 2001, dtype=np.float32)
     exact = [v * 0.5 * (1 + math.erf(v / math.sqrt(2))) for v in x.tolist()]
 
-    assert np.abs(minilm.gelu(x) - exact).max() < 1e-6
+    assert np.abs(bert.gelu(x) - exact).max() < 1e-6

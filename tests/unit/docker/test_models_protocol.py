@@ -8,12 +8,12 @@ import pytest
 from memos_models import protocol
 from memos_models.protocol import ApiError, Request
 
-SIZE = 3
+MODEL, SIZE = "multilingual", 3
 
 
 def parse(**fields: object) -> Request:
     """Parse a request with these fields for a model of three dimensions."""
-    return protocol.parse(json.dumps(fields).encode(), dimensions=SIZE)
+    return protocol.parse(json.dumps(fields).encode(), model=MODEL, dimensions=SIZE)
 
 
 def test_one_text_and_a_list_of_one_text_are_the_same_request() -> None:
@@ -40,7 +40,9 @@ def test_dimensions_may_be_named_when_they_are_the_models_own() -> None:
 
 def test_half_a_surrogate_pair_becomes_a_question_mark() -> None:
     """JSON allows it, tokenizers do not: a text cut inside an emoji still gets a vector."""
-    assert protocol.parse(b'{"input": "tea \\ud83d"}', dimensions=SIZE).texts == ("tea ?",)
+    assert protocol.parse(b'{"input": "tea \\ud83d"}', model=MODEL, dimensions=SIZE).texts == (
+        "tea ?",
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_a_wrong_request_is_400_and_names_the_field_and_the_value(
 ) -> None:
     """What is wrong, the wrong value, what was expected."""
     with pytest.raises(ApiError, match=message) as caught:
-        protocol.parse(body, dimensions=SIZE)
+        protocol.parse(body, model=MODEL, dimensions=SIZE)
 
     assert caught.value.status == 400
 
@@ -114,4 +116,4 @@ def test_base64_is_little_endian_float32() -> None:
 
 def test_the_list_of_models_names_the_real_one() -> None:
     """Whatever name a request gives, this is the model that answers."""
-    assert "all-MiniLM-L6-v2" in json.dumps(protocol.models())
+    assert MODEL in json.dumps(protocol.models(MODEL))
