@@ -51,7 +51,7 @@ def write(folder: Path, source: ImageSource, environ: Mapping[str, str], runner:
         "apt.conf": f"{apt_sources.apt_conf(runner)}{APT_TELLS}" if packages else "",
         "ca.crt": ca_bundle(environ),
         "pip.conf": pip_conf(environ) + (PIP_TELLS if packages else ""),
-        "uv.env": uv_env(environ),
+        "uv.sh": uv_env(environ),
         "maven-settings.xml": maven_settings(Path.home()),
     }
     for name, text in texts.items():

@@ -45,3 +45,15 @@ def test_both_sources_of_images_pin_the_same_uv() -> None:
 
     assert len(pins) == 2
     assert len(set(pins)) == 1
+
+
+def test_plain_compose_finds_all_files_that_builds_are_told_by() -> None:
+    """They are empty there; `inv images.build` writes its own."""
+    files = re.findall(
+        r"BUILD_SETTINGS:-\./build-settings\}/([\w.-]+)",
+        "".join(file.read_text(encoding="utf-8") for file in (ROOT / "docker").glob("*.yml")),
+    )
+
+    assert {
+        name for name in files if not (ROOT / "docker/build-settings" / name).is_file()
+    } == set()

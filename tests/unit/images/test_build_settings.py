@@ -27,7 +27,7 @@ def test_all_files_are_private(host: FakeRunner, tmp_path: Path) -> None:
     build_settings.write(folder, ImageSource.PACKAGES, {}, host)
 
     assert sorted(file.name for file in folder.iterdir()) == [
-        *("apt.conf", "apt.sources", "ca.crt", "maven-settings.xml", "pip.conf", "uv.env")
+        *("apt.conf", "apt.sources", "ca.crt", "maven-settings.xml", "pip.conf", "uv.sh")
     ]
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
