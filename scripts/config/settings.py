@@ -23,6 +23,9 @@ LOCAL_MODELS = ("multilingual-e5-small-centred", "all-MiniLM-L6-v2")
 """The embedding models in the image of the stack's own model service (docker/models)."""
 LOCAL_DIMENSION = "384"
 """How many numbers their vectors have."""
+CHAT_BASES = ("OPENAI_API_BASE", "MEMRADER_API_BASE")
+NOBODY = "http://127.0.0.1:9/v1"
+"""What stood for "no chat endpoint" in files that were made until 2026-11; it counts as none."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -62,6 +65,11 @@ class Settings:
         return not ollama and not self.get("MOS_EMBEDDER_API_BASE")
 
     @property
+    def stand_in_chats(self) -> tuple[str, ...]:
+        """Variables of chat endpoints that name none: the reader stand-in answers there."""
+        return tuple(name for name in CHAT_BASES if self.get(name) in {"", NOBODY})
+
+    @property
     def memos_src(self) -> Path | None:
         """The folder with the user's own MemOS, seen from the file; None for the released."""
         source = self.get("MEMOS_SRC")
@@ -91,8 +99,12 @@ class Settings:
     def for_compose(self) -> dict[str, str]:
         """Return the variables that Compose must see beside the file's own."""
         variables = {"ENV_FILE": str(self.file), "BUILD_SETTINGS": str(self.build_settings)}
+        # empty, the compose file's own default holds
+        variables |= dict.fromkeys(self.stand_in_chats, "")
         if self.local_embedder:
-            variables |= {"COMPOSE_PROFILES": "models", "EMBEDDING_DIMENSION": LOCAL_DIMENSION}
+            variables["EMBEDDING_DIMENSION"] = LOCAL_DIMENSION
+        if self.local_embedder or self.stand_in_chats:
+            variables["COMPOSE_PROFILES"] = "models"
         if self.memos_src:
             variables["MEMOS_SRC"] = str(self.memos_src)
         return variables

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-_SECRET = re.compile(r"PASSWORD|SECRET|(^|_)(TOKEN|KEY)$|^AK$|^SK$")
+_SECRET = re.compile(r"PASSWORD|SECRET|(^|_)(TOKEN|KEY)$|^AK$|^SK$|^CHAT_MODEL_LIST$")
 _SHORT = 4
 """Characters from which a secret is masked wherever it stands: a shorter one is in other words."""
 

@@ -41,7 +41,9 @@ AREAS = (
     Area(name="logins", rules=(rules.authorization,), detail=details.logins),
     Area(name="data", rules=(rules.data_state,), detail=details.data),
     Area(name="memories", rules=(rules.memories,), detail=details.memories),
-    Area(name="models", rules=(rules.model_endpoints,), detail=details.models),
+    Area(
+        name="models", rules=(rules.model_endpoints, rules.chat_model_needed), detail=details.models
+    ),
     Area(name="proxies", rules=(rules.proxies,), detail=details.proxies),
 )
 

@@ -128,17 +128,22 @@ def _of_stack(questions: Questions, facts: Facts, space: Workspace) -> Facts:
     questions.wait()
     if not space.engine.local:
         questions.unknown["ports"] = "the engine is on another machine"
-    look, sick, logins, mends = questions.answer("services", services) or (None, (), (), "")
+    told = questions.answer("services", services)
+    if told is not None:
+        facts = replace(
+            facts,
+            look=told.look,
+            sick=told.sick,
+            logins=told.logins,
+            mends=told.mends,
+            reader=told.reader,
+        )
     return replace(
         facts,
         machine=questions.answer("machine", machine),
         foreign=questions.answer("names", own),
         images=questions.answer("images", here),
         registries=questions.answer("images", registries) or {},
-        look=look,
-        sick=sick,
-        logins=logins,
-        mends=mends,
         memories=questions.answer("memories", memories),
     )
 

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import AuthBase
 
-from scripts.config.settings import Settings
+from scripts.config.settings import CHAT_BASES, Settings
 from scripts.doctor.facts import Endpoint, Proxies
 from scripts.watch.probes import words_for
 
-CHATS = ("OPENAI_API_BASE", "MEMRADER_API_BASE")
+CHAT_MODELS = dict(zip(CHAT_BASES, ("MOS_CHAT_MODEL", "MEMRADER_MODEL"), strict=True))
 LOOPBACK = ("127.", "localhost", "::1")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 HERE = frozenset({"127.0.0.1", "127.0.0.0/8", "127.", "*"})
@@ -40,50 +40,74 @@ REASONS = {
 
 
 def endpoints(settings: Settings) -> tuple[Callable[[], Endpoint], ...]:
-    """Return a question for each endpoint that is not the default."""
+    """Return a question for each endpoint of the user's own."""
     questions = []
     if settings.get("MOS_EMBEDDER_API_BASE") and settings.get("MOS_EMBEDDER_BACKEND") != "ollama":
-        name = settings.get("MOS_EMBEDDER_MODEL")
-        questions.append(partial(_ask, settings, "MOS_EMBEDDER_API_BASE", name))
+        questions.append(partial(_embedding, settings, "MOS_EMBEDDER_API_BASE"))
     questions += [
-        partial(_ask, settings, variable, "")
-        for variable in CHATS
-        if settings.get(variable) != settings.defaults.get(variable)
+        partial(_chat, settings, variable)
+        for variable in CHAT_BASES
+        if variable not in settings.stand_in_chats
     ]
     return tuple(questions)
 
 
-def _ask(settings: Settings, variable: str, embedding: str) -> Endpoint:
-    """Ask an OpenAI-compatible endpoint for a vector of the model `embedding`, else for its models.
-
-    Through the proxy of this environment, if any. Nothing that the endpoint or the network says is
-    quoted: it may hold the key.
-    """
-    base, key = settings.get(variable), settings.get(variable.replace("_BASE", "_KEY"))
-    host, wanted = _host(base), settings.get("EMBEDDING_DIMENSION")
-    endpoint = Endpoint(
-        variable=variable,
-        host=host,
-        wanted=int(wanted) if embedding and wanted.isdigit() else 0,
-        loopback=host.strip("[").startswith(LOOPBACK),
-    )
-    url = base.rstrip("/") + ("/embeddings" if embedding else "/models")
-    body = {"input": ["dimension"], "model": embedding} if embedding else None
-    with requests.Session() as session:
-        session.auth = _Bearer(key)  # or ~/.netrc would have a word
-        try:
-            answer = session.request(
-                "POST" if body else "GET", url, json=body, timeout=TIMEOUT, allow_redirects=False
-            )
-        except (OSError, ValueError) as error:  # requests' errors are OSErrors
-            return replace(endpoint, problem=words_for(error, REASONS) or "no answer")
-    endpoint = replace(endpoint, status=answer.status_code)
-    if not embedding or answer.status_code >= FIRST_OTHER:
+def _embedding(settings: Settings, variable: str) -> Endpoint:
+    """Ask for a vector, as MemOS does."""
+    model, wanted = settings.get("MOS_EMBEDDER_MODEL"), settings.get("EMBEDDING_DIMENSION")
+    body = {"input": ["dimension"], "model": model}
+    endpoint, answer = _ask(settings, variable, "/embeddings", body)
+    endpoint = replace(endpoint, wanted=int(wanted) if wanted.isdigit() else 0)
+    if answer is None:
         return endpoint
     try:
         return replace(endpoint, length=len(answer.json()["data"][0]["embedding"]))
     except (ValueError, LookupError, TypeError):
         return replace(endpoint, problem="no embedding in the answer")
+
+
+def _chat(settings: Settings, variable: str) -> Endpoint:
+    """Ask for one token: a list of models would not say whether this one answers."""
+    body = {
+        "model": settings.get(CHAT_MODELS[variable]),
+        "messages": [{"role": "user", "content": "Say yes."}],
+        "max_tokens": 1,
+    }
+    endpoint, answer = _ask(settings, variable, "/chat/completions", body)
+    try:
+        if answer is not None:
+            dict(answer.json()["choices"][0]["message"])
+    except (ValueError, LookupError, TypeError):
+        return replace(endpoint, problem="no chat message in the answer")
+    return endpoint
+
+
+def _ask(
+    settings: Settings, variable: str, path: str, body: Mapping[str, object]
+) -> tuple[Endpoint, requests.Response | None]:
+    """Ask an OpenAI-compatible endpoint; without a response the first says why.
+
+    Through the proxy of this environment, if any. Nothing that the endpoint or the network says is
+    quoted: it may hold the key.
+    """
+    base, key = settings.get(variable), settings.get(variable.replace("_BASE", "_KEY"))
+    host = _host(base)
+    endpoint = Endpoint(
+        variable=variable,
+        host=host,
+        model=str(body["model"]),
+        loopback=host.strip("[").startswith(LOOPBACK),
+    )
+    with requests.Session() as session:
+        session.auth = _Bearer(key)  # or ~/.netrc would have a word
+        try:
+            answer = session.post(
+                base.rstrip("/") + path, json=body, timeout=TIMEOUT, allow_redirects=False
+            )
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors
+            return replace(endpoint, problem=words_for(error, REASONS) or "no answer"), None
+    endpoint = replace(endpoint, status=answer.status_code)
+    return endpoint, answer if answer.status_code < FIRST_OTHER else None
 
 
 class _Bearer(AuthBase):

@@ -1,21 +1,22 @@
 """Asks the services that run: what the diagnosis says of them, whether logins are real, mends."""
 
+import json
 import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from scripts.config.workspace import Workspace
-from scripts.core.errors import RefusedError
+from scripts.core.errors import RefusedError, StackError
 from scripts.core.finding import Finding
 from scripts.core.look import Look, State
 from scripts.core.stack import Stack
 from scripts.core.units import SECOND, nanoseconds, query
 from scripts.diagnosis.rules import diagnose, troubled
-from scripts.doctor.facts import Login
+from scripts.doctor.facts import Login, ReaderCounts
 from scripts.engine.api import Api
-from scripts.watch import probes
+from scripts.watch import health_check, probes
 from scripts.watch.log_lines import split
 from scripts.watch.memories.halves import Store
 from scripts.watch.memories.stores import Stores
@@ -27,7 +28,22 @@ _LOADED = 60 * SECOND
 """By when it is written; the log after that may be long."""
 
 
-def ask(space: Workspace) -> tuple[Look, tuple[Finding, ...], tuple[Login, ...], str]:
+_HEALTH = ("curl", "-fsS", "-m", "2", "http://127.0.0.1:8080/healthz")
+"""Answered by docker/models/memos_models/server.py; no port of it is published."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What services that run have told."""
+
+    look: Look
+    sick: tuple[Finding, ...]
+    logins: tuple[Login, ...]
+    mends: str
+    reader: ReaderCounts | None
+
+
+def ask(space: Workspace) -> Answers:
     """Look once; the right password is tried before the wrong one, as servers count failures."""
     stack = space.stack
     observer = Observer(space.api, stack)
@@ -38,7 +54,26 @@ def ask(space: Workspace) -> tuple[Look, tuple[Finding, ...], tuple[Login, ...],
     finally:
         observer.close()
     sick = diagnose(stack, stack.names(), look)
-    return look, sick, _logins(stack, look), _mends(space.api, look)
+    return Answers(
+        look=look,
+        sick=sick,
+        logins=_logins(stack, look),
+        mends=_mends(space.api, look),
+        reader=_reader(space.api, look),
+    )
+
+
+def _reader(api: Api, look: Look) -> ReaderCounts | None:
+    """Return what the stand-in for a chat model has met, as the service itself counts it."""
+    container = look.container("models")
+    if container is None or container.state is not State.RUNNING:
+        return None
+    try:
+        _, said = health_check.run(api.within(health_check.LIMIT), container, _HEALTH)
+        counts = json.loads(said)["reader"]
+        return ReaderCounts(answered=dict(counts["answered"]), refused=dict(counts["refused"]))
+    except (StackError, ValueError, LookupError, TypeError):
+        return None  # an image of before, or one that just stops
 
 
 def memories(space: Workspace) -> Store:

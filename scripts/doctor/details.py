@@ -105,6 +105,9 @@ def models(facts: Facts) -> str:
         + (f", {endpoint.length} numbers" if endpoint.length else "")
         for endpoint in facts.endpoints
     ]
+    if facts.reader:
+        met = sum(facts.reader.answered.values()), sum(facts.reader.refused.values())
+        replies.append(f"the reader stand-in: {met[0]} prompts answered, {met[1]} refused")
     return "; ".join(replies) or "no endpoint of your own is set"
 
 

@@ -78,8 +78,19 @@ class Endpoint:
     length: int = 0
     wanted: int = 0
     """Numbers of a vector; 0 where none was asked for."""
+    model: str = ""
+    """The name of the model that was asked."""
     loopback: bool = False
     """Inside a container its address means the container."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderCounts:
+    """Prompts that the stand-in for a chat model has met since it started, by kind."""
+
+    answered: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """Those that take a chat model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +140,8 @@ class Facts:
     mends: str = ""
     """Known defects of MemOS that are mended in the API that runs, or left."""
     endpoints: tuple[Endpoint, ...] = ()
+    reader: ReaderCounts | None = None
+    """None where the stand-in does not run, or did not say."""
     proxies: Proxies = field(default_factory=Proxies)
     data: DataFacts | None = None
     memories: Store | None = None

@@ -19,7 +19,9 @@ FEWEST_CPUS = 2
 RESTARTABLE = frozenset({"ended", "start-refused"})
 """Codes of a container that `inv up` simply starts again."""
 REJECTED = frozenset({401, 403})
-FIRST_OTHER, NOT_FOUND, NOT_ALLOWED = 300, 404, 405
+FIRST_OTHER = 300
+FALLS_BACK = frozenset({"background work", "comparing preferences", "checking memories", "skills"})
+"""Calls of MemOS' own, without a model done in a simpler way; nobody made them."""
 
 
 def env_file(facts: Facts) -> Iterator[Finding]:
@@ -171,16 +173,17 @@ def model_endpoints(facts: Facts) -> Iterator[Finding]:
     for endpoint in facts.endpoints:
         name, key = endpoint.variable, endpoint.variable.replace("_BASE", "_KEY")
         at = f"{name} ({endpoint.host})"
-        fine = 0 < endpoint.status < FIRST_OTHER or (
-            not endpoint.wanted
-            and endpoint.status in {NOT_FOUND, NOT_ALLOWED}  # not all list their models
-        )
+        fine = 0 < endpoint.status < FIRST_OTHER
         if endpoint.status in REJECTED:
             cause = f"{at} answers {endpoint.status} to {key}"
             yield advice("model-key", cause, f"mend {key} in .env")
         elif not fine or endpoint.problem:
             why = endpoint.problem or f"it answers {endpoint.status}"
-            yield advice("model-endpoint", f"{at} is of no use: {why}", f"mend {name} in .env")
+            model = f", asked for the model {endpoint.model}" if endpoint.model else ""
+            cause = f"{at} is of no use: {why}{model}"
+            yield advice(
+                "model-endpoint", cause, f"mend {name} and its model in .env, then: inv up"
+            )
         elif endpoint.wanted and endpoint.length != endpoint.wanted:
             cause = (
                 f"{at} gives vectors of {endpoint.length} numbers, and {endpoint.wanted} are"
@@ -192,6 +195,18 @@ def model_endpoints(facts: Facts) -> Iterator[Finding]:
             cause = f"{at} is this machine; inside a container it means the container"
             step = f"an address of this machine that containers reach, as {name} in .env"
             yield advice("model-loopback", cause, step)
+
+
+def chat_model_needed(facts: Facts) -> Iterator[Finding]:
+    """Calls that the stand-in for a chat model had to refuse."""
+    refused = dict(facts.reader.refused) if facts.reader else {}
+    missed = {call: count for call, count in refused.items() if call not in FALLS_BACK}
+    if missed:
+        named = ", ".join(f"{call} ({count})" for call, count in sorted(missed.items()))
+        cause = f"prompts were refused that take a chat model of your own: {named}"
+        evidence = "the reader stand-in has rules for MemOS' extraction prompts, and no model"
+        step = "OPENAI_API_BASE and MEMRADER_API_BASE, their keys and models in .env, then: inv up"
+        yield advice("chat-model-needed", cause, step, service="models", evidence=evidence)
 
 
 def proxies(facts: Facts) -> Iterator[Finding]:

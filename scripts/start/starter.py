@@ -29,7 +29,14 @@ class Reporter(context.Reporter, Protocol):
         self, names: Sequence[str], events: Iterable[Event], *, last: bool = True
     ) -> ExitCode: ...
 
-    def ready(self, stack: Stack, names: Sequence[str], *, local_embedder: bool) -> None: ...
+    def ready(
+        self,
+        stack: Stack,
+        names: Sequence[str],
+        *,
+        local_embedder: bool,
+        stand_in_chats: Sequence[str],
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +66,13 @@ class Starter:
         code = self.follow(names)
         if code is ExitCode.OK:
             created.keep(self.space, statuses)
-            embedder = self.space.settings.local_embedder
-            self.tell.ready(self.space.stack, names, local_embedder=embedder)
+            settings = self.space.settings
+            self.tell.ready(
+                self.space.stack,
+                names,
+                local_embedder=settings.local_embedder,
+                stand_in_chats=settings.stand_in_chats,
+            )
         return code
 
     def follow(self, names: Sequence[str], *, last: bool = True) -> ExitCode:

@@ -88,7 +88,14 @@ class StartReport(Report):
             line = {"event": EventKind.RESULT, "seconds": 0.0, "verdict": ending}
             self.json_line({**line, "exit_code": int(code), **more})
 
-    def ready(self, stack: Stack, names: Sequence[str], *, local_embedder: bool) -> None:
+    def ready(
+        self,
+        stack: Stack,
+        names: Sequence[str],
+        *,
+        local_embedder: bool,
+        stand_in_chats: Sequence[str],
+    ) -> None:
         """Write the addresses to open, once all is ready."""
         if self.form == "json":
             return
@@ -99,6 +106,11 @@ class StartReport(Report):
             self.say(
                 "embeddings: the small local model answers (384 numbers);"
                 " MOS_EMBEDDER_API_BASE in .env names your own"
+            )
+        if stand_in_chats and "memos" in names:
+            self.say(
+                "chat: a stand-in keeps what is said as it was said, by rules, and refuses what"
+                f" needs a model; {' and '.join(stand_in_chats)} in .env name your own"
             )
 
 

@@ -1,5 +1,7 @@
 """Runs a container's own health check now: the engine's last result may be half a minute old."""
 
+from collections.abc import Sequence
+
 from scripts.core.errors import EngineError, StackError
 from scripts.core.look import Container, Reading
 from scripts.engine.api import Api
@@ -17,7 +19,9 @@ def read(api: Api, container: Container) -> Reading:
     https://docs.docker.com/reference/dockerfile/), and is not waited for longer than LIMIT.
     """
     try:
-        code, said = _run(api.within(LIMIT), container)
+        kind, *words = container.check
+        argv = ["/bin/sh", "-c", *words] if kind == "CMD-SHELL" else words
+        code, said = run(api.within(LIMIT), container, argv)
     except EngineError:
         detail = f"its health check gave no answer within {LIMIT:.0f} s"
         return Reading(service=container.service, ok=False, detail=detail)
@@ -28,10 +32,9 @@ def read(api: Api, container: Container) -> Reading:
     return Reading(service=container.service, ok=False, detail=said or f"exit code {code}")
 
 
-def _run(api: Api, container: Container) -> tuple[int, str]:
-    kind, *words = container.check
-    argv = ["/bin/sh", "-c", *words] if kind == "CMD-SHELL" else words
-    wanted = {"Cmd": argv, "AttachStdout": True, "AttachStderr": True}
+def run(api: Api, container: Container, argv: Sequence[str]) -> tuple[int, str]:
+    """Run a program in a container; return its exit code (-1: not known) and what it said."""
+    wanted = {"Cmd": list(argv), "AttachStdout": True, "AttachStderr": True}
     made = api.post(f"/containers/{container.id}/exec", wanted)["Id"]
     raw = api.post_raw(f"/exec/{made}/start", {"Detach": False, "Tty": False})
     code = (api.get(f"/exec/{made}/json") or {}).get("ExitCode")

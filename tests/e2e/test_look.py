@@ -67,9 +67,10 @@ def test_config_and_env_hide_every_secret(running: Checkout) -> None:
         "OPENAI_API_KEY": "sk-4714-chat",
         "MEMRADER_API_KEY": "sk-4715-reader",
     }
+    bases = dict.fromkeys(("OPENAI_API_BASE", "MEMRADER_API_BASE"), "http://m.example/v1")
     shown = ""
     for word in ("config", "env"):
-        ran = running.run([sys.executable, "-m", "invoke", word], env=secrets)
+        ran = running.run([sys.executable, "-m", "invoke", word], env={**secrets, **bases})
         shown += ran.stdout + ran.stderr
     assert [name for name in secrets if name not in shown] == []
     assert [name for name, secret in secrets.items() if secret in shown] == []

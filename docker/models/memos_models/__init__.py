@@ -1,1 +1,1 @@
-"""A small embeddings server: one of two local models behind the OpenAI embeddings call."""
+"""One of two embedding models, and a reader stand-in, behind OpenAI's embeddings and chat calls."""

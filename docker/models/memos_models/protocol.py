@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+READER = "memos-reader-stand-in"
+"""What answers the chat call; rules, no model."""
 MAX_TEXTS = 2048  # as in OpenAI's own API
 
 Json = dict[str, object]
@@ -15,9 +17,13 @@ Json = dict[str, object]
 class ApiError(Exception):
     """A request that cannot be answered: the HTTP status, and what to change."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(
+        self, status: int, message: str, *, code: str | None = None, log: str = ""
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
+        self.log = log
 
     def body(self) -> Json:
         """Return the error as OpenAI's clients read it."""
@@ -26,7 +32,7 @@ class ApiError(Exception):
                 "message": str(self),
                 "type": "invalid_request_error",
                 "param": None,
-                "code": None,
+                "code": self.code,
             }
         }
 
@@ -50,10 +56,10 @@ def parse(body: bytes, *, model: str, dimensions: int) -> Request:
     except (ValueError, RecursionError) as error:
         _refuse(f"the body is not JSON: {error}")
     if not isinstance(fields, dict):
-        _refuse(f"the body must be a JSON object, not {_kind(fields)}")
+        _refuse(f"the body must be a JSON object, not {kind(fields)}")
     named = fields.get("model", model)
     if not isinstance(named, str):
-        _refuse(f"'model' must be a string, not {_kind(named)}")
+        _refuse(f"'model' must be a string, not {kind(named)}")
     encoding = fields.get("encoding_format") or "float"
     if encoding not in ("float", "base64"):
         _refuse(f"'encoding_format' must be 'float' or 'base64', not {encoding!r}")
@@ -77,20 +83,23 @@ def answer(request: Request, vectors: Sequence[Sequence[float]], tokens: int) ->
 
 
 def models(name: str) -> Json:
-    """Return the list of models: the one that is loaded, whatever name a request gives it."""
-    model = {"id": name, "object": "model", "created": 0, "owned_by": "memos-dev"}
-    return {"object": "list", "data": [model]}
+    """Return the list of models: one for each call, whatever name a request gives it."""
+    data = [
+        {"id": one, "object": "model", "created": 0, "owned_by": "memos-dev"}
+        for one in (name, READER)
+    ]
+    return {"object": "list", "data": data}
 
 
 def _texts(value: object) -> tuple[str, ...]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not texts:
-        _refuse(f"'input' must be a text or a list of texts, not {_kind(value)}")
+        _refuse(f"'input' must be a text or a list of texts, not {kind(value)}")
     if len(texts) > MAX_TEXTS:
         _refuse(f"'input' has {len(texts)} texts: send at most {MAX_TEXTS} at a time")
     for index, text in enumerate(texts):
         if not isinstance(text, str):
-            _refuse(f"'input[{index}]' must be a text, not {_kind(text)} (no token ids)")
+            _refuse(f"'input[{index}]' must be a text, not {kind(text)} (no token ids)")
     # half of a surrogate pair is valid JSON, but no tokenizer takes it
     return tuple(text.encode(errors="replace").decode() for text in texts)
 
@@ -101,7 +110,8 @@ def _vector(vector: Sequence[float], *, as_base64: bool) -> object:
     return list(vector)
 
 
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
+    """Return what a value is, in the words of JSON."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
     if value is None:
         return "missing"

@@ -1,4 +1,4 @@
-"""The HTTP front: POST /v1/embeddings, GET /v1/models, GET /healthz."""
+"""The HTTP front: POST /v1/embeddings, POST /v1/chat/completions, GET /v1/models, GET /healthz."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
 
-from memos_models import protocol
+from memos_models import chat, protocol
 from memos_models.protocol import ApiError, Json
 
 MAX_BODY = 32 * 1024 * 1024  # bytes: 2048 texts of 16 KB
@@ -43,13 +43,15 @@ class Server(ThreadingHTTPServer):
         self.model = model
         self.name = name
         self.slots = threading.BoundedSemaphore(AT_ONCE)
+        self.counts = chat.Counts()
         super().__init__(address, Handler)
 
     def answer(self, method: str, path: str, body: bytes) -> Json:
         """Answer one request; raise ApiError 400 or 404 for one that cannot be answered."""
         match method, path.partition("?")[0].rstrip("/"):
             case "GET", "/healthz":
-                return {"status": "ok", "dimensions": self.model.dimensions}
+                reader = self.counts.document()
+                return {"status": "ok", "dimensions": self.model.dimensions, "reader": reader}
             case "GET", "/v1/models":
                 return protocol.models(self.name)
             case "POST", "/v1/embeddings":
@@ -57,9 +59,21 @@ class Server(ThreadingHTTPServer):
                 with self.slots:
                     embedded = self.model.embed(request.texts)
                 return protocol.answer(request, embedded.vectors, embedded.tokens)
+            case "POST", "/v1/chat/completions":
+                return self.chat(body)
             case _:
-                known = "POST /v1/embeddings, GET /v1/models, GET /healthz"
+                known = "POST /v1/embeddings, POST /v1/chat/completions, GET /v1/models"
                 raise ApiError(404, f"{method} {path} is not known here; known are {known}")
+
+    def chat(self, body: bytes) -> Json:
+        """Answer a chat request by the reader stand-in; its name stands before its log lines."""
+        try:
+            reply = chat.reply(body, self.counts)
+        except ApiError as error:
+            print(f"reader stand-in: {error.log or 'refused a request'}", file=sys.stderr)
+            raise
+        print(f"reader stand-in: answered a prompt for {reply.task}", file=sys.stderr)
+        return chat.document(reply, created=int(time.time()))
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -14,6 +14,11 @@ SHORTEST_PASSWORD = {"NEO4J_PASSWORD": 8, "MILVUS_PASSWORD": 6, "MINIO_ROOT_PASS
 LONGEST_PASSWORD = 72
 """Bytes that Milvus' bcrypt takes."""
 EMBEDDER_BACKENDS = ("universal_api", "ollama")
+CHAT_MODEL = (
+    '[{"backend": "openai", "api_base": "https://HOST/v1", "api_key": "KEY",'
+    ' "model_name_or_path": "MODEL", "support_models": ["MODEL"]}]'
+)
+"""How MemOS reads its list of chat models (`build_chat_llm_config`)."""
 _NUMBER = re.compile(r"[1-9][0-9]*\Z")
 _JAVA = (r"[1-9][0-9]*[kmgKMG]", "a size such as 512m or 2g")
 _SHAPES = (
@@ -45,7 +50,17 @@ def check(settings: Settings) -> None:
 
 def problems(settings: Settings) -> tuple[str, ...]:
     """Return a sentence for every value that cannot be right; it begins with the variable."""
-    rules = (_ports, _choices, _embedder, _dimension, _shapes, _passwords, _source, _open_doors)
+    rules = (
+        _ports,
+        _choices,
+        _embedder,
+        _chat,
+        _dimension,
+        _shapes,
+        _passwords,
+        _source,
+        _open_doors,
+    )
     return tuple(problem for rule in rules for problem in rule(settings))
 
 
@@ -99,6 +114,22 @@ def _embedder(settings: Settings) -> Iterator[str]:
             f"MOS_EMBEDDER_MODEL is {model!r}, and MOS_EMBEDDER_API_BASE is empty: the local models"
             f" are {' and '.join(LOCAL_MODELS)}; wanted one of them, nothing, or the address"
             " of the model that is meant"
+        )
+
+
+def _chat(settings: Settings) -> Iterator[str]:
+    for base in settings.stand_in_chats:
+        key = base.replace("_BASE", "_KEY")
+        if settings.get(key) not in {"", "EMPTY"}:
+            yield (
+                f"{key} is set, and {base} names no endpoint;"
+                " wanted the address of the model that the key is for"
+            )
+    if settings.get("ENABLE_CHAT_API") == "true" and not settings.get("CHAT_MODEL_LIST"):
+        # MemOS takes its first model for every chat, and answers each with 500 when there is none
+        yield (
+            "ENABLE_CHAT_API is 'true', and CHAT_MODEL_LIST is empty: chat needs a model of your"
+            " own; wanted false, or a list such as " + CHAT_MODEL
         )
 
 

@@ -1,15 +1,18 @@
-"""The embedder over real HTTP, with a model of three numbers in place of the real one."""
+"""The local models over real HTTP, with one of three numbers in place of the embedding model."""
 
 import http.client
 import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from memos_models.server import MAX_BODY, Server
 
-Answer = tuple[int, dict[str, object]]
+from tests.kit.places import TESTS_DATA
+
+Answer = tuple[int, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,10 @@ def test_one_connection_carries_many_requests(connection: http.client.HTTPConnec
 
 def test_health_names_the_size_of_the_vectors(connection: http.client.HTTPConnection) -> None:
     """The server listens only when its model is loaded, so 200 means ready."""
-    assert call(connection, "GET", "/healthz") == (200, {"status": "ok", "dimensions": 3})
+    assert call(connection, "GET", "/healthz") == (
+        200,
+        {"status": "ok", "dimensions": 3, "reader": {"answered": {}, "refused": {}}},
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,3 +118,46 @@ def test_a_body_that_is_too_large_is_refused_unread(connection: http.client.HTTP
 
     assert response.status == 400
     assert str(MAX_BODY) in response.read().decode()
+
+
+EXTRACT = (TESTS_DATA / "prompts" / "memories-en.txt").read_text(encoding="utf-8")
+
+
+def chat(client: http.client.HTTPConnection, text: str) -> Answer:
+    """Send one chat message."""
+    fields = {"model": "none", "messages": [{"role": "user", "content": text}]}
+    return call(client, "POST", "/v1/chat/completions", fields)
+
+
+def test_the_reader_stand_in_answers_and_refuses_on_one_connection(
+    connection: http.client.HTTPConnection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its name stands in the answer, in the list of models and in the log; both are counted."""
+    status, answer = chat(connection, EXTRACT.replace("{{input}}", "user: 我喜欢茶。\nuser: tea"))
+    assert (status, answer["model"]) == (200, "memos-reader-stand-in")
+    refused, error = chat(connection, "Hello?")
+    assert refused == 400
+    assert "a chat model of your own" in json.dumps(error)
+
+    assert "memos-reader-stand-in" in json.dumps(call(connection, "GET", "/v1/models")[1])
+    counted = call(connection, "GET", "/healthz")[1]["reader"]
+    assert counted == {"answered": {"memories": 1}, "refused": {"chat": 1}}
+    logged = capsys.readouterr().err
+    assert "POST /v1/chat/completions 200" in logged
+    assert "reader stand-in: answered a prompt for memories" in logged
+    assert "reader stand-in: refused a prompt (chat): it takes a chat model of your own" in logged
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{", "[]", "null", '{"messages": 7}', '"\\ud83d"', "9" * 5000]
+)
+def test_whatever_is_sent_as_chat_the_answer_is_json(
+    connection: http.client.HTTPConnection, body: str
+) -> None:
+    """A refusal that a client can read, and the connection goes on."""
+    connection.request("POST", "/v1/chat/completions", body)
+    response = connection.getresponse()
+
+    assert response.status == 400
+    assert json.loads(response.read())["error"]["message"]
+    assert call(connection, "GET", "/healthz")[0] == 200

@@ -424,19 +424,38 @@ def test_an_answer_without_a_vector_is_told(world: World, body: object) -> None:
     assert facts.endpoints[0].problem == "no embedding in the answer"
 
 
-def test_chat_endpoints_are_asked_for_their_models(world: World) -> None:
-    """Each with its own key; the dead default is not asked."""
-    asked: list[tuple[str, str]] = []
+def test_chat_endpoints_are_asked_for_one_token(world: World) -> None:
+    """Each with its own key and model; one that is empty, or names nobody, is not asked."""
+    asked: list[tuple[str, str, str]] = []
 
     def respond(request: Request) -> Answer:
-        asked.append((request.path, request.headers["authorization"]))
-        return 200, {"data": []}
+        model = json.loads(request.body)["model"]
+        asked.append((request.path, request.headers["authorization"], model))
+        return 200, {"choices": [{"message": {"role": "assistant", "content": "Y"}}]}
 
-    facts, shown = models(world, respond, OPENAI_API_BASE="BASE", OPENAI_API_KEY=KEY)
+    facts, shown = models(
+        world,
+        respond,
+        OPENAI_API_BASE="BASE",
+        OPENAI_API_KEY=KEY,
+        MOS_CHAT_MODEL="m-4",
+        MEMRADER_API_BASE="http://127.0.0.1:9/v1",
+    )
 
-    assert asked == [("/v1/models", f"Bearer {KEY}")]
+    assert asked == [("/v1/chat/completions", f"Bearer {KEY}", "m-4")]
+    assert "model-endpoint" not in codes(facts)
     assert [(one.variable, one.status) for one in facts.endpoints] == [("OPENAI_API_BASE", 200)]
     assert KEY not in shown
+
+
+@pytest.mark.parametrize("body", [b"<html>", {"data": []}, {"choices": [None]}, {"choices": []}])
+def test_a_chat_endpoint_that_answers_nonsense_is_told(world: World, body: object) -> None:
+    """What it lacks, which model was asked for, and what to mend."""
+    facts, _ = models(world, lambda _: (200, body), MEMRADER_API_BASE="BASE", MEMRADER_MODEL="m-5")
+
+    (told,) = (one for one in areas.document(facts)["findings"] if one["code"] == "model-endpoint")
+    assert "no chat message in the answer, asked for the model m-5" in told["cause"]
+    assert "MEMRADER_API_BASE" in told["next_step"]
 
 
 @pytest.mark.parametrize(

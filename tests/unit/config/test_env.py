@@ -72,6 +72,12 @@ def test_a_wrong_value_is_shown_with_what_was_wanted(
         ("MOS_EMBEDDER_API_KEY=sk-1", "wanted the address of the model that the key is for"),
         ("EMBEDDING_DIMENSION=1024", "the local models' vectors have 384"),
         ("MOS_EMBEDDER_MODEL=bge", "'bge', and MOS_EMBEDDER_API_BASE is empty: the local models"),
+        ("OPENAI_API_KEY=sk-1", "OPENAI_API_KEY is set, and OPENAI_API_BASE names no endpoint"),
+        (
+            "MEMRADER_API_KEY=sk-1\nMEMRADER_API_BASE=http://127.0.0.1:9/v1",
+            "MEMRADER_API_KEY is set, and MEMRADER_API_BASE names no endpoint",
+        ),
+        ("ENABLE_CHAT_API=true", "ENABLE_CHAT_API is 'true', and CHAT_MODEL_LIST is empty"),
         ("MOS_EMBEDDER_BACKEND=ollama\nEMBEDDING_DIMENSION=768", "OLLAMA_API_BASE is empty"),
         (
             "MOS_EMBEDDER_BACKEND=ollama\nOLLAMA_API_BASE=http://m:11434",
@@ -91,6 +97,8 @@ def test_values_that_contradict_each_other_are_named(root: Path, text: str, want
     "text",
     [
         "EMBEDDING_DIMENSION=1024\nMOS_EMBEDDER_API_BASE=http://m/v1\nMOS_EMBEDDER_API_KEY=sk-1",
+        "OPENAI_API_BASE=http://m/v1\nOPENAI_API_KEY=sk-1",
+        'ENABLE_CHAT_API=true\nCHAT_MODEL_LIST=[{"backend": "openai"}]',
         "ENABLE_PREFERENCE_MEMORY=true\nIMAGE_SOURCE=registry",
         "NEO4J_MEMORY=1.5G\nMILVUS_MEMORY=512mb\nETCD_MEMORY=1073741824",
         "COMPOSE_PROJECT_NAME=two_2\nCONTAINER_PREFIX=two.-",

@@ -227,24 +227,44 @@ def test_rows_tell_value_and_source_of_every_variable(root: Path) -> None:
     assert list(rows) == sorted(rows)
 
 
+EMBEDDER = "MOS_EMBEDDER_API_BASE=http://m/v1\nEMBEDDING_DIMENSION=1024\n"
+
+
 def test_without_a_model_of_ones_own_compose_starts_the_local_one(root: Path) -> None:
     """The profile and the size of its vectors are set together."""
     found = settings_of(root, "")
 
     assert found.local_embedder
+    assert found.stand_in_chats == ("OPENAI_API_BASE", "MEMRADER_API_BASE")
     assert found.for_compose() == {
         "ENV_FILE": str(root / ".env"),
         "BUILD_SETTINGS": str(root / ".cache" / "build-settings"),
         "COMPOSE_PROFILES": "models",
         "EMBEDDING_DIMENSION": "384",
+        "OPENAI_API_BASE": "",
+        "MEMRADER_API_BASE": "",
     }
 
 
 def test_with_a_model_of_ones_own_compose_is_told_nothing_of_the_local_one(root: Path) -> None:
     """The user's dimension stays the user's."""
-    found = settings_of(root, "MOS_EMBEDDER_API_BASE=http://m/v1\nEMBEDDING_DIMENSION=1024\n")
+    found = settings_of(
+        root, f"{EMBEDDER}OPENAI_API_BASE=http://c/v1\nMEMRADER_API_BASE=http://c/v1\n"
+    )
 
     assert found.for_compose().keys() == {"ENV_FILE", "BUILD_SETTINGS"}
+
+
+@pytest.mark.parametrize("nobody", ["", "http://127.0.0.1:9/v1"])
+def test_each_chat_endpoint_that_names_nobody_is_the_stand_ins(root: Path, nobody: str) -> None:
+    """Files of before hold an address where nobody answers; Compose then takes its own default."""
+    chat = f"OPENAI_API_BASE={nobody}\nMEMRADER_API_BASE=http://c/v1\n"
+    found = settings_of(root, f"{EMBEDDER}{chat}")
+
+    assert found.stand_in_chats == ("OPENAI_API_BASE",)
+    wanted = {"COMPOSE_PROFILES": "models", "OPENAI_API_BASE": ""}
+    assert wanted.items() <= found.for_compose().items()
+    assert found.for_compose().keys().isdisjoint({"MEMRADER_API_BASE", "EMBEDDING_DIMENSION"})
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,8 @@ def test_compose_sees_the_engine_and_the_settings(bench: Bench) -> None:
         "BUILD_SETTINGS": str(bench.root / ".cache" / "build-settings"),
         "COMPOSE_PROFILES": "models",
         "EMBEDDING_DIMENSION": "384",
+        "OPENAI_API_BASE": "",
+        "MEMRADER_API_BASE": "",
     }
     assert space.resolved == (CONFIG / "registry.yml").read_text()
 

@@ -20,6 +20,7 @@ from scripts.doctor.facts import (
     Facts,
     Login,
     Proxies,
+    ReaderCounts,
     SettingsFile,
 )
 from scripts.tell import views
@@ -142,11 +143,18 @@ def test_each_rule_finds_its_own(change: dict[str, Any], wanted: tuple[str, str,
     assert ("fatal" if wanted[2] else "advice") in states(facts).values()
 
 
-def test_an_endpoint_for_chat_need_not_list_its_models() -> None:
-    """404 and 405 are answers, and no vector was asked for."""
-    chat = Endpoint(variable="OPENAI_API_BASE", host="m:1", status=404)
+def test_what_the_stand_in_for_a_chat_model_refused_is_told() -> None:
+    """Which calls, how often, and what they take; not what MemOS does without one unasked."""
+    refused = {"feedback": 2, "chat": 1, "background work": 9}
+    facts = replace(FINE, reader=ReaderCounts(answered={"memories": 3}, refused=refused))
 
-    assert judged(replace(FINE, endpoints=(chat, replace(chat, status=405)))) == []
+    (found,) = document(facts)["findings"]
+    assert (found["code"], found["fatal"]) == ("chat-model-needed", False)
+    assert found["cause"].endswith("a chat model of your own: chat (1), feedback (2)")
+    rows = {row["area"]: row["detail"] for row in document(facts)["areas"]}
+    assert rows["models"].endswith("the reader stand-in: 3 prompts answered, 12 refused")
+    quiet = ReaderCounts(refused={"background work": 9, "comparing preferences": 1})
+    assert judged(replace(FINE, reader=quiet)) == []
 
 
 def test_what_has_merely_stopped_does_not_stop_a_start() -> None:

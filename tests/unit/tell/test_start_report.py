@@ -195,6 +195,7 @@ def test_preflight_ends_the_run_only_when_it_cannot_go_on(
     assert shown.err.count("next: ") == len(findings)
 
 
+CHATS = ("MEMRADER_API_BASE",)
 LINKED = stack(
     service("memos", links=(Link(label="MemOS API", url="http://127.0.0.1:8000/docs"),)),
     service("db"),
@@ -209,13 +210,16 @@ def test_once_all_is_ready_the_addresses_to_open_are_the_result(
     names: tuple[str, ...], capsys: Capture, *, local: bool, hint: bool
 ) -> None:
     """And whoever uses the small local model is told so; with JSON the result event is the last."""
-    StartReport().ready(LINKED, names, local_embedder=local)
+    StartReport().ready(LINKED, names, local_embedder=local, stand_in_chats=CHATS[:local])
 
     shown = capsys.readouterr()
     assert ("http://127.0.0.1:8000/docs" in shown.out) is ("memos" in names)
     assert ("embeddings: the small local model answers" in shown.err) is hint
+    assert ("MEMRADER_API_BASE in .env name your own" in shown.err) is hint
 
-    StartReport(form="json").ready(LINKED, names, local_embedder=local)
+    StartReport(form="json").ready(
+        LINKED, names, local_embedder=local, stand_in_chats=CHATS[:local]
+    )
     assert tuple(capsys.readouterr()) == ("", "")
 
 
