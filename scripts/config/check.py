@@ -10,7 +10,7 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from scripts.config import compose, workspace
+from scripts.config import compose, resolving
 from scripts.config.compose import Compose
 from scripts.config.rules import resolved, schema, written
 from scripts.config.rules.schema import Breach
@@ -52,7 +52,7 @@ def _no_schemas(files: list[Path]) -> Iterator[Breach]:
 
 
 def _written(root: Path, files: list[Path]) -> Iterator[Breach]:
-    yield from workspace.written_breaches(files)
+    yield from resolving.written_breaches(files)
     texts = {file.name: file.read_text(encoding="utf-8") for file in files}
     example = (root / ".env.example").read_text(encoding="utf-8")
     yield from written.check_variables(texts, example, WORKSPACE_VARIABLES)

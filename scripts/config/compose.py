@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import yaml
-
 from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.files import Json
 from scripts.core.inventory import ImageSource
@@ -89,6 +87,8 @@ def text(compose: Compose) -> str:
 
 def document(resolved: str) -> dict[str, Json]:
     """Return the resolved file as a document; ConfigError when it is none."""
+    import yaml
+
     loaded = yaml.safe_load(resolved)
     if not isinstance(loaded, dict):
         raise ConfigError("docker compose config gave no document", next_step="inv config")

@@ -6,9 +6,10 @@ only its owner may read it.
 
 import hashlib
 import json
+import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,24 @@ def fingerprint(composed: Compose, environ: Mapping[str, str]) -> str:
         for name, value in environ.items()
         if name in named or name.startswith(("COMPOSE_", "DOCKER_"))
     }
-    parts: list[object] = [composed.argv(), texts, sorted({**variables, **composed.env}.items())]
-    parts += (_age(file) for file in (*_programs(composed.env, environ), *rules()))
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    # of PATH only what it finds matters: each shell has another
+    own = {name: value for name, value in composed.env.items() if name != "PATH"}
+    parts: list[object] = [composed.argv(), texts, sorted({**variables, **own}.items())]
+    parts += map(_age, _programs(composed.env, environ))
+    return _digest([*parts, written(composed.files)])
+
+
+def written(files: Iterable[Path]) -> str:
+    """Return a text that is another one when these files, or the rules about them, have changed."""
+    return _digest([*map(_text, files), *map(_age, rules())])
+
+
+def approved(folder: Path, composes: Iterable[Path]) -> bool:
+    """Say whether the resolved file that is kept was made from these files, which keep the rules.
+
+    Compose may resolve them to something else by now.
+    """
+    return bool(files.read_object(folder / FILE).get("written") == written(composes))
 
 
 def read(folder: Path, inputs: str) -> tuple[str, dict[str, Any]] | None:
@@ -55,9 +71,12 @@ def read(folder: Path, inputs: str) -> tuple[str, dict[str, Any]] | None:
         return None
 
 
-def keep(folder: Path, inputs: str, text: str, document: Mapping[str, Any]) -> None:
+def keep(
+    folder: Path, inputs: str, text: str, document: Mapping[str, Any], *, written: str = ""
+) -> None:
     """Keep the resolved file that was made from these inputs; where that fails, none is kept."""
-    kept = json.dumps({"inputs": inputs, "text": text, "document": document}, default=str)
+    known = {"written": written, "inputs": inputs, "text": text, "document": document}
+    kept = json.dumps(known, default=str)
     with suppress(OSError):
         files.write(folder / FILE, kept)
 
@@ -80,10 +99,14 @@ def _programs(env: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[Pa
 
 def rules() -> Iterator[Path]:
     """Yield the files that read and check a resolved file."""
-    for folder in RULES:
-        yield from sorted(
-            file for file in folder.rglob("*") if file.suffix in {".py", ".json"} and file.is_file()
-        )
+    for top in RULES:
+        for folder, _, names in sorted(os.walk(top)):  # Path.rglob takes longer
+            found = sorted(name for name in names if name.endswith((".py", ".json")))
+            yield from (Path(folder, name) for name in found)
+
+
+def _digest(parts: list[object]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _age(file: Path) -> tuple[str, int, int]:

@@ -1,7 +1,6 @@
 """Names of services and data groups, as people type them."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 from scripts.core.errors import ConfigError
 from scripts.core.stack import Stack
@@ -48,6 +47,8 @@ def require_known(named: Sequence[str], known: Mapping[str, str]) -> None:
     """Raise ConfigError for a name that is none of `known`, which maps names to services."""
     for name in named:
         if name not in known:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             guess = f"; did you mean {near[0]}?" if near else ""
             raise ConfigError(

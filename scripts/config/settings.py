@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import cache
 from io import StringIO
 from pathlib import Path
-
-from dotenv import set_key
-from dotenv.parser import Binding, parse_stream
+from typing import TYPE_CHECKING
 
 from scripts.core import files
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageSource
 from scripts.core.texts import is_secret
+
+if TYPE_CHECKING:
+    from dotenv.parser import Binding
 
 WORKSPACE_VARIABLES = (
     *("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "SNAPSHOTS_KEEP", "ENV_FILE", "BUNDLE_FILE"),
@@ -27,6 +28,9 @@ CHAT_BASES = ("OPENAI_API_BASE", "MEMRADER_API_BASE")
 NOBODY = "http://127.0.0.1:9/v1"
 """What stood for "no chat endpoint" in files that were made until 2026-11; it counts as none."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_PLAIN = re.compile(r"(?:#[^\r]*|([A-Za-z_][A-Za-z0-9_]*)=([!$-&(-\[\]-~]*))?")
+"""A line that reads the same however it is read: empty, a comment, or a value without blanks,
+quotes, backslashes and #."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +178,8 @@ def create(root: Path) -> Path:
 
 def choose_source(settings: Settings, source: ImageSource) -> None:
     """Write the image source into the settings' file, so that it never changes silently."""
+    from dotenv import set_key
+
     set_key(settings.file, "IMAGE_SOURCE", source, quote_mode="never")
     settings.file.chmod(0o600)
 
@@ -207,14 +213,33 @@ def _unreadable(file: Path) -> ConfigError:
 def lines(text: str) -> tuple[EnvLine, ...]:
     """Return the assignments of a file's text, and the lines that should be one, numbered from 1.
 
-    Most commands read the same text several times.
+    Most commands read the same text several times. As python-dotenv reads it, which is asked only
+    where a line is not plain: it takes longer than all else that is read.
     """
+    plain = _plain_lines(text)
+    return _dotenv_lines(text) if plain is None else plain
+
+
+def _plain_lines(text: str) -> tuple[EnvLine, ...] | None:
+    """Return the assignments of a text whose lines are plain; None when one is not."""
+    found = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if (match := _PLAIN.fullmatch(line)) is None:
+            return None
+        if name := match[1]:
+            found.append(EnvLine(number=number, text=line, name=name, value=match[2]))
+    return tuple(found)
+
+
+def _dotenv_lines(text: str) -> tuple[EnvLine, ...]:
+    from dotenv.parser import parse_stream
+
     # dotenv ends a bad line at \r, and would count the \n as one more
     bindings = parse_stream(StringIO(text.replace("\r\n", "\n")))
     return tuple(_line(binding) for binding in bindings if binding.error or binding.key is not None)
 
 
-def _line(binding: Binding) -> EnvLine:
+def _line(binding: "Binding") -> EnvLine:
     own = binding.original.string.strip()
     # dotenv counts from the blank lines before it
     number = binding.original.line + binding.original.string.partition(own)[0].count("\n")

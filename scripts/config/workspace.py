@@ -1,18 +1,13 @@
 """One stack as the tasks see it: its settings, the engine, Compose, and the resolved file."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from scripts.config import compose, compose_cache
 from scripts.config import settings as env_file
 from scripts.config.compose import Compose
 from scripts.config.rules import env as settings_rules
-from scripts.config.rules import resolved as stack_rules
-from scripts.config.rules import schema, written
-from scripts.config.rules import text as compose_text
-from scripts.config.rules.schema import Breach
 from scripts.config.settings import Settings
 from scripts.core.checkout import Checkout
 from scripts.core.inventory import Engine, ImageSource
@@ -98,16 +93,6 @@ def compose_project(
     )
 
 
-def resolved_text(composed: Compose) -> tuple[str, dict[str, Any]]:
-    """Return the resolved file, as text and as a document; ConfigError for what breaks a rule."""
-    schema.require(written_breaches(composed.files))
-    text = compose.text(composed)
-    document = compose.document(text)
-    names = " + ".join(file.name for file in composed.files)
-    schema.require(stack_rules.check_resolved(document, names))
-    return text, document
-
-
 def resolved(
     checkout: Checkout, settings: Settings, running: Engine, source: ImageSource
 ) -> Workspace:
@@ -120,8 +105,12 @@ def resolved(
     folder = cache(settings.root, settings.get("COMPOSE_PROJECT_NAME"))
     inputs = compose_cache.fingerprint(composed, checkout.environ)
     if (known := compose_cache.read(folder, inputs)) is None:
+        from scripts.config import resolving
+
         check_compose(running, checkout.runner)
-        compose_cache.keep(folder, inputs, *(known := resolved_text(composed)))
+        written = compose_cache.written(composed.files)
+        known = resolving.resolved(composed)
+        compose_cache.keep(folder, inputs, *known, written=written)
     stack = compose.parse(known[1], composed.files[0].parent)
     return Workspace(
         settings=settings,
@@ -138,20 +127,15 @@ def described(
     settings: Settings, env: Mapping[str, str], runner: Runner, source: ImageSource
 ) -> Stack:
     """Return the stack where no engine runs; `env` by `programs.have`, errors as in `resolved`."""
+    from scripts.config import resolving
+
     composed = compose_project(settings, env, runner, source)
-    return compose.parse(resolved_text(composed)[1], composed.files[0].parent)
+    return compose.parse(resolving.resolved(composed)[1], composed.files[0].parent)
 
 
 def without_probes(stack: Stack) -> Stack:
     """Return the stack for an engine elsewhere: its ports are out of reach, health is believed."""
     return replace(stack, services=tuple(replace(one, probes=()) for one in stack.services))
-
-
-def written_breaches(files: Iterable[Path]) -> Iterator[Breach]:
-    """Yield what breaks a rule in compose files as they are written."""
-    for file in filter(Path.is_file, files):  # `compose.text` names one that is not there
-        document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
-        yield from written.check_raw(document, file.name)
 
 
 def with_all_profiles(space: Workspace) -> Workspace:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypedDict, Unpack
 
-import sh
-
 from scripts.core.errors import RefusedError
 from scripts.core.texts import telling
 
@@ -65,6 +63,8 @@ class Running:
         self.argv = tuple(argv)
         self._streams: tuple[list[str], list[str]] = ([], [])
         timeout, env = options.get("timeout"), options.get("env") or {}
+        import sh
+
         program = sh.Command(_path(argv[0], env))
         out, err = (_collector(lines, options.get("on_line")) for lines in self._streams)
         self._command = program(

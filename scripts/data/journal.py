@@ -10,6 +10,7 @@ from scripts.data.model import Command, Entry, Phase
 
 FILE = "journal.json"
 """In the stack's folder of snapshots."""
+UNDO = "inv snapshot.undo"
 
 
 def read(folder: Path) -> Entry | None:
@@ -29,6 +30,18 @@ def read(folder: Path) -> Entry | None:
             next_step=f"put it right if you changed it; else: rm {file}, then inv reset --all,"
             " then inv snapshot.restore a snapshot from before",
         ) from error
+
+
+def pending(folder: Path) -> str:
+    """Return a line about what an interrupted command left to do; empty when there is nothing."""
+    try:
+        entry = read(folder)
+    except BrokenError as error:
+        return f"{error}; {error.next_step}"
+    if entry is None:
+        return ""
+    back = f", {UNDO} takes it back" if entry.phase is Phase.STARTING else ""
+    return f"inv {entry.command} was interrupted ({entry.phase}): inv up finishes it{back}"
 
 
 def _entry(document: object) -> Entry:

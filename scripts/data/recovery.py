@@ -4,17 +4,14 @@ Each phase can be repeated: whatever ended it, the next run finds the data whole
 """
 
 from dataclasses import replace
-from pathlib import Path
 from typing import assert_never
 
-from scripts.core.errors import BrokenError, ConfigError, ExitCode
+from scripts.core.errors import ConfigError, ExitCode
 from scripts.data import journal, plan, snapshots, volumes
 from scripts.data.context import DataContext
 from scripts.data.model import MEANS, Entry, Phase
 from scripts.data.volume_scripts import CLEAN, DISCARD, SWAP, TURN
 from scripts.engine import throwaway
-
-UNDO = "inv snapshot.undo"
 
 
 def settle(context: DataContext) -> ExitCode:
@@ -98,20 +95,10 @@ def _brought_back(context: DataContext, entry: Entry) -> ExitCode:
         code = context.bring_back(tuple(name for name in entry.running if name in names))
     finally:
         if entry.phase is Phase.STARTING and code is not ExitCode.OK:
-            context.tell.say(f"the former data is kept: {UNDO} brings it back, inv up tries again")
+            context.tell.say(
+                f"the former data is kept: {journal.UNDO} brings it back, inv up tries again"
+            )
     return code
-
-
-def pending(folder: Path) -> str:
-    """Return a line about what an interrupted command left to do; empty when there is nothing."""
-    try:
-        entry = journal.read(folder)
-    except BrokenError as error:
-        return f"{error}; {error.next_step}"
-    if entry is None:
-        return ""
-    back = f", {UNDO} takes it back" if entry.phase is Phase.STARTING else ""
-    return f"inv {entry.command} was interrupted ({entry.phase}): inv up finishes it{back}"
 
 
 def undo(context: DataContext) -> ExitCode:

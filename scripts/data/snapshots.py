@@ -8,7 +8,6 @@ from pathlib import Path
 
 from scripts.core.errors import ConfigError, StackError
 from scripts.core.stack import Stack
-from scripts.data import archive
 from scripts.data.model import Snapshot
 
 FOLDER = "snapshots"
@@ -30,6 +29,8 @@ def listed(folder: Path) -> tuple[Snapshot, ...]:
 
 def read(file: Path) -> Snapshot:
     """Return one snapshot by its file; one that cannot be read is none less."""
+    from scripts.data import archive
+
     size, manifest, problem = 0, None, ""
     try:
         size = file.stat().st_size

@@ -9,7 +9,6 @@ from scripts.core.finding import Finding, Verdict
 from scripts.core.look import GONE, Health, Look, State
 from scripts.core.stack import Service, Stack
 from scripts.core.texts import telling
-from scripts.diagnosis.causes.catalogue import recognised
 from scripts.diagnosis.failure import CRASHES, Cause, Failure, Signature
 from scripts.diagnosis.readiness import answers, failing
 
@@ -28,6 +27,15 @@ def out_of_memory(failure: Failure) -> Finding | None:
     cause = f"killed at its memory limit of {failure.service.memory // 2**20} MiB"
     step = f"raise {failure.name.upper()}_MEMORY in .env, then: {failure.up}"
     return failure.finding(Cause("out-of-memory", cause, step), "")
+
+
+def recognised(failure: Failure) -> Finding | None:
+    """What was said of it is a known cause."""
+    if not failure.failing:
+        return None
+    from scripts.diagnosis.causes import catalogue
+
+    return catalogue.recognised(failure)
 
 
 def crash_loop(failure: Failure) -> Finding | None:

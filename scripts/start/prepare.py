@@ -1,36 +1,17 @@
 """Makes all ready that a start needs: settings, an engine, an image source."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from scripts.config import compose, selection
-from scripts.config import settings as env_file
-from scripts.config.rules import schema
-from scripts.config.rules import text as compose_text
-from scripts.config.rules.schema import as_tree
-from scripts.config.settings import Settings
-from scripts.config.workspace import (
-    Workspace,
-    compose_project,
-    made_settings,
-    read_settings,
-    resolved,
-    resolved_text,
-    written_breaches,
-)
+from scripts.config import compose, compose_cache
+from scripts.config.workspace import Workspace, cache, made_settings, resolved
 from scripts.core.checkout import Checkout
-from scripts.core.errors import ConfigError, RefusedError
-from scripts.core.inventory import Engine, ImageSource
-from scripts.engine.api import Api
+from scripts.core.errors import ConfigError
 from scripts.engine.discovery import discover
-from scripts.engine.private import control, programs
-from scripts.images import availability, base_image
-from scripts.images.bundle import bundle_file, unpacking
-from scripts.images.jobs import Jobs
-from scripts.machine import system
-from scripts.machine.system import this_system
+
+if TYPE_CHECKING:
+    from scripts.images.jobs import Jobs
 
 
 def prepared(
@@ -44,89 +25,27 @@ def prepared(
     Checks all that is written, `named` services too; then brings the private engine where none runs
     (after `meanwhile`, when it may have to build images) and settles the image source once for all.
     """
-    packed = bundle_file.named(checkout.environ)
     settings = made_settings(checkout)
-    root, runner = checkout.root, checkout.runner
-    source = unpacking.source(packed, settings) if packed else settings.source
-    schema.require(written_breaches(compose.files(root, source)))
-    selection.require_known(
-        named, _names(compose.files(root, source), settings.get("CONTAINER_PREFIX"))
-    )
-    running = discover(checkout)
-    if running is None and packed:
-        unpacking.bring_engine(packed, checkout, this_system())
-    if running is None and system.packages_possible():
-        if settings.image_source is not ImageSource.REGISTRY and not packed:
-            meanwhile()
-        resolved_text(compose_project(settings, programs.have(checkout), runner, source))
-    running = running or control.ensure(checkout)
-    if packed:
-        unpacking.require_architecture(packed, Api.of(running))
-    if not settings.image_source:
-        why = f"{packed.file.name} holds them" if packed else ""
-        source, why = (source, why) if why else _chosen(checkout, settings, running)
-        settings = _settled(checkout, settings, source, why)
-    return resolved(checkout, settings, running, source)
+    if settings.image_source and not named and not checkout.environ.get("BUNDLE_FILE"):
+        folder = cache(checkout.root, settings.get("COMPOSE_PROJECT_NAME"))
+        checked = compose_cache.approved(folder, compose.files(checkout.root, settings.source))
+        if checked and (running := discover(checkout)):
+            return resolved(checkout, settings, running, settings.source)
+    from scripts.start import first
+
+    return first.prepared(checkout, settings, named, meanwhile)
 
 
 def for_builds(
-    checkout: Checkout, jobs: Jobs, *, named: Sequence[str] = (), builds: bool = True
+    checkout: Checkout, jobs: "Jobs", *, named: Sequence[str] = (), builds: bool = True
 ) -> Workspace:
     """Like `prepared`; with `builds`, what images are made of is fetched beside the engine."""
 
     def meanwhile() -> None:
         with suppress(ConfigError):  # told when it is needed
             if builds:
+                from scripts.images import base_image
+
                 jobs.begin(base_image.ahead(checkout.root))
 
     return prepared(checkout, named=named, meanwhile=meanwhile)
-
-
-def _settled(checkout: Checkout, settings: Settings, source: ImageSource, why: str) -> Settings:
-    """Write the image source into `.env`, so that it never changes silently."""
-    env_file.choose_source(settings, source)
-    checkout.say(
-        f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {settings.file.name})"
-    )
-    return read_settings(replace(checkout, environ={**checkout.environ, "IMAGE_SOURCE": source}))
-
-
-def _names(files: tuple[Path, ...], prefix: str) -> dict[str, str]:
-    """Return the services by name and by container name, as the files are written."""
-    names = {}
-    for file in filter(Path.is_file, files):
-        document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
-        for name, service in as_tree(document.get("services")).items():
-            container = str(as_tree(service).get("container_name", name))
-            names[name] = name
-            names[container.replace("${CONTAINER_PREFIX:-}", prefix)] = name
-    return names
-
-
-def _chosen(checkout: Checkout, settings: Settings, running: Engine) -> tuple[ImageSource, str]:
-    """Choose where images come from; give it, and why."""
-    official = resolved(checkout, settings, running, ImageSource.REGISTRY).stack
-    wanted = [service for service in official.services if service.build is None]
-    api = Api.of(running)
-    absent = [service.image for service in wanted if not availability.status(api, service).present]
-    reasons = availability.unreachable(api, absent) if absent else {}
-    return decided(reasons, packages_possible=system.packages_possible())
-
-
-def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[ImageSource, str]:
-    """Decide between registry and packages: `reasons` says why a registry cannot be used.
-
-    Raises RefusedError where packages are not possible either.
-    """
-    if not reasons:
-        return ImageSource.REGISTRY, "every registry answers"
-    registry, reason = next(iter(reasons.items()))
-    # the engine wraps the cause several times, it comes last
-    why = f"the registry {registry} cannot be used ({reason.rpartition(': ')[2]})"
-    if packages_possible:
-        return ImageSource.PACKAGES, why
-    raise RefusedError(
-        f"{why}, and packages are built only as root on x86-64 Debian or its kin",
-        next_step="set IMAGE_REGISTRY in .env to a mirror that you can reach, then: inv up;"
-        " or bring a bundle from elsewhere: inv images.load FILE",
-    )

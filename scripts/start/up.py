@@ -1,6 +1,7 @@
 """`inv up` and `inv restart`: from what is wanted to all of it answering."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +12,6 @@ from scripts.core.errors import ExitCode
 from scripts.core.files import held
 from scripts.core.finding import Finding
 from scripts.data import journal, snapshots
-from scripts.images import supply
 from scripts.images.jobs import Jobs
 from scripts.start import guards, starter
 from scripts.start.history import created
@@ -19,8 +19,12 @@ from scripts.start.prepare import for_builds
 from scripts.start.starter import Starter
 
 
-class Reporter(starter.Reporter, supply.Reporter, Protocol):
+class Reporter(starter.Reporter, Protocol):
     """Who is told, and what."""
+
+    def step(self, name: str, line: str) -> None: ...
+
+    def board(self, names: Sequence[str]) -> AbstractContextManager[None]: ...
 
     def state(self, name: str, line: str) -> None: ...
 
@@ -61,6 +65,8 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCod
         pending = journal.read(folder) is not None
         changed = wanted.rebuild or pending or not created.unchanged(space, statuses)
         if changed:
+            from scripts.images import supply
+
             if code := tell.preflight(guards.findings(space, names)):
                 return code
             supply.supply(space, statuses, jobs, tell, rebuild=wanted.rebuild)

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -16,10 +16,12 @@ from scripts.core.errors import ConfigError, DeclinedError, StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.texts import escaped
-from scripts.images.bundle.bundle_file import Manifest
 from scripts.tell import memories, views
 from scripts.tell.board import Board
 from scripts.watch.log_lines import LogLine
+
+if TYPE_CHECKING:
+    from scripts.images.bundle.bundle_file import Manifest
 
 PIPE_WIDTH = 240
 """Columns where there is no terminal: a line stays a line for grep."""
@@ -105,7 +107,7 @@ class Report(Board):
             names = " ".join(exported)
             self.say(f"the environment sets {names}, which beats the file: unset {names}")
 
-    def bundle(self, file: Path, made: Manifest) -> None:
+    def bundle(self, file: Path, made: "Manifest") -> None:
         """Write what a bundle holds, and how it is used."""
         self.table(("bundle", ""), views.bundle_rows(file, made))
         self.say(f"on a machine without network: ./dev --bundle {shlex.quote(file.name)} inv up")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -12,8 +12,10 @@ from rich.text import Text
 from scripts.core.finding import Finding
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.units import SECOND, duration, nanoseconds, size
-from scripts.images.bundle.bundle_file import Manifest
 from scripts.watch.log_lines import LogLine
+
+if TYPE_CHECKING:
+    from scripts.images.bundle.bundle_file import Manifest
 
 PS_COLUMNS = (
     *("service", "state", "ready", "ready for", "up for", "restarts", "memory", "CPU"),
@@ -165,7 +167,7 @@ def engine_rows(status: EngineStatus) -> tuple[tuple[str, str], ...]:
     )
 
 
-def bundle_rows(file: Path, made: Manifest) -> tuple[tuple[str, str], ...]:
+def bundle_rows(file: Path, made: "Manifest") -> tuple[tuple[str, str], ...]:
     """Return what is in a bundle, a fact a row."""
     packages = f"{made.distribution} {made.release}" if made.release else "not in it"
     return (

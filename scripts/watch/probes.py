@@ -144,6 +144,14 @@ KINDS: Mapping[str, Callable[[Probe, "_Response"], Answer]] = {
 """What judges the response to each kind of probe."""
 
 
+class _Connection(HTTPConnection):
+    """One without what http.client loads for names of hosts in any script."""
+
+    def connect(self) -> None:
+        """Open the stream that HTTP is spoken over."""
+        self.sock = _connected(self.host, self.port, self.timeout)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Response:
     status: int = 0
@@ -159,13 +167,25 @@ def _exchange(probe: Probe, timeout: float) -> _Response:
     """Say what a probe says, and give what came back; raises `NO_ANSWER`."""
     match probe.kind:
         case "bolt":
-            with socket.create_connection((probe.host, probe.port), timeout) as connection:
+            with _connected(probe.host, probe.port, timeout) as connection:
                 connection.sendall(BOLT_HELLO)
                 return _Response(body=connection.recv(BOLT_ANSWER))
         case "vectors":
             return _request(probe, timeout, path=f"/collections/{probe.collection}")
         case _:
             return _request(probe, timeout)
+
+
+def _connected(host: str, port: int, timeout: float | None) -> socket.socket:
+    """Open a connection; BIND_ADDRESS is an IPv4 address."""
+    connection = socket.socket()
+    connection.settimeout(timeout)
+    try:
+        connection.connect((host, port))
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def _request(probe: Probe, timeout: float, path: str = "") -> _Response:
@@ -175,7 +195,7 @@ def _request(probe: Probe, timeout: float, path: str = "") -> _Response:
         "Content-Type": "application/json",
         **_login(probe.auth, f"{probe.host}:{probe.port}", path),
     }
-    with closing(HTTPConnection(probe.host, probe.port, timeout=timeout)) as connection:
+    with closing(_Connection(probe.host, probe.port, timeout=timeout)) as connection:
         connection.request(
             probe.method,
             path,

@@ -9,14 +9,11 @@ from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.look import Look
 from scripts.core.polling import poll
-from scripts.data import recovery, snapshots
-from scripts.engine import discovery, stacks
-from scripts.engine.api import Api
+from scripts.data import journal, snapshots
 from scripts.images import availability
 from scripts.start.history import ready_moments
 from scripts.tell.report import Report
-from scripts.watch import log_lines, measuring, status
-from scripts.watch.logs import LogReader
+from scripts.watch import measuring, status
 from scripts.watch.observer import Observer
 
 WATCHED = 2.0
@@ -42,7 +39,7 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
     images = [availability.status(space.api, space.stack.service(name)) for name in names]
     source = space.settings.get("IMAGE_SOURCE")
     folder = snapshots.folder_of(space.settings.root, space.stack.project)
-    if unfinished := recovery.pending(folder):
+    if unfinished := journal.pending(folder):
         tell.say(unfinished)
 
     def look() -> Look:
@@ -61,6 +58,9 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
 
 def every_stack(checkout: Checkout, tell: Report) -> None:
     """Tell every stack of this kind on the engine."""
+    from scripts.engine import discovery, stacks
+    from scripts.engine.api import Api
+
     project = workspace.read_settings(checkout).get("COMPOSE_PROJECT_NAME")
     members = stacks.seen(Api.of(discovery.required(checkout)))
     tell.stacks(stacks.document(members, checkout.root, project))
@@ -68,6 +68,9 @@ def every_stack(checkout: Checkout, tell: Report) -> None:
 
 def logs(space: Workspace, services: Sequence[str], wanted: Lines, tell: Report) -> None:
     """Tell what these services wrote, in order of time; with `follow` until Ctrl-C."""
+    from scripts.watch import log_lines
+    from scripts.watch.logs import LogReader
+
     names = selection.services(space.stack, services)
     reader = LogReader(space.api, space.stack.project, names, tail=wanted.tail, since=wanted.since)
     ends = suppress(KeyboardInterrupt) if wanted.follow else nullcontext()  # the way to end it

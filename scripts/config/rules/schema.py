@@ -7,7 +7,6 @@ written once, beside the rule.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +64,8 @@ def validate(document: object, schema_name: str, file: str = "") -> tuple[Breach
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the known words for a message, the one that `word` may have meant first."""
+    from difflib import get_close_matches
+
     words = list(known)
     listed = f"one of {', '.join(words)}" if words else "no such key"
     likely = get_close_matches(word, words, n=1)
@@ -93,7 +94,7 @@ def describe(value: object) -> str:
 
 @cache
 def _validator(name: str, folder: Path) -> "Draft202012Validator":
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - takes 60 ms, seldom needed
+    from jsonschema import Draft202012Validator
 
     text = (folder / f"{name}.schema.json").read_text(encoding="utf-8")
     return Draft202012Validator(json.loads(text))
@@ -103,7 +104,7 @@ def _deepest(error: "ValidationError") -> "ValidationError":
     """Of an `anyOf` or `oneOf`, give the error in the branch that fits best."""
     if _description(error):
         return error
-    from jsonschema.exceptions import best_match  # noqa: PLC0415 - as above
+    from jsonschema.exceptions import best_match
 
     return best_match([error]) or error
 

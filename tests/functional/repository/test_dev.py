@@ -138,13 +138,29 @@ def test_uv_is_told_pips_index(checkout: Checkout) -> None:
     assert checkout.calls() == ["venv https://mirror.example", "pip https://mirror.example"]
 
 
-def test_every_run_is_told_pips_index(checkout: Checkout) -> None:
-    """Nox uses uv too."""
+def test_every_run_but_inv_is_told_pips_index(checkout: Checkout) -> None:
+    """Nox uses uv too; for `inv`, which does not, no second Python is started."""
     checkout.dev("true")
 
     done = checkout.dev("printenv", "UV_DEFAULT_INDEX", env={"PIP_INDEX_URL": "https://m"})
 
     assert done.stdout == "https://m\n"
+    inv = checkout.folder / ".venv" / "bin" / "inv"
+    inv.write_text('#!/bin/sh\necho "${UV_DEFAULT_INDEX-none}"\n')
+    inv.chmod(0o755)
+    assert checkout.dev("inv", env={"PIP_INDEX_URL": "https://m"}).stdout == "none\n"
+
+
+def test_invoke_is_started_by_our_own_module(checkout: Checkout, packed: Manifest) -> None:
+    """Both of its names, as whoever installs it writes them; their first line stays."""
+    assert checkout.dev("--bundle", "b.tar", "true").exit_code == 0
+
+    for name in ("inv", "invoke"):
+        lines = (checkout.folder / ".venv" / "bin" / name).read_text().splitlines()
+        assert lines[0] == "#!/a/python"
+        assert "from scripts.commands import program" in lines
+        assert not any(line.startswith("from invoke") for line in lines)
+    assert packed.python
 
 
 def test_a_wrong_pip_configuration_stops_the_run(checkout: Checkout) -> None:
@@ -179,6 +195,9 @@ def test_an_env_file_is_seen_from_the_callers_folder(
 PIP = """\
 import pathlib, sys
 pathlib.Path(sys.prefix, "pip").write_text(" ".join(sys.argv[1:]))
+for name in ("inv", "invoke"):
+    program = pathlib.Path(sys.prefix, "bin", name)
+    program.write_text("#!/a/python\\nimport sys\\nfrom invoke.main import program\\n")
 """
 
 

@@ -75,10 +75,10 @@ def test_the_rules_are_those_of_every_folder(
 
 def test_what_compose_does_not_see_is_no_change(folder: Path) -> None:
     """Another shell has another SHLVL; a file that is touched says the same as before."""
-    before = fingerprint(folder, {"SHLVL": "1"})
+    before = fingerprint(folder, {"SHLVL": "1", "PATH": "/one/shell"})
     (folder / ".env").write_text("PORT=${BASE}1\n")
 
-    assert fingerprint(folder, {"SHLVL": "2"}) == before
+    assert fingerprint(folder, {"SHLVL": "2", "PATH": "/another/shell"}) == before
 
 
 def test_it_is_kept_for_its_inputs_alone_and_for_its_owner(tmp_path: Path) -> None:
@@ -89,6 +89,19 @@ def test_it_is_kept_for_its_inputs_alone_and_for_its_owner(tmp_path: Path) -> No
     assert compose_cache.read(tmp_path / "stack", "two") is None
     assert (tmp_path / "stack" / compose_cache.FILE).stat().st_mode & 0o077 == 0
     assert [file.name for file in (tmp_path / "stack").iterdir()] == [compose_cache.FILE]
+
+
+def test_files_are_approved_until_they_or_the_rules_change(folder: Path, tmp_path: Path) -> None:
+    """Whatever Compose resolves them to now; nothing is approved that was not kept."""
+    files = [folder / "docker-compose.yml"]
+    stack = tmp_path / "stack"
+    assert not compose_cache.approved(stack, files)
+
+    compose_cache.keep(stack, "one", "", {}, written=compose_cache.written(files))
+    assert compose_cache.approved(stack, files)
+
+    files[0].write_text("services: {}")
+    assert not compose_cache.approved(stack, files)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"inputs": "one"}'])

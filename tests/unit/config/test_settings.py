@@ -4,12 +4,15 @@ import stat
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scripts.config import settings
 from scripts.core import texts
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageSource
 from tests.kit.builders import settings_of
+from tests.kit.places import ROOT
 
 
 def test_without_env_the_example_is_read_and_that_is_known(root: Path) -> None:
@@ -289,3 +292,19 @@ def test_a_memos_checkout_is_seen_from_the_file(root: Path, value: str, path: st
     found = settings_of(root, f"MEMOS_SRC={value}\n")
 
     assert found.for_compose()["MEMOS_SRC"] == str((root / path).resolve())
+
+
+@given(st.lists(st.text(st.sampled_from("A=b 1#\"'\\$\r\t\u00a0é{}"), max_size=8)))
+def test_a_plain_line_reads_as_dotenv_reads_it(lines: list[str]) -> None:
+    """Whatever is read without python-dotenv; what is not plain is left to it."""
+    text = "\n".join(lines)
+    plain = settings._plain_lines(text)  # noqa: SLF001 - `lines` hides which of the two has read
+
+    assert plain in {None, settings._dotenv_lines(text)}  # noqa: SLF001 - as above
+
+
+def test_the_example_is_plain() -> None:
+    """And so is what most people make of it: python-dotenv is not loaded for it."""
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+
+    assert settings._plain_lines(text) == settings._dotenv_lines(text)  # noqa: SLF001 - as above

@@ -18,7 +18,7 @@ from scripts.engine.private import control, programs
 from scripts.images import availability
 from scripts.images.bundle import unpacking
 from scripts.machine import system
-from scripts.start import prepare
+from scripts.start import first, prepare
 from tests.kit.bundles import bundled
 from tests.kit.checkout import lay_out, resolved_as_recorded
 from tests.kit.fakes import FakeApi, FakeRunner, checkout
@@ -67,7 +67,7 @@ class Bench:
 
     def discovers(self, discover: Callable[..., Engine | None]) -> None:
         """Let this be how an engine is found."""
-        for module in (control, discovery, prepare):
+        for module in (control, discovery, first, prepare):
             self.patch.setattr(module, "discover", discover)
 
     def unreachable(self, ask: Callable[..., dict[str, str]]) -> None:
@@ -382,13 +382,13 @@ def test_without_probes_all_else_stays() -> None:
 @pytest.mark.parametrize("possible", [True, False])
 def test_a_registry_that_answers_is_used(possible: object) -> None:
     """Packages are the way out, not the first choice."""
-    assert prepare.decided({}, packages_possible=bool(possible))[0] == "registry"
+    assert first.decided({}, packages_possible=bool(possible))[0] == "registry"
 
 
 def test_where_packages_are_not_possible_a_mirror_is_the_next_step() -> None:
     """The registry and its reason are named, and why packages will not do."""
     with pytest.raises(RefusedError) as caught:
-        prepare.decided(UNREACHABLE, packages_possible=False)
+        first.decided(UNREACHABLE, packages_possible=False)
 
     assert "the registry docker.io cannot be used (no such host)" in str(caught.value)
     assert "packages are built only as root on x86-64 Debian" in str(caught.value)

@@ -1,0 +1,69 @@
+"""The `inv` of .venv/bin: invoke, with all that it needs and nothing that it does not.
+
+More than half of what invoke imports is for its own version, for tests of tasks (asyncio among it)
+and for settings of its own in YAML. While it is loaded, stand-ins take the places of these.
+"""
+
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import cast
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPILED = ROOT / ".cache" / "pycache"
+"""Where compiled modules are kept for whoever wants none beside the sources."""
+GARBAGE = 20_000
+"""Objects from which on Python looks for garbage: a command makes hardly any. Its default is 700,
+with which it looks forty times before a command has begun."""
+
+
+def run() -> None:
+    """Run what was typed; invoke ends the process with the exit code."""
+    gc.set_threshold(GARBAGE)
+    keep_compiled()
+    with stand_ins():
+        from invoke.main import program
+    # without this flag invoke has Python compile all of our modules anew for each command
+    program.run([sys.argv[0], "--write-pyc", *sys.argv[1:]])
+
+
+def keep_compiled() -> None:
+    """Let Python keep what it compiles, though not where the user does not want it."""
+    if sys.flags.dont_write_bytecode and sys.pycache_prefix is None:
+        sys.pycache_prefix, sys.dont_write_bytecode = str(COMPILED), False
+
+
+@contextmanager
+def stand_ins() -> Iterator[None]:
+    """Put something small in the place of what invoke imports and no task of ours needs.
+
+    What was imported before stays, and whoever imports it afterwards gets the real one.
+    """
+    small = {
+        "importlib.metadata": SimpleNamespace(version=version),
+        "invoke.vendor.yaml": SimpleNamespace(safe_load=safe_load),
+        "unittest.mock": SimpleNamespace(Mock=None),
+    }
+    put = {name: cast("ModuleType", one) for name, one in small.items() if name not in sys.modules}
+    sys.modules.update(put)
+    try:
+        yield
+    finally:
+        for name in put:
+            del sys.modules[name]
+
+
+def version(name: str) -> str:
+    """Return the version of a package of the environment, going by the name of its folder."""
+    folders = Path(sys.prefix).glob(f"lib/python*/site-packages/{name}-*.dist-info")
+    return next((folder.stem.partition("-")[2] for folder in folders), "")
+
+
+def safe_load(text: str) -> object:
+    """Read YAML: somebody has settings for invoke."""
+    import yaml
+
+    return yaml.safe_load(text)

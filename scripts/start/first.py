@@ -1,0 +1,85 @@
+"""Makes ready what only a first start lacks: an engine, an image source, what a bundle brings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from scripts.config import compose, resolving, selection
+from scripts.config import settings as env_file
+from scripts.config.rules import schema
+from scripts.config.settings import Settings
+from scripts.config.workspace import Workspace, compose_project, read_settings, resolved
+from scripts.core.checkout import Checkout
+from scripts.core.errors import RefusedError
+from scripts.core.inventory import Engine, ImageSource
+from scripts.engine.api import Api
+from scripts.engine.discovery import discover
+from scripts.engine.private import control, programs
+from scripts.images import availability
+from scripts.images.bundle import bundle_file, unpacking
+from scripts.machine import system
+from scripts.machine.system import this_system
+
+
+def prepared(
+    checkout: Checkout, settings: Settings, named: Sequence[str], meanwhile: Callable[[], object]
+) -> Workspace:
+    """Like `prepare.prepared`, with the settings as they are."""
+    packed = bundle_file.named(checkout.environ)
+    root, runner = checkout.root, checkout.runner
+    source = unpacking.source(packed, settings) if packed else settings.source
+    files = compose.files(root, source)
+    schema.require(resolving.written_breaches(files))
+    selection.require_known(named, resolving.names(files, settings.get("CONTAINER_PREFIX")))
+    running = discover(checkout)
+    if running is None and packed:
+        unpacking.bring_engine(packed, checkout, this_system())
+    if running is None and system.packages_possible():
+        if settings.image_source is not ImageSource.REGISTRY and not packed:
+            meanwhile()
+        resolving.resolved(compose_project(settings, programs.have(checkout), runner, source))
+    running = running or control.ensure(checkout)
+    if packed:
+        unpacking.require_architecture(packed, Api.of(running))
+    if not settings.image_source:
+        why = f"{packed.file.name} holds them" if packed else ""
+        source, why = (source, why) if why else _chosen(checkout, settings, running)
+        settings = _settled(checkout, settings, source, why)
+    return resolved(checkout, settings, running, source)
+
+
+def _settled(checkout: Checkout, settings: Settings, source: ImageSource, why: str) -> Settings:
+    """Write the image source into `.env`, so that it never changes silently."""
+    env_file.choose_source(settings, source)
+    checkout.say(
+        f"images: {source}, because {why} (IMAGE_SOURCE={source} written to {settings.file.name})"
+    )
+    return read_settings(replace(checkout, environ={**checkout.environ, "IMAGE_SOURCE": source}))
+
+
+def _chosen(checkout: Checkout, settings: Settings, running: Engine) -> tuple[ImageSource, str]:
+    """Choose where images come from; give it, and why."""
+    official = resolved(checkout, settings, running, ImageSource.REGISTRY).stack
+    wanted = [service for service in official.services if service.build is None]
+    api = Api.of(running)
+    absent = [service.image for service in wanted if not availability.status(api, service).present]
+    reasons = availability.unreachable(api, absent) if absent else {}
+    return decided(reasons, packages_possible=system.packages_possible())
+
+
+def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[ImageSource, str]:
+    """Decide between registry and packages: `reasons` says why a registry cannot be used.
+
+    Raises RefusedError where packages are not possible either.
+    """
+    if not reasons:
+        return ImageSource.REGISTRY, "every registry answers"
+    registry, reason = next(iter(reasons.items()))
+    # the engine wraps the cause several times, it comes last
+    why = f"the registry {registry} cannot be used ({reason.rpartition(': ')[2]})"
+    if packages_possible:
+        return ImageSource.PACKAGES, why
+    raise RefusedError(
+        f"{why}, and packages are built only as root on x86-64 Debian or its kin",
+        next_step="set IMAGE_REGISTRY in .env to a mirror that you can reach, then: inv up;"
+        " or bring a bundle from elsewhere: inv images.load FILE",
+    )

@@ -1,0 +1,77 @@
+"""How `inv` begins: with stand-ins for what nothing of ours needs, and with what was compiled."""
+
+import importlib
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from invoke import __version__, main
+
+from scripts.commands import program
+
+NAMES = ("importlib.metadata", "invoke.vendor.yaml", "unittest.mock")
+
+
+@pytest.fixture
+def unloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has imported what there are stand-ins for."""
+    for name in NAMES:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_stand_ins_are_gone_when_invoke_is_there() -> None:
+    """Who imports one of these afterwards gets the real one."""
+    with program.stand_ins():
+        assert all(isinstance(sys.modules[name], SimpleNamespace) for name in NAMES)
+
+    assert set(NAMES) & sys.modules.keys() == set()
+    assert importlib.import_module("unittest.mock").Mock
+
+
+def test_what_somebody_has_imported_stays() -> None:
+    """A stand-in would break it."""
+    real = importlib.import_module("importlib.metadata")
+
+    with program.stand_ins():
+        assert sys.modules["importlib.metadata"] is real
+    assert sys.modules["importlib.metadata"] is real
+
+
+def test_the_version_of_invoke_is_its_own() -> None:
+    """`inv --version` says it."""
+    assert program.version("invoke") == __version__
+    assert program.version("no-such-package") == ""
+
+
+def test_settings_for_invoke_in_yaml_are_read() -> None:
+    """Also while nothing of YAML was loaded before."""
+    assert program.safe_load("run: {echo: true}") == {"run": {"echo": True}}
+
+
+def test_what_is_compiled_is_kept_where_the_user_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without PYTHONDONTWRITEBYTECODE beside the sources, with it in the cache alone."""
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for unwanted, place in ((False, None), (True, str(program.COMPILED))):
+        monkeypatch.setattr(sys, "flags", SimpleNamespace(dont_write_bytecode=unwanted))
+        program.keep_compiled()
+
+        assert sys.pycache_prefix == place
+    monkeypatch.setattr(sys, "pycache_prefix", "/of/the/user")
+    program.keep_compiled()
+    assert sys.pycache_prefix == "/of/the/user"
+
+
+def test_invoke_is_told_to_keep_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would have Python compile each of our modules for each command."""
+    typed: list[str] = []
+    monkeypatch.setattr(sys, "argv", ["/a/inv", "ps", "--all"])
+    monkeypatch.setattr(sys, "pycache_prefix", str(Path("/of/the/user")))
+    monkeypatch.setattr(main, "program", SimpleNamespace(run=typed.extend))
+    monkeypatch.setattr("gc.set_threshold", lambda _: None)
+
+    program.run()
+
+    assert typed == ["/a/inv", "--write-pyc", "ps", "--all"]
