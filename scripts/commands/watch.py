@@ -77,7 +77,7 @@ def graph(*, service: list[str]) -> None:
 @command(
     cube="list what is in this one: what lacks a half first, then the newest",
     limit="with --cube: how many at most",
-    repair="remove vectors that have no memory, after a snapshot",
+    repair="after a snapshot, remove vectors without a memory and make missing ones",
 )
 def memories(
     *,

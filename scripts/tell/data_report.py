@@ -11,7 +11,7 @@ from scripts.core.progress import OnBytes
 from scripts.core.units import size, size_of
 from scripts.data.model import Command, Plan, Snapshot
 from scripts.tell.start_report import StartReport
-from scripts.watch.memories.halves import Store, where
+from scripts.watch.memories.halves import Bare, Loose, where
 
 COLUMNS = ("name", "made", "of", "data", "file", "by", "")
 BAR = 24
@@ -75,18 +75,27 @@ class DataReport(StartReport):
         again = f"; inv snapshot.restore {plan.snapshot} brings it back" if file else ""
         self.text(f"the data of {', '.join(plan.groups)} was deleted{again}")
 
-    def repair(self, store: Store, plan: Plan) -> None:
-        """Tell what a repair is going to remove, and what it does first."""
-        self.say(f"removes   {len(store.loose):,} vectors without a memory ({where(store.loose)})")
-        self.say(f"snapshot  {plan.snapshot}, checked first: it keeps them, and their texts")
+    def repair(self, loose: Sequence[Loose], bare: Sequence[Bare], plan: Plan) -> None:
+        """Tell what a repair is going to remove and to add, and what it does first."""
+        if loose:
+            self.say(f"removes   {len(loose):,} vectors without a memory ({where(loose)})")
+        if bare:
+            self.say(f"adds      {len(bare):,} vectors of memories without one ({where(bare)})")
+        self.say(f"snapshot  {plan.snapshot}, checked first: it keeps all, texts too")
         self.plan(plan, result=False)
 
-    def repaired(self, plan: Plan, removed: int, wanted: int) -> None:
-        """Write what was removed, and how to have it back."""
+    def repaired(self, plan: Plan, removed: int, added: int, wanted: int) -> None:
+        """Write what was removed and added, and how to have it back."""
+        done = [
+            f"{word} {count:,} vectors {which} a memory"
+            for word, count, which in (("removed", removed, "without"), ("added", added, "of"))
+            if count
+        ]
         back = f"inv snapshot.restore {plan.snapshot} brings back how all was before"
-        self.text(f"removed {removed:,} vectors without a memory; {back}")
-        if removed < wanted:
-            self.say(f"{wanted - removed:,} are gone or have a memory by now, and were left alone")
+        self.text(f"{', '.join(done) or 'changed nothing'}; {back}")
+        if removed + added < wanted:
+            left = wanted - removed - added
+            self.say(f"{left:,} are gone, are whole by now or have no text, and were left alone")
 
     def restored(self, plan: Plan, code: ExitCode) -> None:
         """Write that a restore came to its end."""

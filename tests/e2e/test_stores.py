@@ -42,7 +42,7 @@ def orphans(stack: Checkout) -> set[str]:
 
 
 def test_what_lost_its_half_is_told_and_a_repair_touches_nothing_else(running: Checkout) -> None:
-    """A vector whose node was deleted goes, after a snapshot; a node without vector stays."""
+    """A vector whose node was deleted goes, a node whose vector was deleted has the same again."""
     cube = f"halves-{uuid.uuid4().hex[:8]}"
     for text in ("The red door opens at noon.", "The blue boat leaves at dawn."):
         remember(running, cube, text)
@@ -50,6 +50,7 @@ def test_what_lost_its_half_is_told_and_a_repair_touches_nothing_else(running: C
     assert (whole["nodes_without_vector"], whole["vectors_without_node"]) == (0, 0)
     assert whole["nodes"] == whole["vectors"] > 1
     first, second = (row["id"] for row in whole["memories"][:2])
+    wanted = vectors(running)
     qdrant(running, "POST", f"{POINTS}/delete?wait=true", {"points": [first]})
     cypher(running, "MATCH (n:Memory {id: $id}) DETACH DELETE n", id=second)
 
@@ -60,13 +61,16 @@ def test_what_lost_its_half_is_told_and_a_repair_touches_nothing_else(running: C
     assert lacking == [(second, "node"), (first, "vector")]
     assert orphans(running) == {"vectors-orphaned", "memories-orphaned"}
 
-    kept_nodes, kept_vectors = nodes(running), vectors(running)
+    kept = nodes(running)
     running.inv("memories", "--repair", "--yes")
 
-    assert nodes(running) == kept_nodes
-    kept_vectors.pop(second)
-    assert vectors(running) == kept_vectors
-    assert memories(running)["vectors_without_node"] == 0
-    assert orphans(running) == {"memories-orphaned"}
+    assert nodes(running) == kept
+    wanted.pop(second)
+    found = vectors(running)
+    again, former = found.pop(first), wanted.pop(first)
+    assert found == wanted
+    assert again["payload"] == former["payload"]
+    assert again["vector"] == pytest.approx(former["vector"], abs=1e-3)
+    assert orphans(running) == set()
     assert recall(running, cube)
     assert running.inv("smoke").stdout

@@ -17,7 +17,22 @@ def rows(nodes: Nodes, statement: str, given: Json) -> list[list[Any]]:
         return [[cube, TYPE, STATUS, len(held), list(held)] for cube, held in nodes.items()]
     if "DISTINCT n.id" in statement:
         return [[one] for held in nodes.values() for one in held if one in given["ids"]]
-    wanted = "NOT n.id IN" not in statement
+    if "properties(n)" in statement:
+        kept = {
+            "memory_type": TYPE,
+            "status": STATUS,
+            "created_at": CREATED,
+            "vector_sync": "failed",
+        }
+        return [
+            [one, text, {"id": one, "user_name": cube, "memory": text, **kept}]
+            for cube, held in nodes.items()
+            for one, text in held.items()
+            if one in given["ids"]
+        ]
+    if "SET n.vector_sync" in statement:
+        return []
+    wanted = "WHERE NOT" not in statement
     found = [
         [one, TYPE, STATUS, CREATED, text]
         for one, text in nodes.get(given["cube"], {}).items()
@@ -35,6 +50,10 @@ def qdrant(points: Points, path: str, body: Json) -> Answer:
         end = begin + body["limit"]
         page = {"points": [{"id": one} for one in ids[begin:end]]}
         return _result({**page, "next_page_offset": next(iter(ids[end:]), None)})
+    if "points" in body and not path.endswith("/delete"):
+        for point in body["points"]:
+            points.setdefault(point["payload"]["user_name"], {})[point["id"]] = point["vector"]
+        return _result({"operation_id": 2, "status": "completed"})
     if path.endswith("/delete"):
         for one in body["points"]:
             points[cubes[one]].pop(one)

@@ -107,7 +107,7 @@ def _handler(respond: Respond) -> type[BaseHTTPRequestHandler]:
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                 self.wfile.write(b"0\r\n\r\n")
 
-        do_GET = do_POST = do_DELETE = _any
+        do_GET = do_POST = do_PUT = do_DELETE = _any
 
         def log_message(self, format: str, *args: object) -> None:
             """Stay silent."""

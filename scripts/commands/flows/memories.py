@@ -1,15 +1,28 @@
-"""What MemOS keeps in its stores: shown, and rid of vectors that nothing belongs to."""
+"""What MemOS keeps in its stores: shown, and what lacks its vector or its node repaired."""
+
+from collections.abc import Sequence
+from functools import partial
 
 from scripts.config.workspace import Workspace
-from scripts.core.errors import ExitCode
+from scripts.core.errors import BrokenError, ExitCode
 from scripts.core.files import held
+from scripts.core.look import State
+from scripts.core.process import Completed
 from scripts.data import manifest, operations, snapshots
+from scripts.data.context import DataContext
 from scripts.data.model import Command
 from scripts.start import guards
 from scripts.start.starter import Starter
 from scripts.tell.data_report import DataReport
-from scripts.watch.memories import halves
+from scripts.watch.memories import embedding, halves
+from scripts.watch.memories.embedding import Embed
+from scripts.watch.memories.halves import Bare
 from scripts.watch.memories.stores import Stores
+
+API = 8000
+"""Container port by which MemOS' API is found."""
+BATCH = 50
+"""Texts that the embedding model is given at once: some seconds of a small one's work."""
 
 
 def show(space: Workspace, cube: str, limit: int, tell: DataReport) -> None:
@@ -28,10 +41,10 @@ def show(space: Workspace, cube: str, limit: int, tell: DataReport) -> None:
 
 
 def repair(start: Starter, tell: DataReport, *, yes: bool) -> ExitCode:
-    """Remove the vectors that have no node, after a snapshot of both databases.
+    """Remove vectors that have no node, and make those that nodes lack, after a snapshot.
 
-    All that writes is stopped for the snapshot, so what had no node before it and has none after it
-    is nothing that was just being added.
+    All that writes is stopped for the snapshot, so what lacked its half before it and lacks it
+    after it is nothing that was just being added.
     """
     space, context = start.space, start.data_context()
     stores = Stores.of(space.stack, space.settings.get)
@@ -42,19 +55,67 @@ def repair(start: Starter, tell: DataReport, *, yes: bool) -> ExitCode:
         if code := start.finish_interrupted():
             return code
         store = stores.look()
-        if not store.loose:
-            tell.text("nothing to repair: every vector has its memory")
+        loose, bare = store.loose, store.bare
+        if not loose and not bare:
+            tell.text("nothing to repair: every memory has its vector, and every vector its memory")
             return ExitCode.OK
+        embed: Embed | None = None
+        try:  # before anything is stopped
+            embed = _embedder(space, context) if bare else None
+        except BrokenError as error:
+            if not loose:
+                raise
+            tell.say(f"{error}; next: {error.next_step}")
+            bare = ()
         name = snapshots.name_now(space.stack, groups, before="before-repair-")
         operation = operations.prepare(context, Command.SAVE, groups, snapshot=name)
-        tell.repair(store, operation.plan)
-        tell.confirm("Remove these vectors?", (), yes=yes)
+        tell.repair(loose, bare, operation.plan)
+        tell.confirm("Repair this?", (), yes=yes)
         file = snapshots.new_file(context.folder, name)
         description = manifest.describe(space, operation.plan, automatic=True, command="memories")
         if code := operations.save(operation, file, description):
             return code
         kept = int(space.settings.get("SNAPSHOTS_KEEP"))
         tell.pruned(snapshots.prune_automatic(context.folder, groups, kept, spare=file))
-        removed = stores.remove_loose([one.id for one in store.loose])
-    tell.repaired(operation.plan, removed, len(store.loose))
+        removed = stores.remove_loose([one.id for one in loose])
+        added = _vectors_made(stores, bare, embed, tell) if embed else 0
+    tell.repaired(operation.plan, removed, added, len(loose) + len(bare))
     return ExitCode.OK
+
+
+def _vectors_made(stores: Stores, bare: Sequence[Bare], embed: Embed, tell: DataReport) -> int:
+    """Have the vectors of these nodes made; give how many there are now."""
+    added = 0
+    for at in range(0, len(bare), BATCH):
+        added += stores.give_vectors(bare[at : at + BATCH], embed)
+        tell.say(f"made {added:,} of {len(bare):,} vectors")
+    return added
+
+
+def _embedder(space: Workspace, context: DataContext) -> Embed:
+    """Return the configured model, once it has given a vector; BrokenError where it gives none."""
+    service = next(
+        (one for one in space.stack.services if any(port.target == API for port in one.ports)), None
+    )
+    running = {one.service for one in context.containers() if one.state is State.RUNNING}
+    if service is None or service.name not in running:
+        raise BrokenError(
+            "memories lack their vector, and only the API reaches the embedding model; it does not"
+            " run",
+            next_step="inv up, then again",
+        )
+    if space.settings.get("MOS_EMBEDDER_BACKEND") == embedding.OLLAMA:
+        raise BrokenError(
+            "memories lack their vector, and MOS_EMBEDDER_BACKEND=ollama is not spoken here",
+            next_step="an address of Ollama that ends in /v1, with universal_api, in .env",
+        )
+    run = partial(_in_container, space, service.container)
+    embed = embedding.embedder(run, space.settings.dimension)
+    embed(["a first text"])
+    return embed
+
+
+def _in_container(space: Workspace, name: str, words: Sequence[str], stdin: str) -> Completed:
+    argv = ["docker", "exec", "--interactive", name, *words]
+    compose = space.compose
+    return compose.runner(argv, timeout=embedding.TIMEOUT, env=compose.env, stdin=stdin)

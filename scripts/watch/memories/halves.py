@@ -123,7 +123,7 @@ class Store:
         more = f" and {len(names) - NAMED} more: inv memories" if len(names) > NAMED else ""
         raise ConfigError(
             f"there is no cube {printable(name)!r}{guess}",
-            next_step=f"one of: {shown}{more}" if names else "none is stored yet; inv ps",
+            next_step=f"one of: {shown}{more}" if names else "inv memories: nothing is stored yet",
         )
 
 
@@ -138,25 +138,24 @@ class Split:
 
 
 def split(groups: Iterable[Nodes], vectors: AbstractSet[Key]) -> Split:
-    """Compare the ids of nodes with those of vectors."""
-    of_cube: dict[str, set[Key]] = {}
-    nameless: dict[str, int] = {}
-    bare = []
-    for group in groups:
+    """Compare the ids of nodes with those of vectors.
+
+    A vector of two nodes is counted once: with the cube whose name comes first.
+    """
+    paired: Counter[str] = Counter()
+    nameless: Counter[str] = Counter()
+    bare, loose = [], set(vectors)
+    for group in sorted(groups, key=lambda group: group.kind.cube):
         cube = group.kind.cube
-        nameless[cube] = nameless.get(cube, 0) + group.kind.nodes - len(group.ids)
-        known = of_cube.setdefault(cube, set())
+        nameless[cube] += group.kind.nodes - len(group.ids)
         for number in group.ids:
             found = key(number)
-            known.add(found)
-            if found not in vectors:
+            if found in loose:
+                loose.remove(found)
+                paired[cube] += 1
+            elif found not in vectors:
                 bare.append(Bare(cube=cube, id=number))
-    return Split(
-        paired={cube: len(known & vectors) for cube, known in of_cube.items()},
-        nameless=nameless,
-        bare=bare,
-        loose=set(vectors).difference(*of_cube.values()),
-    )
+    return Split(paired=paired, nameless=nameless, bare=bare, loose=loose)
 
 
 def counts(ones: Iterable[Bare | Loose]) -> dict[str, int]:
@@ -177,7 +176,7 @@ def findings(store: Store) -> Iterator[Finding]:
     bare = sum(store.nameless.values()) + len(store.bare)
     if bare:
         cause = f"{bare:,} memories in Neo4j have no vector in Qdrant: no search finds them"
-        step = "inv memories --cube NAME shows which; add their texts again"
+        step = "inv memories --repair has the embedding model make them, after a snapshot"
         yield advice("memories-orphaned", cause, step, evidence=where(store.bare))
 
 

@@ -7,11 +7,14 @@ than some megabytes.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from scripts.core.errors import BrokenError, ConfigError
 from scripts.core.stack import Auth, Probe, Service, Stack
+from scripts.core.texts import printable
+from scripts.watch.memories.embedding import Embed
 from scripts.watch.memories.halves import Bare, Key, Kind, Loose, Nodes, Store, key, split, written
 from scripts.watch.probes import call
 
@@ -41,11 +44,25 @@ RETURN n.id, n.memory_type, n.status, toStringOrNull(n.created_at),
        left(toStringOrNull(n.memory), {TEXT})
 ORDER BY n.created_at DESC, n.id LIMIT $limit
 """
-OF_CUBE = f"MATCH (n:Memory {{user_name: $cube}}) WHERE NOT n.id IN $ids {LISTED}"
+WHOLE = """
+MATCH (n:Memory) WHERE n.id IN $ids
+RETURN n.id, toStringOrNull(n.memory), properties(n)
+"""
+MARKED = (
+    "MATCH (n:Memory) WHERE n.id IN $ids AND n.vector_sync <> $synced SET n.vector_sync = $synced"
+)
+SYNCED = "success"
+"""MemOS' word; its search asks for vectors with this one alone."""
+TIMES = ("created_at", "updated_at")
+OF_NODE = frozenset({"id", "embedding"})
+"""What a node holds and its point does not."""
+OF_CUBE = f"MATCH (n:Memory {{user_name: $cube}}) WHERE NOT coalesce(n.id, '') IN $ids {LISTED}"
 OF_IDS = f"MATCH (n:Memory {{user_name: $cube}}) WHERE n.id IN $ids {LISTED}"
 BACKENDS = ("GRAPH_DB_BACKEND", "NEO4J_BACKEND")
 """Variables that name MemOS' store, in the order in which it reads them."""
 COMMUNITY = "neo4j-community"
+SHOWN = 300
+"""Characters of an answer that an error quotes."""
 OK, MISSING = 200, 404
 REJECTED = frozenset({401, 403})
 
@@ -59,12 +76,12 @@ class Database:
     start: str
     """The command that starts both."""
 
-    def ask(self, path: str, body: object, *, absent: object = None) -> Any:  # noqa: ANN401 - JSON
+    def ask(self, path: str, body: object, *, method: str = "POST", absent: object = None) -> Any:  # noqa: ANN401 - JSON
         """Call it; give the JSON of its answer, or `absent` for 404 where that is given.
 
         Raises BrokenError when it does not answer, rejects the login, or says no.
         """
-        asked = replace(self.probe, path=path, body=json.dumps(body))
+        asked = replace(self.probe, method=method, path=path, body=json.dumps(body))
         status, answer = call(asked, timeout=TIMEOUT)
         if status == OK and isinstance(answer, dict):
             return answer
@@ -85,10 +102,22 @@ class Database:
                 " setting",
                 next_step="put the former value back into .env; inv doctor says more",
             )
-        shown = json.dumps(answer, ensure_ascii=False)[:300]
+        return self.broken(f"answered {status}: {json.dumps(answer, ensure_ascii=False)}")
+
+    def broken(self, what: str) -> BrokenError:
+        """Return the error for an answer of which nothing can be made; it may hold anything."""
+        name = self.service.name
         return BrokenError(
-            f"{name} answered {status}: {shown}", next_step=f"inv logs --service {name}"
+            f"{name}: {printable(what[:SHOWN])}", next_step=f"inv logs --service {name}"
         )
+
+    @contextmanager
+    def shaped(self) -> Iterator[None]:
+        """Turn an answer of another shape than it should have into a BrokenError."""
+        try:
+            yield
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise self.broken("its answer has another shape than it should") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +153,7 @@ class Stores:
             groups = groups_to_come.result()
         found = split(groups, vectors)
         bare = [one for some in _batches(found.bare) for one in self._still_bare(some)]
-        loose = [written(one) for one in found.loose]
+        loose = sorted(map(written, found.loose), key=str)
         return Store(
             kinds=tuple(group.kind for group in groups),
             paired=found.paired,
@@ -162,6 +191,31 @@ class Stores:
             count += len(loose)
         return count
 
+    def give_vectors(self, nodes: Sequence[Bare], embed: Embed) -> int:
+        """Give those of these nodes a vector that have none now; give how many that were.
+
+        The point holds what MemOS writes into it (`add_nodes_batch`).
+        """
+        # another id than a UUID is none that Qdrant takes
+        there = [one.id for one in self._still_bare(nodes) if isinstance(key(one.id), bytes)]
+        rows = [row for row in self._cypher(WHOLE, ids=there) if row[1]]
+        if not rows:
+            return 0
+        made = embed([text for _, text, _ in rows])
+        points = [
+            {"id": written(key(number)), "vector": vector, "payload": _payload(text, kept)}
+            for (number, text, kept), vector in zip(rows, made, strict=True)
+        ]
+        path = f"{COLLECTION}/points?wait=true"
+        if not self.qdrant.ask(path, {"points": points}, method="PUT", absent={}):
+            raise BrokenError(
+                f"{self.qdrant.service.name} has no collection for vectors: MemOS makes it when it"
+                " starts",
+                next_step="inv restart, then again",
+            )
+        self._cypher(MARKED, ids=[row[0] for row in rows], synced=SYNCED)
+        return len(points)
+
     def memories(self, store: Store, cube: str, limit: int) -> list[dict[str, Any]]:
         """Return memories of one cube: what lacks a half first, then the newest, up to `limit`."""
         bare = [one.id for one in store.bare if one.cube == cube]
@@ -194,11 +248,12 @@ class Stores:
         asked: dict[str, object] = {"limit": PAGE, "with_payload": False, "with_vector": False}
         nothing: dict[str, Any] = {"result": {"points": [], "next_page_offset": None}}
         while True:
-            page = self.qdrant.ask(f"{COLLECTION}/points/scroll", asked, absent=nothing)["result"]
-            found.update(key(point["id"]) for point in page["points"])
-            if (following := page["next_page_offset"]) is None:
+            answer = self.qdrant.ask(f"{COLLECTION}/points/scroll", asked, absent=nothing)
+            with self.qdrant.shaped():
+                found.update(key(point["id"]) for point in answer["result"]["points"])
+                asked["offset"] = answer["result"]["next_page_offset"]
+            if asked["offset"] is None:
                 return found
-            asked["offset"] = following
 
     def _nodes_of(self, ids: Sequence[str]) -> set[str]:
         return {row[0] for row in self._cypher(THERE, ids=ids)} if ids else set()
@@ -208,22 +263,34 @@ class Stores:
         body = {"ids": ids, "with_payload": payload, "with_vector": False}
         if not ids:
             return []
-        return list(self.qdrant.ask(f"{COLLECTION}/points", body, absent={"result": []})["result"])
+        answer = self.qdrant.ask(f"{COLLECTION}/points", body, absent={"result": []})
+        points: list[dict[str, Any]] = []
+        with self.qdrant.shaped():
+            points.extend({"payload": None, **one, "id": one["id"]} for one in answer["result"])
+        return points
 
-    def _cypher(self, statement: str, **parameters: object) -> Iterator[list[Any]]:
+    def _cypher(self, statement: str, **parameters: object) -> list[list[Any]]:
+        """Run a statement; give its rows."""
         body = {"statements": [{"statement": statement, "parameters": parameters}]}
         answer = self.neo4j.ask(COMMIT, body)
-        if answer["errors"]:
-            raise BrokenError(
-                f"{self.neo4j.service.name}: {answer['errors'][0].get('message')}",
-                next_step=f"inv logs --service {self.neo4j.service.name}",
-            )
-        for row in answer["results"][0]["data"]:
-            yield row["row"]
+        rows: list[list[Any]] = []
+        with self.neo4j.shaped():
+            if errors := answer["errors"]:
+                raise self.neo4j.broken(str(errors[0]["message"]))
+            rows.extend(row["row"] for row in answer["results"][0]["data"])
+        return rows
 
 
 def _batches(whole: Sequence[T]) -> Iterator[Sequence[T]]:
     return (whole[at : at + PAGE] for at in range(0, len(whole), PAGE))
+
+
+def _payload(text: str, node: dict[str, Any]) -> dict[str, Any]:
+    """Return what MemOS keeps beside a vector: all of the node, its moments as they were given."""
+    kept = {name: value for name, value in node.items() if name not in OF_NODE}
+    # Neo4j takes a moment without a zone as UTC, and says so
+    times = {name: _word(kept[name]).removesuffix("Z") for name in TIMES if name in kept}
+    return {**kept, **times, "memory": text, "vector_sync": SYNCED}
 
 
 def _loose(point: dict[str, Any]) -> Loose:
@@ -271,7 +338,5 @@ def _behind(stack: Stack, target: int) -> tuple[Service, Probe]:
                 probes = [probe for probe in service.probes if probe.port == port.published]
                 auth: Auth | None = next((probe.auth for probe in probes if probe.auth), None)
                 host = probes[0].host if probes else port.host
-                return service, Probe(
-                    kind="http", method="POST", host=host, port=port.published, auth=auth
-                )
+                return service, Probe(kind="http", host=host, port=port.published, auth=auth)
     raise BrokenError(f"no service publishes container port {target}", next_step="inv config")

@@ -1,6 +1,8 @@
 """`inv memories`: what the stores hold, what lacks its half, and the repair of vectors."""
 
 import json
+import shlex
+import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from uuid import UUID
@@ -42,6 +44,12 @@ def ports() -> Iterator[list[int]]:
 def kind() -> type[Checkout]:
     """Its stack keeps data."""
     return Checkout
+
+
+def model(at: Checkout) -> None:
+    """Let the API's container have a model that gives vectors of the right size."""
+    said = "import json, sys; print(json.dumps([[0.5] * 384 for _ in json.load(sys.stdin)]))"
+    at.answer("exec --interactive", f"exec {shlex.quote(sys.executable)} -c {shlex.quote(said)}")
 
 
 def vectors(ports: list[int]) -> set[str]:
@@ -162,11 +170,10 @@ def test_doctor_tells_what_lacks_its_half(at: Checkout) -> None:
     assert (area["state"], area["detail"]) == ("advice", "6 in 2 cubes")
 
 
-def test_a_repair_removes_vectors_without_memory_after_a_snapshot(
-    at: Checkout, ports: list[int]
-) -> None:
+def test_a_repair_removes_and_adds_vectors_after_a_snapshot(at: Checkout, ports: list[int]) -> None:
     """The plan says all of it first; nothing else is touched, and the snapshot is whole."""
     before = vectors(ports)
+    model(at)
 
     assert at.inv("memories", "--repair", "--yes") == 0
 
@@ -174,20 +181,62 @@ def test_a_repair_removes_vectors_without_memory_after_a_snapshot(
     (name,) = at.names()
     assert name.startswith("before-repair-neo4j-qdrant-")
     assert "removes   2 vectors without a memory (alice: 2)" in shown.err
-    assert f"snapshot  {name}, checked first: it keeps them, and their texts" in shown.err
+    assert "adds      1 vectors of memories without one (alice: 1)" in shown.err
+    assert f"snapshot  {name}, checked first: it keeps all, texts too" in shown.err
+    assert "removed 2 vectors without a memory, added 1 vectors of a memory" in shown.out
     assert f"inv snapshot.restore {name} brings back how all was before" in shown.out
-    assert before - vectors(ports) == {number(95), number(96)}
+    after = vectors(ports)
+    assert (before - after, after - before) == ({number(95), number(96)}, {number(90)})
     manifest = archive.manifest(at.kept / f"{name}.tar.zst")
     assert (manifest["command"], manifest["groups"]) == ("memories", ["neo4j", "qdrant"])
 
     assert at.inv("memories", "--repair", "--yes") == 0
-    assert "nothing to repair: every vector has its memory" in at.shown().out
+    assert "nothing to repair: every memory has its vector" in at.shown().out
     assert len(at.names()) == 1
+
+
+def test_without_a_model_vectors_are_removed_and_none_is_added(
+    at: Checkout, ports: list[int]
+) -> None:
+    """What the model says is told, with the next step."""
+    before = vectors(ports)
+    at.answer("exec --interactive", "echo 'HTTPError: HTTP Error 401: no' >&2; exit 1")
+
+    assert at.inv("memories", "--repair", "--yes") == 0
+
+    shown = at.shown()
+    assert "gives no vectors for memories: it says HTTPError: HTTP Error 401: no" in shown.err
+    assert before - vectors(ports) == {number(95), number(96)}
+    assert number(90) not in vectors(ports)
+    at.shown()
+    assert at.inv("memories", "--repair", "--yes") == 5
+    assert "next: inv doctor asks it too" in at.shown().err
+
+
+def test_where_the_api_does_not_run_nobody_reaches_the_model(at: Checkout) -> None:
+    """Its vectors can be removed all the same."""
+    at.state["containers"]["id-memos"]["State"]["Status"] = "exited"
+
+    assert at.inv("memories", "--repair") == 7
+
+    assert "only the API reaches the embedding model; it does not run" in at.shown().err
+
+
+def test_a_model_that_is_not_spoken_here_is_told(at: Checkout) -> None:
+    """Ollama has a protocol of its own."""
+    lines = ("MOS_EMBEDDER_BACKEND=ollama", "OLLAMA_API_BASE=http://o:11434")
+    with at.env_file.open("a") as file:
+        file.write("\n".join([*lines, "EMBEDDING_DIMENSION=384", ""]))
+
+    assert at.inv("memories", "--repair") == 7
+
+    assert "MOS_EMBEDDER_BACKEND=ollama is not spoken here" in at.shown().err
 
 
 def test_a_repair_asks_first(at: Checkout, ports: list[int]) -> None:
     """7 where nobody is there to answer, and nothing was changed."""
     before = vectors(ports)
+    model(at)
 
     assert at.inv("memories", "--repair") == 7
 
@@ -195,9 +244,10 @@ def test_a_repair_asks_first(at: Checkout, ports: list[int]) -> None:
     assert at.names() == []
 
 
-def test_without_a_snapshot_nothing_is_removed(at: Checkout, ports: list[int]) -> None:
+def test_without_a_snapshot_nothing_is_changed(at: Checkout, ports: list[int]) -> None:
     """One that cannot be verified is none."""
     before = vectors(ports)
+    model(at)
     at.patch.setattr(transfer, "verify", raising(OSError(28, "No space left on device", "x")))
 
     assert at.inv("memories", "--repair", "--yes") == 2

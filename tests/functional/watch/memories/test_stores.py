@@ -1,7 +1,7 @@
 """The stores asked as real servers answer, well and ill."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -161,15 +161,16 @@ def test_what_others_left_in_the_databases_breaks_nothing(world: FakeStack, stor
     ("fault", "told", "step"),
     [
         ((401, {}), "neo4j rejects the stack's login (401)", "put the former value back"),
-        ((500, {"a": 1}), 'neo4j answered 500: {"a": 1}', "inv logs --service neo4j"),
-        ((200, "no JSON"), 'neo4j answered 200: "no JSON"', "inv logs --service neo4j"),
+        ((500, {"a": 1}), 'neo4j: answered 500: {"a": 1}', "inv logs --service neo4j"),
+        ((200, "no JSON"), 'neo4j: answered 200: "no JSON"', "inv logs --service neo4j"),
         (
-            (200, {"results": [], "errors": [{"message": "out of memory"}]}),
-            "neo4j: out of memory",
+            (200, {"results": [], "errors": [{"message": "out of \x1b[2Jmemory"}]}),
+            r"neo4j: out of \x1b[2Jmemory",
             "inv logs --service neo4j",
         ),
+        ((200, {"status": "ok"}), "neo4j: its answer has another shape", "inv logs"),
     ],
-    ids=["the login", "an error", "something else", "a statement"],
+    ids=["the login", "an error", "something else", "a statement", "another program"],
 )
 def test_a_database_that_does_not_answer_well_is_told(
     world: FakeStack, stores: Stores, fault: Answer, told: str, step: str
@@ -194,6 +195,41 @@ def test_a_database_that_is_not_there_is_told() -> None:
     assert error.value.next_step == "inv up --service neo4j --service qdrant"
     with pytest.raises(BrokenError, match="no service publishes container port 7474"):
         Stores.of(stack(), nothing)
+
+
+def embed(texts: Sequence[str]) -> list[list[float]]:
+    """Return a vector for each text."""
+    return [[float(len(text))] for text in texts]
+
+
+def test_a_node_without_vector_gets_one_of_its_text(world: FakeStack, stores: Stores) -> None:
+    """Also where two writers race: one that has a vector by now keeps that."""
+    bare = stores.look().bare
+
+    assert stores.give_vectors(bare, embed) == 1
+    assert world.points["a"][number(90)] == [float(len("no vector"))]
+    assert stores.look().bare == ()
+    assert stores.give_vectors(bare, embed) == 0
+
+
+def test_a_node_that_cannot_have_a_vector_is_left_alone(world: FakeStack, stores: Stores) -> None:
+    """Its id is no UUID, or it has no text."""
+    world.nodes["b"] |= {"no-uuid": "a text", number(91): ""}
+    bare = stores.look().bare
+
+    assert len(bare) == 3
+    assert stores.give_vectors(bare, embed) == 1
+    assert {one.id for one in stores.look().bare} == {"no-uuid", number(91)}
+
+
+def test_without_a_collection_no_vector_can_be_kept(world: FakeStack, stores: Stores) -> None:
+    """MemOS makes it when it starts."""
+    world.faults = dict.fromkeys((SCROLL, POINTS), (404, {"status": {"error": "Not found"}}))
+
+    with pytest.raises(BrokenError, match="no collection for vectors") as error:
+        stores.give_vectors(stores.look().bare, embed)
+
+    assert error.value.next_step == "inv restart, then again"
 
 
 def test_where_memos_keeps_its_vectors_elsewhere_nothing_is_compared() -> None:

@@ -53,10 +53,13 @@ def test_counts_agree_for_any_ids_in_any_order(
     assert document["nodes"] == len(ids)
     assert document["nodes_without_vector"] == sum(one not in vectors for _, one in ids)
     assert document["vectors_without_node"] == len(vectors - there)
+    assert document["vectors"] == len(vectors)
+    earlier: set[str] = set()
     for row in document["cubes"]:
-        own = {one for cube, one in ids if cube == row["cube"]}
+        own = {one for cube, one in ids if cube == row["cube"]} - earlier
         loose = len(vectors - there) if row["cube"] == "a" else 0
         assert row["vectors"] == len(own & vectors) + loose
+        earlier |= own
     again = halves.document("p", store(*made, vectors=vectors))
     for one in (document, again):
         for row in one["cubes"]:
@@ -96,7 +99,7 @@ def test_an_unknown_cube_is_refused_with_the_nearest_name() -> None:
     assert error.value.next_step == r"one of: alice, bob\x1b[2J"
     with pytest.raises(ConfigError, match="no cube 'a'") as error:
         Store().only("a")
-    assert "none is stored yet" in error.value.next_step
+    assert "nothing is stored yet" in error.value.next_step
 
 
 def test_of_many_cubes_a_message_names_ten() -> None:
