@@ -146,3 +146,15 @@ def lock(session: nox.Session) -> None:
         "lint": ["--group", "lint"],
     }.items():
         session.run(*compile_, *words, "--output-file", f"requirements/{name}.txt", env=os.environ)
+    locks = Path("docker/memos-api/requirements")
+    added = [line for line in (locks / "extras.in").read_text().splitlines() if "==" in line]
+    wanted = Path(session.create_tmp()) / "memos.in"
+    releases = {file.stem: f"memoryos=={file.stem}" for file in locks.glob("*.txt")}
+    for argument in session.posargs:  # another release: -- memos==2.0.34
+        if argument.startswith("memos=="):
+            releases[argument.removeprefix("memos==")] = argument.replace("memos", "memoryos", 1)
+    for release, requirement in releases.items():
+        wanted.write_text("\n".join([requirement, *added]))
+        session.run(
+            *compile_, str(wanted), "--output-file", f"{locks}/{release}.txt", env=os.environ
+        )

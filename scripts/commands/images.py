@@ -9,11 +9,13 @@ from scripts.commands.command import checkout, command, look, report
 @command("status")
 def images_status() -> None:
     """Show which images the stack wants, which are here, and what they contain."""
+    from scripts.config import workspace
     from scripts.images import availability
 
     tell = report()
     space = look(tell)
-    tell.images([availability.status(space.api, service) for service in space.stack.services])
+    names = workspace.present(space, ())
+    tell.images([availability.status(space.api, space.stack.service(name)) for name in names])
 
 
 @command("build")

@@ -102,15 +102,17 @@ def memories(
 @command()
 def smoke() -> None:
     """Put a memory in, find it by its meaning and in every store, and remove it again."""
+    from scripts.config import workspace
     from scripts.watch import smoke
 
     tell = report()
     space = look(tell)
+    preferences = space.settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
     stages = smoke.run(
-        space.stack,
+        space.stack.only(workspace.present(space, ())),
         f"smoke-{os.urandom(6).hex()}",
         dimension=space.settings.dimension,
-        preferences=space.settings.get("ENABLE_PREFERENCE_MEMORY") == "true",
+        preferences=preferences and space.settings.memos.uses_milvus,
     )
     for stage in stages:
         tell.text(f"ok  {stage.name:<10} {stage.detail}")

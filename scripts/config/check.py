@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from scripts.config import compose, resolving
+from scripts.config.choice import MILVUS, WITHOUT_MILVUS
 from scripts.config.compose import Compose
 from scripts.config.rules import resolved, schema, written
 from scripts.config.rules.schema import Breach
@@ -22,8 +23,8 @@ from scripts.core.process import run
 from scripts.engine.private import programs
 
 ROOT = Path(__file__).resolve().parents[2]
-COMBINATIONS = tuple(product(ImageSource, ("", "models")))
-"""Of image sources and profiles: each resolves to another file."""
+COMBINATIONS = tuple(product(ImageSource, ("", "models", "models,milvus")))
+"""Of image sources and profiles: each resolves to another file; Milvus is one in an overlay."""
 
 
 def main(checkout: Checkout) -> ExitCode:
@@ -63,7 +64,7 @@ def _resolved(checkout: Checkout) -> Iterator[Breach]:
     env = programs.have(checkout)
     for source, profiles in COMBINATIONS:
         composed = Compose(
-            files=compose.files(root, source),
+            files=compose.files(root, source, (WITHOUT_MILVUS,) if MILVUS in profiles else ()),
             env_file=root / ".env.example",
             env={**env, "COMPOSE_PROFILES": profiles, "ENV_FILE": "/nonexistent"},
             runner=runner,

@@ -57,14 +57,11 @@ class Compose:
         return done
 
 
-def files(root: Path, source: ImageSource) -> tuple[Path, ...]:
-    """Return the compose files for an image source."""
+def files(root: Path, source: ImageSource, overlays: Iterable[str] = ()) -> tuple[Path, ...]:
+    """Return the compose files for an image source, and those over them."""
     base = root / "docker" / "docker-compose.yml"
-    match source:
-        case ImageSource.REGISTRY:
-            return (base,)
-        case ImageSource.PACKAGES:
-            return base, base.with_name("docker-compose.packages.yml")
+    names = ["docker-compose.packages.yml"] if source is ImageSource.PACKAGES else []
+    return (base, *(base.with_name(name) for name in (*names, *overlays)))
 
 
 def text(compose: Compose) -> str:
@@ -156,6 +153,7 @@ def _service(
         data_group=keys.get("x-data-group", ""),
         volumes=tuple(volumes[key] for key in _mounted(keys)),
         one_shot=bool(keys.get("x-one-shot")),
+        wanted=keys.get("x-wanted", "yes") == "yes",
         memory=int(keys.get("mem_limit", 0)),
         cpu_flags=tuple(keys.get("x-cpu-flags") or ()),
     )
@@ -167,6 +165,9 @@ def _build(service: Mapping[str, Json], secrets: Mapping[str, Path]) -> Build:
         context=Path(build["context"]),
         dockerfile=build.get("dockerfile", "Dockerfile"),
         args=build.get("args") or {},
+        contexts={
+            name: Path(folder) for name, folder in (build.get("additional_contexts") or {}).items()
+        },
         network=build.get("network", ""),
         secrets={
             secret["source"]: secrets[secret["source"]] for secret in build.get("secrets", ())

@@ -7,14 +7,14 @@ from scripts.core.stack import Stack
 
 
 def services(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
-    """Return the services of that name or container name; all for none.
+    """Return the services of that name or container name; all that are wanted for none.
 
     Raises ConfigError with the known names and the nearest match.
     """
     known = {service.name: service.name for service in stack.services}
     known |= {service.container: service.name for service in stack.services}
     require_known(named, known)
-    wanted = {known[name] for name in named} or set(stack.names())
+    wanted = {known[name] for name in named} or set(stack.wanted())
     return tuple(name for name in stack.names() if name in wanted)
 
 
@@ -23,7 +23,9 @@ def data_groups(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
 
     Raises ConfigError as `services` does, and for one that keeps no data.
     """
-    chosen = [stack.service(name) for name in services(stack, named)]
+    # data is there also of what does not start by itself
+    names = services(stack, named) if named else stack.names()
+    chosen = [stack.service(name) for name in names]
     bare = [one.name for one in chosen if not one.data_group]
     if named and bare:
         raise ConfigError(

@@ -8,6 +8,9 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.config import release
+from scripts.config.choice import Choice, choose
+from scripts.config.release import Memos, Source
 from scripts.core import files
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageSource
@@ -75,9 +78,40 @@ class Settings:
 
     @property
     def memos_src(self) -> Path | None:
-        """The folder with the user's own MemOS, seen from the file; None for the released."""
+        """The src/ of the user's own MemOS, seen from the file; None for the released.
+
+        The checkout itself may be named, too.
+        """
         source = self.get("MEMOS_SRC")
-        return (self.file.parent / Path(source).expanduser()).resolve() if source else None
+        if not source:
+            return None
+        folder = (self.file.parent / Path(source).expanduser()).resolve()
+        return folder / "src" if (folder / "src" / "memos").is_dir() else folder
+
+    @property
+    def locks(self) -> Path:
+        """The folder with the locks of the pinned releases."""
+        return self.root / release.LOCKS
+
+    @property
+    def memos_source(self) -> Source | None:
+        """The user's own MemOS, read; None for the released."""
+        folder = self.memos_src
+        return release.checkout(folder, release.extras(self.locks)) if folder else None
+
+    @property
+    def memos(self) -> Memos:
+        """The MemOS that runs."""
+        return release.memos(self.get("MEMOS_VERSION"), self.memos_source, self.locks)
+
+    @property
+    def choice(self) -> Choice:
+        """What the stack is put together from."""
+        return choose(
+            self.memos,
+            with_milvus=self.get("WITH_MILVUS"),
+            local_models=self.local_embedder or bool(self.stand_in_chats),
+        )
 
     @property
     def dimension(self) -> int:
@@ -107,11 +141,18 @@ class Settings:
         variables |= dict.fromkeys(self.stand_in_chats, "")
         if self.local_embedder:
             variables["EMBEDDING_DIMENSION"] = LOCAL_DIMENSION
-        if self.local_embedder or self.stand_in_chats:
-            variables["COMPOSE_PROFILES"] = "models"
-        if self.memos_src:
-            variables["MEMOS_SRC"] = str(self.memos_src)
+        if profiles := self.choice.profiles:
+            variables["COMPOSE_PROFILES"] = ",".join(profiles)
+        if (source := self.memos.source) is not None:
+            variables |= {"MEMOS_SRC": str(source.folder), "MEMOS_VERSION": self.memos.tag}
+            if not self.memos.packages:
+                variables["MEMOS_PROJECT"] = str(self.memos_project)
         return variables
+
+    @property
+    def memos_project(self) -> Path:
+        """The folder for the checkout's pyproject.toml as a build gets it, and nothing else."""
+        return self.root / ".cache" / "memos" / self.memos.tag
 
 
 def rows(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -1,10 +1,10 @@
 """One stack as the tasks see it: its settings, the engine, Compose, and the resolved file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts.config import compose, compose_cache
+from scripts.config import compose, compose_cache, selection
 from scripts.config import settings as env_file
 from scripts.config.compose import Compose
 from scripts.config.rules import env as settings_rules
@@ -15,6 +15,7 @@ from scripts.core.process import Runner
 from scripts.core.stack import Stack
 from scripts.engine import discovery
 from scripts.engine.api import Api
+from scripts.engine.containers import containers
 from scripts.engine.discovery import check_compose, check_engine
 
 CACHE = ".cache"
@@ -86,7 +87,7 @@ def compose_project(
 ) -> Compose:
     """Return the project as Compose is told about it; `env` is what reaches the engine."""
     return Compose(
-        files=compose.files(settings.root, source),
+        files=compose.files(settings.root, source, settings.choice.overlays),
         env_file=settings.file,
         env={**env, **settings.for_compose()},
         runner=runner,
@@ -131,6 +132,18 @@ def described(
 
     composed = compose_project(settings, env, runner, source)
     return compose.parse(resolving.resolved(composed)[1], composed.files[0].parent)
+
+
+def present(space: Workspace, named: Sequence[str]) -> tuple[str, ...]:
+    """Return the services that are named; for none those that start by themselves or are there.
+
+    Raises ConfigError as `selection.services` does.
+    """
+    stack = space.stack
+    if named or stack.wanted() == stack.names():
+        return selection.services(stack, named)
+    there = {container.service for container in containers(space.api, stack.project)}
+    return tuple(one.name for one in stack.services if one.wanted or one.name in there)
 
 
 def without_probes(stack: Stack) -> Stack:

@@ -74,6 +74,8 @@ class ImageStatus:
     architecture: str = ""
     """In the engine's words: amd64, arm64."""
     id: str = ""
+    packages: tuple[str, ...] = ()
+    """NAME==VERSION of what was found when it was built; empty where a lock of ours says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

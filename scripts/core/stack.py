@@ -77,6 +77,8 @@ class Build:
     context: Path
     dockerfile: str = "Dockerfile"
     args: Mapping[str, str] = field(default_factory=dict)
+    contexts: Mapping[str, Path] = field(default_factory=dict)
+    """Folders of this host beside the context, by the names that the Dockerfile has for them."""
     network: str = ""
     secrets: Mapping[str, Path] = field(default_factory=dict)
     seconds: float = 0.0  # about: see `x-build-seconds`
@@ -102,6 +104,8 @@ class Service:
     volumes: tuple[str, ...] = ()
     """Names on the engine of the volumes it mounts."""
     one_shot: bool = False
+    wanted: bool = True
+    """It starts when no service is named (`x-wanted`)."""
     memory: int = 0
     """Its memory limit in bytes; 0 for none."""
     cpu_flags: tuple[str, ...] = ()
@@ -133,6 +137,10 @@ class Stack:
     def names(self) -> tuple[str, ...]:
         """Return the names of all services."""
         return tuple(service.name for service in self.services)
+
+    def wanted(self) -> tuple[str, ...]:
+        """Return the names of the services that start when none is named."""
+        return tuple(service.name for service in self.services if service.wanted)
 
     def service(self, name: str) -> Service:
         """Return the service of that name; KeyError when there is none."""

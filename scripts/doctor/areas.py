@@ -32,7 +32,11 @@ AREAS = (
     Area(name="machine", rules=(rules.machine,), detail=details.machine),
     Area(name="ports", rules=(rules.ports,), detail=details.ports),
     Area(name="names", rules=(rules.names,), detail=details.names),
-    Area(name="images", rules=(rules.images_absent, rules.architecture), detail=details.images),
+    Area(
+        name="images",
+        rules=(rules.images_absent, rules.architecture, rules.packages),
+        detail=details.images,
+    ),
     Area(
         name="services",
         rules=(rules.sick_services, rules.unready_services),

@@ -77,16 +77,19 @@ def ask(checkout: Checkout) -> Facts:
         image_source=settings.get("IMAGE_SOURCE"),
         proxies=ask_models.proxies(checkout.environ),
         data=_data(settings),
+        memos=usable.memos,
     )
     space, stack = None, None
     try:
         if engine := facts.engine.usable:
             engine = replace(engine, env={**engine.env, **over})
             space = workspace.resolved(checkout, usable, engine, settings.source)
-            stack = space.stack
+            stack = space.stack.only(workspace.present(space, ()))
+            space = replace(space, stack=stack)
         elif (env := programs.found(checkout)) is not None:
             env = {**env, **over}
             stack = workspace.described(usable, env, checkout.runner, settings.source)
+            stack = stack.only(stack.wanted())
         else:
             facts = replace(facts, unknown={"compose": "Docker Compose is not here yet"})
     except StackError as error:

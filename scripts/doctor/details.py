@@ -71,7 +71,8 @@ def images(facts: Facts) -> str:
     kinds = {image.contains for image in facts.images if image.contains}
     source = f"source {facts.image_source or 'not chosen yet'}"
     contains = f" ({', '.join(sorted(kinds))})" if kinds else ""
-    return f"{here} of {len(facts.images)} here{contains}, {source}, {facts.engine.arch or '?'}"
+    known = f"{here} of {len(facts.images)} here{contains}, {source}, {facts.engine.arch or '?'}"
+    return f"{known}; {facts.memos.described}" if facts.memos else known
 
 
 def services(facts: Facts) -> str:

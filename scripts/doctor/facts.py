@@ -6,6 +6,7 @@ An error that was met while asking is a fact as well: it says what is wrong, and
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from scripts.config.release import Memos
 from scripts.core.errors import StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, ImageStatus
@@ -123,6 +124,8 @@ class Facts:
     settings: SettingsFile = field(default_factory=SettingsFile)
     engine: EngineFacts = field(default_factory=EngineFacts)
     image_source: str = ""
+    memos: Memos | None = None
+    """The MemOS that the settings name."""
     stack: Stack | None = None
     stack_problem: StackError | None = None
     """The compose file, resolved with these settings, breaks a rule."""

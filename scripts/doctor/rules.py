@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from scripts.config import drift
 from scripts.core.errors import StackError
 from scripts.core.finding import Finding, advice, fatal
 from scripts.core.inventory import ImageSource
@@ -100,6 +101,12 @@ def images_absent(facts: Facts) -> Iterator[Finding]:
     step = "set IMAGE_REGISTRY in .env to a mirror that you can reach"
     for registry, reason in facts.registries.items():
         yield weighed("registry", f"the registry {registry} cannot be used", step, evidence=reason)
+
+
+def packages(facts: Facts) -> Iterator[Finding]:
+    """A checkout wants other packages than the image holds that was built for it."""
+    if facts.memos is not None:
+        yield from drift.drifted(facts.memos, facts.images or ())
 
 
 def architecture(facts: Facts) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from scripts.core.errors import EngineError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.stack import Service
 from scripts.engine.api import Api
-from scripts.images.recipes import RECIPE_LABEL, recipe
+from scripts.images.recipes import PACKAGES_LABEL, RECIPE_LABEL, recipe
 
 CONTAINS_LABEL = "dev.memos.contains"
 VERSION_LABEL = "org.opencontainers.image.version"
@@ -41,6 +41,7 @@ def status(api: Api, service: Service) -> ImageStatus:
         stale=build is not None and labels.get(RECIPE_LABEL) != recipe(build),
         architecture=image.get("Architecture", ""),
         id=image.get("Id", ""),
+        packages=tuple(labels.get(PACKAGES_LABEL, "").split()),
     )
 
 

@@ -9,6 +9,8 @@ from scripts.core.stack import Build
 from scripts.machine.apt_sources import BASE_RELEASE
 
 RECIPE_LABEL = "dev.memos.recipe"
+PACKAGES_LABEL = "dev.memos.packages"
+"""NAME==VERSION of all that was found for an image when it was built, with blanks between."""
 BASE_TAG = f"memos-dev/base:{BASE_RELEASE}"
 """The image that the package-built ones are built upon: see `base_image`."""
 BASE_FILE = Path("packages", "base", "Dockerfile")

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Protocol
 
 from scripts.config.workspace import Workspace
+from scripts.core.errors import RefusedError
 from scripts.core.files import held
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import run
-from scripts.core.stack import Build, Service
-from scripts.images import availability, base_image, build_settings
+from scripts.core.stack import Service
+from scripts.images import availability, base_image, build_settings, build_words, resolution
 from scripts.images.bundle import bundle_file, unpacking
 from scripts.images.bundle.bundle_file import Bundle
 from scripts.images.jobs import Batch, Job, Jobs
-from scripts.images.recipes import RECIPE_LABEL, recipe
 
 # a step such as a compilation says nothing for up to a minute here
 BUILDS = Batch(task="inv images.build", silence=180.0)
@@ -55,52 +55,56 @@ def load(bundle: Bundle, space: Workspace, tell: Reporter) -> None:
 
 
 def build(space: Workspace, services: Sequence[Service], jobs: Jobs, tell: Reporter) -> None:
-    """Build the images of these services; RefusedError names the first that failed."""
+    """Build the images of these services; RefusedError names the first that failed.
+
+    ConfigError for one whose packages cannot be resolved.
+    """
     if services:
         # the stacks of one checkout share what is downloaded and what builds are told
-        env = space.engine.env
+        env, logs = space.engine.env, space.cache / "build"
         wanted = base_image.wanted(services)
         base = base_image.jobs(space.api, env, space.settings.root) if wanted else ()
-        board = tell.board([job.name for job in base] + [one.name for one in services])
-        with held(space.shared_cache, "images.build"), board:
+        after = base[-1].name if base else ""
+        found = resolution.jobs(resolution.wanted(services), env, logs, after)
+        names = [*(job.name for job in (*base, *found)), *(one.name for one in services)]
+        with held(space.shared_cache, "images.build"), tell.board(names):
             settings = space.settings.build_settings
             build_settings.write(settings, space.image_source, os.environ, run)
-            jobs.finish(BUILDS, [*base, *builds(services, env, space.cache / "build", base)])
+            if found:
+                _resolve(space, [*base, *found], jobs)
+            jobs.finish(BUILDS, [*base, *found, *builds(services, env, logs, after)])
+
+
+def _resolve(space: Workspace, steps: Sequence[Job], jobs: Jobs) -> None:
+    """Find what nobody has pinned, before anything is built; errors as in `resolution.told`."""
+    resolution.hand_in(space.settings.memos, space.settings.memos_project)
+    try:
+        jobs.finish(BUILDS, steps)
+    except RefusedError as error:
+        raise resolution.told(error, steps[-1].log, space.settings.memos) from error
 
 
 def builds(
-    services: Sequence[Service], env: Mapping[str, str], logs: Path, base: Sequence[Job] = ()
+    services: Sequence[Service], env: Mapping[str, str], logs: Path, after: str = ""
 ) -> list[Job]:
-    """Return the jobs that build the images of these services, each after the last one of `base`.
+    """Return the jobs that build the images of these services, each after the job `after`.
 
-    The output of each goes to a file in `logs`.
+    The output of each goes to a file in `logs`, where also lies what was found for it.
     """
     return [
         Job(
             name=one.name,
-            argv=build_argv(one, one.build),
+            argv=build_words.build_argv(
+                one, one.build, {} if resolution.pinned(one.build) else resolution.labels(logs, one)
+            ),
             log=logs / f"{one.name}.log",
             env={**env, **build_settings.ENV},
-            after=base[-1].name if base else "",
+            after=after,
             seconds=one.build.seconds,
         )
         for one in services
         if one.build is not None
     ]
-
-
-def build_argv(service: Service, build: Build) -> list[str]:
-    """Return the `docker build` command for one image; the secrets are files, not values."""
-    words = ["docker", "build", "--progress", "plain", "--tag", service.image]
-    words += ["--file", str(build.context / build.dockerfile)]
-    words += ["--label", f"{RECIPE_LABEL}={recipe(build)}"]
-    if build.network:
-        words += ["--network", build.network]
-    for name, value in build.args.items():
-        words += ["--build-arg", f"{name}={value}"]
-    for name, path in build.secrets.items():
-        words += ["--secret", f"id={name},src={path}"]
-    return [*words, *build_settings.proxy_args(os.environ), str(build.context)]
 
 
 def pull(space: Workspace, services: Sequence[Service], jobs: Jobs, tell: Reporter) -> None:

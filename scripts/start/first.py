@@ -27,7 +27,7 @@ def prepared(
     packed = bundle_file.named(checkout.environ)
     root, runner = checkout.root, checkout.runner
     source = unpacking.source(packed, settings) if packed else settings.source
-    files = compose.files(root, source)
+    files = compose.files(root, source, settings.choice.overlays)
     schema.require(resolving.written_breaches(files))
     selection.require_known(named, resolving.names(files, settings.get("CONTAINER_PREFIX")))
     running = discover(checkout)
@@ -59,7 +59,8 @@ def _settled(checkout: Checkout, settings: Settings, source: ImageSource, why: s
 def _chosen(checkout: Checkout, settings: Settings, running: Engine) -> tuple[ImageSource, str]:
     """Choose where images come from; give it, and why."""
     official = resolved(checkout, settings, running, ImageSource.REGISTRY).stack
-    wanted = [service for service in official.services if service.build is None]
+    starts = map(official.service, official.wanted())
+    wanted = [service for service in starts if service.build is None]
     api = Api.of(running)
     absent = [service.image for service in wanted if not availability.status(api, service).present]
     reasons = availability.unreachable(api, absent) if absent else {}

@@ -28,7 +28,8 @@ def prepared(
     settings = made_settings(checkout)
     if settings.image_source and not named and not checkout.environ.get("BUNDLE_FILE"):
         folder = cache(checkout.root, settings.get("COMPOSE_PROJECT_NAME"))
-        checked = compose_cache.approved(folder, compose.files(checkout.root, settings.source))
+        written = compose.files(checkout.root, settings.source, settings.choice.overlays)
+        checked = compose_cache.approved(folder, written)
         if checked and (running := discover(checkout)):
             return resolved(checkout, settings, running, settings.source)
     from scripts.start import first

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ExitCode, StackError
 from scripts.core.inventory import ImageStatus
@@ -29,14 +30,7 @@ class Reporter(context.Reporter, Protocol):
         self, names: Sequence[str], events: Iterable[Event], *, last: bool = True
     ) -> ExitCode: ...
 
-    def ready(
-        self,
-        stack: Stack,
-        names: Sequence[str],
-        *,
-        local_embedder: bool,
-        stand_in_chats: Sequence[str],
-    ) -> None: ...
+    def ready(self, stack: Stack, names: Sequence[str], settings: Settings) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +60,7 @@ class Starter:
         code = self.follow(names)
         if code is ExitCode.OK:
             created.keep(self.space, statuses)
-            settings = self.space.settings
-            self.tell.ready(
-                self.space.stack,
-                names,
-                local_embedder=settings.local_embedder,
-                stand_in_chats=settings.stand_in_chats,
-            )
+            self.tell.ready(self.space.stack, names, self.space.settings)
         return code
 
     def follow(self, names: Sequence[str], *, last: bool = True) -> ExitCode:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from scripts.config import selection
+from scripts.config import drift, selection
 from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ExitCode
@@ -64,11 +64,13 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCod
         folder = snapshots.folder_of(space.settings.root, space.stack.project)
         pending = journal.read(folder) is not None
         changed = wanted.rebuild or pending or not created.unchanged(space, statuses)
+        drifted = drift.drifted(space.settings.memos, statuses)
+        beyond = guards.findings(space, names) if changed else ()
+        if code := tell.preflight((*drifted, *beyond)):
+            return code
         if changed:
             from scripts.images import supply
 
-            if code := tell.preflight(guards.findings(space, names)):
-                return code
             supply.supply(space, statuses, jobs, tell, rebuild=wanted.rebuild)
         jobs.stop()
         if code := start.finish_interrupted(anew=True):

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from rich.text import Text
 
+from scripts.config.settings import Settings
 from scripts.core.errors import ExitCode, OverdueError, StackError
 from scripts.core.finding import Finding, Verdict
 from scripts.core.stack import Stack
@@ -88,29 +89,30 @@ class StartReport(Report):
             line = {"event": EventKind.RESULT, "seconds": 0.0, "verdict": ending}
             self.json_line({**line, "exit_code": int(code), **more})
 
-    def ready(
-        self,
-        stack: Stack,
-        names: Sequence[str],
-        *,
-        local_embedder: bool,
-        stand_in_chats: Sequence[str],
-    ) -> None:
-        """Write the addresses to open, once all is ready."""
+    def ready(self, stack: Stack, names: Sequence[str], settings: Settings) -> None:
+        """Write the addresses to open, once all is ready; which MemOS runs, and what does not."""
         if self.form == "json":
             return
         for name in names:
             for link in stack.service(name).links:
                 self.text(f"{name:<9} {link.label:<17} {link.url}")
-        if local_embedder and "memos" in names:
+        if "memos" not in names:
+            return
+        self.say(f"this is {settings.memos.described}")
+        if (why := settings.choice.without) and "milvus" not in names:
+            self.say(
+                f"Milvus was not started: {why};"
+                " WITH_MILVUS=yes in .env, or inv up --service attu starts it"
+            )
+        if settings.local_embedder:
             self.say(
                 "embeddings: the small local model answers (384 numbers);"
                 " MOS_EMBEDDER_API_BASE in .env names your own"
             )
-        if stand_in_chats and "memos" in names:
+        if chats := settings.stand_in_chats:
             self.say(
                 "chat: a stand-in keeps what is said as it was said, by rules, and refuses what"
-                f" needs a model; {' and '.join(stand_in_chats)} in .env name your own"
+                f" needs a model; {' and '.join(chats)} in .env name your own"
             )
 
 

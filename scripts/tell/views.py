@@ -48,6 +48,8 @@ def status(document: Mapping[str, Any], width: int, now: float) -> Iterator[Rend
         for row in rows:
             main, rest = status_lines(row, now)
             yield from _entry(main, (rest,), well=row["ready"])
+    if any(row["service"] == "memos" for row in rows):
+        yield Text(f"this is {document['memos']}", style="dim")
     for row in rows:
         for values in row["findings"]:
             yield from finding(Finding(**values))
@@ -148,7 +150,9 @@ def image_row(image: ImageStatus) -> tuple[str, ...]:
     if not image.present:
         return (image.service, image.image, "missing", "", "")
     state = "stale" if image.built_here and image.stale else "here"
-    return (image.service, image.image, state, image.contains, size(image.size))
+    unpinned = f", {len(image.packages)} packages not pinned by us" if image.packages else ""
+    contains = f"{image.contains}{unpinned}"
+    return (image.service, image.image, state, contains, size(image.size))
 
 
 def engine_rows(status: EngineStatus) -> tuple[tuple[str, str], ...]:

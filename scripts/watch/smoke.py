@@ -63,7 +63,8 @@ def run(stack: Stack, cube: str, *, dimension: int, preferences: bool) -> Iterat
         yield _background(stack, cube)
         if preferences:
             yield _preference(stack, cube)
-        yield _milvus(stack, cube)
+        if any(port.target == MILVUS for service in stack.services for port in service.ports):
+            yield _milvus(stack, cube)
     yield _absent(stack, cube, preferences=preferences)
 
 

@@ -1,6 +1,6 @@
 """Pure: what a look amounts to, service by service, for people and for programs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -17,23 +17,28 @@ def document(
     stack: Stack,
     look: Look,
     kinds: Sequence[ImageStatus],
-    image_source: str,
+    about: Mapping[str, str],
     now: datetime | None = None,
 ) -> dict[str, Any]:
     """Return what `inv ps --format json` prints of the services that `kinds` speak of.
+
+    `about` is what the settings say: `image_source`, and which `memos`.
 
     schemas/ps.schema.json says what the fields mean.
     """
     now = now or datetime.now(UTC)
     return {
         "project": stack.project,
-        "image_source": image_source,
+        **about,
         "services": [_row(stack, stack.service(kind.service), look, kind, now) for kind in kinds],
     }
 
 
 def frames(
-    stack: Stack, looks: Iterable[Look], kinds: Sequence[ImageStatus], image_source: str
+    stack: Stack,
+    looks: Iterable[Look],
+    kinds: Sequence[ImageStatus],
+    about: Mapping[str, str],
 ) -> Iterator[dict[str, Any]]:
     """Yield the document of each look; from the second on with the CPU's percentage since the last.
 
@@ -41,7 +46,7 @@ def frames(
     """
     before = Look()
     for look in looks:
-        picture = document(stack, look, kinds, image_source)
+        picture = document(stack, look, kinds, about)
         for row in picture["services"]:
             name = row["service"]
             row["cpu_percent"] = _percent(before.usage.get(name), look.usage.get(name))

@@ -20,6 +20,8 @@ from invoke.program import Program
 
 import tasks
 from scripts.commands import command
+from scripts.config import release
+from scripts.config.choice import WITHOUT_MILVUS
 from scripts.config.rules.schema import validate
 from scripts.core.files import Json
 from scripts.data import journal
@@ -82,6 +84,9 @@ def lay_out(root: Path) -> None:
     for file in (ROOT / "docker").glob("docker-compose*.yml"):
         shutil.copy(file, root / "docker")
     shutil.copy(ROOT / ".env.example", root)
+    locks = root / release.LOCKS
+    locks.parent.mkdir()
+    locks.symlink_to(ROOT / release.LOCKS)
 
 
 def resolved_as_recorded(root: Path, runner: FakeRunner) -> None:
@@ -90,6 +95,8 @@ def resolved_as_recorded(root: Path, runner: FakeRunner) -> None:
     runner.answer("compose version", "2.26.1\n")
     runner.answer("config", (RESOLVED / "registry.yml").read_text())
     runner.answer(f"{packages} config", (RESOLVED / "packages.yml").read_text())
+    without = (RESOLVED / "packages-without-milvus.yml").read_text()
+    runner.answer(f"{root / 'docker' / WITHOUT_MILVUS} config", without)
 
 
 @contextmanager

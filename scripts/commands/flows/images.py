@@ -60,6 +60,7 @@ def load(checkout: Checkout, source: Path, tell: Report) -> None:
     named = {**checkout.environ, bundle_file.VARIABLE: str(source)}
     space = prepare.prepared(replace(checkout, environ=named))
     supply.load(bundle, space, tell)
-    statuses = [availability.status(space.api, service) for service in space.stack.services]
+    wanted = map(space.stack.service, space.stack.wanted())
+    statuses = [availability.status(space.api, service) for service in wanted]
     unpacking.require_all(bundle, statuses)
     tell.images(statuses)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 
-from scripts.config import selection, workspace
+from scripts.config import workspace
 from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.look import Look
@@ -35,9 +35,10 @@ class Lines:
 
 def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) -> None:
     """Tell how these services are: once, or with `watch` again and again until Ctrl-C."""
-    names = selection.services(space.stack, services)
+    names = workspace.present(space, services)
     images = [availability.status(space.api, space.stack.service(name)) for name in names]
-    source = space.settings.get("IMAGE_SOURCE")
+    settings = space.settings
+    about = {"image_source": settings.get("IMAGE_SOURCE"), "memos": settings.memos.described}
     folder = snapshots.folder_of(space.settings.root, space.stack.project)
     if unfinished := journal.pending(folder):
         tell.say(unfinished)
@@ -51,9 +52,9 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
         if watch:
             looks = poll(look, timeout=float("inf"), interval=WATCHED)
             with suppress(KeyboardInterrupt):  # the way to end it
-                tell.watch(status.frames(space.stack, looks, images, source))
+                tell.watch(status.frames(space.stack, looks, images, about))
         else:
-            tell.status(status.document(space.stack, look(), images, source))
+            tell.status(status.document(space.stack, look(), images, about))
 
 
 def every_stack(checkout: Checkout, tell: Report) -> None:
@@ -71,7 +72,7 @@ def logs(space: Workspace, services: Sequence[str], wanted: Lines, tell: Report)
     from scripts.watch import log_lines
     from scripts.watch.logs import LogReader
 
-    names = selection.services(space.stack, services)
+    names = workspace.present(space, services)
     reader = LogReader(space.api, space.stack.project, names, tail=wanted.tail, since=wanted.since)
     ends = suppress(KeyboardInterrupt) if wanted.follow else nullcontext()  # the way to end it
     with closing(reader), ends:

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from scripts.config import choice, release
 from scripts.config.settings import LOCAL_DIMENSION, LOCAL_MODELS, Settings
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageSource
@@ -51,15 +52,8 @@ def check(settings: Settings) -> None:
 def problems(settings: Settings) -> tuple[str, ...]:
     """Return a sentence for every value that cannot be right; it begins with the variable."""
     rules = (
-        _ports,
-        _choices,
-        _embedder,
-        _chat,
-        _dimension,
-        _shapes,
-        _passwords,
-        _source,
-        _open_doors,
+        *(_ports, _choices, _embedder, _chat, _dimension, _shapes, _passwords),
+        *(_memos, _open_doors),
     )
     return tuple(problem for rule in rules for problem in rule(settings))
 
@@ -85,7 +79,8 @@ def _choices(settings: Settings) -> Iterator[str]:
     if settings.get("MEMOS_MENDS") not in {"yes", "no"}:
         yield f"MEMOS_MENDS is {settings.get('MEMOS_MENDS')!r}, wanted yes or no"
     preference = settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
-    if preference and settings.image_source is ImageSource.PACKAGES:
+    in_milvus = preference and settings.memos.uses_milvus
+    if in_milvus and settings.image_source is ImageSource.PACKAGES:
         yield (
             "ENABLE_PREFERENCE_MEMORY is 'true', and IMAGE_SOURCE is 'packages': preference memory"
             " needs Milvus 2.5 (BM25), the package-built one is 2.3.5; wanted false"
@@ -165,14 +160,24 @@ def _passwords(settings: Settings) -> Iterator[str]:
         yield "NEO4J_PASSWORD holds a slash, wanted a password without one"
 
 
-def _source(settings: Settings) -> Iterator[str]:
-    source = settings.memos_src
-    if source is None or (source / "memos").is_dir():
+def _memos(settings: Settings) -> Iterator[str]:
+    name, source = "MEMOS_VERSION", settings.memos_source
+    problem = release.problem(settings.get(name), settings.locks)
+    if source is not None:  # the other one does not count then
+        name, problem = "MEMOS_SRC", source.problem
+    if problem:
+        yield f"{name} is {settings.get(name)!r}, {problem}"
         return
-    # without memos/ in it the released version would run, and nobody would be told
-    guess = f"; did you mean {source}/src?" if (source / "src" / "memos").is_dir() else ""
-    value = settings.get("MEMOS_SRC")
-    yield f"MEMOS_SRC is {value!r}, wanted the src/ folder of MemOS, with memos/ in it{guess}"
+    memos, with_milvus = settings.memos, settings.get("WITH_MILVUS")
+    if with_milvus not in {"", "yes", "no"}:
+        yield f"WITH_MILVUS is {with_milvus!r}, wanted yes, no or nothing"
+    preferences = settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
+    if choice.missing_milvus(memos, with_milvus=with_milvus, preferences=preferences):
+        yield (
+            f"WITH_MILVUS is 'no', and MemOS {memos.version} keeps preferences in Milvus"
+            " (ENABLE_PREFERENCE_MEMORY is 'true'); wanted nothing, or MEMOS_VERSION="
+            f"{release.dotted(release.OWN_PREFERENCES)} or newer, which has no use for it"
+        )
 
 
 def _open_doors(settings: Settings) -> Iterator[str]:

@@ -102,7 +102,7 @@ def _images(space: Workspace) -> list[ImageStatus]:
     every = compose.document(compose.text(with_all_profiles(space).compose))
     services = compose.parse(every, space.stack.folder).services
     images = [availability.status(space.api, service) for service in services]
-    wanted = [image for image in images if image.service in space.stack.names()]
+    wanted = [image for image in images if image.service in space.stack.wanted()]
     to_build, to_pull = availability.needed(wanted, rebuild=False)
     if to_build or to_pull:
         steps = ("inv images.build" if to_build else "", "inv images.pull" if to_pull else "")

@@ -38,10 +38,12 @@ def test_all_files_keep_every_rule(
 
     schemas = len(list((ROOT / "schemas").iterdir()))
     assert capsys.readouterr().out == (
-        f"{schemas} schemas, 2 compose files in 4 combinations, and .env.example keep every rule\n"
+        f"{schemas} schemas, 3 compose files in 6 combinations, and .env.example keep every rule\n"
     )
     asked = [call for call in runner.calls if call.argv[-1] == "config"]
-    assert [call.env["COMPOSE_PROFILES"] for call in asked] == ["", "models"] * 2
+    assert [call.env["COMPOSE_PROFILES"] for call in asked] == [
+        *("", "models", "models,milvus")
+    ] * 2
     assert {call.env["ENV_FILE"] for call in asked} == {"/nonexistent"}
     assert all(str(checkout.root / ".env.example") in call.argv for call in asked)
 

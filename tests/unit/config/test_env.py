@@ -40,6 +40,7 @@ def test_the_example_itself_is_right(root: Path) -> None:
         ("ENABLE_INTERNET", "1", "wanted true or false in small letters"),
         ("ENABLE_ACTIVATION_MEMORY", "False", "wanted true or false in small letters"),
         ("MEMOS_MENDS", "off", "wanted yes or no"),
+        ("WITH_MILVUS", "on", "wanted yes, no or nothing"),
         ("MOS_EMBEDDER_BACKEND", "openai", "wanted universal_api or ollama"),
         ("NEO4J_HEAP", "lots", "wanted a size such as 512m or 2g"),
         ("NEO4J_HEAP", "512", "wanted a size such as 512m or 2g"),
@@ -135,24 +136,59 @@ def test_a_password_that_a_server_would_refuse_is_found_and_not_shown(
     assert value not in problem
 
 
-@pytest.mark.parametrize(
-    ("value", "guess"), [("checkout", "; did you mean {}/checkout/src?"), ("no-such", "")]
-)
-def test_a_memos_folder_without_memos_is_found(root: Path, value: str, guess: str) -> None:
-    """The released version would run, without a word; the usual slip is the checkout's root."""
-    (root / "checkout" / "src" / "memos").mkdir(parents=True)
-
-    assert problems(root, f"MEMOS_SRC={value}\n") == [
-        f".env: MEMOS_SRC is {value!r}, wanted the src/ folder of MemOS, with memos/ in it"
-        + guess.format(root)
+def test_a_folder_that_is_no_memos_is_found(root: Path) -> None:
+    """The released version would run, without a word."""
+    assert problems(root, "MEMOS_SRC=no-such\n") == [
+        ".env: MEMOS_SRC is 'no-such', wanted MemOS: its src/ folder, with memos/ in it"
     ]
 
 
-def test_a_memos_folder_with_memos_is_taken(root: Path) -> None:
-    """The src/ of a checkout."""
-    (root / "src" / "memos").mkdir(parents=True)
+@pytest.mark.parametrize("named", ["checkout/src", "checkout"])
+def test_a_checkout_is_named_by_its_source_or_by_itself(root: Path, named: str) -> None:
+    """MEMOS_VERSION does not count then, whatever it is."""
+    (root / "checkout" / "src" / "memos").mkdir(parents=True)
 
-    assert problems(root, f"MEMOS_SRC={root}/src\n") == []
+    assert problems(root, f"MEMOS_SRC={root}/{named}\nMEMOS_VERSION=latest\n") == []
+
+
+@pytest.mark.parametrize("value", ["2.0.6", "2.0.7", "2.0.18", "2.1.0", "9.9.9", ""])
+def test_whether_a_release_exists_only_the_index_knows(root: Path, value: str) -> None:
+    """So a right form is enough here; nothing means the default."""
+    assert problems(root, f"MEMOS_VERSION={value}\n") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("v2.0.7", "the three numbers of a release, such as 2.0.7"),
+        ("latest", "the three numbers of a release, such as 2.0.6"),
+        ("2.1", "the three numbers of a release, such as 2.0.6"),
+        ("2.0.7rc1", "the three numbers of a release, such as 2.0.6"),
+        ("2.0.7; rm", "the three numbers of a release, such as 2.0.6"),
+        ("2.0.\u0667", "the three numbers of a release, such as 2.0.6"),
+        ("2.0.5", "2.0.6 or newer, such as 2.0.6"),
+    ],
+)
+def test_what_is_no_release_is_found(root: Path, value: str, wanted: str) -> None:
+    """Before a build, or a shell, gets to see it."""
+    assert problems(root, f"MEMOS_VERSION={value}\n") == [
+        f".env: MEMOS_VERSION is {value!r}, wanted {wanted}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("WITH_MILVUS=no\nENABLE_PREFERENCE_MEMORY=true\n", True),
+        ("WITH_MILVUS=no\nENABLE_PREFERENCE_MEMORY=true\nMEMOS_VERSION=2.0.8\n", False),
+        ("WITH_MILVUS=no\n", False),
+    ],
+)
+def test_milvus_cannot_go_where_it_keeps_preferences(root: Path, text: str, *, wrong: bool) -> None:
+    """Without preferences no release uses it."""
+    assert [
+        line.partition(",")[0] for line in problems(root, f"IMAGE_SOURCE=registry\n{text}")
+    ] == [".env: WITH_MILVUS is 'no'"] * wrong
 
 
 @pytest.mark.parametrize("value", ["-3", "0", "many", "²", "1024.0"])

@@ -17,7 +17,7 @@ RECORDED = sorted((ROOT / "tests" / "data" / "config").glob("*.yml"))
 GONE = object()
 X_KEYS = (
     "x-probe, x-no-probe, x-one-shot, x-data-group, x-open, x-not-offered, x-start, x-cpu-flags,"
-    " x-build-seconds"
+    " x-build-seconds, x-wanted"
 )
 
 HEALTH = {
@@ -109,6 +109,7 @@ def test_the_compose_files_break_no_rule(path: Path) -> None:
     [
         ("registry.yml", ["docker-compose.yml"]),
         ("packages.yml", ["docker-compose.yml", "docker-compose.packages.yml"]),
+        ("packages-without-milvus.yml", ["docker-compose.yml", "docker-compose.packages.yml"]),
     ],
 )
 def test_the_recorded_answers_have_the_services_of_the_compose_files(

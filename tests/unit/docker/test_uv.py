@@ -8,7 +8,7 @@ import pytest
 from tests.kit.places import ROOT
 
 DOCKERFILES = tuple(sorted((ROOT / "docker").rglob("Dockerfile")))
-WITH_PACKAGES = tuple(file for file in DOCKERFILES if (file.parent / "requirements.txt").is_file())
+WITH_PACKAGES = tuple(file for file in DOCKERFILES if [*file.parent.glob("requirements*")])
 STAGE = re.compile(r"^# uv does in .*?\n\n", re.DOTALL | re.MULTILINE)
 PIN = re.compile(r"uv==[\d.]+\s+--hash=sha256:[0-9a-f]{64}\s+--hash=sha256:[0-9a-f]{64}\s")
 

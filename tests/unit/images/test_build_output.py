@@ -6,8 +6,8 @@ import pytest
 
 from scripts.core.stack import Build, Service
 from scripts.images.build_output import Output, cause, told_error, without_logins, words
+from scripts.images.build_words import build_argv, stage_argv
 from scripts.images.recipes import RECIPE_LABEL, recipe
-from scripts.images.supply import build_argv
 from tests.kit.places import TESTS_DATA
 
 DATA = TESTS_DATA / "build"
@@ -20,6 +20,7 @@ def build(tmp_path: Path) -> Build:
     return Build(
         context=tmp_path,
         args={"BASE": "base:1"},
+        contexts={"project": Path("/elsewhere")},
         network="host",
         secrets={"ca": Path("/cache/ca.crt")},
     )
@@ -32,23 +33,33 @@ def test_a_build_command_has_image_file_recipe_network_arguments_and_secrets(
     monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy")
     service = Service(name="a", container="a", image="memos-dev/a:1", build=build)
 
-    assert build_argv(service, build) == [
+    assert build_argv(service, build, {"more": "than that"}) == [
         *("docker", "build", "--progress", "plain", "--tag", "memos-dev/a:1"),
+        *("--label", f"{RECIPE_LABEL}={recipe(build)}", "--label", "more=than that"),
         *("--file", str(build.context / "Dockerfile")),
-        *("--label", f"{RECIPE_LABEL}={recipe(build)}"),
         *("--network", "host", "--build-arg", "BASE=base:1"),
+        *("--build-context", "project=/elsewhere"),
         *("--secret", "id=ca,src=/cache/ca.crt", "--build-arg", "HTTPS_PROXY"),
         str(build.context),
     ]
+
+
+def test_a_stage_of_a_build_is_put_into_a_folder_and_is_no_image(build: Build) -> None:
+    """With the same arguments and secrets, so that the build after it finds its steps done."""
+    argv = stage_argv(build, "resolved", Path("/here"))
+
+    assert "--tag" not in argv
+    assert argv[4:8] == ["--target", "resolved", "--output", "type=local,dest=/here"]
+    assert {"BASE=base:1", "project=/elsewhere", "id=ca,src=/cache/ca.crt"} <= set(argv)
 
 
 def test_a_plain_build_command_has_no_more_than_it_needs(tmp_path: Path) -> None:
     """No network, argument or secret where none is set."""
     (tmp_path / "Other").write_text("FROM base\n")
     build = Build(context=tmp_path, dockerfile="Other")
-    argv = build_argv(Service(name="a", container="a", image="a:1", build=build), build)
+    argv = build_argv(Service(name="a", container="a", image="a:1", build=build), build, {})
 
-    assert argv[7] == str(tmp_path / "Other")
+    assert argv[9] == str(tmp_path / "Other")
     assert len(argv) == 11
 
 

@@ -21,6 +21,9 @@ EMPTY_ON_PURPOSE = {
     "MEMRADER_API_BASE",
     "EMBEDDING_DIMENSION",  # empty: as many as that model's vectors have
     "MEMOS_SRC",  # empty: an empty folder beside the API's Dockerfile
+    "MEMOS_PROJECT",  # empty: the same
+    "MEMOS_IMAGE",  # empty: named after the release
+    "WITH_MILVUS",  # empty: by the release
 }
 PROMISED = [
     "COMPOSE_PROJECT_NAME",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from scripts.config import settings
 from scripts.config.rules.schema import validate
 from scripts.core.errors import (
     BrokenError,
@@ -21,6 +22,7 @@ from scripts.core.stack import Link
 from scripts.start.events import Event, EventKind
 from scripts.tell.start_report import StartReport
 from tests.kit.builders import service, stack
+from tests.kit.places import ROOT
 
 Capture = pytest.CaptureFixture[str]
 ENDED = Finding(
@@ -195,31 +197,50 @@ def test_preflight_ends_the_run_only_when_it_cannot_go_on(
     assert shown.err.count("next: ") == len(findings)
 
 
-CHATS = ("MEMRADER_API_BASE",)
 LINKED = stack(
     service("memos", links=(Link(label="MemOS API", url="http://127.0.0.1:8000/docs"),)),
     service("db"),
+    service("milvus"),
 )
+
+
+OWN = {
+    **dict.fromkeys(
+        ("OPENAI_API_BASE", "MEMRADER_API_BASE", "MOS_EMBEDDER_API_BASE"), "http://m/v1"
+    ),
+    "EMBEDDING_DIMENSION": "1024",
+}
+"""Models of one's own."""
 
 
 @pytest.mark.parametrize(
-    ("names", "local", "hint"),
-    [(("memos", "db"), True, True), (("memos",), False, False), (("db",), True, False)],
+    ("names", "environ", "told"),
+    [
+        (("memos", "db"), {}, ["this is MemOS 2.0.6", "embeddings: the small", "chat: a stand-in"]),
+        (("memos",), OWN, ["this is MemOS 2.0.6"]),
+        (
+            ("memos",),
+            {**OWN, "WITH_MILVUS": "no"},
+            ["this is MemOS 2.0.6", "Milvus was not started: WITH_MILVUS=no;"],
+        ),
+        (("memos", "milvus"), {**OWN, "WITH_MILVUS": "no"}, ["this is MemOS 2.0.6"]),
+        (("db",), {"WITH_MILVUS": "no"}, []),
+    ],
 )
 def test_once_all_is_ready_the_addresses_to_open_are_the_result(
-    names: tuple[str, ...], capsys: Capture, *, local: bool, hint: bool
+    names: tuple[str, ...], environ: dict[str, str], told: list[str], capsys: Capture
 ) -> None:
-    """And whoever uses the small local model is told so; with JSON the result event is the last."""
-    StartReport().ready(LINKED, names, local_embedder=local, stand_in_chats=CHATS[:local])
+    """Which MemOS it is, what does not run, who answers for a model; with JSON nothing of it."""
+    given = settings.of_example(ROOT, environ)
+    StartReport().ready(LINKED, names, given)
 
     shown = capsys.readouterr()
     assert ("http://127.0.0.1:8000/docs" in shown.out) is ("memos" in names)
-    assert ("embeddings: the small local model answers" in shown.err) is hint
-    assert ("MEMRADER_API_BASE in .env name your own" in shown.err) is hint
+    lines = shown.err.splitlines()
+    assert len(lines) == len(told)
+    assert all(line.startswith(begin) for line, begin in zip(lines, told, strict=True))
 
-    StartReport(form="json").ready(
-        LINKED, names, local_embedder=local, stand_in_chats=CHATS[:local]
-    )
+    StartReport(form="json").ready(LINKED, names, given)
     assert tuple(capsys.readouterr()) == ("", "")
 
 

@@ -21,6 +21,7 @@ REAL = ImageStatus(
     service="web", image="example/web:1", present=True, contains="real", version="2.0.6"
 )
 MISSING = ImageStatus(service="web", image="example/web:1", present=False)
+ABOUT = {"image_source": "packages", "memos": "MemOS 2.0.6"}
 
 
 def shown(
@@ -28,7 +29,7 @@ def shown(
 ) -> dict[str, Any]:
     """Return the one service of the document, which keeps its schema."""
     seen = Look(containers=(one,) if one else (), readings=(answer,) if answer is not None else ())
-    found = document(stack(WEB), seen, [kind], "packages", NOW)
+    found = document(stack(WEB), seen, [kind], ABOUT, NOW)
     assert validate(found, "ps") == ()
     assert (found["project"], found["image_source"]) == ("test", "packages")
     (row,) = found["services"]
@@ -99,7 +100,7 @@ def test_without_a_moment_it_is_now() -> None:
     began = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     seen = Look(containers=(container("web", started_at=began),))
 
-    (row,) = document(stack(WEB), seen, [REAL], "registry")["services"]
+    (row,) = document(stack(WEB), seen, [REAL], ABOUT)["services"]
 
     assert 0 <= row["uptime_seconds"] < 60
 
@@ -117,7 +118,7 @@ def test_what_is_used_is_told_in_bytes_and_seconds() -> None:
     """And since when it is ready, where a start of ours saw it."""
     seen = replace(used(1_234_567_890, 5), ready_since={"web": SINCE})
 
-    found = document(stack(WEB), seen, [REAL], "packages", NOW)
+    found = document(stack(WEB), seen, [REAL], ABOUT, NOW)
 
     (row,) = found["services"]
     assert (row["memory_bytes"], row["cpu_seconds"]) == (2**20, 1.235)
@@ -131,7 +132,7 @@ def test_who_does_not_answer_now_is_not_ready_since() -> None:
     sick = reading("web", "503", ok=False)
     seen = replace(used(1, 5), readings=(sick,), ready_since={"web": SINCE})
 
-    (row,) = document(stack(WEB), seen, [REAL], "packages", NOW)["services"]
+    (row,) = document(stack(WEB), seen, [REAL], ABOUT, NOW)["services"]
 
     assert (row["ready"], row["ready_since"]) == (False, None)
 
@@ -140,7 +141,7 @@ def test_only_the_services_that_were_asked_for_have_a_row() -> None:
     """What is wrong with one is told with an eye on those that it needs."""
     both = stack(service("db"), service("web", "db"))
 
-    (row,) = document(both, Look(), [REAL], "packages", NOW)["services"]
+    (row,) = document(both, Look(), [REAL], ABOUT, NOW)["services"]
 
     assert row["service"] == "web"
 
@@ -149,7 +150,7 @@ def test_from_the_second_look_on_there_are_percentages() -> None:
     """Of one processor, over the engine's own time between the two."""
     looks = [used(10**9, 10), used(2 * 10**9, 12), used(5 * 10**9, 14), used(1, 16), used(2, 16)]
 
-    found = frames(stack(WEB), [*looks, Look()], [REAL], "packages")
+    found = frames(stack(WEB), [*looks, Look()], [REAL], ABOUT)
 
     percents = [one["services"][0]["cpu_percent"] for one in found]
     # then it was started again, then the engine gave the same measurement, then it was gone

@@ -1,0 +1,48 @@
+"""Pure: which parts of the compose files make up a stack, by its settings alone.
+
+Facts about a service stand beside it in the compose files; here is only when a part is in.
+"""
+
+from dataclasses import dataclass
+
+from scripts.config.release import Memos
+
+MILVUS = "milvus"
+"""The profile of its services."""
+WITHOUT_MILVUS = "docker-compose.without-milvus.yml"
+"""Over the others where the API does not wait for Milvus, whose services are then a profile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a stack is put together from."""
+
+    overlays: tuple[str, ...] = ()
+    """Compose files over those of the image source."""
+    profiles: tuple[str, ...] = ()
+    without: str = ""
+    """Why Milvus does not start by itself; empty where it does."""
+
+
+def choose(memos: Memos, *, with_milvus: str, local_models: bool) -> Choice:
+    """Choose by the MemOS that runs and by WITH_MILVUS: yes, no or nothing.
+
+    Where Milvus is not waited for, its profile is named all the same, so that its services can be
+    asked for by name; whether they start by themselves says their `x-wanted`.
+    """
+    unused = not memos.uses_milvus
+    apart = unused or with_milvus == "no"
+    why = f"MemOS {memos.version} does not use it" if unused else "WITH_MILVUS=no"
+    return Choice(
+        overlays=(WITHOUT_MILVUS,) if apart else (),
+        profiles=(
+            *(("models",) if local_models else ()),
+            *((MILVUS,) if apart else ()),
+        ),
+        without=why if apart and with_milvus != "yes" else "",
+    )
+
+
+def missing_milvus(memos: Memos, *, with_milvus: str, preferences: bool) -> bool:
+    """Say whether WITH_MILVUS=no takes away what this MemOS keeps preferences in."""
+    return with_milvus == "no" and preferences and memos.uses_milvus

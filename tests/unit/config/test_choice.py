@@ -1,0 +1,53 @@
+"""What a stack is put together from, by the MemOS that runs and what is wished."""
+
+import pytest
+
+from scripts.config.choice import WITHOUT_MILVUS, choose, missing_milvus
+from scripts.config.release import Memos
+
+SEED, NEWER = Memos(version="2.0.6"), Memos(version="2.0.33")
+ALL, APART = (), (WITHOUT_MILVUS,)
+
+
+@pytest.mark.parametrize(
+    ("memos", "with_milvus", "overlays", "without"),
+    [
+        (SEED, "", ALL, ""),
+        (SEED, "yes", ALL, ""),
+        (SEED, "no", APART, "WITH_MILVUS=no"),
+        (NEWER, "", APART, "MemOS 2.0.33 does not use it"),
+        (NEWER, "no", APART, "MemOS 2.0.33 does not use it"),
+        (NEWER, "yes", APART, ""),
+    ],
+)
+def test_milvus_starts_where_it_is_used_or_wished(
+    memos: Memos, with_milvus: str, overlays: tuple[str, ...], without: str
+) -> None:
+    """The seven containers of the seed stay; where it is not used the API does not wait for it."""
+    chosen = choose(memos, with_milvus=with_milvus, local_models=False)
+
+    assert (chosen.overlays, chosen.without) == (overlays, without)
+    # its services are known then too, so that they can be named
+    assert chosen.profiles == (("milvus",) if overlays else ())
+
+
+def test_the_local_model_is_a_profile_of_its_own() -> None:
+    """Beside the other, or alone."""
+    assert choose(SEED, with_milvus="", local_models=True).profiles == ("models",)
+    assert choose(NEWER, with_milvus="", local_models=True).profiles == ("models", "milvus")
+
+
+@pytest.mark.parametrize(
+    ("memos", "with_milvus", "preferences", "missing"),
+    [
+        (SEED, "no", True, True),
+        (SEED, "no", False, False),
+        (SEED, "", True, False),
+        (NEWER, "no", True, False),
+    ],
+)
+def test_milvus_is_missed_where_preferences_would_be_in_it(
+    memos: Memos, with_milvus: str, *, preferences: bool, missing: bool
+) -> None:
+    """Nothing else needs it."""
+    assert missing_milvus(memos, with_milvus=with_milvus, preferences=preferences) is missing
