@@ -21,6 +21,10 @@ LONGEST_SENTENCE = 500
 """Characters; what is longer is no sentence that states a preference."""
 SHORT_STATEMENT = 300
 """Characters up to which a statement is the context of its only preference."""
+LABEL = "PREFERENCE (用户的偏好): "
+"""Before the context of a preference. A search drops what is nearly like another memory, compared by
+its letters (`_is_text_highly_similar_optimized` in MemOS), and the statement itself is one as well.
+"""
 WHY = "said in these words (a rule of the reader stand-in, no model)"
 
 
@@ -175,7 +179,7 @@ def preferences(conversation: str) -> list[Json]:
     return [
         {
             "explicit_preference": sentence,
-            "context_summary": context,
+            "context_summary": LABEL + context,
             "reasoning": WHY,
             "topic": "stated by the user",
         }

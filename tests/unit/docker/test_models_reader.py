@@ -124,8 +124,8 @@ def test_preferences_in_one_long_statement_stand_alone() -> None:
     text = "I like tea. I hate noise. The rest is silence."
 
     assert [one["context_summary"] for one in reader.preferences(text)] == [
-        "I like tea.",
-        "I hate noise.",
+        f"{reader.LABEL}I like tea.",
+        f"{reader.LABEL}I hate noise.",
     ]
 
 
