@@ -23,6 +23,12 @@ REJECTED = frozenset({401, 403})
 FIRST_OTHER = 300
 FALLS_BACK = frozenset({"background work", "comparing preferences", "checking memories", "skills"})
 """Calls of MemOS' own, without a model done in a simpler way; nobody made them."""
+INSTEAD = {
+    "feedback": "feedback answers success and keeps nothing",
+    "fine search": "a fine search finds what a fast one does",
+    "suggestions": "suggestions are an error, or none",
+}
+"""What MemOS does without a model, tried on 2.0.6, 2.0.7 and 2.0.33."""
 
 
 def env_file(facts: Facts) -> Iterator[Finding]:
@@ -211,7 +217,10 @@ def chat_model_needed(facts: Facts) -> Iterator[Finding]:
     if missed:
         named = ", ".join(f"{call} ({count})" for call, count in sorted(missed.items()))
         cause = f"prompts were refused that take a chat model of your own: {named}"
-        evidence = "the reader stand-in has rules for MemOS' extraction prompts, and no model"
+        rules = "the reader stand-in has rules for MemOS' extraction prompts, and no model"
+        evidence = "; ".join(
+            (rules, *(INSTEAD[call] for call in sorted(missed) if call in INSTEAD))
+        )
         step = "OPENAI_API_BASE and MEMRADER_API_BASE, their keys and models in .env, then: inv up"
         yield advice("chat-model-needed", cause, step, service="models", evidence=evidence)
 

@@ -22,8 +22,8 @@ LONGEST_SENTENCE = 500
 SHORT_STATEMENT = 300
 """Characters up to which a statement is the context of its only preference."""
 LABEL = "PREFERENCE (用户的偏好): "
-"""Before the context of a preference. A search drops what is nearly like another memory, compared by
-its letters (`_is_text_highly_similar_optimized` in MemOS), and the statement itself is one as well.
+"""Before the context of a preference. A search drops what is nearly like another memory, by letters
+(`_is_text_highly_similar_optimized` in MemOS), and the statement itself is a memory as well.
 """
 WHY = "said in these words (a rule of the reader stand-in, no model)"
 

@@ -160,6 +160,28 @@ def test_the_api_that_runs_says_which_defects_are_mended(
     assert rows["services"] == f"3 of 3 are ready{detail}"
 
 
+COUNTS = '{"status": "ok", "reader": {"answered": {"memories": 2}, "refused": {"feedback": 1}}}'
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [((0, COUNTS), True), ((22, "curl: (22) 404"), False), ((0, '{"reader": 7}'), False)],
+)
+def test_the_stand_in_for_a_chat_model_says_what_it_refused(
+    world: World, said: tuple[int, str], *, told: bool
+) -> None:
+    """It is asked in its container, as no port of it is published; one of before says nothing."""
+    world.services["models"] = service("models", **{"x-no-probe": "no port"})
+    world.engine.state["containers"]["id-models"] = world.container("models")
+    world.engine.state["checks"]["id-models"] = said
+
+    facts = world.ask()
+
+    assert ("chat-model-needed" in codes(facts)) is told
+    rows = {row["area"]: row["detail"] for row in areas.document(facts)["areas"]}
+    assert ("2 prompts answered, 1 refused" in rows["models"]) is told
+
+
 @pytest.mark.parametrize("state", ["exited", "created", None])
 def test_a_stack_that_is_down_is_no_fault(world: World, state: str | None) -> None:
     """Nor is one that was never made; the port is free then, or held by somebody else."""

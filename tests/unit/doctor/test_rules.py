@@ -151,6 +151,7 @@ def test_what_the_stand_in_for_a_chat_model_refused_is_told() -> None:
     (found,) = document(facts)["findings"]
     assert (found["code"], found["fatal"]) == ("chat-model-needed", False)
     assert found["cause"].endswith("a chat model of your own: chat (1), feedback (2)")
+    assert found["evidence"].endswith("no model; feedback answers success and keeps nothing")
     rows = {row["area"]: row["detail"] for row in document(facts)["areas"]}
     assert rows["models"].endswith("the reader stand-in: 3 prompts answered, 12 refused")
     quiet = ReaderCounts(refused={"background work": 9, "comparing preferences": 1})
