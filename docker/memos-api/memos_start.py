@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from os import environ
 
 import memos_mends
+import memos_vectors
 
 APP = "memos.api.server_api:app"
 PORT = 8000
@@ -169,11 +170,15 @@ def log(line: str) -> None:
 
 
 def main() -> None:
-    """Load, mend, wait, serve."""
+    """Load, mend, wait, look what made the vectors, serve."""
     load()
     log("loaded; nothing has been connected to yet")
     memos_mends.apply(environ, log)
     wait(databases(environ), log)
+    try:
+        memos_vectors.check(environ, log)
+    except memos_vectors.OtherModelError as error:
+        sys.exit(f"memos: {error}")
     importlib.import_module("uvicorn").run(APP, host="0.0.0.0", port=PORT)
 
 

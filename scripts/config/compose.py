@@ -190,6 +190,8 @@ def _probe(probe: Mapping[str, Json], ports: tuple[Port, ...]) -> Probe:
         expect=probe.get("expect", ""),
         collection=probe.get("collection", ""),
         size=int(probe.get("size", 0)),
+        marker=probe.get("marker", ""),
+        models=tuple(filter(None, (probe.get("model"), probe.get("same-as")))),
     )
 
 

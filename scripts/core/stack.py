@@ -51,6 +51,10 @@ class Probe:
     collection: str = ""
     size: int = 0
     """Vectors of this many numbers (kind `vectors`)."""
+    marker: str = ""
+    """The collection that remembers which model made them."""
+    models: tuple[str, ...] = ()
+    """Names of the model that is to have made them, the one that is set first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -92,10 +92,10 @@ class Answer:
 
 def _put(probe: Probe, timeout: float) -> Answer:
     try:
-        response = _exchange(probe, timeout)
+        answer = KINDS[probe.kind](probe, _exchange(probe, timeout))
+        return _made_by(probe, answer, timeout) if answer.ok and probe.marker else answer
     except NO_ANSWER as error:
         return Answer(detail=_reason(error))
-    return KINDS[probe.kind](probe, response)
 
 
 def _http(probe: Probe, response: "_Response") -> Answer:
@@ -127,6 +127,49 @@ def _vectors(probe: Probe, response: "_Response") -> Answer:
         wanted = f"wanted {probe.size} (EMBEDDING_DIMENSION)"
         return Answer(detail=f"collection {held}, {wanted}", final=True)
     return Answer(ok=True, detail=f"ready; {held}")
+
+
+def _made_by(probe: Probe, answer: Answer, timeout: float) -> Answer:
+    """Ask which model made the vectors, and hold it against the one that is set.
+
+    The API itself remembers it, and knows what was made before it did
+    (docker/memos-api/memos_vectors.py).
+    """
+    wanted = f"wanted {probe.models[0]} (MOS_EMBEDDER_MODEL)" if probe.models else ""
+    model = _remembered(probe, timeout)
+    if not model:
+        return answer
+    if model in probe.models or not _filled(probe, timeout):
+        return replace(answer, detail=f"{answer.detail}, made by {model}")
+    held = f"{probe.collection} holds vectors of the model {model}"
+    return Answer(detail=f"collection {held}, {wanted}", final=True)
+
+
+def _remembered(probe: Probe, timeout: float) -> str:
+    body = {"ids": [1], "with_payload": True}
+    match _posted(probe, f"/collections/{probe.marker}/points", body, timeout):
+        case {"result": [{"payload": {"model": str(model)}}, *_]}:
+            return model
+        case _:
+            return ""
+
+
+def _filled(probe: Probe, timeout: float) -> bool:
+    body = {"limit": 1, "with_payload": False}
+    match _posted(probe, f"/collections/{probe.collection}/points/scroll", body, timeout):
+        case {"result": {"points": [_, *_]}}:
+            return True
+        case _:
+            return False
+
+
+def _posted(probe: Probe, path: str, body: object, timeout: float) -> object:
+    asked = replace(probe, method="POST", body=json.dumps(body))
+    response = _request(asked, timeout, path=path)
+    try:
+        return json.loads(response.body) if response.status < FIRST_ERROR else None
+    except ValueError:
+        return None
 
 
 def _bolt(_: Probe, response: "_Response") -> Answer:

@@ -21,7 +21,7 @@ SIGNATURES: tuple[Signature, ...] = (
     databases.vectors_version,
     store.rocksdb_damaged,
     databases.vectors_damaged,
-    memos.vectors_size,
+    *(memos.vectors_size, memos.vectors_model),
     # settings and logins
     *(databases.heap_too_large, databases.setting_unknown, databases.login_unfit),
     *(databases.setting_invalid, databases.heap_exhausted),

@@ -140,6 +140,8 @@ def collection(size: object) -> object:
 
 
 OTHER = "collection memories holds vectors of 768 numbers, wanted 384 (EMBEDDING_DIMENSION)"
+OTHER_MODEL = "collection memories holds vectors of the model bge, wanted e5 (MOS_EMBEDDER_MODEL)"
+HELD = "ready; memories holds vectors of 384 numbers"
 SHAPE = "the answer has another shape than it should"
 
 
@@ -170,6 +172,45 @@ def test_vectors_of_another_size_are_final(
 
     with http(respond) as port:
         assert told(port, kind="vectors", collection="memories", size=384) == answer
+
+
+def remembering(model: object, *, points: int) -> Callable[[Request], Answer]:
+    """Return a Qdrant that holds so many vectors, and remembers what made them."""
+    answers: dict[str, Answer] = {
+        "/collections/memories": (200, collection(384)),
+        "/collections/marker/points": (200, {"result": model}),
+        "/collections/memories/points/scroll": (200, {"result": {"points": [{}] * points}}),
+    }
+    return lambda request: answers[request.path]
+
+
+@pytest.mark.parametrize(
+    ("remembered", "points", "answer"),
+    [
+        ([{"payload": {"model": "e5"}}], 1, (True, f"{HELD}, made by e5", False)),
+        ([{"payload": {"model": "e5-old"}}], 1, (True, f"{HELD}, made by e5-old", False)),
+        ([{"payload": {"model": "bge"}}], 0, (True, f"{HELD}, made by bge", False)),
+        ([{"payload": {"model": "bge"}}], 1, (False, OTHER_MODEL, True)),
+        ([], 1, (True, HELD, False)),
+        ([{"payload": None}], 1, (True, HELD, False)),
+        ("?", 1, (True, HELD, False)),
+    ],
+)
+def test_vectors_of_another_model_are_final(
+    remembered: object, points: int, answer: tuple[bool, str, bool]
+) -> None:
+    """They fit, and a search would find anything; what remembers nothing is the API's matter."""
+    with http(remembering(remembered, points=points)) as port:
+        told_of = told(
+            port,
+            kind="vectors",
+            collection="memories",
+            size=384,
+            marker="marker",
+            models=("e5", "e5-old"),
+        )
+
+    assert told_of == answer
 
 
 def test_a_mistake_of_ours_is_no_answer_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:

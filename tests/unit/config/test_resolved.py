@@ -52,7 +52,15 @@ DB = {
     "ports": [{"target": 6333, "published": "6333", "protocol": "tcp"}],
     "volumes": [{"type": "volume", "source": "db_data", "target": "/data"}],
     "x-probe": [
-        {"kind": "vectors", "target": 6333, "collection": "c", "size": "384"},
+        {
+            "kind": "vectors",
+            "target": 6333,
+            "collection": "c",
+            "size": "384",
+            "marker": "m",
+            "model": "e5",
+            "same-as": "",
+        },
         {"kind": "bolt", "target": 6333},
     ],
     "x-not-offered": ["6334, gRPC"],
@@ -62,7 +70,9 @@ DB = {
 }
 GOOD = {"name": "test", "services": {"web": WEB, "db": DB}, "networks": {"default": None}}
 AUTH = {"kind": "basic", "user": "u", "password": "hunter2"}
-PROBE_KEYS = "kind, target, method, path, json, auth, expect, collection, size"
+PROBE_KEYS = (
+    "kind, target, method, path, json, auth, expect, collection, size, marker, model, same-as"
+)
 UNKNOWN = "found a key that is not known, wanted"
 ONE_REASON = "exactly one of x-probe, x-no-probe (the reason), x-one-shot"
 UNPRIVILEGED = "wanted a build without privileges"

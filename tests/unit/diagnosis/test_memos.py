@@ -132,6 +132,15 @@ FAULTS = {
             "EMBEDDING_DIMENSION=384",
         ),
     ),
+    "another model made the stored vectors": Case(
+        said="memos: neo4j_vec_db holds vectors of the model all-MiniLM-L6-v2, wanted e5"
+        " (MOS_EMBEDDER_MODEL)",
+        wanted=(
+            "data-mismatch",
+            "vectors of the model all-MiniLM-L6-v2 are stored, and MOS_EMBEDDER_MODEL is e5",
+            "MOS_EMBEDDER_MODEL=all-MiniLM-L6-v2 in .env",
+        ),
+    ),
     "Nacos does not answer": Case(
         said="requests.exceptions.ConnectTimeout: HTTPConnectionPool(host='n', port=80): Max"
         " retries exceeded with url: /nacos/v1/cs/configs?dataId=d",
