@@ -75,14 +75,24 @@ class DataReport(StartReport):
         again = f"; inv snapshot.restore {plan.snapshot} brings it back" if file else ""
         self.text(f"the data of {', '.join(plan.groups)} was deleted{again}")
 
-    def repair(self, loose: Sequence[Loose], bare: Sequence[Bare], plan: Plan) -> None:
-        """Tell what a repair is going to remove and to add, and what it does first."""
+    def repair(
+        self, loose: Sequence[Loose], bare: Sequence[Bare], plan: Plan, *, lost: int
+    ) -> None:
+        """Tell what a repair is going to remove and to add, and what it does first.
+
+        `lost` is the number of cubes of which no node is left.
+        """
         if loose:
             self.say(f"removes   {len(loose):,} vectors without a memory ({where(loose)})")
         if bare:
             self.say(f"adds      {len(bare):,} vectors of memories without one ({where(bare)})")
         self.say(f"snapshot  {plan.snapshot}, checked first: it keeps all, texts too")
         self.plan(plan, result=False)
+        if lost:
+            self.say(
+                f"note: of {lost} cubes Neo4j holds nothing any more; if they were lost, say no:"
+                " inv snapshot.list shows what can be restored"
+            )
 
     def repaired(self, plan: Plan, removed: int, added: int, wanted: int) -> None:
         """Write what was removed and added, and how to have it back."""

@@ -69,7 +69,7 @@ def repair(start: Starter, tell: DataReport, *, yes: bool) -> ExitCode:
             bare = ()
         name = snapshots.name_now(space.stack, groups, before="before-repair-")
         operation = operations.prepare(context, Command.SAVE, groups, snapshot=name)
-        tell.repair(loose, bare, operation.plan)
+        tell.repair(loose, bare, operation.plan, lost=len(halves.lost_cubes(store)))
         tell.confirm("Repair this?", (), yes=yes)
         file = snapshots.new_file(context.folder, name)
         description = manifest.describe(space, operation.plan, automatic=True, command="memories")

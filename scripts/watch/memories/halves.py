@@ -172,12 +172,29 @@ def findings(store: Store) -> Iterator[Finding]:
             " of memories in a search"
         )
         step = "inv memories --repair removes them, after a snapshot"
+        if lost := lost_cubes(store):
+            step = (
+                f"if Neo4j lost what was in {_named(lost)}: inv snapshot.restore, as these vectors"
+                f" alone hold its texts; else {step}"
+            )
         yield advice("vectors-orphaned", cause, step, evidence=where(store.loose))
     bare = sum(store.nameless.values()) + len(store.bare)
     if bare:
         cause = f"{bare:,} memories in Neo4j have no vector in Qdrant: no search finds them"
         step = "inv memories --repair has the embedding model make them, after a snapshot"
         yield advice("memories-orphaned", cause, step, evidence=where(store.bare))
+
+
+def lost_cubes(store: Store) -> tuple[str, ...]:
+    """Return the cubes that have vectors, and not one node any more."""
+    alive = {kind.cube for kind in store.kinds}
+    return tuple(cube for cube in counts(store.loose) if cube not in alive)
+
+
+def _named(cubes: Sequence[str]) -> str:
+    names = [printable(cube) or "(no cube)" for cube in cubes[:MOST]]
+    more = [f"{len(cubes) - MOST} cubes more"] if len(cubes) > MOST else []
+    return ", ".join([*names, *more])
 
 
 def where(ones: Sequence[Bare | Loose]) -> str:

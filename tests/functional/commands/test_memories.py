@@ -34,9 +34,9 @@ POINTS["alice"] |= {number(95): [1.0], number(96): [1.0]}
 
 
 @pytest.fixture
-def ports() -> Iterator[list[int]]:
-    """Run services whose stores lack some halves; give their ports."""
-    with services(nodes=NODES, points=POINTS) as ports:
+def ports(request: pytest.FixtureRequest) -> Iterator[list[int]]:
+    """Run services whose stores lack some halves, or what a test wants; give their ports."""
+    with services(**getattr(request, "param", {"nodes": NODES, "points": POINTS})) as ports:
         yield ports
 
 
@@ -231,6 +231,27 @@ def test_a_model_that_is_not_spoken_here_is_told(at: Checkout) -> None:
     assert at.inv("memories", "--repair") == 7
 
     assert "MOS_EMBEDDER_BACKEND=ollama is not spoken here" in at.shown().err
+
+
+@pytest.mark.parametrize("ports", [{"points": POINTS}], indirect=True, ids=["no nodes at all"])
+def test_a_repair_warns_of_cubes_that_neo4j_may_have_lost(at: Checkout) -> None:
+    """The texts of their vectors are nowhere else: it is no time to say yes without a thought."""
+    assert at.inv("memories", "--repair") == 7
+
+    told = at.shown().err
+    assert "note: of 2 cubes Neo4j holds nothing any more; if they were lost, say no" in told
+    assert at.inv("memories") == 0
+    assert "if Neo4j lost what was in alice, " in at.shown().out
+
+
+@pytest.mark.parametrize("ports", [{}], indirect=True, ids=["nothing"])
+def test_where_nothing_is_stored_yet_nothing_is_wrong(at: Checkout) -> None:
+    """A cube by name is unknown then, and there is nothing to repair."""
+    assert at.inv("memories") == 0
+    assert at.shown().out == "no memory is stored yet\n"
+    assert at.inv("memories", "--cube", "alice") == 2
+    assert "nothing is stored yet" in at.shown().err
+    assert at.inv("memories", "--repair") == 0
 
 
 def test_a_repair_asks_first(at: Checkout, ports: list[int]) -> None:

@@ -133,3 +133,19 @@ def test_findings_are_advice_and_name_the_cubes_with_most() -> None:
     assert told[0].evidence == "c0: 3, c1: 3, c2: 2, 2 cubes more"
     assert told[1].evidence == r"c\x07: 1"
     assert list(halves.findings(store(nodes("a", "1"), vectors=frozenset("1")))) == []
+
+
+def test_a_cube_of_which_neo4j_holds_nothing_may_have_been_lost() -> None:
+    """Then the vectors alone hold its texts, and a repair is not the first thing to do."""
+    loose = (Loose(id=1, cube="alive"), *(Loose(id=2, cube=f"lost-{n}") for n in range(5)))
+    held = Store(kinds=(nodes("alive", "9").kind,), loose=loose)
+
+    (told,) = halves.findings(held)
+
+    assert told.next_step.startswith(
+        "if Neo4j lost what was in lost-0, lost-1, lost-2, 2 cubes more: inv snapshot.restore"
+    )
+    assert "; else inv memories --repair removes them" in told.next_step
+    assert (
+        "restore" not in next(halves.findings(Store(kinds=held.kinds, loose=loose[:1]))).next_step
+    )
