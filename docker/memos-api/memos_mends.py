@@ -8,15 +8,19 @@ The table for people is docs/memos-versions.md.
 import functools
 import importlib
 import inspect
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 Foreign: TypeAlias = Any
 """A class of MemOS, or one of its objects: it is not installed where types are checked."""
 VARIABLE = "MEMOS_MENDS"
 OFF = "no"
+FILE = Path("mends.json")
+"""In the working directory, which belongs to the user that MemOS runs as."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +119,36 @@ def delete_vectors_with_their_nodes() -> bool:
     return True
 
 
+def delete_memories_by_their_ids() -> bool:
+    """Let nodes that the API is asked to delete by their ids go, with their vectors.
+
+    Up to 2.0.10 such a call lacks an argument and deletes nothing, later it knows of no vector.
+    """
+    store = class_of("memos.graph_dbs.neo4j_community", "Neo4jCommunityGraphDB")
+    method = "delete_node_by_prams"
+    inherited = getattr(store, method)
+    if "vec_db" in inspect.getsource(inherited):
+        return False
+
+    @functools.wraps(inherited)
+    def by_prams(
+        self: Foreign,
+        writable_cube_ids: Foreign = None,
+        memory_ids: Foreign = None,
+        **more: Foreign,
+    ) -> Foreign:
+        if writable_cube_ids or not memory_ids or any(more.values()):
+            return inherited(self, writable_cube_ids, memory_ids, **more)
+        query = "MATCH (n:Memory) WHERE n.id IN $ids DETACH DELETE n RETURN count(n) AS nodes"
+        with self.driver.session(database=self.db_name) as session:
+            nodes = session.run(query, ids=list(memory_ids)).single()["nodes"]
+        self.vec_db.delete(list(memory_ids))
+        return nodes
+
+    setattr(store, method, by_prams)
+    return True
+
+
 MENDS = (
     Mend(
         what="every search is empty, as the Neo4j store lacks search_by_fulltext",
@@ -137,13 +171,26 @@ MENDS = (
         issue="https://github.com/MemTensor/MemOS/issues/2329",
         install=delete_vectors_with_their_nodes,
     ),
+    Mend(
+        what="delete_memory leaves the memory, or from 2.0.11 on its vector",
+        first="2.0.2",
+        until="2.0.34",
+        issue="https://github.com/MemTensor/MemOS/issues/2331",
+        install=delete_memories_by_their_ids,
+    ),
 )
 
 
 def apply(
-    env: Mapping[str, str], say: Callable[[str], object], mends: tuple[Mend, ...] = MENDS
+    env: Mapping[str, str],
+    say: Callable[[str], object],
+    mends: tuple[Mend, ...] = MENDS,
+    file: Path = FILE,
 ) -> None:
-    """Mend the MemOS that this Python imports, and say in one line what is in force."""
+    """Mend the MemOS that this Python imports, and say in one line what is in force.
+
+    `file` says the same to who looks from outside the container: a log goes round.
+    """
     version = str(getattr(importlib.import_module("memos"), "__version__", ""))
     known = [mend for mend in mends if mend.concerns(version)]
 
@@ -155,10 +202,21 @@ def apply(
             say(f"cannot be mended here ({error}): {mend.what}")
             return False
 
-    if env.get(VARIABLE) == OFF:
-        say(line(version, f"{VARIABLE}={OFF} leaves as they are", known))
-    else:
-        say(line(version, "mended here", [mend for mend in known if installed(mend)]))
+    off = env.get(VARIABLE) == OFF
+    mended = [] if off else [mend for mend in known if installed(mend)]
+    left = known if off else []
+    how = f"{VARIABLE}={OFF} leaves as they are" if off else "mended here"
+    say(line(version, how, mended + left))
+    document = {"memos": version, "mended": numbered(mended), "left": numbered(left)}
+    try:
+        file.write_text(json.dumps(document), encoding="utf-8")
+    except OSError as error:
+        say(f"what is mended cannot be written into {file}: {error}")
+
+
+def numbered(mends: list[Mend]) -> list[str]:
+    """Return the numbers of their issues."""
+    return [mend.issue.rpartition("/")[2] for mend in mends]
 
 
 def line(version: str, how: str, mends: list[Mend]) -> str:

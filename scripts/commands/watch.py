@@ -1,6 +1,5 @@
 """Tasks that look at what runs."""
 
-import os
 import time
 
 from scripts.commands import flags
@@ -100,19 +99,9 @@ def memories(
 
 
 @command()
-def smoke() -> None:
-    """Put a memory in, find it by its meaning and in every store, and remove it again."""
-    from scripts.config import workspace
-    from scripts.watch import smoke
+def smoke(*, format: str = "text") -> ExitCode:
+    """Put memories in, find them by their meaning and in every store, and remove them again."""
+    from scripts.commands.flows import smoke
 
-    tell = report()
-    space = look(tell)
-    preferences = space.settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
-    stages = smoke.run(
-        space.stack.only(workspace.present(space, ())),
-        f"smoke-{os.urandom(6).hex()}",
-        dimension=space.settings.dimension,
-        preferences=preferences and space.settings.memos.uses_milvus,
-    )
-    for stage in stages:
-        tell.text(f"ok  {stage.name:<10} {stage.detail}")
+    tell = report(format)
+    return smoke.smoke(look(tell), tell)

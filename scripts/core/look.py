@@ -113,6 +113,8 @@ class Look:
     """What services use, where it was asked for."""
     ready_since: Mapping[str, str] = field(default_factory=dict)
     """When services became ready, RFC 3339, where it was asked for and is known."""
+    mended: Mapping[str, str] = field(default_factory=dict)
+    """What is mended in a service or left in it, in a line, where it was asked for."""
     steady: frozenset[str] = frozenset()
     """Services that have been ready for a while, where somebody kept watch."""
 

@@ -1,32 +1,22 @@
 """Asks the services that run: what the diagnosis says of them, whether logins are real, mends."""
 
 import json
-import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from scripts.config.workspace import Workspace
-from scripts.core.errors import RefusedError, StackError
+from scripts.core.errors import StackError
 from scripts.core.finding import Finding
 from scripts.core.look import Look, State
 from scripts.core.stack import Stack
-from scripts.core.units import SECOND, nanoseconds, query
 from scripts.diagnosis.rules import diagnose, troubled
 from scripts.doctor.facts import Login, ReaderCounts
 from scripts.engine.api import Api
-from scripts.watch import health_check, probes
-from scripts.watch.log_lines import split
+from scripts.watch import health_check, mends, probes
 from scripts.watch.memories.halves import Store
 from scripts.watch.memories.stores import Stores
 from scripts.watch.observer import Observer
-
-_MENDS = re.compile(r"memos: (MemOS [^:]*): (.*/issues/.*)")
-"""The line of docker/memos-api/memos_mends.py about defects that are mended, or left."""
-_LOADED = 60 * SECOND
-"""By when it is written; the log after that may be long."""
-
 
 _HEALTH = ("curl", "-fsS", "-m", "2", "http://127.0.0.1:8080/healthz")
 """Answered by docker/models/memos_models/server.py; no port of it is published."""
@@ -58,7 +48,7 @@ def ask(space: Workspace) -> Answers:
         look=look,
         sick=sick,
         logins=_logins(stack, look),
-        mends=_mends(space.api, look),
+        mends=mends.told(space.api, look),
         reader=_reader(space.api, look),
     )
 
@@ -79,22 +69,6 @@ def _reader(api: Api, look: Look) -> ReaderCounts | None:
 def memories(space: Workspace) -> Store:
     """Return what the stores hold; errors as `Stores.look` raises them."""
     return Stores.of(space.stack, space.settings.get).look()
-
-
-def _mends(api: Api, look: Look) -> str:
-    """Return what the API said when it started: that alone is what is in force."""
-    container = look.container("memos")
-    began = nanoseconds(container.started_at) if container else None
-    if container is None or container.state is not State.RUNNING or began is None:
-        return ""
-    window = {"since": query(began), "until": query(began + _LOADED)}
-    with suppress(RefusedError):  # it is just being removed
-        raw = api.raw(f"/containers/{container.id}/logs", stdout=True, stderr=True, **window)
-        for _, line in split([raw], moments=False):
-            if match := _MENDS.match(line):
-                issues = ", ".join(re.findall(r"/issues/(\d+)", match[2]))
-                return f"{match[1]}: issues {issues} (docs/memos-versions.md)"
-    return ""
 
 
 def _logins(stack: Stack, look: Look) -> tuple[Login, ...]:

@@ -88,7 +88,7 @@ class Api:
         """
         return self._json("GET", path, query)
 
-    def raw(self, path: str, **query: object) -> bytes:
+    def raw(self, path: str, /, **query: object) -> bytes:
         """Return the bytes of an answer that is no JSON; errors as in `get`."""
         return self._call("GET", path, query)
 

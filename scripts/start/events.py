@@ -17,6 +17,8 @@ class EventKind(StrEnum):
     """It was ready and is no more."""
     WAITING = "waiting"
     """`detail` says for what."""
+    MENDED = "mended"
+    """The API has started; `detail` says what is mended in it, or left."""
     FINDING = "finding"
     RESULT = "result"
     """The last one, with its verdict."""

@@ -1,6 +1,6 @@
 """Starts services of one stack, follows them until they answer, and remembers how it went."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -9,14 +9,17 @@ from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ExitCode, StackError
 from scripts.core.inventory import ImageStatus
+from scripts.core.look import Look
 from scripts.core.stack import Stack
 from scripts.data import context, recovery, snapshots
 from scripts.data.context import DataContext
+from scripts.engine.api import Api
 from scripts.engine.containers import containers
 from scripts.images import availability
 from scripts.start import guards, scheduler
-from scripts.start.events import Event
+from scripts.start.events import Event, EventKind
 from scripts.start.history import created, runs
+from scripts.watch import mends
 from scripts.watch.observer import Observer
 
 AS_IT_IS = ("--no-build", "--pull", "never")
@@ -73,7 +76,8 @@ class Starter:
         recorder = runs.Recorder(self.began)
         try:
             events = scheduler.start(space.stack, wanted, observer, timeout=self.timeout)
-            return self.tell.follow(wanted, recorder.noted(events), last=last)
+            told = with_mends(recorder.noted(events), space.api, space.stack.project)
+            return self.tell.follow(wanted, told, last=last)
         finally:
             observer.close()
             with suppress(StackError, OSError):  # what `ps` will not know then is no fault
@@ -109,3 +113,17 @@ class Starter:
     def finish_interrupted(self, *, anew: bool = False) -> ExitCode:
         """Finish what an interrupted data command left; OK when there is nothing."""
         return recovery.settle(self.data_context(anew=anew))
+
+
+def with_mends(events: Iterable[Event], api: Api, project: str) -> Iterator[Event]:
+    """Yield the events, and once the API that was started is ready, what is mended in it."""
+    started = False
+    for event in events:
+        yield event
+        started |= event.service == mends.SERVICE and event.kind is EventKind.STARTED
+        if started and event.service == mends.SERVICE and event.kind is EventKind.READY:
+            started = False
+            with suppress(StackError):  # that is worth no failed start
+                look = Look(containers=containers(api, project))
+                if line := mends.told(api, look):
+                    yield replace(event, kind=EventKind.MENDED, detail=line)

@@ -19,6 +19,7 @@ from scripts.core.texts import escaped
 from scripts.tell import memories, views
 from scripts.tell.board import Board
 from scripts.watch.log_lines import LogLine
+from scripts.watch.smoke.stage import Stage
 
 if TYPE_CHECKING:
     from scripts.images.bundle.bundle_file import Manifest
@@ -98,6 +99,18 @@ class Report(Board):
     def doctor(self, document: Mapping[str, Any]) -> None:
         """Write what a checkup found: what is wrong first, then what is fine."""
         self.result(document, views.checkup(document))
+
+    def stage(self, stage: Stage) -> None:
+        """Write a stage of `inv smoke` as it ends; JSON has them all at the end."""
+        if self.form != "json":
+            self.text(views.stage(stage))
+
+    def smoke(self, document: Mapping[str, Any]) -> None:
+        """Write what the API said while it was tried, and why a stage failed."""
+        if self.form == "json":
+            self.json_line(document)
+        for line in views.smoke(document):
+            self._plain(line)
 
     def second_env(self, file: Path, changed: Mapping[str, str], exported: Sequence[str]) -> None:
         """Write what differs in a second stack's settings, and how it is started."""

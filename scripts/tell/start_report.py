@@ -44,6 +44,8 @@ class StartReport(Report):
         except KeyboardInterrupt:
             self.say(f"what was started goes on running; {course.summary()}")
             raise
+        for line in course.mended:
+            self.say(line)
         for finding in course.findings:
             self.finding(finding)
         if course.verdict is Verdict.STARTING:
@@ -147,6 +149,7 @@ class Course:
         self._stages = dict.fromkeys(names, Stage.NOT_STARTED)
         self._details: dict[str, str] = dict.fromkeys(self._stages, Stage.NOT_STARTED)
         self.findings: list[Finding] = []
+        self.mended: list[str] = []
         self.verdict = Verdict.STARTING
 
     def note(self, event: Event) -> None:
@@ -154,6 +157,8 @@ class Course:
         match event.kind:
             case EventKind.RESULT:
                 self.verdict = event.verdict or self.verdict
+            case EventKind.MENDED:
+                self.mended.append(event.detail)
             case EventKind.FINDING:
                 self.findings += [event.finding] if event.finding else []
             case EventKind.READY:

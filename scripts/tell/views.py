@@ -13,6 +13,7 @@ from scripts.core.finding import Finding
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.units import SECOND, duration, nanoseconds, size
 from scripts.watch.log_lines import LogLine
+from scripts.watch.smoke.stage import FAILED, LEFT_OUT, OK, Stage
 
 if TYPE_CHECKING:
     from scripts.images.bundle.bundle_file import Manifest
@@ -26,6 +27,8 @@ WIDE = 210
 """Columns from which on `inv ps` writes one line a service."""
 COLOURS = ("cyan", "green", "magenta", "blue", "bright_cyan", "bright_green", "bright_magenta")
 """Of services in logs; yellow and red are for warnings and errors."""
+STAGES = {OK: "ok", LEFT_OUT: "--", FAILED: "✗"}
+"""Before the stages of `inv smoke`."""
 LOG_STYLES = {"error": "red", "warning": "yellow", "debug": "dim"}
 
 
@@ -87,6 +90,24 @@ def finding(one: Finding) -> Iterator[Text]:
     yield Text(f"  next: {one.next_step}")
 
 
+def stage(one: Stage) -> str:
+    """Return a stage of `inv smoke` as one line: what became of it, how long it took."""
+    took = "" if one.state == LEFT_OUT else f"{one.seconds:.1f} s"
+    detail = f"left out: {one.detail}" if one.state == LEFT_OUT else one.detail
+    return f"{STAGES[one.state]:<3} {one.name:<10} {took:>6}  {detail or one.state}"
+
+
+def smoke(document: Mapping[str, Any]) -> Iterator[Text]:
+    """Draw the errors that the API wrote, and why a stage failed."""
+    if errors := document["errors"]:
+        yield Text("errors that the API wrote meanwhile:", style="dim")
+    for said in errors:
+        times = f" ({said['times']} times)" if said["times"] > 1 else ""
+        yield Text(f"  {said['line']}{times}", style=LOG_STYLES["error"])
+    if document["finding"] is not None:
+        yield from finding(Finding(**document["finding"]))
+
+
 def log_line(line: LogLine, names: Sequence[str], width: int) -> Text:
     """Draw a line of a log behind its service's name, of `width`; a mark stands alone."""
     if line.mark:
@@ -109,7 +130,7 @@ def status_row(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
         *_usage(row),
         " ".join([*ports, *_gaps(row)]),
         f"{row['image']} ({row['contains']})",
-        row["answer"],
+        " · ".join(filter(None, (row["answer"], row["mended"]))),
     )
 
 
@@ -123,7 +144,8 @@ def status_lines(row: Mapping[str, Any], now: float) -> tuple[str, str]:
     again = f"{row['restarts']} restart{'s' * (row['restarts'] > 1)}" if row["restarts"] else ""
     ports = " ".join(str(port["published"]) for port in row["ports"])
     image = f"{row['image'].rpartition('/')[2]} ({row['contains']})"
-    rest = " · ".join(part for part in (again, ports, row["answer"], image, *_gaps(row)) if part)
+    facts_below = (again, ports, row["answer"], image, row["mended"], *_gaps(row))
+    rest = " · ".join(part for part in facts_below if part)
     return f"{mark} {row['service']:<9} {_state(row):<18} {facts}".rstrip(), rest
 
 

@@ -82,6 +82,7 @@ def _row(
         "image": service.image,
         "contains": kind.contains or "missing",
         "version": kind.version,
+        "mended": look.mended.get(service.name, ""),
         "findings": [
             # a tuple is no JSON array
             asdict(finding) | {"victims": list(finding.victims)}

@@ -49,15 +49,11 @@ def test_a_memory_goes_through_the_whole_stack_and_out_again(running: Checkout) 
     lines = running.inv("smoke").stdout.splitlines()
     stages = [line.split()[1] for line in lines]
     assert stages == [
-        "add",
-        "get_all",
-        "neo4j",
-        "qdrant",
-        "search",
-        "defaults",
-        "milvus",
-        "removed",
+        *("add", "defaults", "search", "chinese", "get_all", "neo4j", "qdrant", "milvus"),
+        *("preference", "feedback", "delete", "removed"),
     ]
+    left_out = {line.split()[1] for line in lines if line.startswith("--")}
+    assert left_out == {"preference", "feedback"}
 
 
 def test_smoke_says_which_service_fails(running: Checkout) -> None:

@@ -55,8 +55,8 @@ class FakeEngine:
     """Answers from `state`, which a test may change: containers, images, volumes, logs, refuse.
 
     Also stats and events; `checks[id]`, exit code and words of a health check that is run, or None
-    where it cannot be; what a test puts into `live[id]` comes to who follows that log. What is
-    prepared with `answer` goes before all of that.
+    where it cannot be; `files[id]`, the one file that is asked for; what a test puts into
+    `live[id]` comes to who follows that log. What is prepared with `answer` goes before all that.
     """
 
     def __init__(self, state: dict[str, Any]) -> None:
@@ -70,6 +70,7 @@ class FakeEngine:
             "stats": {},
             "events": [],
             "checks": {},
+            "files": {},
         }
         self.state = {"version": RECORDED["version"], **empty, **state}
         self.requests: list[Request] = []
@@ -159,6 +160,10 @@ class FakeEngine:
         if what == "exec":
             gone = name in self.state["checks"] and self.state["checks"][name] is None
             return (409, {"message": "it is not running"}) if gone else (201, {"Id": name})
+        if what == "archive":
+            held = self.state["files"].get(name)
+            # a header of 512 bytes, as in every archive
+            return (404, {"message": "no such file"}) if held is None else (200, "\0" * 512 + held)
         if what == "stats":
             return 200, self.state["stats"].get(name, {})
         if what == "logs":

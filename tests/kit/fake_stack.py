@@ -15,6 +15,13 @@ from scripts.core.files import Json
 from tests.kit import fake_stores
 from tests.kit.servers import Answer, Request, http
 
+SCORES = {
+    "boats/lighthouse": 0.59,
+    "physician/doctor": 0.66,
+    "糕点/面包": 0.7,
+    "/": 0.1,
+}
+
 
 @dataclass(slots=True)
 class FakeStack:
@@ -26,11 +33,15 @@ class FakeStack:
     points: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     keeps: bool = True
     """What is worked off in the background is replaced; else the memory goes, its vector stays."""
-    scores: dict[str, float] = field(default_factory=lambda: {"lighthouse": 0.59, "": 0.1})
-    """How near a search finds a memory that holds a word."""
+    rewritten: tuple[str, str] = ("", "")
+    """A word that becomes another when a memory is worked off, as a chat model does."""
+    scores: dict[str, float] = field(default_factory=lambda: dict(SCORES))
+    """How near a search finds a memory, by words of the question and of the memory."""
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     preferences: dict[str, int] = field(default_factory=dict)
     """How often each cube's preferences are still asked for in vain."""
+    deletes: bool = True
+    """The API's delete removes the vector too."""
     searches_in_vain: int = 0
     looks_in_vain: int = 1
     """How often Neo4j is still asked before a memory is worked off."""
@@ -56,6 +67,8 @@ class FakeStack:
             "/product/add": self._add,
             "/product/get_all": self._get_all,
             "/product/search": self._search,
+            "/product/delete_memory": self._delete,
+            "/product/feedback": self._feedback,
             "/db/neo4j/tx/commit": self._cypher,
             "/collections/neo4j_vec_db": self._qdrant,
             "/v1/vector": self._milvus,
@@ -67,9 +80,10 @@ class FakeStack:
         cube = body["writable_cube_ids"][0]
         text = body["messages"][0]["content"]
         memory = self._store(cube, text)
-        self.preferences.setdefault(cube, 0)
         if "async_mode" not in body:
             self.waiting.append((cube, memory))
+        if "prefer" in text:
+            self.preferences.setdefault(cube, 0)
         data = [{"memory": text, "memory_id": memory, "memory_type": "UserMemory"}]
         return 200, {"code": 200, "message": "Memory added successfully", "data": data}
 
@@ -87,7 +101,7 @@ class FakeStack:
             text = self.nodes[cube].pop(memory)
             if self.keeps:
                 self.points[cube].pop(memory)
-                self._store(cube, text)
+                self._store(cube, text.replace(*self.rewritten) if self.rewritten[0] else text)
         self.waiting.clear()
 
     def _get_all(self, path: str, body: Json) -> Answer:
@@ -98,8 +112,9 @@ class FakeStack:
     def _search(self, path: str, body: Json) -> Answer:
         del path
         (cube,) = body["readable_cube_ids"]
+        question = body["query"]
         scored = [
-            (next(score for word, score in self.scores.items() if word in text), memory, text)
+            (self._score(question, text), memory, text)
             for memory, text in self.nodes.get(cube, {}).items()
         ]
         memories = [
@@ -107,7 +122,33 @@ class FakeStack:
             for score, memory, text in sorted(scored, key=lambda each: -each[0])
         ]
         found = [{"cube_id": cube, "memories": memories}] if memories else []
-        return 200, {"code": 200, "data": {"text_mem": found, "pref_mem": [], "pref_note": ""}}
+        asked = self._preference(cube) if "drink" in question else []
+        wishes = [{"cube_id": cube, "memories": asked}]
+        return 200, {"code": 200, "data": {"text_mem": found, "pref_mem": wishes, "pref_note": ""}}
+
+    def _score(self, question: str, text: str) -> float:
+        near = (
+            score
+            for words, score in self.scores.items()
+            for asked, held in [words.split("/")]
+            if asked in question and held in text
+        )
+        return next(near, 0.0)
+
+    def _delete(self, path: str, body: Json) -> Answer:
+        del path
+        (cube,), (memory,) = body["writable_cube_ids"], body["memory_ids"]
+        self.nodes[cube].pop(memory)
+        if self.deletes:
+            self.points[cube].pop(memory)
+        return 200, {"code": 200, "data": {"status": "success"}}
+
+    def _feedback(self, path: str, body: Json) -> Answer:
+        del path
+        (cube,) = body["writable_cube_ids"]
+        memory = self._store(cube, body["feedback_content"])
+        record = {"add": [{"id": memory}], "update": []}
+        return 200, {"code": 200, "data": [{"answer": "", "record": record}]}
 
     def _cypher(self, path: str, body: Json) -> Answer:
         del path
@@ -122,8 +163,7 @@ class FakeStack:
         if self.waiting:
             self._work_off()
         memories = self.nodes.get(cube, {})
-        values = memories if one["statement"].endswith("n.id") else memories.values()
-        found = [{"row": [value], "meta": [None]} for value in values]
+        found = [{"row": [*each], "meta": [None, None]} for each in memories.items()]
         if "DELETE" in one["statement"]:
             self.nodes.pop(cube, None)
             found = []

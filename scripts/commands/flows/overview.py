@@ -13,7 +13,7 @@ from scripts.data import journal, snapshots
 from scripts.images import availability
 from scripts.start.history import ready_moments
 from scripts.tell.report import Report
-from scripts.watch import measuring, status
+from scripts.watch import measuring, mends, status
 from scripts.watch.observer import Observer
 
 WATCHED = 2.0
@@ -46,6 +46,8 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
     def look() -> Look:
         # what is wrong with a service depends on those that it needs
         seen = observer.look(space.stack.closure(names))
+        if mends.SERVICE in names:
+            seen = mends.added(space.api, seen)
         return ready_moments.added(space.cache, measuring.measured(space.api, seen, names))
 
     with closing(Observer(space.api, space.stack)) as observer:

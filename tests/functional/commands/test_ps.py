@@ -27,6 +27,17 @@ def test_ps_as_json_keeps_its_schema(at: Checkout) -> None:
     assert [finding["code"] for finding in rows["etcd"]["findings"]] == ["ended"]
 
 
+def test_ps_marks_the_api_whose_memos_is_mended(at: Checkout) -> None:
+    """By the numbers of the issues; the others have no such mark."""
+    at.state["files"] = {"id-memos": '{"memos": "2.0.6", "mended": ["1093"], "left": []}'}
+
+    assert at.inv("ps", "--format", "json") == 0
+
+    rows = {row["service"]: row["mended"] for row in at.document("ps")["services"]}
+    assert rows["memos"] == "mended: #1093"
+    assert set(rows.values()) == {"mended: #1093", ""}
+
+
 def test_ps_works_before_there_is_an_env_file(at: Checkout) -> None:
     """It uses the defaults, says so, and makes no file."""
     at.env_file.unlink()

@@ -23,6 +23,15 @@ def test_up_starts_what_is_missing_and_gives_the_addresses(at: Checkout) -> None
     assert f"http://127.0.0.1:{port}/docs" in shown.out
 
 
+def test_up_says_nothing_of_mends_where_the_api_ran_already(at: Checkout) -> None:
+    """Once a start is enough; inv ps has a mark."""
+    at.state["files"] = {"id-memos": '{"memos": "2.0.6", "mended": ["1093"], "left": []}'}
+
+    assert at.inv("up", "--service", "memos") == 0
+
+    assert "mended" not in at.shown().err
+
+
 def changed(at: Checkout) -> None:
     """Change the compose file."""
     with (at.root / "docker" / "docker-compose.yml").open("a") as file:

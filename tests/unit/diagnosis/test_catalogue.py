@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from scripts.diagnosis.causes import calls
 from scripts.diagnosis.causes.catalogue import SIGNATURES, recognised
 from scripts.diagnosis.causes.pulls import pull_cause
 from scripts.diagnosis.evidence import SHOWN, masked
@@ -54,7 +55,7 @@ def test_no_pattern_looks_beyond_its_line() -> None:
 
 def test_every_signature_is_listed() -> None:
     """One that is not would never be asked."""
-    listed = {signature.__name__ for signature in SIGNATURES}
+    listed = {signature.__name__ for signature in (*SIGNATURES, *calls.SIGNATURES)}
     written = {
         node.name
         for path in CAUSES
@@ -63,7 +64,7 @@ def test_every_signature_is_listed() -> None:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }
 
-    assert written == listed
+    assert written - {"explained"} == listed
     assert listed
 
 

@@ -1,7 +1,10 @@
 """Known defects of MemOS are mended where they are, nowhere else, and never in silence."""
 
+import json
+import os
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -12,7 +15,9 @@ from memos_mends import MENDS, Mend
 from tests.kit.places import ROOT
 
 ISSUE = "https://github.com/MemTensor/MemOS/issues/1"
-EXTRACT = "_get_llm_response"
+EXTRACT, DELETE = "_get_llm_response", "delete_node_by_prams"
+NOWHERE = Path(os.devnull)
+"""Where what is mended is written, for want of a container."""
 
 
 def known(*, first: str = "2.0.5", until: str = "2.0.7", lacking: bool = True) -> Mend:
@@ -28,7 +33,7 @@ def said(
     memos.__dict__["__version__"] = version
     monkeypatch.setitem(sys.modules, "memos", memos)
     lines: list[str] = []
-    memos_mends.apply(env or {}, lines.append, mends or MENDS)
+    memos_mends.apply(env or {}, lines.append, mends or MENDS, NOWHERE)
     (line,) = lines
     return line
 
@@ -56,16 +61,29 @@ class Store:
         if self.nodes.get(node) == user_name:
             del self.nodes[node]
 
+    def delete_node_by_prams(
+        self, writable_cube_ids: list[str], memory_ids: list[str] | None = None
+    ) -> int:
+        """Delete those of a cube, and know of no vector."""
+        for node in memory_ids or ():
+            if self.nodes.get(node) in writable_cube_ids:
+                del self.nodes[node]
+        return -1
+
     def delete(self, ids: list[str]) -> None:
         """Delete vectors."""
         self.vectors -= set(ids)
 
     def session(self, *, database: str) -> nullcontext[Any]:
-        """Count the nodes with an id, whatever is asked."""
+        """Count the nodes with an id, or delete those with some."""
         assert database == self.db_name
 
-        def run(_: str, **words: str) -> SimpleNamespace:
-            return SimpleNamespace(single=lambda: {"nodes": int(words["id"] in self.nodes)})
+        def run(query: str, **words: Any) -> SimpleNamespace:
+            ids = words["ids"] if "ids" in words else [words["id"]]
+            found = [node for node in ids if node in self.nodes]
+            for node in found if "DELETE" in query else ():
+                del self.nodes[node]
+            return SimpleNamespace(single=lambda: {"nodes": len(found)})
 
         return nullcontext(SimpleNamespace(run=run))
 
@@ -174,17 +192,66 @@ def test_a_node_that_is_deleted_takes_its_vector_along(
     assert set(store.nodes) == store.vectors == {"other", "kept"}
 
 
+@pytest.mark.parametrize("version", ["2.0.6", "2.0.33"])
+def test_a_memory_that_is_deleted_by_its_id_is_gone_with_its_vector(
+    monkeypatch: pytest.MonkeyPatch, memos: SimpleNamespace, version: str
+) -> None:
+    """Of whatever cube, as the API asks; with a cube it is the store's own way."""
+    said(monkeypatch, version)
+
+    store = memos.Neo4jCommunityGraphDB(ours="a", theirs="b", kept="a")
+    assert getattr(store, DELETE)(memory_ids=["ours", "theirs", "unknown"]) == 2
+    assert set(store.nodes) == store.vectors == {"kept"}
+    assert getattr(store, DELETE)(writable_cube_ids=["b"], memory_ids=["kept"]) == -1
+    assert set(store.nodes) == {"kept"}
+
+
+@pytest.mark.parametrize(
+    ("env", "mended", "left"), [("yes", ["1"], []), ("no", [], ["1"]), ("", ["1"], [])]
+)
+def test_who_looks_from_outside_reads_what_is_in_force(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, env: str, mended: list[str], left: list[str]
+) -> None:
+    """With the version of the MemOS that runs, which a checkout has of its own."""
+    memos = ModuleType("memos")
+    memos.__dict__["__version__"] = "2.0.6"
+    monkeypatch.setitem(sys.modules, "memos", memos)
+    file = tmp_path / "mends.json"
+
+    memos_mends.apply({"MEMOS_MENDS": env}, lambda _: None, (known(),), file)
+
+    assert json.loads(file.read_text()) == {"memos": "2.0.6", "mended": mended, "left": left}
+
+
+def test_a_file_that_cannot_be_written_does_not_keep_the_api_from_starting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Somebody made the file system read-only."""
+    monkeypatch.setitem(sys.modules, "memos", ModuleType("memos"))
+    lines: list[str] = []
+
+    memos_mends.apply({}, lines.append, (), tmp_path)
+
+    assert lines[-1].startswith(f"what is mended cannot be written into {tmp_path}")
+
+
 def test_what_is_repaired_already_stays(
     monkeypatch: pytest.MonkeyPatch, memos: SimpleNamespace
 ) -> None:
     """A checkout of 2.0.6 whose author is at work on these very things."""
+
+    def repaired(self: Store, memory_ids: list[str]) -> None:
+        self.vec_db.delete(memory_ids)
+
     memos.Neo4jGraphDB.search_by_fulltext = theirs = lambda *_: ["theirs"]
     memos.Neo4jCommunityGraphDB.delete_node = theirs
+    setattr(memos.Neo4jCommunityGraphDB, DELETE, repaired)
     setattr(memos.SimpleStructMemReader, EXTRACT, theirs)
 
     assert said(monkeypatch, "2.0.6") == "MemOS 2.0.6: nothing is mended"
     assert memos.Neo4jGraphDB.search_by_fulltext is theirs
     assert memos.Neo4jCommunityGraphDB.delete_node is theirs
+    assert getattr(memos.Neo4jCommunityGraphDB, DELETE) is repaired
     assert vars(memos.SimpleStructMemReader)[EXTRACT] is theirs
 
 
@@ -212,6 +279,6 @@ def test_what_cannot_be_mended_does_not_keep_the_api_from_starting(
     mend = Mend(what="it leaks", first="2.0.5", until="2.0.7", issue=ISSUE, install=fail)
     lines: list[str] = []
 
-    memos_mends.apply({}, lines.append, (mend,))
+    memos_mends.apply({}, lines.append, (mend,), NOWHERE)
 
     assert lines == [f"cannot be mended here ({error}): it leaks", "MemOS 2.0.6: nothing is mended"]

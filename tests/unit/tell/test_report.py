@@ -46,6 +46,7 @@ ROW = {
     "not_offered": [],
     "image": "example/db:1",
     "contains": "real",
+    "mended": "",
     "findings": [{"code": "ended", "service": "db", "cause": "it ended", "next_step": "inv logs"}],
 }
 

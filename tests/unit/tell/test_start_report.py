@@ -213,6 +213,21 @@ OWN = {
 """Models of one's own."""
 
 
+def test_what_is_mended_is_told_after_the_live_lines(capsys: Capture) -> None:
+    """A live line is gone when the next event comes; programs get the event as it comes."""
+    line = "MemOS 2.0.6, mended: #1093 (docs/memos-versions.md)"
+    events = [
+        Event(kind=EventKind.MENDED, seconds=1.0, service="memos", detail=line),
+        Event(kind=EventKind.RESULT, seconds=2.0, verdict=Verdict.READY),
+    ]
+
+    assert StartReport().follow(["memos"], events) is ExitCode.OK
+    assert capsys.readouterr().err == f"{line}\n"
+    assert StartReport(form="json").follow(["memos"], events) is ExitCode.OK
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (first["event"], first["detail"], validate(first, "event")) == ("mended", line, ())
+
+
 @pytest.mark.parametrize(
     ("names", "environ", "told"),
     [

@@ -23,6 +23,7 @@ ROW = {
     "not_offered": ["6334, gRPC"],
     "image": "example/qdrant:1",
     "contains": "stand-in",
+    "mended": "",
     "answer": "200 GET /readyz",
 }
 
@@ -43,6 +44,8 @@ def test_a_service_has_one_row() -> None:
         "200 GET /readyz",
     )
     assert status_row({**ROW, "health": "", "ready": False}, NOW)[1:3] == ("running", "no")
+    marked = status_row({**ROW, "mended": "mended: #1093"}, NOW)
+    assert marked[-1] == "200 GET /readyz · mended: #1093"
 
 
 NOTHING: dict[str, object] = {
@@ -76,6 +79,11 @@ NOTHING: dict[str, object] = {
             "12 restarts · qdrant:1 (stand-in)",
         ),
         ({**NOTHING, "state": "absent", "health": ""}, "✗ qdrant    absent", None),
+        (
+            {**NOTHING, "state": "created", "health": "", "mended": "mended: #1093"},
+            "✗ qdrant    created",
+            "qdrant:1 (stand-in) · mended: #1093",
+        ),
     ],
 )
 def test_on_a_narrow_terminal_a_service_has_two_lines(

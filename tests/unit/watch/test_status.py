@@ -28,7 +28,11 @@ def shown(
     one: Container | None, answer: Reading | None = None, kind: ImageStatus = REAL
 ) -> dict[str, Any]:
     """Return the one service of the document, which keeps its schema."""
-    seen = Look(containers=(one,) if one else (), readings=(answer,) if answer is not None else ())
+    seen = Look(
+        containers=(one,) if one else (),
+        readings=(answer,) if answer is not None else (),
+        mended={"web": "mended: #1093"} if one else {},
+    )
     found = document(stack(WEB), seen, [kind], ABOUT, NOW)
     assert validate(found, "ps") == ()
     assert (found["project"], found["image_source"]) == ("test", "packages")
@@ -57,6 +61,7 @@ def test_a_ready_service_is_shown_with_all_that_is_known() -> None:
         "image": "example/web:1",
         "contains": "real",
         "version": "2.0.6",
+        "mended": "mended: #1093",
         "findings": [],
     }
 

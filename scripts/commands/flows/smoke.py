@@ -1,0 +1,149 @@
+"""`inv smoke`: the trial, what the API wrote meanwhile, and what an earlier one left behind."""
+
+import os
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from scripts.config.settings import Settings
+from scripts.config.workspace import Workspace
+from scripts.core import files
+from scripts.core.errors import BrokenError, ExitCode
+from scripts.core.finding import Finding
+from scripts.core.look import Look, State
+from scripts.core.stack import Stack
+from scripts.engine.containers import containers
+from scripts.tell.report import Report
+from scripts.watch import mends
+from scripts.watch.mends import Mends
+from scripts.watch.smoke import stores
+from scripts.watch.smoke.api_log import ApiLog
+from scripts.watch.smoke.asking import API, MILVUS, behind, serving
+from scripts.watch.smoke.stage import Stage
+from scripts.watch.smoke.trial import Scope, Trial
+
+ENGLISH_ONLY = "all-MiniLM-L6-v2"
+DELETES = "2331"
+"""The number of the issue without whose mend `delete_memory` leaves a vector, or all."""
+
+
+def smoke(space: Workspace, tell: Report) -> ExitCode:
+    """Try the job, and tell each stage as it ends; BROKEN with the cause when one fails."""
+    stack = space.stack
+    look = Look(containers=containers(space.api, stack.project))
+    scope = scope_of(stack, space.settings, look, mends.read(space.api, look))
+    service, _ = behind(stack, API)
+    log = ApiLog(
+        api=space.api,
+        service=service,
+        container=look.container(service.name),
+        secrets=space.settings.secrets(),
+    )
+    trial = Trial(stack=stack, cube=f"smoke-{os.urandom(6).hex()}", scope=scope, say=tell.say)
+    notes = Notes(file=space.cache / "smoke" / "cubes.json")
+    with files.held(space.cache / "smoke", "smoke"):
+        notes.sweep(stack, scope, tell)
+        log.begin()
+        stages, failure = _tried(trial, notes, log, tell)
+    code = ExitCode.OK if failure is None else ExitCode.BROKEN
+    tell.smoke(
+        {
+            "exit_code": int(code),
+            "cube": trial.cube,
+            "stages": [stage.document for stage in stages],
+            "errors": [asdict(said) for said in log.errors()],
+            "finding": None if failure is None else asdict(failure) | {"victims": []},
+        }
+    )
+    return code
+
+
+def scope_of(stack: Stack, settings: Settings, look: Look, mended: Mends | None) -> Scope:
+    """Return what can be tried with this stack, as it runs and with the MemOS that it has."""
+    preferences = settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
+    return Scope(
+        dimension=settings.dimension,
+        preferences=preferences,
+        in_milvus=preferences and settings.memos.uses_milvus,
+        no_chinese=_no_chinese(settings),
+        no_milvus=_no_milvus(stack, look),
+        no_delete=_no_delete(mended),
+        no_feedback="it needs a chat model of your own" if settings.stand_in_chats else "",
+    )
+
+
+def _no_chinese(settings: Settings) -> str:
+    model = settings.get("MOS_EMBEDDER_MODEL")
+    if not settings.local_embedder:
+        return f"whether {model} knows Chinese is not known here"
+    return f"{model} knows English only" if model == ENGLISH_ONLY else ""
+
+
+def _no_milvus(stack: Stack, look: Look) -> str:
+    service, (user, _) = serving(stack, MILVUS), behind(stack, API)
+    if service is None:
+        return "this stack has none"
+    container = look.container(service.name)
+    runs = container is not None and container.state is State.RUNNING
+    return "" if runs or service.name in user.needs else "it does not run, and MemOS needs none"
+
+
+def _no_delete(mended: Mends | None) -> str:
+    if mended is None:
+        return "the API does not say which MemOS it is"
+    left = f"delete_memory of MemOS {mended.version} leaves data (#{DELETES}, not mended)"
+    return left if DELETES in mended.left else ""
+
+
+def _tried(
+    trial: Trial, notes: "Notes", log: ApiLog, tell: Report
+) -> tuple[list[Stage], Finding | None]:
+    """Run the trial; return its stages, and why it failed if it did."""
+    stages: list[Stage] = []
+    notes.add(trial.cube)
+    try:
+        with closing(trial.run()) as run:
+            for stage in run:
+                stages.append(stage)
+                tell.stage(stage)
+    except BrokenError as error:
+        stages.append(trial.failed())
+        tell.stage(stages[-1])
+        return stages, log.explained(error)
+    finally:
+        if trial.gone():
+            notes.drop(trial.cube)
+        else:
+            tell.say(f"what is left of cube {trial.cube} goes with the next inv smoke")
+    return stages, None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notes:
+    """Cubes of trials whose traces may be left: of one that was killed, or that was outlived."""
+
+    file: Path
+
+    def cubes(self) -> list[str]:
+        """Return them, the oldest first."""
+        found = files.read_json(self.file)
+        return [str(cube) for cube in found] if isinstance(found, list) else []
+
+    def add(self, cube: str) -> None:
+        """Note a cube before anything is put into it."""
+        files.write_json(self.file, [*self.cubes(), cube])
+
+    def drop(self, cube: str) -> None:
+        """Forget a cube that is gone."""
+        files.write_json(self.file, [other for other in self.cubes() if other != cube])
+
+    def sweep(self, stack: Stack, scope: Scope, tell: Report) -> None:
+        """Remove what earlier trials left; what cannot be removed stays noted."""
+        for cube in self.cubes():
+            try:
+                stores.remove(stack, cube, in_milvus=scope.in_milvus)
+                stores.require_absent(stack, cube, in_milvus=scope.in_milvus)
+            except BrokenError:
+                return  # the trial tells what is wrong
+            self.drop(cube)
+            tell.say(f"removed what an earlier inv smoke left in cube {cube}")

@@ -1,0 +1,139 @@
+"""What the databases hold of a cube, and how it goes: the API's word is not enough for either."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from scripts.core.errors import BrokenError
+from scripts.core.polling import poll
+from scripts.core.stack import Stack
+from scripts.watch.milvus_rest import PREFERENCES, V1, V2, MilvusWords, by_cube
+from scripts.watch.smoke.asking import (
+    CYPHER,
+    MILVUS,
+    OK,
+    VECTORS,
+    ask,
+    behind,
+    demand,
+    serving,
+    short,
+)
+
+COLLECTION = "neo4j_vec_db"
+VISIBLE = 30.0
+"""Seconds within which Milvus must show what it took."""
+
+
+def nodes(stack: Stack, cube: str) -> dict[str, str]:
+    """Return the texts of a cube's memories in Neo4j, by their ids."""
+    rows = _cypher(stack, "MATCH (n:Memory {user_name: $cube}) RETURN n.id, n.memory", cube)
+    return {str(row["row"][0]): str(row["row"][1]) for row in rows}
+
+
+def vectors(stack: Stack, cube: str) -> dict[str, int]:
+    """Return how many numbers the vectors of a cube in Qdrant have, by their ids."""
+    body = {"filter": _of(cube), "limit": 1000, "with_vector": True}
+    answer = ask(stack, VECTORS, f"/collections/{COLLECTION}/points/scroll", body)
+    return {str(point["id"]): len(point["vector"]) for point in answer["result"]["points"]}
+
+
+def preferences(stack: Stack, cube: str) -> int:
+    """Return how many preferences of a cube Milvus holds; 0 where none is asked over REST."""
+    if serving(stack, MILVUS) is None:
+        return 0
+    bodies = (
+        {"collectionName": name, "filter": by_cube(cube), "outputFields": ["id"]}
+        for name in PREFERENCES
+    )
+    return sum(len(milvus(stack, "/v2/vectordb/entities/query", body)) for body in bodies)
+
+
+def remove(stack: Stack, cube: str, *, in_milvus: bool) -> None:
+    """Try every removal, whatever becomes of the one before; raise the first failure."""
+    points = f"/collections/{COLLECTION}/points/delete?wait=true"
+    steps: list[Callable[[], object]] = [
+        lambda: _cypher(stack, "MATCH (n {user_name: $cube}) DETACH DELETE n", cube),
+        lambda: ask(stack, VECTORS, points, {"filter": _of(cube)}),
+    ]
+    for name in PREFERENCES if in_milvus and serving(stack, MILVUS) else ():
+        body = {"collectionName": name, "filter": by_cube(cube)}
+        steps.append(functools.partial(milvus, stack, "/v2/vectordb/entities/delete", body))
+    failures = []
+    for step in steps:
+        try:
+            step()
+        except BrokenError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def require_absent(stack: Stack, cube: str, *, in_milvus: bool) -> None:
+    """Raise BrokenError where a database still holds something of a cube."""
+    left = nodes(stack, cube)
+    demand(not left, "neo4j", f"{len(left)} nodes could not be removed")
+    demand(not vectors(stack, cube), "qdrant", "the points could not be removed")
+    if in_milvus:
+        demand(not preferences(stack, cube), "milvus", "the preferences could not be removed")
+
+
+def near_and_far(stack: Stack, cube: str) -> None:
+    """Have Milvus find the nearer of two vectors, in a collection that goes again."""
+    name = "smoke_" + cube.replace("-", "_")
+    near, far = [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]
+    speaks = _milvus_words(stack)
+    rows: list[dict[str, Any]] = [
+        {"vector": near, "word": "near", **({"id": 1} if speaks.own_ids else {})},
+        {"vector": far, "word": "far", **({"id": 2} if speaks.own_ids else {})},
+    ]
+    with tidied(lambda: milvus(stack, speaks.drop, {"collectionName": name})):
+        milvus(stack, speaks.create, {"collectionName": name, "dimension": 4})
+        milvus(stack, speaks.insert, {"collectionName": name, "data": rows})
+        found: list[dict[str, Any]] = []
+        search = {"collectionName": name, **speaks.query(near), "limit": 1}
+        search |= {"outputFields": ["word"]}
+        for found in poll(
+            lambda: milvus(stack, speaks.search, search), timeout=VISIBLE, interval=0.2
+        ):
+            if found:
+                break
+        demand([row.get("word") for row in found] == ["near"], "milvus", f"search gave {found}")
+
+
+@contextmanager
+def tidied(tidy: Callable[[], object]) -> Iterator[None]:
+    """Tidy up after the block in any case; of two failures the first is the one to tell."""
+    try:
+        yield
+    except BaseException:
+        with suppress(BrokenError):
+            tidy()
+        raise
+    tidy()
+
+
+def milvus(stack: Stack, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows that Milvus answers over REST; BrokenError for a no."""
+    answer = ask(stack, MILVUS, path, body)
+    # errors come as HTTP 200 with another code; 2.3 says 200 for good, 2.5 says 0
+    demand(answer.get("code") in {0, OK}, "milvus", f"{path}: {short(answer)}")
+    data = answer.get("data")
+    return data if isinstance(data, list) else []
+
+
+def _milvus_words(stack: Stack) -> MilvusWords:
+    """Return the words of the version that the probe speaks."""
+    return V2 if behind(stack, MILVUS)[1].path.startswith("/v2/") else V1
+
+
+def _cypher(stack: Stack, statement: str, cube: str) -> list[Any]:
+    body = {"statements": [{"statement": statement, "parameters": {"cube": cube}}]}
+    answer = ask(stack, CYPHER, "/db/neo4j/tx/commit", body)
+    demand(not answer["errors"], "neo4j", f"{statement}: {answer['errors']}")
+    return list(answer["results"][0]["data"])
+
+
+def _of(cube: str) -> dict[str, Any]:
+    return {"must": [{"key": "user_name", "match": {"value": cube}}]}

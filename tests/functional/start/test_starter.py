@@ -1,0 +1,52 @@
+"""What is told of a start beside its events."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.engine.api import Api
+from scripts.start.events import Event, EventKind
+from scripts.start.starter import with_mends
+from tests.kit.fake_engine import FakeEngine, made
+from tests.kit.servers import unix
+
+SAID = '{"memos": "2.0.6", "mended": ["1093"], "left": []}'
+LINE = "MemOS 2.0.6, mended: #1093 (docs/memos-versions.md)"
+STARTED, READY, LOST = EventKind.STARTED, EventKind.READY, EventKind.LOST
+
+
+def told(folder: Path, said: str | None, *events: tuple[EventKind, str]) -> list[str]:
+    """Return what is mended as it is told among these events, and where."""
+    one = made("memos", "running", folder="/x/docker", project="test")
+    files = {} if said is None else {"id-memos": said}
+    engine = FakeEngine({"containers": {"id-memos": one}, "files": files})
+    given = [Event(kind=kind, seconds=1.0, service=service) for kind, service in events]
+    socket = folder / "engine.sock"
+    with unix(engine.respond, socket):
+        all_ = list(with_mends(given, Api(f"unix://{socket}"), "test"))
+    assert [event for event in all_ if event.kind is not EventKind.MENDED] == given
+    return [f"{at}: {one.detail}" for at, one in enumerate(all_) if one.kind is EventKind.MENDED]
+
+
+def test_what_is_mended_comes_once_the_api_that_was_started_is_ready(tmp_path: Path) -> None:
+    """Not again when it was lost and is back."""
+    events = ((STARTED, "memos"), (READY, "db"), (READY, "memos"), (LOST, "memos"))
+
+    assert told(tmp_path, SAID, *events, (READY, "memos")) == [f"3: {LINE}"]
+
+
+@pytest.mark.parametrize(
+    ("said", "first"), [(SAID, READY), (None, STARTED), (SAID.replace('"1093"', ""), STARTED)]
+)
+def test_nothing_is_told_where_nothing_is_to_tell(
+    tmp_path: Path, said: str | None, first: EventKind
+) -> None:
+    """It ran already, its image says nothing of mends, or nothing is mended."""
+    assert told(tmp_path, said, (first, "memos"), (READY, "memos")) == []
+
+
+def test_an_engine_that_does_not_say_fails_no_start(tmp_path: Path) -> None:
+    """The start is what was asked for."""
+    events = [Event(kind=kind, seconds=1.0, service="memos") for kind in (STARTED, READY)]
+
+    assert list(with_mends(events, Api(f"unix://{tmp_path}/none.sock"), "test")) == events
