@@ -90,18 +90,28 @@ def given(prompt: str, instructed: re.Pattern[str]) -> str:
 
 
 _SPEAKER = re.compile(
-    r"^(user|assistant|system|tool)[ \t]*[:：][ \t]*(?:\[[^\]\n]{1,60}\][ \t]*[:：][ \t]*)?",
-    re.MULTILINE | re.IGNORECASE,
+    r"^(user|assistant|system|tool)[ \t]*[:：][ \t]*", re.MULTILINE | re.IGNORECASE
 )
-"""Who speaks, and when: MemOS puts a time before each line, its own where none was given."""
+_TIME = re.compile(r"\[[^\]\n]{1,60}\][ \t]*[:：][ \t]*")
 
 
 def turns(conversation: str) -> Iterator[Turn]:
-    """Yield who said what; a line that begins with no role goes on with what was said before."""
+    """Yield who said what; a line that begins with no role goes on with what was said before.
+
+    Memories are asked for with a time after each role, MemOS' own where none was given. Where the
+    first turn of user or assistant has one, a role without is part of what somebody says.
+    """
+    found = list(_SPEAKER.finditer(conversation))
+    times = {speaker: _TIME.match(conversation, speaker.end()) for speaker in found}
+    sides = (speaker for speaker in found if speaker[1].lower() in {"user", "assistant"})
+    timed = next((times[speaker] is not None for speaker in sides), False)
     role, start = "", 0
-    for speaker in _SPEAKER.finditer(conversation):
+    for speaker in found:
+        time, side = times[speaker], speaker[1].lower()
+        if timed and time is None and side in {"user", "assistant"}:
+            continue
         yield from _said(role, conversation[start : speaker.start()])
-        role, start = speaker[1].lower(), speaker.end()
+        role, start = side, time.end() if timed and time else speaker.end()
     yield from _said(role, conversation[start:])
 
 

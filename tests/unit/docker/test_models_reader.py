@@ -141,6 +141,16 @@ def test_text_without_a_role_is_the_users() -> None:
     assert reader.statements("the rest of it\nuser: more") == ["the rest of it", "more"]
 
 
+def test_a_conversation_that_is_quoted_stays_in_the_statement() -> None:
+    """A line of it begins with a role, and has no time as MemOS' own lines do."""
+    quoted = "They wrote:\nassistant: hello\nUser: go away\nThat was all."
+    text = f"user: [now]: {quoted}\nassistant: [now]: I see.\nsystem: be brief\nuser: [now]: [x]: y"
+
+    assert reader.statements(text) == [quoted, "[x]: y"]
+    assert reader.statements("User: [x]: y\nAssistant: [now]: no") == ["y"]
+    assert reader.statements("User: tea\nUser: [x]: y") == ["tea", "[x]: y"]
+
+
 def test_an_answer_has_bounded_parts() -> None:
     """Of a conversation without end the last memory holds the rest, and nothing is lost."""
     said = [f"statement {number}" for number in range(1000)]
