@@ -11,7 +11,11 @@ from scripts.core.finding import Finding
 from scripts.core.texts import printable
 from scripts.tell.views import finding, table
 
-COLUMNS = ("cube", "memories", "vectors", "without vector", "without memory", "of these memories")
+COLUMNS = (
+    *("cube", "memories", "vectors", "without vector", "without memory", "preferences"),
+    "of these memories",
+)
+FEWER = tuple(column for column in COLUMNS if column != "preferences")
 WIDE = 140
 """Columns from which on a cube, or a memory, is one line."""
 DAY = len("2026-01-31T12:00:00")
@@ -27,7 +31,8 @@ def memories(
     if not rows:
         yield Text("no memory is stored yet")
     elif width >= WIDE:
-        yield table(COLUMNS, map(_cells, rows))
+        known = document["preferences"] is not None
+        yield table(COLUMNS if known else FEWER, (_cells(row, known=known) for row in rows))
     else:
         for row in rows:
             yield from _lines(row)
@@ -45,9 +50,10 @@ def memories(
         yield from finding(one)
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _cells(row: Mapping[str, Any], *, known: bool) -> tuple[str, ...]:
     numbers = ("nodes", "vectors", "nodes_without_vector", "vectors_without_node")
-    return (_name(row), *(f"{row[name]:,}" for name in numbers), _kinds(row))
+    preferences = [f"{row['preferences']:,}"] if known else []
+    return (_name(row), *(f"{row[name]:,}" for name in numbers), *preferences, _kinds(row))
 
 
 def _lines(row: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -59,7 +65,8 @@ def _lines(row: Mapping[str, Any]) -> Iterator[RenderableType]:
         )
         if row[name]
     ]
-    counts = [f"{row['nodes']:,} memories", f"{row['vectors']:,} vectors", *lacks]
+    preferences = [f"{row['preferences']:,} preferences"] if row["preferences"] else []
+    counts = [f"{row['nodes']:,} memories", f"{row['vectors']:,} vectors", *preferences, *lacks]
     yield Text(f"{_name(row)}  {', '.join(counts)}", style="red" if lacks else "")
     if row["kinds"]:
         yield Padding(Text(_kinds(row), style="dim"), (0, 0, 0, 2), expand=False)

@@ -192,6 +192,8 @@ class FakeStack:
                 data = self._near(name, body)
             case "drop":
                 self.tables.pop(name)
+            case "query" if "mem_cube_id" not in body["filter"]:
+                data = []
             case "query":
                 data = self._preference(json.loads(body["filter"].rpartition("== ")[2]))
             case "delete":

@@ -1,6 +1,7 @@
 """What MemOS keeps in its stores: shown, and what lacks its vector or its node repaired."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from scripts.config.workspace import Workspace
@@ -32,6 +33,10 @@ def show(space: Workspace, cube: str, limit: int, tell: DataReport) -> None:
     """
     stores = Stores.of(space.stack, space.settings.get)
     store = stores.look()
+    try:
+        store = replace(store, preferences=stores.preferences())
+    except BrokenError as error:
+        tell.say(f"preferences are not counted: {error}; next: {error.next_step}")
     if cube:
         store = store.only(cube)
     document = halves.document(space.stack.project, store)

@@ -98,17 +98,18 @@ class Store:
     """How many nodes have no id, and so no vector, by cube."""
     bare: tuple[Bare, ...] = ()
     loose: tuple[Loose, ...] = ()
+    preferences: Mapping[str, int] | None = None
+    """How many each cube has beside its memories; None where that is not known, or none can be."""
 
     @property
     def cubes(self) -> tuple[str, ...]:
         """The names of all cubes, in order."""
-        return tuple(
-            sorted({*(kind.cube for kind in self.kinds), *(one.cube for one in self.loose)})
-        )
+        stored = {kind.cube for kind in self.kinds} | {one.cube for one in self.loose}
+        return tuple(sorted(stored | set(self.preferences or ())))
 
     def only(self, name: str) -> "Store":
         """Return what is of this cube; ConfigError when there is none, with the nearest name."""
-        names = [cube for cube in self.cubes if cube]
+        names, known = [cube for cube in self.cubes if cube], self.preferences
         if name in names:
             return Store(
                 kinds=tuple(one for one in self.kinds if one.cube == name),
@@ -116,6 +117,7 @@ class Store:
                 nameless={name: self.nameless.get(name, 0)},
                 bare=tuple(one for one in self.bare if one.cube == name),
                 loose=tuple(one for one in self.loose if one.cube == name),
+                preferences=known and {name: known.get(name, 0)},
             )
         near = get_close_matches(name, names, n=1, cutoff=0.5)
         guess = f"; did you mean {printable(near[0])}?" if near else ""
@@ -207,7 +209,7 @@ def where(ones: Sequence[Bare | Loose]) -> str:
 
 def document(project: str, store: Store) -> dict[str, Any]:
     """Return what `inv memories --format json` prints (schemas/memories.schema.json)."""
-    bare, loose = counts(store.bare), counts(store.loose)
+    bare, loose, known = counts(store.bare), counts(store.loose), store.preferences
     kinds: dict[str, list[Kind]] = {cube: [] for cube in store.cubes}
     for kind in store.kinds:
         kinds[kind.cube].append(kind)
@@ -218,6 +220,7 @@ def document(project: str, store: Store) -> dict[str, Any]:
             "vectors": store.paired.get(cube, 0) + loose.get(cube, 0),
             "nodes_without_vector": store.nameless.get(cube, 0) + bare.get(cube, 0),
             "vectors_without_node": loose.get(cube, 0),
+            "preferences": None if known is None else known.get(cube, 0),
             "kinds": [
                 {"type": kind.type, "status": kind.status, "nodes": kind.nodes}
                 for kind in sorted(found, key=lambda kind: (kind.type, kind.status))
@@ -228,5 +231,6 @@ def document(project: str, store: Store) -> dict[str, Any]:
     return {
         "project": project,
         **{name: sum(row[name] for row in rows) for name in COUNTED},
+        "preferences": None if known is None else sum(known.values()),
         "cubes": rows,
     }

@@ -5,6 +5,7 @@ than some megabytes.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from scripts.core.stack import Auth, Probe, Service, Stack
 from scripts.core.texts import printable
 from scripts.watch.memories.embedding import Embed
 from scripts.watch.memories.halves import Bare, Key, Kind, Loose, Nodes, Store, key, split, written
+from scripts.watch.milvus_rest import PREFERENCES
 from scripts.watch.probes import call
 
 T = TypeVar("T")
@@ -61,6 +63,12 @@ OF_IDS = f"MATCH (n:Memory {{user_name: $cube}}) WHERE n.id IN $ids {LISTED}"
 BACKENDS = ("GRAPH_DB_BACKEND", "NEO4J_BACKEND")
 """Variables that name MemOS' store, in the order in which it reads them."""
 COMMUNITY = "neo4j-community"
+MILVUS = 19530
+MILVUS_QUERY = "/v2/vectordb/entities/query"
+"""Versions of Milvus without it keep no preferences: they lack what MemOS needs."""
+NO_COLLECTION = 100
+ROWS, ROWS_PAGE = 16_000, 1_000
+"""Preferences of each kind that are counted, Milvus' own limit, and of one answer: a megabyte."""
 SHOWN = 300
 """Characters of an answer that an error quotes."""
 OK, MISSING = 200, 404
@@ -126,6 +134,8 @@ class Stores:
 
     neo4j: Database
     qdrant: Database
+    milvus: Database | None = None
+    """Where preferences are; None where there are none, or where they are nodes (from 2.0.8 on)."""
 
     @classmethod
     def of(cls, stack: Stack, value: Callable[[str], str]) -> "Stores":
@@ -139,7 +149,8 @@ class Stores:
         neo4j, qdrant = (
             Database(service=service, probe=probe, start=start) for service, probe in found
         )
-        return cls(neo4j=neo4j, qdrant=qdrant)
+        on = value("ENABLE_PREFERENCE_MEMORY") == "true"
+        return cls(neo4j=neo4j, qdrant=qdrant, milvus=_milvus(stack) if on else None)
 
     def look(self) -> Store:
         """Return what both hold now, and what lacks its other half.
@@ -161,6 +172,39 @@ class Stores:
             bare=tuple(bare),
             loose=tuple(one for some in _batches(loose) for one in self._still_loose(some)),
         )
+
+    def preferences(self) -> dict[str, int] | None:
+        """Return how many preferences each cube has; None where none are kept beside memories.
+
+        Raises BrokenError where they cannot be counted.
+        """
+        if self.milvus is None:
+            return None
+        found: Counter[str] = Counter()
+        for name in PREFERENCES:
+            for offset in range(0, ROWS, ROWS_PAGE):
+                cubes = self._preference_cubes(self.milvus, name, offset)
+                found.update(cubes)
+                if len(cubes) < ROWS_PAGE:
+                    break
+            else:
+                raise self.milvus.broken(f"more than {ROWS:,} preferences in {name}")
+        return dict(found)
+
+    def _preference_cubes(self, milvus: Database, name: str, offset: int) -> list[str]:
+        """Return the cube of each preference on one page; none where there is no collection."""
+        body = {"collectionName": name, "filter": 'id != ""', "outputFields": ["payload"]}
+        answer = milvus.ask(MILVUS_QUERY, {**body, "limit": ROWS_PAGE, "offset": offset})
+        cubes: list[str] = []
+        with milvus.shaped():
+            if answer["code"] not in {0, NO_COLLECTION}:
+                raise milvus.broken(str(answer.get("message")))
+            for row in answer.get("data") or ():
+                # Milvus gives a field of JSON as text
+                kept = row["payload"]
+                payload = json.loads(kept) if isinstance(kept, str) else kept
+                cubes.append(_word(payload.get("mem_cube_id")))
+        return cubes
 
     def _still_bare(self, nodes: Sequence[Bare]) -> Iterator[Bare]:
         """Yield those of these nodes that are there now, without a vector."""
@@ -328,6 +372,17 @@ def _require_both(value: Callable[[str], str]) -> None:
             " compare",
             next_step=f"{name}={COMMUNITY} in .env, if that is what you want; inv env",
         )
+
+
+def _milvus(stack: Stack) -> Database | None:
+    """Return what keeps preferences: a service that speaks version 2 of Milvus' interface."""
+    for service in stack.services:
+        for probe in service.probes:
+            ports = [port.published for port in service.ports if port.target == MILVUS]
+            if probe.port in ports and probe.path.startswith("/v2/"):
+                start = f"inv up --service {service.name}"
+                return Database(service=service, probe=replace(probe, kind="http"), start=start)
+    return None
 
 
 def _behind(stack: Stack, target: int) -> tuple[Service, Probe]:

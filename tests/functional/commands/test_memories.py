@@ -120,6 +120,37 @@ def test_as_json_it_keeps_its_schema(at: Checkout) -> None:
     assert [row["id"] for row in found["memories"]] == [number(3), number(4)]
 
 
+def with_preferences(at: Checkout) -> None:
+    """Turn preference memory on, with a Milvus that can keep it."""
+    with at.env_file.open("a") as file:
+        file.write("ENABLE_PREFERENCE_MEMORY=true\n")
+    at.config["services"]["milvus"]["x-probe"][0]["path"] = "/v2/vectordb/collections/list"
+
+
+def test_preferences_have_a_column_where_they_are_kept(at: Checkout) -> None:
+    """A narrow terminal has no room for none."""
+    with_preferences(at)
+
+    assert at.inv("memories") == 0
+
+    shown = at.shown()
+    assert shown.err == ""
+    assert "preferences" in shown.out.splitlines()[0]
+
+
+def test_preferences_that_cannot_be_counted_are_told(at: Checkout) -> None:
+    """With the next step, and all else is shown."""
+    with_preferences(at)
+    at.config["services"]["milvus"]["ports"][0]["published"] = "1"
+
+    assert at.inv("memories") == 0
+
+    shown = at.shown()
+    assert "preferences are not counted: milvus does not answer at 127.0.0.1:1" in shown.err
+    assert "next: inv up --service milvus" in shown.err
+    assert "preferences" not in shown.out
+
+
 def test_an_unknown_cube_is_2(at: Checkout) -> None:
     """With the nearest name, and those that there are."""
     assert at.inv("memories", "--cube", "alise") == 2

@@ -1,5 +1,6 @@
 """The stores asked as real servers answer, well and ill."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -240,3 +241,62 @@ def test_where_memos_keeps_its_vectors_elsewhere_nothing_is_compared() -> None:
         Stores.of(stack_at(1), lambda name: values.get(name, ""))
 
     assert "GRAPH_DB_BACKEND=neo4j-community in .env" in error.value.next_step
+
+
+QUERY = "/v2/vectordb/entities/query"
+
+
+def preferring(name: str) -> str:
+    """Return the value of a variable where preference memory is on."""
+    return "true" if name == "ENABLE_PREFERENCE_MEMORY" else ""
+
+
+def with_milvus(port: int, path: str = "/v2/vectordb/collections/list") -> Stores:
+    """Return the stores of a stack with preference memory on; a probe's path tells the version."""
+    published = (Port(host="127.0.0.1", published=port, target=19530),)
+    probe = Probe(kind="http", port=port, path=path)
+    milvus = replace(service("milvus", ports=published), probes=(probe,))
+    databases = stack_at(port)
+    return Stores.of(replace(databases, services=(*databases.services, milvus)), preferring)
+
+
+def preference(cube: object, *, text: bool = False) -> dict[str, object]:
+    """Return a row as Milvus gives it, or as one does that gives JSON as what it is."""
+    payload = {"mem_cube_id": cube}
+    return {"id": "p", "payload": json.dumps(payload) if text else payload}
+
+
+def test_preferences_are_counted_by_cube(world: FakeStack, port: int) -> None:
+    """Of both kinds; a field of JSON may come as text."""
+    rows = [preference("a"), preference("a", text=True), preference(None)]
+    world.faults[QUERY] = (200, {"code": 0, "data": rows})
+
+    assert with_milvus(port).preferences() == {"a": 4, "": 2}
+
+
+@pytest.mark.parametrize("answer", [{"code": 0, "data": []}, {"code": 100, "message": "can't"}])
+def test_without_any_preference_there_are_none(
+    world: FakeStack, port: int, answer: dict[str, object]
+) -> None:
+    """MemOS makes its collections with the first."""
+    world.faults[QUERY] = (200, answer)
+
+    assert with_milvus(port).preferences() == {}
+
+
+def test_where_no_preferences_are_kept_they_are_not_known(port: int) -> None:
+    """Preference memory is off, or the version of Milvus is none that MemOS can use for them."""
+    assert Stores.of(stack_at(port), nothing).preferences() is None
+    assert with_milvus(port, "/v1/vector/collections").preferences() is None
+
+
+def test_preferences_that_cannot_be_counted_are_told(world: FakeStack, port: int) -> None:
+    """More than Milvus gives, and an error of its own."""
+    page = [preference("a")] * module.ROWS_PAGE
+    world.faults[QUERY] = (200, {"code": 0, "data": page})
+    with pytest.raises(BrokenError, match="milvus: more than 16,000 preferences"):
+        with_milvus(port).preferences()
+
+    world.faults[QUERY] = (200, {"code": 65535, "message": "not loaded"})
+    with pytest.raises(BrokenError, match="milvus: not loaded"):
+        with_milvus(port).preferences()
