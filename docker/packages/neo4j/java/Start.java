@@ -20,6 +20,9 @@ public final class Start {
             if (!password.isEmpty()) {
                 setInitialPassword(Path.of(System.getenv("NEO4J_HOME")), password);
             }
+            if (Boolean.getBoolean("training")) {
+                new Thread(() -> Training.askAndEnd(password)).start();
+            }
             CommunityEntryPoint.main(arguments);
         } catch (IllegalArgumentException | InvalidPasswordException refused) {
             System.err.println("The server was not started: " + refused.getMessage());

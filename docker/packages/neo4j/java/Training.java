@@ -8,8 +8,8 @@ import java.util.Map;
 import org.neo4j.driver.AuthTokens;
 import org.neo4j.driver.GraphDatabase;
 
-/** Asks a starting server what a first client asks, so that the classes it takes get into the archive. */
-public final class Training {
+/** Asks the server that starts in this JVM what a first client asks, so that the classes it takes get into the archive. */
+final class Training {
     private static final List<String> STATEMENTS = List.of(
             "RETURN 1",
             "CREATE CONSTRAINT training IF NOT EXISTS FOR (n:Training) REQUIRE n.id IS UNIQUE",
@@ -20,9 +20,21 @@ public final class Training {
             "MATCH (n:Training) OPTIONAL MATCH (n)-[r]-(m) RETURN n, r, m ORDER BY n.id LIMIT 5",
             "MATCH (n:Training) DETACH DELETE n");
 
-    public static void main(String[] arguments) throws Exception {
-        String password = arguments[0];
-        awaitHttp(password, System.nanoTime() + 120_000_000_000L);
+    /** Asks and ends this JVM: with 1 when the server does not answer as it should. */
+    static void askAndEnd(String password) {
+        int code = 1;
+        try {
+            ask(password);
+            code = 0;
+        } catch (Exception error) {
+            error.printStackTrace();
+        } finally {
+            System.exit(code);
+        }
+    }
+
+    private static void ask(String password) throws Exception {
+        awaitHttp(password, System.nanoTime() + 300_000_000_000L);
         Map<String, Object> parameters = Map.of("id", "a", "properties", Map.of("name", "a", "tags", List.of("b")));
         try (var driver = GraphDatabase.driver("bolt://127.0.0.1:7687", AuthTokens.basic("neo4j", password));
                 var session = driver.session()) {
@@ -54,7 +66,7 @@ public final class Training {
                 return;
             }
             if (System.nanoTime() > deadline) {
-                throw new IllegalStateException("The server gave no result within 120 s, but: " + answer);
+                throw new IllegalStateException("The server gave no result within 300 s, but: " + answer);
             }
             Thread.sleep(100);
         }
