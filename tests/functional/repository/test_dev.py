@@ -1,5 +1,6 @@
 """`./dev` makes its environment when it must, and runs its words in it; uv is a fake."""
 
+import hashlib
 import os
 import shutil
 import sys
@@ -190,6 +191,52 @@ def test_an_env_file_is_seen_from_the_callers_folder(
     done = checkout.dev("sh", "-c", "pwd; echo $ENV_FILE", env={"ENV_FILE": named})
 
     assert done.stdout.splitlines() == [str(checkout.folder), seen.format(checkout.base)]
+
+
+@pytest.fixture
+def without_uv(checkout: Checkout) -> Mapping[str, str]:
+    """A machine whose pip finds uv in a folder of wheels, and nowhere else; its variables."""
+    (checkout.base / "bin" / "uv").rename(checkout.base / "uv")
+    wheel = checkout.base / "wheels" / "uv-1-py3-none-any.whl"
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(checkout.base / "uv", "uv-1.data/scripts/uv")
+        archive.writestr("uv-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: uv\nVersion: 1\n")
+        archive.writestr(
+            "uv-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr("uv-1.dist-info/RECORD", "")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    pin = checkout.folder / "requirements" / "uv.txt"
+    pin.write_text(f"uv==1 --hash=sha256:{digest}\n")
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheel.parent)}
+
+
+def test_a_machine_without_uv_gets_it_through_pip(
+    checkout: Checkout, without_uv: Mapping[str, str]
+) -> None:
+    """With pip's settings and a hash, for this only: what runs then does not see it."""
+    done = checkout.dev("sh", "-c", "command -v uv || true", env=without_uv)
+
+    assert (done.exit_code, done.stdout) == (0, ""), done.stderr
+    assert checkout.calls() == ["pip none"]
+
+
+@pytest.mark.parametrize("why", ["another hash", "it fails"])
+def test_where_uv_cannot_be_had_pip_installs_the_packages(
+    checkout: Checkout, without_uv: Mapping[str, str], why: str
+) -> None:
+    """As for a platform without its wheel, or behind a proxy that only pip is told of."""
+    (checkout.folder / "requirements" / "runtime.txt").write_text("")
+    if why == "another hash":
+        pin = checkout.folder / "requirements" / "uv.txt"
+        pin.write_text(f"uv==1 --hash=sha256:{'0' * 64}\n")
+
+    done = checkout.dev("true", env={**without_uv, "UV_FAILS": "1"})
+
+    assert done.exit_code == 0, done.stderr
+    assert ("uv cannot be had" in done.stderr) is (why == "another hash")
+    assert checkout.calls() == ([] if why == "another hash" else ["pip none"])
 
 
 PIP = """\

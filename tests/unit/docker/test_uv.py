@@ -10,7 +10,7 @@ from tests.kit.places import ROOT
 DOCKERFILES = tuple(sorted((ROOT / "docker").rglob("Dockerfile")))
 WITH_PACKAGES = tuple(file for file in DOCKERFILES if [*file.parent.glob("requirements*")])
 STAGE = re.compile(r"^# uv does in .*?\n\n", re.DOTALL | re.MULTILINE)
-PIN = re.compile(r"uv==[\d.]+\s+--hash=sha256:[0-9a-f]{64}\s+--hash=sha256:[0-9a-f]{64}\s")
+PIN = re.compile(r"uv==[\d.]+[\s\\]+--hash=sha256:[0-9a-f]{64}[\s\\]+--hash=sha256:[0-9a-f]{64}\s")
 
 
 def _stages(file: Path) -> list[str]:
@@ -35,15 +35,20 @@ def test_no_image_installs_packages_in_another_way(file: Path) -> None:
     assert text.count("/uv/pip install") == text.count("--require-hashes")
 
 
-def test_both_sources_of_images_pin_the_same_uv() -> None:
+def test_builds_and_dev_pin_the_same_uv() -> None:
     """For x86-64 and for arm64; elsewhere pip does its work."""
+    files = (
+        "docker/docker-compose.yml",
+        "docker/docker-compose.packages.yml",
+        "requirements/uv.txt",
+    )
     pins = [
-        " ".join(pin.split())
-        for name in ("docker-compose.yml", "docker-compose.packages.yml")
-        for pin in PIN.findall((ROOT / "docker" / name).read_text(encoding="utf-8"))
+        " ".join(pin.replace("\\", " ").split())
+        for name in files
+        for pin in PIN.findall((ROOT / name).read_text(encoding="utf-8"))
     ]
 
-    assert len(pins) == 2
+    assert len(pins) == len(files)
     assert len(set(pins)) == 1
 
 
