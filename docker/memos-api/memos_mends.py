@@ -149,6 +149,55 @@ def delete_memories_by_their_ids() -> bool:
     return True
 
 
+def prefer_the_nearest() -> bool:
+    """Let the preferences that are nearest to a question come first.
+
+    Milvus' number for cosine is a similarity, and is taken for a distance: 1 minus it, the largest
+    first. So the farthest come first and the nearest are cut off, and a preference that is stated
+    again is not compared with the one that is there.
+    """
+    store = class_of("memos.vec_dbs.milvus", "MilvusVecDB")
+    search = store.search
+    if "1 - float(hit" not in inspect.getsource(search):
+        return False
+
+    @functools.wraps(search)
+    def nearest(self: Foreign, *args: object, **options: object) -> list[Foreign]:
+        found: list[Foreign] = search(self, *args, **options)
+        if self._get_metric_type() != "L2":
+            for item in found:
+                item.score = 1 - item.score
+        return found
+
+    store.search = nearest
+    return True
+
+
+def score_preferences() -> bool:
+    """Let a preference keep the score that it was found with.
+
+    The local reranker is not told what the question means, and gives 0 to all. Then which six of
+    those found are returned is chance; a release that drops what has less than 0.45 returns none.
+    """
+    retriever = class_of("memos.memories.textual.prefer_text_memory.retrievers", "NaiveRetriever")
+    method = "_naive_reranker"
+    rerank = getattr(retriever, method)
+    if "rerank(query, prefs_mem, top_k)" not in inspect.getsource(rerank):
+        return False
+
+    @functools.wraps(rerank)
+    def scored(self: Foreign, *args: object, **options: Foreign) -> list[Foreign]:
+        ranked: list[Foreign] = rerank(self, *args, **options)
+        if not any(item.metadata.score for item in ranked):
+            scores = {found.id: found.score for found in options.get("prefs") or ()}
+            for item in ranked:
+                item.metadata.score = scores.get(item.id, 0.0)
+        return ranked
+
+    setattr(retriever, method, scored)
+    return True
+
+
 MENDS = (
     Mend(
         what="every search is empty, as the Neo4j store lacks search_by_fulltext",
@@ -177,6 +226,20 @@ MENDS = (
         until="2.0.34",
         issue="https://github.com/MemTensor/MemOS/issues/2331",
         install=delete_memories_by_their_ids,
+    ),
+    Mend(
+        what="of more than six preferences a search returns those that answer least",
+        first="2.0.0",
+        until="2.0.8",
+        issue="https://github.com/milvus-io/milvus/issues/31204",
+        install=prefer_the_nearest,
+    ),
+    Mend(
+        what="preferences have no score, and from 2.0.7 on none is found",
+        first="2.0.0",
+        until="2.0.8",
+        issue="https://github.com/MemTensor/MemOS/pull/1153",
+        install=score_preferences,
     ),
 )
 

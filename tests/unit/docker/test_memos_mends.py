@@ -16,6 +16,7 @@ from tests.kit.places import ROOT
 
 ISSUE = "https://github.com/MemTensor/MemOS/issues/1"
 EXTRACT, DELETE = "_get_llm_response", "delete_node_by_prams"
+RERANK = "_naive_reranker"
 NOWHERE = Path(os.devnull)
 """Where what is mended is written, for want of a container."""
 
@@ -88,6 +89,46 @@ class Store:
         return nullcontext(SimpleNamespace(run=run))
 
 
+class Preferences:
+    """MemOS' way to the preferences in Milvus, as in 2.0.6: near and far by Milvus' similarity."""
+
+    def __init__(self, **hits: float) -> None:
+        """Keep what Milvus answers."""
+        self.hits = hits
+
+    def _get_metric_type(self) -> str:
+        return "COSINE"
+
+    def search(self, question: str) -> list[SimpleNamespace]:
+        """Take the similarity for a distance."""
+        del question
+        hits: list[dict[str, Any]] = [
+            {"id": name, "distance": number} for name, number in self.hits.items()
+        ]
+        return [SimpleNamespace(id=hit["id"], score=1 - float(hit["distance"])) for hit in hits]
+
+
+class Retriever:
+    """MemOS' ranking of preferences, as in 2.0.6; its reranker does not know the question."""
+
+    given = 0.0
+
+    def rerank(
+        self, query: str, prefs_mem: list[SimpleNamespace], top_k: int
+    ) -> list[tuple[SimpleNamespace, float]]:
+        """Give the same to all."""
+        del query
+        return [(item, self.given) for item in prefs_mem[:top_k]]
+
+    def _naive_reranker(
+        self, query: str, prefs_mem: list[SimpleNamespace], top_k: int, **more: object
+    ) -> list[SimpleNamespace]:
+        del more
+        for item, score in self.rerank(query, prefs_mem, top_k):
+            item.metadata = SimpleNamespace(score=score)
+        return prefs_mem[:top_k]
+
+
 @pytest.fixture(autouse=True)
 def memos(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Have the modules of MemOS hold classes that lack it all, and return those."""
@@ -97,6 +138,10 @@ def memos(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         "memos.graph_dbs.neo4j_community": type("Neo4jCommunityGraphDB", (store,), {}),
         "memos.mem_reader.simple_struct": type(
             "SimpleStructMemReader", (), {EXTRACT: vars(Reader)[EXTRACT]}
+        ),
+        "memos.vec_dbs.milvus": type("MilvusVecDB", (Preferences,), {"search": Preferences.search}),
+        "memos.memories.textual.prefer_text_memory.retrievers": type(
+            "NaiveRetriever", (Retriever,), {}
         ),
     }
     for name, fresh in classes.items():
@@ -235,6 +280,36 @@ def test_a_file_that_cannot_be_written_does_not_keep_the_api_from_starting(
     assert lines[-1].startswith(f"what is mended cannot be written into {tmp_path}")
 
 
+def test_the_nearest_preference_has_the_highest_score(
+    monkeypatch: pytest.MonkeyPatch, memos: SimpleNamespace
+) -> None:
+    """Milvus says 1 for the same vector and -1 for its opposite, and so does the score."""
+    store = memos.MilvusVecDB(same=1.0, beside=0.25, opposite=-1.0)
+    before = {item.id: item.score for item in store.search("tea?")}
+    said(monkeypatch, "2.0.6")
+
+    after = {item.id: item.score for item in store.search("tea?")}
+
+    assert before == {"same": 0.0, "beside": 0.75, "opposite": 2.0}
+    assert after == {"same": 1.0, "beside": 0.25, "opposite": -1.0}
+
+
+@pytest.mark.parametrize(("given", "wanted"), [(0.0, [0.9, 0.5]), (0.7, [0.7, 0.7])])
+def test_a_preference_keeps_the_score_that_it_was_found_with(
+    monkeypatch: pytest.MonkeyPatch, memos: SimpleNamespace, given: float, wanted: list[float]
+) -> None:
+    """Unless the reranker gives one of its own."""
+    said(monkeypatch, "2.0.7")
+    found = [SimpleNamespace(id="tea", score=0.9), SimpleNamespace(id="dogs", score=0.5)]
+    items = [SimpleNamespace(id=item.id) for item in found]
+    retriever = memos.NaiveRetriever()
+    retriever.given = given
+
+    ranked = getattr(retriever, RERANK)(query="tea?", prefs_mem=items, prefs=found, top_k=2)
+
+    assert [item.metadata.score for item in ranked] == wanted
+
+
 def test_what_is_repaired_already_stays(
     monkeypatch: pytest.MonkeyPatch, memos: SimpleNamespace
 ) -> None:
@@ -247,6 +322,8 @@ def test_what_is_repaired_already_stays(
     memos.Neo4jCommunityGraphDB.delete_node = theirs
     setattr(memos.Neo4jCommunityGraphDB, DELETE, repaired)
     setattr(memos.SimpleStructMemReader, EXTRACT, theirs)
+    memos.MilvusVecDB.search = theirs
+    setattr(memos.NaiveRetriever, RERANK, theirs)
 
     assert said(monkeypatch, "2.0.6") == "MemOS 2.0.6: nothing is mended"
     assert memos.Neo4jGraphDB.search_by_fulltext is theirs
