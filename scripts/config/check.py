@@ -23,7 +23,7 @@ from scripts.core.process import run
 from scripts.engine.private import programs
 
 ROOT = Path(__file__).resolve().parents[2]
-COMBINATIONS = tuple(product(ImageSource, ("", "models", "models,milvus")))
+COMBINATIONS = tuple(product(ImageSource, ("", "models", "models,milvus,preferences")))
 """Of image sources and profiles: each resolves to another file; Milvus is one in an overlay."""
 
 

@@ -9,6 +9,8 @@ from scripts.config.release import Memos
 
 MILVUS = "milvus"
 """The profile of its services."""
+PREFERENCES = "preferences"
+"""The profile of what keeps them in place of a Milvus that is too old; other files have none."""
 WITHOUT_MILVUS = "docker-compose.without-milvus.yml"
 """Over the others where the API does not wait for Milvus, whose services are then a profile."""
 
@@ -24,7 +26,9 @@ class Choice:
     """Why Milvus does not start by itself; empty where it does."""
 
 
-def choose(memos: Memos, *, with_milvus: str, local_models: bool) -> Choice:
+def choose(
+    memos: Memos, *, with_milvus: str, local_models: bool, preferences: bool = False
+) -> Choice:
     """Choose by the MemOS that runs and by WITH_MILVUS: yes, no or nothing.
 
     Where Milvus is not waited for, its profile is named all the same, so that its services can be
@@ -38,6 +42,7 @@ def choose(memos: Memos, *, with_milvus: str, local_models: bool) -> Choice:
         profiles=(
             *(("models",) if local_models else ()),
             *((MILVUS,) if apart else ()),
+            *((PREFERENCES,) if preferences and memos.uses_milvus else ()),
         ),
         without=why if apart and with_milvus != "yes" else "",
     )

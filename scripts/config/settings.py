@@ -111,6 +111,7 @@ class Settings:
             self.memos,
             with_milvus=self.get("WITH_MILVUS"),
             local_models=self.local_embedder or bool(self.stand_in_chats),
+            preferences=self.preferences,
         )
 
     @property
@@ -133,6 +134,11 @@ class Settings:
         names = {*self.values, *self.defaults}
         values = {self.get(name) for name in names if is_secret(name)} - {"", "EMPTY"}
         return tuple(sorted(values, key=len, reverse=True))
+
+    @property
+    def preferences(self) -> bool:
+        """Say whether preference memory is on."""
+        return self.get("ENABLE_PREFERENCE_MEMORY") == "true"
 
     def for_compose(self) -> dict[str, str]:
         """Return the variables that Compose must see beside the file's own."""

@@ -78,13 +78,6 @@ def _choices(settings: Settings) -> Iterator[str]:
             yield f"{name} is {settings.get(name)!r}, wanted true or false in small letters"
     if settings.get("MEMOS_MENDS") not in {"yes", "no"}:
         yield f"MEMOS_MENDS is {settings.get('MEMOS_MENDS')!r}, wanted yes or no"
-    preference = settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
-    in_milvus = preference and settings.memos.uses_milvus
-    if in_milvus and settings.image_source is ImageSource.PACKAGES:
-        yield (
-            "ENABLE_PREFERENCE_MEMORY is 'true', and IMAGE_SOURCE is 'packages': preference memory"
-            " needs Milvus 2.5 (BM25), the package-built one is 2.3.5; wanted false"
-        )
 
 
 def _embedder(settings: Settings) -> Iterator[str]:
@@ -171,7 +164,8 @@ def _memos(settings: Settings) -> Iterator[str]:
     memos, with_milvus = settings.memos, settings.get("WITH_MILVUS")
     if with_milvus not in {"", "yes", "no"}:
         yield f"WITH_MILVUS is {with_milvus!r}, wanted yes, no or nothing"
-    preferences = settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
+    # package-built images have a store of its own for them
+    preferences = settings.preferences and settings.source is ImageSource.REGISTRY
     if choice.missing_milvus(memos, with_milvus=with_milvus, preferences=preferences):
         yield (
             f"WITH_MILVUS is 'no', and MemOS {memos.version} keeps preferences in Milvus"

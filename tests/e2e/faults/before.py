@@ -97,10 +97,6 @@ wrong_setting(
 )
 wrong_setting("a comment taken as a value", "wanted true or false", "memos", ENABLE_INTERNET="# no")
 wrong_setting("a source folder without MemOS in it", "memos/", "memos", MEMOS_SRC="/tmp")
-wrong_setting(
-    *("preference memory on a Milvus that is too old", "Milvus 2.5", "memos"),
-    ENABLE_PREFERENCE_MEMORY="true",
-)
 
 
 @fault(

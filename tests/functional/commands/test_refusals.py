@@ -27,11 +27,6 @@ from tests.kit.checkout import Checkout
 PREFERENCES = "ENABLE_PREFERENCE_MEMORY"
 
 
-def old_milvus(at: Checkout) -> None:
-    """Wish for preference memory where Milvus is too old for it."""
-    at.env_file.write_text(f"IMAGE_SOURCE=packages\n{PREFERENCES}=true\n")
-
-
 def old_compose(at: Checkout) -> None:
     """Let Compose be of before what is needed."""
     at.answer("compose version", "echo 2.20.3")
@@ -68,7 +63,6 @@ def no_create(at: Checkout) -> None:
         ("ps", broken_env, 2, ".env line 1: 'IMAGE_SOURCE …' is no NAME=value"),
         ("up", put("NEO4J_HTTP_PORT", "http"), 2, "NEO4J_HTTP_PORT is 'http', wanted a port"),
         ("up", put(PREFERENCES, "True"), 2, "MEMORY is 'True', wanted true or false"),
-        ("up", old_milvus, 2, "preference memory needs Milvus 2.5"),
         ("ps", no_yaml, 2, "docker-compose.yml"),
         ("ps", breach, 2, "service etcd: mem_limit: found nothing"),
         ("up", foreign, 2, "etcd of project 'memos-test' belongs to the checkout at /else"),

@@ -42,7 +42,7 @@ def test_all_files_keep_every_rule(
     )
     asked = [call for call in runner.calls if call.argv[-1] == "config"]
     assert [call.env["COMPOSE_PROFILES"] for call in asked] == [
-        *("", "models", "models,milvus")
+        *("", "models", "models,milvus,preferences")
     ] * 2
     assert {call.env["ENV_FILE"] for call in asked} == {"/nonexistent"}
     assert all(str(checkout.root / ".env.example") in call.argv for call in asked)

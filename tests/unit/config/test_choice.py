@@ -37,6 +37,15 @@ def test_the_local_model_is_a_profile_of_its_own() -> None:
     assert choose(NEWER, with_milvus="", local_models=True).profiles == ("models", "milvus")
 
 
+def test_preferences_have_a_profile_where_milvus_would_keep_them() -> None:
+    """Its store belongs to the package-built images; newer releases keep them elsewhere."""
+    wanted = {"local_models": False, "preferences": True}
+
+    assert choose(SEED, with_milvus="", **wanted).profiles == ("preferences",)
+    assert choose(SEED, with_milvus="no", **wanted).profiles == ("milvus", "preferences")
+    assert choose(NEWER, with_milvus="", **wanted).profiles == ("milvus",)
+
+
 @pytest.mark.parametrize(
     ("memos", "with_milvus", "preferences", "missing"),
     [

@@ -69,7 +69,6 @@ def test_a_wrong_value_is_shown_with_what_was_wanted(
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("ENABLE_PREFERENCE_MEMORY=true\nIMAGE_SOURCE=packages", "needs Milvus 2.5"),
         ("MOS_EMBEDDER_API_KEY=sk-1", "wanted the address of the model that the key is for"),
         ("EMBEDDING_DIMENSION=1024", "the local models' vectors have 384"),
         ("MOS_EMBEDDER_MODEL=bge", "'bge', and MOS_EMBEDDER_API_BASE is empty: the local models"),
@@ -101,6 +100,7 @@ def test_values_that_contradict_each_other_are_named(root: Path, text: str, want
         "OPENAI_API_BASE=http://m/v1\nOPENAI_API_KEY=sk-1",
         'ENABLE_CHAT_API=true\nCHAT_MODEL_LIST=[{"backend": "openai"}]',
         "ENABLE_PREFERENCE_MEMORY=true\nIMAGE_SOURCE=registry",
+        "ENABLE_PREFERENCE_MEMORY=true\nIMAGE_SOURCE=packages",
         "NEO4J_MEMORY=1.5G\nMILVUS_MEMORY=512mb\nETCD_MEMORY=1073741824",
         "COMPOSE_PROJECT_NAME=two_2\nCONTAINER_PREFIX=two.-",
         "BIND_ADDRESS=127.0.0.2",

@@ -249,6 +249,29 @@ def test_without_a_model_of_ones_own_compose_starts_the_local_one(root: Path) ->
     }
 
 
+OWN_MODELS = "\n".join(
+    f"{name}_API_BASE=http://m/v1" for name in ("MOS_EMBEDDER", "OPENAI", "MEMRADER")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "profiles"),
+    [
+        ("ENABLE_PREFERENCE_MEMORY=true", ("models", "preferences")),
+        (f"ENABLE_PREFERENCE_MEMORY=true\n{OWN_MODELS}", ("preferences",)),
+        (OWN_MODELS, ()),
+    ],
+)
+def test_preference_memory_is_a_part_of_its_own(
+    root: Path, text: str, profiles: tuple[str, ...]
+) -> None:
+    """Its store belongs to the package-built images; others have Milvus for it."""
+    found = settings_of(root, text)
+
+    assert found.choice.profiles == profiles
+    assert found.for_compose().get("COMPOSE_PROFILES", "") == ",".join(profiles)
+
+
 def test_with_a_model_of_ones_own_compose_is_told_nothing_of_the_local_one(root: Path) -> None:
     """The user's dimension stays the user's."""
     found = settings_of(
