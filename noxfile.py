@@ -135,9 +135,11 @@ def pages(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Pin requirements/*.txt again, with hashes and without naming an index."""
     session.install("uv")
-    compile_ = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
-    compile_ += ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"]
+    compile_ = ["uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
+    compile_ += ["--no-annotate", "--no-header", "--no-emit-index-url"]
     compile_ += ["--upgrade"] if "--upgrade" in session.posargs else []
+    on_trixie = [*compile_, "--python-version", "3.13", "--only-binary", ":all:"]
+    compile_ += ["--python-version", "3.11"]
     project = ["pyproject.toml"]
     for name, words in {
         "runtime": project,
@@ -146,6 +148,10 @@ def lock(session: nox.Session) -> None:
         "lint": ["--group", "lint"],
     }.items():
         session.run(*compile_, *words, "--output-file", f"requirements/{name}.txt", env=os.environ)
+    preferences = Path("docker/packages/preferences")
+    for name, words in {"requirements": [], "protocol": ["--no-deps"]}.items():
+        words += [f"{preferences}/{name}.in", "--output-file", f"{preferences}/{name}.txt"]
+        session.run(*on_trixie, *words, env=os.environ)
     locks = Path("docker/memos-api/requirements")
     added = [line for line in (locks / "extras.in").read_text().splitlines() if "==" in line]
     wanted = Path(session.create_tmp()) / "memos.in"

@@ -142,7 +142,7 @@ def main(environment: Mapping[str, str]) -> int:
         listener = socket.create_server(("0.0.0.0", int(port)))
         store = Store(lite.MilvusLite(str(folder)))
     except (OSError, ValueError, OverflowError, lite.MilvusLiteError) as error:
-        log.error("cannot start on port %s with the data in %s: %s", port, folder, error)  # noqa: TRY400 - a known cause
+        log.error("cannot start on 0.0.0.0:%s: %s", port, error)  # noqa: TRY400 - a known cause
         return 1
     server, behind = grpc_server(store, login)
     server.start()

@@ -175,9 +175,11 @@ def checkout(
 
 
 @contextmanager
-def made(folder: Path, project: str) -> Iterator[Checkout]:
+def made(
+    folder: Path, project: str, *, changes: Mapping[str, str] | None = None
+) -> Iterator[Checkout]:
     """Yield a stack's settings while the block runs; whatever of it is there then is removed."""
-    stack = checkout(folder, project)
+    stack = checkout(folder, project, changes=changes)
     try:
         yield stack
     finally:
