@@ -231,7 +231,7 @@ MENDS = (
         what="of more than six preferences a search returns those that answer least",
         first="2.0.0",
         until="2.0.8",
-        issue="https://github.com/milvus-io/milvus/issues/31204",
+        issue="https://github.com/MemTensor/MemOS/pull/1145",
         install=prefer_the_nearest,
     ),
     Mend(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-PREFERENCES = ("explicit_preference", "implicit_preference")
+COLLECTIONS = ("explicit_preference", "implicit_preference")
 """The collections in which MemOS keeps preferences."""
 
 

@@ -1,7 +1,7 @@
 """Milvus Lite where MemOS' preference memory wants Milvus 2.5 and only an older one can be had.
 
 Read from the environment: MILVUS_PASSWORD (of the user root), PREFERENCES_DATA (/var/lib/milvus),
-PREFERENCES_PORT (19530; 0 takes a free one). Like Milvus it speaks gRPC and REST on one port, asks
+PREFERENCES_PORT (19531; 0 takes a free one). Like Milvus it speaks gRPC and REST on one port, asks
 for a login, and serves after a restart what was served before. Exit code 0 after SIGTERM, 1 when it
 cannot start.
 """
@@ -134,7 +134,7 @@ def main(environment: Mapping[str, str]) -> int:
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
     logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells each library it does not find
     folder = Path(environment.get("PREFERENCES_DATA", "/var/lib/milvus")).absolute()
-    port = environment.get("PREFERENCES_PORT", "19530")
+    port = environment.get("PREFERENCES_PORT", "19531")
     login = Login(password=environment.get("MILVUS_PASSWORD", "12345678"))
     only_messages_of("pymilvus")
     lite = importlib.import_module("milvus_lite")

@@ -8,11 +8,12 @@ from typing import Any
 from scripts.core.errors import BrokenError
 from scripts.core.polling import poll
 from scripts.core.stack import Stack
-from scripts.watch.milvus_rest import PREFERENCES, V1, V2, MilvusWords, by_cube
+from scripts.watch.milvus_rest import COLLECTIONS, V1, V2, MilvusWords, by_cube
 from scripts.watch.smoke.asking import (
     CYPHER,
     MILVUS,
     OK,
+    PREFERENCES,
     VECTORS,
     ask,
     behind,
@@ -40,14 +41,24 @@ def vectors(stack: Stack, cube: str) -> dict[str, int]:
 
 
 def preferences(stack: Stack, cube: str) -> int:
-    """Return how many preferences of a cube Milvus holds; 0 where none is asked over REST."""
-    if serving(stack, MILVUS) is None:
-        return 0
-    bodies = (
-        {"collectionName": name, "filter": by_cube(cube), "outputFields": ["id"]}
-        for name in PREFERENCES
-    )
-    return sum(len(milvus(stack, "/v2/vectordb/entities/query", body)) for body in bodies)
+    """Return how many preferences of a cube are stored; 0 where nothing is asked over REST."""
+    return sum(len(rows()) for rows in _in_collections(stack, cube, "query", outputFields=["id"]))
+
+
+def _keeper(stack: Stack) -> int | None:
+    """Return the container port of what keeps preferences: a store of their own, else Milvus."""
+    return next((port for port in (PREFERENCES, MILVUS) if serving(stack, port)), None)
+
+
+def _in_collections(
+    stack: Stack, cube: str, verb: str, **more: object
+) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Yield a call for each collection of preferences, about those of a cube."""
+    keeper = _keeper(stack)
+    for name in () if keeper is None else COLLECTIONS:
+        body = {"collectionName": name, "filter": by_cube(cube), **more}
+        path = f"/v2/vectordb/entities/{verb}"
+        yield functools.partial(milvus, stack, path, body, keeper or MILVUS)
 
 
 def remove(stack: Stack, cube: str, *, in_milvus: bool) -> None:
@@ -57,9 +68,7 @@ def remove(stack: Stack, cube: str, *, in_milvus: bool) -> None:
         lambda: _cypher(stack, "MATCH (n {user_name: $cube}) DETACH DELETE n", cube),
         lambda: ask(stack, VECTORS, points, {"filter": _of(cube)}),
     ]
-    for name in PREFERENCES if in_milvus and serving(stack, MILVUS) else ():
-        body = {"collectionName": name, "filter": by_cube(cube)}
-        steps.append(functools.partial(milvus, stack, "/v2/vectordb/entities/delete", body))
+    steps += _in_collections(stack, cube, "delete") if in_milvus else ()
     failures = []
     for step in steps:
         try:
@@ -75,8 +84,10 @@ def require_absent(stack: Stack, cube: str, *, in_milvus: bool) -> None:
     left = nodes(stack, cube)
     demand(not left, "neo4j", f"{len(left)} nodes could not be removed")
     demand(not vectors(stack, cube), "qdrant", "the points could not be removed")
-    if in_milvus:
-        demand(not preferences(stack, cube), "milvus", "the preferences could not be removed")
+    if in_milvus and (keeper := _keeper(stack)):
+        service, _ = behind(stack, keeper)
+        left_over = preferences(stack, cube)
+        demand(not left_over, service.name, "the preferences could not be removed")
 
 
 def near_and_far(stack: Stack, cube: str) -> None:
@@ -114,11 +125,17 @@ def tidied(tidy: Callable[[], object]) -> Iterator[None]:
     tidy()
 
 
-def milvus(stack: Stack, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows that Milvus answers over REST; BrokenError for a no."""
-    answer = ask(stack, MILVUS, path, body)
+def milvus(
+    stack: Stack, path: str, body: dict[str, Any], target: int = MILVUS
+) -> list[dict[str, Any]]:
+    """Return the rows that Milvus, or who stands in for it, answers over REST.
+
+    Raises BrokenError for a no.
+    """
+    answer = ask(stack, target, path, body)
     # errors come as HTTP 200 with another code; 2.3 says 200 for good, 2.5 says 0
-    demand(answer.get("code") in {0, OK}, "milvus", f"{path}: {short(answer)}")
+    service, _ = behind(stack, target)
+    demand(answer.get("code") in {0, OK}, service.name, f"{path}: {short(answer)}")
     data = answer.get("data")
     return data if isinstance(data, list) else []
 

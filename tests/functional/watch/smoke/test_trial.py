@@ -45,10 +45,13 @@ def port(world: FakeStack) -> Iterator[int]:
         yield found
 
 
-def stack_at(port: int, *, milvus: str = "/v1/vector/collections") -> Stack:
-    """A stack whose four services are all behind one port; Milvus' probe names its version."""
+def stack_at(
+    port: int, *, milvus: str = "/v1/vector/collections", own_store: bool = False
+) -> Stack:
+    """A stack whose services are all behind one port; Milvus' probe names its version."""
     auth = Auth(kind="bearer", user="root", password="12345678")
     targets = {"memos": 8000, "neo4j": 7474, "qdrant": 6333, "milvus": 19530}
+    targets |= {"preferences": 19531} if own_store else {}
     return stack(
         *(
             replace(
@@ -122,6 +125,20 @@ def test_a_preference_is_found_by_a_search_a_little_later(world: FakeStack, port
     assert empty(world)
     (found,) = (stage.detail for stage in stages if stage.name == "preference")
     assert re.fullmatch(r"1 found by other words after 1\.\d s", found)
+
+
+def test_preferences_in_a_store_of_their_own_are_removed_there(world: FakeStack, port: int) -> None:
+    """Beside a Milvus of before 2.5, which is tried as ever."""
+    world.preferences[CUBE] = 1
+
+    stages = tried(stack_at(port, own_store=True), preferences=True)
+
+    assert empty(world)
+    assert {stage.name: stage.state for stage in stages}["milvus"] == OK
+    world.faults[V2_DELETE] = (200, {"code": 0, "data": {}})
+    world.preferences[CUBE] = 1
+    with pytest.raises(BrokenError, match="preferences: the preferences could not be removed"):
+        tried(stack_at(port, own_store=True), preferences=True)
 
 
 def test_a_preference_that_never_arrives_blames_the_chat_model(
