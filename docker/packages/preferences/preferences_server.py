@@ -158,8 +158,8 @@ def main(environment: Mapping[str, str]) -> int:
     finally:
         server.stop(GRACE).wait()
         store.worker.shutdown()
-        store.lite.close()  # what only the log of writes holds becomes a part of the collection
-        log.info("stopped; all is written")
+        store.lite.close()  # what only the log of writes holds becomes a part of its collection
+        log.info("stopped")
     return 0
 
 

@@ -48,6 +48,20 @@ FAULTS = {
         wanted=("data-damaged", "etcd's files", "inv reset --service "),
         evidence='"error":"invalid database"',
     ),
+    # recorded of Milvus Lite 3.2.2, which keeps preferences
+    "the store of preferences may not write its data": Case(
+        said="ERROR cannot start on 0.0.0.0:19531: [Errno 13] Permission denied:"
+        " '/var/lib/milvus/collections'",
+        facts={"exit_code": 1},
+        wanted=("permission-denied", "/var/lib/milvus/collections", "chown"),
+        fatal=False,
+    ),
+    "the disk under preferences is full": Case(
+        said="OSError: [Errno 28] No space left on device",
+        state="running",
+        facts={"health": "unhealthy"},
+        wanted=("disk-full", "no space", "df -h and df -i"),
+    ),
     "etcd's disk is full": Case(
         log="etcd-disk-full",
         wanted=("disk-full", "no space", "df -h and df -i"),
