@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-COLLECTIONS = ("explicit_preference", "implicit_preference")
+PREFERENCES = ("explicit_preference", "implicit_preference")
 """The collections in which MemOS keeps preferences."""
+KEEPERS = (19531, 19530)
+"""Container ports of what keeps them: a store of their own where there is one, else Milvus."""
 
 
 def by_cube(cube: str) -> str:

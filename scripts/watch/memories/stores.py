@@ -17,7 +17,7 @@ from scripts.core.stack import Auth, Probe, Service, Stack
 from scripts.core.texts import printable
 from scripts.watch.memories.embedding import Embed
 from scripts.watch.memories.halves import Bare, Key, Kind, Loose, Nodes, Store, key, split, written
-from scripts.watch.milvus_rest import PREFERENCES
+from scripts.watch.milvus_rest import KEEPERS, PREFERENCES
 from scripts.watch.probes import call
 
 T = TypeVar("T")
@@ -63,7 +63,6 @@ OF_IDS = f"MATCH (n:Memory {{user_name: $cube}}) WHERE n.id IN $ids {LISTED}"
 BACKENDS = ("GRAPH_DB_BACKEND", "NEO4J_BACKEND")
 """Variables that name MemOS' store, in the order in which it reads them."""
 COMMUNITY = "neo4j-community"
-MILVUS = 19530
 MILVUS_QUERY = "/v2/vectordb/entities/query"
 """Versions of Milvus without it keep no preferences: they lack what MemOS needs."""
 NO_COLLECTION = 100
@@ -378,7 +377,7 @@ def _milvus(stack: Stack) -> Database | None:
     """Return what keeps preferences: a service that speaks version 2 of Milvus' interface."""
     for service in stack.services:
         for probe in service.probes:
-            ports = [port.published for port in service.ports if port.target == MILVUS]
+            ports = [port.published for port in service.ports if port.target in KEEPERS]
             if probe.port in ports and probe.path.startswith("/v2/"):
                 start = f"inv up --service {service.name}"
                 return Database(service=service, probe=replace(probe, kind="http"), start=start)

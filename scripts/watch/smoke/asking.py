@@ -8,8 +8,8 @@ from scripts.core.errors import BrokenError
 from scripts.core.stack import Auth, Probe, Service, Stack
 from scripts.watch.probes import call
 
-API, CYPHER, VECTORS, MILVUS, PREFERENCES = 8000, 7474, 6333, 19530, 19531
-"""Container ports, by which the services are found; the last is preference memory's own store."""
+API, CYPHER, VECTORS, MILVUS = 8000, 7474, 6333, 19530
+"""Container ports, by which the services are found."""
 TIMEOUT = 60.0
 """Seconds for one call; the first memory took 2.7 s on two cores."""
 OK = 200

@@ -8,12 +8,11 @@ from typing import Any
 from scripts.core.errors import BrokenError
 from scripts.core.polling import poll
 from scripts.core.stack import Stack
-from scripts.watch.milvus_rest import COLLECTIONS, V1, V2, MilvusWords, by_cube
+from scripts.watch.milvus_rest import KEEPERS, PREFERENCES, V1, V2, MilvusWords, by_cube
 from scripts.watch.smoke.asking import (
     CYPHER,
     MILVUS,
     OK,
-    PREFERENCES,
     VECTORS,
     ask,
     behind,
@@ -47,7 +46,7 @@ def preferences(stack: Stack, cube: str) -> int:
 
 def _keeper(stack: Stack) -> int | None:
     """Return the container port of what keeps preferences: a store of their own, else Milvus."""
-    return next((port for port in (PREFERENCES, MILVUS) if serving(stack, port)), None)
+    return next((port for port in KEEPERS if serving(stack, port)), None)
 
 
 def _in_collections(
@@ -55,7 +54,7 @@ def _in_collections(
 ) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Yield a call for each collection of preferences, about those of a cube."""
     keeper = _keeper(stack)
-    for name in () if keeper is None else COLLECTIONS:
+    for name in () if keeper is None else PREFERENCES:
         body = {"collectionName": name, "filter": by_cube(cube), **more}
         path = f"/v2/vectordb/entities/{verb}"
         yield functools.partial(milvus, stack, path, body, keeper or MILVUS)
