@@ -118,6 +118,19 @@ def bundle(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def versions(session: nox.Session) -> None:
+    """Each MemOS that people use: up, smoke, a memory kept; writes docs/memos-versions.md.
+
+    With `-- 2.0.20` only that one, and nothing is written.
+    """
+    install(session, "test")
+    session.run(
+        *("python", "-m", "tests.e2e.machines.versions", *session.posargs),
+        interrupt_timeout=600.0,  # after Ctrl-C it removes what it made
+    )
+
+
+@nox.session(default=False)
 def kills(session: nox.Session) -> None:
     """`kill -9` at 30 moments of each data command; -- --seed N --only restore:17 for one again."""
     install(session, "test")

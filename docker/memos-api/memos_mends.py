@@ -47,6 +47,11 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", version)[:3]))
 
 
+def running() -> str:
+    """Return the version of the MemOS that this Python imports; empty where it has none."""
+    return str(getattr(importlib.import_module("memos"), "__version__", ""))
+
+
 def class_of(module: str, name: str) -> Foreign:
     """Return a class of MemOS."""
     return getattr(importlib.import_module(module), name)
@@ -254,7 +259,7 @@ def apply(
 
     `file` says the same to who looks from outside the container: a log goes round.
     """
-    version = str(getattr(importlib.import_module("memos"), "__version__", ""))
+    version = running()
     known = [mend for mend in mends if mend.concerns(version)]
 
     def installed(mend: Mend) -> bool:

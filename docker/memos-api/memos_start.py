@@ -36,7 +36,9 @@ QUIET = (
     *("uvicorn.loops.auto", "uvicorn.lifespan.on", "uvicorn.protocols.http.auto"),
     "uvicorn.protocols.websockets.auto",
 )
-"""Modules that connect to nothing when they are imported, in MemOS 2.0.6."""
+"""Modules that connect to nothing when they are imported, in MemOS 2.0.6 to 2.0.33."""
+WITHOUT_MILVUS = (2, 0, 8)
+"""From this release on MemOS connects to no Milvus, whatever is set."""
 TIMEOUT = 2.0
 """Seconds for one question to a database."""
 INTERVAL = 0.05
@@ -72,10 +74,11 @@ def load(names: Iterable[str] = QUIET) -> None:
     gc.enable()
 
 
-def databases(env: Mapping[str, str]) -> tuple[Database, ...]:
-    """The databases that these variables have MemOS 2.0.6 connect to (`memos/api/config.py`).
+def databases(env: Mapping[str, str], version: str) -> tuple[Database, ...]:
+    """The databases that these variables have a MemOS connect to (`memos/api/config.py`).
 
-    Milvus only with preference memory; one that is a folder, or none that we know, not at all.
+    Milvus only with preference memory, and before 2.0.8; one that is a folder, or none that we
+    know, not at all.
     """
     found = []
     backend = env.get("GRAPH_DB_BACKEND") or env.get("NEO4J_BACKEND", "")
@@ -88,7 +91,8 @@ def databases(env: Mapping[str, str]) -> tuple[Database, ...]:
         base = env.get("QDRANT_URL") or f"http://{host}"
         ready = urllib.request.Request(f"{base.rstrip('/')}/readyz")
         found.append(Database(name="qdrant", address=base, ask=lambda: ask_http(ready)))
-    if env.get("ENABLE_PREFERENCE_MEMORY") == "true":
+    in_milvus = memos_mends.numbers(version) < WITHOUT_MILVUS
+    if in_milvus and env.get("ENABLE_PREFERENCE_MEMORY") == "true":
         base = env.get("MILVUS_URI", "http://localhost:19530")
         user, password = env.get("MILVUS_USER_NAME", "root"), env.get("MILVUS_PASSWORD", "12345678")
         collections = urllib.request.Request(
@@ -174,7 +178,7 @@ def main() -> None:
     load()
     log("loaded; nothing has been connected to yet")
     memos_mends.apply(environ, log)
-    wait(databases(environ), log)
+    wait(databases(environ, memos_mends.running()), log)
     try:
         memos_vectors.check(environ, log)
     except memos_vectors.OtherModelError as error:

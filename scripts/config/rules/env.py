@@ -20,6 +20,8 @@ CHAT_MODEL = (
     ' "model_name_or_path": "MODEL", "support_models": ["MODEL"]}]'
 )
 """How MemOS reads its list of chat models (`build_chat_llm_config`)."""
+PREFERRING_READER = "multimodal_struct"
+"""From 2.0.8 on the only one that looks for preferences."""
 _NUMBER = re.compile(r"[1-9][0-9]*\Z")
 _JAVA = (r"[1-9][0-9]*[kmgKMG]", "a size such as 512m or 2g")
 _SHAPES = (
@@ -164,6 +166,12 @@ def _memos(settings: Settings) -> Iterator[str]:
     memos, with_milvus = settings.memos, settings.get("WITH_MILVUS")
     if with_milvus not in {"", "yes", "no"}:
         yield f"WITH_MILVUS is {with_milvus!r}, wanted yes, no or nothing"
+    reader = settings.get("MEM_READER_BACKEND")
+    if settings.preferences and not memos.uses_milvus and reader != PREFERRING_READER:
+        yield (
+            f"MEM_READER_BACKEND is {reader!r}, and ENABLE_PREFERENCE_MEMORY is 'true': with it"
+            f" MemOS {memos.version} keeps no preference; wanted {PREFERRING_READER}"
+        )
     # package-built images have a store of its own for them
     preferences = settings.preferences and settings.source is ImageSource.REGISTRY
     if choice.missing_milvus(memos, with_milvus=with_milvus, preferences=preferences):

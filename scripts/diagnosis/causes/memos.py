@@ -26,7 +26,7 @@ def graph_backend(failure: Failure, match: re.Match[str]) -> Cause:
     """NEO4J_BACKEND is unset, which means Nebula, or none that MemOS knows."""
     return Cause(
         "graph-backend",
-        f"the graph backend {match['name']} does not work in MemOS 2.0.6",
+        f"the graph backend {match['name']} does not work in MemOS",
         "NEO4J_BACKEND=neo4j-community in .env, and no GRAPH_DB_BACKEND (it is read first);"
         f" then: {failure.up}",
     )
@@ -232,7 +232,7 @@ def source_foreign(failure: Failure, _: re.Match[str]) -> Cause:
     return Cause(
         "source-broken",
         "MEMOS_SRC is not a MemOS that can be started, or not readable for the container",
-        f"MEMOS_SRC in .env: the src/ folder of MemOS 2.0.6, or empty; then: {failure.up}",
+        f"MEMOS_SRC in .env: a checkout of MemOS, or empty; then: {failure.up}",
     )
 
 

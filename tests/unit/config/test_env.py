@@ -177,10 +177,39 @@ def test_what_is_no_release_is_found(root: Path, value: str, wanted: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("version", "reader", "wrong"),
+    [
+        ("2.0.8", "simple_struct", True),
+        ("2.0.8", "multimodal_struct", False),
+        ("2.0.7", "simple_struct", False),
+    ],
+)
+def test_preferences_need_the_reader_that_looks_for_them(
+    root: Path, version: str, reader: str, *, wrong: bool
+) -> None:
+    """With another one MemOS from 2.0.8 on would keep none, without a word."""
+    text = f"IMAGE_SOURCE=registry\nENABLE_PREFERENCE_MEMORY=true\nMEMOS_VERSION={version}\n"
+    found = problems(root, f"{text}MEM_READER_BACKEND={reader}\n")
+
+    assert found == [
+        (
+            ".env: MEM_READER_BACKEND is 'simple_struct', and ENABLE_PREFERENCE_MEMORY is 'true':"
+            " with it MemOS 2.0.8 keeps no preference; wanted multimodal_struct"
+        )
+    ] * int(wrong)
+
+
+@pytest.mark.parametrize(
     ("text", "wrong"),
     [
         ("WITH_MILVUS=no\nENABLE_PREFERENCE_MEMORY=true\n", True),
-        ("WITH_MILVUS=no\nENABLE_PREFERENCE_MEMORY=true\nMEMOS_VERSION=2.0.8\n", False),
+        (
+            (
+                "WITH_MILVUS=no\nENABLE_PREFERENCE_MEMORY=true\nMEMOS_VERSION=2.0.8\n"
+                "MEM_READER_BACKEND=multimodal_struct\n"
+            ),
+            False,
+        ),
         ("WITH_MILVUS=no\n", False),
     ],
 )

@@ -92,28 +92,37 @@ def test_no_login_of_an_address_gets_into_the_log() -> None:
 
 def test_the_databases_are_those_that_memos_will_connect_to() -> None:
     """Under the names that it reads; Milvus only where preference memory is on."""
-    found = memos_start.databases(STACK)
+    found = memos_start.databases(STACK, "2.0.6")
 
     assert [(one.name, one.address) for one in found] == [
         ("neo4j", "bolt://neo4j-docker:7687"),
         ("qdrant", "http://qdrant-docker:6333"),
     ]
-    also = memos_start.databases({**STACK, "ENABLE_PREFERENCE_MEMORY": "true"})
+    also = memos_start.databases({**STACK, "ENABLE_PREFERENCE_MEMORY": "true"}, "2.0.7")
     assert [(one.name, one.address) for one in also[2:]] == [
         ("milvus", "http://milvus-standalone:19530")
     ]
+
+
+@pytest.mark.parametrize("version", ["2.0.8", "2.0.33", "2.1.0"])
+def test_later_releases_wait_for_no_milvus(version: str) -> None:
+    """They connect to none, although the variables are there."""
+    preferring = {**STACK, "ENABLE_PREFERENCE_MEMORY": "true"}
+
+    found = memos_start.databases(preferring, version)
+    assert [one.name for one in found] == ["neo4j", "qdrant"]
 
 
 def test_a_store_that_is_no_server_is_not_waited_for() -> None:
     """Qdrant as a folder, and a graph backend that is not Neo4j."""
     env = {**STACK, "GRAPH_DB_BACKEND": "nebular", "QDRANT_PATH": "/data"}
 
-    assert memos_start.databases(env) == ()
+    assert memos_start.databases(env, "2.0.6") == ()
 
 
 def test_the_address_of_qdrant_may_be_a_url() -> None:
     """It beats the host, as in MemOS."""
-    found = memos_start.databases({**STACK, "QDRANT_URL": "https://q.example/"})
+    found = memos_start.databases({**STACK, "QDRANT_URL": "https://q.example/"}, "2.0.6")
 
     assert found[1].address == "https://q.example/"
 
