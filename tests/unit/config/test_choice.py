@@ -1,9 +1,13 @@
 """What a stack is put together from, by the MemOS that runs and what is wished."""
 
+from dataclasses import replace
+
 import pytest
 
+from scripts.config import selection
 from scripts.config.choice import WITHOUT_MILVUS, choose, missing_milvus
 from scripts.config.release import Memos
+from tests.kit.builders import service, stack
 
 SEED, NEWER = Memos(version="2.0.6"), Memos(version="2.0.33")
 ALL, APART = (), (WITHOUT_MILVUS,)
@@ -60,3 +64,13 @@ def test_milvus_is_missed_where_preferences_would_be_in_it(
 ) -> None:
     """Nothing else needs it."""
     assert missing_milvus(memos, with_milvus=with_milvus, preferences=preferences) is missing
+
+
+def test_what_is_not_wanted_is_known_by_name_and_its_data_always() -> None:
+    """An older release may have left some, and `reset --all` means all."""
+    asked_for = replace(service("milvus"), wanted=False, data_group="milvus")
+    both = stack(asked_for, replace(service("neo4j"), data_group="neo4j"))
+
+    assert selection.services(both, ()) == ("neo4j",)
+    assert selection.services(both, ["milvus"]) == ("milvus",)
+    assert selection.data_groups(both, ()) == ("milvus", "neo4j")
