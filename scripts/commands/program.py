@@ -6,11 +6,14 @@ and for settings of its own in YAML. While it is loaded, stand-ins take the plac
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from invoke.parser.context import ParserContext
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPILED = ROOT / ".cache" / "pycache"
@@ -25,9 +28,30 @@ def run() -> None:
     gc.set_threshold(GARBAGE)
     keep_compiled()
     with stand_ins():
-        from invoke.main import program
+        from invoke import __version__
+        from invoke.parser import Parser
+        from invoke.program import Program
+
+    class Inv(Program):
+        """invoke's own program, which copies the flags of all tasks to read those of one."""
+
+        def _make_parser(self) -> Parser:
+            parser = super()._make_parser()
+            parser.contexts = Parser(wanted(parser.contexts.values(), self.argv)).contexts
+            return parser
+
+    program = Inv(
+        name="Invoke", binary="inv[oke]", binary_names=["invoke", "inv"], version=__version__
+    )
     # without this flag invoke has Python compile all of our modules anew for each command
     program.run([sys.argv[0], "--write-pyc", *sys.argv[1:]])
+
+
+def wanted(tasks: Iterable["ParserContext"], words: Sequence[str]) -> list["ParserContext"]:
+    """Return the tasks that these words may name; all when they name none, or for a Tab."""
+    every = list(tasks)
+    named = [task for task in every if {task.name, *task.aliases} & {*words}]
+    return every if "--complete" in words or not named else named
 
 
 def keep_compiled() -> None:

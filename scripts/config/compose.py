@@ -84,9 +84,9 @@ def text(compose: Compose) -> str:
 
 def document(resolved: str) -> dict[str, Json]:
     """Return the resolved file as a document; ConfigError when it is none."""
-    import yaml
+    from scripts.config.rules.text import plain
 
-    loaded = yaml.safe_load(resolved)
+    loaded = plain(resolved)
     if not isinstance(loaded, dict):
         raise ConfigError("docker compose config gave no document", next_step="inv config")
     return loaded

@@ -10,7 +10,6 @@ from scripts.core.finding import Finding
 from scripts.core.look import GONE, Container, Health, Look, State
 from scripts.core.stack import Service
 from scripts.core.texts import last
-from scripts.diagnosis.evidence import masked, quoted
 from scripts.diagnosis.readiness import failing
 
 CRASHES = 3
@@ -109,6 +108,8 @@ class Failure:
 
     def finding(self, cause: Cause, evidence: re.Match[str] | str) -> Finding:
         """Return the finding of a cause; a match stands for its line."""
+        from scripts.diagnosis.evidence import masked, quoted
+
         text = (
             masked(evidence, self.service)
             if isinstance(evidence, str)

@@ -19,9 +19,16 @@ from scripts.engine.api import Api
 from scripts.images.availability import image_labels
 from scripts.images.build_settings import ENV
 from scripts.images.jobs import Job
-from scripts.images.recipes import BASE_FILE, BASE_PACKAGES, BASE_TAG, RECIPE_LABEL, base_recipe
+from scripts.images.recipes import (
+    BASE_FILE,
+    BASE_PACKAGES,
+    BASE_RELEASE,
+    BASE_TAG,
+    RECIPE_LABEL,
+    base_recipe,
+)
 from scripts.machine.apt import PrivateApt, unpack
-from scripts.machine.apt_sources import BASE_RELEASE, Mirror, find_mirror
+from scripts.machine.apt_sources import Mirror, find_mirror
 from scripts.machine.system import this_system
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from scripts.core import files
 from scripts.core.inventory import ImageSource
 from scripts.core.process import Runner
+from scripts.images.recipes import BASE_RELEASE
 from scripts.machine import apt_sources, pip_config
 
 CA_BUNDLES = (
@@ -47,7 +48,7 @@ def write(folder: Path, source: ImageSource, environ: Mapping[str, str], runner:
     packages = source is ImageSource.PACKAGES
     texts = {
         # an official base image has sources of its own, of its own release
-        "apt.sources": apt_sources.apt_sources(apt_sources.BASE_RELEASE) if packages else "",
+        "apt.sources": apt_sources.apt_sources(BASE_RELEASE) if packages else "",
         "apt.conf": f"{apt_sources.apt_conf(runner)}{APT_TELLS}" if packages else "",
         "ca.crt": ca_bundle(environ),
         "pip.conf": pip_conf(environ) + (PIP_TELLS if packages else ""),

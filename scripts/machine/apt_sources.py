@@ -12,8 +12,6 @@ from scripts.machine.system import System, this_system
 
 APT = Path("/etc/apt")
 KEYRINGS = Path("/usr/share/keyrings")
-BASE_RELEASE = "trixie"
-"""Of the base image."""
 BUILD_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 """Where the keyring lies inside the base image."""
 ONE_LINE = re.compile(

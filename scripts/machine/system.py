@@ -1,7 +1,6 @@
 """Which operating system this is, whether it can have a private engine, and how it gets another."""
 
 import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -67,6 +66,8 @@ class System:
 
 def this_system() -> System:
     """Look at the machine we run on."""
+    import platform
+
     try:
         release = platform.freedesktop_os_release()
     except OSError:

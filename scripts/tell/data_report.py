@@ -4,14 +4,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scripts.core.errors import BrokenError, ExitCode
 from scripts.core.progress import OnBytes
 from scripts.core.units import size, size_of
 from scripts.data.model import Command, Plan, Snapshot
 from scripts.tell.start_report import StartReport
-from scripts.watch.memories.halves import Bare, Loose, where
+
+if TYPE_CHECKING:
+    from scripts.watch.memories.halves import Bare, Loose
 
 COLUMNS = ("name", "made", "of", "data", "file", "by", "")
 BAR = 24
@@ -76,12 +78,14 @@ class DataReport(StartReport):
         self.text(f"the data of {', '.join(plan.groups)} was deleted{again}")
 
     def repair(
-        self, loose: Sequence[Loose], bare: Sequence[Bare], plan: Plan, *, lost: int
+        self, loose: Sequence["Loose"], bare: Sequence["Bare"], plan: Plan, *, lost: int
     ) -> None:
         """Tell what a repair is going to remove and to add, and what it does first.
 
         `lost` is the number of cubes of which no node is left.
         """
+        from scripts.watch.memories.halves import where
+
         if loose:
             self.say(f"removes   {len(loose):,} vectors without a memory ({where(loose)})")
         if bare:

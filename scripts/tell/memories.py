@@ -3,12 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import RenderableType
-from rich.padding import Padding
-from rich.text import Text
-
 from scripts.core.finding import Finding
 from scripts.core.texts import printable
+from scripts.tell.screen import Drawn, joined, line
 from scripts.tell.views import finding, table
 
 COLUMNS = (
@@ -25,11 +22,11 @@ LACKS = {"": "", "vector": "no vector", "node": "no memory"}
 
 def memories(
     document: Mapping[str, Any], findings: Sequence[Finding], width: int
-) -> Iterator[RenderableType]:
+) -> Iterator[Drawn]:
     """Draw what `inv memories` shows, and under it what is wrong."""
     rows = document["cubes"]
     if not rows:
-        yield Text("no memory is stored yet")
+        yield line("no memory is stored yet")
     elif width >= WIDE:
         known = document["preferences"] is not None
         yield table(COLUMNS if known else FEWER, (_cells(row, known=known) for row in rows))
@@ -37,7 +34,7 @@ def memories(
         for row in rows:
             yield from _lines(row)
     if len(rows) > 1:
-        yield Text(
+        yield line(
             f"{len(rows)} cubes: {document['nodes']:,} memories, {document['vectors']:,} vectors"
         )
     for row in document.get("memories", ()):
@@ -45,7 +42,7 @@ def memories(
     if "memories" in document:
         whole = document["nodes"] + document["vectors_without_node"]
         if left := whole - len(document["memories"]):
-            yield Text(f"{left:,} more: --limit {whole} shows all")
+            yield line(f"{left:,} more: --limit {whole} shows all")
     for one in findings:
         yield from finding(one)
 
@@ -56,7 +53,7 @@ def _cells(row: Mapping[str, Any], *, known: bool) -> tuple[str, ...]:
     return (_name(row), *(f"{row[name]:,}" for name in numbers), *preferences, _kinds(row))
 
 
-def _lines(row: Mapping[str, Any]) -> Iterator[RenderableType]:
+def _lines(row: Mapping[str, Any]) -> Iterator[Drawn]:
     lacks = [
         f"{row[name]:,} {words}"
         for name, words in (
@@ -67,9 +64,9 @@ def _lines(row: Mapping[str, Any]) -> Iterator[RenderableType]:
     ]
     preferences = [f"{row['preferences']:,} preferences"] if row["preferences"] else []
     counts = [f"{row['nodes']:,} memories", f"{row['vectors']:,} vectors", *preferences, *lacks]
-    yield Text(f"{_name(row)}  {', '.join(counts)}", style="red" if lacks else "")
+    yield line(f"{_name(row)}  {', '.join(counts)}", style="red" if lacks else "")
     if row["kinds"]:
-        yield Padding(Text(_kinds(row), style="dim"), (0, 0, 0, 2), expand=False)
+        yield line(_kinds(row), "dim", indent=2)
 
 
 def _name(row: Mapping[str, Any]) -> str:
@@ -86,16 +83,12 @@ def _kind(row: Mapping[str, Any]) -> str:
     return f"{printable(row['type']) or 'no type'} {status}".rstrip()
 
 
-def _memory(row: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
+def _memory(row: Mapping[str, Any], width: int) -> Iterator[Drawn]:
     """Draw one memory on one line, or where there is little room on two; its text is shortened."""
     lacks = LACKS[row["lacks"]]
     created = printable(row["created"])[:DAY].replace("T", " ")
-    head = Text(f"{lacks:<9} {printable(row['id']):<36}  {created:<{DAY}}", "red" if lacks else "")
-    text = Text(f"{_kind(row)}: {printable(row['text'])}")
-    if width >= WIDE:
-        lines = [Text.assemble(head, "  ", text)]
-    else:
-        lines = [head, Text.assemble(" " * 10, text, style="dim")]
-    for line in lines:
-        line.truncate(width, overflow="ellipsis")
-        yield line
+    head = line(f"{lacks:<9} {printable(row['id']):<36}  {created:<{DAY}}", "red" if lacks else "")
+    text = f"{_kind(row)}: {printable(row['text'])}"
+    under = (head, line(" " * 10 + text, "dim"))
+    lines = (joined(head, "  ", text),) if width >= WIDE else under
+    yield from (one.shortened(width) for one in lines)

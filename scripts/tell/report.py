@@ -8,34 +8,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.text import Text
-
 from scripts.core.errors import ConfigError, DeclinedError, StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.texts import escaped
-from scripts.tell import memories, views
+from scripts.tell import views
 from scripts.tell.board import Board
+from scripts.tell.screen import Drawn, Screen, line
 from scripts.watch.log_lines import LogLine
 from scripts.watch.smoke.stage import Stage
 
 if TYPE_CHECKING:
     from scripts.images.bundle.bundle_file import Manifest
 
-PIPE_WIDTH = 240
-"""Columns where there is no terminal: a line stays a line for grep."""
-
 
 class Report(Board):
-    """Tells the user. Colour and live lines only on a terminal; `NO_COLOR` holds (rich does it)."""
+    """Tells the user; live lines only on a terminal."""
 
     def __init__(self, *, form: str = "text") -> None:
         """Write text for people, or with `form` json JSON alone to stdout."""
         super().__init__()
         self.form = form
-        self.out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+        self.out = Screen()
 
     def json_line(self, document: object) -> None:
         """Write one JSON document as one line."""
@@ -46,14 +40,13 @@ class Report(Board):
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
 
-    def result(self, document: object, drawn: Iterable[RenderableType]) -> None:
+    def result(self, document: object, drawn: Iterable[Drawn]) -> None:
         """Write a result: for programs the document alone, for people what is drawn of it."""
         if self.form == "json":
             self.json_line(document)
             return
         for part in drawn:
-            # a line that is too long is not broken: it may be copied
-            self.out.print(part, soft_wrap=isinstance(part, Text))
+            self.out.print(part)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Write a table; on a narrow terminal cells wrap, in a pipe they do not."""
@@ -77,23 +70,20 @@ class Report(Board):
 
     def watch(self, documents: Iterable[Mapping[str, Any]]) -> None:
         """Draw each document over the one before, in one go, until there are no more."""
-        with Live(console=self.out, auto_refresh=False) as live:
+        with self.out.picture() as draw:
             for document in documents:
-                drawn = views.status(document, self.out.width, time.time())
-                live.update(Group(*drawn), refresh=True)
+                draw(views.status(document, self.out.width, time.time()))
 
     def logs(self, names: Sequence[str], lines: Iterable[LogLine]) -> None:
         """Write lines of logs behind the names of their services, a colour each on a terminal."""
         width = max(map(len, names), default=0)
-        for line in lines:
-            drawn = views.log_line(line, names, width)
-            if self.out.is_terminal:
-                self.out.print(drawn, soft_wrap=True)
-            else:
-                self.text(drawn.plain)
+        for one in lines:
+            self.out.print(views.log_line(one, names, width))
 
     def memories(self, document: Mapping[str, Any], findings: Sequence[Finding]) -> None:
         """Write what MemOS keeps, and under it what lacks its other half."""
+        from scripts.tell import memories
+
         self.result(document, memories.memories(document, findings, self.out.width))
 
     def doctor(self, document: Mapping[str, Any]) -> None:
@@ -109,8 +99,8 @@ class Report(Board):
         """Write what the API said while it was tried, and why a stage failed."""
         if self.form == "json":
             self.json_line(document)
-        for line in views.smoke(document):
-            self._plain(line)
+        for part in views.smoke(document):
+            self.err.print(part)
 
     def second_env(self, file: Path, changed: Mapping[str, str], exported: Sequence[str]) -> None:
         """Write what differs in a second stack's settings, and how it is started."""
@@ -140,13 +130,13 @@ class Report(Board):
 
     def finding(self, finding: Finding) -> None:
         """Tell a finding: cause, evidence, next step."""
-        for line in views.finding(finding):
-            self._plain(line)
+        for part in views.finding(finding):
+            self.err.print(part)
 
     def error(self, error: StackError) -> None:
         """Tell an error and the next step; to say no is none."""
         no = isinstance(error, DeclinedError)
-        self._plain(str(error) if no else Text(f"error: {error}", style="bold red"))
+        self.err.print(line(str(error)) if no else line(f"error: {error}", "bold red"))
         self._plain(f"next: {error.next_step}")
 
     def confirm(self, question: str, names: Sequence[str], *, yes: bool) -> None:
@@ -160,6 +150,6 @@ class Report(Board):
                 f"{question} Nobody is there to answer; nothing was changed",
                 next_step="the same command with --yes, if you mean it",
             )
-        self.err.print(Text(f"{question} [y/N] "), end="")
+        self.err.print(line(f"{question} [y/N] "), end="")
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             raise DeclinedError("nothing was changed", next_step="answer y, or add --yes")

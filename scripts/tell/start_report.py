@@ -5,14 +5,13 @@ from dataclasses import asdict
 from enum import StrEnum
 from typing import Any, assert_never
 
-from rich.text import Text
-
 from scripts.config.settings import Settings
 from scripts.core.errors import ExitCode, OverdueError, StackError
 from scripts.core.finding import Finding, Verdict
 from scripts.core.stack import Stack
 from scripts.start.events import Ending, Event, EventKind, exit_code
 from scripts.tell.report import Report
+from scripts.tell.screen import joined
 
 MARKS = {
     EventKind.STARTED: ("·", "cyan"),
@@ -58,9 +57,9 @@ class StartReport(Report):
             self.json_line(event_document(event))
         if event.kind not in MARKS:
             return
-        if self._live is not None:
+        if self._show is not None:
             text = f"{event.kind:<8}{event.seconds:6.1f} s  {event.detail}"
-            self.step(event.service, Text.assemble(MARKS[event.kind], " ", text))
+            self.step(event.service, joined(MARKS[event.kind], " ", text))
         elif event.kind is not EventKind.WAITING:
             line = f"{event.seconds:6.1f} s  {event.service:<9} {event.kind:<8} {event.detail}"
             self._plain(line.rstrip())

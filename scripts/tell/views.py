@@ -1,17 +1,13 @@
-"""Pure: what stands on the screen, as rich draws it; `report` says where and when."""
+"""Pure: what stands on the screen; `report` says where and when."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import RenderableType
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
-
 from scripts.core.finding import Finding
 from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.units import SECOND, duration, nanoseconds, size
+from scripts.tell.screen import Drawn, Line, Table, joined, line
 from scripts.watch.log_lines import LogLine
 from scripts.watch.smoke.stage import FAILED, LEFT_OUT, OK, Stage
 
@@ -34,15 +30,10 @@ LOG_STYLES = {"error": "red", "warning": "yellow", "debug": "dim"}
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Draw a table; on a narrow terminal cells wrap."""
-    drawn = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        drawn.add_column(column)
-    for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
-    return drawn
+    return Table(columns=tuple(columns), rows=tuple(map(tuple, rows)))
 
 
-def status(document: Mapping[str, Any], width: int, now: float) -> Iterator[RenderableType]:
+def status(document: Mapping[str, Any], width: int, now: float) -> Iterator[Drawn]:
     """Draw what `inv ps` shows, and under it what is wrong; `now` in seconds since 1970."""
     rows = document["services"]
     if width >= WIDE:
@@ -52,22 +43,22 @@ def status(document: Mapping[str, Any], width: int, now: float) -> Iterator[Rend
             main, rest = status_lines(row, now)
             yield from _entry(main, (rest,), well=row["ready"])
     if any(row["service"] == "memos" for row in rows):
-        yield Text(f"this is {document['memos']}", style="dim")
+        yield line(f"this is {document['memos']}", style="dim")
     for row in rows:
         for values in row["findings"]:
             yield from finding(Finding(**values))
 
 
-def stacks(document: Mapping[str, Any]) -> Iterator[RenderableType]:
+def stacks(document: Mapping[str, Any]) -> Iterator[Drawn]:
     """Draw what `inv ps --all` shows: each stack, and under it where it is and its ports."""
     for row in document["stacks"]:
         main, rest = stack_lines(row)
         yield from _entry(main, rest, well=len(row["ready"]) == len(row["services"]))
     if not document["stacks"]:
-        yield Text("no stack of this kind is on the engine; inv up starts one")
+        yield line("no stack of this kind is on the engine; inv up starts one")
 
 
-def checkup(document: Mapping[str, Any]) -> Iterator[Text]:
+def checkup(document: Mapping[str, Any]) -> Iterator[Line]:
     """Draw what `inv doctor` found: what is wrong first, then what is fine or not known.
 
     An area with a finding needs no line of its own.
@@ -77,17 +68,17 @@ def checkup(document: Mapping[str, Any]) -> Iterator[Text]:
     marks = {"ok": "ok", "unknown": "?"}
     for row in document["areas"]:
         if mark := marks.get(row["state"]):
-            yield Text(f"{mark:<3} {row['area']:<9} {row['detail']}")
+            yield line(f"{mark:<3} {row['area']:<9} {row['detail']}")
 
 
-def finding(one: Finding) -> Iterator[Text]:
+def finding(one: Finding) -> Iterator[Line]:
     """Draw a finding: cause, evidence, next step, a line each."""
     mark, style = ("✗", "bold red") if one.fatal else ("!", "yellow")
     subject = f"{one.service}: " if one.service else ""
-    yield Text(f"{mark} {subject}{one.cause}", style=style)
+    yield line(f"{mark} {subject}{one.cause}", style=style)
     if one.evidence:
-        yield Text(f"  evidence: {one.evidence}")
-    yield Text(f"  next: {one.next_step}")
+        yield line(f"  evidence: {one.evidence}")
+    yield line(f"  next: {one.next_step}")
 
 
 def stage(one: Stage) -> str:
@@ -97,24 +88,24 @@ def stage(one: Stage) -> str:
     return f"{STAGES[one.state]:<3} {one.name:<10} {took:>6}  {detail or one.state}"
 
 
-def smoke(document: Mapping[str, Any]) -> Iterator[Text]:
+def smoke(document: Mapping[str, Any]) -> Iterator[Line]:
     """Draw the errors that the API wrote, and why a stage failed."""
     if errors := document["errors"]:
-        yield Text("errors that the API wrote meanwhile:", style="dim")
+        yield line("errors that the API wrote meanwhile:", style="dim")
     for said in errors:
         times = f" ({said['times']} times)" if said["times"] > 1 else ""
-        yield Text(f"  {said['line']}{times}", style=LOG_STYLES["error"])
+        yield line(f"  {said['line']}{times}", style=LOG_STYLES["error"])
     if document["finding"] is not None:
         yield from finding(Finding(**document["finding"]))
 
 
-def log_line(line: LogLine, names: Sequence[str], width: int) -> Text:
+def log_line(one: LogLine, names: Sequence[str], width: int) -> Line:
     """Draw a line of a log behind its service's name, of `width`; a mark stands alone."""
-    if line.mark:
-        return Text(line.text, style="bold")
-    colour = COLOURS[names.index(line.service) % len(COLOURS)]
-    name = (f"{line.service:<{width}} | ", colour)
-    return Text.assemble(name, (line.text, LOG_STYLES.get(line.level, "")))
+    if one.mark:
+        return line(one.text, "bold")
+    colour = COLOURS[names.index(one.service) % len(COLOURS)]
+    name = (f"{one.service:<{width}} | ", colour)
+    return joined(name, (one.text, LOG_STYLES.get(one.level, "")))
 
 
 def status_row(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
@@ -206,11 +197,11 @@ def bundle_rows(file: Path, made: "Manifest") -> tuple[tuple[str, str], ...]:
     )
 
 
-def _entry(main: str, rest: Iterable[str], *, well: bool) -> Iterator[RenderableType]:
+def _entry(main: str, rest: Iterable[str], *, well: bool) -> Iterator[Drawn]:
     """Draw one thing of a list: a line, red where it is not well, and dim ones under it."""
-    yield Text(main, style="" if well else "red")
-    for line in rest:
-        yield Padding(Text(line, style="dim"), (0, 0, 0, 2), expand=False)
+    yield line(main, "" if well else "red")
+    for under in rest:
+        yield line(under, "dim", indent=2)
 
 
 def _state(row: Mapping[str, Any]) -> str:

@@ -66,7 +66,7 @@ def markdown(document: Document) -> str:
         ),
         "",
         *_table(
-            ("start", "embedder", "rounds", "seconds", "CPU-seconds", "÷ cores", "times"),
+            ("start", "models", "rounds", "seconds", "CPU-seconds", "÷ cores", "times"),
             _starts(document),
         ),
         "",
@@ -77,12 +77,16 @@ def markdown(document: Document) -> str:
         "## Commands",
         "",
         (
-            "On the running stack; a reset takes until all that it stopped is ready again. Our own"
-            " process: from the first container's start to the last line of a cold `inv up`; the"
-            " memory is that of this process alone."
+            "On the running stack, typed as `./dev inv …`; a reset takes until all that it stopped"
+            " is ready again. CPU-seconds are those of the command and of all that it waits for,"
+            " Compose among them, not the engine's. Our own process: from the first container's"
+            " start to the last line of a cold `inv up`; the memory is that of this process alone."
         ),
         "",
-        *_table(("command", "runs", "seconds", "million instructions"), _commands(document)),
+        *_table(
+            ("command", "runs", "seconds", "CPU-seconds", "million instructions"),
+            _commands(document),
+        ),
         "",
         "## Idle",
         "",
@@ -120,14 +124,14 @@ def _measured(goal: Goal) -> str:
 def _starts(document: Document) -> Iterable[tuple[str, ...]]:
     groups: dict[tuple[str, str, bool], list[Document]] = {}
     for one in document["starts"]:
-        key = (one["kind"], one["variant"], one["embedder"])
+        key = (one["kind"], one["variant"], one["models"])
         groups.setdefault(key, []).append(one)
-    for (kind, variant, embedder), found in sorted(groups.items()):
+    for (kind, variant, models), found in sorted(groups.items()):
         least = [one["cpu_seconds"] / document["machine"]["cores"] for one in found]
         seconds = [one["seconds"] for one in found]
         yield (
             f"{kind}, {variant}",
-            "yes" if embedder else "no",
+            "yes" if models else "no",
             str(len(found)),
             spread(seconds),
             spread([one["cpu_seconds"] for one in found]),
@@ -138,8 +142,11 @@ def _starts(document: Document) -> Iterable[tuple[str, ...]]:
 
 def _commands(document: Document) -> Iterable[tuple[str, ...]]:
     for name, found in document["commands"].items():
-        counted = document["instructions"].get(name, "")
-        yield f"`{name}`", str(len(found)), spread(found, ".2f"), str(counted)
+        used, counted = document["cpu"].get(name), document["instructions"].get(name, "")
+        cpu = spread(used, ".3f") if used else ""
+        yield f"`{name}`", str(len(found)), spread(found, ".2f"), cpu, str(counted)
+    if used := document["own"]["cpu_seconds"]:
+        yield "`inv up`, cold", str(len(used)), "", spread(used, ".2f"), ""
 
 
 def _anew(document: Document) -> Iterable[tuple[str, ...]]:
@@ -166,7 +173,7 @@ def _used(document: Document, variant: str) -> list[Mapping[str, float]]:
     return [
         one["services"]
         for one in document["starts"]
-        if (one["variant"], one["kind"], one["embedder"]) == wanted
+        if (one["variant"], one["kind"], one["models"]) == wanted
     ]
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from scripts.config.rules import schema
-from tests.bench import anew, cypher, figures, running
+from tests.bench import anew, cypher, figures, meters, running
 from tests.bench.goals import A, B, C, goals
 from tests.bench.meters import Cost
-from tests.bench.starts import COLD, Bench, Start, told
+from tests.bench.starts import COLD, Bench, Start, clean, told
 from tests.e2e.kit.checkout import checkout
 from tests.kit.places import ROOT
 
@@ -66,7 +66,8 @@ def main() -> int:
 
 
 def made(folder: Path) -> Bench:
-    """Make the stack: once as it is, once for a model elsewhere."""
+    """Make the stack: once as it is, once for a model elsewhere; `dev` has its .venv then."""
+    meters.run([str(ROOT / "dev"), "true"], cwd=ROOT, env=clean(os.environ))
     source = {"IMAGE_SOURCE": "packages"}
     stack = checkout(folder, "memos-bench", changes=source)
     plain = stack.env_file.with_name("plain.env")
@@ -94,15 +95,18 @@ def measured(bench: Bench, flags: argparse.Namespace) -> dict[str, Any]:
     found = list(starts(bench, flags.rounds, flags.official_rounds))
     ours = [one.cost for one in found if (one.variant, one.kind) == (C, COLD)]
     bench.stack.inv("up")
+    commands = running.commands(bench)
     return {
         "measured": datetime.now(UTC).date().isoformat(),
         "machine": machine(bench),
         "starts": [row(one) for one in found],
-        "commands": running.commands(bench),
+        "commands": {name: [one.seconds for one in runs] for name, runs in commands.items()},
+        "cpu": {name: [one.command for one in runs] for name, runs in commands.items()},
         "instructions": running.instructions(bench),
         "own": {
             "cpu_percent": [one.waiting for one in ours],
             "memory_mb": [one.memory for one in ours],
+            "cpu_seconds": [one.command for one in ours],
         },
         "idle": [] if flags.quick else list(running.idle(bench, flags.idle)),
         "cypher": [] if flags.quick else list(queries(bench, flags.cypher)),
@@ -119,12 +123,12 @@ def starts(bench: Bench, rounds: int, official: int) -> Iterator[Start]:
                 for start in bench.once(variant, number):
                     yield said(start)
             for variant in (C, B):
-                yield said(bench.without_embedder(variant, number))
+                yield said(bench.without_models(variant, number))
         if number < official:
             for start in bench.once(A, number):
                 yield said(start)
             if number == 0:  # one and a half minutes each: once is enough
-                yield said(bench.without_embedder(A, number))
+                yield said(bench.without_models(A, number))
 
 
 def said(start: Start) -> Start:
@@ -138,7 +142,7 @@ def row(start: Start) -> dict[str, object]:
     return {
         "variant": start.variant,
         "kind": start.kind,
-        "embedder": start.embedder,
+        "models": start.models,
         "round": start.round,
         "seconds": start.cost.seconds,
         "cpu_seconds": start.cost.machine,

@@ -23,6 +23,8 @@ class Cost:
     seconds: float
     machine: float
     """CPU-seconds of the whole machine."""
+    command: float = 0.0
+    """CPU-seconds of the command and of all that it waited for, Compose among them; no engine."""
     services: Mapping[str, float] = field(default_factory=dict)
     """CPU-seconds of each container since it was started."""
     waiting: float = 0.0
@@ -85,7 +87,8 @@ def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], mark: str = "
                 last = usage(process.pid)
                 memory = max(memory, last.memory)
                 marked = last if mark in line and not marked.moment else marked
-        code = process.wait()
+        _, status, used = os.wait4(process.pid, 0)
+        code = process.returncode = os.waitstatus_to_exitcode(status)
         seconds, spent = time.monotonic() - began, machine() - before
         errors.seek(0)
         assert code == 0, f"{' '.join(argv)}: {code}\n{errors.read()}"
@@ -93,6 +96,7 @@ def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], mark: str = "
     return Cost(
         seconds=round(seconds, 3),
         machine=round(spent, 2),
+        command=round(used.ru_utime + used.ru_stime, 4),
         waiting=round(100 * (last.cpu - marked.cpu) / waited, 1) if waited else 0.0,
         memory=round(memory, 1),
     )

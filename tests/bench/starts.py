@@ -1,7 +1,6 @@
 """Ways to start the stack: (a) checks in the official style, (b) plain Compose, (c) `inv up`."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from tests.bench import meters
 from tests.bench.goals import B, C
 from tests.bench.meters import Cost
 from tests.e2e.kit.checkout import Checkout
+from tests.kit.places import ROOT
 
 COLD, WARM, NOTHING = "cold", "warm", "nothing to do"
 OFFICIAL = {"interval": "30s", "timeout": "20s", "retries": 3}
@@ -26,7 +26,8 @@ class Start:
 
     variant: str
     kind: str
-    embedder: bool
+    models: bool
+    """The local model service was started too."""
     round: int
     cost: Cost
 
@@ -37,7 +38,7 @@ class Bench:
 
     stack: Checkout
     plain: Checkout
-    """The same without the local embedder."""
+    """The same without the local model service."""
     folder: Path
     """For compose files that are made here."""
 
@@ -48,8 +49,8 @@ class Bench:
                 self.down(volumes=kind == COLD)
             yield self._start(self.stack, variant, kind, number)
 
-    def without_embedder(self, variant: str, number: int) -> Start:
-        """Start on empty volumes without the local embedder."""
+    def without_models(self, variant: str, number: int) -> Start:
+        """Start on empty volumes without the local model service."""
         self.down(volumes=True)
         return self._start(self.plain, variant, COLD, number)
 
@@ -102,7 +103,7 @@ class Bench:
             cost = self.compose(stack, files, "--wait")
         cost = replace(cost, services=self.services())
         return Start(
-            variant=variant, kind=kind, embedder=stack is self.stack, round=number, cost=cost
+            variant=variant, kind=kind, models=stack is self.stack, round=number, cost=cost
         )
 
     def _profile(self, stack: Checkout) -> list[str]:
@@ -111,7 +112,7 @@ class Bench:
 
 def inv(*words: str) -> list[str]:
     """Return the command that a user types."""
-    return [sys.executable, "-m", "invoke", *words]
+    return [str(ROOT / "dev"), "inv", *words]
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
@@ -125,8 +126,9 @@ def told(start: Start) -> str:
         {
             "variant": start.variant,
             "kind": start.kind,
-            "embedder": start.embedder,
+            "models": start.models,
             "seconds": start.cost.seconds,
             "cpu": start.cost.machine,
+            "command_cpu": start.cost.command,
         }
     )

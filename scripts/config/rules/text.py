@@ -61,6 +61,11 @@ def parse(text: str, file: str) -> Mapping[str, object]:
     return document
 
 
+def plain(text: str) -> object:
+    """Return a document without Compose's tags, such as Compose prints; yaml.YAMLError for none."""
+    return SafeLoader(text).get_single_data()
+
+
 def uses(document: object) -> Iterator[Use]:
     """Yield every use of a variable in the values of a document; Compose leaves keys alone."""
     for path, text in _texts(document):

@@ -10,7 +10,7 @@ from tests.kit.places import ROOT
 
 LATE = frozenset(
     {
-        *("asyncio", "importlib.metadata", "unittest.mock", "invoke.vendor.yaml"),
+        *("rich", "asyncio", "importlib.metadata", "unittest.mock", "invoke.vendor.yaml"),
         *("sh", "yaml", "jsonschema", "dotenv", "requests", "zstandard", "tarfile", "difflib"),
         *("scripts.config.resolving", "scripts.diagnosis.causes.catalogue", "scripts.start.first"),
     }
@@ -43,7 +43,7 @@ def test_a_list_of_tasks_loads_no_more_than_their_flags(at: Checkout) -> None:
     for words in (("--list",), ("--complete", "--", "inv", "up", "--")):
         found = loaded(at, *words)
 
-        assert found & {*LATE, "rich", "http.client", "scripts.config.workspace"} == set()
+        assert found & {*LATE, "http.client", "scripts.config.workspace"} == set()
         assert "scripts.commands.watch" in found
 
 

@@ -76,7 +76,7 @@ def test_each_cube_is_told_with_what_lacks_its_half(at: Checkout) -> None:
 
 def test_a_narrow_terminal_has_a_line_for_each_cube(at: Checkout) -> None:
     """Of 80 columns none is exceeded, and no memory takes more than two lines."""
-    at.patch.setattr("scripts.tell.report.PIPE_WIDTH", 80)
+    at.patch.setattr("scripts.tell.screen.PIPE_WIDTH", 80)
 
     assert at.inv("memories", "--cube", "alice") == 0
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from invoke import __version__, main
+from invoke import __version__
+from invoke.parser.context import ParserContext
+from invoke.program import Program
 
 from scripts.commands import program
 
@@ -69,9 +71,27 @@ def test_invoke_is_told_to_keep_what_is_compiled(monkeypatch: pytest.MonkeyPatch
     typed: list[str] = []
     monkeypatch.setattr(sys, "argv", ["/a/inv", "ps", "--all"])
     monkeypatch.setattr(sys, "pycache_prefix", str(Path("/of/the/user")))
-    monkeypatch.setattr(main, "program", SimpleNamespace(run=typed.extend))
     monkeypatch.setattr("gc.set_threshold", lambda _: None)
+    monkeypatch.setattr(Program, "run", lambda _, argv: typed.extend(argv))
 
     program.run()
 
     assert typed == ["/a/inv", "--write-pyc", "ps", "--all"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (["inv", "ps"], ["ps"]),
+        (["inv", "--help", "log"], ["logs"]),
+        (["inv", "ps", "logs", "--grep", "x"], ["ps", "logs"]),
+        (["inv", "pss"], ["ps", "logs"]),
+        (["inv", "--complete", "--", "inv", "ps", "--"], ["ps", "logs"]),
+    ],
+    ids=["one", "an alias", "two", "none", "a Tab"],
+)
+def test_flags_are_read_of_the_tasks_that_are_named(typed: list[str], kept: list[str]) -> None:
+    """Of all where none is, so that what is wrong is told as ever."""
+    tasks = [ParserContext("ps"), ParserContext("logs", aliases=["log"])]
+
+    assert [task.name for task in program.wanted(tasks, typed)] == kept

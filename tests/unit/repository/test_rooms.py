@@ -15,7 +15,7 @@ MOST = 12
 OWNERS = {
     "sh": {"core/process"},
     "requests": {"doctor/ask_models"},
-    "rich": {"tell/board", "tell/memories", "tell/report", "tell/start_report", "tell/views"},
+    "rich": {"tell/screen"},
     "zstandard": {"data/archive"},
 }
 """Who alone imports a package; invoke is imported by the commands alone."""
@@ -30,7 +30,7 @@ PURE = (
     *("doctor/rules", "engine/versions", "images/build_output", "start/events"),
     *("start/history/timeline", "start/scheduler", "start/tracking", "tell/board"),
     *("tell/data_report", "tell/drawing", "tell/memories", "tell/report", "tell/start_report"),
-    *("tell/views", "watch/log_lines", "watch/memories/halves", "watch/s3_signing"),
+    *("tell/screen", "tell/views", "watch/log_lines", "watch/memories/halves", "watch/s3_signing"),
     "watch/status",
 )
 """Modules outside `diagnosis` that decide or tell, and so see values only."""
