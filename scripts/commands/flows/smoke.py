@@ -60,11 +60,11 @@ def smoke(space: Workspace, tell: Report) -> ExitCode:
 
 def scope_of(stack: Stack, settings: Settings, look: Look, mended: Mends | None) -> Scope:
     """Return what can be tried with this stack, as it runs and with the MemOS that it has."""
-    preferences = settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
+    on = settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
     return Scope(
         dimension=settings.dimension,
-        preferences=preferences,
-        in_milvus=preferences and settings.memos.uses_milvus,
+        no_preference=_no_preference(settings) if on else "it is off in .env",
+        in_milvus=on and settings.memos.uses_milvus,
         no_chinese=_no_chinese(settings),
         no_milvus=_no_milvus(stack, look),
         no_delete=_no_delete(mended),
@@ -77,6 +77,12 @@ def _no_chinese(settings: Settings) -> str:
     if not settings.local_embedder:
         return f"whether {model} knows Chinese is not known here"
     return f"{model} knows English only" if model == ENGLISH_ONLY else ""
+
+
+def _no_preference(settings: Settings) -> str:
+    if settings.memos.uses_milvus or settings.get("MEM_READER_BACKEND") == "multimodal_struct":
+        return ""
+    return "from 2.0.8 on MemOS makes one only with MEM_READER_BACKEND=multimodal_struct"
 
 
 def _no_milvus(stack: Stack, look: Look) -> str:

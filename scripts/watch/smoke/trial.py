@@ -38,8 +38,7 @@ class Scope:
 
     dimension: int
     """How many numbers a vector must have."""
-    preferences: bool = False
-    """Preference memory is on."""
+    no_preference: str = ""
     in_milvus: bool = False
     """This MemOS keeps preferences in Milvus."""
     no_chinese: str = ""
@@ -109,7 +108,7 @@ class Trial:
             ("neo4j", self._nodes, ""),
             ("qdrant", self._vectors, ""),
             ("milvus", self._milvus, scope.no_milvus),
-            ("preference", self._preference, "" if scope.preferences else "it is off in .env"),
+            ("preference", self._preference, scope.no_preference),
             ("feedback", self._feedback, scope.no_feedback),
             ("delete", self._delete, scope.no_delete),
         )

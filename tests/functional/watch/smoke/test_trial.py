@@ -65,8 +65,7 @@ def stack_at(
 
 def trial_at(at: Stack, **scope: object) -> Trial:
     """Return a trial of all but preferences, or of what `scope` says."""
-    in_milvus = bool(scope.get("preferences"))
-    wanted = replace(Scope(dimension=384, in_milvus=in_milvus), **scope)  # type: ignore[arg-type]
+    wanted = replace(Scope(dimension=384, no_preference="off"), **scope)  # type: ignore[arg-type]
     return Trial(stack=at, cube=CUBE, scope=wanted, say=lambda _: None)
 
 
@@ -111,7 +110,7 @@ def test_what_cannot_be_tried_is_left_out_and_says_why(world: FakeStack, port: i
         "milvus": "b",
         "delete": "c",
         "feedback": "d",
-        "preference": "it is off in .env",
+        "preference": "off",
     }
     assert not any(path.startswith(("/v1", "/product/feedback")) for path in world.paths)
 
@@ -120,7 +119,7 @@ def test_a_preference_is_found_by_a_search_a_little_later(world: FakeStack, port
     """Over the API, and its traces are removed from Milvus too."""
     world.preferences[CUBE] = 1
 
-    stages = tried(stack_at(port, milvus=V2), preferences=True)
+    stages = tried(stack_at(port, milvus=V2), no_preference="", in_milvus=True)
 
     assert empty(world)
     (found,) = (stage.detail for stage in stages if stage.name == "preference")
@@ -131,14 +130,14 @@ def test_preferences_in_a_store_of_their_own_are_removed_there(world: FakeStack,
     """Beside a Milvus of before 2.5, which is tried as ever."""
     world.preferences[CUBE] = 1
 
-    stages = tried(stack_at(port, own_store=True), preferences=True)
+    stages = tried(stack_at(port, own_store=True), no_preference="", in_milvus=True)
 
     assert empty(world)
     assert {stage.name: stage.state for stage in stages}["milvus"] == OK
     world.faults[V2_DELETE] = (200, {"code": 0, "data": {}})
     world.preferences[CUBE] = 1
     with pytest.raises(BrokenError, match="preferences: the preferences could not be removed"):
-        tried(stack_at(port, own_store=True), preferences=True)
+        tried(stack_at(port, own_store=True), no_preference="", in_milvus=True)
 
 
 def test_a_preference_that_never_arrives_blames_the_chat_model(
@@ -147,7 +146,7 @@ def test_a_preference_that_never_arrives_blames_the_chat_model(
     """Only that one makes preferences; it may still come, so the cube is not gone for good."""
     monkeypatch.setattr(trial, "SETTLE", 0.0)
     world.preferences[CUBE] = 99
-    one = trial_at(stack_at(port, milvus=V2), preferences=True)
+    one = trial_at(stack_at(port, milvus=V2), no_preference="", in_milvus=True)
 
     with pytest.raises(BrokenError, match=f"no preference of cube {CUBE} was found") as error:
         list(one.run())
@@ -466,7 +465,7 @@ def test_every_removal_is_tried_whatever_becomes_of_the_one_before(
     world: FakeStack, port: int, path: str
 ) -> None:
     """What can be removed is; the first failure is told."""
-    stages = trial_at(stack_at(port, milvus=V2), preferences=True).run()
+    stages = trial_at(stack_at(port, milvus=V2), no_preference="", in_milvus=True).run()
     while next(stages).name != "delete":
         pass
     world.faults[path] = (500, {"message": "read only"})
@@ -483,7 +482,7 @@ def test_preferences_that_cannot_be_removed_fail_the_trial(world: FakeStack, por
     world.faults[V2_DELETE] = (200, {"code": 0, "data": {}})
 
     with pytest.raises(BrokenError, match="milvus: the preferences could not be removed"):
-        tried(stack_at(port, milvus=V2), preferences=True)
+        tried(stack_at(port, milvus=V2), no_preference="", in_milvus=True)
 
 
 def test_a_trial_that_is_left_early_leaves_no_trace(world: FakeStack, port: int) -> None:
