@@ -1,8 +1,11 @@
 """A first memory without a key, and vectors that mean something."""
 
 import json
+import os
+import signal
 
 import pytest
+import requests
 
 from tests.e2e.kit.checkout import Checkout
 
@@ -63,3 +66,62 @@ def test_smoke_says_which_service_fails(running: Checkout) -> None:
     assert failed.exit_code == 5
     assert "qdrant" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def changed(stack: Checkout, name: str, value: str) -> None:
+    """Write a variable into the stack's file."""
+    lines = stack.env_file.read_text().splitlines()
+    others = [line for line in lines if not line.startswith(f"{name}=")]
+    stack.env_file.write_text("\n".join([*others, f"{name}={value}"]) + "\n")
+
+
+def cubes(stack: Checkout) -> int:
+    """Return how many nodes of trials Neo4j holds."""
+    query = "MATCH (n:Memory) WHERE n.user_name STARTS WITH 'smoke-' RETURN count(n)"
+    answer = requests.post(
+        stack.url("NEO4J_HTTP_PORT", "/db/neo4j/tx/commit"),
+        json={"statements": [{"statement": query}]},
+        auth=("neo4j", stack.values()["NEO4J_PASSWORD"]),
+        timeout=20,
+    )
+    return int(answer.json()["results"][0]["data"][0]["row"][0])
+
+
+def test_memos_as_it_was_released_is_red_with_the_cause(running: Checkout) -> None:
+    """The search of 2.0.6 finds nothing; the API's log tells why, and the next step mends it."""
+    before = running.env_file.read_text()
+    try:
+        changed(running, "MEMOS_MENDS", "no")
+        assert "not mended: #1093" in running.inv("up", "--service", "memos").stderr
+        failed = running.inv("smoke", "--format", "json", check=False)
+    finally:
+        running.env_file.write_text(before)
+        up = running.inv("up", "--service", "memos")
+
+    assert failed.exit_code == 5
+    assert failed.document["finding"]["code"] == "memos-defect"
+    assert "search_by_fulltext" in failed.document["finding"]["evidence"]
+    assert cubes(running) == 0
+    assert "MemOS 2.0.6, mended: #1093" in up.stderr
+    assert "mended: #1093" in running.inv("ps", "--service", "memos").stdout
+
+
+def test_an_embedding_model_that_does_not_answer_is_named(running: Checkout) -> None:
+    """The API answers 200 and an empty list to an add; its log tells why."""
+    running.docker("stop", "memos-e2e-memos-models")
+    failed = running.inv("smoke", "--format", "json", check=False)
+    assert failed.exit_code == 5
+    assert failed.document["finding"]["code"] == "embedder-unreachable"
+
+
+def test_what_a_killed_smoke_left_is_removed_by_the_next(running: Checkout) -> None:
+    """No trial leaves memories in a user's stack for good."""
+    with running.started("smoke") as trial:
+        assert trial.stdout is not None
+        while "add" not in trial.stdout.readline():
+            assert trial.poll() is None
+        os.killpg(trial.pid, signal.SIGKILL)
+        trial.wait(timeout=150)
+    assert cubes(running) > 0
+    assert "removed what an earlier inv smoke left" in running.inv("smoke").stderr
+    assert cubes(running) == 0

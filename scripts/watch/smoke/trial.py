@@ -27,6 +27,8 @@ SETTLE = 30.0
 """Seconds for what is done in the background: a memory that is worked off, a preference."""
 PATIENCE = 90.0
 """Seconds more for that, once all is tried: what comes after the traces are removed, stays."""
+CUT_OFF = 2.0
+"""Seconds for the API to finish a call that Ctrl-C has cut off."""
 AT_ONCE = {"async_mode": "sync", "mode": "fast"}
 """How a memory is added so that nothing comes after the answer."""
 KNOWN = "docs/memos-versions.md has the releases that do so, and what MEMOS_MENDS in .env does"
@@ -89,12 +91,17 @@ class Trial:
         return Stage(name=name, state=FAILED, seconds=time.monotonic() - began)
 
     def gone(self) -> bool:
-        """Say whether no trace is left, and none can come."""
-        try:
-            self._absent()
-        except BrokenError:
-            return False
-        return not self.late
+        """Say whether no trace is left, and none can come.
+
+        What a call has brought that was cut off, and that the API has finished, is removed here.
+        """
+        for _ in poll(lambda: None, timeout=CUT_OFF, interval=0.5):
+            with suppress(BrokenError):
+                self._absent()
+                return not self.late
+            with suppress(BrokenError):
+                stores.remove(self.stack, self.cube, in_milvus=self.scope.in_milvus)
+        return False
 
     def _plan(self) -> tuple[tuple[str, Callable[[], str], str], ...]:
         """Return the stages in their order, and of each why it is left out, if it is."""

@@ -35,6 +35,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> FakeStack:
     """Return what the servers hold; nothing is waited for long."""
     for module, name in ((trial, "SETTLE"), (trial, "PATIENCE"), (stores, "VISIBLE")):
         monkeypatch.setattr(module, name, 2.0)
+    monkeypatch.setattr(trial, "CUT_OFF", 0.1)
     return FakeStack()
 
 
@@ -496,6 +497,16 @@ def test_a_trial_that_is_left_early_leaves_no_trace(world: FakeStack, port: int)
 
     assert empty(world)
     assert one.gone()
+
+
+def test_what_a_call_brings_that_was_cut_off_is_removed_too(world: FakeStack, port: int) -> None:
+    """Ctrl-C during an add: the API finishes it after the traces were removed."""
+    one = trial_at(stack_at(port))
+    one.run().close()
+    world.nodes[CUBE], world.points[CUBE] = {"late": SYNC.text}, {"late": [0.5] * 384}
+
+    assert one.gone()
+    assert empty(world)
 
 
 def test_a_stack_that_is_down_or_has_no_api_is_told_as_such() -> None:
