@@ -1,5 +1,7 @@
 """Pure: one line about each area of a checkup; empty when nothing is known of it."""
 
+import re
+
 from scripts.config.settings import lines
 from scripts.core.look import State
 from scripts.core.units import size
@@ -109,7 +111,14 @@ def models(facts: Facts) -> str:
     if facts.reader:
         met = sum(facts.reader.answered.values()), sum(facts.reader.refused.values())
         replies.append(f"the reader stand-in: {met[0]} prompts answered, {met[1]} refused")
+    replies += [f"the stored vectors are {made[0]}" for made in _makers(facts)]
     return "; ".join(replies) or "no endpoint of your own is set"
+
+
+def _makers(facts: Facts) -> list[re.Match[str]]:
+    """What Qdrant's probe was told of the model behind the stored vectors."""
+    readings = facts.look.readings if facts.look else ()
+    return [made for reading in readings if (made := re.search(r"made by .+", reading.detail))]
 
 
 def proxies(facts: Facts) -> str:

@@ -107,7 +107,8 @@ class StartReport(Report):
             )
         if settings.local_embedder:
             self.say(
-                "embeddings: the small local model answers (384 numbers);"
+                f"embeddings: the local model {settings.get('MOS_EMBEDDER_MODEL')} answers"
+                f" ({settings.dimension} numbers);"
                 " MOS_EMBEDDER_API_BASE in .env names your own"
             )
         if chats := settings.stand_in_chats:

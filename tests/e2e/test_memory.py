@@ -15,12 +15,18 @@ ALIKE = [
     ("Alice drinks green tea every morning.", "Each morning Alice has a cup of green tea."),
     ("The database refuses the connection.", "I cannot connect to the database."),
     ("The weather is lovely today.", "It's so sunny outside!"),
+    ("爱丽丝每天早上喝绿茶。", "Alice drinks green tea every morning."),
+    ("数据库拒绝连接。", "我连不上数据库。"),
 ]
 UNLIKE = [
     ("The weather is lovely today.", "He drove to the stadium."),
     ("Alice drinks green tea every morning.", "The database refuses the connection."),
     ("He plays the piano.", "The train to Berlin leaves at nine."),
+    ("爱丽丝每天早上喝绿茶。", "数据库拒绝连接。"),
+    ("他弹钢琴。", "The train to Berlin leaves at nine."),
 ]
+THRESHOLD = 0.45
+"""MemOS drops what scores less, from 2.0.7 on."""
 PUBLISHED = 0.6660
 """Cosine of the third pair in the model card of Sentence Transformers' all-MiniLM-L6-v2."""
 
@@ -40,11 +46,22 @@ def similarities(stack: Checkout, pairs: list[tuple[str, str]]) -> list[float]:
 
 
 def test_sentences_that_mean_the_same_are_near(running: Checkout) -> None:
-    """Every pair that means the same is nearer than every pair that does not."""
+    """In English, in Chinese and across: what is alike is above the threshold, the rest below."""
     alike, unlike = similarities(running, ALIKE), similarities(running, UNLIKE)
-    assert min(alike) > 0.6
-    assert max(unlike) < 0.3
-    assert alike[2] == pytest.approx(PUBLISHED, abs=0.005)
+    assert min(alike) > 0.7
+    assert max(unlike) < THRESHOLD
+
+
+def test_the_other_local_model_is_in_the_image_too(running: Checkout) -> None:
+    """all-MiniLM-L6-v2 gives what its authors published."""
+    code = (
+        "import json; from pathlib import Path; from memos_models import minilm;"
+        f" texts = {ALIKE[2]!r}; model = minilm.load(Path('/opt/models/all-MiniLM-L6-v2'));"
+        " print(json.dumps(model.embed(texts).vectors))"
+    )
+    container = running.values()["CONTAINER_PREFIX"] + "memos-models"
+    one, other = running.docker("exec", container, "python3", "-c", code).document
+    assert sum(a * b for a, b in zip(one, other, strict=True)) == pytest.approx(PUBLISHED, abs=5e-3)
 
 
 def test_a_memory_goes_through_the_whole_stack_and_out_again(running: Checkout) -> None:

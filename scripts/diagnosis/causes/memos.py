@@ -57,7 +57,7 @@ def vectors_size(_: Failure, match: re.Match[str]) -> Cause:
 
 
 @known_by(r"holds vectors of the model (?P<have>.+), wanted (?P<set>.*) \(MOS_EMBEDDER_MODEL\)")
-def vectors_model(failure: Failure, match: re.Match[str]) -> Cause:
+def vectors_model(_: Failure, match: re.Match[str]) -> Cause:
     """Another model made the stored vectors (our words: the probe's, and memos_vectors.py's)."""
     have = match["have"]
     return Cause(
@@ -65,7 +65,7 @@ def vectors_model(failure: Failure, match: re.Match[str]) -> Cause:
         f"vectors of the model {have} are stored, and MOS_EMBEDDER_MODEL is {match['set']}:"
         " a search among both would find anything",
         f"MOS_EMBEDDER_MODEL={have} in .env, with the address of then; or, if both are one model,"
-        f" MOS_EMBEDDER_SAME_AS={have}; then: {failure.up}",
+        f" MOS_EMBEDDER_SAME_AS={have}; then: inv up",
     )
 
 

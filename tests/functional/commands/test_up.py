@@ -116,7 +116,7 @@ def test_up_makes_env_where_there_is_none_and_writes_its_choice_into_it(at: Chec
     told = at.shown().err
     assert "made .env from .env.example" in told
     assert "IMAGE_SOURCE=registry written to .env" in told
-    assert "embeddings: the small local model answers" in told
+    assert "embeddings: the local model multilingual-e5-small-centred answers (384 numbers)" in told
 
 
 def test_up_builds_and_pulls_what_is_missing(at: Checkout) -> None:

@@ -184,6 +184,16 @@ def test_who_runs_and_does_not_answer_is_told_unless_somebody_else_is_the_cause(
     assert rows["services"] == "none runs; inv up starts them"
 
 
+def test_details_say_what_made_the_vectors() -> None:
+    """As Qdrant's probe was told; nothing when nothing is remembered."""
+    told = reading("qdrant", "ready; c holds vectors of 384 numbers, made by e5")
+    facts = replace(FINE, look=replace(UP, readings=(*UP.readings, told)))
+
+    rows = {row["area"]: row["detail"] for row in document(facts)["areas"]}
+
+    assert rows["models"] == "m:1 answers 200, 8 numbers; the stored vectors are made by e5"
+
+
 def test_details_say_what_could_not_be_tried() -> None:
     """A wrong password that got no answer proves nothing; a question without an answer is named."""
     hung = replace(LOGIN, wrong=reading("neo4j", "no answer in time", ok=False))
