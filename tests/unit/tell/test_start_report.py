@@ -231,7 +231,11 @@ def test_what_is_mended_is_told_after_the_live_lines(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("names", "environ", "told"),
     [
-        (("memos", "db"), {}, ["this is MemOS 2.0.6", "embeddings: the small", "chat: a stand-in"]),
+        (
+            ("memos", "db"),
+            {},
+            ["this is MemOS 2.0.6", "embeddings: the local model", "chat: a stand-in"],
+        ),
         (("memos",), OWN, ["this is MemOS 2.0.6"]),
         (
             ("memos",),
