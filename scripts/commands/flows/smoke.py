@@ -63,7 +63,7 @@ def scope_of(stack: Stack, settings: Settings, look: Look, mended: Mends | None)
     on = settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
     return Scope(
         dimension=settings.dimension,
-        no_preference=_no_preference(settings) if on else "it is off in .env",
+        no_preference="" if on else "it is off in .env",
         in_milvus=on and settings.memos.uses_milvus,
         no_chinese=_no_chinese(settings),
         no_milvus=_no_milvus(stack, look),
@@ -77,12 +77,6 @@ def _no_chinese(settings: Settings) -> str:
     if not settings.local_embedder:
         return f"whether {model} knows Chinese is not known here"
     return f"{model} knows English only" if model == ENGLISH_ONLY else ""
-
-
-def _no_preference(settings: Settings) -> str:
-    if settings.memos.uses_milvus or settings.get("MEM_READER_BACKEND") == "multimodal_struct":
-        return ""
-    return "from 2.0.8 on MemOS makes one only with MEM_READER_BACKEND=multimodal_struct"
 
 
 def _no_milvus(stack: Stack, look: Look) -> str:

@@ -130,22 +130,17 @@ def test_chinese_is_left_out_where_the_model_may_not_know_it(
     assert {stage["name"]: stage["detail"] for stage in at.document()["stages"]}["chinese"] == why
 
 
-@pytest.mark.parametrize(
-    ("reader", "state"), [("simple_struct", "left out"), ("multimodal_struct", "ok")]
-)
-def test_a_preference_is_tried_where_this_memos_makes_one(
-    at: Checkout, reader: str, state: str
-) -> None:
-    """From 2.0.8 on the default reader makes none; Milvus has nothing to do with it there."""
+def test_a_preference_is_tried_without_milvus_too(at: Checkout) -> None:
+    """From 2.0.8 on it is a memory like others."""
     at.env_file.write_text(
         "IMAGE_SOURCE=registry\nMEMOS_VERSION=2.0.33\nENABLE_PREFERENCE_MEMORY=true\n"
-        f"MEM_READER_BACKEND={reader}\n"
+        "MEM_READER_BACKEND=multimodal_struct\n"
     )
 
     assert at.inv("smoke", "--format", "json") == 0
 
     states = {stage["name"]: stage["state"] for stage in at.document()["stages"]}
-    assert states["preference"] == state
+    assert states["preference"] == "ok"
 
 
 def test_feedback_is_given_where_the_chat_models_are_the_users_own(at: Checkout) -> None:
