@@ -19,9 +19,8 @@ from scripts.watch.memories import embedding, halves
 from scripts.watch.memories.embedding import Embed
 from scripts.watch.memories.halves import Bare
 from scripts.watch.memories.stores import Stores
+from scripts.watch.published import API, serving
 
-API = 8000
-"""Container port by which MemOS' API is found."""
 BATCH = 50
 """Texts that the embedding model is given at once: some seconds of a small one's work."""
 
@@ -99,9 +98,7 @@ def _vectors_made(stores: Stores, bare: Sequence[Bare], embed: Embed, tell: Data
 
 def _embedder(space: Workspace, context: DataContext) -> Embed:
     """Return the configured model, once it has given a vector; BrokenError where it gives none."""
-    service = next(
-        (one for one in space.stack.services if any(port.target == API for port in one.ports)), None
-    )
+    service = serving(space.stack, API)
     running = {one.service for one in context.containers() if one.state is State.RUNNING}
     if service is None or service.name not in running:
         raise BrokenError(

@@ -16,9 +16,9 @@ from scripts.engine.containers import containers
 from scripts.tell.report import Report
 from scripts.watch import mends
 from scripts.watch.mends import Mends
+from scripts.watch.published import API, MILVUS, behind, serving
 from scripts.watch.smoke import stores
 from scripts.watch.smoke.api_log import ApiLog
-from scripts.watch.smoke.asking import API, MILVUS, behind, serving
 from scripts.watch.smoke.stage import Stage
 from scripts.watch.smoke.trial import Scope, Trial
 

@@ -13,17 +13,16 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from scripts.core.errors import BrokenError, ConfigError
-from scripts.core.stack import Auth, Probe, Service, Stack
+from scripts.core.stack import Probe, Service, Stack
 from scripts.core.texts import printable
 from scripts.watch.memories.embedding import Embed
 from scripts.watch.memories.halves import Bare, Key, Kind, Loose, Nodes, Store, key, split, written
 from scripts.watch.milvus_rest import KEEPERS, PREFERENCES
 from scripts.watch.probes import call
+from scripts.watch.published import CYPHER, VECTORS, behind, require_login, serving
 
 T = TypeVar("T")
 
-CYPHER, VECTORS = 7474, 6333
-"""Container ports, by which the services are found."""
 COMMIT = "/db/neo4j/tx/commit"
 """The only database of the community edition; MemOS' NEO4J_DB_NAME names it too."""
 COLLECTION = "/collections/neo4j_vec_db"
@@ -71,7 +70,6 @@ ROWS, ROWS_PAGE = 16_000, 1_000
 SHOWN = 300
 """Characters of an answer that an error quotes."""
 OK, MISSING = 200, 404
-REJECTED = frozenset({401, 403})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +92,7 @@ class Database:
             return answer
         if status == MISSING and absent is not None:
             return absent
+        require_login(self.service, self.probe, status)
         raise self._refused(status, answer)
 
     def _refused(self, status: int, answer: object) -> BrokenError:
@@ -102,12 +101,6 @@ class Database:
             return BrokenError(
                 f"{name} does not answer at {self.probe.host}:{self.probe.port}: {answer}",
                 next_step=self.start,
-            )
-        if status in REJECTED:
-            return BrokenError(
-                f"{name} rejects the stack's login ({status}); its volume was made with another"
-                " setting",
-                next_step="put the former value back into .env; inv doctor says more",
             )
         return self.broken(f"answered {status}: {json.dumps(answer, ensure_ascii=False)}")
 
@@ -143,7 +136,7 @@ class Stores:
         `value` gives that of a variable. Raises ConfigError where MemOS keeps vectors elsewhere.
         """
         _require_both(value)
-        found = [_behind(stack, target) for target in (CYPHER, VECTORS)]
+        found = [behind(stack, target) for target in (CYPHER, VECTORS)]
         start = " ".join(["inv up", *(f"--service {service.name}" for service, _ in found)])
         neo4j, qdrant = (
             Database(service=service, probe=probe, start=start) for service, probe in found
@@ -375,22 +368,10 @@ def _require_both(value: Callable[[str], str]) -> None:
 
 def _milvus(stack: Stack) -> Database | None:
     """Return what keeps preferences: a service that speaks version 2 of Milvus' interface."""
-    for service in stack.services:
-        for probe in service.probes:
-            ports = [port.published for port in service.ports if port.target in KEEPERS]
-            if probe.port in ports and probe.path.startswith("/v2/"):
+    for target in KEEPERS:
+        if serving(stack, target) is not None:
+            service, probe = behind(stack, target)
+            if probe.path.startswith("/v2/"):
                 start = f"inv up --service {service.name}"
-                return Database(service=service, probe=replace(probe, kind="http"), start=start)
+                return Database(service=service, probe=probe, start=start)
     return None
-
-
-def _behind(stack: Stack, target: int) -> tuple[Service, Probe]:
-    """Return the service behind a container port and how to call it, with its probe's login."""
-    for service in stack.services:
-        for port in service.ports:
-            if port.target == target:
-                probes = [probe for probe in service.probes if probe.port == port.published]
-                auth: Auth | None = next((probe.auth for probe in probes if probe.auth), None)
-                host = probes[0].host if probes else port.host
-                return service, Probe(kind="http", host=host, port=port.published, auth=auth)
-    raise BrokenError(f"no service publishes container port {target}", next_step="inv config")

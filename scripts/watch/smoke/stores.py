@@ -9,17 +9,8 @@ from scripts.core.errors import BrokenError
 from scripts.core.polling import poll
 from scripts.core.stack import Stack
 from scripts.watch.milvus_rest import KEEPERS, PREFERENCES, V1, V2, MilvusWords, by_cube
-from scripts.watch.smoke.asking import (
-    CYPHER,
-    MILVUS,
-    OK,
-    VECTORS,
-    ask,
-    behind,
-    demand,
-    serving,
-    short,
-)
+from scripts.watch.published import CYPHER, MILVUS, VECTORS, behind, serving
+from scripts.watch.smoke.asking import OK, ask, demand, short
 
 COLLECTION = "neo4j_vec_db"
 VISIBLE = 30.0

@@ -10,8 +10,9 @@ from typing import Any
 from scripts.core.errors import BrokenError
 from scripts.core.polling import poll
 from scripts.core.stack import Stack
+from scripts.watch.published import API
 from scripts.watch.smoke import stores
-from scripts.watch.smoke.asking import API, ask, demand, short
+from scripts.watch.smoke.asking import ask, demand, short
 from scripts.watch.smoke.memories import (
     BESIDE,
     BESIDE_CHINESE,

@@ -394,6 +394,18 @@ def test_what_is_broken_is_named_with_what_it_answered(
     assert world.points == {} or path == CYPHER
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_rejected_login_is_told_as_one(world: FakeStack, port: int, status: int) -> None:
+    """Its password in .env is another by now: its log would not help."""
+    world.faults[CYPHER] = (status, {"errors": [{"message": "The client is unauthorized"}]})
+
+    with pytest.raises(BrokenError) as error:
+        tried(stack_at(port))
+
+    assert str(error.value).startswith(f"neo4j rejects the stack's login ({status})")
+    assert error.value.next_step == "put the former value back into .env; inv doctor says more"
+
+
 def test_a_failed_stage_is_named_with_its_time(world: FakeStack, port: int) -> None:
     """For programs, beside those that were well."""
     world.faults[SEARCH] = (500, {"detail": "x"})
