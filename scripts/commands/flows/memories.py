@@ -17,7 +17,7 @@ from scripts.start.starter import Starter
 from scripts.tell.data_report import DataReport
 from scripts.watch.memories import embedding, halves
 from scripts.watch.memories.embedding import Embed
-from scripts.watch.memories.halves import Bare
+from scripts.watch.memories.halves import Bare, Store
 from scripts.watch.memories.stores import Stores
 from scripts.watch.published import API, serving
 
@@ -59,9 +59,9 @@ def repair(start: Starter, tell: DataReport, *, yes: bool) -> ExitCode:
         if code := start.finish_interrupted():
             return code
         store = stores.look()
-        loose, bare = store.loose, store.bare
+        loose, bare = store.loose, store.mendable
         if not loose and not bare:
-            tell.text("nothing to repair: every memory has its vector, and every vector its memory")
+            tell.text(_whole(store))
             return ExitCode.OK
         embed: Embed | None = None
         try:  # before anything is stopped
@@ -85,6 +85,13 @@ def repair(start: Starter, tell: DataReport, *, yes: bool) -> ExitCode:
         added = _vectors_made(stores, bare, embed, tell) if embed else 0
     tell.repaired(operation.plan, removed, added, len(loose) + len(bare))
     return ExitCode.OK
+
+
+def _whole(store: Store) -> str:
+    if store.unmendable:
+        left = f"{store.unmendable:,} memories have no UUID as their id, and can have no vector"
+        return f"nothing to repair; {left}"
+    return "nothing to repair: every memory has its vector, and every vector its memory"
 
 
 def _vectors_made(stores: Stores, bare: Sequence[Bare], embed: Embed, tell: DataReport) -> int:

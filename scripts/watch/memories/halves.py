@@ -102,6 +102,16 @@ class Store:
     """How many each cube has beside its memories; None where that is not known, or none can be."""
 
     @property
+    def mendable(self) -> tuple[Bare, ...]:
+        """The nodes for which a vector can be made: Qdrant takes no id but a UUID."""
+        return tuple(one for one in self.bare if isinstance(key(one.id), bytes))
+
+    @property
+    def unmendable(self) -> int:
+        """How many nodes lack a vector for good."""
+        return sum(self.nameless.values()) + len(self.bare) - len(self.mendable)
+
+    @property
     def cubes(self) -> tuple[str, ...]:
         """The names of all cubes, in order."""
         stored = {kind.cube for kind in self.kinds} | {one.cube for one in self.loose}
@@ -180,11 +190,19 @@ def findings(store: Store) -> Iterator[Finding]:
                 f" alone hold its texts; else {step}"
             )
         yield advice("vectors-orphaned", cause, step, evidence=where(store.loose))
-    bare = sum(store.nameless.values()) + len(store.bare)
-    if bare:
-        cause = f"{bare:,} memories in Neo4j have no vector in Qdrant: no search finds them"
+    if mendable := store.mendable:
+        cause = (
+            f"{len(mendable):,} memories in Neo4j have no vector in Qdrant: no search finds them"
+        )
         step = "inv memories --repair has the embedding model make them, after a snapshot"
-        yield advice("memories-orphaned", cause, step, evidence=where(store.bare))
+        yield advice("memories-orphaned", cause, step, evidence=where(mendable))
+    if store.unmendable:
+        cause = (
+            f"{store.unmendable:,} memories in Neo4j have no UUID as their id, and so no vector in"
+            " Qdrant: no search finds them"
+        )
+        step = "whoever wrote them into Neo4j can add their texts over the API: POST /product/add"
+        yield advice("memories-foreign", cause, step)
 
 
 def lost_cubes(store: Store) -> tuple[str, ...]:

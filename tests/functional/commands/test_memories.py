@@ -285,6 +285,18 @@ def test_where_nothing_is_stored_yet_nothing_is_wrong(at: Checkout) -> None:
     assert at.inv("memories", "--repair") == 0
 
 
+@pytest.mark.parametrize(
+    "ports", [{"nodes": {"a": {"7": "others wrote it"}}}], indirect=True, ids=["no UUID"]
+)
+def test_what_can_have_no_vector_is_not_called_whole(at: Checkout) -> None:
+    """Nothing is stopped for it, and no snapshot is made."""
+    assert at.inv("memories", "--repair", "--yes") == 0
+
+    told = "nothing to repair; 1 memories have no UUID as their id, and can have no vector"
+    assert told in at.shown().out
+    assert at.names() == []
+
+
 def test_a_repair_asks_first(at: Checkout, ports: list[int]) -> None:
     """7 where nobody is there to answer, and nothing was changed."""
     before = vectors(ports)

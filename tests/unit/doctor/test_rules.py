@@ -226,7 +226,7 @@ def test_data_commands_that_were_interrupted_and_snapshots_that_are_damaged_are_
 
 def test_memories_that_lack_a_half_are_advice() -> None:
     """Each kind says what makes it good."""
-    store = Store(bare=(Bare(cube="a", id="1"),), loose=(Loose(cube="a", id="2"),))
+    store = Store(bare=(Bare(cube="a", id="1" * 32),), loose=(Loose(cube="a", id="2"),))
 
     found = judged(replace(FINE, memories=store))
 

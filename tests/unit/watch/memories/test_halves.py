@@ -1,5 +1,6 @@
 """Which memories are whole: the counts agree whatever ids there are, and in whatever order."""
 
+from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 import pytest
@@ -21,7 +22,7 @@ def nodes(cube: str, *ids: str, count: int = 0) -> Nodes:
     return Nodes(kind=kind, ids=ids)
 
 
-def store(*groups: Nodes, vectors: frozenset[str] = frozenset(), cube: str = "a") -> Store:
+def store(*groups: Nodes, vectors: AbstractSet[str] = frozenset(), cube: str = "a") -> Store:
     """Return what both databases hold; vectors without node are of one cube."""
     found = split(groups, {key(one) for one in vectors})
     return Store(
@@ -125,7 +126,7 @@ def test_one_cube_alone_has_its_own_halves() -> None:
 def test_findings_are_advice_and_name_the_cubes_with_most() -> None:
     """Nothing is told where every memory is whole."""
     loose = [Loose(id=number, cube=f"c{number % 5}") for number in range(12)]
-    bare = [Bare(cube="c\x07", id="1")]
+    bare = [Bare(cube="c\x07", id=str(UUID(int=1)))]
 
     told = list(halves.findings(Store(loose=tuple(loose), bare=tuple(bare))))
 
@@ -133,6 +134,20 @@ def test_findings_are_advice_and_name_the_cubes_with_most() -> None:
     assert told[0].evidence == "c0: 3, c1: 3, c2: 2, 2 cubes more"
     assert told[1].evidence == r"c\x07: 1"
     assert list(halves.findings(store(nodes("a", "1"), vectors=frozenset("1")))) == []
+
+
+def test_no_repair_is_promised_to_what_has_no_uuid_as_its_id() -> None:
+    """Qdrant takes none but these: others than MemOS wrote it, and it is told apart."""
+    whole, bare = str(UUID(int=1)), str(UUID(int=2))
+
+    (foreign,) = halves.findings(store(nodes("a", whole, "7", count=3), vectors={whole}))
+    assert (foreign.code, foreign.fatal) == ("memories-foreign", False)
+    assert foreign.cause.startswith("2 memories in Neo4j have no UUID as their id")
+    assert "--repair" not in foreign.next_step
+
+    mended, foreign = halves.findings(store(nodes("a", bare, "7")))
+    assert mended.cause.startswith("1 memories in Neo4j have no vector")
+    assert foreign.cause.startswith("1 memories in Neo4j have no UUID")
 
 
 def test_a_cube_of_which_neo4j_holds_nothing_may_have_been_lost() -> None:
