@@ -154,6 +154,38 @@ def delete_memories_by_their_ids() -> bool:
     return True
 
 
+def remove_old_memories_with_their_vectors() -> bool:
+    """Let the memories that make room for new ones take their vectors along.
+
+    Of each type a cube keeps so many, of WorkingMemory the 20 that are newest.
+    """
+    store = class_of("memos.graph_dbs.neo4j_community", "Neo4jCommunityGraphDB")
+    method = "remove_oldest_memory"
+    inherited = getattr(store, method)
+    if method in vars(store):
+        return False
+    # those that go are known only while they go: others add at the same time
+    query = """
+        MATCH (n:Memory) WHERE n.memory_type = $type AND ($cube IS NULL OR n.user_name = $cube)
+        WITH n, n.id AS id ORDER BY n.updated_at DESC SKIP $keep
+        DETACH DELETE n RETURN collect(id) AS ids
+    """
+
+    @functools.wraps(inherited)
+    def remove_oldest(
+        self: Foreign, memory_type: str, keep_latest: int, user_name: str | None = None
+    ) -> None:
+        cube = user_name or self.config.user_name or None
+        words = {"type": memory_type, "keep": int(keep_latest), "cube": cube}
+        with self.driver.session(database=self.db_name) as session:
+            ids = session.run(query, **words).single()["ids"]
+        if ids:
+            self.vec_db.delete(ids)
+
+    setattr(store, method, remove_oldest)
+    return True
+
+
 def prefer_the_nearest() -> bool:
     """Let the preferences that are nearest to a question come first.
 
@@ -231,6 +263,13 @@ MENDS = (
         until="2.0.34",
         issue="https://github.com/MemTensor/MemOS/issues/2331",
         install=delete_memories_by_their_ids,
+    ),
+    Mend(
+        what="with the 21st memory of a cube vectors begin to stay in Qdrant without a memory",
+        first="2.0.0",
+        until="2.0.34",
+        issue="https://github.com/MemTensor/MemOS/pull/1862",
+        install=remove_old_memories_with_their_vectors,
     ),
     Mend(
         what="of more than six preferences a search returns those that answer least",

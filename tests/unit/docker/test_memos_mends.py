@@ -16,6 +16,7 @@ from tests.kit.places import ROOT
 
 ISSUE = "https://github.com/MemTensor/MemOS/issues/1"
 EXTRACT, DELETE = "_get_llm_response", "delete_node_by_prams"
+REMOVE = "remove_oldest_memory"
 RERANK = "_naive_reranker"
 NOWHERE = Path(os.devnull)
 """Where what is mended is written, for want of a container."""
@@ -51,6 +52,7 @@ class Store:
     """MemOS' graph store, as in 2.0.6: cubes by the ids of their nodes, and vectors elsewhere."""
 
     db_name = "neo4j"
+    config = SimpleNamespace(user_name=None)
 
     def __init__(self, **nodes: str) -> None:
         """Keep a node and a vector of each id."""
@@ -71,15 +73,28 @@ class Store:
                 del self.nodes[node]
         return -1
 
+    def remove_oldest_memory(
+        self, memory_type: str, keep_latest: int, user_name: str | None = None
+    ) -> None:
+        """Keep the last nodes, and know of no vector."""
+        raise NotImplementedError(memory_type, keep_latest, user_name)
+
     def delete(self, ids: list[str]) -> None:
         """Delete vectors."""
         self.vectors -= set(ids)
 
     def session(self, *, database: str) -> nullcontext[Any]:
-        """Count the nodes with an id, or delete those with some."""
+        """Count the nodes with an id, or delete those with some, or the first of a cube."""
         assert database == self.db_name
 
         def run(query: str, **words: Any) -> SimpleNamespace:
+            if "SKIP" in query:
+                assert words["type"] == "WorkingMemory"
+                cubes = {words["cube"]} if words["cube"] else {*self.nodes.values()}
+                newest = [node for node in reversed(self.nodes) if self.nodes[node] in cubes]
+                gone = newest[words["keep"] :]
+                self.nodes = {node: self.nodes[node] for node in self.nodes if node not in gone}
+                return SimpleNamespace(single=lambda: {"ids": gone})
             ids = words["ids"] if "ids" in words else [words["id"]]
             found = [node for node in ids if node in self.nodes]
             for node in found if "DELETE" in query else ():
@@ -251,6 +266,19 @@ def test_a_memory_that_is_deleted_by_its_id_is_gone_with_its_vector(
     assert set(store.nodes) == {"kept"}
 
 
+@pytest.mark.parametrize("version", ["2.0.6", "2.0.33"])
+def test_memories_that_make_room_for_others_take_their_vectors_along(
+    monkeypatch: pytest.MonkeyPatch, memos: SimpleNamespace, version: str
+) -> None:
+    """The oldest of that cube, or of all where none is named."""
+    said(monkeypatch, version)
+
+    store = memos.Neo4jCommunityGraphDB(first="a", second="a", other="b", third="a")
+    for cube, kept in (("a", {"second", "other", "third"}), (None, {"other", "third"})):
+        getattr(store, REMOVE)(memory_type="WorkingMemory", keep_latest=2, user_name=cube)
+        assert set(store.nodes) == store.vectors == kept
+
+
 @pytest.mark.parametrize(
     ("env", "mended", "left"), [("yes", ["1"], []), ("no", [], ["1"]), ("", ["1"], [])]
 )
@@ -320,6 +348,7 @@ def test_what_is_repaired_already_stays(
 
     memos.Neo4jGraphDB.search_by_fulltext = theirs = lambda *_: ["theirs"]
     memos.Neo4jCommunityGraphDB.delete_node = theirs
+    setattr(memos.Neo4jCommunityGraphDB, REMOVE, theirs)
     setattr(memos.Neo4jCommunityGraphDB, DELETE, repaired)
     setattr(memos.SimpleStructMemReader, EXTRACT, theirs)
     memos.MilvusVecDB.search = theirs
@@ -328,6 +357,7 @@ def test_what_is_repaired_already_stays(
     assert said(monkeypatch, "2.0.6") == "MemOS 2.0.6: nothing is mended"
     assert memos.Neo4jGraphDB.search_by_fulltext is theirs
     assert memos.Neo4jCommunityGraphDB.delete_node is theirs
+    assert getattr(memos.Neo4jCommunityGraphDB, REMOVE) is theirs
     assert getattr(memos.Neo4jCommunityGraphDB, DELETE) is repaired
     assert vars(memos.SimpleStructMemReader)[EXTRACT] is theirs
 
