@@ -1,4 +1,4 @@
-"""The OpenAI embeddings call as plain values: what was asked, what is answered. No socket here."""
+"""The OpenAI embeddings call as plain values, and what the chat call shares. No socket here."""
 
 import base64
 import json

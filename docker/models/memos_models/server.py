@@ -13,6 +13,7 @@ from memos_models import chat, protocol
 from memos_models.protocol import ApiError, Json
 
 MAX_BODY = 32 * 1024 * 1024  # bytes: 2048 texts of 16 KB
+LONGEST = 20  # digits of a Content-Length
 AT_ONCE = 2  # requests computed at the same time; each may hold some 50 MB
 
 
@@ -96,10 +97,11 @@ class Handler(BaseHTTPRequestHandler):
         self._respond(b"")
 
     def do_POST(self) -> None:
-        """Answer /v1/embeddings."""
+        """Answer /v1/embeddings and /v1/chat/completions."""
         started = time.monotonic()
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > MAX_BODY:
+        # int() takes neither a digit such as ² nor thousands of them
+        if not length.isdecimal() or len(length) > LONGEST or int(length) > MAX_BODY:
             self.close_connection = True  # the body is left unread
             message = f"Content-Length must be 0 to {MAX_BODY} bytes, not {length or 'missing'}"
             self._send(400, ApiError(400, message).body())

@@ -120,6 +120,18 @@ def test_a_body_that_is_too_large_is_refused_unread(connection: http.client.HTTP
     assert str(MAX_BODY) in response.read().decode()
 
 
+@pytest.mark.parametrize("length", ["²", "9" * 5000, "-1", "1 2", ""])
+def test_a_length_that_is_no_number_is_refused(
+    connection: http.client.HTTPConnection, length: str
+) -> None:
+    """Whatever Python takes for digits."""
+    connection.putrequest("POST", "/v1/embeddings")
+    connection.putheader("Content-Length", length.encode("latin-1"))
+    connection.endheaders()
+
+    assert connection.getresponse().status == 400
+
+
 EXTRACT = (TESTS_DATA / "prompts" / "memories-en.txt").read_text(encoding="utf-8")
 
 
