@@ -1,6 +1,7 @@
 """What was said is found by asking in other words, in English and in Chinese."""
 
 import json
+import re
 import uuid
 from typing import Any
 
@@ -10,7 +11,7 @@ import requests
 from scripts.core.polling import poll
 from tests.e2e.kit.checkout import Checkout
 from tests.e2e.kit.stores import cypher, qdrant
-from tests.kit.places import TESTS_DATA
+from tests.kit.places import ROOT, TESTS_DATA
 
 pytestmark = pytest.mark.docker
 
@@ -98,6 +99,24 @@ def test_what_was_said_is_found_in_other_words(running: Checkout, kind: str) -> 
     assert [len(each) for each in lists.values()] == [SIZES[kind]] * len(LANGUAGES)
     assert all(len(questions) <= SIZES[kind] // 10 for questions in missed.values()), missed
     assert nodes(running, cube) == vectors(running, cube)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_first_memory_of_the_readme_is_found(running: Checkout, page: str) -> None:
+    """Its two calls, word for word but for the cube, and its question in Chinese."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    bodies = re.findall(r"product/(\w+) -H .*\n +-d '(\{.*\})'", text)
+    (_, said), (_, asked) = [(path, json.loads(body)) for path, body in bodies]
+    (chinese,) = re.findall(r"`(我[^`]*？)`", text)
+    cube = {"user_id": f"readme-{uuid.uuid4().hex[:8]}"}
+
+    assert [path for path, _ in bodies] == ["add", "search"]
+    answered = {one["memory_id"] for one in post(running, "add", **{**said, **cube})}
+    settle(running, cube["user_id"], answered)
+    for question in (asked["query"], chinese):
+        data = post(running, "search", **{**asked, **cube, "query": question})
+        memories = [one["memory"] for each in data["text_mem"] for one in each["memories"]]
+        assert said["messages"][0]["content"] in memories[0]
 
 
 def test_vectors_of_another_model_are_told_before_memos_starts(running: Checkout) -> None:
