@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,6 +20,8 @@ Foreign: TypeAlias = Any
 """A class of MemOS, or one of its objects: it is not installed where types are checked."""
 VARIABLE = "MEMOS_MENDS"
 OFF = "no"
+JUST_NOW = timedelta(minutes=1)
+"""What an add needs at most between the two times that it writes a memory, and much more."""
 FILE = Path("mends.json")
 """In the working directory, which belongs to the user that MemOS runs as."""
 
@@ -155,9 +158,11 @@ def delete_memories_by_their_ids() -> bool:
 
 
 def remove_old_memories_with_their_vectors() -> bool:
-    """Let the memories that make room for new ones take their vectors along.
+    """Let the memories that make room for newer ones take their vectors along.
 
-    Of each type a cube keeps so many, of WorkingMemory the 20 that are newest.
+    One that was just written is left for the next time: up to 2.0.7 an add writes each
+    memory twice under one id, first as WorkingMemory, and what goes in between has its vector back
+    before its node.
     """
     store = class_of("memos.graph_dbs.neo4j_community", "Neo4jCommunityGraphDB")
     method = "remove_oldest_memory"
@@ -168,6 +173,7 @@ def remove_old_memories_with_their_vectors() -> bool:
     query = """
         MATCH (n:Memory) WHERE n.memory_type = $type AND ($cube IS NULL OR n.user_name = $cube)
         WITH n, n.id AS id ORDER BY n.updated_at DESC SKIP $keep
+        WHERE n.updated_at < datetime($before)
         DETACH DELETE n RETURN collect(id) AS ids
     """
 
@@ -176,9 +182,11 @@ def remove_old_memories_with_their_vectors() -> bool:
         self: Foreign, memory_type: str, keep_latest: int, user_name: str | None = None
     ) -> None:
         cube = user_name or self.config.user_name or None
+        # MemOS writes its times in the same way
+        before = (datetime.now() - JUST_NOW).isoformat()  # noqa: DTZ005 - as MemOS has it
         words = {"type": memory_type, "keep": int(keep_latest), "cube": cube}
         with self.driver.session(database=self.db_name) as session:
-            ids = session.run(query, **words).single()["ids"]
+            ids = session.run(query, before=before, **words).single()["ids"]
         if ids:
             self.vec_db.delete(ids)
 
@@ -265,7 +273,7 @@ MENDS = (
         install=delete_memories_by_their_ids,
     ),
     Mend(
-        what="with the 21st memory of a cube vectors begin to stay in Qdrant without a memory",
+        what="a memory that makes room for newer ones leaves its vector in Qdrant",
         first="2.0.0",
         until="2.0.34",
         issue="https://github.com/MemTensor/MemOS/pull/1862",

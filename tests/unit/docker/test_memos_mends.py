@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from contextlib import nullcontext
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -90,6 +91,8 @@ class Store:
         def run(query: str, **words: Any) -> SimpleNamespace:
             if "SKIP" in query:
                 assert words["type"] == "WorkingMemory"
+                ago = datetime.now() - datetime.fromisoformat(words["before"])  # noqa: DTZ005
+                assert timedelta(minutes=1) <= ago < timedelta(minutes=2)
                 cubes = {words["cube"]} if words["cube"] else {*self.nodes.values()}
                 newest = [node for node in reversed(self.nodes) if self.nodes[node] in cubes]
                 gone = newest[words["keep"] :]
