@@ -1,5 +1,8 @@
 """The services of a stack behind their published ports, each found by its container port."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from scripts.core.errors import BrokenError
 from scripts.core.stack import Auth, Probe, Service, Stack
 
@@ -40,3 +43,15 @@ def require_login(service: Service, probe: Probe, status: int) -> None:
             " setting",
             next_step="put the former value back into .env; inv doctor says more",
         )
+
+
+@contextmanager
+def shaped(name: str) -> Iterator[None]:
+    """Turn an answer of this service that has another shape than it should into a BrokenError."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise BrokenError(
+            f"{name}: its answer has another shape than it should",
+            next_step=f"inv logs --service {name}",
+        ) from error

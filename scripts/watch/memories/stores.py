@@ -8,7 +8,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -19,7 +18,7 @@ from scripts.watch.memories.embedding import Embed
 from scripts.watch.memories.halves import Bare, Key, Kind, Loose, Nodes, Store, key, split, written
 from scripts.watch.milvus_rest import KEEPERS, PREFERENCES
 from scripts.watch.probes import call
-from scripts.watch.published import CYPHER, VECTORS, behind, require_login, serving
+from scripts.watch.published import CYPHER, VECTORS, behind, require_login, serving, shaped
 
 T = TypeVar("T")
 
@@ -111,14 +110,6 @@ class Database:
             f"{name}: {printable(what[:SHOWN])}", next_step=f"inv logs --service {name}"
         )
 
-    @contextmanager
-    def shaped(self) -> Iterator[None]:
-        """Turn an answer of another shape than it should have into a BrokenError."""
-        try:
-            yield
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise self.broken("its answer has another shape than it should") from error
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
@@ -188,7 +179,7 @@ class Stores:
         body = {"collectionName": name, "filter": 'id != ""', "outputFields": ["payload"]}
         answer = milvus.ask(MILVUS_QUERY, {**body, "limit": ROWS_PAGE, "offset": offset})
         cubes: list[str] = []
-        with milvus.shaped():
+        with shaped(milvus.service.name):
             if answer["code"] not in {0, NO_COLLECTION}:
                 raise milvus.broken(str(answer.get("message")))
             for row in answer.get("data") or ():
@@ -285,7 +276,7 @@ class Stores:
         nothing: dict[str, Any] = {"result": {"points": [], "next_page_offset": None}}
         while True:
             answer = self.qdrant.ask(f"{COLLECTION}/points/scroll", asked, absent=nothing)
-            with self.qdrant.shaped():
+            with shaped(self.qdrant.service.name):
                 found.update(key(point["id"]) for point in answer["result"]["points"])
                 asked["offset"] = answer["result"]["next_page_offset"]
             if asked["offset"] is None:
@@ -301,7 +292,7 @@ class Stores:
             return []
         answer = self.qdrant.ask(f"{COLLECTION}/points", body, absent={"result": []})
         points: list[dict[str, Any]] = []
-        with self.qdrant.shaped():
+        with shaped(self.qdrant.service.name):
             points.extend({"payload": None, **one, "id": one["id"]} for one in answer["result"])
         return points
 
@@ -310,7 +301,7 @@ class Stores:
         body = {"statements": [{"statement": statement, "parameters": parameters}]}
         answer = self.neo4j.ask(COMMIT, body)
         rows: list[list[Any]] = []
-        with self.neo4j.shaped():
+        with shaped(self.neo4j.service.name):
             if errors := answer["errors"]:
                 raise self.neo4j.broken(str(errors[0]["message"]))
             rows.extend(row["row"] for row in answer["results"][0]["data"])

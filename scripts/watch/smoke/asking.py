@@ -20,6 +20,7 @@ def ask(stack: Stack, target: int, path: str, body: dict[str, Any]) -> dict[str,
     status, answer = call(
         replace(probe, method="POST", path=path, body=json.dumps(body)), timeout=TIMEOUT
     )
+    demand(bool(status), service.name, f"POST {path} was not answered: {answer}")
     require_login(service, probe, status)
     demand(
         status == OK and isinstance(answer, dict),

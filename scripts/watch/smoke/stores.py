@@ -9,7 +9,7 @@ from scripts.core.errors import BrokenError
 from scripts.core.polling import poll
 from scripts.core.stack import Stack
 from scripts.watch.milvus_rest import KEEPERS, PREFERENCES, V1, V2, MilvusWords, by_cube
-from scripts.watch.published import CYPHER, MILVUS, VECTORS, behind, serving
+from scripts.watch.published import CYPHER, MILVUS, VECTORS, behind, serving, shaped
 from scripts.watch.smoke.asking import OK, ask, demand, short
 
 COLLECTION = "neo4j_vec_db"
@@ -20,14 +20,20 @@ VISIBLE = 30.0
 def nodes(stack: Stack, cube: str) -> dict[str, str]:
     """Return the texts of a cube's memories in Neo4j, by their ids."""
     rows = _cypher(stack, "MATCH (n:Memory {user_name: $cube}) RETURN n.id, n.memory", cube)
-    return {str(row["row"][0]): str(row["row"][1]) for row in rows}
+    found: dict[str, str] = {}
+    with shaped("neo4j"):
+        found |= {str(row["row"][0]): str(row["row"][1]) for row in rows}
+    return found
 
 
 def vectors(stack: Stack, cube: str) -> dict[str, int]:
     """Return how many numbers the vectors of a cube in Qdrant have, by their ids."""
     body = {"filter": _of(cube), "limit": 1000, "with_vector": True}
     answer = ask(stack, VECTORS, f"/collections/{COLLECTION}/points/scroll", body)
-    return {str(point["id"]): len(point["vector"]) for point in answer["result"]["points"]}
+    found: dict[str, int] = {}
+    with shaped("qdrant"):
+        found |= {str(point["id"]): len(point["vector"]) for point in answer["result"]["points"]}
+    return found
 
 
 def preferences(stack: Stack, cube: str) -> int:
@@ -138,8 +144,11 @@ def _milvus_words(stack: Stack) -> MilvusWords:
 def _cypher(stack: Stack, statement: str, cube: str) -> list[Any]:
     body = {"statements": [{"statement": statement, "parameters": {"cube": cube}}]}
     answer = ask(stack, CYPHER, "/db/neo4j/tx/commit", body)
-    demand(not answer["errors"], "neo4j", f"{statement}: {answer['errors']}")
-    return list(answer["results"][0]["data"])
+    demand(not answer.get("errors"), "neo4j", f"{statement}: {answer.get('errors')}")
+    rows: list[Any] = []
+    with shaped("neo4j"):
+        rows += answer["results"][0]["data"]
+    return rows
 
 
 def _of(cube: str) -> dict[str, Any]:

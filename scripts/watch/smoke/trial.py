@@ -10,7 +10,7 @@ from typing import Any
 from scripts.core.errors import BrokenError
 from scripts.core.polling import poll
 from scripts.core.stack import Stack
-from scripts.watch.published import API
+from scripts.watch.published import API, shaped
 from scripts.watch.smoke import stores
 from scripts.watch.smoke.asking import ask, demand, short
 from scripts.watch.smoke.memories import (
@@ -48,6 +48,15 @@ class Scope:
     no_milvus: str = ""
     no_delete: str = ""
     no_feedback: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A memory that a search has found."""
+
+    id: str
+    text: str
+    score: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,7 +147,9 @@ class Trial:
         }
         answer = ask(self.stack, API, "/product/add", body)
         # a failure answers 200 as well: only an id counts
-        ids = [one["memory_id"] for one in answer.get("data") or () if one.get("memory_id")]
+        ids: list[object] = []
+        with shaped("memos"):
+            ids += filter(None, (one.get("memory_id") for one in answer.get("data") or ()))
         demand(bool(ids), "memos", f"POST /product/add stored nothing: {short(answer)}")
         return str(ids[0])
 
@@ -199,17 +210,17 @@ class Trial:
                 code="search-empty",
             )
 
-        def asked_for(one: dict[str, Any]) -> bool:
+        def asked_for(one: Found) -> bool:
             # a chat model may have made several of it, in words of its own
-            return one.get("id") in self.ids.get(memory, ()) or memory.text in one["memory"]
+            return one.id in self.ids.get(memory, ()) or memory.text in one.text
 
-        score = _score(ranked[0])
-        best = max((_score(one) for one in ranked if not asked_for(one)), default=0.0)
+        score = ranked[0].score
+        best = max((one.score for one in ranked if not asked_for(one)), default=0.0)
         demand(
             asked_for(ranked[0]) and score > best,
             "memos",
             f"search for {memory.question!r} does not put {memory.text!r} before all others:"
-            f" {short([(one['memory'], _score(one)) for one in ranked])}",
+            f" {short([(one.text, one.score) for one in ranked])}",
         )
         return score
 
@@ -275,8 +286,10 @@ class Trial:
             "async_mode": "sync",
         }
         answer = ask(self.stack, API, "/product/feedback", body)
-        records = [one.get("record") or {} for one in answer.get("data") or ()]
-        changed = sum(len(record.get(kind) or ()) for record in records for kind in record)
+        changed = 0
+        with shaped("memos"):
+            records = [one.get("record") or {} for one in answer.get("data") or ()]
+            changed += sum(len(record.get(kind) or ()) for record in records for kind in record)
         if not changed:
             raise BrokenError(
                 f"memos: POST /product/feedback changed nothing: {short(answer)}",
@@ -327,11 +340,13 @@ class Trial:
         return "no trace of it left"
 
 
-def _memories(answer: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+def _memories(answer: dict[str, Any], kind: str) -> list[Found]:
     """Return the memories of a search's answer, the nearest first."""
-    cubes = (answer.get("data") or {}).get(kind) or ()
-    return [memory for cube in cubes for memory in cube["memories"]]
-
-
-def _score(memory: dict[str, Any]) -> float:
-    return float(memory["metadata"].get("relativity") or 0.0)
+    found: list[Found] = []
+    with shaped("memos"):
+        for cube in (answer.get("data") or {}).get(kind) or ():
+            for one in cube["memories"]:
+                score = (one.get("metadata") or {}).get("relativity")
+                text = str(one.get("memory"))
+                found.append(Found(id=str(one.get("id")), text=text, score=float(score or 0.0)))
+    return found

@@ -394,6 +394,34 @@ def test_what_is_broken_is_named_with_what_it_answered(
     assert world.points == {} or path == CYPHER
 
 
+@pytest.mark.parametrize(
+    ("path", "answer", "name"),
+    [
+        ("/product/add", {"data": ["an id"]}, "memos"),
+        (SEARCH, {"data": ["text"]}, "memos"),
+        (
+            SEARCH,
+            {"data": {"text_mem": [{"memories": [{"metadata": {"relativity": "x"}}]}]}},
+            "memos",
+        ),
+        ("/product/feedback", {"data": [{"record": 1}]}, "memos"),
+        (CYPHER, {"status": "ok"}, "neo4j"),
+        (CYPHER, {"errors": [], "results": [{"data": [{"row": []}]}]}, "neo4j"),
+        (SCROLL, {"result": None}, "qdrant"),
+    ],
+)
+def test_an_answer_of_another_shape_is_no_bug_of_ours(
+    world: FakeStack, port: int, path: str, answer: dict[str, object], name: str
+) -> None:
+    """A checkout of MemOS may answer as it likes, and so may another program on a port."""
+    world.faults[path] = (200, answer)
+
+    with pytest.raises(BrokenError, match=f"^{name}: its answer has another shape") as error:
+        tried(stack_at(port))
+
+    assert error.value.next_step == f"inv logs --service {name}"
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_rejected_login_is_told_as_one(world: FakeStack, port: int, status: int) -> None:
     """Its password in .env is another by now: its log would not help."""
@@ -523,7 +551,7 @@ def test_what_a_call_brings_that_was_cut_off_is_removed_too(world: FakeStack, po
 
 def test_a_stack_that_is_down_or_has_no_api_is_told_as_such() -> None:
     """The first service that was asked, and nobody answered; the port that nobody publishes."""
-    with pytest.raises(BrokenError, match=r"answered 0: .connection refused"):
+    with pytest.raises(BrokenError, match=r"memos: POST \S+ was not answered: connection refused"):
         tried(stack_at(closed_port()))
     with pytest.raises(BrokenError, match="no service publishes container port 8000"):
         tried(stack(service("db")))
