@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from scripts.core.errors import BrokenError
 from scripts.core.process import Completed, last_words
+from scripts.core.texts import printable
 
 OLLAMA = "ollama"
 """The MOS_EMBEDDER_BACKEND that does not speak OpenAI's protocol."""
@@ -50,7 +51,7 @@ def embedder(run: Callable[[Sequence[str], str], Completed], dimension: int) -> 
     def embed(texts: Sequence[str]) -> list[list[float]]:
         done = run(["python", "-c", SCRIPT], json.dumps(list(texts)))
         if done.exit_code:
-            raise _useless(f"it says {last_words(done)}")
+            raise _useless(f"it says {printable(last_words(done))}")
         try:
             found: list[list[float]] = json.loads(done.stdout)
             sizes = {len(vector) for vector in found}
