@@ -95,7 +95,13 @@ def reason(text: str) -> str:
 
 
 def write(folder: Path, lock: str) -> int:
-    """Write the lock in two parts, so that releases with the same packages share their layer."""
+    """Write the lock in two parts, so that releases with the same packages share their layer.
+
+    What stands in it beside packages of an index has no hash, and would be left out.
+    """
+    if other := _ENTRY.sub("", lock).split():
+        print(f"error: cannot be resolved: {other[0]} is no package of an index", flush=True)
+        return 1
     parts: dict[str, list[str]] = {"release.txt": [], "packages.txt": []}
     for entry in _ENTRY.finditer(lock):
         parts["release.txt" if entry[1] == PACKAGE else "packages.txt"].append(entry[0])

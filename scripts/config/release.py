@@ -211,19 +211,25 @@ def _requirements(project: Mapping[str, object], extras: Iterable[str]) -> Itera
     from packaging.requirements import Requirement
 
     groups = project.get("optional-dependencies", {})
-    offered = [*groups.items()] if isinstance(groups, Mapping) else []
+    if not isinstance(groups, Mapping):
+        raise ValueError("its optional-dependencies are no table")  # noqa: TRY004 - as above
     ranges = {
         canonical(Requirement(line).name): line
-        for group, lines in offered
+        for group, lines in groups.items()
         if group != ALL
-        for line in lines
+        for line in _texts(lines, f"optional-dependencies of {group!r}")
     }
-    own = project.get("dependencies", [])
-    for line in own if isinstance(own, list) else []:
+    for line in _texts(project.get("dependencies", []), "dependencies"):
         Requirement(line)
         yield line
     for name in extras:
         yield ranges.get(canonical(name), name)
+
+
+def _texts(lines: object, what: str) -> list[str]:
+    if isinstance(lines, list) and all(isinstance(line, str) for line in lines):
+        return lines
+    raise ValueError(f"its {what} are no list of texts")
 
 
 def extras(locks: Path) -> tuple[str, ...]:

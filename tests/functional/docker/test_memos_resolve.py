@@ -97,6 +97,20 @@ def test_why_nothing_is_found_stands_in_one_line(
     assert capsys.readouterr().out == "error: cannot be resolved: Because a is b.\n"
 
 
+def test_what_has_no_hash_is_told_and_not_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A checkout may want a package of another place; an address may hold a password."""
+    wanted = "odd @ git+https://me:secret@example.com/odd"
+    (folder / "does").write_text(f"echo '{wanted}' >>{folder}/resolved.txt")
+
+    assert run(monkeypatch, "2.0.20") == 1
+
+    told = "error: cannot be resolved: odd is no package of an index\n"
+    assert capsys.readouterr().out == told
+    assert not (folder / "packages.txt").exists()
+
+
 def test_without_uv_only_what_is_pinned_can_be_had(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -140,6 +140,21 @@ def test_without_a_version_of_its_own_a_checkout_counts_as_the_release_named(
             "",
             "and its pyproject.toml cannot be resolved: Expected",
         ),
+        (
+            '[project]\nname = "MemoryOS"\ndependencies = [1]\n',
+            "",
+            "and its pyproject.toml cannot be resolved: its dependencies are no list of texts",
+        ),
+        (
+            '[project]\nname = "MemoryOS"\noptional-dependencies = 3\n',
+            "",
+            "and its pyproject.toml cannot be resolved: its optional-dependencies are no table",
+        ),
+        (
+            '[project]\nname = "MemoryOS"\n[project.optional-dependencies]\nmem = "neo4j"\n',
+            "",
+            "and its pyproject.toml cannot be resolved: its optional-dependencies of 'mem' are no",
+        ),
         (PROJECT, '__version__ = "1.1.3"', "which is MemOS 1.1.3; wanted 2.0.6 or newer"),
         (PROJECT.replace("2.0.33", "2.0.5"), "", "which is MemOS 2.0.5; wanted 2.0.6 or newer"),
     ],
