@@ -18,6 +18,8 @@ from scripts.watch.memories.halves import Store
 from scripts.watch.memories.stores import Stores
 from scripts.watch.observer import Observer
 
+DATABASE = 10.0
+"""Seconds for one answer of a database: this command does not end before it has come."""
 _HEALTH = ("curl", "-fsS", "-m", "2", "http://127.0.0.1:8080/healthz")
 """Answered by docker/models/memos_models/server.py; no port of it is published."""
 
@@ -68,7 +70,7 @@ def _reader(api: Api, look: Look) -> ReaderCounts | None:
 
 def memories(space: Workspace) -> Store:
     """Return what the stores hold; errors as `Stores.look` raises them."""
-    return Stores.of(space.stack, space.settings.get).look()
+    return Stores.of(space.stack, space.settings.get, timeout=DATABASE).look()
 
 
 def _logins(stack: Stack, look: Look) -> tuple[Login, ...]:

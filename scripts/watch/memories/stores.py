@@ -79,6 +79,7 @@ class Database:
     probe: Probe
     start: str
     """The command that starts both."""
+    timeout: float = TIMEOUT
 
     def ask(self, path: str, body: object, *, method: str = "POST", absent: object = None) -> Any:  # noqa: ANN401 - JSON
         """Call it; give the JSON of its answer, or `absent` for 404 where that is given.
@@ -86,7 +87,7 @@ class Database:
         Raises BrokenError when it does not answer, rejects the login, or says no.
         """
         asked = replace(self.probe, method=method, path=path, body=json.dumps(body))
-        status, answer = call(asked, timeout=TIMEOUT)
+        status, answer = call(asked, timeout=self.timeout)
         if status == OK and isinstance(answer, dict):
             return answer
         if status == MISSING and absent is not None:
@@ -121,16 +122,18 @@ class Stores:
     """Where preferences are; None where there are none, or where they are nodes (from 2.0.8 on)."""
 
     @classmethod
-    def of(cls, stack: Stack, value: Callable[[str], str]) -> "Stores":
+    def of(cls, stack: Stack, value: Callable[[str], str], *, timeout: float = TIMEOUT) -> "Stores":
         """Find the databases by the container ports that they publish.
 
-        `value` gives that of a variable. Raises ConfigError where MemOS keeps vectors elsewhere.
+        `value` gives that of a variable; `timeout` is for one answer, in seconds. Raises
+        ConfigError where MemOS keeps vectors elsewhere.
         """
         _require_both(value)
         found = [behind(stack, target) for target in (CYPHER, VECTORS)]
         start = " ".join(["inv up", *(f"--service {service.name}" for service, _ in found)])
         neo4j, qdrant = (
-            Database(service=service, probe=probe, start=start) for service, probe in found
+            Database(service=service, probe=probe, start=start, timeout=timeout)
+            for service, probe in found
         )
         on = value("ENABLE_PREFERENCE_MEMORY") == "true"
         return cls(neo4j=neo4j, qdrant=qdrant, milvus=_milvus(stack) if on else None)

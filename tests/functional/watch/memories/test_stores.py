@@ -14,7 +14,7 @@ from scripts.watch.memories import stores as module
 from scripts.watch.memories.stores import Stores
 from tests.kit.builders import service, stack
 from tests.kit.fake_stack import FakeStack
-from tests.kit.servers import Answer, Request, closed_port, http
+from tests.kit.servers import Answer, Request, closed_port, http, silent, tcp
 
 CYPHER = "/db/neo4j/tx/commit"
 POINTS = "/collections/neo4j_vec_db/points"
@@ -102,6 +102,14 @@ def test_what_is_whole_by_now_lacks_nothing(world: FakeStack) -> None:
 
     assert [one.id for one in store.loose] == [number(96)]
     assert store.bare == ()
+
+
+def test_a_database_that_hangs_is_not_waited_for_longer_than_asked() -> None:
+    """Somebody has paused it; its port takes everything."""
+    with tcp(silent) as hanging:
+        stores = Stores.of(stack_at(hanging), nothing, timeout=0.2)
+        with pytest.raises(BrokenError, match=r"does not answer at .*: no answer in time"):
+            stores.look()
 
 
 def test_a_vector_that_has_its_node_by_now_is_not_removed(world: FakeStack, stores: Stores) -> None:
