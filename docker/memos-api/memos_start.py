@@ -95,12 +95,14 @@ def databases(env: Mapping[str, str], version: str) -> tuple[Database, ...]:
     if in_milvus and env.get("ENABLE_PREFERENCE_MEMORY") == "true":
         base = env.get("MILVUS_URI", "http://localhost:19530")
         user, password = env.get("MILVUS_USER_NAME", "root"), env.get("MILVUS_PASSWORD", "12345678")
+        # urllib sends a header as Latin-1, and the server reads UTF-8
+        token = f"Bearer {user}:{password}".encode().decode("latin-1")
         collections = urllib.request.Request(
             f"{base.rstrip('/')}/v2/vectordb/collections/list",
             data=b"{}",
             headers={
                 "Content-Type": "application/json",
-                "Authorization": f"Bearer {user}:{password}",
+                "Authorization": token,
             },
         )
         found.append(

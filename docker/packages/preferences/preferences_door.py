@@ -112,13 +112,13 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def _question(first: bytes, reader: asyncio.StreamReader) -> Question:
     """Read one request whose first bytes were read already."""
     head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-    line, *rest = head.strip().split("\r\n")
+    line, *rest = head.strip("\r\n").split("\r\n")
     method, _, more = line.partition(" ")
     target, _, version = more.partition(" ")
     if len(head) > LARGEST_HEAD or not version.startswith("HTTP/1."):
         raise BadRequestError(f"{line[:80]!r} is no request of HTTP/1.1, and not gRPC")
     pairs = (header.partition(":") for header in rest)
-    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    headers = {name.strip().lower(): value.strip(" \t") for name, _, value in pairs}
     if "transfer-encoding" in headers:
         raise BadRequestError("a body needs a Content-Length")
     length = int(headers.get("content-length", "0"))
@@ -127,7 +127,8 @@ async def _question(first: bytes, reader: asyncio.StreamReader) -> Question:
     return Question(
         method=method,
         path=target.partition("?")[0],
-        authorization=headers.get("authorization", ""),
+        # clients send a password as UTF-8, whose bytes are blanks to Latin-1 now and then
+        authorization=headers.get("authorization", "").encode("latin-1").decode(errors="replace"),
         body=await reader.readexactly(length),
     )
 

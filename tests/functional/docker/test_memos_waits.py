@@ -3,7 +3,7 @@
 from urllib.request import Request
 
 import pytest
-from memos_start import ask_http
+from memos_start import ask_http, databases
 
 from tests.kit import servers
 
@@ -31,6 +31,23 @@ def test_a_field_of_the_answer_must_be_zero() -> None:
     assert "not ready" in asked(200, {"code": 65535, "message": "not ready"}, field="code")
     assert asked(200, "no JSON", field="code") != ""
     assert asked(200, [], field="code") != ""
+
+
+def test_a_password_may_hold_any_letter() -> None:
+    """A header goes as Latin-1, which has no Chinese; servers read UTF-8."""
+    given: list[str] = []
+
+    def respond(request: servers.Request) -> servers.Answer:
+        given.append(request.headers["authorization"].encode("latin-1").decode())
+        return 200, {"code": 0}
+
+    with servers.http(respond) as port:
+        env = {"MILVUS_URI": f"http://127.0.0.1:{port}", "MILVUS_PASSWORD": "sécret密码"}
+        preferring = {**env, "ENABLE_PREFERENCE_MEMORY": "true", "QDRANT_PATH": "/data"}
+        (milvus,) = databases(preferring, "2.0.6")
+        assert milvus.ask() == ""
+
+    assert given == ["Bearer root:sécret密码"]
 
 
 def test_nobody_there_is_told_in_the_systems_words() -> None:

@@ -94,14 +94,14 @@ def test_everything_else_is_asked_as_rest_on_one_connection() -> None:
     """Path, login and body arrive; the connection stays for the next question."""
 
     async def trial(port: int, asked: Asked) -> None:
-        first = _request("/a?b=c", b'{"x": 1}', "Authorization: Bearer root:secret")
+        first = _request("/a?b=c", b'{"x": 1}', "Authorization: Bearer root:sécret密à")
         heard = await _said(port, first, _request("/d"))
 
         assert heard.count(b"HTTP/1.1 200 OK") == 2
         assert json.loads(heard.rpartition(b"\r\n")[2]) == {"path": "/d"}
         assert asked == [
             Question(
-                method="POST", path="/a", authorization="Bearer root:secret", body=b'{"x": 1}'
+                method="POST", path="/a", authorization="Bearer root:sécret密à", body=b'{"x": 1}'
             ),
             Question(method="POST", path="/d", authorization="", body=b""),
         ]
