@@ -119,7 +119,7 @@ class Report(Board):
         """Write which images are here, and what the stand-ins stand for."""
         self.table(views.IMAGE_COLUMNS, map(views.image_row, statuses))
         for image in statuses:
-            if image.contains == "stand-in":
+            if "stand-in" in image.contains:
                 self.say(f"{image.service}: {image.description}")
 
     def engine(self, status: EngineStatus) -> None:
