@@ -69,11 +69,17 @@ class Bench:
     def changed(self, stack: Checkout, name: str, checks: Mapping[str, Any]) -> list[str]:
         """Return the words that name our resolved file with other health checks."""
         document = yaml.safe_load(stack.resolved())
-        for service in document["services"].values():
+        services = document["services"]
+        for service in services.values():
             test = {} if "disable" in checks else {"test": service["healthcheck"]["test"]}
             service["healthcheck"] = {**test, **checks}
+            # one that a profile leaves out is named all the same, and Compose knows none such
+            needs = {
+                name: how for name, how in service.get("depends_on", {}).items() if name in services
+            }
+            service["depends_on"] = needs
             if "disable" in checks:
-                for how in service.get("depends_on", {}).values():
+                for how in needs.values():
                     how["condition"] = "service_started"
         file = self.folder / f"{name}.yml"
         file.write_text(yaml.safe_dump(document), encoding="utf-8")
