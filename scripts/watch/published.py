@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 from scripts.core.errors import BrokenError
 from scripts.core.stack import Auth, Probe, Service, Stack
+from scripts.watch.probes import REJECTED
 
 API, CYPHER, VECTORS, MILVUS = 8000, 7474, 6333, 19530
 """Container ports; no service is known by its name."""
-REJECTED = frozenset({401, 403})
 
 
 def serving(stack: Stack, target: int) -> Service | None:
