@@ -10,20 +10,19 @@ _MOUNTS = re.compile(r"--(mount|network)=\S+")
 _STEP = re.compile(r"#(?P<step>\d+) (?:(?P<name>\[.*)|[\d.]+ (?P<said>.*))")
 _FAILED = re.compile(r"^#(\d+) ERROR: (.*)$", re.MULTILINE)
 _CAUSE = re.compile(r"(?i:\berror\b|not found|denied|failed)|\bE: ")
-_NOTHING = re.compile(
-    r"\[internal].*|\[[^]]*] FROM .*|\[INFO][\s-]*|(?:\[INFO] )?Downloading from .*"
-)
+_NOTHING = re.compile(r"\[internal].*|\[[^]]*] FROM .*")
 _TIMING = re.compile(r"^#\d+ [\d.]+ ")
 _LOGIN = re.compile(r"//[^/\s@]+@")
 _UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
-"""In the words of pip, apt and Maven; ours are those of `units.size`."""
+"""In the words of pip, apt and curl; ours are those of `units.size`."""
 _SIZE = r"(?P<size>[\d.,]+) (?P<unit>[kMG]?B)"
 _PIP_FILE = re.compile(rf"Downloading (?P<file>\S+) \({_SIZE}\)")
 _PIP_BYTES = re.compile(r"Progress (?P<done>\d+) of (?P<all>\d+)")
 _APT_NEEDS = re.compile(rf"Need to get (?:\S+ \S+/)?{_SIZE} of archives")
 _APT_SHARE = re.compile(r"dlstatus:\d+:(?P<percent>[\d.]+):(?P<what>.*)")
+_CURL = re.compile(rf"(?P<file>[^/\s]+) {_SIZE}")
+"""As the `neo4j_jars.py` of Neo4j's image has it written."""
 _DPKG = re.compile(r"pmstatus:[^:]+(?::\w+)?:[\d.]+:(?P<what>.*)")
-_MAVEN = re.compile(rf".*\bDownloaded from \S+ \S*/(?P<file>\S+) \({_SIZE}[ )]")
 
 
 @dataclass(slots=True)
@@ -57,7 +56,7 @@ class _Step:
             return f"{match['what']}, {of}" if self.archives else match["what"]
         if match := _DPKG.match(said):
             return match["what"]
-        if match := _MAVEN.match(said):
+        if match := _CURL.fullmatch(said):
             self.had += _bytes(match)
             return f"{size(self.had)} fetched, {match['file']}"
         return "" if _NOTHING.fullmatch(said) else said

@@ -172,15 +172,18 @@ def test_a_download_of_apt_tells_its_bytes_and_dpkg_its_package() -> None:
     ]
 
 
-def test_a_download_of_maven_tells_its_file_and_no_address() -> None:
-    """The address of a mirror may hold a password."""
+def test_the_jars_that_curl_has_fetched_are_told_by_file_and_bytes() -> None:
+    """Their addresses are not: that of a mirror may hold a password."""
     assert told(
-        "#9 [jars 4/4] RUN mvn",
-        "#9 2.0 [INFO] ",
-        "#9 2.0 [INFO] Downloading from central: https://user:pw@mirror.example/n/a.jar",
-        "#9 2.1 Downloaded from central: https://user:pw@mirror.example/a.jar (1.5 MB at 3 MB/s)",
-        "#9 2.2 [INFO] Downloaded from central: https://mirror.example/n/x.pom (512 kB at 3 MB/s)",
-    )[1:] == ["", "", "[jars 4/4] 1.4 MiB fetched, a.jar", "[jars 4/4] 1.9 MiB fetched, x.pom"]
+        "#9 [fetched 4/4] RUN python3 neo4j_jars.py",
+        "#9 2.1 a.jar 1500000 B",
+        "#9 2.2 x.jar 512000 B",
+        "#9 2.3 a.jar is nobody's",
+    )[1:] == [
+        "[fetched 4/4] 1.4 MiB fetched, a.jar",
+        "[fetched 4/4] 1.9 MiB fetched, x.jar",
+        "[fetched 4/4] a.jar is nobody's",
+    ]
 
 
 def test_no_login_of_a_mirror_is_told_or_logged() -> None:

@@ -11,7 +11,7 @@ from tests.kit.places import ROOT
 
 MODULES = sorted((ROOT / "scripts").rglob("*.py"))
 THEIRS = {"_UNITS", "_SIZE"}
-"""The names of the units in which pip, apt and Maven write."""
+"""The names of the units in which pip, apt and curl write."""
 DECIMAL = re.compile(r"(?<![A-Za-z])[kMGT]B(?![A-Za-z])")
 
 
