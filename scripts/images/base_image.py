@@ -80,7 +80,7 @@ def prepare(folder: Path, mirror: Mirror, runner: Runner, say: Say) -> None:
 
     The package files stay for a second build, which then needs no network.
     """
-    apt = PrivateApt(folder, sources=mirror.line(BASE_RELEASE), runner=runner, say=say)
+    apt = PrivateApt(folder, sources=mirror.lines(BASE_RELEASE), runner=runner, say=say)
     debs = apt.fetch("install", "--download-only", "?essential", *BASE_PACKAGES)
     names = "\n".join(deb.name for deb in debs)
     archive, stamp = folder / "rootfs.tar", folder / "rootfs.list"

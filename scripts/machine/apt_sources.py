@@ -24,6 +24,10 @@ HOST_ONLY = re.compile(
 """Settings that name a file of the host, which a build does not see."""
 
 
+SECURITY = "-security"
+"""What the suite of a release's security updates is called after."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirror:
     """Where packages come from, and the key that signs them."""
@@ -32,16 +36,28 @@ class Mirror:
     suite: str
     """The release as the host's entry calls it."""
     keyring: Path
+    security: str = ""
+    """Where the host has its security updates from; nothing where it names no such place."""
 
-    def line(self, suite: str = "") -> str:
-        """Return the entry for `suite` (the host's own by default) in apt's one-line form."""
-        return f"deb [signed-by={self.keyring}] {self.uri} {suite or self.suite} main\n"
+    def lines(self, suite: str = "") -> str:
+        """Return the entries for `suite` (the host's own by default) in apt's one-line form."""
+        suite = suite or self.suite
+        places = [
+            (self.uri, suite),
+            *([(self.security, f"{suite}{SECURITY}")] * bool(self.security)),
+        ]
+        return "".join(
+            f"deb [signed-by={self.keyring}] {uri} {name} main\n" for uri, name in places
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
     uri: str
     suites: tuple[str, ...]
+    """Of releases: those that only add to one, such as -updates, and flat ones are left out."""
+    secures: bool
+    """It has security updates."""
     components: tuple[str, ...]
     signed_by: str
 
@@ -54,7 +70,8 @@ def find_mirror(
     Raises ConfigError when there is none, or when the archive's keyring is missing.
     """
     keyring = f"{family}-archive-keyring"
-    entries = [entry for entry in _entries(apt) if _fits(entry, system, family, keyring)]
+    fitting = [entry for entry in _entries(apt) if _fits(entry, system, family, keyring)]
+    entries = [entry for entry in fitting if entry.suites]
     if not entries:
         raise ConfigError(
             f"the apt sources under {apt} name no mirror of {family}",
@@ -70,7 +87,10 @@ def find_mirror(
         )
     known = any(system.codename in entry.suites for entry in entries)
     suite = system.codename if known else entry.suites[0]
-    return Mirror(uri=_plain(entry.uri), suite=suite, keyring=signed_by)
+    security = next(
+        (_plain(one.uri) for one in fitting if one.secures and one.signed_by == entry.signed_by), ""
+    )
+    return Mirror(uri=_plain(entry.uri), suite=suite, keyring=signed_by, security=security)
 
 
 def apt_sources(release: str) -> str:
@@ -79,9 +99,11 @@ def apt_sources(release: str) -> str:
     The mirror is the host's own; errors as in `find_mirror`.
     """
     mirror = find_mirror(this_system(), "debian")
-    return (
-        f"Types: deb\nURIs: {mirror.uri}\nSuites: {release}\n"
-        f"Components: main\nSigned-By: {BUILD_KEYRING}\n"
+    places = {mirror.uri: release, mirror.security: f"{release}{SECURITY}"}
+    return "\n".join(
+        f"Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: main\nSigned-By: {BUILD_KEYRING}\n"
+        for uri, suite in places.items()
+        if uri
     )
 
 
@@ -96,7 +118,7 @@ def apt_conf(runner: Runner) -> str:
 
 
 def _fits(entry: _Entry, system: System, family: str, keyring: str) -> bool:
-    if "main" not in entry.components or not entry.suites:
+    if "main" not in entry.components:
         return False
     if entry.signed_by:
         return keyring in entry.signed_by
@@ -144,10 +166,10 @@ def _deb822(paragraph: str) -> Iterator[_Entry]:
 
 
 def _entry(uri: str, suites: str, components: str, signed_by: str) -> _Entry:
-    """Leave out the suites that only add to a release: -updates, -security, ...; and flat ones."""
     return _Entry(
         uri=uri,
         suites=tuple(suite for suite in suites.split() if not re.search("[-/]", suite)),
+        secures=any(suite.endswith(SECURITY) for suite in suites.split()),
         components=tuple(components.split()),
         signed_by=signed_by if signed_by.startswith("/") else "",
     )

@@ -16,7 +16,7 @@ from scripts.core.process import Runner
 from scripts.core.progress import Say
 from scripts.engine.places import Places, client_env, places
 from scripts.machine.apt import Deb, PrivateApt, unpack
-from scripts.machine.apt_sources import find_mirror
+from scripts.machine.apt_sources import SECURITY, find_mirror
 from scripts.machine.system import System, this_system
 
 DEBIAN = ("docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd")
@@ -59,11 +59,19 @@ def found(checkout: Checkout) -> Mapping[str, str] | None:
 
 
 def packages(system: System) -> tuple[str, ...]:
-    """Return the packages in apt's words: NAME, or NAME/RELEASE where it is not the host's own."""
-    if system.family == "ubuntu":
-        return (*UBUNTU, *COMMON)
-    newer = NEWER.get(system.codename)
-    return (*(f"{name}/{newer}" if newer else name for name in DEBIAN), *COMMON)
+    """Return the names of the packages."""
+    return (*(UBUNTU if system.family == "ubuntu" else DEBIAN), *COMMON)
+
+
+def pins(newer: str) -> str:
+    """Return apt's preferences: Docker from a newer release, with its security updates."""
+    releases = (newer, f"{newer}{SECURITY}")
+    priorities = {"*": 100, " ".join(DEBIAN): 990}
+    return "\n".join(
+        f"Package: {names}\nPin: release n={release}\nPin-Priority: {priority}\n"
+        for names, priority in priorities.items()
+        for release in releases
+    )
 
 
 def present(at: Places, system: System) -> bool:
@@ -92,11 +100,10 @@ def fetched(at: Places, system: System, *, runner: Runner, say: Say) -> tuple[De
     """Return the package files, which lie in `at.debs` then; errors as in `bring`."""
     mirror = find_mirror(system, system.family)
     newer = NEWER.get(system.codename, "")
-    pin = f"Package: *\nPin: release n={newer}\nPin-Priority: 100\n" if newer else ""
     source = PrivateApt(
         at.cache,
-        sources=mirror.line() + (mirror.line(newer) if newer else ""),
-        preferences=pin,
+        sources=mirror.lines() + (mirror.lines(newer) if newer else ""),
+        preferences=pins(newer) if newer else "",
         runner=runner,
         say=say,
     )

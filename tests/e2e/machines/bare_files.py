@@ -40,7 +40,7 @@ def make(folder: Path, release: str, say: Callable[[str], None]) -> Path:
     """Make the root file system of `release` in `folder`, not configured; give its path."""
     system = this_system()
     mirror = find_mirror(system, system.family)
-    apt = PrivateApt(folder / "apt", sources=mirror.line(release), runner=run, say=say)
+    apt = PrivateApt(folder / "apt", sources=mirror.lines(release), runner=run, say=say)
     debs = apt.fetch("install", "--download-only", *PACKAGES)
     root = folder / "root"
     unpack(root, apt.debs, debs, runner=run, say=say)

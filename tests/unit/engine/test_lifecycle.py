@@ -16,7 +16,7 @@ from scripts.core.errors import EngineError, RefusedError
 from scripts.engine.places import Places, client_env, places
 from scripts.engine.private import lifecycle, network, processes, programs, root_mount
 from scripts.engine.private.lifecycle import last_error
-from scripts.engine.private.programs import bring, packages, present
+from scripts.engine.private.programs import bring, packages, pins, present
 from scripts.machine.apt import Deb, PrivateApt
 from scripts.machine.apt_sources import Mirror
 from scripts.machine.system import System
@@ -50,11 +50,17 @@ def test_path_names_the_engines_docker_once(at: Places) -> None:
     assert client_env(at, once)["PATH"] == f"{at.home}/bin:/usr/bin:/bin"
 
 
-def test_packages_of_a_newer_release_are_named_with_it() -> None:
+def test_only_docker_comes_from_a_newer_release_with_its_security_updates() -> None:
     """runc and iptables stay with the host: they need its libraries."""
-    assert {"docker.io/trixie", "runc"} <= set(packages(DEBIAN))
-    assert {"docker.io", "runc"} <= set(packages(TRIXIE))
+    assert packages(DEBIAN) == packages(TRIXIE)
     assert "docker-compose-v2" in packages(UBUNTU)
+    docker = "docker.io docker-cli docker-compose docker-buildx containerd"
+    assert pins("trixie").split("\n\n") == [
+        "Package: *\nPin: release n=trixie\nPin-Priority: 100",
+        "Package: *\nPin: release n=trixie-security\nPin-Priority: 100",
+        f"Package: {docker}\nPin: release n=trixie\nPin-Priority: 990",
+        f"Package: {docker}\nPin: release n=trixie-security\nPin-Priority: 990\n",
+    ]
 
 
 @pytest.fixture

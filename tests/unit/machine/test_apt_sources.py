@@ -73,12 +73,16 @@ def found(apt: Path, release: dict[str, str] = BOOKWORM) -> Mirror:
 
 
 def test_the_entry_that_debian_signs_is_taken(apt: Path) -> None:
-    """Security, sources, what is disabled and other people's archives do not count."""
+    """Sources, what is disabled and other people's archives do not count."""
     keyring = apt / "debian-archive-keyring.gpg"
     (apt / "sources.list.d" / "debian.sources").write_text(DEB822.format(keyring=keyring))
 
-    expected = Mirror(uri="http://mirror.test/debian", suite="bookworm", keyring=keyring)
-    assert expected == found(apt)
+    assert found(apt) == Mirror(
+        uri="http://mirror.test/debian",
+        suite="bookworm",
+        keyring=keyring,
+        security="http://mirror.test/debian-security",
+    )
 
 
 @pytest.mark.parametrize("folder", ["", "sources.list.d/a.list"])
@@ -93,8 +97,23 @@ def test_one_line_entries_are_read_too(apt: Path, folder: str) -> None:
     (apt / (folder or "sources.list")).write_text(text)
 
     assert found(apt).uri == "http://mirror.test/debian"
-    assert found(apt).line("trixie") == (
+    assert found(apt).lines("trixie") == (
         f"deb [signed-by={apt}/debian-archive-keyring.gpg] http://mirror.test/debian trixie main\n"
+    )
+
+
+def test_security_updates_come_from_where_the_host_has_them(apt: Path) -> None:
+    """Of the archive with the same key, for the release that is wanted."""
+    (apt / "sources.list").write_text(
+        "deb https://vendor.test/apt vendor-security main\n".replace("deb ", "deb [signed-by=/v] ")
+        + "deb http://mirror.test/debian bookworm main\n"
+        "deb http://secure.test/any bookworm-security main\n"
+    )
+    signed = f"deb [signed-by={apt}/debian-archive-keyring.gpg]"
+
+    assert found(apt).lines("trixie") == (
+        f"{signed} http://mirror.test/debian trixie main\n"
+        f"{signed} http://secure.test/any trixie-security main\n"
     )
 
 
@@ -129,6 +148,22 @@ def test_a_missing_keyring_is_named(apt: Path) -> None:
     with pytest.raises(ConfigError, match=r"/no/debian-archive-keyring\.gpg is missing") as caught:
         found(apt)
     assert caught.value.next_step == "apt-get install debian-archive-keyring"
+
+
+def test_a_build_gets_security_updates_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the release of the base image."""
+    mirror = Mirror(
+        uri="http://mirror.test/debian",
+        suite="bookworm",
+        keyring=Path("/host/key"),
+        security="http://mirror.test/debian-security",
+    )
+    monkeypatch.setattr(apt_sources, "find_mirror", lambda *_: mirror)
+
+    assert apt_sources.apt_sources("trixie").split("\n\n")[1] == (
+        "Types: deb\nURIs: http://mirror.test/debian-security\nSuites: trixie-security\n"
+        "Components: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+    )
 
 
 def test_a_build_gets_sources_with_the_mirror_and_the_images_own_keyring(
