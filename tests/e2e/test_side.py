@@ -46,7 +46,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
     """A real image registry (Debian's docker-registry) on loopback; gives HOST:PORT."""
     system = this_system()
     mirror = find_mirror(system, "debian")
-    apt = PrivateApt(tmp_path / "apt", sources=mirror.line(), runner=run, say=print)
+    apt = PrivateApt(tmp_path / "apt", sources=mirror.lines(), runner=run, say=print)
     debs = apt.fetch("download", "docker-registry")
     unpack(tmp_path / "root", apt.debs, debs, runner=run, say=print)
     (port,) = free_ports(1)
