@@ -75,13 +75,13 @@ def graph(*, service: list[str]) -> None:
 
 @command(
     cube="list what is in this one: what lacks a half first, then the newest",
-    limit="with --cube: how many at most",
+    limit="with --cube: how many at most (50)",
     repair="after a snapshot, remove vectors without a memory and make missing ones",
 )
 def memories(
     *,
     cube: str = "",
-    limit: str = "50",
+    limit: str = "",
     repair: bool = False,
     yes: bool = False,
     format: str = "text",
@@ -89,7 +89,9 @@ def memories(
     """Show what MemOS keeps, cube by cube, and what lacks its node or its vector."""
     from scripts.commands.flows import memories
 
-    number, tell = flags.count("limit", limit), report(format)
+    number, tell = flags.count("limit", limit or "50"), report(format)
+    if not cube:
+        flags.only_with("cube", limit=limit)
     if repair:
         flags.alone("repair", cube=cube, format=tell.form != "text")
         return memories.repair(starter(tell), tell, yes=yes)

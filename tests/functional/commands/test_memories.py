@@ -168,8 +168,9 @@ def test_an_unknown_cube_is_2(at: Checkout) -> None:
         (["--repair", "--cube", "alice"], "--repair does not go with --cube"),
         (["--repair", "--format", "json"], "--repair does not go with --format"),
         (["--yes"], "--yes does not go without --repair"),
+        (["--limit", "5"], "--limit does not go without --cube"),
     ],
-    ids=["limit", "format", "repair of a cube", "repair as json", "yes to what"],
+    ids=["limit", "format", "repair of a cube", "repair as json", "yes to what", "limit of what"],
 )
 def test_a_wrong_flag_is_2(at: Checkout, words: list[str], told: str) -> None:
     """Before anything is asked."""
