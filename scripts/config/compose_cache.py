@@ -92,7 +92,7 @@ def _programs(env: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[Pa
     """Yield the docker that is run, and where its Compose may be."""
     seen = {**environ, **env}
     yield Path(shutil.which("docker", path=seen.get("PATH")) or "docker")
-    own = seen.get("DOCKER_CONFIG") or Path(seen.get("HOME", "~")).expanduser() / ".docker"
+    own = seen.get("DOCKER_CONFIG") or files.expanded(seen.get("HOME", "~")) / ".docker"
     for folder in (Path(own) / "cli-plugins", *_PLUGINS):
         yield Path(folder) / "docker-compose"
 

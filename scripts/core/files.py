@@ -15,6 +15,31 @@ Json: TypeAlias = Any
 OWNER_ONLY = 0o600
 
 
+def expanded(named: str) -> Path:
+    """Return the path that a user typed; a `~` of nobody means itself."""
+    try:
+        return Path(named).expanduser()
+    except RuntimeError:  # there is no such user, or no home
+        return Path(named)
+
+
+def absolute(named: str, folder: Path) -> Path:
+    """Return the file that a user names, seen from a folder; a name that can be none's as it is."""
+    path = folder / expanded(named)
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, a circle of links
+        return path
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether there is such a folder; a name that can be none's is no error."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def write(file: Path, text: str, *, durable: bool = False) -> None:
     """Make or replace a file in one step, and the folders above it where there are none.
 

@@ -6,6 +6,21 @@ from enum import StrEnum, unique
 from pathlib import Path
 from urllib.parse import urlsplit
 
+FOREIGN = frozenset(
+    {
+        *("COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR", "COMPOSE_ENV_FILES"),
+        *("COMPOSE_DISABLE_ENV_FILE", "COMPOSE_ANSI", "COMPOSE_PROGRESS", "COMPOSE_MENU"),
+        *("COMPOSE_STATUS_STDOUT", "COMPOSE_IGNORE_ORPHANS", "COMPOSE_REMOVE_ORPHANS"),
+        *("COMPOSE_COMPATIBILITY", "COMPOSE_CONVERT_WINDOWS_PATHS"),
+        *("COMPOSE_EXPERIMENTAL", "COMPOSE_BAKE"),
+        *("DOCKER_DEFAULT_PLATFORM", "DOCKER_API_VERSION", "DOCKER_BUILDKIT"),
+        *("BUILDKIT_PROGRESS", "BUILDKIT_COLORS", "BUILDKIT_HOST"),
+        *("BUILDX_BUILDER", "BUILDX_NO_DEFAULT_LOAD", "BUILDX_EXPERIMENTAL"),
+    }
+)
+"""Variables by which docker, Compose and buildx would do another thing than the call means: other
+files, another platform, another builder, output that we cannot read. They are not handed on."""
+
 
 @unique
 class ImageSource(StrEnum):

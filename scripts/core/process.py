@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol, TypedDict, Unpack
 
 from scripts.core.errors import RefusedError
+from scripts.core.inventory import FOREIGN
 from scripts.core.texts import telling
 
 ANY_EXIT_CODE = tuple(range(-64, 256))
@@ -19,6 +20,8 @@ ANY_EXIT_CODE = tuple(range(-64, 256))
 TIME_IS_UP = 124
 """Exit code of a process that had to be ended, as timeout(1) has it."""
 
+TLS_NAMES = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_TLS")
+"""How docker logs in to an engine over TCP; it would try so over a socket, too."""
 OnLine = Callable[[str], None]
 
 
@@ -72,7 +75,7 @@ class Running:
             _in=options.get("stdin", ""),
             _out=out,
             _err=err,
-            _env={**os.environ, **env},
+            _env=_environment(env),
             _ok_code=ANY_EXIT_CODE,
             _tty_out=terminal,
             _bg=True,
@@ -144,10 +147,18 @@ def dial(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> socket
             stdin=theirs.fileno(),
             stdout=theirs.fileno(),
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **(env or {})},
+            env=_environment(env or {}),
         )
     threading.Thread(target=started.wait, daemon=True).start()  # or it stays as a zombie
     return ours
+
+
+def _environment(added: Mapping[str, str]) -> dict[str, str]:
+    """Return what a process gets: our environment without what is foreign to the call, and more."""
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    if added.get("DOCKER_HOST", "").startswith("unix:"):  # the login of another engine
+        kept = {name: value for name, value in kept.items() if name not in TLS_NAMES}
+    return {**kept, **added}
 
 
 def _path(name: str, env: Mapping[str, str] | None) -> str:

@@ -12,7 +12,7 @@ from scripts.core import files
 from scripts.core.checkout import Checkout
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.inventory import Engine
-from scripts.core.process import Runner
+from scripts.core.process import TLS_NAMES, Runner
 from scripts.engine.api import Connection
 from scripts.engine.places import Places, client_env, places
 from scripts.engine.versions import numbers
@@ -25,7 +25,6 @@ OLDEST_API = (1, 44)
 """Engine 25.0, the first with `start_interval`."""
 OLDEST_COMPOSE = (2, 24, 4)
 """The first that reads everything in our compose files (`!override`)."""
-TLS_NAMES = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 
 
 def discover(checkout: Checkout, *, default: Path = DEFAULT_SOCKET) -> Engine | None:
@@ -125,7 +124,7 @@ def _of_context(name: str, runner: Runner) -> Engine:
 
 
 def _current_context(environ: Mapping[str, str]) -> str:
-    home = environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "~")).expanduser() / ".docker"
+    home = environ.get("DOCKER_CONFIG") or files.expanded(environ.get("HOME", "~")) / ".docker"
     config = files.read_object(Path(home) / "config.json")
     return str(config.get("currentContext", ""))
 

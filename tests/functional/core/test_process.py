@@ -62,6 +62,28 @@ def test_variables_are_added_to_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.stdout == "1 given 2\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "endpoint", "kept"),
+    [
+        ("COMPOSE_ANSI", "", ""),
+        ("DOCKER_DEFAULT_PLATFORM", "", ""),
+        ("BUILDX_BUILDER", "", ""),
+        ("DOCKER_TLS_VERIFY", "unix:///run/docker.sock", ""),
+        ("DOCKER_TLS_VERIFY", "tcp://far:2376", "1"),
+        ("DOCKER_CONFIG", "", "1"),
+    ],
+)
+def test_what_would_change_what_a_call_of_docker_means_is_not_handed_on(
+    monkeypatch: pytest.MonkeyPatch, name: str, endpoint: str, kept: str
+) -> None:
+    """Another project's Compose, another platform, another engine's login."""
+    monkeypatch.setenv(name, "1")
+
+    done = run(shell(f'printf %s "${name}"'), env={"DOCKER_HOST": endpoint})
+
+    assert done.stdout == kept
+
+
 def test_a_program_is_found_on_the_path_that_it_will_run_with(tmp_path: Path) -> None:
     """The private engine brings a docker of its own, which no PATH of the user names."""
     program = tmp_path / "own-docker"
