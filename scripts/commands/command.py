@@ -19,6 +19,7 @@ from scripts.commands import flags
 from scripts.core.errors import ExitCode, StackError, known
 
 if TYPE_CHECKING:
+    from scripts.config.settings import Settings
     from scripts.config.workspace import Workspace
     from scripts.core.checkout import Checkout
     from scripts.start.starter import Starter
@@ -116,8 +117,17 @@ def result_line(tell: "DataReport") -> Iterator[None]:
 def report(form: str = "text") -> "DataReport":
     """Return what tells, as text or JSON; ConfigError for another form."""
     from scripts.tell.data_report import DataReport
+    from scripts.tell.origins import Origins
 
-    return DataReport(form=flags.form(form))
+    origins = Origins(_settings, os.environ.get("ENV_FILE", ""))
+    return DataReport(form=flags.form(form), origins=origins)
+
+
+def _settings() -> "Settings":
+    """Return the settings as far as they can be read, for what is told about them."""
+    from scripts.config import settings
+
+    return settings.load(ROOT, os.environ, strict=False)
 
 
 def checkout(tell: "DataReport") -> "Checkout":

@@ -1,19 +1,17 @@
 """Tasks that show what is configured."""
 
-from pathlib import Path
-
 from scripts.commands import flags
 from scripts.commands.command import checkout, command, look, report
 
 
 @command()
 def config() -> None:
-    """Print the resolved compose file, with the secrets masked."""
-    from scripts.core.texts import masked
+    """Print the resolved compose file as YAML, with the secrets masked."""
+    from scripts.config import compose
 
     tell = report()
     space = look(tell)
-    tell.text(masked(space.resolved, space.settings.secrets()))
+    tell.text(compose.masked(space.resolved, space.settings.secrets()))
 
 
 @command(
@@ -21,16 +19,18 @@ def config() -> None:
     write="make this settings file for a second stack, with ports and names of its own",
 )
 def env(*, offset: str = "", write: str = "") -> None:
-    """Print every variable, its value (secrets masked) and where the value comes from."""
-    from scripts.config import second_stack, settings, workspace
-
+    """Print every variable, its value (secrets masked), its origin, and what runs with another."""
     tell = report()
     here = checkout(tell)
     if offset or write:
+        from scripts.config import second_stack
+        from scripts.core import files
+
         flags.together(offset=offset, write=write)
-        file = Path(write).expanduser().absolute()
+        file = files.expanded(write).absolute()
         second = second_stack.create(here, flags.offset(offset), file)
         tell.second_env(file, *second)
     else:
-        present = workspace.read_settings(here)
-        tell.table(("variable", "value", "from"), settings.rows(present, here.environ))
+        from scripts.commands.flows import settings
+
+        settings.show(here, tell)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from scripts.core import units
 from scripts.core.errors import ConfigError
+from scripts.core.texts import short
 
 T = TypeVar("T")
 
@@ -121,7 +122,8 @@ def level(value: str) -> str:
 
 
 def _wrong(flag: str, value: str | int, wanted: str, next_step: str) -> ConfigError:
-    return ConfigError(f"--{flag} is {value!r}, wanted {wanted}", next_step=next_step)
+    shown = repr(short(value)) if isinstance(value, str) else value
+    return ConfigError(f"--{flag} is {shown}, wanted {wanted}", next_step=next_step)
 
 
 def _is_time(value: str) -> bool:

@@ -1,7 +1,5 @@
 """Tasks that have, build and pull images."""
 
-from pathlib import Path
-
 from scripts.commands import flags
 from scripts.commands.command import checkout, command, look, report
 
@@ -45,8 +43,9 @@ def images_pull(*, service: list[str]) -> None:
 def images_save(file: str, *, python: list[str], engine: bool = False) -> None:
     """Make a bundle of wheels, engine and images, for a machine without any network."""
     from scripts.commands.flows import images
+    from scripts.core import files
 
-    tell, target = report(), Path(file).expanduser().absolute()
+    tell, target = report(), files.expanded(file).absolute()
     pythons = flags.pythons(python)
     images.save(checkout(tell), target, tell, pythons=pythons, engine=engine)
 
@@ -55,6 +54,7 @@ def images_save(file: str, *, python: list[str], engine: bool = False) -> None:
 def images_load(file: str) -> None:
     """Bring the images of a bundle to the engine, after checking every byte."""
     from scripts.commands.flows import images
+    from scripts.core import files
 
-    tell, source = report(), Path(file).expanduser().absolute()
+    tell, source = report(), files.expanded(file).absolute()
     images.load(checkout(tell), source, tell)

@@ -17,7 +17,7 @@ from scripts.config.rules import resolved, schema, written
 from scripts.config.rules.schema import Breach
 from scripts.config.settings import WORKSPACE_VARIABLES
 from scripts.core.checkout import Checkout
-from scripts.core.errors import ExitCode, StackError
+from scripts.core.errors import ExitCode, StackError, report
 from scripts.core.inventory import ImageSource
 from scripts.core.process import run
 from scripts.engine.private import programs
@@ -35,8 +35,7 @@ def main(checkout: Checkout) -> ExitCode:
         schema.require(_no_schemas(schemas))
         schema.require((*_written(checkout.root, composes), *_resolved(checkout)))
     except StackError as error:
-        checkout.say(f"error: {error}\nnext: {error.next_step}")
-        return error.exit_code
+        return report(error)
     sys.stdout.write(
         f"{len(schemas)} schemas, {len(composes)} compose files in"
         f" {len(COMBINATIONS)} combinations, and .env.example keep every rule\n"

@@ -77,7 +77,7 @@ def text(compose: Compose) -> str:
         names = ", ".join(file.name for file in compose.files)
         raise ConfigError(
             f"{names}: {last_words(done)}",
-            next_step=f"mend the compose file or {compose.env_file.name}, then: inv config",
+            next_step="mend the compose file (git diff shows what has changed), then: inv config",
         )
     return done.stdout
 
@@ -86,10 +86,32 @@ def document(resolved: str) -> dict[str, Json]:
     """Return the resolved file as a document; ConfigError when it is none."""
     from scripts.config.rules.text import plain
 
-    loaded = plain(resolved)
+    # Compose writes each $ twice, as a compose file must have it
+    loaded = plain(resolved.replace("$$", "$"))
     if not isinstance(loaded, dict):
         raise ConfigError("docker compose config gave no document", next_step="inv config")
     return loaded
+
+
+def masked(resolved: str, secrets: Iterable[str]) -> str:
+    """Return the resolved file as YAML with its secrets masked, whatever YAML makes of them."""
+    from scripts.config.rules.text import dumped
+    from scripts.core import texts
+
+    hidden = tuple(secrets)
+
+    def shown(value: Json) -> Json:
+        match value:
+            case str():
+                return texts.masked(value, hidden)
+            case dict():
+                return {key: shown(one) for key, one in value.items()}
+            case list():
+                return [shown(one) for one in value]
+            case _:
+                return value
+
+    return dumped(shown(document(resolved))).replace("$", "$$")
 
 
 def parse(resolved: Mapping[str, Json], folder: Path) -> Stack:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from scripts.core import files
+
 PACKAGE = "memoryos"
 LOCKS = Path("docker", "memos-api", "requirements")
 """Below the root: a lock for each pinned release, and what the API needs beside `memoryos`."""
@@ -169,7 +171,7 @@ def checkout(folder: Path, extras: Iterable[str]) -> Source:
     has a range for one, that range counts.
     """
     code = folder / "memos" / "__init__.py"
-    if not (folder / "memos").is_dir():
+    if not files.is_folder(folder / "memos"):
         return Source(folder=folder, problem="wanted MemOS: its src/ folder, with memos/ in it")
     text = code.read_text(encoding="utf-8", errors="replace") if code.is_file() else ""
     written = _OF_SOURCE.search(text)

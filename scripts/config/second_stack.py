@@ -6,20 +6,23 @@ All is pure but `create` and `write`.
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.config.settings import Settings, text_of
+from scripts.config.env_text import text_of
+from scripts.config.settings import Settings, changed_text, load
 from scripts.config.workspace import read_settings
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError
-from scripts.core.stack import LAST_PORT, Port
+from scripts.core.stack import LAST_PORT, REFUSED_BY_BROWSERS, Port
 from scripts.machine.ports import processes
 
 STEP = 100
 """Between the offsets that are tried for a suggestion."""
 Holders = Mapping[int, tuple[str, str]]
 """Ports that are taken now, each with its variable and who holds it."""
+PORT = re.compile(r"[0-9]{1,5}")
 _NUMBERED = re.compile(r"(.*)-([0-9]+)\Z")
 
 
@@ -38,10 +41,23 @@ def create(checkout: Checkout, offset: int, file: Path) -> tuple[Mapping[str, st
         for name, port in ports(present, offset).items()
         if port <= LAST_PORT
     )
-    require(present, offset, processes(pairs))
+    named = other_files(checkout.root, present.file)
+    require(present, offset, {**named, **processes(pairs)})
     changed = changes(present, offset)
     write(file, changed_text(text_of(present.file), changed))
     return changed, [name for name in changed if name in checkout.environ]
+
+
+def other_files(root: Path, own: Path) -> Holders:
+    """Return the ports that the other settings files of a checkout name, which may not run now."""
+    found: dict[int, tuple[str, str]] = {}
+    for file in sorted({*root.glob(".env*"), *root.glob("*.env")} - {own, root / ".env.example"}):
+        with suppress(ConfigError, OSError):  # what cannot be read starts nothing
+            other = load(root, {"ENV_FILE": str(file)}, strict=False)
+            for name in other.port_names():
+                if PORT.fullmatch(value := other.get(name)):
+                    found[int(value)] = (name, f"{name} of {file.name}")
+    return found
 
 
 def changes(settings: Settings, offset: int) -> dict[str, str]:
@@ -70,7 +86,7 @@ def require(settings: Settings, offset: int, holders: Holders) -> None:
     problems = list(_problems(settings, offset, holders))
     if problems:
         others = range(STEP, LAST_PORT, STEP)
-        fits = (one for one in others if one != offset and not [*_problems(settings, one, {})])
+        fits = (one for one in others if one != offset and not [*_problems(settings, one, holders)])
         raise ConfigError(
             "\n".join((f"--offset {offset} does not fit:", *problems)),
             next_step=f"another --offset, such as {next(fits, 'a smaller one')}",
@@ -86,17 +102,8 @@ def _problems(settings: Settings, offset: int, holders: Holders) -> Iterator[str
             yield f"  {name} would be {port}, which is {present[port]} of the present stack"
         elif port in holders:
             yield f"  {name} would be {port}, which is taken by {holders[port][1]}"
-
-
-def changed_text(text: str, changed: Mapping[str, str]) -> str:
-    """The text of a settings file with other values; a variable it lacks comes at its end."""
-    for name, value in changed.items():
-        line = f"{name}={value}"
-        literal = line.replace("\\", r"\\")
-        text, count = re.subn(rf"(?m)^(export +)?{name} *=.*$", literal, text)
-        if not count:
-            text += ("" if not text or text.endswith("\n") else "\n") + f"{line}\n"
-    return text
+        elif port in REFUSED_BY_BROWSERS:
+            yield f"  {name} would be {port}, which browsers refuse to open"
 
 
 def write(file: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from scripts.core.errors import ConfigError
 from scripts.core.stack import Stack
+from scripts.core.texts import short
 
 
 def services(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
@@ -54,6 +55,6 @@ def require_known(named: Sequence[str], known: Mapping[str, str]) -> None:
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             guess = f"; did you mean {near[0]}?" if near else ""
             raise ConfigError(
-                f"there is no service {name!r}{guess}",
+                f"there is no service {short(name)!r}{guess}",
                 next_step=f"one of: {', '.join(dict.fromkeys(known.values()))}",
             )

@@ -1,57 +1,119 @@
-"""`.env`: read, made from the example, and what it means for Compose."""
+"""`.env`: read, made from the example, and what it means for Compose.
 
+Each value has one origin: the environment, a line of the file, or the example's default.
+"""
+
+import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from io import StringIO
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scripts.config import release
 from scripts.config.choice import Choice, choose
+from scripts.config.env_text import EnvLine, form, lines, text_of, unreadable
 from scripts.config.release import Memos, Source
 from scripts.core import files
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageSource
-from scripts.core.texts import is_secret
-
-if TYPE_CHECKING:
-    from dotenv.parser import Binding
+from scripts.core.texts import MASK, is_secret, short
 
 WORKSPACE_VARIABLES = (
     *("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "SNAPSHOTS_KEEP", "ENV_FILE", "BUNDLE_FILE"),
 )
 """Variables that the workspace itself reads; all others are read by the compose file."""
+ENVIRONMENT, DEFAULT = "the environment", "the default"
+"""Where a value comes from, if not from a line of the file."""
 LOCAL_MODELS = ("multilingual-e5-small-centred", "all-MiniLM-L6-v2")
 """The embedding models in the image of the stack's own model service (docker/models)."""
 LOCAL_DIMENSION = "384"
 """How many numbers their vectors have."""
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound here
+"""An address to listen on, and none to be called at."""
 CHAT_BASES = ("OPENAI_API_BASE", "MEMRADER_API_BASE")
 NOBODY = "http://127.0.0.1:9/v1"
 """What stood for "no chat endpoint" in files that were made until 2026-11; it counts as none."""
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_PLAIN = re.compile(r"(?:#[^\r]*|([A-Za-z_][A-Za-z0-9_]*)=([!$-&(-\[\]-~]*))?")
-"""A line that reads the same however it is read: empty, a comment, or a value without blanks,
-quotes, backslashes and #."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The variables of one stack, from a file with the process environment over it."""
+    """The variables of one stack: those of a file, the environment over it, the defaults below."""
 
     root: Path
     file: Path
     """The file that was read: `.env`, what ENV_FILE names, or `.env.example` for want of both."""
     missing: bool
     """There is no `.env` yet; the values are the example's."""
-    values: Mapping[str, str]
+    lines: Mapping[str, EnvLine] = field(default_factory=dict)
+    """The file's, by variable; the last of a variable counts."""
+    exported: Mapping[str, str] = field(default_factory=dict)
+    """What the environment says of the variables that it may set: those of `.env.example`. All
+    others of the file reach MemOS as they are written, whatever the environment says."""
     defaults: Mapping[str, str]
     """The values of `.env.example`."""
 
     def get(self, name: str) -> str:
         """Return a variable's value, the example's when it is empty or unset."""
-        return self.values.get(name) or self.defaults.get(name, "")
+        if name in self.exported:
+            return self.exported[name] or self.default(name)
+        return self.in_file(name)
+
+    def in_file(self, name: str) -> str:
+        """Return the value that a variable has without the environment."""
+        return (self.lines[name].value if name in self.lines else "") or self.default(name)
+
+    def default(self, name: str) -> str:
+        """Return the example's value."""
+        return self.defaults.get(name, "")
+
+    def names(self) -> list[str]:
+        """Return the variables that have a value, or could have one."""
+        return sorted({*self.defaults, *self.lines, *self.exported})
+
+    def origin(self, name: str) -> str:
+        """Say where a variable's value comes from."""
+        value, where = "", DEFAULT
+        if name in self.exported:
+            value, where = self.exported[name], ENVIRONMENT
+        elif name in self.lines:
+            value = self.lines[name].value
+            where = f"{self.file.name} line {self.lines[name].number}"
+        return where if value or not self.default(name) else DEFAULT
+
+    def place(self, name: str) -> str:
+        """Say where the file sets a variable, and to what, or that it does not."""
+        if name not in self.lines:
+            return f"by default {short(self.default(name)) or 'empty'}"
+        line = self.lines[name]
+        return f"line {line.number}: {short(line.value) or 'empty'}"
+
+    def shown(self, name: str) -> str:
+        """Return a variable with its value, as a message has it: masked, and never long."""
+        value = self.get(name)
+        if not value:
+            return f"{name} is empty"
+        return f"{name} is {'set' if is_secret(name) else repr(short(value))}"
+
+    def told(self, name: str) -> str:
+        """Return what `shown` does and where the value comes from, within a sentence."""
+        return f"{self.shown(name)} ({self.origin(name)})"
+
+    def step(self, names: Iterable[str]) -> str:
+        """Return what to do about wrong values of these variables."""
+        named = tuple(dict.fromkeys(names))
+        outside = [name for name in named if self.origin(name) == ENVIRONMENT]
+        inside = [name for name in named if name not in outside]
+        parts = []
+        if outside:
+            parts.append(f"unset {' '.join(outside)}, or export what is wanted")
+        if inside:
+            file = self.root / ".env" if self.missing else self.file
+            parts.append(f"edit {file}; .env.example explains every variable")
+        return "; ".join(parts)
+
+    def overruled(self) -> list[str]:
+        """Return the variables that would have another value without the environment."""
+        return [name for name in sorted(self.exported) if self.get(name) != self.in_file(name)]
 
     @property
     def image_source(self) -> ImageSource | None:
@@ -85,8 +147,8 @@ class Settings:
         source = self.get("MEMOS_SRC")
         if not source:
             return None
-        folder = (self.file.parent / Path(source).expanduser()).resolve()
-        return folder / "src" if (folder / "src" / "memos").is_dir() else folder
+        folder = files.absolute(source, self.file.parent)
+        return folder / "src" if files.is_folder(folder / "src" / "memos") else folder
 
     @property
     def locks(self) -> Path:
@@ -121,8 +183,11 @@ class Settings:
 
     def port_variables(self) -> dict[int, str]:
         """Return which variable each host port comes from."""
-        names = (name for name in sorted(self.defaults) if name.endswith("_PORT"))
-        return {int(self.get(name)): name for name in names}
+        return {int(self.get(name)): name for name in self.port_names()}
+
+    def port_names(self) -> list[str]:
+        """Return the variables of host ports."""
+        return sorted(name for name in self.defaults if name.endswith("_PORT"))
 
     @property
     def build_settings(self) -> Path:
@@ -131,9 +196,9 @@ class Settings:
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be printed, the longest first."""
-        names = {*self.values, *self.defaults}
-        values = {self.get(name) for name in names if is_secret(name)} - {"", "EMPTY"}
-        return tuple(sorted(values, key=len, reverse=True))
+        names = filter(is_secret, self.names())
+        values = {value for name in names for value in (self.get(name), self.in_file(name))}
+        return tuple(sorted(values - {"", "EMPTY"}, key=len, reverse=True))
 
     @property
     def preferences(self) -> bool:
@@ -147,8 +212,10 @@ class Settings:
         variables |= dict.fromkeys(self.stand_in_chats, "")
         if self.local_embedder:
             variables["EMBEDDING_DIMENSION"] = LOCAL_DIMENSION
-        if profiles := self.choice.profiles:
-            variables["COMPOSE_PROFILES"] = ",".join(profiles)
+        # also without any: the environment may name those of another project
+        variables["COMPOSE_PROFILES"] = ",".join(self.choice.profiles)
+        if not self.get("NEO4J_ADVERTISED_HOST") and self.get("BIND_ADDRESS") == EVERYWHERE:
+            variables["NEO4J_ADVERTISED_HOST"] = os.uname().nodename
         if (source := self.memos.source) is not None:
             variables |= {"MEMOS_SRC": str(source.folder), "MEMOS_VERSION": self.memos.tag}
             if not self.memos.packages:
@@ -161,26 +228,14 @@ class Settings:
         return self.root / ".cache" / "memos" / self.memos.tag
 
 
-def rows(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def rows(settings: Settings) -> list[tuple[str, str, str]]:
     """Return every variable with its value, secrets masked, and where the value comes from."""
     table = []
-    for name in sorted({*settings.defaults, *settings.values}):
+    for name in settings.names():
         value = settings.get(name)
         hidden = is_secret(name) and value not in {"", "EMPTY"}
-        source = "environment" if name in environ else settings.file.name
-        source = source if settings.values.get(name) else "default"
-        table.append((name, "********" if hidden else value, source))
+        table.append((name, MASK if hidden else value, settings.origin(name)))
     return table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvLine:
-    """One assignment of a file, or (without a name) a line that is none."""
-
-    number: int
-    text: str
-    name: str = ""
-    value: str = ""
 
 
 def load(root: Path, environ: Mapping[str, str], *, strict: bool = True) -> Settings:
@@ -191,11 +246,11 @@ def load(root: Path, environ: Mapping[str, str], *, strict: bool = True) -> Sett
     """
     example = root / ".env.example"
     named = environ.get("ENV_FILE", "")
-    file = (Path.cwd() / Path(named).expanduser()).resolve() if named else root / ".env"
+    file = files.absolute(named, Path.cwd()) if named else root / ".env"
     missing = not _is_there(file)
     if missing and named:
         raise ConfigError(
-            f"ENV_FILE names {named!r}, and there is no such file",
+            f"ENV_FILE names {short(named)!r}, and there is no such file",
             next_step=f"cp {example} {file}, or unset ENV_FILE",
         )
     return _over(root, example if missing else file, environ, missing=missing, strict=strict)
@@ -210,25 +265,47 @@ def _over(
     root: Path, file: Path, environ: Mapping[str, str], *, missing: bool, strict: bool = True
 ) -> Settings:
     """Return the settings of a file with the process environment over it."""
-    defaults, values = _read(root / ".env.example"), _read(file, strict=strict)
-    known = {*defaults, *values}
-    values |= {name: value for name, value in environ.items() if name in known}
-    return Settings(root=root, file=file, missing=missing, values=values, defaults=defaults)
+    example = lines(text_of(root / ".env.example"))
+    defaults = {line.name: line.value for line in example if line.name}
+    written = () if missing else lines(text_of(file))
+    wrong = [line for line in written if line.problem]
+    if wrong and strict:
+        raise ConfigError(
+            "\n".join(f"{file.name} line {line.number}: {line.problem}" for line in wrong),
+            next_step=f"edit {file}; .env.example shows the form",
+        )
+    return Settings(
+        root=root,
+        file=file,
+        missing=missing,
+        lines={line.name: line for line in written if line.name},
+        exported={name: value for name, value in environ.items() if name in defaults},
+        defaults=defaults,
+    )
 
 
 def create(root: Path) -> Path:
     """Make `.env` from the example, readable by its owner only; give its path."""
     file = root / ".env"
-    files.write(file, (root / ".env.example").read_bytes().decode())
+    files.write(file.resolve(), (root / ".env.example").read_bytes().decode())
     return file
 
 
 def choose_source(settings: Settings, source: ImageSource) -> None:
     """Write the image source into the settings' file, so that it never changes silently."""
-    from dotenv import set_key
+    file = settings.file.resolve()  # what a link points to, and not the link
+    files.write(file, changed_text(text_of(file), {"IMAGE_SOURCE": source}))
 
-    set_key(settings.file, "IMAGE_SOURCE", source, quote_mode="never")
-    settings.file.chmod(0o600)
+
+def changed_text(text: str, changed: Mapping[str, str]) -> str:
+    """The text of a settings file with other values; a variable it lacks comes at its end."""
+    for name, value in changed.items():
+        line = f"{name}={form(name, value) or value}"
+        literal = line.replace("\\", r"\\")
+        text, count = re.subn(rf"(?m)^(export +)?{name} *=.*$", literal, text)
+        if not count:
+            text += ("" if not text or text.endswith("\n") else "\n") + f"{line}\n"
+    return text
 
 
 def _is_there(file: Path) -> bool:
@@ -241,79 +318,4 @@ def _is_there(file: Path) -> bool:
             )
         return file.is_file()
     except PermissionError as error:
-        raise _unreadable(file.parent) from error
-
-
-def _unreadable(file: Path) -> ConfigError:
-    """Say whose it is that cannot be read."""
-    try:
-        owner = file.owner()
-    except (KeyError, OSError):  # a user without a name, or a folder above that hides it
-        owner = "another user"
-    return ConfigError(
-        f"{file} belongs to {owner}, and you may not read it",
-        next_step=f"run this as {owner}, or let ENV_FILE name a file of your own",
-    )
-
-
-@cache
-def lines(text: str) -> tuple[EnvLine, ...]:
-    """Return the assignments of a file's text, and the lines that should be one, numbered from 1.
-
-    Most commands read the same text several times. As python-dotenv reads it, which is asked only
-    where a line is not plain: it takes longer than all else that is read.
-    """
-    plain = _plain_lines(text)
-    return _dotenv_lines(text) if plain is None else plain
-
-
-def _plain_lines(text: str) -> tuple[EnvLine, ...] | None:
-    """Return the assignments of a text whose lines are plain; None when one is not."""
-    found = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if (match := _PLAIN.fullmatch(line)) is None:
-            return None
-        if name := match[1]:
-            found.append(EnvLine(number=number, text=line, name=name, value=match[2]))
-    return tuple(found)
-
-
-def _dotenv_lines(text: str) -> tuple[EnvLine, ...]:
-    from dotenv.parser import parse_stream
-
-    # dotenv ends a bad line at \r, and would count the \n as one more
-    bindings = parse_stream(StringIO(text.replace("\r\n", "\n")))
-    return tuple(_line(binding) for binding in bindings if binding.error or binding.key is not None)
-
-
-def _line(binding: "Binding") -> EnvLine:
-    own = binding.original.string.strip()
-    # dotenv counts from the blank lines before it
-    number = binding.original.line + binding.original.string.partition(own)[0].count("\n")
-    name, value = binding.key, binding.value
-    if binding.error or name is None or value is None or not _NAME.match(name):
-        return EnvLine(number=number, text=own)
-    return EnvLine(number=number, text=own, name=name, value=value)
-
-
-def text_of(file: Path) -> str:
-    """Return a file's text; ConfigError says whose it is when this user may not read it."""
-    try:
-        return file.read_bytes().decode("utf-8-sig", errors="replace")
-    except PermissionError as error:
-        raise _unreadable(file) from error
-
-
-def _read(file: Path, *, strict: bool = True) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for line in lines(text_of(file)):
-        if line.name:
-            values[line.name] = line.value
-        elif strict:
-            # what follows the name may be a key
-            shown = re.sub(r"([=\s]).*", r"\1…", line.text.splitlines()[0])
-            raise ConfigError(
-                f"{file.name} line {line.number}: {shown!r} is no NAME=value",
-                next_step=f"edit {file}; .env.example shows the form",
-            )
-    return values
+        raise unreadable(file.parent) from error

@@ -1,6 +1,6 @@
 """One stack as the tasks see it: its settings, the engine, Compose, and the resolved file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from scripts.config.compose import Compose
 from scripts.config.rules import env as settings_rules
 from scripts.config.settings import Settings
 from scripts.core.checkout import Checkout
-from scripts.core.inventory import Engine, ImageSource
+from scripts.core.inventory import FOREIGN, Engine, ImageSource
 from scripts.core.process import Runner
 from scripts.core.stack import Stack
+from scripts.core.texts import is_secret
 from scripts.engine import discovery
 from scripts.engine.api import Api
 from scripts.engine.containers import containers
@@ -65,12 +66,33 @@ def read_settings(checkout: Checkout) -> Settings:
     return settings
 
 
+def told_settings(checkout: Checkout) -> Settings:
+    """Like `read_settings`, and tell in a line what the environment changes."""
+    settings = read_settings(checkout)
+    for line in notes(settings, checkout.environ):
+        checkout.say(line)
+    return settings
+
+
+def notes(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line where the environment beats the file, and one where it has no say."""
+    if overruled := settings.overruled():
+        told = ", ".join(
+            name if is_secret(name) else f"{settings.shown(name)} ({settings.place(name)})"
+            for name in overruled
+        )
+        file = ".env" if settings.missing else settings.file.name
+        yield f"the environment beats {file}: {told}"
+    if foreign := sorted(FOREIGN & environ.keys()):
+        yield f"{', '.join(foreign)} of the environment do not count here"
+
+
 def made_settings(checkout: Checkout) -> Settings:
     """Like `read_settings`, and make `.env` when there is none."""
     if env_file.load(checkout.root, checkout.environ).missing:
         env_file.create(checkout.root)
         checkout.say("made .env from .env.example")
-    return read_settings(checkout)
+    return told_settings(checkout)
 
 
 def look(checkout: Checkout) -> Workspace:
@@ -78,7 +100,7 @@ def look(checkout: Checkout) -> Workspace:
 
     Raises EngineError when no engine runs; ConfigError as `settings_rules.check` and the schema do.
     """
-    settings = read_settings(checkout)
+    settings = told_settings(checkout)
     return resolved(checkout, settings, discovery.required(checkout), settings.source)
 
 
@@ -110,7 +132,7 @@ def resolved(
 
         check_compose(running, checkout.runner)
         written = compose_cache.written(composed.files)
-        known = resolving.resolved(composed)
+        known = resolving.resolved(composed, settings)
         compose_cache.keep(folder, inputs, *known, written=written)
     stack = compose.parse(known[1], composed.files[0].parent)
     return Workspace(
@@ -131,7 +153,7 @@ def described(
     from scripts.config import resolving
 
     composed = compose_project(settings, env, runner, source)
-    return compose.parse(resolving.resolved(composed)[1], composed.files[0].parent)
+    return compose.parse(resolving.resolved(composed, settings)[1], composed.files[0].parent)
 
 
 def present(space: Workspace, named: Sequence[str]) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ import errno
 import sys
 from enum import IntEnum, unique
 
+from scripts.core.texts import short
+
 
 @unique
 class ExitCode(IntEnum):
@@ -91,6 +93,9 @@ ENVIRONMENT = frozenset(
 """What the system refuses for reasons that lie outside of a program."""
 
 
+UNNAMED = "a file or a connection"
+
+
 def known(error: Exception) -> StackError | None:
     """Return an error of ours for one that is no bug; None for what nobody expected.
 
@@ -101,7 +106,7 @@ def known(error: Exception) -> StackError | None:
         return error
     if isinstance(error, OSError) and (error.filename or error.errno in ENVIRONMENT):
         return ConfigError(
-            f"{error.strerror or error}: {error.filename or 'a file or a connection'}",
+            f"{error.strerror or error}: {short(str(error.filename or UNNAMED), 200)}",
             next_step="look whose it is (ls -l), and whether the disk is full (df)",
         )
     return None

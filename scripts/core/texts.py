@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 _SECRET = re.compile(r"PASSWORD|SECRET|(^|_)(TOKEN|KEY)$|^AK$|^SK$|^CHAT_MODEL_LIST$")
+MASK = "********"
+"""What stands for a secret."""
+MOST_SHOWN = 60
+"""Characters of a value that a message shows."""
 _SHORT = 4
 """Characters from which a secret is masked wherever it stands: a shorter one is in other words."""
 
@@ -59,12 +63,17 @@ def _shown(one: str) -> str:
     return " " if one.isspace() else repr(one)[1:-1]
 
 
+def short(text: str, most: int = MOST_SHOWN) -> str:
+    """Return a text, or its beginning where it is longer than a message should show."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def is_secret(name: str) -> bool:
     """Say whether the value of this variable is a secret, going by its name."""
     return bool(_SECRET.search(name))
 
 
-def masked(text: str, secrets: Iterable[str], mask: str = "********") -> str:
+def masked(text: str, secrets: Iterable[str], mask: str = MASK) -> str:
     """Return `text` with every secret value replaced by the mask.
 
     One shorter than 4 characters is replaced only between blanks or quotes, as a value stands.

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scripts.core import files
 from scripts.core.errors import ConfigError, StackError
 from scripts.core.stack import Stack
+from scripts.core.texts import short
 from scripts.data.model import Snapshot
 
 FOLDER = "snapshots"
@@ -47,11 +49,11 @@ def find(folder: Path, named: str) -> Path:
 
     Raises ConfigError with the names that there are.
     """
-    file = Path(named).expanduser() if "/" in named else folder / f"{named.removesuffix(END)}{END}"
+    file = files.expanded(named) if "/" in named else folder / f"{named.removesuffix(END)}{END}"
     if not named or not file.is_file():
         names = ", ".join(snapshot.name for snapshot in listed(folder))
         raise ConfigError(
-            f"there is no snapshot {named!r}" if named else "no snapshot is named",
+            f"there is no snapshot {short(named)!r}" if named else "no snapshot is named",
             next_step=f"one of: {names or 'none yet: inv snapshot.save'}",
         )
     return file

@@ -53,7 +53,8 @@ def _names(facts: Conditions) -> Iterator[Finding]:
         owner = f"project {project!r}" if project else "no Compose project"
         cause = f"there is a container {name} already, and it belongs to {owner}"
         step = (
-            f'eval "$(inv engine.env)"; docker rm --force {name}; or set CONTAINER_PREFIX in .env'
+            "inv ps --all shows the stacks and their settings; beside another one this needs a"
+            " CONTAINER_PREFIX in .env, and ports of its own"
         )
         yield fatal("name-taken", cause, step, service=service)
 

@@ -16,7 +16,7 @@ from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.errors import EngineError, StackError
 from scripts.core.inventory import ImageStatus
-from scripts.core.stack import LAST_PORT, Port, Stack
+from scripts.core.stack import Port, Stack
 from scripts.data import journal, snapshots
 from scripts.diagnosis.preflight import Conditions
 from scripts.doctor import ask_models, ask_services, ask_settings, remote_host
@@ -74,28 +74,28 @@ def ask(checkout: Checkout) -> Facts:
     facts = Facts(
         settings=file,
         engine=_engine(checkout),
-        image_source=settings.get("IMAGE_SOURCE"),
+        image_source=usable.get("IMAGE_SOURCE"),
         proxies=ask_models.proxies(checkout.environ),
-        data=_data(settings),
+        data=_data(usable),
         memos=usable.memos,
     )
     space, stack = None, None
     try:
         if engine := facts.engine.usable:
             engine = replace(engine, env={**engine.env, **over})
-            space = workspace.resolved(checkout, usable, engine, settings.source)
+            space = workspace.resolved(checkout, usable, engine, usable.source)
             stack = space.stack.only(workspace.present(space, ()))
             space = replace(space, stack=stack)
         elif (env := programs.found(checkout)) is not None:
             env = {**env, **over}
-            stack = workspace.described(usable, env, checkout.runner, settings.source)
+            stack = workspace.described(usable, env, checkout.runner, usable.source)
             stack = stack.only(stack.wanted())
         else:
             facts = replace(facts, unknown={"compose": "Docker Compose is not here yet"})
     except StackError as error:
         facts = replace(facts, stack_problem=error)
     facts, questions = replace(facts, stack=stack), Questions(facts.unknown)
-    pairs = _wanted(settings, stack)
+    pairs = _wanted(usable, stack)
     endpoints = [questions.ask(question) for question in ask_models.endpoints(settings)]
     if space is None:
         facts = _without_stack(questions, facts, partial(_here, usable, pairs))
@@ -200,11 +200,9 @@ def _wanted(settings: Settings, stack: Stack | None) -> tuple[tuple[str, Port], 
     if stack is not None:
         return guards.published(stack, stack.names())
     address = settings.get("BIND_ADDRESS")
-    names = (name for name in sorted(settings.defaults) if name.endswith("_PORT"))
     return tuple(
-        (name, Port(host=address, published=int(value), target=0))
-        for name in names
-        if (value := settings.get(name)).isdigit() and int(value) <= LAST_PORT
+        (name, Port(host=address, published=port, target=0))
+        for port, name in settings.port_variables().items()
     )
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import AuthBase
 
+from scripts.config.rules.env import NUMBER
 from scripts.config.settings import CHAT_BASES, Settings
 from scripts.doctor.facts import Endpoint, Proxies
 from scripts.watch.probes import words_for
@@ -57,7 +58,7 @@ def _embedding(settings: Settings, variable: str) -> Endpoint:
     model, wanted = settings.get("MOS_EMBEDDER_MODEL"), settings.get("EMBEDDING_DIMENSION")
     body = {"input": ["dimension"], "model": model}
     endpoint, answer = _ask(settings, variable, "/embeddings", body)
-    endpoint = replace(endpoint, wanted=int(wanted) if wanted.isdigit() else 0)
+    endpoint = replace(endpoint, wanted=int(wanted) if NUMBER.match(wanted) else 0)
     if answer is None:
         return endpoint
     try:

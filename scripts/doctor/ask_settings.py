@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scripts.config import compose, settings
 from scripts.config.choice import WITHOUT_MILVUS
+from scripts.config.env_text import lines, text_of
 from scripts.config.rules import env
 from scripts.config.rules import text as compose_text
 from scripts.config.settings import WORKSPACE_VARIABLES, Settings
@@ -16,7 +17,7 @@ from scripts.doctor.facts import SettingsFile
 
 def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsFile]:
     """Return the settings as far as they can be read, and what is known of their file."""
-    example = settings.text_of(root / ".env.example")
+    example = text_of(root / ".env.example")
     used = frozenset(WORKSPACE_VARIABLES) | _read_by_compose(root)
     try:
         loaded = settings.load(root, environ, strict=False)
@@ -24,17 +25,15 @@ def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsFile]
         loaded = settings.of_example(root, environ)
         file = SettingsFile(unreadable=error)
     else:
-        text = "" if loaded.missing else settings.text_of(loaded.file)
-        written = {line.name: line.value for line in settings.lines(text) if line.name}
-        exported = [name for name in written if environ.get(name, written[name]) != written[name]]
         file = SettingsFile(
             file=".env" if loaded.missing else loaded.file.name,
             missing=loaded.missing,
-            text=text,
-            exported=tuple(exported),
+            text="" if loaded.missing else text_of(loaded.file),
+            exported=tuple(loaded.overruled()),
         )
     problems = env.problems(loaded)
-    return loaded, replace(file, example=example, used=used, problems=problems)
+    step = loaded.step(problem.name for problem in problems)
+    return loaded, replace(file, example=example, used=used, problems=problems, step=step)
 
 
 def _read_by_compose(root: Path) -> frozenset[str]:
@@ -51,10 +50,14 @@ def _read_by_compose(root: Path) -> frozenset[str]:
 
 def usable(loaded: Settings, written: SettingsFile) -> tuple[Settings, dict[str, str]]:
     """Settings that Compose can read, and what has to go over them; wrong values left out."""
-    bad_lines = not all(line.name for line in settings.lines(written.text))
-    wrong = {problem.partition(" ")[0] for problem in written.problems}
+    bad_lines = any(line.problem for line in lines(written.text))
+    wrong = {problem.name for problem in written.problems}
     if not bad_lines and not wrong:
         return loaded, {}
-    values = {**loaded.values, **{name: loaded.defaults.get(name, "") for name in wrong}}
-    sound = replace(loaded, file=loaded.root / ".env.example", values=values)
-    return sound, {**values, **sound.for_compose()}
+    sound = replace(
+        loaded,
+        file=loaded.root / ".env.example",
+        lines={name: line for name, line in loaded.lines.items() if name not in wrong},
+        exported={name: value for name, value in loaded.exported.items() if name not in wrong},
+    )
+    return sound, {**{name: sound.get(name) for name in sound.names()}, **sound.for_compose()}

@@ -2,7 +2,7 @@
 
 import re
 
-from scripts.config.settings import lines
+from scripts.config.env_text import lines
 from scripts.core.look import State
 from scripts.core.units import size
 from scripts.diagnosis.preflight import GIB

@@ -5,8 +5,8 @@ import re
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
+from scripts.config.env_text import EnvLine, form, lines
 from scripts.config.rules.written import read_example
-from scripts.config.settings import EnvLine, lines
 from scripts.core.finding import Finding, advice, fatal
 from scripts.doctor.facts import SettingsFile
 
@@ -32,10 +32,10 @@ def judge(settings: SettingsFile) -> Iterator[Finding]:
         yield advice("env-absent", cause, "inv up makes it")
     if settings.exported:
         exported = " ".join(settings.exported)
-        cause = f"the environment has other values than {file}, and they win: {exported}"
+        cause = f"the environment beats {file}: {exported}"
         yield advice("env-exported", cause, f"unset {exported}, unless you mean it")
-    yield from _no_assignment(file, entries)
-    yield from _values(settings, entries)
+    yield from _unusable(file, entries)
+    yield from _values(settings)
     yield from _breaks_memos(file, entries)
     yield from _unknown(file, entries, {variable.name for variable in example} | settings.used)
     yield from _written(file, entries)
@@ -51,24 +51,19 @@ def judge(settings: SettingsFile) -> Iterator[Finding]:
         yield advice("env-missing", cause, step, evidence=_shown(absent))
 
 
-def _no_assignment(file: str, entries: tuple[EnvLine, ...]) -> Iterator[Finding]:
+def _unusable(file: str, entries: tuple[EnvLine, ...]) -> Iterator[Finding]:
+    """Lines that `inv up` would refuse with exit code 2."""
     for line in entries:
-        if not line.name:
-            cause = f"{file} line {line.number} is no NAME=value"
+        if line.problem:
+            cause = f"{file} line {line.number}: {line.problem}"
             step = f"edit {file}; .env.example shows the form"
-            # the rest of the line may be a secret
-            shown = re.sub(r"[\s=].*", " …", line.text, flags=re.DOTALL)
-            yield fatal("env-line", cause, step, evidence=shown)
+            yield fatal("env-read" if line.name else "env-line", cause, step)
 
 
-def _values(settings: SettingsFile, entries: tuple[EnvLine, ...]) -> Iterator[Finding]:
-    """What `inv up` would refuse with exit code 2."""
-    numbers = {line.name: line.number for line in entries}
-    step = f"edit {settings.file}; .env.example explains every variable"
+def _values(settings: SettingsFile) -> Iterator[Finding]:
+    """Values that `inv up` would refuse with exit code 2."""
     for problem in settings.problems:
-        number = numbers.get(problem.partition(" ")[0], 0)
-        cause = f"{settings.file} line {number}: {problem}" if number else problem
-        yield fatal("env-value", cause, step)
+        yield fatal("env-value", str(problem), settings.step)
 
 
 def _breaks_memos(file: str, entries: tuple[EnvLine, ...]) -> Iterator[Finding]:
@@ -112,7 +107,7 @@ def _unknown(file: str, entries: tuple[EnvLine, ...], known: set[str]) -> Iterat
 def _written(file: str, entries: tuple[EnvLine, ...]) -> Iterator[Finding]:
     """What one reader of the file takes for the value and another does not."""
     for line in entries:
-        for code, what, wanted in _defects(line) if line.name else ():
+        for code, what, wanted in () if line.problem else _defects(line):
             cause = f"{file} line {line.number}: {what} {line.name}"
             yield advice(code, cause, f"edit {file}: {wanted}")
 
@@ -124,7 +119,7 @@ def _defects(line: EnvLine) -> Iterator[tuple[str, str, str]]:
         yield "env-comment", "a comment stands as the value of", "put it on a line of its own"
     elif re.search(r"\s#", value):
         yield "env-comment", "a comment follows the value of", "put it on a line of its own"
-    if value[:1] in {'"', "'"}:
+    if value[:1] in {'"', "'"} and form(line.name, line.value) == line.value:
         yield "env-quotes", "quotes stand around the value of", "leave them out; some keep them"
     if name != name.rstrip() or raw[:1].isspace() or line.value != line.value.strip():
         yield "env-blanks", "blanks stand around the name or value of", "leave them out"

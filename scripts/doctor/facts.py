@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scripts.config.release import Memos
+from scripts.config.rules.env import Problem
 from scripts.core.errors import StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, ImageStatus
@@ -29,8 +30,10 @@ class SettingsFile:
     """The text of `.env.example`."""
     used: frozenset[str] = frozenset()
     """Variables that the compose files and the workspace read."""
-    problems: tuple[str, ...] = ()
-    """Sentences about values that cannot be right."""
+    problems: tuple[Problem, ...] = ()
+    """Values that cannot be right."""
+    step: str = ""
+    """What to do about them."""
     unreadable: StackError | None = None
     exported: tuple[str, ...] = ()
     """Variables whose value in the environment beats another one in the file."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from scripts.config import drift
 from scripts.core.errors import StackError
 from scripts.core.finding import Finding, advice, fatal
 from scripts.core.inventory import ImageSource
 from scripts.core.look import GONE, State
+from scripts.core.stack import REFUSED_BY_BROWSERS
 from scripts.diagnosis import preflight
 from scripts.diagnosis.readiness import answers
 from scripts.doctor import details, env_lines
@@ -78,8 +80,13 @@ def machine(facts: Facts) -> Iterator[Finding]:
 
 
 def ports(facts: Facts) -> Iterator[Finding]:
-    """Somebody else holds a port that the stack wants."""
+    """Somebody else holds a port that the stack wants, or no browser opens it."""
     yield from _preflight(facts, "port-taken")
+    for service in facts.stack.services if facts.stack else ():
+        for link in service.links:
+            if (port := urlsplit(link.url).port) in REFUSED_BY_BROWSERS:
+                cause = f"{link.label} is at port {port}, which browsers refuse to open"
+                yield advice("port-unsafe", cause, "another port in .env", service=service.name)
 
 
 def names(facts: Facts) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """The containers and volumes of a project, as the engine has them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from scripts.core.errors import EngineError
@@ -30,6 +31,30 @@ def containers(api: Api, project: str, service: str = "") -> tuple[Container, ..
     found = api.get("/containers/json", all=True, filters=wanted) or []
     details = (api.get(f"/containers/{one['Id']}/json") for one in found)
     return tuple(container(one) for one in details if one is not None)
+
+
+def given(api: Api, project: str) -> dict[str, dict[str, str]]:
+    """Return what the running containers of a project were given, by service.
+
+    Under the keys that the resolved compose file has for it: image, mem_limit, environment, ports.
+    """
+    found = api.get("/containers/json", filters={"label": labels(project)}) or []
+    details = (api.get(f"/containers/{one['Id']}/json") for one in found)
+    return {
+        one["Config"]["Labels"].get(SERVICE_LABEL, ""): dict(_given(one)) for one in details if one
+    }
+
+
+def _given(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    config, host = found["Config"], found.get("HostConfig") or {}
+    yield "image", str(config.get("Image", ""))
+    yield "mem_limit", str(host.get("Memory", 0))
+    for entry in config.get("Env") or ():
+        name, _, value = entry.partition("=")
+        yield f"environment.{name}", value
+    for target, bindings in (host.get("PortBindings") or {}).items():
+        for one in bindings or ():
+            yield f"ports.{target}", f"{one.get('HostIp', '')}:{one.get('HostPort', '')}"
 
 
 def container(found: dict[str, Any]) -> Container:

@@ -36,7 +36,8 @@ def prepared(
     if running is None and system.packages_possible():
         if settings.image_source is not ImageSource.REGISTRY and not packed:
             meanwhile()
-        resolving.resolved(compose_project(settings, programs.have(checkout), runner, source))
+        composed = compose_project(settings, programs.have(checkout), runner, source)
+        resolving.resolved(composed, settings)
     running = running or control.ensure(checkout)
     if packed:
         unpacking.require_architecture(packed, Api.of(running))

@@ -14,6 +14,7 @@ from scripts.core.inventory import EngineStatus, ImageStatus
 from scripts.core.texts import escaped
 from scripts.tell import views
 from scripts.tell.board import Board
+from scripts.tell.origins import Origins
 from scripts.tell.screen import Drawn, Screen, line
 from scripts.watch.log_lines import LogLine
 from scripts.watch.smoke.stage import Stage
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 class Report(Board):
     """Tells the user; live lines only on a terminal."""
 
-    def __init__(self, *, form: str = "text") -> None:
+    def __init__(self, *, form: str = "text", origins: Origins | None = None) -> None:
         """Write text for people, or with `form` json JSON alone to stdout."""
         super().__init__()
         self.form = form
+        self.origins = origins or Origins()
         self.out = Screen()
 
     def json_line(self, document: object) -> None:
@@ -54,11 +56,20 @@ class Report(Board):
 
     def status(self, document: Mapping[str, Any]) -> None:
         """Write what `inv ps` shows, and under it what is wrong."""
+        document = self.origins.document(document)
         self.result(document, views.status(document, self.out.width, time.time()))
 
     def stacks(self, document: Mapping[str, Any]) -> None:
         """Write what `inv ps --all` shows."""
         self.result(document, views.stacks(document))
+
+    def nothing_stopped(self, project: str, document: Mapping[str, Any]) -> None:
+        """Tell that a project has no containers, and which stacks there are."""
+        rows = [views.stack_lines(row) for row in document["stacks"]]
+        here = "; these stacks are on the engine:" if rows else ", nor is another stack here"
+        self.say(f"nothing was stopped: the project {project!r} has no container{here}")
+        for main, rest in rows:
+            self._plain(f"{main} ({rest[0]})")
 
     def require_terminal(self, flag: str) -> None:
         """Refuse a flag that needs somebody who looks; raises ConfigError where nobody does."""
@@ -71,7 +82,7 @@ class Report(Board):
     def watch(self, documents: Iterable[Mapping[str, Any]]) -> None:
         """Draw each document over the one before, in one go, until there are no more."""
         with self.out.picture() as draw:
-            for document in documents:
+            for document in map(self.origins.document, documents):
                 draw(views.status(document, self.out.width, time.time()))
 
     def logs(self, names: Sequence[str], lines: Iterable[LogLine]) -> None:
@@ -88,6 +99,7 @@ class Report(Board):
 
     def doctor(self, document: Mapping[str, Any]) -> None:
         """Write what a checkup found: what is wrong first, then what is fine."""
+        document = self.origins.document(document)
         self.result(document, views.checkup(document))
 
     def stage(self, stage: Stage) -> None:
@@ -97,6 +109,7 @@ class Report(Board):
 
     def smoke(self, document: Mapping[str, Any]) -> None:
         """Write what the API said while it was tried, and why a stage failed."""
+        document = self.origins.document(document)
         if self.form == "json":
             self.json_line(document)
         for part in views.smoke(document):
@@ -130,14 +143,14 @@ class Report(Board):
 
     def finding(self, finding: Finding) -> None:
         """Tell a finding: cause, evidence, next step."""
-        for part in views.finding(finding):
+        for part in views.finding(self.origins.finding(finding)):
             self.err.print(part)
 
     def error(self, error: StackError) -> None:
         """Tell an error and the next step; to say no is none."""
         no = isinstance(error, DeclinedError)
         self.err.print(line(str(error)) if no else line(f"error: {error}", "bold red"))
-        self._plain(f"next: {error.next_step}")
+        self._plain(f"next: {self.origins.step(error.next_step)}")
 
     def confirm(self, question: str, names: Sequence[str], *, yes: bool) -> None:
         """List what will be deleted and ask once; raises DeclinedError unless the answer is yes."""

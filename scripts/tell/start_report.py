@@ -54,7 +54,7 @@ class StartReport(Report):
 
     def _happened(self, event: Event) -> None:
         if self.form == "json":
-            self.json_line(event_document(event))
+            self.json_line(self.origins.document(event_document(event)))
         if event.kind not in MARKS:
             return
         if self._show is not None:
@@ -78,7 +78,8 @@ class StartReport(Report):
 
     def refused(self, error: StackError) -> None:
         """Write the last line of `--format json` when an error ended the command."""
-        why = {"code": error.code, "detail": str(error), "next_step": error.next_step}
+        step = self.origins.step(error.next_step)
+        why = {"code": error.code, "detail": str(error), "next_step": step}
         self._ended(Ending.REFUSED, error.exit_code, why)
 
     def interrupted(self) -> None:
@@ -102,19 +103,20 @@ class StartReport(Report):
         self.say(f"this is {settings.memos.described}")
         if (why := settings.choice.without) and "milvus" not in names:
             self.say(
-                f"Milvus was not started: {why};"
-                " WITH_MILVUS=yes in .env, or inv up --service attu starts it"
+                f"Milvus was not started: {why}; "
+                + self.origins.step("WITH_MILVUS=yes in .env, or inv up --service attu starts it")
             )
         if settings.local_embedder:
             self.say(
                 f"embeddings: the local model {settings.get('MOS_EMBEDDER_MODEL')} answers"
-                f" ({settings.dimension} numbers);"
-                " MOS_EMBEDDER_API_BASE in .env names your own"
+                f" ({settings.dimension} numbers); "
+                + self.origins.step("MOS_EMBEDDER_API_BASE in .env names your own")
             )
         if chats := settings.stand_in_chats:
             self.say(
                 "chat: a stand-in keeps what is said as it was said, by rules, and refuses what"
-                f" needs a model; {' and '.join(chats)} in .env name your own"
+                " needs a model; "
+                + self.origins.step(f"{' and '.join(chats)} in .env name your own")
             )
 
 

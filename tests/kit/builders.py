@@ -49,7 +49,7 @@ def workspace(of: Stack, root: Path = Path("/checkout"), *, inputs: str = "") ->
     """Return a workspace with this stack, on an engine of this machine."""
     env = root / ".env"
     return Workspace(
-        settings=Settings(root=root, file=env, missing=False, values={}, defaults={}),
+        settings=Settings(root=root, file=env, missing=False, defaults={}),
         image_source=ImageSource.REGISTRY,
         engine=ENGINE,
         compose=Compose(files=(), env_file=env, env={}, runner=FakeRunner()),

@@ -9,6 +9,8 @@ from scripts.core.errors import ExitCode
 from scripts.core.files import held
 from scripts.data import archive, journal, manifest, operations, recovery, snapshots, volumes
 from scripts.data.model import Command
+from scripts.engine import stacks
+from scripts.engine.containers import containers
 from scripts.start import guards
 from scripts.start.starter import Starter
 from scripts.tell.data_report import DataReport
@@ -35,12 +37,19 @@ def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> N
             tell.confirm("Delete these volumes?", volumes.held(space.api, space.stack), yes=yes)
         context = start.data_context()
         recovery.settle_data(context)
+        there = containers(space.api, space.stack.project)
         words = ["down", "--remove-orphans", *(["--volumes"] if delete_data else [])]
         # what only a profile started goes too: a local embedder, after another model was named
         workspace.with_all_profiles(space).compose.change(*words, on_line=tell.say)
         if delete_data:
             journal.remove(context.folder)
-    tell.say("the data was deleted" if delete_data else "the data is kept; inv up brings all back")
+    if not there:
+        members = stacks.seen(space.api)
+        tell.nothing_stopped(space.stack.project, stacks.document(members, space.settings.root, ""))
+    if delete_data:
+        tell.say("the data was deleted")
+    elif there:
+        tell.say("the data is kept; inv up brings all back")
 
 
 def reset(start: Starter, tell: DataReport, wanted: Reset, *, yes: bool) -> ExitCode:

@@ -35,7 +35,9 @@ def show(space: Workspace, cube: str, limit: int, tell: DataReport) -> None:
     try:
         store = replace(store, preferences=stores.preferences())
     except BrokenError as error:
-        tell.say(f"preferences are not counted: {error}; next: {error.next_step}")
+        tell.say(
+            f"preferences are not counted: {error}; next: {tell.origins.step(error.next_step)}"
+        )
     if cube:
         store = store.only(cube)
     document = halves.document(space.stack.project, store)
@@ -69,7 +71,7 @@ def repair(start: Starter, tell: DataReport, *, yes: bool) -> ExitCode:
         except BrokenError as error:
             if not loose:
                 raise
-            tell.say(f"{error}; next: {error.next_step}")
+            tell.say(f"{error}; next: {tell.origins.step(error.next_step)}")
             bare = ()
         name = snapshots.name_now(space.stack, groups, before="before-repair-")
         operation = operations.prepare(context, Command.SAVE, groups, snapshot=name)

@@ -63,7 +63,7 @@ def scope_of(stack: Stack, settings: Settings, look: Look, mended: Mends | None)
     on = settings.get("ENABLE_PREFERENCE_MEMORY") == "true"
     return Scope(
         dimension=settings.dimension,
-        no_preference="" if on else "it is off in .env",
+        no_preference="" if on else f"it is off ({settings.origin('ENABLE_PREFERENCE_MEMORY')})",
         in_milvus=on and settings.memos.uses_milvus,
         no_chinese=_no_chinese(settings),
         no_milvus=_no_milvus(stack, look),

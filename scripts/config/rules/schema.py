@@ -22,7 +22,7 @@ SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
 
 _SECRET = ("password", "secret", "token", "key")
 _LONGEST = 60
-_STEP = "correct them in .env or in the compose file, then run `nox -s schema`"
+_STEP = "correct them in the compose file, then run `nox -s schema`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ except ImportError:  # pragma: no cover - built without libyaml
 
 from scripts.core.errors import ConfigError
 
+UNREADABLE = (yaml.YAMLError, ValueError, RecursionError)
+"""What a text raises that is no YAML: also a number or a date that is none, or too deep a tree."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACED = re.compile(rf"(?P<name>{_NAME.pattern})(?P<operator>:.?|.?)(?P<argument>.*)", re.DOTALL)
 
@@ -52,7 +54,7 @@ def parse(text: str, file: str) -> Mapping[str, object]:
     """Return a compose file as it is written; ConfigError when it is not YAML, or no mapping."""
     try:
         document = _Loader(text).get_single_data()
-    except yaml.YAMLError as error:
+    except UNREADABLE as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{file}: not YAML: {problem}", next_step=f"correct {file}") from error
     if not isinstance(document, Mapping):
@@ -62,8 +64,16 @@ def parse(text: str, file: str) -> Mapping[str, object]:
 
 
 def plain(text: str) -> object:
-    """Return a document without Compose's tags, such as Compose prints; yaml.YAMLError for none."""
-    return SafeLoader(text).get_single_data()
+    """Return a document without Compose's tags, such as Compose prints; None for none."""
+    try:
+        return SafeLoader(text).get_single_data()
+    except UNREADABLE:
+        return None
+
+
+def dumped(document: object) -> str:
+    """Return a document as YAML, its keys in their order."""
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=2**16)
 
 
 def uses(document: object) -> Iterator[Use]:

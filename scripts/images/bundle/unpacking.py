@@ -26,7 +26,7 @@ def source(packed: Bundle, settings: Settings) -> ImageSource:
     wanted = packed.manifest.image_source
     if settings.image_source not in {None, wanted}:
         raise ConfigError(
-            f"IMAGE_SOURCE is '{settings.image_source}', and {packed.file.name} holds '{wanted}'",
+            f"{settings.told('IMAGE_SOURCE')}, and {packed.file.name} holds '{wanted}'",
             next_step=f"set IMAGE_SOURCE={wanted} in {settings.file}: its volumes are others",
         )
     return wanted

@@ -86,10 +86,18 @@ class Checkout:
             stdin=subprocess.DEVNULL,
             check=False,
         )
-        ran = Ran(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+        out, err = (self._as_of_env(text) for text in (done.stdout, done.stderr))
+        ran = Ran(exit_code=done.returncode, stdout=out, stderr=err)
         if check:
             assert ran.exit_code == 0, f"{shlex.join(argv)}\n{ran.stdout}\n{ran.stderr}"
         return ran
+
+    def _as_of_env(self, text: str) -> str:
+        """Return what is told as it is where the settings are in `.env`."""
+        named = shlex.quote(str(self.env_file))
+        for before in (" in", " into", " from"):
+            text = text.replace(f"{before} {named}", f"{before} .env")
+        return text.replace(f"ENV_FILE={named} inv ", "inv ")
 
     @contextmanager
     def started(self, *words: str) -> "Iterator[subprocess.Popen[str]]":

@@ -123,7 +123,7 @@ def test_as_json_it_keeps_its_schema(at: Checkout) -> None:
 def with_preferences(at: Checkout) -> None:
     """Turn preference memory on, with a Milvus that can keep it."""
     with at.env_file.open("a") as file:
-        file.write("ENABLE_PREFERENCE_MEMORY=true\n")
+        file.write("ENABLE_PREFERENCE_MEMORY=true\nCOMPOSE_PROJECT_NAME=memos-test\n")
     at.config["services"]["milvus"]["x-probe"][0]["path"] = "/v2/vectordb/collections/list"
 
 

@@ -39,7 +39,7 @@ def test_smoke_tells_each_stage_with_its_time(at: Checkout) -> None:
     lines = [line.split() for line in at.shown().out.splitlines()]
     assert tuple(words[1] for words in lines) == STAGES
     assert {words[1]: " ".join(words[2:]) for words in lines if words[0] == "--"} == {
-        "preference": "left out: it is off in .env",
+        "preference": "left out: it is off (the default)",
         "feedback": "left out: it needs a chat model of your own",
     }
     assert all(words[3] == "s" for words in lines if words[0] == "ok")

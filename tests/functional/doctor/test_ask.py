@@ -311,7 +311,7 @@ def test_a_broken_env_is_told_line_by_line_and_the_rest_goes_on(world: World) ->
 
     found = areas.document(facts := world.ask())
     causes = " ".join(one["cause"] for one in found["findings"] if one["fatal"])
-    assert "line 1 is no NAME=value" in causes
+    assert "line 1: 'IMAGE_SOURCE …' is no NAME=value" in causes
     assert "line 2: NEO4J_HTTP_PORT is 'http'" in causes
     assert "line 3: MILVUS_PASSWORD is too short" in causes
     assert facts.stack is not None

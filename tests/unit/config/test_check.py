@@ -16,18 +16,12 @@ BASE, PACKAGES = "docker/docker-compose.yml", "docker/docker-compose.packages.ym
 
 
 @pytest.fixture
-def said() -> list[str]:
-    """What is told of what is wrong."""
-    return []
-
-
-@pytest.fixture
-def checkout(tmp_path: Path, runner: FakeRunner, said: list[str]) -> Checkout:
+def checkout(tmp_path: Path, runner: FakeRunner) -> Checkout:
     """The repository's files, which Compose resolves as it was recorded."""
     lay_out(tmp_path)
     shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
     resolved_as_recorded(tmp_path, runner)
-    return Checkout(root=tmp_path, environ={}, runner=runner, say=said.append)
+    return Checkout(root=tmp_path, environ={}, runner=runner, say=print)
 
 
 def test_all_files_keep_every_rule(
@@ -81,7 +75,12 @@ def test_all_files_keep_every_rule(
     ],
 )
 def test_a_file_that_breaks_a_rule_is_told(
-    checkout: Checkout, said: list[str], file: str, old: str, new: str, told: str
+    checkout: Checkout,
+    capsys: pytest.CaptureFixture[str],
+    file: str,
+    old: str,
+    new: str,
+    told: str,
 ) -> None:
     """A schema, a compose file, its override, the example: 2, the file, what to do."""
     text = (checkout.root / file).read_text()
@@ -90,14 +89,14 @@ def test_a_file_that_breaks_a_rule_is_told(
 
     assert check.main(checkout) is ExitCode.CONFIG
 
-    (line,) = said
-    assert line.startswith("error: ")
-    assert told in line
-    assert "\nnext: correct " in line
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert told in said
+    assert "\nnext: correct " in said
 
 
 def test_what_only_shows_in_the_resolved_file_is_told(
-    checkout: Checkout, runner: FakeRunner, said: list[str]
+    checkout: Checkout, runner: FakeRunner, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The names of all files that it was made of stand before it."""
     text = (RESOLVED / "packages.yml").read_text()
@@ -106,7 +105,7 @@ def test_what_only_shows_in_the_resolved_file_is_told(
 
     assert check.main(checkout) is ExitCode.CONFIG
 
-    assert "docker-compose.yml + docker-compose.packages.yml: service " in said[0]
+    assert "docker-compose.yml + docker-compose.packages.yml: service " in capsys.readouterr().err
 
 
 def test_a_schema_that_is_none_is_told_alone(checkout: Checkout, runner: FakeRunner) -> None:

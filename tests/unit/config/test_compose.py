@@ -139,7 +139,10 @@ def test_a_file_that_compose_refuses_is_a_configuration_error(
         compose.text(composed)
 
     assert str(caught.value) == f"docker-compose.yml, other.yml: {words}"
-    assert caught.value.next_step == "mend the compose file or .env, then: inv config"
+    assert (
+        caught.value.next_step
+        == "mend the compose file (git diff shows what has changed), then: inv config"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words"])
@@ -308,3 +311,10 @@ def test_the_body_of_a_probe_is_the_json_of_the_file() -> None:
     probe = document["services"]["milvus"]["x-probe"][0]
 
     assert recorded("registry.yml").service("milvus").probes[0].body == json.dumps(probe["json"])
+
+
+def test_a_dollar_sign_means_itself_in_what_was_resolved() -> None:
+    """Compose writes it twice; a probe has to send the password itself."""
+    assert compose.document("services: {db: {environment: {A: a$$b}}}") == {
+        "services": {"db": {"environment": {"A": "a$b"}}}
+    }

@@ -1,4 +1,4 @@
-"""Every value in `.env` that cannot be right is named at once, with what was wanted."""
+"""Every value that cannot be right is named at once, with its origin and what was wanted."""
 
 from pathlib import Path
 
@@ -47,8 +47,8 @@ def test_the_example_itself_is_right(root: Path) -> None:
         ("NEO4J_PAGECACHE", "256mb", "wanted a size such as 512m or 2g"),
         ("SNAPSHOTS_KEEP", "0", "wanted a whole number from 1"),
         *(
-            ("MINIO_ROOT_USER", user, "wanted 3 characters or more, no blank and no dollar sign")
-            for user in ("me", "a user", "user$1")
+            ("MINIO_ROOT_USER", user, "wanted 3 characters or more, no blank")
+            for user in ("me", "a user")
         ),
         *(
             ("IMAGE_REGISTRY", mirror, f"wanted {MIRROR}")
@@ -62,8 +62,8 @@ def test_the_example_itself_is_right(root: Path) -> None:
 def test_a_wrong_value_is_shown_with_what_was_wanted(
     root: Path, name: str, value: str, wanted: str
 ) -> None:
-    """One line: the file, the variable, its value, what would be right."""
-    assert problems(root, f"{name}={value}\n") == [f".env: {name} is {value!r}, {wanted}"]
+    """One line: the file and its line, the variable, its value, what would be right."""
+    assert problems(root, f"{name}={value}\n") == [f".env line 1: {name} is {value!r}, {wanted}"]
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,14 @@ def test_a_wrong_value_is_shown_with_what_was_wanted(
     [
         ("MOS_EMBEDDER_API_KEY=sk-1", "wanted the address of the model that the key is for"),
         ("EMBEDDING_DIMENSION=1024", "the local models' vectors have 384"),
-        ("MOS_EMBEDDER_MODEL=bge", "'bge', and MOS_EMBEDDER_API_BASE is empty: the local models"),
-        ("OPENAI_API_KEY=sk-1", "OPENAI_API_KEY is set, and OPENAI_API_BASE names no endpoint"),
+        (
+            "MOS_EMBEDDER_MODEL=bge",
+            "'bge', and MOS_EMBEDDER_API_BASE is empty (the default): the local models",
+        ),
+        ("OPENAI_API_KEY=sk-1", "is set, and OPENAI_API_BASE (the default) names no endpoint"),
         (
             "MEMRADER_API_KEY=sk-1\nMEMRADER_API_BASE=http://127.0.0.1:9/v1",
-            "MEMRADER_API_KEY is set, and MEMRADER_API_BASE names no endpoint",
+            "is set, and MEMRADER_API_BASE (.env line 2) names no endpoint",
         ),
         ("ENABLE_CHAT_API=true", "ENABLE_CHAT_API is 'true', and CHAT_MODEL_LIST is empty"),
         ("MOS_EMBEDDER_BACKEND=ollama\nEMBEDDING_DIMENSION=768", "OLLAMA_API_BASE is empty"),
@@ -121,7 +124,6 @@ def test_right_values_pass(root: Path, text: str) -> None:
         ("MILVUS_PASSWORD", "five5", "wanted 6 to 72 bytes"),
         ("MINIO_ROOT_PASSWORD", "seven77", "wanted 8 to 72 bytes"),
         ("MILVUS_PASSWORD", "ü" * 37, "wanted 6 to 72 bytes"),
-        ("NEO4J_PASSWORD", "cost$much", "wanted a password without one"),
         ("NEO4J_PASSWORD", "pass/word", "wanted a password without one"),
     ],
 )
@@ -131,7 +133,7 @@ def test_a_password_that_a_server_would_refuse_is_found_and_not_shown(
     """The variable and the limits are named, the password is not."""
     (problem,) = problems(root, f"{name}={value}\n")
 
-    assert problem.startswith(f".env: {name} ")
+    assert problem.startswith(f".env line 1: {name} ")
     assert wanted in problem
     assert value not in problem
 
@@ -139,7 +141,7 @@ def test_a_password_that_a_server_would_refuse_is_found_and_not_shown(
 def test_a_folder_that_is_no_memos_is_found(root: Path) -> None:
     """The released version would run, without a word."""
     assert problems(root, "MEMOS_SRC=no-such\n") == [
-        ".env: MEMOS_SRC is 'no-such', wanted MemOS: its src/ folder, with memos/ in it"
+        ".env line 1: MEMOS_SRC is 'no-such', wanted MemOS: its src/ folder, with memos/ in it"
     ]
 
 
@@ -172,7 +174,7 @@ def test_whether_a_release_exists_only_the_index_knows(root: Path, value: str) -
 def test_what_is_no_release_is_found(root: Path, value: str, wanted: str) -> None:
     """Before a build, or a shell, gets to see it."""
     assert problems(root, f"MEMOS_VERSION={value}\n") == [
-        f".env: MEMOS_VERSION is {value!r}, wanted {wanted}"
+        f".env line 1: MEMOS_VERSION is {value!r}, wanted {wanted}"
     ]
 
 
@@ -193,8 +195,9 @@ def test_preferences_need_the_reader_that_looks_for_them(
 
     assert found == [
         (
-            ".env: MEM_READER_BACKEND is 'simple_struct', and ENABLE_PREFERENCE_MEMORY is 'true':"
-            " with it MemOS 2.0.8 keeps no preference; wanted multimodal_struct"
+            ".env line 4: MEM_READER_BACKEND is 'simple_struct', and ENABLE_PREFERENCE_MEMORY is"
+            " 'true' (.env line 2): with it MemOS 2.0.8 keeps no preference;"
+            " wanted multimodal_struct"
         )
     ] * int(wrong)
 
@@ -217,7 +220,7 @@ def test_milvus_cannot_go_where_it_keeps_preferences(root: Path, text: str, *, w
     """Without preferences no release uses it."""
     assert [
         line.partition(",")[0] for line in problems(root, f"IMAGE_SOURCE=registry\n{text}")
-    ] == [".env: WITH_MILVUS is 'no'"] * wrong
+    ] == [".env line 2: WITH_MILVUS is 'no'"] * wrong
 
 
 @pytest.mark.parametrize("value", ["-3", "0", "many", "²", "1024.0"])
@@ -226,7 +229,7 @@ def test_a_dimension_is_a_whole_number(root: Path, value: str) -> None:
     text = f"MOS_EMBEDDER_API_BASE=http://m/v1\nEMBEDDING_DIMENSION={value}\n"
 
     assert problems(root, text) == [
-        f".env: EMBEDDING_DIMENSION is {value!r}, wanted a whole number such as 1024"
+        f".env line 2: EMBEDDING_DIMENSION is {value!r}, wanted a whole number such as 1024"
     ]
 
 
@@ -265,6 +268,93 @@ def test_an_open_address_is_taken_with_own_passwords_and_acknowledgement(root: P
 
 def test_two_services_cannot_have_the_same_port(root: Path) -> None:
     """Both variables are named, before Compose or the engine would say it in their words."""
-    assert problems(root, "MEMOS_PORT=7474\n") == [
-        ".env: MEMOS_PORT and NEO4J_HTTP_PORT are both 7474, wanted a port of its own for each"
+    (problem,) = problems(root, "MEMOS_PORT=7474\n")
+
+    assert problem.startswith(".env line 1: MEMOS_PORT and NEO4J_HTTP_PORT are both 7474, wanted")
+
+
+def test_a_value_is_told_with_the_one_place_that_it_comes_from(root: Path) -> None:
+    """The environment beats the file, and what is nowhere is the default."""
+    (root / ".env").write_text("# mine\n\nMEMOS_PORT=x\nATTU_PORT=y\nBIND_ADDRESS=192.0.2.7\n")
+
+    with pytest.raises(ConfigError) as caught:
+        check(settings.load(root, {"ATTU_PORT": "z", "NEO4J_PASSWORD": "my-own-one"}))
+
+    told = str(caught.value).splitlines()
+    assert told[:2] == [
+        "the environment: ATTU_PORT is 'z', wanted a port from 1 to 65535",
+        ".env line 3: MEMOS_PORT is 'x', wanted a port from 1 to 65535",
     ]
+    assert all(line.startswith(".env line 5: BIND_ADDRESS is '192.0.2.7'") for line in told[2:])
+    assert caught.value.next_step == (
+        "unset ATTU_PORT, or export what is wanted;"
+        f" edit {root / '.env'}; .env.example explains every variable"
+    )
+
+
+def test_what_the_environment_says_of_other_variables_is_no_value(root: Path) -> None:
+    """The container gets the line of the file, so that is what is judged."""
+    (root / ".env").write_text("ENABLE_ACTIVATION_MEMORY=false\n")
+
+    check(settings.load(root, {"ENABLE_ACTIVATION_MEMORY": "False", "EDITOR": "vi"}))
+
+
+def test_a_long_value_is_shown_in_part(root: Path) -> None:
+    """Nobody reads a megabyte."""
+    (problem,) = problems(root, f"MEMOS_SRC={'x' * 2**20}\n")
+
+    assert len(problem) < 200
+    assert problem.startswith(".env line 1: MEMOS_SRC is 'xxx")
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "1" * 10])
+@pytest.mark.parametrize("name", ["MEMOS_PORT", "SNAPSHOTS_KEEP", "NEO4J_HEAP", "NEO4J_MEMORY"])
+def test_a_number_that_nobody_can_mean_is_wrong(root: Path, name: str, value: str) -> None:
+    """More digits than Python, Compose or Java would take."""
+    found = problems(root, f"{name}={value}{'m' if name == 'NEO4J_HEAP' else ''}\n")
+
+    assert len(found) == (0 if name == "NEO4J_MEMORY" and len(value) < 16 else 1)
+
+
+@pytest.mark.parametrize("value", ["~nobody-here/x", "/" + "x" * 5000])
+def test_a_path_that_can_be_none_is_a_wrong_value(root: Path, value: str) -> None:
+    """A home that nobody has, a name that is too long."""
+    (problem,) = problems(root, f"MEMOS_SRC={value}\n")
+
+    assert "wanted MemOS: its src/ folder" in problem
+
+
+def test_bytes_of_the_environment_that_are_no_utf8_are_named(root: Path) -> None:
+    """Python hands them on as letters that cannot be written."""
+    environ = {"NEO4J_PASSWORD": b"gr\xfc\xdfe-12345".decode(errors="surrogateescape")}
+
+    with pytest.raises(ConfigError, match=r"^the environment: NEO4J_PASSWORD holds bytes that are"):
+        check(settings.load(root, environ))
+
+
+@pytest.mark.parametrize("name", ["COMPOSE_REMOVE_ORPHANS", "COMPOSE_FILE"])
+def test_a_variable_of_compose_itself_has_no_place_in_the_file(root: Path, name: str) -> None:
+    """Compose would take it from there."""
+    assert problems(root, f"{name}=1\n") == [
+        f".env line 1: {name} would change what docker does here, wanted no such line"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image", "version", "wrong"),
+    [
+        ("memos-dev/memos-api:2.0.6", "2.0.7", True),
+        ("memos-dev/memos-api:2.0.7", "2.0.7", False),
+        ("mine/memos:latest", "2.0.7", False),
+        ("", "2.0.7", False),
+    ],
+)
+def test_an_image_keeps_no_name_of_another_release(
+    root: Path, image: str, version: str, *, wrong: bool
+) -> None:
+    """An old file named it after the release of then; what is built would bear a false name."""
+    found = problems(root, f"MEMOS_IMAGE={image}\nMEMOS_VERSION={version}\n")
+
+    assert [line.partition(",")[0] for line in found] == [
+        f".env line 1: MEMOS_IMAGE is '{image}'"
+    ] * wrong

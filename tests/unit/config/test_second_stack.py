@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.config import second_stack
+from scripts.config import second_stack, settings
 from scripts.core.errors import ConfigError
 from scripts.machine import ports
 from tests.kit.builders import settings_of
@@ -57,6 +57,26 @@ def test_all_that_does_not_fit_is_told_at_once(root: Path) -> None:
     assert caught.value.next_step == "another --offset, such as a smaller one"
 
 
+def test_other_settings_files_of_the_checkout_keep_their_ports(root: Path) -> None:
+    """Their stack may be down; what they leave out is the example's. A backup counts as well."""
+    (root / "second.env").write_text("MEMOS_PORT=11000\nATTU_PORT=²\n")
+    (root / ".env.broken").write_bytes(b"MEMOS_PORT=\xff")
+    (root / "own.env").write_text("MEMOS_PORT=9999\n")
+
+    found = second_stack.other_files(root, root / "own.env")
+
+    assert found[11000] == ("MEMOS_PORT", "MEMOS_PORT of second.env")
+    assert found[7474] == ("NEO4J_HTTP_PORT", "NEO4J_HTTP_PORT of second.env")
+    assert 9999 not in found
+    with pytest.raises(ConfigError) as caught:
+        second_stack.require(settings_of(root, "MEMOS_PORT=8000\n"), 3000, found)
+    assert str(caught.value).splitlines() == [
+        "--offset 3000 does not fit:",
+        "  ATTU_PORT would be 6000, which browsers refuse to open",
+        "  MEMOS_PORT would be 11000, which is taken by MEMOS_PORT of second.env",
+    ]
+
+
 def test_an_offset_that_fits_is_proposed(root: Path) -> None:
     """Qdrant's two ports are neighbours, so are the object store's."""
     with pytest.raises(ConfigError) as caught:
@@ -80,7 +100,7 @@ def test_an_offset_that_fits_is_proposed(root: Path) -> None:
 )
 def test_only_the_lines_that_change_are_others(text: str, wanted: str) -> None:
     """Comments and all else stay; what was missing comes at the end."""
-    assert second_stack.changed_text(text, {"A_PORT": "9", "NEW": r"\1"}) == wanted
+    assert settings.changed_text(text, {"A_PORT": "9", "NEW": r"\1"}) == wanted
 
 
 @pytest.mark.usefixtures("free")

@@ -4,15 +4,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from scripts.config import settings
 from scripts.core import texts
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageSource
 from tests.kit.builders import settings_of
-from tests.kit.places import ROOT
 
 
 def test_without_env_the_example_is_read_and_that_is_known(root: Path) -> None:
@@ -24,15 +21,19 @@ def test_without_env_the_example_is_read_and_that_is_known(root: Path) -> None:
 
 
 def test_the_environment_beats_the_file_which_beats_the_example(root: Path) -> None:
-    """The same order as Compose has; unknown variables of the environment stay outside."""
+    """The same order as Compose has; what only MemOS reads it gets from the file alone."""
     (root / ".env").write_text("MEMOS_PORT=8001\nATTU_PORT=3001\nMY_OWN=1\n")
 
     found = settings.load(root, {"ATTU_PORT": "3002", "MY_OWN": "2", "EDITOR": "vi"})
 
     assert [
         found.get(name) for name in ("NEO4J_HTTP_PORT", "MEMOS_PORT", "ATTU_PORT", "MY_OWN")
-    ] == ["7474", "8001", "3002", "2"]
-    assert "EDITOR" not in found.values
+    ] == ["7474", "8001", "3002", "1"]
+    assert [found.origin(name) for name in ("NEO4J_HTTP_PORT", "MEMOS_PORT", "ATTU_PORT")] == [
+        *("the default", ".env line 1", "the environment")
+    ]
+    assert found.overruled() == ["ATTU_PORT"]
+    assert "EDITOR" not in found.names()
 
 
 def test_an_empty_value_means_the_default_and_an_unknown_name_is_empty(root: Path) -> None:
@@ -123,7 +124,11 @@ def test_comments_blank_lines_quotes_and_a_byte_order_mark_are_read(root: Path) 
     """Files that other editors and systems made are read too."""
     found = settings_of(root, '\ufeffA=1\n\n# B=2\nexport C="three words"\r\nD=\n')
 
-    assert dict(found.values) == {"A": "1", "C": "three words", "D": ""}
+    assert {line.name: line.value for line in found.lines.values()} == {
+        "A": "1",
+        "C": "three words",
+        "D": "",
+    }
 
 
 @pytest.mark.parametrize(
@@ -217,16 +222,16 @@ def test_words_that_stand_for_no_key_are_not_masked(root: Path) -> None:
 
 
 def test_rows_tell_value_and_source_of_every_variable(root: Path) -> None:
-    """Environment, file or default; secrets are masked wherever they come from."""
+    """Environment, line of the file, or default; secrets are masked wherever they come from."""
     (root / ".env").write_text("ATTU_PORT=3001\nNEO4J_PASSWORD=my-own-one\nOPENAI_API_KEY=EMPTY\n")
     environ = {"MEMOS_PORT": "8001"}
-    rows = {row[0]: row[1:] for row in settings.rows(settings.load(root, environ), environ)}
+    rows = {row[0]: row[1:] for row in settings.rows(settings.load(root, environ))}
 
-    assert rows["MEMOS_PORT"] == ("8001", "environment")
-    assert rows["ATTU_PORT"] == ("3001", ".env")
-    assert rows["QDRANT_HTTP_PORT"] == ("6333", "default")
-    assert rows["NEO4J_PASSWORD"] == ("********", ".env")
-    assert rows["OPENAI_API_KEY"] == ("EMPTY", ".env")
+    assert rows["MEMOS_PORT"] == ("8001", "the environment")
+    assert rows["ATTU_PORT"] == ("3001", ".env line 1")
+    assert rows["QDRANT_HTTP_PORT"] == ("6333", "the default")
+    assert rows["NEO4J_PASSWORD"] == ("********", ".env line 2")
+    assert rows["OPENAI_API_KEY"] == ("EMPTY", ".env line 3")
     assert list(rows) == sorted(rows)
 
 
@@ -278,7 +283,8 @@ def test_with_a_model_of_ones_own_compose_is_told_nothing_of_the_local_one(root:
         root, f"{EMBEDDER}OPENAI_API_BASE=http://c/v1\nMEMRADER_API_BASE=http://c/v1\n"
     )
 
-    assert found.for_compose().keys() == {"ENV_FILE", "BUILD_SETTINGS"}
+    assert found.for_compose().keys() == {"ENV_FILE", "BUILD_SETTINGS", "COMPOSE_PROFILES"}
+    assert found.for_compose()["COMPOSE_PROFILES"] == ""  # of the environment none counts
 
 
 @pytest.mark.parametrize("nobody", ["", "http://127.0.0.1:9/v1"])
@@ -315,19 +321,3 @@ def test_a_memos_checkout_is_seen_from_the_file(root: Path, value: str, path: st
     found = settings_of(root, f"MEMOS_SRC={value}\n")
 
     assert found.for_compose()["MEMOS_SRC"] == str((root / path).resolve())
-
-
-@given(st.lists(st.text(st.sampled_from("A=b 1#\"'\\$\r\t\u00a0é{}"), max_size=8)))
-def test_a_plain_line_reads_as_dotenv_reads_it(lines: list[str]) -> None:
-    """Whatever is read without python-dotenv; what is not plain is left to it."""
-    text = "\n".join(lines)
-    plain = settings._plain_lines(text)  # noqa: SLF001 - `lines` hides which of the two has read
-
-    assert plain in {None, settings._dotenv_lines(text)}  # noqa: SLF001 - as above
-
-
-def test_the_example_is_plain() -> None:
-    """And so is what most people make of it: python-dotenv is not loaded for it."""
-    text = (ROOT / ".env.example").read_text(encoding="utf-8")
-
-    assert settings._plain_lines(text) == settings._dotenv_lines(text)  # noqa: SLF001 - as above

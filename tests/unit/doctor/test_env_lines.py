@@ -2,6 +2,7 @@
 
 import pytest
 
+from scripts.config.rules.env import Problem
 from scripts.core.errors import ConfigError
 from scripts.core.finding import Finding
 from scripts.doctor.env_lines import judge
@@ -28,9 +29,16 @@ def test_a_file_like_the_example_has_no_findings() -> None:
 @pytest.mark.parametrize(
     ("text", "code", "fatal", "told"),
     [
-        ("\nOPENAI_API_KEY sk-1\n", "env-line", True, ".env line 2 is no NAME=value"),
-        ("OPENAI API KEY=sk-1\n", "env-line", True, ".env line 1 is no NAME=value"),
-        ("OPENAI_API_KEY= # mine\n", "env-comment", False, "a comment stands as the value of"),
+        ("\nOPENAI_API_KEY sk-1\n", "env-line", True, ".env line 2: 'OPENAI_API_KEY …' is no"),
+        ("OPENAI API KEY=sk-1\n", "env-line", True, ".env line 1: 'OPENAI …' is no NAME="),
+        (
+            "OPENAI_API_KEY= # mine\n",
+            "env-read",
+            True,
+            ".env line 1: OPENAI_API_KEY is followed by",
+        ),
+        ("OPENAI_API_KEY=#mine\n", "env-comment", False, "a comment stands as the value of"),
+        ("OPENAI_API_KEY=sk-1$more\n", "env-read", True, "line 1: OPENAI_API_KEY holds a $"),
         ("MEMOS_PORT=1 # mine\n", "env-comment", False, "line 1: a comment follows the value of"),
         ('OPENAI_API_KEY="sk-1"\n', "env-quotes", False, "quotes stand around the value of"),
         ("MEMOS_PORT =1\n", "env-blanks", False, "blanks stand around the name or value of"),
@@ -84,13 +92,18 @@ def test_what_the_example_has_and_the_file_lacks_is_one_advice() -> None:
 
 
 def test_a_value_that_cannot_be_right_is_told_with_its_line() -> None:
-    """One that stands nowhere in the file, a default or an exported one, without."""
-    problems = ("MEMOS_PORT is 'x', wanted a port", "OTHER is 'y', wanted z")
-    first, second = findings("\nMEMOS_PORT=x\n", problems=problems)
+    """Or with the environment, with what to do about it."""
+    text = "MEMOS_PORT is 'x', wanted a port"
+    problem = Problem(name="MEMOS_PORT", text=text, origin=".env line 2")
+    (found,) = findings("\nMEMOS_PORT=x\n", problems=(problem,), step="edit .env")
 
-    assert first.cause == ".env line 2: MEMOS_PORT is 'x', wanted a port"
-    assert second.cause == "OTHER is 'y', wanted z"
-    assert (first.code, first.fatal) == ("env-value", True)
+    assert found.cause == f".env line 2: {text}"
+    assert (found.code, found.fatal, found.next_step) == ("env-value", True, "edit .env")
+
+
+def test_quotes_that_a_value_needs_are_left_alone() -> None:
+    """A dollar sign would mean something else without them."""
+    assert findings("OPENAI_API_KEY='sk-1$more'\n") == []
 
 
 def test_a_file_that_is_not_there_yet_is_no_fault() -> None:

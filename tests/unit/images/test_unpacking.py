@@ -102,7 +102,9 @@ def test_settings_that_want_other_images_are_not_changed(packed: Bundle, root: P
 
     with pytest.raises(ConfigError) as caught:
         unpacking.source(packed, settings.load(root, {}))
-    assert str(caught.value) == "IMAGE_SOURCE is 'registry', and b.tar holds 'packages'"
+    assert str(caught.value) == (
+        "IMAGE_SOURCE is 'registry' (.env line 1), and b.tar holds 'packages'"
+    )
     assert caught.value.next_step.startswith("set IMAGE_SOURCE=packages in ")
 
 
