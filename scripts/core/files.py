@@ -103,6 +103,28 @@ def sync(path: Path) -> None:
         os.close(number)
 
 
+def _locked(path: Path, holder: str) -> RefusedError:
+    """Return the error for a lock that somebody holds, who may have been stopped with Ctrl-Z."""
+    pid = holder.rpartition("pid ")[2]
+    what, step = "", "wait for it to end, then try again"
+    if pid.isdigit() and _stopped(int(pid)):
+        what = ", which is stopped (Ctrl-Z)"
+        step = f"fg in its terminal, or: kill -CONT {pid}, lets it go on and end; then try again"
+    who = f"{holder or 'not known who'}{what}"
+    return RefusedError(
+        f"another run holds the lock: {who} ({path})", next_step=step, code="locked"
+    )
+
+
+def _stopped(pid: int) -> bool:
+    """Say whether a process of this machine stands still, by a signal or a debugger."""
+    with suppress(OSError):  # it has ended, or there is no /proc
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        # the name before it may hold anything
+        return stat.rpartition(b")")[2].split()[:1] in ([b"T"], [b"t"])
+    return False
+
+
 @contextmanager
 def held(folder: Path, command: str) -> Iterator[None]:
     """Hold the lock of a folder while the block runs; the kernel frees it when we die.
@@ -116,11 +138,7 @@ def held(folder: Path, command: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise RefusedError(
-                f"another run holds the lock: {file.read().strip() or 'not known who'} ({path})",
-                next_step="wait for it to end, then try again",
-                code="locked",
-            ) from None
+            raise _locked(path, file.read().strip()) from None
         file.seek(0)
         file.truncate()
         file.write(f"inv {command}, pid {os.getpid()}\n")
