@@ -90,9 +90,14 @@ def _told(body: Body) -> Callable[..., None]:
 
 
 def judged(error: Exception) -> StackError:
-    """Return an error as it is told; of a bug of ours the traceback is kept."""
+    """Return an error as it is told: with its cause, where the engine or Compose said one we know.
+
+    Of a bug of ours the traceback is kept.
+    """
     if (ours := known(error)) is not None:
-        return ours
+        from scripts.diagnosis import refused
+
+        return refused.explained(ours)
     from scripts.commands import bugs
 
     return bugs.told(error, ROOT)

@@ -42,8 +42,6 @@ def count(flag: str, value: str) -> int:
 
 def chosen(flag: str, number: int, known: Sequence[T]) -> T:
     """Return one of what is kept, counted from 1; ConfigError when there are fewer."""
-    if not known:
-        raise ConfigError("no start has been kept yet", next_step="inv up")
     if not 1 <= number <= len(known):
         wanted = f"1 to {len(known)}, the starts that are kept"
         raise _wrong(flag, number, wanted, f"--{flag} 1 is the last one")

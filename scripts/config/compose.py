@@ -8,7 +8,7 @@ from pathlib import Path
 from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.files import Json
 from scripts.core.inventory import ImageSource
-from scripts.core.process import Completed, OnLine, Runner, last_words
+from scripts.core.process import TIME_IS_UP, Completed, OnLine, Runner, last_words
 from scripts.core.stack import (
     Auth,
     Build,
@@ -51,8 +51,10 @@ class Compose:
             on_line=on_line,
         )
         if done.exit_code:
+            late = f"it took longer than {CHANGE_TIMEOUT:.0f} s"
+            said = late if done.exit_code == TIME_IS_UP else last_words(done)
             raise RefusedError(
-                f"docker compose {words[0]} failed: {last_words(done)}", next_step="inv ps"
+                f"docker compose {words[0]} failed: {said}", next_step="inv doctor", said=said
             )
         return done
 

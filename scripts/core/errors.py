@@ -28,14 +28,17 @@ class StackError(Exception):
     exit_code = ExitCode.BUG
     kind = "bug"
 
-    def __init__(self, message: str, *, next_step: str, code: str = "") -> None:
+    def __init__(self, message: str, *, next_step: str, code: str = "", said: str = "") -> None:
         """Keep what is wrong (with the wrong value in it) and the next command or action.
 
         `code` is for programs and stays the same, like that of a finding; by default the kind.
+        `said` are the engine's or Compose's own words, where they refused: the causes of
+        `diagnosis` know what many of them mean.
         """
         super().__init__(message)
         self.next_step = next_step
         self.code = code or self.kind
+        self.said = said
 
 
 class ConfigError(StackError):

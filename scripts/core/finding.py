@@ -3,6 +3,9 @@
 from dataclasses import dataclass, replace
 from enum import Enum
 
+DOCKER = 'eval "$(inv engine.env)"; docker'
+"""How a next step calls docker: no shell knows the private engine by itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:

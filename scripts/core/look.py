@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
+from scripts.core.finding import Finding
+
 
 @unique
 class State(StrEnum):
@@ -73,6 +75,10 @@ class Container:
     """What the last health check printed, when it failed."""
     check: tuple[str, ...] = ()
     """Its health check: CMD and words, or CMD-SHELL and a line; empty without one."""
+    proxy: str = ""
+    """A proxy that its programs take, as NAME=host:port: no login; empty for none."""
+    no_proxy: frozenset[str] = frozenset()
+    """Hosts, or ends of their names, that its programs call past the proxy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +121,8 @@ class Look:
     """When services became ready, RFC 3339, where it was asked for and is known."""
     mended: Mapping[str, str] = field(default_factory=dict)
     """What is mended in a service or left in it, in a line, where it was asked for."""
+    advice: tuple[Finding, ...] = ()
+    """What is worth knowing of those that answer, where it was asked for."""
     steady: frozenset[str] = frozenset()
     """Services that have been ready for a while, where somebody kept watch."""
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 _SECRET = re.compile(r"PASSWORD|SECRET|(^|_)(TOKEN|KEY)$|^AK$|^SK$|^CHAT_MODEL_LIST$")
 MASK = "********"
@@ -54,6 +55,15 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
+
+
+def host(address: str) -> str:
+    """Return host and port of an address; what stands before them may be a login."""
+    try:
+        parts = urlsplit(address if "//" in address else f"//{address}")
+    except ValueError:  # brackets of an IPv6 address that is none
+        return "an address that is none"
+    return parts.netloc.rpartition("@")[2]
 
 
 def _shown(one: str) -> str:

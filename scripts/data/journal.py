@@ -27,8 +27,8 @@ def read(folder: Path) -> Entry | None:
         raise BrokenError(
             f"{file} cannot be read: {error}. A data command was interrupted, and only this file"
             " says whether the volumes hold the old data, the new, or some of both",
-            next_step=f"put it right if you changed it; else: rm {file}, then inv reset --all,"
-            " then inv snapshot.restore a snapshot from before",
+            next_step=f"put it right if you changed it; else: mv {file} {file}.unread, then: inv"
+            " snapshot.restore NAME, a snapshot from before (inv snapshot.list)",
         ) from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from scripts.core import units
 from scripts.core.errors import BrokenError, ConfigError, ExitCode, StackError
+from scripts.core.finding import DOCKER
 from scripts.data import journal, plan, recovery, snapshots, transfer, volumes
 from scripts.data.context import DataContext, Reporter
 from scripts.data.model import Command, Entry, Phase, Plan, Snapshot, Survey
@@ -46,8 +47,11 @@ class Operation:
                 raise BrokenError(
                     f"the volume {volume.name} still holds the data from before an earlier restore"
                     f" ({beside}), and no journal says which of the two is right",
-                    next_step=f"inv reset --service {member}"
-                    " makes a snapshot of what is in use and deletes both; then restore again",
+                    next_step=f"keep both: inv snapshot.save --service {member}; {DOCKER} run --rm"
+                    f" -v {volume.name}:/v --entrypoint tar {self.survey.image} -cf - -C /v"
+                    f" {beside}"
+                    f" >{volume.key}-former.tar; then inv reset --service {member} makes room for a"
+                    " restore",
                 )
 
     def require_space(self, needed: int) -> None:
@@ -57,7 +61,8 @@ class Operation:
             raise BrokenError(
                 f"the disk of the volumes has {units.size(least)} free, and {units.size(needed)}"
                 " are needed: the old data stays until the new one is ready",
-                next_step="docker system df; inv snapshot.prune --keep 3",
+                next_step=f"make room: {DOCKER} system df, and inv snapshot.list, show what takes"
+                " it; then the same again",
             )
 
 
@@ -112,7 +117,8 @@ def restore(operation: Operation, file: Path, size: int) -> ExitCode:
     transfer.verify(context.tell, file, size)
     with _taken_back(operation, Phase.UNPACKING) as entry:
         context.stop(operation.plan.stops)
-        volumes.create(context.api, context.stack.project, operation.plan.volumes)
+        project, wanted = context.stack.project, operation.plan.volumes
+        volumes.create(context.api, project, wanted, entry.since)
         with context.tell.metered("restore", size) as on_bytes:
             transfer.unpack(operation.helper, file, on_bytes)
     return recovery.finish(context, context.note(entry, Phase.SWAPPING))

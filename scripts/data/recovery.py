@@ -3,15 +3,33 @@
 Each phase can be repeated: whatever ended it, the next run finds the data whole or makes it so.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import assert_never
 
-from scripts.core.errors import ConfigError, ExitCode
+from scripts.core.errors import ConfigError, ExitCode, StackError
 from scripts.data import journal, plan, snapshots, volumes
 from scripts.data.context import DataContext
 from scripts.data.model import MEANS, Entry, Phase
 from scripts.data.volume_scripts import CLEAN, DISCARD, SWAP, TURN
 from scripts.engine import throwaway
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """Have an error that ends the block also name what finishes a command that is under way."""
+    try:
+        yield
+    except StackError as error:
+        if not (left := journal.pending(folder)):
+            raise
+        from scripts.diagnosis import refused
+
+        known = refused.explained(error)
+        step = f"{known.next_step}; {left}"
+        raise type(known)(str(known), next_step=step, code=known.code) from error
 
 
 def settle(context: DataContext) -> ExitCode:
@@ -45,6 +63,7 @@ def mend(context: DataContext, entry: Entry) -> Entry:
             return context.note(entry, Phase.RETURNING)
         case Phase.UNPACKING:
             context.run(DISCARD, entry.volumes)
+            volumes.unmake(context.api, entry.since, entry.volumes.values())
             return context.note(entry, Phase.RETURNING)
         case Phase.TURNING:
             entry = _stopped(context, entry)

@@ -80,7 +80,7 @@ def new_file(folder: Path, named: str) -> Path:
     if file.exists():
         raise ConfigError(
             f"there is a snapshot {named!r} already",
-            next_step=f"another --name, or: inv snapshot.delete {named}",
+            next_step="another --name; inv snapshot.list shows those that are taken",
         )
     return file
 

@@ -33,7 +33,7 @@ def pack(helper: Helper, file: Path, manifest: Mapping[str, Any], on_bytes: OnBy
     except OSError as error:
         raise BrokenError(
             f"{file} could not be written: {error.strerror}",
-            next_step="df -h; inv snapshot.prune --keep 3 makes room",
+            next_step="df -h and inv snapshot.list show what takes the room; then the same again",
         ) from error
 
 

@@ -4,6 +4,8 @@ They need sh, coreutils and GNU tar. What stands for a volume while it is replac
 that volume, because only within one file system is a rename one step.
 """
 
+from collections.abc import Mapping
+
 MARK = ".memos-dev-"
 """How the names of hidden folders begin; no program of the stack ever sees one, but for OLD while
 the services start on what was restored."""
@@ -89,6 +91,16 @@ done
 """
 """Each step is one rename, and what is there says which come next: it can be run again after it
 was ended anywhere. PART says that the old data is still leaving, OLD that all of it has left."""
+
+
+def younger_than(since: Mapping[str, int]) -> str:
+    """Return what prints each volume in which nothing is older than that (seconds since 1970)."""
+    asked = (
+        f"older=$(find {key} -mindepth 1 -not -name '{MARK}*' -not -newermt @{moment} -print"
+        f' -quit)\n[ -n "$older" ] || echo {key}'
+        for key, moment in since.items()
+    )
+    return "\n".join(("set -eu", *asked, ""))
 
 
 def _removing(*names: str) -> str:

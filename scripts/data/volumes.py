@@ -1,17 +1,25 @@
 """The volumes of a stack on the engine: what lies in them, who uses them; made and deleted."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from scripts.core.errors import RefusedError
+from scripts.core.finding import DOCKER
 from scripts.core.look import Container
 from scripts.core.stack import Stack, Volume
+from scripts.core.units import SECOND, nanoseconds
 from scripts.data.model import Survey
-from scripts.data.volume_scripts import SURVEY
+from scripts.data.volume_scripts import SURVEY, younger_than
 from scripts.engine.api import Api
 from scripts.engine.containers import PROJECT_LABEL, containers, existing
 from scripts.engine.throwaway import Helper
 
+RESTORED_LABEL = "dev.memos.restored"
+"""Of a volume that a restore made; the value is when that began."""
+SLACK = 5
+"""Seconds by which the first file of a new volume may seem older than the volume."""
 SHELLLESS = "executable file not found"
 """How the engine says that an image has no sh; any other cause tells more."""
 
@@ -38,7 +46,8 @@ def survey(api: Api, stack: Stack, names: Mapping[str, str]) -> Survey:
     raise RefusedError(
         "no image of the stack could look into the volumes (one with sh and GNU tar is needed):"
         f" {reason or 'none is here'}",
-        next_step="inv images.status; df -h",
+        next_step="inv images.status",
+        said="" if SHELLLESS in reason else reason,
     )
 
 
@@ -65,7 +74,8 @@ def require_unused(api: Api, own: Iterable[Container], names: Iterable[str]) -> 
                 stranger = user["Names"][0].lstrip("/")
                 raise RefusedError(
                     f"the volume {name} is mounted by {stranger}, which is none of this stack",
-                    next_step=f"docker rm --force {stranger}, if you do not need it",
+                    next_step=f"{DOCKER} inspect {stranger} tells whose it is; once that one"
+                    " has removed it, the same again",
                 )
 
 
@@ -75,13 +85,63 @@ def held(api: Api, stack: Stack) -> tuple[str, ...]:
     return tuple(sorted(existing(api) & names))
 
 
-def create(api: Api, project: str, volumes: Iterable[Volume]) -> None:
-    """Make volumes that are not there, with the labels by which Compose knows them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What the engine knows of a volume beside its name."""
+
+    since: str = ""
+    """RFC 3339: when its folder was last changed from outside, so mostly when it was made."""
+    restored: str = ""
+    """The beginning of the restore that made it."""
+
+
+def made(api: Api) -> dict[str, Made]:
+    """Return all volumes on the engine by name, with what it knows of them."""
+    found = (api.get("/volumes") or {}).get("Volumes") or ()
+    return {
+        str(one["Name"]): Made(
+            since=str(one.get("CreatedAt") or ""),
+            restored=str((one.get("Labels") or {}).get(RESTORED_LABEL, "")),
+        )
+        for one in found
+    }
+
+
+def younger(api: Api, stack: Stack, names: Mapping[str, Made]) -> frozenset[str]:
+    """Return those of these volumes in which nothing is older than they are; none if none can tell.
+
+    To ask takes a helper container, so this is for where something is wrong already.
+    """
+    keys = {volume.name: volume.key for volume in stack.volumes}
+    since = {keys[name]: nanoseconds(one.since) // SECOND - SLACK for name, one in names.items()}
+    try:
+        image = survey(api, stack, {keys[name]: name for name in names}).image
+        volumes = {keys[name]: name for name in names}
+        printed = Helper(api, stack.project, image, volumes).run(younger_than(since))
+    except RefusedError:
+        return frozenset()
+    return frozenset(volumes[key] for key in printed.split() if key in volumes)
+
+
+def create(api: Api, project: str, volumes: Iterable[Volume], since: str) -> None:
+    """Make volumes that are not there, with the labels by which Compose knows them.
+
+    And with the beginning of the restore that fills them: each is as old as the others are then.
+    """
     present = existing(api)
     for volume in volumes:
         if volume.name not in present:
             labels = {PROJECT_LABEL: project, "com.docker.compose.volume": volume.key}
-            api.post("/volumes/create", {"Name": volume.name, "Labels": labels})
+            body = {"Name": volume.name, "Labels": {**labels, RESTORED_LABEL: since}}
+            api.post("/volumes/create", body)
+
+
+def unmake(api: Api, since: str, names: Collection[str]) -> None:
+    """Remove those of these volumes that a restore made which was taken back: they held nothing."""
+    for name, one in made(api).items():
+        if since and one.restored == since and name in names:
+            with suppress(RefusedError):  # somebody has taken it into use
+                api.delete(f"/volumes/{name}")
 
 
 def delete(api: Api, project: str, names: Iterable[str]) -> None:

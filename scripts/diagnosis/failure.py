@@ -23,6 +23,8 @@ class Cause(NamedTuple):
     cause: str
     next_step: str
     fatal: bool = True
+    resets: bool = False
+    """The service says itself that its data cannot be used: to delete it is the last resort."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +56,14 @@ class Failure:
         return self.service.name
 
     @property
+    def who(self) -> str:
+        """The service in a sentence, where it may be that nobody knows which."""
+        return self.name or "the service"
+
+    @property
     def image(self) -> str:
         """The service's image."""
-        return self.service.image
+        return self.service.image or "its image"
 
     @property
     def log(self) -> tuple[str, ...]:
@@ -85,13 +92,12 @@ class Failure:
     @property
     def up(self) -> str:
         """The command that starts the service once more."""
-        return f"inv up --service {self.name}"
+        return f"inv up --service {self.name}" if self.name else "inv up"
 
     @property
-    def reset(self) -> str:
-        """The last resort when stored data cannot be used: a snapshot is made before it goes."""
-        data = self.service.data_group or self.name
-        return f"inv reset --service {self.name} (the data of {data} goes), then: inv up"
+    def again(self) -> str:
+        """What does once more what failed, once that is mended."""
+        return f"inv restart --service {self.name}" if self.name else "the same again"
 
     def variable(self, kind: str) -> str:
         """Return the name in `.env` of the service's variable, such as NEO4J_HEAP."""
@@ -105,6 +111,41 @@ class Failure:
             if any(name in hint or hint in name for name in names):
                 return need
         return hint
+
+    def client_of(self, hint: str) -> bool:
+        """It needs the service that a word means: what it says of that one it has by hearsay."""
+        return self.neighbour(hint) in self.service.needs
+
+    def well(self, name: str) -> bool:
+        """A service was asked itself, and is ready."""
+        container, reading = self.look.container(name), self.look.reading(name)
+        if container is None or container.state is not State.RUNNING:
+            return False
+        return reading.ok if reading is not None else container.health is Health.HEALTHY
+
+    def by_proxy(self, name: str) -> bool:
+        """It calls a neighbour by way of a proxy: one is set in its container for all hosts."""
+        container = self.look.container(name)
+        names = (name, *((container.name,) if container is not None else ()))
+        # behind a prefix, which no host name has
+        direct = (
+            host == "*" or any(one.endswith(host) for one in names)
+            for host in self.container.no_proxy
+        )
+        return bool(self.container.proxy) and name in self.service.needs and not any(direct)
+
+    def _step(self, cause: Cause) -> str:
+        """Return the next step of a cause.
+
+        Here alone one may delete data, and only that of the service whose words are the evidence.
+        """
+        group = self.service.data_group
+        if not (cause.resets and group):
+            return cause.next_step or f"inv logs --service {self.name}"
+        reset = (
+            f"inv reset --service {self.name} (a snapshot is made, and the data of {group} goes)"
+        )
+        return f"{cause.next_step}; or {reset}" if cause.next_step else f"{reset}, then: {self.up}"
 
     def finding(self, cause: Cause, evidence: re.Match[str] | str) -> Finding:
         """Return the finding of a cause; a match stands for its line."""
@@ -120,7 +161,7 @@ class Failure:
             service=self.name,
             cause=masked(cause.cause, self.service),
             evidence=text,
-            next_step=cause.next_step,
+            next_step=self._step(cause),
             fatal=cause.fatal,
         )
 
@@ -134,17 +175,20 @@ def _said(failure: Failure) -> Iterable[str]:
 
 
 def known_by(
-    *patterns: str, within: Callable[[Failure], Iterable[str]] = _said
+    *patterns: str, within: Callable[[Failure], Iterable[str]] = _said, of: str = ""
 ) -> Callable[[Explain], Signature]:
     """Make a signature of a function that explains the line in which a pattern is found.
 
     It is given the last match of the first of these patterns that any line matches; that line is
-    the evidence.
+    the evidence. `of` names who says so of itself: a client that repeats it is no proof, and who
+    said it is asked himself.
     """
 
     def decorate(explain: Explain) -> Signature:
         @wraps(explain)
         def signature(failure: Failure) -> Finding | None:
+            if of and failure.client_of(of):
+                return None
             if (match := last(within(failure), *patterns)) is None:
                 return None
             cause = explain(failure, match)
@@ -176,12 +220,29 @@ def unreachable(failure: Failure, match: re.Match[str], need: str, *, fatal: boo
     )
 
 
+def proxied(failure: Failure, need: str, *, fatal: bool = True) -> Cause:
+    """Say that it calls a neighbour through a proxy, which knows nobody of that name."""
+    return Cause(
+        "proxy",
+        f"it calls {need} by way of a proxy ({failure.container.proxy}): its NO_PROXY lacks {need}",
+        "remove NO_PROXY from .env, and from proxies in the docker config (~/.docker/config.json);"
+        f" then: {failure.up}",
+        fatal=fatal,
+    )
+
+
+def damaged(what: str) -> Cause:
+    """Say that stored data cannot be read, as its own server says."""
+    return Cause("data-damaged", what, "", resets=True)
+
+
 def data_version(failure: Failure, writer: str = "another version") -> Cause:
     """Say that the data is not this image's: the former one can read it."""
     return Cause(
         "data-version",
         f"its data was written by {writer} than {failure.image}",
-        f"put the former image of {failure.name} back into .env, then: inv up; or {failure.reset}",
+        f"put the former image of {failure.name} back into .env, then: inv up",
+        resets=True,
     )
 
 

@@ -37,6 +37,36 @@ def check(services: Sequence[Service], facts: Conditions) -> tuple[Finding, ...]
     return (*_ports(facts), *_names(facts), *_paused(facts), *_machine(services, facts))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """A data group of which only some volumes are those that it was ready with."""
+
+    group: str
+    member: str
+    """The service by which the group is named."""
+    kept: Sequence[str]
+    gone: Sequence[str] = ()
+    anew: Sequence[str] = ()
+    """Those that were removed and made again."""
+    snapshot: str = ""
+    """The newest that has all of them."""
+
+
+def incomplete(parts: Parts) -> Finding:
+    """Return the finding about a data group that has lost a part of itself."""
+    lost = [f"{name} is gone" for name in parts.gone]
+    lost += [f"{name} was made anew" for name in parts.anew]
+    stayed = ", ".join(parts.kept)
+    cause = f"the data of {parts.group} is not whole: {', '.join(lost)}, and {stayed} stayed"
+    step = f"inv snapshot.restore {parts.snapshot} (it has all of them), then: inv up"
+    if not parts.snapshot:
+        step = (
+            "bring it back from a backup of your own; or keep what is left, and start over:"
+            f" inv snapshot.save --service {parts.member}; inv reset --service {parts.member}"
+        )
+    return fatal("data-incomplete", cause, step, service=parts.member)
+
+
 def foreign(containers: tuple[Container, ...], folder: Path) -> Container | None:
     """Return a container of this project that another checkout made, if there is one."""
     return next((c for c in containers if c.working_dir not in {"", str(folder)}), None)

@@ -7,7 +7,8 @@ from scripts.core.stack import Service
 def answers(service: Service, look: Look) -> bool:
     """Say whether a service is ready: it runs, and its probes pass.
 
-    Without probes its health check must: as the engine last saw it, and now if it was asked.
+    Without probes its health check must: now, if it was asked, or else as the engine last saw it,
+    up to 45 s ago, or before the machine slept.
     """
     container = look.container(service.name)
     if container is None:
@@ -18,7 +19,9 @@ def answers(service: Service, look: Look) -> bool:
         return False
     reading = look.reading(service.name)
     if not service.probes:
-        return container.health is Health.HEALTHY and (reading is None or reading.ok)
+        healthy = container.health is Health.HEALTHY
+        asked = reading is not None and container.health is not Health.STARTING
+        return reading.ok if reading is not None and asked else healthy
     return reading is not None and reading.ok
 
 

@@ -16,6 +16,10 @@ CAUSED_BY_NEIGHBOURS = frozenset({"crash-loop", "unhealthy"})
 """Codes of what a service may do only because one that it needs is not ready."""
 TELLING = ("fatal", "panic", "error", "exception", "unrecognized", "denied", "refused", "invalid")
 """Words of the log line that matters, the strongest first."""
+KEPT = "it rejects the stack's login; its volume was made with another setting"
+FROM_VARIABLES = "it rejects the stack's login, which it takes from its variables at every start"
+SAME_VARIABLES = "inv config shows what it is given; .env must say the same; then: inv up"
+"""Of an S3 store: MinIO keeps no login in its volume (minio, cmd/common-main.go)."""
 SETTLED = frozenset({Health.HEALTHY, Health.NONE})
 """While a server loads its logins it may reject all of them."""
 
@@ -66,8 +70,8 @@ def refused(failure: Failure) -> Finding | None:
     error = failure.container.error
     if failure.container.state is State.RUNNING or not error:
         return None
-    cause = Cause("start-refused", "the engine could not start it", failure.up)
-    return failure.finding(cause, error)
+    step = "inv down, then: inv up (containers and network are made anew, the data stays)"
+    return failure.finding(Cause("start-refused", "the engine could not start it", step), error)
 
 
 def paused(failure: Failure) -> Finding | None:
@@ -83,12 +87,16 @@ def rejected(failure: Failure) -> Finding | None:
     reading = failure.look.reading(failure.name)
     if reading is None or not reading.final or failure.container.health not in SETTLED:
         return None
-    code, cause = "data-mismatch", "it holds data of another kind"
+    former = f"put the former value back into .env, then: {failure.up}"
+    mismatch = "it holds data of another kind; its volume was made with another setting"
+    cause = Cause("data-mismatch", mismatch, former, resets=True)
     if "login" in reading.detail:
-        code, cause = "login-rejected", "it rejects the stack's login"
-    cause = f"{cause}; its volume was made with another setting"
-    step = f"put the former value back into .env, or: inv reset --service {failure.name}"
-    return failure.finding(Cause(code, cause, step), reading.detail)
+        kinds = {probe.auth.kind for probe in failure.service.probes if probe.auth is not None}
+        cause = Cause(
+            "login-rejected",
+            *((FROM_VARIABLES, SAME_VARIABLES) if "s3" in kinds else (KEPT, former)),
+        )
+    return failure.finding(cause, reading.detail)
 
 
 def unhealthy(failure: Failure) -> Finding | None:
@@ -101,7 +109,12 @@ def unhealthy(failure: Failure) -> Finding | None:
     unwell = container.state is State.RUNNING and container.health is Health.UNHEALTHY
     if not unwell or not container.health_output:
         return None
-    step, fatal = f"inv logs --service {failure.name}", not failure.service.probes
+    reading, asked = failure.look.reading(failure.name), bool(failure.service.probes)
+    if not asked and reading is not None and reading.ok:
+        return None  # that was before the machine slept, for instance
+    # where we can run the check ourselves, its last result is not the end
+    fatal = not asked and (reading is not None or not container.check)
+    step = f"inv logs --service {failure.name}"
     cause = Cause("unhealthy", "its health check fails", step, fatal=fatal)
     return failure.finding(cause, container.health_output)
 

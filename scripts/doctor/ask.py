@@ -75,7 +75,7 @@ def ask(checkout: Checkout) -> Facts:
         settings=file,
         engine=_engine(checkout),
         image_source=usable.get("IMAGE_SOURCE"),
-        proxies=ask_models.proxies(checkout.environ),
+        proxies=ask_models.proxies(checkout.environ, file.text),
         data=_data(usable),
         memos=usable.memos,
     )

@@ -3,16 +3,18 @@
 The only user of requests.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import requests
 from requests.auth import AuthBase
 
+from scripts.config.env_text import lines
 from scripts.config.rules.env import NUMBER
 from scripts.config.settings import CHAT_BASES, Settings
+from scripts.core import files, texts
 from scripts.doctor.facts import Endpoint, Proxies
 from scripts.watch.probes import words_for
 
@@ -92,7 +94,7 @@ def _ask(
     quoted: it may hold the key.
     """
     base, key = settings.get(variable), settings.get(variable.replace("_BASE", "_KEY"))
-    host = _host(base)
+    host = texts.host(base)
     endpoint = Endpoint(
         variable=variable,
         host=host,
@@ -120,20 +122,25 @@ class _Bearer(AuthBase):
         return request
 
 
-def proxies(environ: Mapping[str, str]) -> Proxies:
-    """Return the proxies that programs take from this environment."""
+def proxies(environ: Mapping[str, str], settings: str = "") -> Proxies:
+    """Return the proxies that programs take from this environment, and those for containers.
+
+    The API gets what the text of the settings' file names, all of them what docker's own does.
+    """
     named = {name: environ.get(name) or environ.get(name.lower(), "") for name in PROXIES}
     exempt = f"{environ.get('NO_PROXY', '')},{environ.get('no_proxy', '')}".split(",")
     return Proxies(
-        hosts={name: _host(value) for name, value in named.items() if value},
+        hosts={name: texts.host(value) for name, value in named.items() if value},
+        given={name: texts.host(value) for name, value in _given(environ, settings) if value},
         exempt=bool(HERE & {word.strip() for word in exempt}),
     )
 
 
-def _host(address: str) -> str:
-    """Return host and port; what stands before them may be a login."""
-    try:
-        parts = urlsplit(address if "//" in address else f"//{address}")
-    except ValueError:  # brackets of an IPv6 address that is none
-        return "an address that is none"
-    return parts.netloc.rpartition("@")[2]
+def _given(environ: Mapping[str, str], settings: str) -> Iterator[tuple[str, str]]:
+    """Yield who gives containers a proxy, and which (docs.docker.com/engine/cli/proxy)."""
+    yield from ((line.name, line.value) for line in lines(settings) if line.name in PROXIES)
+    folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "/")) / ".docker")
+    document = files.read_object(folder / "config.json").get("proxies")
+    default = document.get("default") if isinstance(document, dict) else None
+    if isinstance(default, dict):
+        yield f"httpProxy of {folder / 'config.json'}", str(default.get("httpProxy", ""))

@@ -13,7 +13,7 @@ from scripts.core.stack import Stack
 from scripts.diagnosis.rules import diagnose, troubled
 from scripts.doctor.facts import Login, ReaderCounts
 from scripts.engine.api import Api
-from scripts.watch import health_check, mends, probes
+from scripts.watch import early, health_check, mends, probes
 from scripts.watch.memories.halves import Store
 from scripts.watch.memories.stores import Stores
 from scripts.watch.observer import Observer
@@ -48,7 +48,7 @@ def ask(space: Workspace) -> Answers:
     sick = diagnose(stack, stack.names(), look)
     return Answers(
         look=look,
-        sick=sick,
+        sick=(*sick, *early.found(space.api, stack, look)),
         logins=_logins(stack, look),
         mends=mends.told(space.api, look),
         reader=_reader(space.api, look),

@@ -122,8 +122,15 @@ def _makers(facts: Facts) -> list[re.Match[str]]:
 
 
 def proxies(facts: Facts) -> str:
-    """Return host and port of each."""
+    """Return host and port of each: here, and in containers, whoever gave it to them."""
     named = [f"{name} is {host}" for name, host in facts.proxies.hosts.items()]
+    inside: dict[str, list[str]] = {}
+    for container in facts.look.containers if facts.look else ():
+        if container.proxy:
+            inside.setdefault(container.proxy, []).append(container.service)
+    named += [f"{proxy} in {', '.join(sorted(names))}" for proxy, names in sorted(inside.items())]
+    if not inside:
+        named += [f"{name} is {host} for containers" for name, host in facts.proxies.given.items()]
     return ", ".join(named) or "none is set"
 
 

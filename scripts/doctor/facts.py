@@ -104,6 +104,8 @@ class Proxies:
     hosts: Mapping[str, str] = field(default_factory=dict)
     exempt: bool = True
     """NO_PROXY holds 127.0.0.1."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Those that containers will get, by who gives them: a variable of the file, or docker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from scripts.core.inventory import ImageSource
 from scripts.core.look import GONE, State
 from scripts.core.stack import REFUSED_BY_BROWSERS
 from scripts.diagnosis import preflight
+from scripts.diagnosis.failure import Failure, proxied
 from scripts.diagnosis.readiness import answers
 from scripts.doctor import details, env_lines
 from scripts.doctor.facts import Facts
@@ -233,12 +234,19 @@ def chat_model_needed(facts: Facts) -> Iterator[Finding]:
 
 
 def proxies(facts: Facts) -> Iterator[Finding]:
-    """A proxy that stands between programs and this machine."""
+    """A proxy that stands between programs and this machine, or between two containers."""
     named = facts.proxies
     if named.hosts and not named.exempt:
         cause = f"{details.proxies(facts)}, and NO_PROXY lacks 127.0.0.1"
         step = "export NO_PROXY=127.0.0.1,localhost and what else is near"
         yield advice("proxy", cause, step)
+    for service in facts.stack.services if facts.stack and facts.look else ():
+        container = facts.look.container(service.name) if facts.look else None
+        told = any((one.service, one.code) == (service.name, "proxy") for one in facts.sick)
+        if facts.look and container and not told:
+            failure = Failure.of(service, container, facts.look)
+            if need := next(filter(failure.by_proxy, service.needs), ""):
+                yield failure.finding(proxied(failure, need, fatal=False), container.proxy)
 
 
 def _told(code: str, error: StackError) -> Finding:

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, IncompleteRead
 from urllib.parse import quote, urlencode, urlsplit
 
 from scripts.core.errors import EngineError, RefusedError
@@ -231,8 +231,9 @@ def target(path: str, query: Mapping[str, object]) -> str:
 
 def silent(endpoint: str, error: Exception) -> EngineError:
     """Return the error for an engine that does not answer, or no longer."""
+    why = "it hung up in the middle of an answer" if isinstance(error, IncompleteRead) else error
     return EngineError(
-        f"the engine at {endpoint} does not answer: {error}", next_step="inv engine.status"
+        f"the engine at {endpoint} does not answer: {why}", next_step="inv engine.status"
     )
 
 
@@ -242,7 +243,8 @@ def judged(status: int, text: bytes, method: str, path: str) -> bytes:
         return b""
     if status >= FIRST_ERROR:
         reason = _message(text)
-        raise RefusedError(f"the engine refused {method} {path}: {reason}", next_step="inv ps")
+        refused = f"the engine refused {method} {path}: {reason}"
+        raise RefusedError(refused, next_step="inv doctor", said=reason)
     return text
 
 

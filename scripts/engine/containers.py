@@ -1,16 +1,21 @@
 """The containers and volumes of a project, as the engine has them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from scripts.core.errors import EngineError
 from scripts.core.look import Container, Health, State
+from scripts.core.texts import host
 from scripts.core.units import NEVER
 from scripts.engine.api import Api
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
+PROXIES = tuple(
+    form for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for form in (name, name.lower())
+)
+"""Variables by which programs find a proxy: Python and Go take both forms, curl the small one."""
 
 
 def existing(api: Api) -> frozenset[str]:
@@ -92,6 +97,7 @@ def _container(found: dict[str, Any]) -> Container:
         finished_at=_moment(state, "FinishedAt"),
         working_dir=marks.get(FOLDER_LABEL, ""),
         check=_check(found["Config"]),
+        **_proxy(found["Config"].get("Env") or ()),
         health_output=(last.get("Output", "").strip() or "no output")
         if last.get("ExitCode")
         else "",
@@ -101,6 +107,17 @@ def _container(found: dict[str, Any]) -> Container:
 def _check(config: dict[str, Any]) -> tuple[str, ...]:
     words = tuple((config.get("Healthcheck") or {}).get("Test") or ())
     return words if words[:1] in {("CMD",), ("CMD-SHELL",)} else ()
+
+
+def _proxy(variables: Iterable[str]) -> dict[str, Any]:
+    """Return the proxy in a container's variables, which Compose takes from the docker config."""
+    values = dict(word.partition("=")[::2] for word in variables)
+    named = next((name for name in PROXIES if values.get(name)), "")
+    hosts = f"{values.get('NO_PROXY', '')},{values.get('no_proxy', '')}".split(",")
+    return {
+        "proxy": f"{named}={host(values[named])}" if named else "",
+        "no_proxy": frozenset(filter(None, (one.strip().lstrip(".") for one in hosts))),
+    }
 
 
 def _moment(state: dict[str, Any], name: str) -> str:

@@ -47,7 +47,8 @@ class Helper:
         if code:
             # the first: tar ends with "Exiting with failure status due to previous errors"
             why = (streams.errors.splitlines() or [f"exit code {code}"])[0]
-            raise RefusedError(f"the volumes could not be worked on: {why}", next_step="df -h")
+            refused = f"the volumes could not be worked on: {why}"
+            raise RefusedError(refused, next_step="inv doctor", said=why)
 
     @contextmanager
     def streams(self, script: str, *, writable: bool) -> Iterator[Attached]:

@@ -13,7 +13,7 @@ from scripts.core.errors import RefusedError
 from scripts.core.polling import until_none
 from scripts.core.process import Completed, Running, last_words
 from scripts.core.progress import Step
-from scripts.diagnosis.causes.pulls import pull_cause
+from scripts.diagnosis.causes.pulls import kind, pull_cause
 from scripts.images.build_output import Output, cause, plain, told_error, without_logins, words
 
 BESIDE = 2
@@ -128,7 +128,8 @@ class Jobs(AbstractContextManager["Jobs"]):
         """Run all jobs to their end, each after the one that it needs, a few at once.
 
         What was begun before is not begun again, unless it has failed. Raises RefusedError for the
-        first that failed, after all have ended; one that needs it is not begun.
+        first that failed, BrokenError when the disk is full, after all have ended; one that needs
+        it is not begun.
         """
         self._heard = time.monotonic()
         silent = self._attend(batch, self._waiting(jobs))
@@ -213,4 +214,5 @@ def _judge(batch: Batch, job: Job, completed: Completed, *, silent: bool) -> Non
     else:
         reason = cause(text, last_words(completed))
     message = f"{job.what or f'the image of {job.name}'} could not be had: {reason}"
-    raise RefusedError(f"{message} (log: {job.log})", next_step=step, code=code)
+    error = kind(code) if code else RefusedError
+    raise error(f"{message} (log: {job.log})", next_step=step, code=code)

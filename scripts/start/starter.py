@@ -8,8 +8,9 @@ from typing import Protocol
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ExitCode, StackError
+from scripts.core.finding import Finding
 from scripts.core.inventory import ImageStatus
-from scripts.core.look import Look
+from scripts.core.look import Look, Reading
 from scripts.core.stack import Stack
 from scripts.data import context, recovery, snapshots
 from scripts.data.context import DataContext
@@ -19,7 +20,7 @@ from scripts.images import availability
 from scripts.start import guards, scheduler
 from scripts.start.events import Event, EventKind
 from scripts.start.history import created, runs
-from scripts.watch import mends
+from scripts.watch import early, mends
 from scripts.watch.observer import Observer
 
 AS_IT_IS = ("--no-build", "--pull", "never")
@@ -32,6 +33,8 @@ class Reporter(context.Reporter, Protocol):
     def follow(
         self, names: Sequence[str], events: Iterable[Event], *, last: bool = True
     ) -> ExitCode: ...
+
+    def preflight(self, findings: Sequence[Finding]) -> ExitCode: ...
 
     def ready(self, stack: Stack, names: Sequence[str], settings: Settings) -> None: ...
 
@@ -76,7 +79,7 @@ class Starter:
         recorder = runs.Recorder(self.began)
         try:
             events = scheduler.start(space.stack, wanted, observer, timeout=self.timeout)
-            told = with_mends(recorder.noted(events), space.api, space.stack.project)
+            told = with_news(recorder.noted(events), space.api, space.stack)
             return self.tell.follow(wanted, told, last=last)
         finally:
             observer.close()
@@ -115,8 +118,11 @@ class Starter:
         return recovery.settle(self.data_context(anew=anew))
 
 
-def with_mends(events: Iterable[Event], api: Api, project: str) -> Iterator[Event]:
-    """Yield the events, and once the API that was started is ready, what is mended in it."""
+def with_news(events: Iterable[Event], api: Api, stack: Stack) -> Iterator[Event]:
+    """Yield the events, and once the API that was started is ready, what is special about it.
+
+    That is what is mended in it, and the errors that it has written so far.
+    """
     started = False
     for event in events:
         yield event
@@ -124,6 +130,11 @@ def with_mends(events: Iterable[Event], api: Api, project: str) -> Iterator[Even
         if started and event.service == mends.SERVICE and event.kind is EventKind.READY:
             started = False
             with suppress(StackError):  # that is worth no failed start
-                look = Look(containers=containers(api, project))
+                look = Look(
+                    containers=containers(api, stack.project),
+                    readings=(Reading(service=mends.SERVICE, ok=True, detail=event.detail),),
+                )
                 if line := mends.told(api, look):
                     yield replace(event, kind=EventKind.MENDED, detail=line)
+                for finding in early.found(api, stack, look):
+                    yield replace(event, kind=EventKind.FINDING, detail="", finding=finding)

@@ -10,11 +10,10 @@ from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ExitCode
 from scripts.core.files import held
-from scripts.core.finding import Finding
 from scripts.data import journal, snapshots
 from scripts.images.jobs import Jobs
 from scripts.start import guards, starter
-from scripts.start.history import created
+from scripts.start.history import created, parts
 from scripts.start.prepare import for_builds
 from scripts.start.starter import Starter
 
@@ -27,8 +26,6 @@ class Reporter(starter.Reporter, Protocol):
     def board(self, names: Sequence[str]) -> AbstractContextManager[None]: ...
 
     def state(self, name: str, line: str) -> None: ...
-
-    def preflight(self, findings: Sequence[Finding]) -> ExitCode: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +73,18 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCod
         if code := start.finish_interrupted(anew=True):
             return code
         if changed:
-            statuses = start.create(names)
+            return _made_anew(start, names)
         return start.start(statuses)
+
+
+def _made_anew(start: Starter, names: Sequence[str]) -> ExitCode:
+    """Have Compose make what changed, and start it; not on data of which a part is missing."""
+    if code := start.tell.preflight(tuple(parts.incomplete(start.space, names))):
+        return code
+    code = start.start(start.create(names))
+    if code is ExitCode.OK:
+        parts.keep(start.space, names)
+    return code
 
 
 def restart(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:
@@ -93,4 +100,4 @@ def restart(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:
             return code
         guards.require_created(space, names)
         space.compose.change("stop", *names)
-        return start.start(start.create(space.stack.closure(names)))
+        return _made_anew(start, space.stack.closure(names))

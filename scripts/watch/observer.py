@@ -54,6 +54,8 @@ class Observer:
         self._stale: set[str] = set()
         """Ids of containers that must be looked at again, whatever the events say."""
         self._readings: dict[str, Reading] = {}
+        self._healths: dict[str, Health | None] = {}
+        """What the engine said of each service at the last look."""
 
     def close(self) -> None:
         """Follow no longer, and forget what has not been answered."""
@@ -68,9 +70,11 @@ class Observer:
         present = self._containers()
         running = {one.service: one for one in present if one.state is State.RUNNING}
         for service in self.stack.services:
-            if service.name not in running:
+            if self._has_changed(service, running.get(service.name)):
                 self._readings.pop(service.name, None)
-            elif service.name not in self._pending and (probed is None or service.name in probed):
+            if service.name not in running:
+                continue
+            if service.name not in self._pending and (probed is None or service.name in probed):
                 self._probe(service, running[service.name])
         wait(self._pending.values(), timeout=patience)
         for name in [name for name, future in self._pending.items() if future.done()]:
@@ -87,6 +91,15 @@ class Observer:
         news = self._news.wait(seconds)
         self._news.clear()
         return news
+
+    def _has_changed(self, service: Service, container: Container | None) -> bool:
+        """Say whether what was answered before says nothing now.
+
+        A check that we ran is one more result beside the engine's: its next one counts again.
+        """
+        before = self._healths.get(service.name)
+        self._healths[service.name] = health = container.health if container is not None else None
+        return container is None or (not service.probes and health is not before)
 
     def _containers(self) -> tuple[Container, ...]:
         touched = self._events.touched() if self._events is not None else None
@@ -122,7 +135,7 @@ class Observer:
         """Put the probes of a service; where it has none, run the check that the engine trusts."""
         if service.probes:
             call = partial(probes.read, service)
-        elif container.check and container.health is Health.HEALTHY:
+        elif container.check and container.health in {Health.HEALTHY, Health.UNHEALTHY}:
             call = partial(health_check.read, self.api, container)
         else:
             return

@@ -33,6 +33,8 @@ BOLT_ANSWER = 4
 BOLT_MAJOR = 5
 """What was offered; another program's answer, such as HTTP, has something else there."""
 REJECTED = frozenset({401, 403})
+SKEWED = "RequestTimeTooSkewed"
+"""What an S3 store rejects for the time in it; no word about the login, and a clock can be set."""
 MISSING = 404
 FIRST_ERROR = 400
 REASONS = {
@@ -42,6 +44,7 @@ REASONS = {
         ("RemoteDisconnected", "ConnectionResetError", "BrokenPipeError"),
         "the port is open, nobody answers behind it",
     ),
+    "IncompleteRead": "the answer broke off",
     "Timeout": "no answer in time",
     "timed out": "no answer in time",
 }
@@ -99,6 +102,8 @@ def _put(probe: Probe, timeout: float) -> Answer:
 
 
 def _http(probe: Probe, response: "_Response") -> Answer:
+    if response.status in REJECTED and SKEWED in response.text:
+        return Answer(detail=f"{response.status}: {SKEWED}, the clocks are too far apart")
     if response.status in REJECTED:
         user = probe.auth.user if probe.auth else "nobody"
         return Answer(detail=f"{response.status}: it rejects the login of {user}", final=True)

@@ -86,7 +86,8 @@ def _row(
         "findings": [
             # a tuple is no JSON array
             asdict(finding) | {"victims": list(finding.victims)}
-            for finding in diagnose(stack, (service.name,), look)
+            for finding in (*diagnose(stack, (service.name,), look), *look.advice)
+            if finding.service == service.name
         ],
     }
 

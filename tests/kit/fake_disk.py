@@ -86,6 +86,8 @@ class Disk:
     def _created(self, body: dict[str, Any]) -> Answer:
         if "Image" not in body:
             self.make([body["Name"]])
+            facts = {"Labels": body.get("Labels"), "CreatedAt": "2026-06-06T06:06:06Z"}
+            self.state.setdefault("made", {})[body["Name"]] = facts
             return 201, {"Name": body["Name"]}
         name = f"{HELPER}{len(self.runs)}"
         self.runs[name] = Run(body)
@@ -96,6 +98,7 @@ class Disk:
         if users:
             return 409, {"message": "volume is in use"}
         self.state["volumes"].remove(name)
+        self.state.get("made", {}).pop(name, None)
         subprocess.run(["rm", "-rf", str(self.folder / name)], check=True)
         return 204, b""
 
@@ -105,7 +108,7 @@ class Disk:
             run.started.set()
             return 400, {"message": refusal}
         at = self.folder / "mounts" / name
-        at.mkdir()
+        at.mkdir(exist_ok=True)  # of an engine that ended meanwhile
         for mount in run.body["HostConfig"]["Mounts"]:
             (self.folder / mount["Source"]).rename(at / Path(mount["Target"]).name)
         run.process = subprocess.Popen(

@@ -120,7 +120,9 @@ class FakeEngine:
             case ["images", *words, what]:
                 return self._images("/".join(words), what, request)
             case ["volumes"]:
-                return 200, {"Volumes": [{"Name": name} for name in self.state["volumes"]]}
+                known = self.state.get("made", {})
+                rows = [{"Name": name, **known.get(name, {})} for name in self.state["volumes"]]
+                return 200, {"Volumes": rows}
             case ["volumes" | "containers", *words] if self.disk is not None:
                 return self.disk.respond(request.method, words, request.body)
             case _:

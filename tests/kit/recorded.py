@@ -13,6 +13,7 @@ from tests.kit.places import TESTS_DATA
 
 LOGS = TESTS_DATA / "logs"
 SECRET = "correct-horse-battery"
+NEIGHBOURS = ("db-etcd", "db-minio", "db-qdrant", "db-neo4j", "db-milvus")
 LOGIN = Probe(kind="http", port=1, auth=Auth(kind="basic", user="neo4j", password=SECRET))
 
 
@@ -28,6 +29,8 @@ class Case:
     facts: dict[str, Any] = field(default_factory=dict)
     """More about the container."""
     answer: str = "connection refused"
+    alone: bool = False
+    """It needs nobody, so what it says is its own word; else it may be what a neighbour told it."""
     steady: tuple[str, ...] = ()
     """Neighbours that have been ready for a while."""
     wanted: tuple[str, str, str] = ("", "", "")
@@ -44,10 +47,9 @@ def recorded(name: str) -> tuple[str, ...]:
 
 def sick(case: Case, name: str = "some-name") -> tuple[Service, Look]:
     """Return a service of that name and a look in which the fault is seen."""
-    neighbours = ("db-etcd", "db-minio", "db-qdrant", "db-neo4j", "db-milvus")
-    one = replace(
-        service(name, *neighbours, image="example/image:1", memory=2**30), probes=(LOGIN,)
-    )
+    neighbours = () if case.alone else NEIGHBOURS
+    facts: dict[str, Any] = {"image": "example/image:1", "memory": 2**30, "data_group": "its-data"}
+    one = replace(service(name, *neighbours, **facts), probes=(LOGIN,))
     others = (container(need, health="healthy") for need in neighbours)
     seen = Look(
         containers=(container(name, case.state, **case.facts), *others),

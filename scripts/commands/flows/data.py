@@ -30,12 +30,11 @@ class Reset:
 
 def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> None:
     """Stop and remove the containers; with `delete_data` the data too, after asking."""
-    space = start.space
-    with held(space.cache, "down"):
+    space, context = start.space, start.data_context()
+    with held(space.cache, "down"), recovery.unfinished(context.folder):
         guards.require_own(space)
         if delete_data:
             tell.confirm("Delete these volumes?", volumes.held(space.api, space.stack), yes=yes)
-        context = start.data_context()
         recovery.settle_data(context)
         there = containers(space.api, space.stack.project)
         words = ["down", "--remove-orphans", *(["--volumes"] if delete_data else [])]
@@ -56,7 +55,7 @@ def reset(start: Starter, tell: DataReport, wanted: Reset, *, yes: bool) -> Exit
     """Delete the data that is wanted gone, after a snapshot; then start what ran."""
     space, context = start.space, start.data_context()
     groups = selection.groups_to_reset(space.stack, wanted.services, every=wanted.every)
-    with held(space.cache, "reset"):
+    with held(space.cache, "reset"), recovery.unfinished(context.folder):
         guards.require_own(space)
         if not wanted.dry_run and (code := start.finish_interrupted()):
             return code
@@ -83,7 +82,7 @@ def save(start: Starter, tell: DataReport, services: Sequence[str], name: str) -
     space, context = start.space, start.data_context()
     groups = selection.data_groups(space.stack, services)
     name = name or snapshots.name_now(space.stack, groups)
-    with held(space.cache, "snapshot.save"):
+    with held(space.cache, "snapshot.save"), recovery.unfinished(context.folder):
         guards.require_own(space)
         file = snapshots.new_file(context.folder, name)
         if code := start.finish_interrupted():
@@ -104,7 +103,7 @@ def restore(start: Starter, tell: DataReport, name: str, *, yes: bool, anyway: b
     file = snapshots.find(context.folder, name)
     contents = archive.manifest(file)
     manifest.require_restorable(space, file, contents, anyway=anyway)
-    with held(space.cache, "snapshot.restore"):
+    with held(space.cache, "snapshot.restore"), recovery.unfinished(context.folder):
         guards.require_own(space)
         if code := start.finish_interrupted():
             return code
@@ -122,9 +121,10 @@ def restore(start: Starter, tell: DataReport, name: str, *, yes: bool, anyway: b
 
 def undo(start: Starter) -> ExitCode:
     """Bring back the data from before a restore on which not all became ready."""
-    with held(start.space.cache, "snapshot.undo"):
+    context = start.data_context()
+    with held(start.space.cache, "snapshot.undo"), recovery.unfinished(context.folder):
         guards.require_own(start.space)
-        return recovery.undo(start.data_context())
+        return recovery.undo(context)
 
 
 def verify(root: Path, project: str, tell: DataReport, name: str) -> ExitCode:

@@ -7,6 +7,9 @@ from contextlib import closing
 from scripts.commands import flags
 from scripts.config import selection
 from scripts.config.workspace import Workspace
+from scripts.core.errors import ConfigError
+from scripts.core.look import ALIVE
+from scripts.engine.containers import containers
 from scripts.start.history import runs
 from scripts.start.history import timeline as bars
 from scripts.start.history.timeline import Run
@@ -18,6 +21,11 @@ from scripts.watch.observer import Observer
 def timeline(space: Workspace, number: int, tell: Report) -> None:
     """Draw a start that is kept, 1 for the last; ConfigError when there is no such."""
     kept = runs.read(space.cache)
+    if not kept:
+        # a start that starts nothing is not kept
+        up = any(one.state in ALIVE for one in containers(space.api, space.stack.project))
+        step = "inv restart (what runs is stopped and started)" if up else "inv up"
+        raise ConfigError("no start has been kept yet", next_step=step)
     run = flags.chosen("run", number, kept)
     if tell.form == "json":
         tell.json_line(bars.document(run))

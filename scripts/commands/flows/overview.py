@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scripts.config import workspace
 from scripts.config.workspace import Workspace
@@ -13,7 +13,7 @@ from scripts.data import journal, snapshots
 from scripts.images import availability
 from scripts.start.history import ready_moments
 from scripts.tell.report import Report
-from scripts.watch import measuring, mends, status
+from scripts.watch import early, measuring, mends, status
 from scripts.watch.observer import Observer
 
 WATCHED = 2.0
@@ -48,6 +48,7 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
         seen = observer.look(space.stack.closure(names))
         if mends.SERVICE in names:
             seen = mends.added(space.api, seen)
+            seen = replace(seen, advice=early.found(space.api, space.stack, seen))
         return ready_moments.added(space.cache, measuring.measured(space.api, seen, names))
 
     with closing(Observer(space.api, space.stack)) as observer:

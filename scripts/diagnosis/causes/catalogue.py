@@ -5,13 +5,24 @@ module of its noun, its name in SIGNATURES, a line in that table and a test.
 """
 
 from scripts.core.finding import Finding
-from scripts.diagnosis.causes import databases, engine, memos, store
+from scripts.core.look import Container, Look, State
+from scripts.core.stack import Service
+from scripts.diagnosis.causes import databases, engine, memos, refusals, store
 from scripts.diagnosis.failure import Failure, Signature
 
+REFUSED: tuple[Signature, ...] = (
+    *(refusals.port_taken, refusals.port_forbidden, refusals.address_unknown),
+    *(refusals.name_taken, refusals.mount_missing, engine.architecture, refusals.program_missing),
+    *(refusals.image_damaged, refusals.image_missing, refusals.limit_too_small),
+    *(refusals.network_foreign, refusals.network_twice, refusals.network_gone),
+    *(refusals.network_used, refusals.addresses_used_up, refusals.firewall_reloaded),
+    *(refusals.kernel_replaced, refusals.containerd_gone, refusals.process_limit),
+    *(refusals.volume_absent, refusals.volume_used),
+    *(refusals.half_removed, refusals.unstoppable, refusals.no_memory),
+)
+"""What the engine did not do: no log can say more."""
 SIGNATURES: tuple[Signature, ...] = (
-    # the engine never started it, so no log can say more
-    *(engine.port_taken, engine.mount_missing, engine.architecture, engine.program_missing),
-    engine.image_missing,
+    *REFUSED,
     # what looks like everything else: a full disk breaks each program in its own words
     store.etcd_no_space,
     *(engine.disk_full, engine.read_only, engine.no_such_instruction),
@@ -25,10 +36,12 @@ SIGNATURES: tuple[Signature, ...] = (
     # settings and logins
     *(databases.heap_too_large, databases.setting_unknown, databases.login_unfit),
     *(databases.setting_invalid, databases.heap_exhausted),
-    *(store.s3_login_unfit, store.s3_login_rejected, store.milvus_login_unfit, store.no_full_text),
+    *(store.s3_login_unfit, store.clocks_apart, store.s3_login_rejected),
+    *(store.milvus_login_unfit, store.no_full_text),
     *(memos.graph_backend, memos.tokenizer, memos.qdrant_settings, memos.retriever_unset),
     *(memos.configuration_invalid, memos.folder_missing, memos.value_unreadable),
     # neighbours
+    engine.through_proxy,
     *(memos.qdrant_name, memos.qdrant_unreachable, memos.neo4j_login, memos.neo4j_unreachable),
     *(memos.milvus_unreachable, memos.nacos, memos.waits),
     *(store.waits_for_etcd, store.waits_for_s3),
@@ -49,3 +62,12 @@ def recognised(failure: Failure) -> Finding | None:
     if not failure.failing:
         return None  # no log is read for one that is well
     return next(filter(None, (signature(failure) for signature in SIGNATURES)), None)
+
+
+def refused(said: str) -> Finding | None:
+    """Return the finding of what the engine or Compose said about no service in particular."""
+    nobody = Service(name="", container="", image="")
+    container = Container(id="", service="", name="", state=State.CREATED, error=said)
+    failure = Failure.of(nobody, container, Look())
+    told = (*REFUSED, engine.disk_full, engine.read_only, engine.too_many_files, engine.permission)
+    return next(filter(None, (signature(failure) for signature in told)), None)

@@ -6,8 +6,9 @@ Texts marked "recorded" come from Neo4j 5.26.4 on OpenJDK with the fault made.
 import re
 from collections.abc import Iterable
 
+from scripts.core.finding import DOCKER
 from scripts.core.texts import last
-from scripts.diagnosis.failure import Cause, Failure, data_version, known_by
+from scripts.diagnosis.failure import Cause, Failure, damaged, data_version, known_by
 
 
 @known_by(
@@ -100,7 +101,7 @@ def store_locked(failure: Failure, match: re.Match[str]) -> Cause:
     return Cause(
         "store-locked",
         f"another process has its data open ({match['path']})",
-        f"docker ps --all --filter volume={volume} tells who; stop that one, then:"
+        f"{DOCKER} ps --all --filter volume={volume} tells who; stop that one, then:"
         f" inv restart --service {failure.name}",
         # a predecessor that is about to end lets it go before the second try
         fatal=failure.over or failure.container.restarts > 1,
@@ -112,6 +113,7 @@ def store_locked(failure: Failure, match: re.Match[str]) -> Cause:
     r"Unsupported component state for ",
     r"of a newer version than the current binaries",
     r"Format is not supported by engine|store version that is unsupported",
+    of="neo4j",
 )
 def graph_version(failure: Failure, _: re.Match[str]) -> Cause:
     """Its data was written by a newer Neo4j (texts in the classes of 5.26.4; not recorded)."""
@@ -121,13 +123,14 @@ def graph_version(failure: Failure, _: re.Match[str]) -> Cause:
 @known_by(
     r"Failed to (?:read current store version|load data from legacy metadata store)",
     r"Store file .* is (?:corrupt|invalid)|UnderlyingStorageException",
+    of="neo4j",
 )
-def graph_damaged(failure: Failure, _: re.Match[str]) -> Cause:
+def graph_damaged(_failure: Failure, _match: re.Match[str]) -> Cause:
     """Its store files are damaged; recorded with a damaged system database."""
-    return Cause("data-damaged", "its store files are damaged and cannot be read", failure.reset)
+    return damaged("its store files are damaged and cannot be read")
 
 
-@known_by(r"Neo\.TransientError\.General\.DatabaseUnavailable")
+@known_by(r"Neo\.TransientError\.General\.DatabaseUnavailable", of="neo4j")
 def graph_unavailable(failure: Failure, _: re.Match[str]) -> Cause:
     """The server runs without the database; recorded with a damaged one, the log is silent then.
 
@@ -136,9 +139,9 @@ def graph_unavailable(failure: Failure, _: re.Match[str]) -> Cause:
     return Cause(
         "database-unavailable",
         "the server answers, and could not open its database; its files may be damaged",
-        f"docker exec {failure.container.name} tail -n 100 /logs/debug.log tells why;"
-        f" or {failure.reset}",
+        f"{DOCKER} exec {failure.container.name} tail -n 100 /logs/debug.log tells why",
         fatal=last(failure.lines, r"INFO +Started\.") is not None,
+        resets=True,
     )
 
 
@@ -146,6 +149,7 @@ def graph_unavailable(failure: Failure, _: re.Match[str]) -> Cause:
     r"Panic occurred in file .*(?:unknown variant|unknown field|missing field)",
     r"cannot be opened: .*(?:unknown variant|unknown field|missing field)",
     r"[Cc]annot upgrade|storage version .* is (?:newer|not supported)",
+    of="qdrant",
 )
 def vectors_version(failure: Failure, _: re.Match[str]) -> Cause:
     """Qdrant's data has another version's shape (serde's words in Qdrant's panic)."""
@@ -156,10 +160,11 @@ def vectors_version(failure: Failure, _: re.Match[str]) -> Cause:
     r"Failed to load local shard \\?\"(?P<path>[^\"\\]+)",
     r"collection (?P<path>\S+) cannot be opened",  # our Qdrant front
     r"(?P<path>Wal error): Can't init WAL",
+    of="qdrant",
 )
-def vectors_damaged(failure: Failure, match: re.Match[str]) -> Cause:
+def vectors_damaged(_: Failure, match: re.Match[str]) -> Cause:
     """Qdrant cannot open a collection (https://github.com/qdrant/qdrant/issues/5503, 1735)."""
-    return Cause("data-damaged", f"a collection cannot be read ({match['path']})", failure.reset)
+    return damaged(f"a collection cannot be read ({match['path']})")
 
 
 @known_by(r"cannot start on (?P<where>\S+): (?P<why>.+)")

@@ -1,12 +1,11 @@
-"""Causes that the engine or the kernel tells, whatever runs in the container."""
+"""Causes that the kernel and health checks tell, whatever runs in the container."""
 
 import re
 from collections.abc import Iterable
 
-from scripts.core.finding import Finding
+from scripts.core.finding import DOCKER, Finding
 from scripts.core.texts import last
-from scripts.diagnosis.causes.pulls import pull_cause
-from scripts.diagnosis.failure import Cause, Failure, known_by
+from scripts.diagnosis.failure import Cause, Failure, known_by, proxied
 
 SIGILL, SIGKILL = 132, 137
 """Exit codes after these signals, 128 + signal."""
@@ -18,56 +17,12 @@ EXITS = {
 """Exit codes that tell a cause; SIGILL and SIGKILL have signatures of their own."""
 
 
-def _refusal(failure: Failure) -> Iterable[str]:
-    return (failure.container.error,)
-
-
 def _check_output(failure: Failure) -> Iterable[str]:
     return failure.container.health_output.splitlines()
 
 
-def _last_said(failure: Failure) -> Iterable[str]:
-    return failure.lines[-2:] if failure.container.error else ()
-
-
-@known_by(
-    r"Bind for \S+?:(?P<port>\d+) failed: port is already allocated",
-    r"listen \w+ \S+?:(?P<port>\d+): bind: address already in use",
-    r"failed to bind host port \S+?:(?P<port>\d+)/\w+: address already in use",
-    r"(?P<windows>exposing port \w+ )\S+?:(?P<port>\d+) -> ",
-    r"(?P<windows>)listen \w+ \S+?:(?P<port>\d+): bind: An attempt was made to access",
-    within=_refusal,
-)
-def port_taken(failure: Failure, match: re.Match[str]) -> Cause:
-    """Another program has the port; four texts, by engine (moby, Engine 27, 28, Docker Desktop)."""
-    holder, command = "another program", f"ss -ltnp 'sport = :{match['port']}'"
-    if "windows" in match.re.groupindex:
-        holder = "a program or a range that Windows reserves"
-        command = "netsh interface ipv4 show excludedportrange protocol=tcp"
-    return Cause(
-        "port-taken",
-        f"port {match['port']} of this machine is held by {holder}",
-        f"{command} tells who; stop it, or choose another port for {failure.name} in .env;"
-        " then: inv up",
-    )
-
-
-@known_by(r"bind source path does not exist: (?P<path>\S+)", within=_refusal)
-def mount_missing(failure: Failure, match: re.Match[str]) -> Cause:
-    """A folder that the container wants to see is not there; moby, volume/mounts/validate.go."""
-    return Cause(
-        "mount-missing",
-        f"the folder {match['path']} is not on the engine's machine",
-        f"correct the path in .env (MEMOS_SRC), then: {failure.up}",
-    )
-
-
-def image_missing(failure: Failure) -> Finding | None:
-    """Its image cannot be had; the texts of pulls."""
-    error = failure.container.error
-    pulled = "image" in error or "manifest" in error or "pull" in error
-    cause = pull_cause(error) if pulled else None
-    return failure.finding(cause, error) if cause is not None else None
+def _written(failure: Failure) -> Iterable[str]:
+    return failure.log
 
 
 @known_by(r"(?i)exec format error")
@@ -76,17 +31,7 @@ def architecture(failure: Failure, _: re.Match[str]) -> Cause:
     return Cause(
         "image-architecture",
         f"{failure.image} is made for another processor than this machine's",
-        f"another image for {failure.name} in .env, then: {failure.up}",
-    )
-
-
-@known_by(r"exec: \"(?P<name>[^\"]+)\": (?:executable file|stat)", within=_last_said)
-def program_missing(failure: Failure, match: re.Match[str]) -> Cause:
-    """The image lacks the program to run."""
-    return Cause(
-        "program-missing",
-        f"{failure.image} has no program {match['name']}",
-        f"another image for {failure.name} in .env, then: {failure.up}",
+        f"another image for {failure.who} in .env, then: {failure.up}",
     )
 
 
@@ -122,8 +67,8 @@ def disk_full(failure: Failure, _: re.Match[str]) -> Cause:
     return Cause(
         "disk-full",
         "no space, or no inodes, are left where its data lies",
-        "df -h and df -i for the engine's folder (docker info shows it); make room, such as"
-        f" docker image prune; then: inv restart --service {failure.name}",
+        f"df -h and df -i for the engine's folder show it; make room, such as {DOCKER} image prune;"
+        f" then: {failure.again}",
     )
 
 
@@ -133,8 +78,7 @@ def read_only(failure: Failure, _: re.Match[str]) -> Cause:
     return Cause(
         "read-only",
         "it cannot write: a file system is read-only, often after a disk error",
-        "dmesg | tail shows disk errors; mount it writable, then:"
-        f" inv restart --service {failure.name}",
+        f"dmesg | tail shows disk errors; mount it writable, then: {failure.again}",
     )
 
 
@@ -163,6 +107,22 @@ def permission(failure: Failure, match: re.Match[str]) -> Cause:
         f"let the container's user have it (ls -l, chmod, chown), then: {failure.up}",
         fatal=failure.over,
     )
+
+
+@known_by(
+    r"(?i)proxyconnect|proxyerror|tunnel connection failed|bad gateway",
+    r"(?i)\b(?:403|407|502|503|504)\b",
+    r"(?i)no answer from|waiting for \S+ at|timed? ?out|refused|unreachable",
+    within=_written,
+)
+def through_proxy(failure: Failure, match: re.Match[str]) -> Cause | None:
+    """It complains of neighbours that are well, and calls them by way of a proxy."""
+    named = failure.neighbour(match.string)
+    needs = (named,) if named in failure.service.needs else failure.service.needs
+    need = next((one for one in needs if failure.by_proxy(one) and failure.well(one)), None)
+    if need is None:
+        return None
+    return proxied(failure, need, fatal=failure.over or need in failure.look.steady)
 
 
 def no_such_instruction(failure: Failure) -> Finding | None:

@@ -51,8 +51,7 @@ def vectors_size(_: Failure, match: re.Match[str]) -> Cause:
     return Cause(
         "data-mismatch",
         f"vectors of {match['have']} numbers are stored, the model gives {match['given']}",
-        f"EMBEDDING_DIMENSION={match['have']} in .env and the model of then; or"
-        " inv reset --all (ALL data of the stack goes, after a snapshot), then: inv up",
+        f"EMBEDDING_DIMENSION={match['have']} in .env and the model of then, then: inv up",
     )
 
 
@@ -95,11 +94,17 @@ def qdrant_unreachable(failure: Failure, _: re.Match[str]) -> Cause:
 def neo4j_login(failure: Failure, _: re.Match[str]) -> Cause:
     """The driver's own exception (neo4j 5.28)."""
     need = failure.neighbour("neo4j")
+    asked = failure.look.reading(need)
+    if asked is not None and asked.ok:  # from us it takes the password of the settings
+        return Cause(
+            "login-rejected",
+            f"{need} takes the password of .env, and {failure.name} gives it another one",
+            f"inv config shows what {failure.name} is given (NEO4J_PASSWORD); then: {failure.up}",
+        )
     return Cause(
         "login-rejected",
         f"{need} rejects the password that it is given",
-        "put the former NEO4J_PASSWORD back into .env, then: inv up; or"
-        f" inv reset --service {need} (its data goes, after a snapshot), then: inv up",
+        "put the former NEO4J_PASSWORD back into .env, then: inv up",
     )
 
 

@@ -2,6 +2,8 @@
 
 import re
 
+from scripts.core.errors import BrokenError, RefusedError, StackError
+from scripts.core.finding import DOCKER
 from scripts.diagnosis.failure import Cause
 
 ELSEWHERE = "IMAGE_REGISTRY=<mirror> or IMAGE_SOURCE=packages in .env, then: inv up"
@@ -23,7 +25,7 @@ _CAUSES = (
         Cause(
             "disk-full",
             "no space (or no inodes) left where the engine keeps its images",
-            "docker system df; docker image prune; then: inv images.pull",
+            f"{DOCKER} system df; docker image prune; then: inv images.pull",
         ),
     ),
     (
@@ -107,6 +109,15 @@ _CAUSES = (
     ),
 )
 """What a text says, what it means, and what to do: {host}, {name} and {why} are from the text."""
+
+
+OF_REGISTRIES = frozenset(cause.code for _, cause in _CAUSES) - {"disk-full"}
+"""Codes of what registries and their images are to blame for."""
+
+
+def kind(code: str) -> type[StackError]:
+    """Return what a cause amounts to: a registry may refuse, and a full disk is broken."""
+    return RefusedError if code in OF_REGISTRIES else BrokenError
 
 
 def pull_cause(text: str) -> Cause | None:

@@ -5,32 +5,38 @@ Texts marked "recorded" come from etcd 3.5.16, SeaweedFS and Milvus 2.3.5 with t
 
 import re
 
-from scripts.core.finding import Finding
+from scripts.core.finding import DOCKER, Finding
 from scripts.core.texts import last
-from scripts.diagnosis.failure import Cause, Failure, data_version, known_by, unreachable
+from scripts.diagnosis.failure import (
+    Cause,
+    Failure,
+    damaged,
+    data_version,
+    known_by,
+    unreachable,
+)
 
 
 @known_by(
     r"Active Alarm\(s\): NOSPACE",  # etcdctl endpoint health
     r"\"alarm raised\",\"alarm\":\"NOSPACE\"",
-    r"mvcc: database space exceeded",  # what clients such as Milvus get
-    r"refused a write; see its log \(out of space\?\)",  # our Milvus image
+    r"mvcc: database space exceeded",
+    of="etcd",
 )
 def etcd_no_space(failure: Failure, _: re.Match[str]) -> Cause:
     """The quota is used up and etcd read-only until somebody clears the alarm; recorded."""
-    etcd = failure.look.container(failure.neighbour("etcd")) or failure.container
-    tool = f"docker exec {etcd.name} etcdctl"
+    tool = f"exec {failure.container.name} etcdctl"
     return Cause(
         "etcd-no-space",
         "etcd has used up its quota (alarm NOSPACE) and takes no more writes",
-        f"{tool} defrag --command-timeout=60s && {tool} alarm disarm, then: inv up;"
-        f" when it fills up again: {failure.reset}",
+        f"{DOCKER} {tool} defrag --command-timeout=60s && docker {tool} alarm disarm, then: inv up",
     )
 
 
 @known_by(
     r"server version is lower than determined cluster version",
     r"cluster cannot be downgraded",  # 3.3, https://github.com/kubernetes/kubernetes/issues/54027
+    of="etcd",
 )
 def etcd_version(failure: Failure, _: re.Match[str]) -> Cause:
     """Its data was written by a newer etcd; server/etcdserver/api/membership/downgrade.go."""
@@ -44,32 +50,33 @@ def etcd_version(failure: Failure, _: re.Match[str]) -> Cause:
     r"panic: cannot use none as id",
     r"cannot be repaired|wal: file not found|file size too small",
     r"is out of range \[|snapshot file doesn't exist",
+    of="etcd",
 )
-def etcd_damaged(failure: Failure, _: re.Match[str]) -> Cause:
+def etcd_damaged(_failure: Failure, _match: re.Match[str]) -> Cause:
     """Its files are damaged; the first three recorded, others from etcd's issues 5664, 6191."""
-    return Cause("data-damaged", "etcd's files are damaged and cannot be read", failure.reset)
+    return damaged("etcd's files are damaged and cannot be read")
 
 
 @known_by(r"\bCorruption: ", r"failed to open rocksdb")
-def rocksdb_damaged(failure: Failure, _: re.Match[str]) -> Cause:
+def rocksdb_damaged(_failure: Failure, _match: re.Match[str]) -> Cause:
     """RocksDB's status, in Milvus' queue or Qdrant's segments (rocksdb, util/status.cc)."""
-    return Cause("data-damaged", "its RocksDB are damaged and cannot be read", failure.reset)
+    return damaged("its RocksDB are damaged and cannot be read")
 
 
 @known_by(
     r"found backend type \w+, expected|Unknown xl meta version|expected format-type",
     r"holds data of a real MinIO",  # our stand-in
+    of="minio",
 )
 def s3_version(failure: Failure, _: re.Match[str]) -> Cause:
     """MinIO's drive has another shape (https://github.com/minio/minio/issues/16087, 15999)."""
     return data_version(failure, "another store or version")
 
 
-@known_by(r"corrupted backend format", r"file is corrupted")
-def s3_damaged(failure: Failure, _: re.Match[str]) -> Cause:
+@known_by(r"corrupted backend format", r"file is corrupted", of="minio")
+def s3_damaged(_failure: Failure, _match: re.Match[str]) -> Cause:
     """MinIO cannot read its drive (https://github.com/minio/minio/issues/12248)."""
-    what = "the object store's files are damaged and cannot be read"
-    return Cause("data-damaged", what, failure.reset)
+    return damaged("the object store's files are damaged and cannot be read")
 
 
 @known_by(
@@ -101,6 +108,18 @@ def s3_login_rejected(_failure: Failure, _match: re.Match[str]) -> Cause:
         "the object store rejects the key that it is called with",
         "MINIO_ROOT_USER and MINIO_ROOT_PASSWORD in .env must be one pair for the store and"
         " its clients (nothing else may set MINIO_ACCESS_KEY_ID); then: inv up",
+    )
+
+
+@known_by(r"RequestTimeTooSkewed|difference between the request time and the (?:current|server's)")
+def clocks_apart(_failure: Failure, _match: re.Match[str]) -> Cause:
+    """An S3 store refuses with 403 what was signed 15 minutes before or after by its clock."""
+    return Cause(
+        "clocks-apart",
+        "the clock of who asks and that of the engine's machine are more than 15 minutes apart",
+        "set both (timedatectl set-ntp true; Docker Desktop: restart it after the machine slept);"
+        " then: inv up",
+        fatal=False,
     )
 
 

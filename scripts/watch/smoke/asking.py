@@ -33,9 +33,7 @@ def ask(stack: Stack, target: int, path: str, body: dict[str, Any]) -> dict[str,
 def demand(holds: bool, service: str, otherwise: str) -> None:  # noqa: FBT001 - reads as assert
     """Raise BrokenError with what is wrong with a service, unless all is well."""
     if not holds:
-        raise BrokenError(
-            f"{service}: {otherwise}", next_step=f"inv ps, then: inv logs --service {service}"
-        )
+        raise BrokenError(f"{service}: {otherwise}", next_step=f"inv logs --service {service}")
 
 
 def short(answer: object) -> str:

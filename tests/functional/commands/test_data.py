@@ -334,7 +334,7 @@ def test_data_that_no_journal_knows_of_is_named_and_a_reset_mends_it(
     told = at.shown().err
     assert "memos-test_etcd_data still holds the data from before an earlier restore" in told
     assert f"({name})" in told
-    assert "next: inv reset --service milvus makes a snapshot" in told
+    assert "next: keep both: inv snapshot.save --service milvus; " in told
     assert at.inv("reset", "--service", "etcd", "--yes") == 0
     assert at.inv("snapshot.restore", "one", "--yes") == 0
     assert at.held() == OLD_DATA
@@ -353,7 +353,7 @@ def test_a_journal_that_none_of_ours_wrote_says_what_is_in_danger(at: Checkout) 
     shown = at.shown().err
     assert "phase is 'dreaming', wanted one of stopped, unpacking" in shown
     assert "only this file says whether the volumes hold the old data, the new, or some" in shown
-    assert f"else: rm {file}, then inv reset --all" in shown
+    assert f"else: mv {file} {file}.unread, then: inv snapshot.restore NAME" in shown
     assert file.exists()
     assert former.exists()
 
@@ -552,7 +552,7 @@ def bare(at: Checkout) -> None:
         ("reset --service etcd", nothing, 7, "Delete this data? Nobody is there to answer"),
         ("reset --service etcd --yes", stranger, 4, "memos-test_etcd_data is mounted by thief"),
         ("reset --service etcd --yes", shellless, 4, NO_SHELL),
-        ("reset --service etcd --yes", full, 4, "start: no space left on device\nnext: inv images"),
+        ("reset --service etcd --yes", full, 5, "start: no space left on device\nnext: df -h and"),
         ("reset --service etcd --yes", imageless, 4, "no image of the stack could look into the"),
         ("snapshot.save", bare, 2, "there is no data of neo4j, qdrant, milvus yet"),
         ("snapshot.save --name a/b", nothing, 2, "--name is 'a/b', wanted letters"),
@@ -582,7 +582,7 @@ def test_a_name_that_is_taken_is_refused_and_restoring_asks(at: Checkout) -> Non
     at.save("one")
 
     assert at.inv("snapshot.save", "--name", "one") == 2
-    assert "inv snapshot.delete one" in at.shown().err
+    assert "next: another --name; inv snapshot.list shows" in at.shown().err
     assert at.inv("snapshot.restore", "one") == 7
     assert "Replace this data? Nobody is there to answer" in at.shown().err
 

@@ -517,3 +517,15 @@ def test_proxies_are_shown_without_their_logins(
     found = ask_models.proxies(environ)
 
     assert (found.hosts, found.exempt) == (hosts, exempt)
+
+
+def test_proxies_that_containers_will_get_are_known_before_there_are_any(tmp_path: Path) -> None:
+    """The file's for the API, docker's own for all of them; no login is shown."""
+    config = {"proxies": {"default": {"httpProxy": "http://u:p@proxy:8080"}}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+
+    environ = {"DOCKER_CONFIG": str(tmp_path)}
+    found = ask_models.proxies(environ, "A=1\nHTTPS_PROXY=http://u:p@other:1\n")
+
+    whose = f"httpProxy of {tmp_path / 'config.json'}"
+    assert found.given == {"HTTPS_PROXY": "other:1", whose: "proxy:8080"}

@@ -220,7 +220,7 @@ def test_a_refusal_gives_the_call_and_the_engines_reason(
 
     assert str(caught.value).startswith("the engine refused GET /volumes: ")
     assert str(caught.value).endswith(reason)
-    assert caught.value.next_step == "inv ps"
+    assert caught.value.next_step == "inv doctor"
 
 
 def test_an_engine_that_is_not_there_is_named(tmp_path: Path) -> None:

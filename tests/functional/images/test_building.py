@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scripts.core.errors import RefusedError
+from scripts.core.errors import BrokenError, RefusedError
 from scripts.core.stack import Build, Service
 from scripts.images import jobs as jobs_module
 from scripts.images.jobs import Batch, Job, Jobs
@@ -124,14 +124,14 @@ def test_a_failure_is_told_after_all_have_ended(
         """
     )
 
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(BrokenError) as caught:
         jobs.finish(BUILDS, builds(services, {}, tmp_path))
 
     assert str(caught.value) == (
         "the image of one could not be had: no space (or no inodes) left where the engine keeps"
         f" its images (log: {tmp_path / 'one.log'})"
     )
-    assert caught.value.next_step.startswith("docker system df")
+    assert "docker system df" in caught.value.next_step
     assert (folder / "done").exists()
 
 

@@ -1,17 +1,20 @@
 """What is told of a start beside its events."""
 
+import base64
 from pathlib import Path
 
 import pytest
 
 from scripts.engine.api import Api
 from scripts.start.events import Event, EventKind
-from scripts.start.starter import with_mends
-from tests.kit.fake_engine import FakeEngine, made
+from scripts.start.starter import with_news
+from tests.kit.builders import service, stack
+from tests.kit.fake_engine import FakeEngine, framed, made
 from tests.kit.servers import unix
 
 SAID = '{"memos": "2.0.6", "mended": ["1093"], "left": []}'
 LINE = "MemOS 2.0.6, mended: #1093 (docs/memos-versions.md)"
+STACK = stack(service("db"), service("memos", "db"))
 STARTED, READY, LOST = EventKind.STARTED, EventKind.READY, EventKind.LOST
 
 
@@ -23,7 +26,7 @@ def told(folder: Path, said: str | None, *events: tuple[EventKind, str]) -> list
     given = [Event(kind=kind, seconds=1.0, service=service) for kind, service in events]
     socket = folder / "engine.sock"
     with unix(engine.respond, socket):
-        all_ = list(with_mends(given, Api(f"unix://{socket}"), "test"))
+        all_ = list(with_news(given, Api(f"unix://{socket}"), STACK))
     assert [event for event in all_ if event.kind is not EventKind.MENDED] == given
     return [f"{at}: {one.detail}" for at, one in enumerate(all_) if one.kind is EventKind.MENDED]
 
@@ -49,4 +52,24 @@ def test_an_engine_that_does_not_say_fails_no_start(tmp_path: Path) -> None:
     """The start is what was asked for."""
     events = [Event(kind=kind, seconds=1.0, service="memos") for kind in (STARTED, READY)]
 
-    assert list(with_mends(events, Api(f"unix://{tmp_path}/none.sock"), "test")) == events
+    assert list(with_news(events, Api(f"unix://{tmp_path}/none.sock"), STACK)) == events
+
+
+def test_errors_of_the_first_seconds_are_an_advice_once_it_is_ready(tmp_path: Path) -> None:
+    """It answers, and something is amiss: a host that nobody has, for instance."""
+    one = made("memos", "running", folder="/x/docker", project="test")
+    lines = ("INFO: started", "2026-01-31 - redis - ERROR - no such host: redis.example")
+    logs = {"id-memos": base64.b64encode(framed(*lines)).decode()}
+    engine = FakeEngine({"containers": {"id-memos": one}, "logs": logs})
+    given = [Event(kind=kind, seconds=1.0, service="memos") for kind in (STARTED, READY)]
+    with unix(engine.respond, tmp_path / "engine.sock") as endpoint:
+        *before, last = with_news(given, Api(endpoint), STACK)
+
+    assert before == given
+    assert last.finding is not None
+    assert (last.finding.code, last.finding.fatal) == ("api-errors", False)
+    assert "no such host: redis.example" in last.finding.evidence
+    assert last.finding.next_step == "inv logs --service memos --level error"
+    asked = next(call for call in engine.calls if "/logs" in call)
+    assert "since=" in asked
+    assert "until=" in asked

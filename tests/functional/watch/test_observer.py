@@ -59,6 +59,31 @@ def test_a_running_container_is_read_whole() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("variables", "proxy", "direct"),
+    [
+        (["PATH=/bin"], "", frozenset()),
+        (["HTTP_PROXY="], "", frozenset()),
+        (
+            ["http_proxy=http://me:secret@p:3128/", "NO_PROXY=localhost, .local,etcd"],
+            "http_proxy=p:3128",
+            frozenset({"localhost", "local", "etcd"}),
+        ),
+        (["ALL_PROXY=socks5://p:1", "no_proxy=*"], "ALL_PROXY=p:1", frozenset({"*"})),
+    ],
+)
+def test_a_proxy_of_a_container_is_known_without_its_login(
+    variables: list[str], proxy: str, direct: frozenset[str]
+) -> None:
+    """Compose hands on what stands in the docker config, and the settings' file what it names."""
+    one = deepcopy(recorded("memos"))
+    one["Config"]["Env"] = variables
+
+    found = container(one)
+
+    assert (found.proxy, found.no_proxy) == (proxy, direct)
+
+
 def test_a_container_whose_start_was_refused_keeps_the_engines_reason() -> None:
     """As the engine left it: created, with an exit code and an error, and never started."""
     found = container(RECORDED["refused"])

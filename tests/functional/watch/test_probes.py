@@ -69,6 +69,13 @@ def told(port: int, **facts: Any) -> tuple[bool, str, bool]:
         (404, "x" * 500, "", (False, f"404: {'x' * 119}…", False)),
         (401, "{}", "", (False, "401: it rejects the login of nobody", True)),
         (403, "{}", "", (False, "403: it rejects the login of nobody", True)),
+        # no word about the login, and a clock can be set
+        (
+            403,
+            "<Error><Code>RequestTimeTooSkewed</Code></Error>",
+            "",
+            (False, "403: RequestTimeTooSkewed, the clocks are too far apart", False),
+        ),
     ],
 )
 def test_a_status_and_an_expected_text_make_an_answer(

@@ -89,7 +89,7 @@ def test_a_change_that_fails_gives_composes_last_words(
     with pytest.raises(RefusedError, match=f"docker compose down failed: {words}") as caught:
         composed.change("down")
 
-    assert caught.value.next_step == "inv ps"
+    assert caught.value.next_step == "inv doctor"
 
 
 @pytest.mark.parametrize(

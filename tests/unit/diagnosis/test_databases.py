@@ -74,11 +74,13 @@ FAULTS = {
         fatal=False,
     ),
     "a newer Neo4j wrote the data": Case(
+        alone=True,
         said="Caused by: java.lang.IllegalStateException: Unsupported component state for"
         " 'security-users': The sub-graph is unsupported",
         wanted=("data-version", "another version than example/image:1", "put the former image"),
     ),
     "Neo4j's system database is damaged": Case(
+        alone=True,
         log="neo4j-damaged",
         wanted=("data-damaged", "store files are damaged", "inv reset --service "),
         evidence="Failed to load data from legacy metadata store",
@@ -89,6 +91,7 @@ FAULTS = {
         evidence="handleOutOfDiskSpaceError",
     ),
     "Neo4j runs without its damaged database": Case(
+        alone=True,
         log="neo4j-database-damaged",
         state="running",
         facts={"health": "healthy"},
@@ -98,6 +101,7 @@ FAULTS = {
         evidence="Neo.TransientError.General.DatabaseUnavailable",
     ),
     "Neo4j's database is not open yet": Case(
+        alone=True,
         state="running",
         answer="Neo.TransientError.General.DatabaseUnavailable",
         wanted=("database-unavailable", "database", "debug.log"),
@@ -105,6 +109,7 @@ FAULTS = {
         evidence="DatabaseUnavailable",
     ),
     "a newer Qdrant wrote the data": Case(
+        alone=True,
         said="ERROR qdrant::startup: Panic occurred in file"
         " /qdrant/lib/collection/src/shards/replica_set/mod.rs at line 309: Failed to"
         ' load local shard "./storage/c/0": Service internal error: Json error: unknown'
@@ -112,6 +117,7 @@ FAULTS = {
         wanted=("data-version", "another version", "put the former image"),
     ),
     "a collection of Qdrant is damaged": Case(
+        alone=True,
         # https://github.com/qdrant/qdrant/issues/5503
         said="2024-11-20T17:15:49.595303Z ERROR qdrant::startup: Panic occurred in file"
         " /qdrant/lib/collection/src/shards/replica_set/mod.rs at line 280: Failed to"
@@ -121,6 +127,7 @@ FAULTS = {
         evidence="EOF while parsing a value",
     ),
     "a collection of our front is damaged": Case(
+        alone=True,
         said="ERROR cannot start on 0.0.0.0:6333: collection /qdrant/storage/collections/c"
         " cannot be opened: Exception('bad'). Restore a snapshot, or move the folder"
         " away to start without it",

@@ -103,6 +103,25 @@ FAULTS = {
         wanted=("permission-denied", "/data", "chown"),
         fatal=False,
     ),
+    "a neighbour that is called by way of a proxy": Case(
+        said="memos: waiting for qdrant at http://db-qdrant-1:6333, 3 s so far: HTTP Error 403",
+        state="running",
+        facts={"proxy": "HTTP_PROXY=p:3128", "no_proxy": frozenset({"db-etcd-1", "localhost"})},
+        steady=("db-qdrant",),
+        wanted=("proxy", "db-qdrant by way of a proxy (HTTP_PROXY=p:3128)", "remove NO_PROXY"),
+    ),
+    "a neighbour in whose place a proxy answers": Case(
+        said="panic: rpc error: unexpected HTTP status code from server: 502 (Bad Gateway)",
+        facts={"restarts": 3, "exit_code": 2, "proxy": "HTTPS_PROXY=p:1"},
+        wanted=("proxy", "by way of a proxy (HTTPS_PROXY=p:1)", "~/.docker/config.json"),
+    ),
+    "a network that is cut, past a proxy": Case(
+        said="memos: waiting for qdrant at http://db-qdrant-1:6333, 3 s so far: timed out",
+        state="running",
+        facts={"proxy": "HTTP_PROXY=p:3128", "no_proxy": frozenset({"db-qdrant-1"})},
+        steady=("db-qdrant",),
+        wanted=("network-cut", "it cannot reach db-qdrant", "inv down, then: inv up"),
+    ),
     "an instruction that the processor lacks": Case(
         facts={"exit_code": 132},
         wanted=("cpu-flags", "lacks an instruction", "another machine"),

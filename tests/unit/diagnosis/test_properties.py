@@ -1,5 +1,7 @@
 """Whatever is seen: diagnosis never fails, tells causes before victims, and keeps secrets."""
 
+import ast
+import re
 from dataclasses import replace
 
 from hypothesis import given
@@ -12,16 +14,18 @@ from scripts.core.stack import Stack, by_need
 from scripts.data import plan
 from scripts.diagnosis import rules as diagnosis
 from scripts.diagnosis.causes.catalogue import recognised
+from scripts.diagnosis.evidence import masked
 from scripts.diagnosis.failure import Failure
 from scripts.diagnosis.readiness import answers
 from tests.kit.builders import container, reading, service, stack
+from tests.kit.places import ROOT
 from tests.kit.recorded import LOGIN, LOGS, SECRET
 
 SERVICES = (
-    service("etcd", probed=False),
-    replace(service("minio"), probes=(LOGIN,)),
-    replace(service("milvus", "etcd", "minio"), probes=(LOGIN,)),
-    replace(service("neo4j", memory=2**30), probes=(LOGIN,)),
+    service("etcd", probed=False, data_group="milvus"),
+    replace(service("minio", data_group="milvus"), probes=(LOGIN,)),
+    replace(service("milvus", "etcd", "minio", data_group="milvus"), probes=(LOGIN,)),
+    replace(service("neo4j", memory=2**30, data_group="neo4j"), probes=(LOGIN,)),
     replace(service("memos", "neo4j", "milvus"), probes=(LOGIN,)),
 )
 NAMES = tuple(one.name for one in SERVICES)
@@ -128,6 +132,57 @@ def test_every_finding_can_be_acted_upon(stack: Stack, seen: Look) -> None:
         assert finding.cause
         assert finding.next_step
         assert seen.container(finding.service) is not None
+
+
+DELETES = re.compile(
+    r"inv reset|--volumes|volume (?:rm|prune)|system prune|snapshot\\.(?:delete|prune)|\\brm -r"
+)
+
+
+@given(stacks(), looks())
+def test_only_who_says_so_himself_may_lose_his_data(stack: Stack, seen: Look) -> None:
+    """No next step deletes what a neighbour's words, or a guess, are about."""
+    for finding in findings(stack, seen):
+        deleted = DELETES.findall(finding.next_step)
+        one, container = stack.service(finding.service), seen.container(finding.service)
+        assert container is not None
+        own = Failure.of(one, container, seen).lines
+        if deleted:
+            assert deleted == ["inv reset"]
+            assert f"inv reset --service {finding.service} (" in finding.next_step
+            assert one.data_group
+            assert finding.evidence.strip("…")[:20] in masked(" ".join(own), one)
+
+
+SOURCES = sorted((ROOT / "scripts").rglob("*.py"))
+MAY_DELETE = {
+    "diagnosis/failure.py": 1,  # where the service says so itself
+    "diagnosis/preflight.py": 1,  # after what is left was saved
+    "data/operations.py": 1,  # after both were saved
+    "config/selection.py": 1,  # how reset is typed, to who types it
+    "data/plan.py": 0,
+}
+"""Next steps that may delete data, by file."""
+
+
+def test_no_other_next_step_deletes_data() -> None:
+    """Whatever is advised elsewhere can be typed without a second thought."""
+    for path in SOURCES:
+        steps = [
+            ast.unparse(one.value)
+            for one in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(one, ast.keyword) and one.arg == "next_step"
+        ]
+        steps += [
+            ast.unparse(one.args[2])
+            for one in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(one, ast.Call)
+            and getattr(one.func, "id", "") in {"Cause", "fatal", "advice"}
+            and len(one.args) > 2
+        ]
+        deleting = [step for step in steps if DELETES.search(step)]
+        allowed = MAY_DELETE.get(path.relative_to(ROOT / "scripts").as_posix(), 0)
+        assert len(deleting) <= allowed, (path, deleting)
 
 
 @given(stacks(), looks())

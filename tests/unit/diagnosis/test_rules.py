@@ -1,10 +1,12 @@
 """What a look means: each rule, and what they amount to."""
 
+from dataclasses import replace
+
 import pytest
 
 from scripts.core.finding import Finding, Verdict
 from scripts.core.look import Container, Look, Reading
-from scripts.core.stack import Service
+from scripts.core.stack import Auth, Probe, Service
 from scripts.diagnosis.readiness import answers, last_answer
 from scripts.diagnosis.rules import diagnose, verdict
 from tests.kit.builders import container, reading, service, stack
@@ -82,6 +84,41 @@ def test_a_sick_service_has_one_finding_with_its_cause(seen: Look, code: str, ca
     assert finding.next_step
 
 
+def test_a_check_that_failed_ends_a_start_only_when_it_fails_now_too() -> None:
+    """Where it can be run it is asked itself; only then is waiting in vain."""
+    sick = container("db", health="unhealthy", check=("CMD", "true"))
+
+    (before,) = findings(look(sick))
+    (now,) = findings(look(sick, reading("db", "exit code 1", ok=False)))
+
+    assert (before.code, before.fatal) == ("unhealthy", False)
+    assert (now.code, now.fatal) == ("unhealthy", True)
+
+
+def test_an_object_store_keeps_no_login_in_its_volume() -> None:
+    """It takes it from its variables at every start, so no data is in the way of another one."""
+    auth = Auth(kind="s3", user="minio", password="another-one")
+    store = replace(WEB, probes=(Probe(kind="http", port=1, auth=auth),), data_group="milvus")
+    seen = look(container("web"), reading("web", WRONG_PASSWORD, ok=False, final=True))
+
+    (found,) = diagnose(stack(store), ("web",), seen)
+
+    assert (found.code, found.fatal) == ("login-rejected", True)
+    assert "volume" not in found.cause
+    assert "reset" not in found.next_step
+
+
+def test_a_login_that_is_rejected_is_no_reason_to_delete_data() -> None:
+    """The former value opens it; data of another kind was asked itself."""
+    kept = replace(WEB, data_group="graph")
+    for detail, deletes in ((WRONG_PASSWORD, False), (OTHER_SIZE, True)):
+        seen = look(container("web"), reading("web", detail, ok=False, final=True))
+        (found,) = diagnose(stack(kept), ("web",), seen)
+
+        assert found.next_step.startswith("put the former value back into .env, then: inv up")
+        assert ("inv reset --service web" in found.next_step) is deletes
+
+
 def test_a_failing_check_stops_nothing_where_a_probe_says_more() -> None:
     """The engine's check is coarse: its word is final only where there is no other."""
     (finding,) = findings(look(container("web", health="unhealthy")))
@@ -101,6 +138,9 @@ def test_a_failing_check_stops_nothing_where_a_probe_says_more() -> None:
         look(container("web", oom_killed=True), reading("web")),
         look(container("db", restarts=9, health="healthy")),
         look(container("job", "exited", exit_code=0)),
+        # the engine's last check was before the machine slept
+        look(container("db", health="unhealthy"), reading("db")),
+        look(container("db", health="unhealthy", health_output="")),
         # crashed long ago, and asked for the first time: a probe takes longer than the first look
         look(container("web", restarts=5)),
         look(container("web", oom_killed=True)),

@@ -6,31 +6,37 @@ from tests.kit.recorded import Case, check, told
 
 FAULTS = {
     "etcd cannot read its log at all": Case(
+        alone=True,
         said="panic: cannot use none as id",
         facts={"exit_code": 2, "restarts": 1},
         wanted=("data-damaged", "etcd's files", "inv reset --service"),
     ),
     "etcd has used up its quota": Case(
+        alone=True,
         log="etcd-no-space",
         state="running",
         wanted=("etcd-no-space", "used up its quota", "etcdctl alarm disarm"),
         evidence='"msg":"alarm raised","alarm":"NOSPACE"',
     ),
     "etcd's check tells the alarm": Case(
+        alone=True,
         state="running",
         facts={
             "health": "unhealthy",
             "health_output": "127.0.0.1:2379 is unhealthy: failed to commit proposal:"
             " Active Alarm(s): NOSPACE \nError: unhealthy cluster",
         },
-        wanted=("etcd-no-space", "NOSPACE", "docker exec db-etcd-1 etcdctl defrag"),
+        wanted=("etcd-no-space", "NOSPACE", "-1 etcdctl defrag"),
         evidence="Active Alarm(s): NOSPACE",
     ),
-    "Milvus tells of etcd's quota": Case(
-        said='[WARN] ["put failed"] [error="etcdserver: mvcc: database space exceeded"]',
-        wanted=("etcd-no-space", "no more writes", "docker exec db-etcd-1 etcdctl"),
+    "the clocks of the store and of who calls it": Case(
+        said="RequestTimeTooSkewed: The difference between the request time and the server's time"
+        " is too large.",
+        wanted=("clocks-apart", "15 minutes apart", "timedatectl set-ntp true"),
+        fatal=False,
     ),
     "a newer etcd wrote the data": Case(
+        alone=True,
         # https://github.com/etcd-io/etcd/blob/release-3.5/server/etcdserver/api/membership
         said='{"level":"fatal","caller":"membership/downgrade.go:59","msg":"invalid'
         " downgrade; server version is lower than determined cluster"
@@ -38,11 +44,13 @@ FAULTS = {
         wanted=("data-version", "newer version than example/image:1", "put the former image"),
     ),
     "etcd's log is damaged": Case(
+        alone=True,
         log="etcd-wal-damaged",
         wanted=("data-damaged", "etcd's files", "inv reset --service "),
         evidence='"error":"walpb: crc mismatch"',
     ),
     "etcd's database is damaged": Case(
+        alone=True,
         log="etcd-database-damaged",
         facts={"exit_code": 2},
         wanted=("data-damaged", "etcd's files", "inv reset --service "),
@@ -77,18 +85,21 @@ FAULTS = {
         wanted=("data-damaged", "RocksDB", "inv reset --service "),
     ),
     "an older MinIO wrote the data": Case(
+        alone=True,
         # https://github.com/minio/minio/issues/15999
         said="ERROR Unable to use the drive /minio_data: Drive /minio_data: found backend"
         " type fs, expected xl or xl-single: Invalid arguments specified",
         wanted=("data-version", "another store or version", "put the former image"),
     ),
     "a real MinIO wrote the data": Case(
+        alone=True,
         said="minio stand-in: /minio_data holds data of a real MinIO, which SeaweedFS can't"
         " read; give it another volume",
         facts={"exit_code": 2},
         wanted=("data-version", "another store", "inv reset --service "),
     ),
     "MinIO's files are damaged": Case(
+        alone=True,
         said="FATAL Unable to initialize backend: Disk /minio_data: corrupted backend format",
         wanted=("data-damaged", "object store", "inv reset --service "),
     ),
@@ -176,3 +187,19 @@ def test_a_wait_that_is_over_is_no_fault() -> None:
     """Our Milvus image says so."""
     lines = ("milvus: no answer from etcd at http://db-etcd-1:2379/ for 2 s (curl: (7)); waiting",)
     assert told(Case(said="\n".join((*lines, "milvus: etcd answers")))) == []
+
+
+HEARSAY = (
+    '[WARN] ["put failed"] [error="etcdserver: mvcc: database space exceeded"]',
+    "milvus: etcd at db-etcd:2379 refused a write; see its log (out of space?)",
+    "[ERROR] etcdserver: walpb: crc mismatch",
+    "[ERROR] S3: corrupted backend format",
+)
+
+
+@pytest.mark.parametrize("line", HEARSAY)
+def test_what_a_client_repeats_of_its_store_is_no_proof_against_it(line: str) -> None:
+    """A proxy between the two may have said so; the store is asked itself."""
+    codes = {finding.code for finding in told(Case(said=line))}
+
+    assert codes & {"etcd-no-space", "data-damaged", "data-version"} == set()

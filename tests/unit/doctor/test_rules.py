@@ -209,6 +209,23 @@ def test_details_say_what_could_not_be_tried() -> None:
     assert {row["detail"] for row in document(gone)["areas"]} >= {"m:1 does not answer"}
 
 
+def test_a_proxy_between_two_containers_is_told_with_who_has_it() -> None:
+    """Whoever gave it to them: the settings' file, or docker's own configuration."""
+    exempt: dict[str, Any] = {"no_proxy": frozenset({"neo4j-1"})}
+    direct, inside = (
+        replace(
+            UP, containers=(container("neo4j"), container("memos", proxy="HTTP_PROXY=p:1", **more))
+        )
+        for more in (exempt, {})
+    )
+
+    assert ("proxy", "memos", False) not in judged(replace(FINE, look=direct))
+    assert ("proxy", "memos", False) in judged(replace(FINE, look=inside))
+    for look in (direct, inside):
+        rows = {row["area"]: row for row in document(replace(FINE, look=look))["areas"]}
+        assert "HTTP_PROXY=p:1 in memos" in rows["proxies"]["detail"]
+
+
 def test_areas_have_names_of_their_own() -> None:
     """The schema lists them."""
     assert len({area.name for area in AREAS}) == len(AREAS) == 13
