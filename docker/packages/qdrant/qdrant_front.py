@@ -2,10 +2,10 @@
 
 Read from the environment, with Qdrant's own names: QDRANT__STORAGE__STORAGE_PATH (./storage),
 QDRANT__SERVICE__HOST (0.0.0.0), QDRANT__SERVICE__HTTP_PORT (6333; 0 takes a free one),
-QDRANT__SERVICE__API_KEY (none: open). Exit code 0 after SIGTERM, 1 when it cannot start.
+QDRANT__SERVICE__API_KEY (none: open). PUBLISHED_ON is the address of this machine that its port is
+published on (127.0.0.1). Exit code 0 after SIGTERM, 1 when it cannot start.
 """
 
-import hmac
 import json
 import logging
 import os
@@ -16,11 +16,16 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+import qdrant_collections
+import qdrant_reads
+import qdrant_writes
 import uvicorn
-from qdrant_routes import ROUTES, Call, Handler
+from qdrant_call import Call, Handler
+from qdrant_gate import LARGEST_BODY, LOOPBACK, Gate
+from qdrant_json import RefusedError, not_offered, shallow
 from qdrant_storage import Storage, StorageError
-from qdrant_translate import RefusedError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -34,7 +39,6 @@ HEALTH = {
     "/livez": "healthz check passed",
     "/readyz": "all shards are ready",
 }
-LARGEST_BODY = 32 * 1024 * 1024  # bytes; Qdrant's default of service.max_request_size_mb
 # Longer than clients keep an idle connection (httpx: 5 s), so that they are the ones to close it.
 KEEP_ALIVE_SECONDS = 75
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -42,16 +46,14 @@ NOT_FOUND = 404
 UNTRANSLATABLE = (TypeError, ValueError, OverflowError, RecursionError)
 STOP_SECONDS = 2  # for requests that are under way when SIGTERM comes
 
+ROUTES = {**qdrant_collections.ROUTES, **qdrant_writes.ROUTES, **qdrant_reads.ROUTES}
 # The rest of Qdrant 1.15's routes (from its OpenAPI description): any method is answered with 501.
 NOT_OFFERED = (
     *("/aliases", "/cluster", "/cluster/{rest:path}", "/dashboard", "/issues", "/locks"),
     *("/metrics", "/telemetry", "/snapshots", "/snapshots/{snapshot}", "/collections/aliases"),
-    *("/collections/{name}/aliases", "/collections/{name}/cluster", "/collections/{name}/facet"),
+    *("/collections/{name}/aliases", "/collections/{name}/cluster"),
     *("/collections/{name}/shards", "/collections/{name}/shards/{rest:path}"),
     *("/collections/{name}/snapshots", "/collections/{name}/snapshots/{rest:path}"),
-    *("/collections/{name}/points/{id}", "/collections/{name}/points/payload/clear"),
-    *("/collections/{name}/points/vectors/delete", "/collections/{name}/points/{kind}/batch"),
-    *("/collections/{name}/points/{kind}/groups", "/collections/{name}/points/search/matrix/{as}"),
 )
 
 log = logging.getLogger("qdrant")
@@ -71,35 +73,26 @@ def refusal(error: Exception) -> RefusedError:
     return RefusedError(400, f"Wrong input: {text}")
 
 
-def may_enter(request: Request, key: str) -> str | None:
-    """None when the request may pass, else Qdrant's words for why not."""
-    bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-    given = request.headers.get("api-key") or bearer
-    if not key or hmac.compare_digest(given.encode(), key.encode()):
-        return None
-    if given:
-        return "Invalid API key or JWT"
-    return "Must provide an API key or an Authorization bearer token"
-
-
-def endpoint(handler: Handler, storage: Storage, key: str) -> Endpoint:
+def endpoint(handler: Handler, storage: Storage, gate: Gate) -> Endpoint:
     """An HTTP endpoint that answers with what `handler` returns or raises, in Qdrant's envelope."""
 
     async def answer(request: Request) -> Response:
         started = time.perf_counter()
-        reason = may_enter(request, key)
-        if reason is not None:
-            return PlainTextResponse(reason, 401)
-        text = await request.body()
         try:
-            call = Call(
-                storage,
-                request.path_params,
-                request.query_params.get("wait") == "true",
-                json.loads(text, parse_constant=_no_constant) if text else {},
-            )
-            content, status = {"result": handler(call), "status": "ok"}, 200
-        except Exception as error:  # noqa: BLE001 - the core raises nothing more exact
+            gate.check(request.headers)
+            if (reason := gate.why_not(request.headers)) is not None:
+                return PlainTextResponse(reason, 401)
+            async with gate.body(request) as text:
+                call = Call(
+                    storage,
+                    request.path_params,
+                    request.query_params.get("wait") == "true",
+                    shallow(json.loads(text, parse_constant=_no_constant)) if text else {},
+                )
+                content, status = {"result": handler(call), "status": "ok"}, 200
+        except Exception as error:
+            if isinstance(error, HTTPException | ClientDisconnect):
+                raise  # a body too large, or one whose sender is gone
             refused = refusal(error)
             content, status = {"status": {"error": refused.text}}, refused.status
             if status != NOT_FOUND:  # an everyday answer
@@ -113,9 +106,9 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"`{name}` is not JSON")
 
 
-def not_offered(_: Call) -> object:
+def no_handler(_: Call) -> object:
     """The answer to a route of Qdrant that is not offered."""
-    raise RefusedError(501, "This stand-in for Qdrant does not offer this call")
+    raise not_offered("this call")
 
 
 def plain(text: str) -> Endpoint:
@@ -143,25 +136,25 @@ async def no_route(request: Request, _: Exception) -> Response:
     return JSONResponse({"status": {"error": text}, "time": 0.0}, NOT_FOUND)
 
 
-def application(storage: Storage, key: str) -> Starlette:
-    """The web application; with a `key`, all but version and health ask for it."""
+def application(storage: Storage, gate: Gate) -> Starlette:
+    """The web application; version and health are open to all, the rest to those let in."""
     routes = [Route("/", version), *(Route(path, plain(text)) for path, text in HEALTH.items())]
     for (method, path), handler in ROUTES.items():
-        routes.append(Route(path, endpoint(handler, storage, key), methods=[method]))
-    refuse = endpoint(not_offered, storage, key)
+        routes.append(Route(path, endpoint(handler, storage, gate), methods=[method]))
+    refuse = endpoint(no_handler, storage, gate)
     routes.append(Route("/collections/{name}", refuse, methods=["PATCH"]))
     routes.extend(Route(path, refuse, methods=METHODS) for path in NOT_OFFERED)
     failed = {NOT_FOUND: no_route, 405: no_route, ClientDisconnect: gone}
     return Starlette(routes=routes, exception_handlers=failed, max_body_size=LARGEST_BODY)
 
 
-def serve(storage: Storage, listener: socket.socket, key: str) -> None:
+def serve(storage: Storage, listener: socket.socket, gate: Gate) -> None:
     """Answer requests until SIGTERM or SIGINT, which ends in SystemExit(0)."""
     for number in (signal.SIGTERM, signal.SIGINT):
         # The server takes both while it runs, stops in order, and then raises them once more.
         signal.signal(number, lambda *_: sys.exit(0))
     config = uvicorn.Config(
-        application(storage, key),
+        application(storage, gate),
         http="h11",
         ws="none",
         lifespan="off",
@@ -191,8 +184,9 @@ def main(environment: Mapping[str, str]) -> int:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     address, free = listener.getsockname()[:2]
     log.info("%d collections, listening on %s:%d", len(storage.collections), address, free)
+    key = environment.get("QDRANT__SERVICE__API_KEY", "")
     try:
-        serve(storage, listener, environment.get("QDRANT__SERVICE__API_KEY", ""))
+        serve(storage, listener, Gate(key, environment.get("PUBLISHED_ON") or LOOPBACK))
     finally:
         storage.close()
     return 0

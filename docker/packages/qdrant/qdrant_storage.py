@@ -2,7 +2,7 @@
 
 Layout: `collections/NAME` holds one shard of the storage core each, `partial` what is being made or
 deleted (emptied at the next start, so that a kill leaves a whole collection or none), `.lock` keeps
-a second process out.
+a second process out. A collection that cannot be opened stays as it is, and keeps no other from it.
 
 Nothing here locks between threads: the core keeps Python's interpreter lock for the whole of every
 call (measured with 0.9.0), so threads would gain nothing, and the server has one.
@@ -10,9 +10,7 @@ call (measured with 0.9.0), so threads would gain nothing, and the server has on
 
 import fcntl
 import itertools
-import json
-import os
-import re
+import logging
 import shutil
 import uuid
 from dataclasses import dataclass, field
@@ -20,11 +18,11 @@ from pathlib import Path
 from typing import IO
 
 import qdrant_edge as core
-from qdrant_translate import RefusedError
+from qdrant_filter import Filters
+from qdrant_json import RefusedError, unfit_name
+from qdrant_vectors import Shape
 
-# What Qdrant refuses in a name, and the two names that a folder cannot have.
-UNFIT_NAME = re.compile(r'[<>:"/\\|?*\0\x1f]|^\.{0,2}$')
-LONGEST_NAME = 255  # bytes, of a folder's name
+log = logging.getLogger("qdrant")
 
 
 class StorageError(Exception):
@@ -33,12 +31,11 @@ class StorageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One open collection; its vectors have `size` numbers, compared by `distance`."""
+    """One open collection, and what vectors it has."""
 
     path: Path
     shard: core.EdgeShard
-    size: int
-    distance: str
+    shape: Shape
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @classmethod
@@ -47,14 +44,22 @@ class Collection:
 
         Raises the core's bare Exception, OSError, ValueError or KeyError when it is damaged.
         """
-        shard = core.EdgeShard.load(str(path))
-        params = json.loads((path / "edge_config.json").read_text())["vectors"][""]
-        return cls(path, shard, params["size"], params["distance"])
+        return cls(path, core.EdgeShard.load(str(path)), Shape.of(path))
 
-    def update(self, operation: core.UpdateOperation) -> int:
-        """Apply `operation`, put it on disk (5 ms at 10,000 points) and return its number."""
-        self.shard.update(operation)
-        self.shard.flush()
+    @property
+    def filters(self) -> Filters:
+        """What reads its filters, with the indexes that it has now."""
+        schema = self.shard.info().payload_schema
+        text = core.PayloadSchemaType.Text
+        return Filters(frozenset(key for key, one in schema.items() if one.data_type == text))
+
+    def update(self, *operations: core.UpdateOperation) -> int:
+        """Apply them, put all on disk (5 ms at 10,000 points) and return their number."""
+        try:
+            for operation in operations:
+                self.shard.update(operation)
+        finally:
+            self.shard.flush()
         return next(self._numbers)
 
 
@@ -64,14 +69,15 @@ class Storage:
 
     root: Path
     collections: dict[str, Collection]
+    damaged: dict[str, str]
+    """Why a collection cannot be opened."""
     _lock: IO[str]
 
     @classmethod
     def open(cls, root: Path) -> "Storage":
-        """Take the folder and load every collection.
+        """Take the folder and load every collection that can be opened.
 
-        Raises StorageError when another process has it or a collection cannot be read, and OSError
-        when the folder cannot be written.
+        Raises StorageError when another process has it, and OSError when it cannot be written.
         """
         (root / "collections").mkdir(parents=True, exist_ok=True)
         lock = (root / ".lock").open("w")
@@ -85,36 +91,58 @@ class Storage:
             ) from None
         shutil.rmtree(root / "partial", ignore_errors=True)
         (root / "partial").mkdir()
-        paths = sorted((root / "collections").iterdir())
-        return cls(root, {path.name: _load_or_explain(path) for path in paths}, lock)
+        storage = cls(root, {}, {}, lock)
+        for path in sorted((root / "collections").iterdir()):
+            storage._load(path)
+        return storage
+
+    def _load(self, path: Path) -> None:
+        try:
+            self.collections[path.name] = Collection.load(path)
+        # The core raises nothing more exact, and its panics are no Exception.
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            self.damaged[path.name] = f"collection {path} cannot be opened: {error!r}"
+            log.error("%s", self.damaged[path.name])  # noqa: TRY400 - a known cause
+
+    def names(self) -> list[str]:
+        """The names of all collections, also of those that cannot be opened."""
+        return [*self.collections, *self.damaged]
 
     def get(self, name: str) -> Collection:
-        """The collection `name`, or 404 in Qdrant's words."""
+        """The collection `name`; 404 in Qdrant's words, or 500 when it cannot be opened."""
+        if name in self.damaged:
+            remedy = "Restore a snapshot, or delete this collection to go on without it"
+            raise RefusedError(500, f"Service internal error: {self.damaged[name]}. {remedy}")
         try:
             return self.collections[name]
         except KeyError:
             raise RefusedError(404, f"Not found: Collection `{name}` doesn't exist!") from None
 
-    def create(self, name: str, params: core.EdgeVectorParams) -> None:
+    def create(self, name: str, config: core.EdgeConfig) -> None:
         """Make an empty collection; 409 when there is one, 422 when the name is unfit."""
-        if name in self.collections:
+        if name in self.names():
             raise RefusedError(409, f"Wrong input: Collection `{name}` already exists!")
-        if UNFIT_NAME.search(name) or len(os.fsencode(name)) > LONGEST_NAME:
+        if unfit_name(name):
             raise RefusedError(
                 422, f"Validation error in path parameters: [name: {name!r} is unfit]"
             )
         partial = self.root / "partial" / uuid.uuid4().hex
-        core.EdgeShard.create(str(partial), core.EdgeConfig(vectors=params)).close()
+        core.EdgeShard.create(str(partial), config).close()
         path = partial.rename(self.root / "collections" / name)
         self.collections[name] = Collection.load(path)
 
     def delete(self, name: str) -> bool:
-        """Delete a collection; False when there is none."""
-        collection = self.collections.pop(name, None)
-        if collection is None:
+        """Delete a collection, also one that cannot be opened; False when there is none."""
+        if name not in self.names():
             return False
-        collection.shard.close()
-        shutil.rmtree(collection.path.rename(self.root / "partial" / uuid.uuid4().hex))
+        collection = self.collections.pop(name, None)
+        if collection is not None:
+            collection.shard.close()
+        path = self.root / "collections" / name
+        shutil.rmtree(path.rename(self.root / "partial" / uuid.uuid4().hex))
+        self.damaged.pop(name, None)
         return True
 
     def close(self) -> None:
@@ -123,13 +151,3 @@ class Storage:
             collection.shard.flush()
             collection.shard.close()
         self._lock.close()
-
-
-def _load_or_explain(path: Path) -> Collection:
-    try:
-        return Collection.load(path)
-    except Exception as error:  # the core raises nothing more exact
-        raise StorageError(
-            f"collection {path} cannot be opened: {error!r}. Restore a snapshot, "
-            "or move the folder away to start without it"
-        ) from error

@@ -3,87 +3,26 @@
 import http.client
 import itertools
 import json
-import os
-import re
+import select
+import socket
 import statistics
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-from tests.kit.places import ROOT
+from tests.kit.qdrant import Front, launch, running
 
-FRONT = ROOT / "docker/packages/qdrant/qdrant_front.py"
 UUID = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
 SIZE = 4
+MIB = 1024 * 1024
 names = (f"collection-{number}" for number in itertools.count())
-
-
-@dataclass(frozen=True)
-class Front:
-    """A running front: its process and its port on loopback."""
-
-    process: subprocess.Popen[str]
-    port: int
-
-    def client(self) -> QdrantClient:
-        """Qdrant's client for it."""
-        return QdrantClient(host="127.0.0.1", port=self.port)
-
-    def ask(
-        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, str]:
-        """Status and text of one raw request; a body that is text goes out as it is."""
-        text = body if isinstance(body, str) else json.dumps(body)
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}",
-            None if body is None else text.encode(),
-            headers or {},
-            method=method,
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-
-
-def launch(storage: Path, key: str = "") -> subprocess.Popen[str]:
-    """The front as a process of its own, on a free port."""
-    settings = {
-        "QDRANT__SERVICE__HOST": "127.0.0.1",
-        "QDRANT__SERVICE__HTTP_PORT": "0",
-        "QDRANT__SERVICE__API_KEY": key,
-        "QDRANT__STORAGE__STORAGE_PATH": str(storage),
-    }
-    return subprocess.Popen(
-        [sys.executable, str(FRONT)], env=os.environ | settings, stderr=subprocess.PIPE, text=True
-    )
-
-
-@contextmanager
-def running(storage: Path, key: str = "") -> Iterator[Front]:
-    """A front that listens; killed when the block ends, if it still runs."""
-    with launch(storage, key) as process:
-        try:
-            assert process.stderr is not None
-            line = process.stderr.readline()
-            port = re.search(r"listening on 127\.0\.0\.1:(\d+)", line)
-            assert port, line + process.stderr.read()
-            yield Front(process, int(port[1]))
-        finally:
-            process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -335,13 +274,33 @@ PUT points  {"points": [{"id": 1, "vector": [1, 0, 0, 1e99]}]}  400 Format error
 PUT points  {"points": [NaN]}  400 Format error in JSON body: `NaN` is not JSON
 PUT points  {"points": [{"id": 9, "vector": [1, 0]}]}  400 Wrong input: Vector dimension error: exp
 POST points/query  {"query": [1]}  400 Wrong input: Vector dimension error: expected dim: 4, got 1
-POST points/query  {"query": [1, 0, 0, 0], "prefetch": []}  501 This stand-in does not offer `prefe
+POST points/query  {"query": [1, 0, 0, 0], "shard_key": "a"}  501 This stand-in for Qdrant does not
+POST points/query  {"prefetch": {}}  400 Wrong input: A query is needed to merge the prefetches.
+POST points/query  {"query": {}}  400 Format error in JSON body: a query holds none of mmr, nearest
+POST points/query  {"query": {"order_by": "a"}, "score_threshold": 1}  400 Wrong input: `order_by` c
+POST points/query  {"query": {"fusion": "x"}}  400 Format error in JSON body: unknown variant `x` of
+POST points/query  {"query": 99}  404 Not found: No point with id 99 found
+POST points/query  {"query": [1, 0, 0, 0], "using": "a"}  400 Wrong input: Not existing vector name
+POST points/query  {"query": {"text": "tea", "model": "m"}}  501 This stand-in for Qdrant does not o
+POST points/query  {"query": 1, "lookup_from": {"collection": "no"}}  404 Not found: Collection `no`
+POST points/query/groups  {"query": 1, "group_by": "a[0]"}  501 This stand-in for Qdrant does not of
+POST points/search/matrix/pairs  {"sample": 1}  422 Validation error in JSON body: [sample: value 1
+PUT points  {"points": [{"id": 9, "vector": {"a": [1]}}]}  400 Wrong input: Not existing vector name
+PUT points  {"points": [{"id": 9, "vector": [[1, 0, 0, 0]]}]}  400 Wrong input: Wrong usage of multi
+PUT points  {"points": [{"id": 9, "vector": {"indices": [1], "values": [1]}}]}  400 Wrong input: Not
+PUT points  {"points": [{"id": 9, "vector": [true, 0, 0, 0]}]}  400 Format error in JSON body: a
+PUT points  {"batch": {"ids": [1, 2], "vectors": [[1, 0, 0, 0]]}}  400 Format error in JSON body: id
+PUT points/vectors  {"points": [{"id": 1, "vector": {"a": [1]}}]}  400 Wrong input: Not existing vec
+POST points/vectors/delete  {"points": [1], "vector": ["a"]}  400 Wrong input: Not existing vector n
+POST points/batch  {"operations": [{"delete": {"points": [1]}}, {"fly": {}}]}  501 This stand-in for
+POST points/batch  {"operations": [{"delete": {"points": [1]}}, {"delete": {}}]}  400 Format error i
 POST points/scroll  {"limit": 0}  422 Validation error in JSON body: [limit: value 0 invalid, must
 POST points/delete  {}  400 Format error in JSON body: neither `points` nor `filter`
 POST points/payload  {"points": [7], "payload": {}}  404 Not found: No point with id 7 found
 POST points/count  {"filter": {"must": [{"key": "a", "match": {"any": [1, "a"]}}]}}  400 Format
-POST points/count  {"filter": {"must": [{"key": "a", "geo_radius": {}}]}}  501 This stand-in does
-POST points/recommend  {}  501 This stand-in for Qdrant does not offer this call
+POST points/count  {"filter": {"must": [{"key": "a", "geo_radius": {}}]}}  400 Format error in JSON
+POST points/count  {"filter": {"must": [{"key": "a", "match": {"prefix": "a"}}]}}  501 This stand-in
+POST points/recommend  {}  400 Wrong input: At least one positive vector ID required with this strat
 POST snapshots  {}  501 This stand-in for Qdrant does not offer this call
 GET /aliases    501 This stand-in for Qdrant does not offer this call
 GET /nonsense    404 Not found: GET /nonsense is no route of Qdrant
@@ -350,7 +309,9 @@ PUT index  {"field_name": "a", "field_schema": "colour"}  400 Format error in JS
 PUT /collections/new  {"vectors": {"size": 0, "distance": "Dot"}}  422 Validation error in JSON body
 PUT /collections/new  {"vectors": {"size": 65537, "distance": "Dot"}}  422 Validation error in JSON
 PUT /collections/new  {"vectors": {"size": 2, "distance": "Far"}}  400 Format error in JSON body: un
-PUT /collections/new  {"vectors": {"a": {"size": 2, "distance": "Dot"}}}  501 This stand-in offers
+PUT /collections/new  {"vectors": {"a/b": {"size": 2, "distance": "Dot"}}}  422 Validation error in
+PUT /collections/new  {"vectors": {}}  501 This stand-in for Qdrant does not offer a collection with
+PUT /collections/new  {"vectors": {"size": 2, "distance": "Dot"}, "init_from": "a"}  501 This stand-
 PUT /collections/..  {"vectors": {"size": 2, "distance": "Dot"}}  422 Validation error in path
 """
 
@@ -470,15 +431,187 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
         assert front.ask("GET", "/collections")[0] == 200
 
 
-def test_a_damaged_collection_is_named(tmp_path: Path) -> None:
-    """A start that cannot load a collection ends with its path and no traceback."""
-    (tmp_path / "collections/broken").mkdir(parents=True)
-    with launch(tmp_path) as process:
-        _, said = process.communicate(timeout=10)
+def test_a_damaged_collection_keeps_no_other_from_opening(tmp_path: Path) -> None:
+    """It is named in the log and to whoever asks for it, stays as it is, and can be deleted."""
+    with running(tmp_path) as front:
+        client = front.client()
+        fill(client, "whole")
+        fill(client, "broken")
+        client.close()
+    (tmp_path / "collections/broken/edge_config.json").write_text("{")
 
-    assert process.returncode == 1
-    assert f"collection {tmp_path}/collections/broken cannot be opened" in said
-    assert "Traceback" not in said
+    with running(tmp_path) as front:
+        assert f"ERROR collection {tmp_path}/collections/broken cannot be opened" in front.said
+        assert "Traceback" not in front.said
+        client = front.client()
+        assert client.count("whole").count == 5
+        assert {one.name for one in client.get_collections().collections} == {"whole", "broken"}
+        status, text = error_of(front.ask("GET", "/collections/broken"))
+        assert (status, "cannot be opened" in text, "snapshot" in text) == (500, True, True)
+        assert front.ask("PUT", "/collections/broken", {"vectors": {}})[0] in (409, 501)
+        assert (tmp_path / "collections/broken/edge_config.json").read_text() == "{"
+        assert client.delete_collection("broken")
+        fill(client, "broken")
+        assert client.count("broken").count == 5
+        client.close()
+
+
+def nested(depth: int) -> object:
+    """An object in an object, and so on; `depth` in all."""
+    value: object = {}
+    for _ in range(depth - 1):
+        value = {"a": value}
+    return value
+
+
+def filters(depth: int) -> object:
+    """A filter in a filter, and so on, that lets nothing through; objects and lists count."""
+    value: object = {"must": [{"has_id": [77]}]}
+    for _ in range((depth - 4) // 2):
+        value = {"must": [value]}
+    return value
+
+
+# What may come in, below /collections/kept/points, with objects and lists this deep in each other.
+DEEP: dict[str, tuple[str, str, Callable[[int], object]]] = {
+    "a payload": ("PUT", "", lambda n: {"points": [point(nested(n - 3))]}),
+    "a payload that is set": (
+        "POST",
+        "/payload",
+        lambda n: {"points": [1], "payload": nested(n - 1)},
+    ),
+    "a filter": ("POST", "/delete", lambda n: {"filter": filters(n - 1)}),
+    "a batch": (
+        "POST",
+        "/batch",
+        lambda n: {"operations": [{"upsert": {"points": [point(nested(n - 6))]}}]},
+    ),
+}
+
+
+def point(payload: object) -> dict[str, object]:
+    """A point as JSON."""
+    return {"id": 8, "vector": [1, 0, 0, 0], "payload": payload}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_what_lies_too_deep_is_refused_before_it_is_written(tmp_path: Path, name: str) -> None:
+    """The core reads its log no more when it holds a payload of 124 levels: 60 are allowed."""
+    method, path, body = DEEP[name]
+    with running(tmp_path) as front:
+        client = front.client()
+        fill(client, "kept")
+        client.close()
+        ask = partial(front.ask, method, f"/collections/kept/points{path}?wait=true")
+        assert ask(body(60))[0] == 200
+        status, text = error_of(ask(body(62)))
+        assert (status, "more than 60 deep" in text) == (400, True)
+        assert ask(body(400))[0] == 400
+        front.process.kill()
+        front.process.wait()
+
+    with running(tmp_path) as front:
+        every = {"limit": 100, "with_payload": True}
+        assert front.ask("POST", "/collections/kept/points/scroll", every)[0] == 200
+
+
+def test_a_long_key_is_refused_before_it_is_written(tmp_path: Path) -> None:
+    """A key such as a.a.a makes a payload as deep as it is long; both together are still read."""
+    with running(tmp_path) as front:
+        client = front.client()
+        fill(client, "kept")
+        client.close()
+        deep = {"points": [1], "payload": nested(58)}
+        ask = partial(front.ask, "POST", "/collections/kept/points/payload?wait=true")
+        assert ask({**deep, "key": ".".join("a" * 60)})[0] == 200
+        assert ask({**deep, "key": ".".join("a" * 61)})[0] == 400
+        assert ask({**deep, "key": "a" + "[0]" * 60})[0] == 400
+
+    with running(tmp_path) as front:
+        assert front.ask("GET", "/collections/kept/points/1")[0] == 200
+
+
+WIPE: tuple[str, str, object] = (
+    "POST",
+    "/collections/kept/points/delete?wait=true",
+    {"filter": {}},
+)
+TEXT = {"Content-Type": "text/plain"}
+# Headers of a request that would delete all, and whether it may.
+SENDERS: list[tuple[dict[str, str], bool]] = [
+    ({}, True),
+    ({"Content-Type": "application/json; charset=utf-8"}, True),
+    (TEXT, False),
+    ({"Content-Type": "application/x-www-form-urlencoded"}, False),
+    ({"Origin": "https://example.com"}, False),
+    ({"Origin": "null"}, False),
+    ({"Host": "example.com:6333", "Origin": "http://example.com:6333"}, False),
+    ({"Host": "rebound.example.com"}, False),
+    ({"Host": "qdrant-docker:6333"}, True),
+    ({"Host": "qdrant:6333", "Origin": "http://qdrant:6333"}, True),
+    ({"Host": "second-qdrant-docker.memos-dev_memos_network:6333"}, True),
+    ({"Host": "localhost:6333"}, True),
+    ({"Host": "192.0.2.7:6333"}, True),
+    ({"Host": "[::1]:6333"}, True),
+    ({"Host": "laptop.local:6333"}, True),
+]
+
+
+@pytest.mark.parametrize(("headers", "may"), SENDERS)
+def test_a_page_of_the_web_cannot_delete(
+    front: Front, name: str, headers: dict[str, str], *, may: bool
+) -> None:
+    """Only JSON, from nobody's page, to a name that is not everybody's to give."""
+    method, path, body = WIPE
+
+    status, text = front.ask(method, path.replace("kept", name), body, headers)
+
+    assert (status == 200) is may, text
+    count = front.ask("POST", f"/collections/{name}/points/count", {})
+    assert json.loads(count[1])["result"] == {"count": 0 if may else 5}
+
+
+def test_where_others_may_reach_it_any_name_will_do(tmp_path: Path) -> None:
+    """Whoever publishes the port on another address than loopback may call his machine anything."""
+    with running(tmp_path, published_on="0.0.0.0") as front:
+        assert front.ask("GET", "/collections", headers={"Host": "box.example.com:6333"})[0] == 200
+        sent = {"Host": "box.example.com", "Origin": "https://example.com"}
+        assert front.ask("GET", "/collections", headers=sent)[0] == 403
+
+
+def test_bodies_that_would_take_too_much_memory_are_refused(front: Front, name: str) -> None:
+    """By what they become when they are read, and by what all of them are together."""
+    path = f"/collections/{name}/points"
+    assert front.ask("PUT", path, "[" + "{}," * 4_000_000 + "{}]")[0] == 413
+
+    senders = [socket.create_connection(("127.0.0.1", front.port)) for _ in range(3)]
+    for sender in senders:  # two of these are all that is held at once
+        head = f"PUT {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        sender.sendall(f"{head}Content-Length: {30 * MIB}\r\n\r\n".encode())
+    for sender in senders:
+        with suppress(ConnectionError):  # of the third, which may be answered before it is heard
+            sender.sendall(b" " * (25 * MIB))
+    assert any(b" 503 " in reply for reply in replies(senders))
+    for sender in senders:
+        sender.close()
+    until_forgotten = time.monotonic() + 5
+    while front.ask("PUT", path, " " * (20 * MIB))[0] == 503:
+        assert time.monotonic() < until_forgotten
+
+
+def replies(senders: list[socket.socket]) -> Iterator[bytes]:
+    """What was answered so far to those that have not sent all."""
+    for sender in select.select(senders, [], [], 10)[0]:
+        with suppress(ConnectionError):
+            yield sender.recv(4096)
+
+
+def test_a_wrong_value_is_not_repeated_whole(front: Front, name: str) -> None:
+    """A refusal is a line, however long what was sent."""
+    answer = front.ask("POST", f"/collections/{name}/points", {"ids": ["x" * 1_000_000]})
+
+    assert error_of(answer)[0] == 400
+    assert len(answer[1]) < 1000
 
 
 def test_a_key_is_asked_for_when_set(tmp_path: Path) -> None:
