@@ -5,6 +5,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
@@ -12,7 +13,9 @@ from typing import Protocol
 from memos_models import chat, protocol
 from memos_models.protocol import ApiError, Json
 
-MAX_BODY = 32 * 1024 * 1024  # bytes: 2048 texts of 16 KB
+MAX_BODY = 8 * 1024 * 1024  # bytes: 2048 texts of 4 KB; as JSON it may take 35 times as much
+MOST_BODIES = 2 * MAX_BODY  # bytes of all bodies that are held at the same time
+PIECE = 64 * 1024
 LONGEST = 20  # digits of a Content-Length
 AT_ONCE = 2  # requests computed at the same time; each may hold some 50 MB
 
@@ -34,6 +37,21 @@ class Model(Protocol):
     def embed(self, texts: tuple[str, ...]) -> Embedded: ...
 
 
+class Bodies:
+    """Counts the bytes of all bodies that are here: too many large ones would end the process."""
+
+    def __init__(self) -> None:
+        self._held = 0
+        self._lock = threading.Lock()
+
+    def add(self, size: int) -> None:
+        """Count what has come in, or with a negative size what is no longer needed; 503 if full."""
+        with self._lock:
+            if self._held + size > MOST_BODIES:
+                raise ApiError(503, "too many large requests at once: try again")
+            self._held += size
+
+
 class Server(ThreadingHTTPServer):
     """Serves one loaded model; it listens only after the model is there, so /healthz is true."""
 
@@ -44,6 +62,8 @@ class Server(ThreadingHTTPServer):
         self.model = model
         self.name = name
         self.slots = threading.BoundedSemaphore(AT_ONCE)
+        self.reading = threading.Lock()  # one body at a time becomes values
+        self.bodies = Bodies()
         self.counts = chat.Counts()
         super().__init__(address, Handler)
 
@@ -56,7 +76,10 @@ class Server(ThreadingHTTPServer):
             case "GET", "/v1/models":
                 return protocol.models(self.name)
             case "POST", "/v1/embeddings":
-                request = protocol.parse(body, model=self.name, dimensions=self.model.dimensions)
+                with self.reading:
+                    request = protocol.parse(
+                        body, model=self.name, dimensions=self.model.dimensions
+                    )
                 with self.slots:
                     embedded = self.model.embed(request.texts)
                 return protocol.answer(request, embedded.vectors, embedded.tokens)
@@ -69,7 +92,8 @@ class Server(ThreadingHTTPServer):
     def chat(self, body: bytes) -> Json:
         """Answer a chat request by the reader stand-in; its name stands before its log lines."""
         try:
-            reply = chat.reply(body, self.counts)
+            with self.reading:
+                reply = chat.reply(body, self.counts)
         except ApiError as error:
             print(f"reader stand-in: {error.log or 'refused a request'}", file=sys.stderr)
             raise
@@ -99,16 +123,40 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer /v1/embeddings and /v1/chat/completions."""
         started = time.monotonic()
+        try:
+            with self._body(self._length(), started + self.timeout) as body:
+                status = self._respond(body)
+        except ApiError as error:
+            self.close_connection = True  # the body, or a part of it, is left unread
+            status = self._send(error.status, error.body())
+        milliseconds = (time.monotonic() - started) * 1000
+        print(f"POST {self.path} {status} {milliseconds:.0f} ms", file=sys.stderr)
+
+    def _length(self) -> int:
         length = self.headers.get("Content-Length", "")
         # int() takes neither a digit such as ² nor thousands of them
         if not length.isdecimal() or len(length) > LONGEST or int(length) > MAX_BODY:
-            self.close_connection = True  # the body is left unread
-            message = f"Content-Length must be 0 to {MAX_BODY} bytes, not {length or 'missing'}"
-            self._send(400, ApiError(400, message).body())
-            return
-        status = self._respond(self.rfile.read(int(length)))
-        milliseconds = (time.monotonic() - started) * 1000
-        print(f"POST {self.path} {status} {milliseconds:.0f} ms", file=sys.stderr)
+            raise ApiError(
+                400, f"Content-Length must be 0 to {MAX_BODY} bytes, not {length[:99] or 'missing'}"
+            )
+        return int(length)
+
+    @contextlib.contextmanager
+    def _body(self, length: int, deadline: float) -> Iterator[bytes]:
+        """Give the body while the block runs; counted as it comes, for it may never be whole."""
+        body = bytearray()
+        try:
+            while len(body) < length:
+                piece = self.rfile.read1(min(PIECE, length - len(body)))
+                if not piece:
+                    raise ConnectionError("the client hung up in the middle")
+                self.server.bodies.add(len(piece))
+                body += piece
+                if time.monotonic() > deadline:
+                    raise ApiError(408, f"the body was not there after {self.timeout:.0f} s")
+            yield bytes(body)
+        finally:
+            self.server.bodies.add(-len(body))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what http.server itself refuses (a bad request line, another method) as JSON."""
@@ -121,9 +169,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def _respond(self, body: bytes) -> int:
         try:
+            if body:
+                self._check_sender()
             return self._send(200, self.server.answer(self.command, self.path, body))
         except ApiError as error:
             return self._send(error.status, error.body())
+
+    def _check_sender(self) -> None:
+        """Refuse what a page of the web may send through somebody's browser."""
+        if "Origin" in self.headers:
+            raise ApiError(403, "a page of the web may not ask the models")
+        if self.headers.get_content_type() != "application/json":
+            raise ApiError(415, "Content-Type must be application/json")
 
     def _send(self, status: int, answer: Json) -> int:
         body = json.dumps(answer).encode()

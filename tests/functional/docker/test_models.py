@@ -2,16 +2,19 @@
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from memos_models.server import MAX_BODY, Server
+from memos_models.protocol import ApiError
+from memos_models.server import MAX_BODY, Bodies, Server
 
 from tests.kit.places import TESTS_DATA
 
+JSON = {"Content-Type": "application/json"}
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -54,7 +57,7 @@ def call(
 ) -> Answer:
     """Send one request and return the status and the JSON of the answer."""
     body = None if fields is None else json.dumps(fields)
-    client.request(method, path, body)
+    client.request(method, path, body, JSON)
     response = client.getresponse()
     return response.status, json.loads(response.read())
 
@@ -132,6 +135,55 @@ def test_a_length_that_is_no_number_is_refused(
     assert connection.getresponse().status == 400
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "text/plain"}, 415),
+        ({}, 415),
+        (JSON | {"Origin": "https://example.com"}, 403),
+        ({"Content-Type": "application/json; charset=utf-8"}, 200),
+    ],
+)
+def test_a_page_of_the_web_is_not_answered(
+    connection: http.client.HTTPConnection, headers: dict[str, str], status: int
+) -> None:
+    """It could send texts through somebody's browser; the connection goes on."""
+    connection.request("POST", "/v1/embeddings", '{"input": "tea"}', headers)
+    response = connection.getresponse()
+    response.read()
+
+    assert response.status == status
+    assert call(connection, "GET", "/healthz")[0] == 200
+
+
+def test_all_bodies_together_are_bounded() -> None:
+    """What would be more is refused, and when one goes there is room again."""
+    bodies = Bodies()
+    bodies.add(MAX_BODY)
+    bodies.add(MAX_BODY)
+
+    with pytest.raises(ApiError, match="try again") as refused:
+        bodies.add(1)
+
+    assert refused.value.status == 503
+    bodies.add(-MAX_BODY)
+    bodies.add(MAX_BODY)
+
+
+def test_half_a_body_takes_room_only_while_it_is_there(
+    connection: http.client.HTTPConnection,
+) -> None:
+    """Whoever announces much and sends nothing keeps nobody out."""
+    halves = [socket.create_connection((connection.host, connection.port)) for _ in range(5)]
+    for half in halves:
+        head = f"POST /v1/embeddings HTTP/1.1\r\nContent-Length: {MAX_BODY}\r\n\r\n{{"
+        half.sendall(head.encode())
+
+    assert call(connection, "POST", "/v1/embeddings", {"input": "x" * (MAX_BODY // 2)})[0] == 200
+    for half in halves:
+        half.close()
+
+
 EXTRACT = (TESTS_DATA / "prompts" / "memories-en.txt").read_text(encoding="utf-8")
 
 
@@ -167,7 +219,7 @@ def test_whatever_is_sent_as_chat_the_answer_is_json(
     connection: http.client.HTTPConnection, body: str
 ) -> None:
     """A refusal that a client can read, and the connection goes on."""
-    connection.request("POST", "/v1/chat/completions", body)
+    connection.request("POST", "/v1/chat/completions", body, JSON)
     response = connection.getresponse()
 
     assert response.status == 400
