@@ -26,6 +26,8 @@ class Question:
     path: str
     authorization: str
     body: bytes
+    whole: bool = True
+    """Whether the body was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class Door:
     grpc_port: int
     """On loopback."""
     rest: Rest
+    known: Callable[[str], bool]
+    """Says whether an Authorization header is the login: nobody else's large body is read."""
 
     async def enter(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until one of the two ends hangs up."""
@@ -84,9 +88,9 @@ class Door:
     ) -> None:
         while first:
             try:
-                question = await asyncio.wait_for(_question(first, reader), IDLE)
+                question = await asyncio.wait_for(self._question(first, reader), IDLE)
                 answer = await self.rest(question)
-                again = True
+                again = question.whole
             except (BadRequestError, asyncio.LimitOverrunError, ValueError) as error:
                 answer, again = (
                     Answer(status=400, content={"code": 400, "message": str(error)}),
@@ -95,6 +99,33 @@ class Door:
             writer.write(_http(answer, again=again))
             await writer.drain()
             first = await asyncio.wait_for(reader.read(1), IDLE) if again else b""
+
+    async def _question(self, first: bytes, reader: asyncio.StreamReader) -> Question:
+        """Read one request whose first bytes were read already."""
+        head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        line, *rest = head.strip("\r\n").split("\r\n")
+        method, _, more = line.partition(" ")
+        target, _, version = more.partition(" ")
+        if len(head) > LARGEST_HEAD or not version.startswith("HTTP/1."):
+            raise BadRequestError(f"{line[:80]!r} is no request of HTTP/1.1, and not gRPC")
+        pairs = (header.partition(":") for header in rest)
+        headers = {name.strip().lower(): value.strip(" \t") for name, _, value in pairs}
+        if "transfer-encoding" in headers:
+            raise BadRequestError("a body needs a Content-Length")
+        length = int(headers.get("content-length", "0"))
+        if not 0 <= length <= LARGEST_BODY:
+            raise BadRequestError(f"a body of {length} bytes, at most {LARGEST_BODY} are read")
+        # clients send a password as UTF-8, whose bytes are blanks to Latin-1 now and then
+        login = headers.get("authorization", "").encode("latin-1").decode(errors="replace")
+        # a small one is read in any case: who hangs up on a client that still sends is not heard
+        whole = length <= PIECE or self.known(login)
+        return Question(
+            method=method,
+            path=target.partition("?")[0],
+            authorization=login,
+            body=await reader.readexactly(length) if whole else b"",
+            whole=whole,
+        )
 
 
 async def _hang_up(writer: asyncio.StreamWriter) -> None:
@@ -107,30 +138,6 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while piece := await reader.read(PIECE):
         writer.write(piece)
         await writer.drain()
-
-
-async def _question(first: bytes, reader: asyncio.StreamReader) -> Question:
-    """Read one request whose first bytes were read already."""
-    head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-    line, *rest = head.strip("\r\n").split("\r\n")
-    method, _, more = line.partition(" ")
-    target, _, version = more.partition(" ")
-    if len(head) > LARGEST_HEAD or not version.startswith("HTTP/1."):
-        raise BadRequestError(f"{line[:80]!r} is no request of HTTP/1.1, and not gRPC")
-    pairs = (header.partition(":") for header in rest)
-    headers = {name.strip().lower(): value.strip(" \t") for name, _, value in pairs}
-    if "transfer-encoding" in headers:
-        raise BadRequestError("a body needs a Content-Length")
-    length = int(headers.get("content-length", "0"))
-    if not 0 <= length <= LARGEST_BODY:
-        raise BadRequestError(f"a body of {length} bytes, at most {LARGEST_BODY} are read")
-    return Question(
-        method=method,
-        path=target.partition("?")[0],
-        # clients send a password as UTF-8, whose bytes are blanks to Latin-1 now and then
-        authorization=headers.get("authorization", "").encode("latin-1").decode(errors="replace"),
-        body=await reader.readexactly(length),
-    )
 
 
 def _http(answer: Answer, *, again: bool) -> bytes:

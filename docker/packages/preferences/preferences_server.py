@@ -154,7 +154,9 @@ def main(environment: Mapping[str, str]) -> int:
         listener.getsockname()[1],
     )
     try:
-        asyncio.run(serve(Door(grpc_port=behind, rest=rest.answer), listener))
+        asyncio.run(
+            serve(Door(grpc_port=behind, rest=rest.answer, known=login.fits_header), listener)
+        )
     finally:
         server.stop(GRACE).wait()
         store.worker.shutdown()

@@ -5,9 +5,10 @@ import json
 from collections.abc import Awaitable, Callable, Coroutine
 
 import pytest
-from preferences_door import LARGEST_BODY, Answer, Door, Question
+from preferences_door import LARGEST_BODY, PIECE, Answer, Door, Question
 
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+LOGIN = "Bearer root:secret"
 Asked = list[Question]
 Trial = Callable[[int, Asked], Coroutine[None, None, None]]
 
@@ -27,7 +28,8 @@ async def _at_the_door(trial: Trial) -> None:
         await _closed(writer)
 
     async with await asyncio.start_server(echo, "127.0.0.1", 0) as behind:
-        door = Door(grpc_port=behind.sockets[0].getsockname()[1], rest=rest)
+        grpc_port = behind.sockets[0].getsockname()[1]
+        door = Door(grpc_port=grpc_port, rest=rest, known=lambda given: given == LOGIN)
         async with await asyncio.start_server(door.enter, "127.0.0.1", 0) as front:
             await trial(front.sockets[0].getsockname()[1], asked)
     # each end of a connection notices that the other is gone
@@ -116,6 +118,7 @@ def test_everything_else_is_asked_as_rest_on_one_connection() -> None:
         b"GET / HTTP/3\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         f"POST / HTTP/1.1\r\nContent-Length: {LARGEST_BODY + 1}\r\n\r\n".encode(),
         b"GET / HTTP/1.1\r\nX: " + b"x" * 80_000 + b"\r\n\r\n",
@@ -130,6 +133,20 @@ def test_what_is_no_http_is_told_so_and_the_connection_ends(said: bytes) -> None
         assert heard.startswith(b"HTTP/1.1 400 Bad Request\r\n")
         assert b"Connection: close" in heard
         assert asked == []
+
+    _run(trial)
+
+
+def test_a_large_body_is_read_only_with_the_login() -> None:
+    """A stranger is answered at once, and what he sends takes no memory."""
+    body = b"x" * (PIECE + 1)
+
+    async def trial(port: int, asked: Asked) -> None:
+        half = _request("/stranger", body)[:-PIECE]
+        heard = await _said(port, half)
+        assert b"Connection: close" in heard
+        assert b"200 OK" in await _said(port, _request("/owner", body, f"Authorization: {LOGIN}"))
+        assert [(one.path, one.body) for one in asked] == [("/stranger", b""), ("/owner", body)]
 
     _run(trial)
 
@@ -150,7 +167,7 @@ def test_where_grpc_does_not_listen_the_connection_just_ends() -> None:
     """As a port without a server would."""
 
     async def trial(port: int, asked: Asked) -> None:
-        door = Door(grpc_port=1, rest=_nobody)
+        door = Door(grpc_port=1, rest=_nobody, known=lambda _: False)
         async with await asyncio.start_server(door.enter, "127.0.0.1", 0) as front:
             heard = await _said(front.sockets[0].getsockname()[1], GREETING)
 
