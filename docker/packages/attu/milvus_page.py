@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -13,9 +14,9 @@ from urllib.parse import urlsplit
 import waitress
 from flask import Flask, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from milvus_problem import Problem, parse_address
+from milvus_problem import Address, Problem, parse_address
 from milvus_reader import PREVIEW_ROWS, Library, Reader, load_pymilvus
-from milvus_sessions import Sessions
+from milvus_sessions import Brake, Sessions
 from werkzeug.exceptions import HTTPException
 
 COOKIE = "milvus_page_session"
@@ -29,14 +30,24 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+LOOPBACK = "127.0.0.1"
+# What the whole internet can look up, and so may lead anywhere: it ends like `.com`.
+PUBLIC_NAME = re.compile(r".*\.(?:[a-z]{2,}|xn--[a-z0-9-]+)\.?")
+OWN_NAMES = (".localhost", ".local", ".lan", ".home", ".internal", ".home.arpa")
+# Whoever sends half a request holds a connection, of which waitress serves 100 for 2 minutes each.
+CONNECTIONS = 1000
+IDLE_SECONDS = 15
 _LOG = logging.getLogger("milvus_page")
 
 
 class Page:
     """What answers each address of the site."""
 
-    def __init__(self, milvus_url: str, load: Callable[[], Library], sessions: Sessions) -> None:
-        self._milvus_url, self._load, self._sessions = milvus_url, load, sessions
+    def __init__(
+        self, milvus_url: str, load: Callable[[], Library], sessions: Sessions, brake: Brake
+    ) -> None:
+        self._milvus_url, self._load = milvus_url, load
+        self._sessions, self._brake = sessions, brake
 
     def home(self) -> ResponseReturnValue:
         """Show the collections, or the login form."""
@@ -65,8 +76,12 @@ class Page:
         user = request.form.get("user", "").strip()
         try:
             password = request.form.get("password", "")
-            reader = Reader(self._load(), parse_address(address), user, password)
+            known = self._known(address)
+            self._brake.check()
+            reader = Reader(self._load(), known, user, password)
         except Problem as problem:
+            if problem.status == HTTPStatus.UNAUTHORIZED:
+                self._brake.wrong()
             _LOG.info("login as %r at %r: %s", user, address, problem)
             return self._form(address, user, problem)
         _LOG.info("login as %r at %s: accepted", user, reader.address)
@@ -88,6 +103,14 @@ class Page:
         page = render_template("problem.html", reader=self._reader(), problem=problem)
         return page, problem.status
 
+    def _known(self, address: str) -> Address:
+        """Read the address; no other is asked, or strangers would learn what listens where."""
+        asked, known = parse_address(address), parse_address(self._milvus_url)
+        if asked != known:
+            title = f"This page reads Milvus at {known} alone."
+            raise Problem(title, "MILVUS_URL of its container names that.", HTTPStatus.FORBIDDEN)
+        return known
+
     def _reader(self) -> Reader | None:
         return self._sessions.find(request.cookies.get(COOKIE, ""))
 
@@ -100,6 +123,17 @@ class Page:
 def healthy() -> ResponseReturnValue:
     """Answer as Attu 2.4 does: this server runs; it says nothing about Milvus."""
     return {"data": {"status": 200}, "statusCode": 200}
+
+
+def known_host(authority: str, published_on: str) -> bool:
+    """Whether HOST:PORT is ours: an address, or a name that not everybody can give to us.
+
+    A name of the internet may be made to lead here by its owner. Where the port is published to
+    others, they may have given this machine any name.
+    """
+    host = re.sub(r":\d*$", "", authority.lower())
+    public = PUBLIC_NAME.fullmatch(host) and not host.rstrip(".").endswith(OWN_NAMES)
+    return not public or not published_on.startswith("127.")
 
 
 def _refuse_other_sites() -> None:
@@ -126,16 +160,27 @@ def create_app(
     milvus_url: str,
     load: Callable[[], Library] = load_pymilvus,
     clock: Callable[[], float] = time.monotonic,
+    published_on: str = LOOPBACK,
 ) -> Flask:
-    """Build the site; `load` and `clock` (seconds) are replaced in tests."""
+    """Build the site; `load` and `clock` (seconds) are replaced in tests.
+
+    `published_on` is the address of this machine that the port is published on.
+    """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
-    page = Page(milvus_url, load, Sessions(clock))
+    page = Page(milvus_url, load, Sessions(clock), Brake(clock))
     app.add_url_rule("/", view_func=page.home)
     app.add_url_rule("/collections/<name>", view_func=page.collection)
     app.add_url_rule("/login", view_func=page.login, methods=["POST"])
     app.add_url_rule("/logout", view_func=page.logout, methods=["POST"])
     app.add_url_rule("/api/v1/healthy", view_func=healthy)
+
+    def refuse_other_names() -> None:
+        if not known_host(request.host, published_on):
+            title = f"“{request.host[:80]}” is no name of this page."
+            raise Problem(title, "Open it by its address.", HTTPStatus.FORBIDDEN)
+
+    app.before_request(refuse_other_names)
     app.before_request(_refuse_other_sites)
     app.after_request(_add_headers)
     app.register_error_handler(Problem, page.problem)
@@ -148,7 +193,10 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Serve on SERVER_PORT (3000) until SIGTERM; MILVUS_URL fills the form's address."""
+    """Serve on SERVER_PORT (3000) until SIGTERM, for the Milvus that MILVUS_URL names.
+
+    PUBLISHED_ON is the address of this machine that the port is published on (127.0.0.1).
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     for name in ("grpc_proxy", "https_proxy", "http_proxy"):
         os.environ.pop(name, None)  # gRPC would send the calls to Milvus through it
@@ -156,8 +204,21 @@ def main() -> None:
     if not port.isdecimal() or not 0 < int(port) < 2**16:
         sys.exit(f"SERVER_PORT is {port!r}; expected a number from 1 to 65535, for example 3000.")
     signal.signal(signal.SIGTERM, _stop)
-    app = create_app(os.environ.get("MILVUS_URL") or "milvus-standalone:19530")
-    waitress.serve(app, host="0.0.0.0", port=int(port), threads=8, ident=None)
+    app = create_app(
+        os.environ.get("MILVUS_URL") or "milvus-standalone:19530",
+        published_on=os.environ.get("PUBLISHED_ON") or LOOPBACK,
+    )
+    waitress.serve(
+        app,
+        host="0.0.0.0",
+        port=int(port),
+        threads=8,
+        ident=None,
+        connection_limit=CONNECTIONS,
+        channel_timeout=IDLE_SECONDS,
+        cleanup_interval=IDLE_SECONDS // 3,
+        asyncore_use_poll=True,  # select() knows 1024 at most
+    )
 
 
 if __name__ == "__main__":

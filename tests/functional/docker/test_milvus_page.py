@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 import requests
 from milvus_page import COOKIE, create_app
 from milvus_reader import Library
-from milvus_sessions import MAX_SESSIONS, SESSION_SECONDS
+from milvus_sessions import GUESS_SECONDS, MAX_GUESSES, MAX_SESSIONS, SESSION_SECONDS
 from werkzeug.serving import make_server
 
 HOSTILE = '<script>alert("x")</script>'
@@ -358,6 +359,58 @@ def test_a_form_from_another_site_is_refused(site: Site, stranger: Visitor) -> N
     assert site.milvus.calls == []
 
 
+@pytest.mark.parametrize(
+    ("host", "may"),
+    [
+        ("rebound.example.com:3000", False),
+        ("milvus-attu:3000", True),
+        ("localhost:3000", True),
+        ("192.0.2.7", True),
+        ("laptop.local:3000", True),
+    ],
+)
+def test_a_name_that_everybody_can_give_to_it_is_refused(
+    site: Site, stranger: Visitor, host: str, *, may: bool
+) -> None:
+    """A page of the web whose name leads here sees nothing, and can log nobody in."""
+    answer = stranger.session.get(site.url, headers={"Host": host}, timeout=5)
+    assert answer.status_code == (200 if may else 403)
+    form = {"address": "milvus-standalone:19530", "user": "root", "password": PASSWORD}
+    headers = {"Host": host, "Origin": f"http://{host}"}
+    answer = stranger.session.post(f"{site.url}/login", data=form, headers=headers, timeout=5)
+    assert answer.ok is may
+
+
+def test_where_others_may_open_it_any_name_will_do() -> None:
+    """They may have called the machine anything."""
+    assert milvus_page.known_host("box.example.com:3000", "0.0.0.0")
+    assert not milvus_page.known_host("box.example.com:3000", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "address", ["neo4j-docker:7687", "10.0.0.1:22", "https://milvus-standalone"]
+)
+def test_no_other_address_is_asked(site: Site, stranger: Visitor, address: str) -> None:
+    """A stranger does not learn from the page what listens where."""
+    answer = stranger.login(address=address)
+    assert answer.status_code == 403
+    assert "reads Milvus at milvus-standalone:19530 alone" in answer.text
+    assert site.milvus.calls == []
+
+
+def test_passwords_cannot_be_tried_at_will(site: Site, stranger: Visitor) -> None:
+    """After some wrong ones nobody is let in for a while, and Milvus is not asked."""
+    for _ in range(MAX_GUESSES):
+        assert stranger.login("wrong").status_code == 401
+    asked = len(site.milvus.calls)
+    answer = stranger.login()
+    assert answer.status_code == 429
+    assert f"Try again in {GUESS_SECONDS:.0f} seconds" in answer.text
+    assert len(site.milvus.calls) == asked
+    site.now[0] += GUESS_SECONDS
+    assert stranger.login().ok
+
+
 def test_nothing_is_changed_by_a_link(visitor: Visitor) -> None:
     """Login and logout answer POST only."""
     assert visitor.get("/logout").status_code == 405
@@ -429,7 +482,10 @@ def test_the_program_serves_until_it_is_told_to_stop() -> None:
             assert program.stderr
             assert "Serving on" in program.stderr.readline()
             visitor = Visitor(Site(f"http://127.0.0.1:{port}", FakeMilvus(), []))
-            with visitor.session:
+            with visitor.session, ExitStack() as halves:
+                for _ in range(150):  # who sends half a request keeps nobody else from it
+                    half = halves.enter_context(socket.create_connection(("127.0.0.1", port)))
+                    half.sendall(b"POST /login HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
                 assert "<html" in visitor.get().text
             program.terminate()
             assert program.wait(5) == 0
