@@ -84,7 +84,7 @@ def notes(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
         file = ".env" if settings.missing else settings.file.name
         yield f"the environment beats {file}: {told}"
     if foreign := sorted(FOREIGN & environ.keys()):
-        yield f"{', '.join(foreign)} of the environment do not count here"
+        yield f"of the environment these do not count here: {', '.join(foreign)}"
 
 
 def made_settings(checkout: Checkout) -> Settings:

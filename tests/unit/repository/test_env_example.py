@@ -24,6 +24,7 @@ EMPTY_ON_PURPOSE = {
     "MEMOS_PROJECT",  # empty: the same
     "MEMOS_IMAGE",  # empty: named after the release
     "WITH_MILVUS",  # empty: by the release
+    "NEO4J_ADVERTISED_HOST",  # empty: the address that the ports listen on
 }
 PROMISED = [
     "COMPOSE_PROJECT_NAME",
