@@ -13,18 +13,24 @@ from jsonschema.exceptions import SchemaError
 from scripts.config import compose, resolving
 from scripts.config.choice import MILVUS, WITHOUT_MILVUS
 from scripts.config.compose import Compose
-from scripts.config.rules import resolved, schema, written
+from scripts.config.rules import dockerfiles, resolved, schema, written
 from scripts.config.rules.schema import Breach
 from scripts.config.settings import WORKSPACE_VARIABLES
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ExitCode, StackError, report
+from scripts.core.files import Json
 from scripts.core.inventory import ImageSource
 from scripts.core.process import run
 from scripts.engine.private import programs
+from scripts.machine import wheels
 
 ROOT = Path(__file__).resolve().parents[2]
 COMBINATIONS = tuple(product(ImageSource, ("", "models", "models,milvus,preferences")))
 """Of image sources and profiles: each resolves to another file; Milvus is one in an overlay."""
+PINNED = ("requirements/*.txt", "docker/**/requirements*.txt", "docker/**/requirements/*.txt")
+"""Lists of packages: of the workspace, and of the images."""
+X86_64_ONLY = frozenset({"docker/packages/milvus/requirements.txt"})
+"""Lists with packages that Linux on arm64 does not have: package-built images are for x86-64."""
 
 
 def main(checkout: Checkout) -> ExitCode:
@@ -33,7 +39,14 @@ def main(checkout: Checkout) -> ExitCode:
     composes = sorted((checkout.root / "docker").glob("docker-compose*.yml"))
     try:
         schema.require(_no_schemas(schemas))
-        schema.require((*_written(checkout.root, composes), *_resolved(checkout)))
+        schema.require(
+            (
+                *_written(checkout.root, composes),
+                *_dockerfiles(checkout.root),
+                *_resolved(checkout),
+                *_arm64(checkout),
+            )
+        )
     except StackError as error:
         return report(error)
     sys.stdout.write(
@@ -69,7 +82,39 @@ def _resolved(checkout: Checkout) -> Iterator[Breach]:
             runner=runner,
         )
         names = " + ".join(file.name for file in composed.files)
-        yield from resolved.check_resolved(compose.document(compose.text(composed)), names)
+        document = compose.document(compose.text(composed))
+        for service in (document.get("services") or {}).values():
+            _with_volumes(service)
+        yield from resolved.check_resolved(document, names)
+
+
+def _with_volumes(service: dict[str, Json]) -> None:
+    """Add the volumes of an image that is built here to those that are known of others."""
+    if build := service.get("build"):
+        file = Path(build["context"], build.get("dockerfile", "Dockerfile"))
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        known = service.get("x-image-volumes", ())
+        service["x-image-volumes"] = [*known, *dockerfiles.volumes(text)]
+
+
+def _dockerfiles(root: Path) -> Iterator[Breach]:
+    for file in sorted((root / "docker").rglob("Dockerfile")):
+        text = file.read_text(encoding="utf-8")
+        yield from dockerfiles.check(text, str(file.relative_to(root)))
+
+
+def _arm64(checkout: Checkout) -> Iterator[Breach]:
+    """Ask for all pinned packages; what could not be asked is told, and is no breach."""
+    files = {file for pattern in PINNED for file in checkout.root.glob(pattern)}
+    for file in sorted(files):
+        name = str(file.relative_to(checkout.root))
+        # the package-built images stand on Debian trixie, the others on an image of Python
+        python = "3.13" if "packages" in file.parts else "3.11"
+        answer = wheels.ask(file, python, checkout.runner, checkout.environ)
+        if answer.lacks and name not in X86_64_ONLY:
+            yield Breach("", answer.lacks, "packages that there are for arm64 too", file=name)
+        if answer.unknown:
+            checkout.say(f"not checked: whether arm64 has all of {name} ({answer.unknown})")
 
 
 def _say(line: str) -> None:

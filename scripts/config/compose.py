@@ -180,6 +180,7 @@ def _service(
         wanted=keys.get("x-wanted", "yes") == "yes",
         memory=int(keys.get("mem_limit", 0)),
         cpu_flags=tuple(keys.get("x-cpu-flags") or ()),
+        cpu_wishes=tuple(keys.get("x-cpu-wishes") or ()),
     )
 
 

@@ -33,6 +33,10 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound here
 CHAT_BASES = ("OPENAI_API_BASE", "MEMRADER_API_BASE")
 NOBODY = "http://127.0.0.1:9/v1"
 """What stood for "no chat endpoint" in files that were made until 2026-11; it counts as none."""
+CONTAINER_NO_PROXY = "CONTAINER_NO_PROXY"
+"""What containers call past a proxy, beside the stack's own names."""
+NO_PROXY = ("NO_PROXY", "no_proxy")
+"""What a user writes beside HTTP_PROXY; in the containers these hold the stack's names too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +216,9 @@ class Settings:
         variables |= dict.fromkeys(self.stand_in_chats, "")
         if self.local_embedder:
             variables["EMBEDDING_DIMENSION"] = LOCAL_DIMENSION
+        if any(map(self.get, NO_PROXY)):
+            named = map(self.get, (CONTAINER_NO_PROXY, *NO_PROXY))
+            variables[CONTAINER_NO_PROXY] = ",".join(dict.fromkeys(filter(None, named)))
         # also without any: the environment may name those of another project
         variables["COMPOSE_PROFILES"] = ",".join(self.choice.profiles)
         if not self.get("NEO4J_ADVERTISED_HOST") and self.get("BIND_ADDRESS") == EVERYWHERE:

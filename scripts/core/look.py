@@ -62,6 +62,8 @@ class Container:
     """Of its last end, also when it runs again and somebody saw that end."""
     restarts: int = 0
     oom_killed: bool = False
+    kept: bool = False
+    """The engine starts it again when it ends by itself: one that is gone was stopped."""
     error: str = ""
     created_at: str = ""
     """RFC 3339."""

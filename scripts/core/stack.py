@@ -124,6 +124,8 @@ class Service:
     """Its memory limit in bytes; 0 for none."""
     cpu_flags: tuple[str, ...] = ()
     """Features that the processor must have."""
+    cpu_wishes: tuple[str, ...] = ()
+    """Features without which it may break off all the same."""
 
 
 def by_need(services: Iterable[Service]) -> tuple[Service, ...]:

@@ -30,12 +30,23 @@ def _last(lines: tuple[str, ...], patterns: tuple[str, ...]) -> re.Match[str] | 
     return next((match for match in matches if match), None)
 
 
+_LOADER = re.compile(r"ERROR: ld\.so: .* from LD_PRELOAD cannot be preloaded")
+
+
+def empty_talk(line: str) -> bool:
+    """Say whether a line tells nothing: blank, or the loader's about an LD_PRELOAD of the image's.
+
+    That of Milvus 2.5.4 is wrong, and so every program that starts in it begins with such an error.
+    """
+    return not line.strip() or bool(_LOADER.match(line))
+
+
 def telling(lines: Iterable[str], *patterns: str) -> str:
     """Return the last line with the first of these patterns that is in any, or else the last line.
 
-    It is empty when nothing was said; blank lines say nothing.
+    It is empty when nothing was said (`empty_talk`).
     """
-    spoken = [line for line in lines if line.strip()]
+    spoken = [line for line in lines if not empty_talk(line)]
     match = last(spoken, *patterns)
     return (match.string if match else next(reversed(spoken), "")).strip()
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 from scripts.core.finding import Finding
 from scripts.core.look import GONE, Container, Health, Look, State
 from scripts.core.stack import Service
-from scripts.core.texts import last
+from scripts.core.texts import empty_talk, last
 from scripts.diagnosis.readiness import failing
 
 CRASHES = 3
@@ -35,7 +35,7 @@ class Failure:
     container: Container
     look: Look
     lines: tuple[str, ...]
-    """Its log, then its health check, the engine, and what it answers to us; none is blank."""
+    """Its log, then its health check, the engine, and what it answers; each tells something."""
 
     @classmethod
     def of(cls, service: Service, container: Container, look: Look) -> Self:
@@ -47,7 +47,7 @@ class Failure:
             container.error,
             reading.detail if reading is not None else "",
         )
-        spoken = tuple(line for line in lines if line.strip())
+        spoken = tuple(line for line in lines if not empty_talk(line))
         return cls(service=service, container=container, look=look, lines=spoken)
 
     @property
@@ -68,7 +68,7 @@ class Failure:
     @property
     def log(self) -> tuple[str, ...]:
         """What the service wrote itself."""
-        return self.look.logs.get(self.name, ())
+        return tuple(line for line in self.look.logs.get(self.name, ()) if not empty_talk(line))
 
     @property
     def failing(self) -> bool:

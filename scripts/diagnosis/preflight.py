@@ -97,11 +97,15 @@ def _paused(facts: Conditions) -> Iterator[Finding]:
 def _machine(services: Sequence[Service], facts: Conditions) -> Iterator[Finding]:
     host = facts.host
     for service in services:
-        missing = set(service.cpu_flags) - host.cpu_flags
-        if host.cpu_flags and missing:
-            cause = f"the processor lacks {', '.join(sorted(missing))}"
-            step = "another machine; or name services that do not need it: inv up --service"
-            yield fatal("cpu-flags", cause, step, service=service.name)
+        for flags, weighed, then in (
+            (service.cpu_flags, fatal, ""),
+            (service.cpu_wishes, advice, "; releases of it ended with exit code 132 without"),
+        ):
+            missing = set(flags) - host.cpu_flags
+            if host.cpu_flags and missing:
+                cause = f"the processor lacks {', '.join(sorted(missing))}{then}"
+                step = "another machine; or name services that do not need it: inv up --service"
+                yield weighed("cpu-flags", cause, step, service=service.name)
     if 0 < host.memory < LEAST_MEMORY and not facts.running:
         cause = f"{host.memory / GIB:.1f} GiB of memory are free, the stack wants 3 GiB"
         step = "end other programs, or start less: inv up --service neo4j"

@@ -62,6 +62,10 @@ def ended(failure: Failure) -> Finding | None:
         return None
     step = f"inv logs --service {failure.name}, then: {failure.up}"
     cause = Cause("ended", f"it ended, exit code {container.exit_code}", step)
+    if container.kept and not container.error:
+        # whatever code it left: Attu's and Milvus' after a stop is 1
+        told = f"somebody stopped it (exit code {container.exit_code})"
+        cause = Cause("stopped", told, failure.up)
     return failure.finding(cause, container.error or _log_line(failure))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from scripts.core.errors import EngineError
 from scripts.core.look import Container, Health, State
-from scripts.core.texts import host
+from scripts.core.texts import empty_talk, host
 from scripts.core.units import NEVER
 from scripts.engine.api import Api
 
@@ -16,6 +16,8 @@ PROXIES = tuple(
     form for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for form in (name, name.lower())
 )
 """Variables by which programs find a proxy: Python and Go take both forms, curl the small one."""
+KEPT = frozenset({"always", "unless-stopped"})
+"""Restart policies with which the engine starts again whatever ends by itself."""
 
 
 def existing(api: Api) -> frozenset[str]:
@@ -91,6 +93,7 @@ def _container(found: dict[str, Any]) -> Container:
         exit_code=state.get("ExitCode", 0),
         restarts=found.get("RestartCount", 0),
         oom_killed=state.get("OOMKilled", False),
+        kept=found.get("HostConfig", {}).get("RestartPolicy", {}).get("Name", "") in KEPT,
         error=state.get("Error", ""),
         created_at=found.get("Created", ""),
         started_at=_moment(state, "StartedAt"),
@@ -98,10 +101,13 @@ def _container(found: dict[str, Any]) -> Container:
         working_dir=marks.get(FOLDER_LABEL, ""),
         check=_check(found["Config"]),
         **_proxy(found["Config"].get("Env") or ()),
-        health_output=(last.get("Output", "").strip() or "no output")
-        if last.get("ExitCode")
-        else "",
+        health_output=_said(last.get("Output", "")) if last.get("ExitCode") else "",
     )
+
+
+def _said(output: str) -> str:
+    told = (line for line in output.splitlines() if not empty_talk(line))
+    return "\n".join(told).strip() or "no output"
 
 
 def _check(config: dict[str, Any]) -> tuple[str, ...]:

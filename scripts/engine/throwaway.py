@@ -82,7 +82,7 @@ class Helper:
             "Cmd": [],
             "User": "0:0",
             "WorkingDir": FOLDER,
-            "Env": ["LC_ALL=C"],
+            "Env": ["LC_ALL=C", "LD_PRELOAD="],  # that of Milvus' image makes all programs complain
             "Labels": {LABEL: self.project},
             "Healthcheck": {"Test": ["NONE"]},
             "AttachStdin": True,

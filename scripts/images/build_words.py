@@ -24,8 +24,8 @@ def stage_argv(build: Build, stage: str, folder: object) -> list[str]:
 def _argv(build: Build, own: Iterable[str]) -> list[str]:
     words = ["docker", "build", "--progress", "plain", *own]
     words += ["--file", str(build.context / build.dockerfile)]
-    if build.network:
-        words += ["--network", build.network]
+    # a proxy or mirror of this machine may listen on its loopback address only
+    words += ["--network", build.network or "host"]
     for name, value in build.args.items():
         words += ["--build-arg", f"{name}={value}"]
     for name, path in build.contexts.items():

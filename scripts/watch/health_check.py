@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from scripts.core.errors import EngineError, StackError
 from scripts.core.look import Container, Reading
+from scripts.core.texts import empty_talk
 from scripts.engine.api import Api
 from scripts.watch.log_lines import split
 
@@ -38,5 +39,5 @@ def run(api: Api, container: Container, argv: Sequence[str]) -> tuple[int, str]:
     made = api.post(f"/containers/{container.id}/exec", wanted)["Id"]
     raw = api.post_raw(f"/exec/{made}/start", {"Detach": False, "Tty": False})
     code = (api.get(f"/exec/{made}/json") or {}).get("ExitCode")
-    said = " ".join(text for _, text in split([raw], moments=False))
+    said = " ".join(text for _, text in split([raw], moments=False) if not empty_talk(text))
     return -1 if code is None else int(code), said

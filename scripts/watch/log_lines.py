@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from scripts.core.texts import empty_talk
 from scripts.core.units import nanoseconds
 from scripts.engine.frames import frames
 
@@ -98,6 +99,8 @@ def _clean(at: int, raw: bytes) -> Iterator[tuple[int, str]]:
 
 def level(text: str) -> str:
     """The level that a line states: error, warning, info, debug; empty when it states none."""
+    if empty_talk(text):
+        return "debug" if text.strip() else ""
     if glog := _GLOG.match(text):
         return _GLOG_LEVELS[glog[1]]
     if mark := _MARKED.search(text):

@@ -1,10 +1,14 @@
 """What `inv up` promises, on real containers."""
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,6 +117,45 @@ def test_the_engine_finds_all_healthy_too(running: Checkout) -> None:
         return {row["health"] for row in states(running).values()}
 
     assert {"healthy"} in poll(health, timeout=30, interval=0.5)
+
+
+def test_containers_are_limited_and_keep_nothing_without_a_name(running: Checkout) -> None:
+    """Processes, capabilities, open files; an image's own volume is covered by a mount."""
+    label = f"label=com.docker.compose.project={running.project}"
+    ids = running.docker("ps", "--quiet", "--filter", label).stdout.split()
+    found = running.docker("inspect", *ids).document
+
+    assert len(found) == len(ALL)
+    assert all(1 <= one["HostConfig"]["PidsLimit"] <= 8192 for one in found)
+    assert all({"ALL", "NET_RAW"} & set(one["HostConfig"]["CapDrop"]) for one in found)
+    mounts = [mount for one in found for mount in one["Mounts"] if mount["Type"] == "volume"]
+    assert mounts
+    assert [one["Name"] for one in mounts if not one["Name"].startswith(running.project)] == []
+    name = f"{running.project}-qdrant-docker"
+    limits = running.docker("exec", name, "cat", "/proc/1/limits").stdout
+    soft, hard = next(one.split()[3:5] for one in limits.splitlines() if "open files" in one)
+    assert int(soft) == min(65536, int(hard))
+
+
+def test_a_proxy_of_the_users_docker_stands_between_no_two_services(
+    other: Checkout, tmp_path: Path
+) -> None:
+    """Docker hands it to every container; nobody listens there, and all are healthy."""
+    env = other.engine_env()
+    mine = Path(env.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    shutil.copytree(mine, tmp_path / "docker", symlinks=True)
+    nobody = dict.fromkeys(("httpProxy", "httpsProxy"), "http://127.0.0.1:9")
+    config = json.dumps({"proxies": {"default": nobody}})
+    (tmp_path / "docker" / "config.json").write_text(config)
+    proxied = replace(other, engine={**env, "DOCKER_CONFIG": str(tmp_path / "docker")})
+
+    proxied.inv("up")
+
+    name = f"{other.project}-memos-api-docker"
+    assert "127.0.0.1:9" in proxied.docker("exec", name, "printenv", "HTTP_PROXY").stdout
+    assert {"healthy"} in poll(
+        lambda: {row["health"] for row in states(proxied).values()}, timeout=60, interval=1
+    )
 
 
 def test_up_again_changes_nothing(running: Checkout) -> None:

@@ -74,3 +74,4 @@ def built(at: Checkout, name: str) -> None:
     context.mkdir()
     (context / "Dockerfile").write_text("FROM scratch\n")
     at.config["services"][name]["build"] = {"context": str(context), "dockerfile": "Dockerfile"}
+    at.config["services"][name]["pull_policy"] = "never"

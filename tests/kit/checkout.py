@@ -46,6 +46,7 @@ RESOLVED = TESTS_DATA / "config"
 TARGETS = {"memos": 8000, "neo4j": 7474, "qdrant": 6333, "milvus": 19530}
 CHECK = {"test": ["CMD", "true"], "interval": "30s", "timeout": "5s", "start_period": "2m0s"}
 VOLUMES = {"etcd": "etcd_data", "neo4j": "neo4j_data", "qdrant": "qdrant_data"}
+DIRECT = "localhost,127.0.0.1,memos,neo4j,qdrant,milvus,etcd,minio,attu,preferences,models"
 GROUPS = {"etcd": "milvus", "neo4j": "neo4j", "qdrant": "qdrant", "milvus": "milvus"}
 
 
@@ -57,7 +58,11 @@ def service(name: str, **facts: object) -> dict[str, object]:
         "restart": "unless-stopped",
         "security_opt": ["no-new-privileges:true"],
         "logging": {"driver": "json-file", "options": {"max-size": "10m"}},
+        "cap_drop": ["NET_RAW"],
+        "pids_limit": 2048,
         "mem_limit": "1073741824",
+        "environment": {"NO_PROXY": DIRECT, "no_proxy": DIRECT},
+        "x-image-volumes": [],
         "healthcheck": {**CHECK, "start_interval": "500ms"},
         **facts,
     }

@@ -15,6 +15,8 @@ _BOUNDS = (
     ("start_period", 1.0, float("inf"), "1s or more: start_interval holds only inside it"),
     ("timeout", 0.001, float("inf"), "more than 0s, which means the engine's 30s"),
 )
+_PAST_PROXIES = {"curl": ["--noproxy", "*"], "wget": ["--no-proxy"]}
+"""What has a program call directly: the user's Docker may hand a proxy to every container."""
 _OPERATOR = re.compile(r"[|&;()<>]+")
 
 
@@ -29,15 +31,20 @@ def durations(services: Mapping[str, Mapping[str, object]]) -> Iterator[Breach]:
 
 
 def commands(services: Mapping[str, Mapping[str, object]]) -> Iterator[Breach]:
-    """A test names 127.0.0.1, because localhost may be ::1, and leaves no files behind."""
+    """A test names 127.0.0.1, as localhost may be ::1, asks no proxy, and leaves no files."""
     key = "healthcheck.test"
     for name, service in services.items():
         words = [str(word) for word in as_list(as_tree(service.get("healthcheck")).get("test"))]
         if re.search(r"\blocalhost\b", " ".join(words), re.IGNORECASE):
             yield Breach(key, "localhost", "127.0.0.1", service=name)
-        if any(_keeps_file(command) for command in _commands(words[1:])):
+        calls = [_call(command) for command in _commands(words[1:])]
+        if any(program == "wget" and _keeps_file(options) for program, options in calls):
             wanted = "wget -O /dev/null: each check would leave one more file"
             yield Breach(key, "wget without -O", wanted, service=name)
+        for program, flags in _PAST_PROXIES.items():
+            if any(called == program and not _has(options, flags) for called, options in calls):
+                wanted = f"{program} {shlex.join(flags)}: a proxy would stand between"
+                yield Breach(key, f"{program} through a proxy", wanted, service=name)
 
 
 def _commands(words: list[str]) -> Iterator[list[str]]:
@@ -55,9 +62,16 @@ def _commands(words: list[str]) -> Iterator[list[str]]:
                 yield list(command)
 
 
-def _keeps_file(command: list[str]) -> bool:
+def _call(command: list[str]) -> tuple[str, list[str]]:
+    """Return the program of a command that calls over HTTP, and its words; none of another."""
     names = [word.rpartition("/")[2] for word in command]
-    if "wget" not in names:
-        return False
-    options = command[names.index("wget") + 1 :]
+    place = next((names.index(name) for name in names if name in _PAST_PROXIES), len(names))
+    return "".join(names[place : place + 1]), command[place + 1 :]
+
+
+def _has(words: list[str], flags: list[str]) -> bool:
+    return any(words[place : place + len(flags)] == flags for place in range(len(words)))
+
+
+def _keeps_file(options: list[str]) -> bool:
     return not any(re.match(r"-[A-Za-z]*O|--output-document", option) for option in options)

@@ -120,6 +120,32 @@ def _one_group(services: Mapping[str, Tree]) -> Iterator[Breach]:
                 yield Breach("x-data-group", describe(group), wanted, service=name)
 
 
+def _past_proxies(services: Mapping[str, Tree]) -> Iterator[Breach]:
+    """Services call each other directly: Docker hands the user's proxies to every container."""
+    names = {"127.0.0.1", "localhost", *services}
+    for service in services.values():
+        for network in map(as_tree, as_tree(service.get("networks")).values()):
+            names.update(map(str, as_list(network.get("aliases"))))
+    for name, service in services.items():
+        for variable in ("NO_PROXY", "no_proxy"):
+            listed = str(as_tree(service.get("environment")).get(variable, ""))
+            if missing := sorted(names - set(listed.split(","))):
+                found = f"it without {', '.join(missing)}" if listed else "nothing"
+                wanted = "the names of all services, with commas between"
+                yield Breach(f"environment.{variable}", found, wanted, service=name)
+
+
+def _image_volumes(services: Mapping[str, Tree]) -> Iterator[Breach]:
+    """Where an image has a volume of its own something is mounted."""
+    for name, service in services.items():
+        mounts = map(as_tree, as_list(service.get("volumes")))
+        targets = {mount.get("target") for mount in mounts}
+        for folder in as_list(service.get("x-image-volumes")):
+            if folder not in targets:
+                wanted = "a mount there: each new container would leave a nameless volume"
+                yield Breach("x-image-volumes", describe(folder), wanted, service=name)
+
+
 def _together(services: Mapping[str, Tree], entries: list[object]) -> Iterator[Breach]:
     """Groups that belong together are groups that there are."""
     grouped = (service for service in services.values() if "x-data-group" in service)
@@ -133,5 +159,5 @@ def _together(services: Mapping[str, Tree], entries: list[object]) -> Iterator[B
 
 RULES = (
     *(_watched, health.durations, health.commands, _dependencies, _early),
-    *(_no_cycle, _host_ports, _targets, _one_group),
+    *(_no_cycle, _host_ports, _targets, _one_group, _past_proxies, _image_volumes),
 )

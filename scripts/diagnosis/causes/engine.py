@@ -130,7 +130,7 @@ def no_such_instruction(failure: Failure) -> Finding | None:
     match = last(failure.lines, r"(?i)illegal instruction|SIGILL")
     if match is None and failure.container.exit_code != SIGILL:
         return None
-    flags = ", ".join(failure.service.cpu_flags) or "AVX"
+    flags = ", ".join((*failure.service.cpu_flags, *failure.service.cpu_wishes)) or "AVX"
     cause = Cause(
         "cpu-flags",
         f"the processor lacks an instruction that it needs ({flags})",

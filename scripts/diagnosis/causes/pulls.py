@@ -47,6 +47,16 @@ _CAUSES = (
         ),
     ),
     (
+        # the copies there are of before, and nobody promises to keep them
+        r"(?P<name>quay\.io/minio/minio(?::[^\s\",]*)?)\b.*(?:not found|unknown|unauthorized)",
+        Cause(
+            "image-gone",
+            "{name} is not at quay.io any more; MinIO makes no new ones",
+            "MINIO_IMAGE=<the same from a mirror that kept it>, or IMAGE_SOURCE=packages, in .env,"
+            " then: inv up",
+        ),
+    ),
+    (
         # https://github.com/shellhub-io/shellhub/issues/7117
         r"pull access denied for (?P<name>[^\s,]+)",
         Cause(

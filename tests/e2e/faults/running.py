@@ -132,7 +132,10 @@ wrong(  # our own call says more: no failure
 )
 wrong(  # `up` never says ready
     *("a health check that passes though nobody answers", "qdrant"),
-    keys={"entrypoint": '["sleep", "600"]', "healthcheck": f"{{test: ['CMD', 'true'], {USUAL}}}"},
+    keys={
+        "entrypoint": '["sh", "-c", "exec sleep 600"]',
+        "healthcheck": f"{{test: ['CMD', 'true'], {USUAL}}}",
+    },
     exit_code=6,
     says=("nobody answers", "time is up"),
     shown="deadline",

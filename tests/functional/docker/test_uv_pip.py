@@ -8,6 +8,18 @@ import pytest
 from scripts.core.process import Completed, run
 from tests.kit.places import ROOT
 
+STEP = re.compile(r"^RUN ((?:.*\\\n)*.*/uv/pip install(?:.*\\\n)*.*)$", re.MULTILINE)
+STEPS = {
+    f"{file.parent.name}-{number}": step
+    for file in sorted((ROOT / "docker").rglob("Dockerfile"))
+    for number, step in enumerate(STEP.findall(file.read_text(encoding="utf-8")))
+}
+TRIED = """
+PATH=/nonexistent; cd "$1"; cd() { :; }
+for name in find mkdir mv python3 rm; do eval "$name() { :; }"; done
+pip() { calls=$((calls + 1)); test $calls -ne $0; }
+"""
+"""Beside a step of a build: nothing is done, and of the calls for packages one fails."""
 SCRIPT = re.compile(r'<<"end" /uv/pip\n(.*?)^end\n', re.DOTALL | re.MULTILINE)
 FAKE = '#!/bin/sh\necho "NAME $* ${UV_DEFAULT_INDEX-}"\nexit CODE\n'
 
@@ -29,6 +41,21 @@ def _install(folder: Path, *words: str, uv: str = "") -> Completed:
             (folder / name).chmod(0o755)
     environ = {"PATH": f"{folder}:/usr/bin:/bin"}
     return run(["/bin/sh", str(script), *words], timeout=30, env=environ)
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_a_build_fails_where_packages_cannot_be_had(tmp_path: Path, step: str) -> None:
+    """A step that went on would leave an image without them, and BuildKit would keep it."""
+    text = re.sub(r"--mount=\S+", "", step.replace("\\\n", " ")).replace("/uv/pip", "pip")
+    calls = step.count("/uv/pip ")
+
+    (tmp_path / "release.txt").write_text("memoryos==2.0.6")
+    argv = ["sh", "-c", TRIED + text]
+
+    codes = [run([*argv, str(call), str(tmp_path)]).exit_code for call in range(calls + 1)]
+
+    assert codes[0] == 0
+    assert all(codes[1:])
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ def checkout(tmp_path: Path, runner: FakeRunner) -> Checkout:
     lay_out(tmp_path)
     shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
     resolved_as_recorded(tmp_path, runner)
+    runner.answer("uv install")
     return Checkout(root=tmp_path, environ={}, runner=runner, say=print)
 
 
@@ -93,6 +94,77 @@ def test_a_file_that_breaks_a_rule_is_told(
     assert said.startswith("error: ")
     assert told in said
     assert "\nnext: correct " in said
+
+
+def test_a_dockerfile_that_breaks_a_rule_is_told(
+    checkout: Checkout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It stands wherever a Dockerfile may stand."""
+    folder = checkout.root / "docker" / "packages" / "more"
+    folder.mkdir(parents=True)
+    (folder / "Dockerfile").write_text("FROM base\nRUN apt-get install amd64-microcode\n")
+
+    assert check.main(checkout) is ExitCode.CONFIG
+
+    assert (
+        "docker/packages/more/Dockerfile: found amd64-microcode, wanted no processor"
+        in capsys.readouterr().err
+    )
+
+
+def test_a_volume_of_an_image_that_is_built_here_is_covered(
+    checkout: Checkout, runner: FakeRunner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its Dockerfile says which; nothing may be mounted there by nobody's name."""
+    folder = checkout.root / "docker" / "packages" / "etcd"
+    folder.mkdir(parents=True)
+    (folder / "Dockerfile").write_text('VOLUME ["/etcd", "/more"]\n')
+    text = (RESOLVED / "packages.yml").read_text()
+    runner.answer(
+        f"{checkout.root / PACKAGES} config", text.replace("/workspace", str(checkout.root))
+    )
+
+    assert check.main(checkout) is ExitCode.CONFIG
+
+    said = capsys.readouterr().err
+    assert 'service etcd: x-image-volumes: found "/more", wanted a mount there' in said
+    assert '"/etcd"' not in said
+
+
+def test_a_package_that_arm64_lacks_is_told(
+    checkout: Checkout, runner: FakeRunner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The index of this machine is asked for all that is pinned, for the Python of its image."""
+    folder = checkout.root / "docker" / "packages" / "web"
+    folder.mkdir(parents=True)
+    (folder / "requirements.txt").write_text("a==1 --hash=sha256:0\n")
+    runner.answer(
+        "uv install --python-version 3.13",
+        stderr="No solution found when resolving dependencies:\n  a==1 has no wheels",
+        exit_code=1,
+    )
+
+    assert check.main(checkout) is ExitCode.CONFIG
+
+    assert (
+        "docker/packages/web/requirements.txt: found a==1 has no wheels, wanted"
+        in capsys.readouterr().err
+    )
+
+
+def test_without_an_index_what_was_not_asked_is_told_and_is_no_breach(
+    checkout: Checkout, runner: FakeRunner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A contributor on a train can still check everything else."""
+    runner.answer("uv install", stderr="error: Failed to fetch: dns error", exit_code=2)
+
+    assert check.main(checkout) is ExitCode.OK
+
+    *told, last = capsys.readouterr().out.splitlines()
+    assert told
+    assert all(line.startswith("not checked: whether arm64 has all of ") for line in told)
+    assert "dns error" in told[0]
+    assert last.endswith("keep every rule")
 
 
 def test_what_only_shows_in_the_resolved_file_is_told(

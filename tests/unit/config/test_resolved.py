@@ -17,17 +17,21 @@ RECORDED = sorted((ROOT / "tests" / "data" / "config").glob("*.yml"))
 GONE = object()
 X_KEYS = (
     "x-probe, x-no-probe, x-one-shot, x-data-group, x-open, x-not-offered, x-start, x-cpu-flags,"
-    " x-build-seconds, x-wanted"
+    " x-cpu-wishes, x-build-seconds, x-wanted, x-image-volumes"
 )
 
 HEALTH = {
-    "test": ["CMD", "curl", "-f", "http://127.0.0.1:80/"],
+    "test": ["CMD", "curl", "--noproxy", "*", "-f", "http://127.0.0.1:80/"],
     "interval": "30s",
     "timeout": "5s",
     "start_period": "2m0s",
     "start_interval": "500ms",
 }
+NAMES = "localhost,127.0.0.1,web,db,the-db,zoo,mid,end"
 COMMON = {
+    "cap_drop": ["NET_RAW", "MKNOD"],
+    "pids_limit": 2048,
+    "environment": {"NO_PROXY": NAMES, "no_proxy": f".more,{NAMES}"},
     "restart": "unless-stopped",
     "security_opt": ["no-new-privileges:true"],
     "logging": {"driver": "json-file", "options": {"max-size": "10m"}},
@@ -42,6 +46,8 @@ WEB = {
     "ports": [{"target": 80, "published": "8080", "protocol": "tcp"}],
     "volumes": [{"type": "bind", "source": "/src", "target": "/src", "read_only": True}],
     "x-probe": [{"kind": "http", "target": 80, "method": "POST", "json": {}, "expect": "ok"}],
+    "build": {"context": "/web"},
+    "pull_policy": "never",
     "x-open": [{"target": 80, "path": "/", "label": "Web"}],
     "x-start": "early",
 }
@@ -50,7 +56,12 @@ DB = {
     "image": "registry.example:5000/db@sha256:" + "0" * 64,
     "container_name": "db",
     "ports": [{"target": 6333, "published": "6333", "protocol": "tcp"}],
-    "volumes": [{"type": "volume", "source": "db_data", "target": "/data"}],
+    "volumes": [
+        {"type": "volume", "source": "db_data", "target": "/data"},
+        {"type": "tmpfs", "target": "/scratch"},
+    ],
+    "networks": {"default": {"aliases": ["the-db"]}},
+    "x-image-volumes": ["/data", "/scratch"],
     "x-probe": [
         {
             "kind": "vectors",
@@ -65,6 +76,7 @@ DB = {
     ],
     "x-not-offered": ["6334, gRPC"],
     "x-cpu-flags": ["avx", "sse4_2"],
+    "x-cpu-wishes": ["avx2"],
     "x-build-seconds": 12.5,
     "x-data-group": "db",
 }
@@ -77,6 +89,10 @@ UNKNOWN = "found a key that is not known, wanted"
 ONE_REASON = "exactly one of x-probe, x-no-probe (the reason), x-one-shot"
 UNPRIVILEGED = "wanted a build without privileges"
 THROUGH = "wanted a password, through a variable"
+NEVER = "never: Compose would first ask a registry, where anybody may have that name"
+VOLUMES = "the folders that the image itself makes volumes of (VOLUME), [] for none"
+DROPPED = "a list of dropped capabilities, NET_RAW or ALL among them"
+DIRECTLY = "the names of all services, with commas between"
 PINNED = "a pinned image: a tag other than latest, or a digest"
 ONLY_HTTP = "no such key: only kind http has it"
 ONLY_VECTORS = "no such key: only kind vectors has it"
@@ -215,7 +231,15 @@ def test_the_recorded_answers_have_the_services_of_the_compose_files(
         ("web/userns_mode", "host", "the engine's user namespace"),
         ("web/cap_add", ["SYS_ADMIN"], "no added capability"),
         ("web/security_opt", [], "a list with no-new-privileges:true"),
+        ("web/cap_drop", GONE, DROPPED),
+        ("web/cap_drop", ["MKNOD"], DROPPED),
+        # what is built here is asked of no registry, what is not says what it makes volumes of
+        ("web/pull_policy", GONE, NEVER),
+        ("web/pull_policy", "missing", NEVER),
+        ("db/x-image-volumes", GONE, VOLUMES),
         # limits
+        ("web/pids_limit", GONE, "a limit of processes and threads such as 2048"),
+        ("web/pids_limit", -1, "a limit of processes and threads such as 2048"),
         ("web/mem_limit", GONE, "a memory limit such as ${NAME_MEMORY:-1g}"),
         ("web/mem_limit", "0", "a memory limit such as ${NAME_MEMORY:-1g}"),
         ("web/restart", GONE, "a restart policy such as unless-stopped"),
@@ -243,7 +267,7 @@ def test_a_broken_rule_is_named(path: str, value: object, wanted: str) -> None:
     ("path", "value", "message"),
     [
         (
-            "web/healthcheck/test/3",
+            "web/healthcheck/test/5",
             "http://localhost:80/",
             "healthcheck.test: found localhost, wanted 127.0.0.1",
         ),
@@ -292,6 +316,24 @@ def test_a_broken_rule_is_named(path: str, value: object, wanted: str) -> None:
             "db/volumes/0",
             {"type": "bind", "source": "/data", "target": "/data"},
             "volumes[0].read_only: found nothing, wanted true; data belongs in a named volume",
+        ),
+        (
+            "db/environment/NO_PROXY",
+            "localhost,127.0.0.1,db",
+            f"environment.NO_PROXY: found it without the-db, web, wanted {DIRECTLY}",
+        ),
+        (
+            "db/environment/no_proxy",
+            GONE,
+            f"environment.no_proxy: found nothing, wanted {DIRECTLY}",
+        ),
+        (
+            "db/volumes/1/target",
+            "/other",
+            (
+                'x-image-volumes: found "/scratch", wanted a mount there: each new container would'
+                " leave a nameless volume"
+            ),
         ),
         ("web/build", {"privileged": True}, f"build.privileged: found true, {UNPRIVILEGED}"),
         (
@@ -352,18 +394,18 @@ def test_a_broken_rule_outside_the_services_is_named(
 @pytest.mark.parametrize(
     ("test", "wrong"),
     [
-        (["CMD-SHELL", "wget -q http://127.0.0.1/"], True),
-        (["CMD", "wget", "-q", "http://127.0.0.1/"], True),
-        (["CMD", "/usr/bin/wget", "http://127.0.0.1/"], True),
-        (["CMD", "sh", "-c", "true && wget -q http://127.0.0.1/"], True),
-        (["CMD-SHELL", "http_proxy= wget -q http://127.0.0.1/ || exit 1"], True),
-        (["CMD-SHELL", "curl -O x; wget http://127.0.0.1/"], True),
-        (["CMD-SHELL", "wget it's-not-closed"], True),
-        (["CMD-SHELL", "wget -q -T 3 -O /dev/null http://127.0.0.1/ || exit 1"], False),
-        (["CMD-SHELL", "wget -qO- 'http://127.0.0.1/?a=1&b=2' | grep -q ok"], False),
-        (["CMD-SHELL", "wget 'http://127.0.0.1/?a=1&b=2' -O -"], False),
-        (["CMD", "wget", "--output-document=-", "http://127.0.0.1/"], False),
-        (["CMD", "wget", "-O", "/dev/null", "http://127.0.0.1/"], False),
+        (["CMD-SHELL", "wget --no-proxy -q http://127.0.0.1/"], True),
+        (["CMD", "wget", "--no-proxy", "-q", "http://127.0.0.1/"], True),
+        (["CMD", "/usr/bin/wget", "--no-proxy", "http://127.0.0.1/"], True),
+        (["CMD", "sh", "-c", "true && wget --no-proxy -q http://127.0.0.1/"], True),
+        (["CMD-SHELL", "a= wget --no-proxy -q http://127.0.0.1/ || exit 1"], True),
+        (["CMD-SHELL", "curl --noproxy '*' -O x; wget --no-proxy http://127.0.0.1/"], True),
+        (["CMD-SHELL", "wget --no-proxy it's-not-closed"], True),
+        (["CMD-SHELL", "wget --no-proxy -q -T 3 -O /dev/null http://127.0.0.1/ || exit 1"], False),
+        (["CMD-SHELL", "wget --no-proxy -qO- 'http://127.0.0.1/?a=1&b=2' | grep -q ok"], False),
+        (["CMD-SHELL", "wget --no-proxy 'http://127.0.0.1/?a=1&b=2' -O -"], False),
+        (["CMD", "wget", "--no-proxy", "--output-document=-", "http://127.0.0.1/"], False),
+        (["CMD", "wget", "--no-proxy", "-O", "/dev/null", "http://127.0.0.1/"], False),
         (["CMD-SHELL", "test '' = \"$$wget\""], False),
     ],
 )
@@ -376,6 +418,28 @@ def test_wget_in_a_health_test_keeps_no_file(test: list[str], wrong: bool) -> No
         " wanted wget -O /dev/null: each check would leave one more file"
     )
     assert found == ([expected] if wrong else [])
+
+
+@pytest.mark.parametrize(
+    ("test", "wanted"),
+    [
+        (["CMD", "curl", "-f", "http://127.0.0.1/"], "curl --noproxy '*'"),
+        (["CMD", "/bin/curl", "--noproxy", "db", "http://127.0.0.1/"], "curl --noproxy '*'"),
+        (["CMD-SHELL", "curl -f http://127.0.0.1/ | grep -q ok"], "curl --noproxy '*'"),
+        (["CMD-SHELL", "wget -qO- http://127.0.0.1/"], "wget --no-proxy"),
+        (["CMD", "sh", "-c", "true && no_proxy='*' wget -O /dev/null x"], "wget --no-proxy"),
+        (["CMD-SHELL", "curl -f --noproxy '*' http://127.0.0.1/ | grep -q ok"], ""),
+        (["CMD", "wget", "-O-", "--no-proxy", "http://127.0.0.1/"], ""),
+    ],
+)
+def test_a_health_test_asks_no_proxy(test: list[str], wanted: str) -> None:
+    """The user's Docker may hand one to every container, and nothing would ever be healthy."""
+    program = wanted.partition(" ")[0]
+
+    expected = f"{program} through a proxy, wanted {wanted}: a proxy would stand between"
+    assert messages(broken("web/healthcheck/test", test)) == (
+        [f"service web: healthcheck.test: found {expected}"] if wanted else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -588,7 +652,9 @@ def test_a_key_of_another_shape_is_a_breach_and_no_crash(key: str) -> None:
     """Every key of a service can be a number by mistake."""
     found = messages(broken(f"web/{key}", 5))
 
-    assert key == "mem_limit" or any(f"service web: {key}: found 5" in line for line in found)
+    assert key in {"mem_limit", "pids_limit"} or any(
+        f"service web: {key}: found 5" in line for line in found
+    )
 
 
 def test_groups_that_belong_together_are_groups_that_there_are() -> None:

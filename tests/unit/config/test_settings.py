@@ -287,6 +287,23 @@ def test_with_a_model_of_ones_own_compose_is_told_nothing_of_the_local_one(root:
     assert found.for_compose()["COMPOSE_PROFILES"] == ""  # of the environment none counts
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("NO_PROXY=a,b\nno_proxy=.c", "a,b,.c"),
+        ("CONTAINER_NO_PROXY=x\nno_proxy=.c", "x,.c"),
+        ("NO_PROXY=a\nno_proxy=a", "a"),
+        ("CONTAINER_NO_PROXY=x", None),
+        ("NO_PROXY=", None),
+    ],
+)
+def test_what_is_called_past_a_proxy_is_called_so_in_containers(
+    root: Path, text: str, named: str | None
+) -> None:
+    """Beside the stack's own names, which the compose file puts into NO_PROXY of all of them."""
+    assert settings_of(root, text).for_compose().get("CONTAINER_NO_PROXY") == named
+
+
 @pytest.mark.parametrize("nobody", ["", "http://127.0.0.1:9/v1"])
 def test_each_chat_endpoint_that_names_nobody_is_the_stand_ins(root: Path, nobody: str) -> None:
     """Files of before hold an address where nobody answers; Compose then takes its own default."""

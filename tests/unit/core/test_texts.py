@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.core.texts import escaped, last, printable
+from scripts.core.texts import empty_talk, escaped, last, printable, telling
+
+LOADER = (
+    "ERROR: ld.so: object '/milvus/lib/' from LD_PRELOAD cannot be preloaded"
+    " (cannot read file data): ignored."
+)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +33,16 @@ def test_the_last_line_of_the_first_pattern_tells(
     match = last(["a: 1", "b: 1", "b: 2", "end 3"], *patterns)
 
     assert (match["x"] if match else None) == found
+
+
+def test_what_the_loader_says_of_every_program_in_an_image_tells_nothing() -> None:
+    """Milvus' own image names a folder in LD_PRELOAD; an error of the loader that counts tells."""
+    fatal = "milvus: error while loading shared libraries: libx.so: cannot open"
+
+    assert empty_talk(LOADER)
+    assert not empty_talk(fatal)
+    assert telling(["curl: (7) refused", LOADER, " "]) == "curl: (7) refused"
+    assert telling([fatal, LOADER], "(?i)error") == fatal
 
 
 @pytest.mark.parametrize(

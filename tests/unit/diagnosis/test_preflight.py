@@ -71,6 +71,16 @@ def test_a_processor_without_avx_cannot_run_what_wants_it() -> None:
     assert check([PLAIN], weak) == ()
 
 
+def test_a_processor_without_what_is_wished_for_is_told_and_tried() -> None:
+    """Some releases of Milvus ended without AVX2; whether this one does only a start tells."""
+    wishing = replace(PICKY, cpu_wishes=("avx2",))
+    host = Host(cpu_flags=frozenset({"avx", "sse4_2"}))
+    (found,) = check([wishing], Conditions(host=host))
+
+    assert (found.code, found.service, found.fatal) == ("cpu-flags", "milvus", False)
+    assert "lacks avx2; releases of it ended with exit code 132" in found.cause
+
+
 @pytest.mark.parametrize(
     ("host", "code", "fatal", "cause"),
     [

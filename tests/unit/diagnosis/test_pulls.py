@@ -22,6 +22,20 @@ HUB = 'Error response from daemon: Get "https://registry.example/v2/": '
             ),
         ),
         (
+            (
+                "manifest for quay.io/minio/minio:RELEASE.2024-05-28T17-19-04Z not found:"
+                " manifest unknown: manifest unknown"
+            ),
+            ("image-gone", "quay.io/minio/minio:RELEASE.2024-05-28T17-19-04Z is not", "a mirror"),
+        ),
+        (
+            (
+                'failed to resolve reference "quay.io/minio/minio:RELEASE.x": unexpected status:'
+                " 401 unauthorized"
+            ),
+            ("image-gone", "quay.io/minio/minio:RELEASE.x", "IMAGE_SOURCE=packages"),
+        ),
+        (
             "pull access denied for my/image, repository does not exist or may require",
             ("image-denied", "my/image", "docker login"),
         ),

@@ -56,6 +56,12 @@ UNREADY = reading("web", ok=False)
         (look(container("web", "exited", exit_code=3)), "ended", "it ended, exit code 3"),
         (look(container("web", "dead", exit_code=130)), "ended", "it ended, exit code 130"),
         (look(container("job", "exited", exit_code=1)), "ended", "it ended, exit code 1"),
+        # the engine would have started it again: Attu leaves 1 when it is stopped
+        (
+            look(container("web", "exited", exit_code=1, kept=True)),
+            "stopped",
+            "somebody stopped it (exit code 1)",
+        ),
         (
             look(container("web", "created", exit_code=128, error="port is already allocated")),
             "start-refused",

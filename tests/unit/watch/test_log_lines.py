@@ -41,6 +41,8 @@ def texts(lines: list[LogLine]) -> list[str]:
         ('[2026/11/23 03:08:24.300 +00:00] [ERROR] [x/y.go:1] ["failed"] [error="x"]', "error"),
         ("2026/11/23 03:08:24 maxprocs: Leaving GOMAXPROCS=2: CPU quota undefined", ""),
         ("    __  _________ _   ____  ______    ", ""),
+        # its image (2.5.4), of every program that starts in it
+        ("ERROR: ld.so: object '/milvus/lib/' from LD_PRELOAD cannot be preloaded", "debug"),
         # MemOS 2.0.6 and uvicorn
         ("INFO:     Application startup complete.", "info"),
         ('INFO:     172.18.0.1:4 - "POST /product/get_all HTTP/1.1" 500 ERROR', "info"),
