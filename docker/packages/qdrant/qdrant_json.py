@@ -30,7 +30,9 @@ class RefusedError(Exception):
 
     def __init__(self, status: int, text: str) -> None:
         self.status = status
-        self.text = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+        # half of a surrogate pair is valid JSON, and cannot be sent back
+        whole = text[: LONGEST_TEXT + 1].encode(errors="replace").decode()
+        self.text = whole if len(whole) <= LONGEST_TEXT else f"{whole[:LONGEST_TEXT]}…"
         super().__init__(self.text)
 
 

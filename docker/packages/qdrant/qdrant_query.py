@@ -18,6 +18,7 @@ from qdrant_json import (
     fields,
     is_id,
     items,
+    not_offered,
     one_or_more,
     payload_selector,
     point_id,
@@ -215,9 +216,11 @@ class _Examples:
     def diverse(self, query: Body, limit: int) -> "core.ScoringQueryType":
         """The nearest, of which none is much like another."""
         body = fields(query["mmr"], "mmr", "diversity", "candidates_limit")
-        diversity = body.get("diversity")
+        diversity, target = body.get("diversity"), self.vector(required(query, "nearest"))
+        if isinstance(target, core.SparseVector):
+            raise not_offered("`mmr` for sparse vectors")
         return core.Mmr(
-            self.vector(required(query, "nearest")),
+            target,
             0.5 if diversity is None else 1.0 - diversity,
             whole(body, "candidates_limit", limit, 0),
             self.using,

@@ -237,7 +237,9 @@ def _unrolled(value: object) -> Iterator[Body]:
 
 def points_of_vectors(body: Body, shape: Shape) -> list[core.PointVectors]:
     """New vectors for points that are there."""
-    known = [fields(one, "a point", "id", "vector") for one in items(body["points"], "points")]
+    known = [
+        fields(one, "a point", "id", "vector") for one in items(required(body, "points"), "points")
+    ]
     return [
         core.PointVectors(point_id(required(one, "id")), shape.vectors(required(one, "vector")))
         for one in known
