@@ -143,6 +143,17 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Hostile input for every reader of what is not ours; ten minutes, -- 60 for one.
+
+    With `-- 60 env journal` only for these; what gets through is kept below .cache/fuzz.
+    """
+    install(session, "test")
+    install(session, "fuzz", "--no-deps")
+    session.run("python", "-m", "tests.fuzz.run", *session.posargs)
+
+
+@nox.session(default=False)
 def pages(session: nox.Session) -> None:
     """The page of `inv timeline` and `inv graph`, seen by a real browser: .cache/pages/*.png."""
     install(session, "runtime")
@@ -164,6 +175,7 @@ def lock(session: nox.Session) -> None:
         "test": [*project, "--group", "test"],
         "typing": [*project, "--group", "typing"],
         "lint": ["--group", "lint"],
+        "fuzz": ["--group", "fuzz"],
     }.items():
         session.run(*compile_, *words, "--output-file", f"requirements/{name}.txt", env=os.environ)
     preferences = Path("docker/packages/preferences")

@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts.config import settings
 from scripts.core import files
 from scripts.core.errors import BugError
-from scripts.core.texts import masked
+from scripts.core.texts import masked, shown
 
 FOLDER = "bugs"
 """In the checkout's cache."""
@@ -25,7 +25,7 @@ def told(error: Exception, root: Path) -> BugError:
     secrets = _secrets(root)
     text = masked(_writable(_text(error)), secrets)
     if os.environ.get(VARIABLE) == "1":
-        sys.stderr.write(text)
+        sys.stderr.write(shown(text))
     file = _kept(root / ".cache" / FOLDER, text)
     where = f"with {file}" if file else f"with what {VARIABLE}=1 shows before the command"
     line = " ".join(_writable(f"{type(error).__name__}: {error}").split())

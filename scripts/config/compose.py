@@ -117,7 +117,20 @@ def masked(resolved: str, secrets: Iterable[str]) -> str:
 
 
 def parse(resolved: Mapping[str, Json], folder: Path) -> Stack:
-    """Turn a resolved document into a Stack; `folder` is where the first compose file lies."""
+    """Turn a resolved document into a Stack; `folder` is where the first compose file lies.
+
+    Raises ConfigError for a document of another shape than Compose gives.
+    """
+    try:
+        return _stack(resolved, folder)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"docker compose config gave another shape than it should ({type(error).__name__})",
+            next_step="inv config shows it; mend the compose file",
+        ) from error
+
+
+def _stack(resolved: Mapping[str, Json], folder: Path) -> Stack:
     volumes = {key: (value or {}).get("name", key) for key, value in _items(resolved, "volumes")}
     secrets = {key: Path(value.get("file", "")) for key, value in _items(resolved, "secrets")}
     written = dict(_items(resolved, "services"))

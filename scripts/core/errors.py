@@ -4,7 +4,7 @@ import errno
 import sys
 from enum import IntEnum, unique
 
-from scripts.core.texts import short
+from scripts.core.texts import hanging, short, shown
 
 
 @unique
@@ -117,5 +117,5 @@ def known(error: Exception) -> StackError | None:
 
 def report(error: StackError) -> ExitCode:
     """Write an error of a module that is a program of its own to stderr; give its exit code."""
-    sys.stderr.write(f"error: {error}\nnext: {error.next_step}\n")
+    sys.stderr.write(shown(f"error: {hanging(str(error))}\nnext: {error.next_step}\n"))
     return error.exit_code

@@ -1,17 +1,19 @@
 """Files that are there whole or not at all, for their owner only; and the lock of a folder."""
 
+import errno
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from scripts.core.errors import RefusedError
+from scripts.core.foreign import documents
 
-Json: TypeAlias = Any
-"""A value of any shape: a schema or the engine's documentation knows it, a type cannot say it."""
+Json: TypeAlias = documents.Json
 OWNER_ONLY = 0o600
 
 
@@ -49,10 +51,7 @@ def write(file: Path, text: str, *, durable: bool = False) -> None:
     fresh = file.with_name(f"{file.name}.new")
     with _turn(file.parent):
         try:
-            fresh.unlink(missing_ok=True)  # of a process that was killed
-            number = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-            with os.fdopen(number, "wb") as opened:
-                os.fchmod(number, OWNER_ONLY)  # whatever the umask leaves of it
+            with begun(fresh) as opened:
                 opened.write(text.encode())
             if durable:
                 sync(fresh)
@@ -61,6 +60,42 @@ def write(file: Path, text: str, *, durable: bool = False) -> None:
             fresh.unlink(missing_ok=True)  # where something went wrong
     if durable:
         sync(file.parent)
+
+
+def begun(file: Path) -> BinaryIO:
+    """Return a new file of this name, to be written, in the place of what a killed process left.
+
+    A link of this name goes too: nothing that it leads to is written.
+    """
+    file.unlink(missing_ok=True)
+    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, OWNER_ONLY)
+    os.fchmod(number, OWNER_ONLY)  # whatever the umask leaves of it
+    return os.fdopen(number, "wb")
+
+
+def opened(file: Path) -> BinaryIO:
+    """Return a file to be read; OSError for none, and for a pipe or a device, which may not end."""
+    number = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        _require_regular(number, file)
+        return os.fdopen(number, "rb")
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def _require_regular(number: int, file: Path) -> None:
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", str(file))
+
+
+def parsed(file: Path, *, most: int = documents.MOST) -> Json:
+    """Return what a file of JSON holds; OSError and ValueError as `opened` and `parsed` raise them.
+
+    Of a longer one than `most` no more is read.
+    """
+    with opened(file) as source:
+        return documents.parsed(source.read(most + 1), most=most)
 
 
 @contextmanager
@@ -83,7 +118,7 @@ def write_json(file: Path, value: Json, *, durable: bool = False) -> None:
 def read_json(file: Path) -> Json:
     """Return what the file holds; None when it was never written, or is no JSON."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return parsed(file)
     except (OSError, ValueError):
         return None
 
@@ -131,14 +166,18 @@ def held(folder: Path, command: str) -> Iterator[None]:
 
     Raises RefusedError with who holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / "lock"
-    with path.open("a+") as file:
+    # who may open it may hold it: nobody else
+    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, OWNER_ONLY)
+    with os.fdopen(number, "r+", errors="replace") as file:
+        with suppress(PermissionError):  # of another user, and the lock all the same
+            os.fchmod(number, OWNER_ONLY)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise _locked(path, file.read().strip()) from None
+            raise _locked(path, file.read(200).strip()) from None
         file.seek(0)
         file.truncate()
         file.write(f"inv {command}, pid {os.getpid()}\n")

@@ -22,6 +22,9 @@ TIME_IS_UP = 124
 
 TLS_NAMES = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_TLS")
 """How docker logs in to an engine over TCP; it would try so over a socket, too."""
+LONGEST = 1 << 26
+"""Characters of both streams that are kept; who writes more has lost its way, and is ended."""
+
 OnLine = Callable[[str], None]
 
 
@@ -69,7 +72,8 @@ class Running:
         import sh
 
         program = sh.Command(_path(argv[0], env))
-        out, err = (_collector(lines, options.get("on_line")) for lines in self._streams)
+        self._left = LONGEST
+        out, err = (self._collector(lines, options.get("on_line")) for lines in self._streams)
         self._command = program(
             *argv[1:],
             _in=options.get("stdin", ""),
@@ -116,6 +120,18 @@ class Running:
             self._command.terminate()
         except ProcessLookupError:
             return
+
+    def _collector(self, lines: list[str], on_line: OnLine | None) -> OnLine:
+        def collect(line: str) -> None:
+            self._left -= len(line)
+            if self._left < 0:
+                self.stop()
+                return
+            lines.append(line)
+            if on_line is not None:
+                on_line(line.rstrip("\n"))
+
+        return collect
 
     def _completed(self, exit_code: int) -> Completed:
         out, err = ("".join(lines) for lines in self._streams)
@@ -167,15 +183,6 @@ def _path(name: str, env: Mapping[str, str] | None) -> str:
     if path is None:
         raise RefusedError(f"there is no program {name!r} on PATH", next_step=f"install {name}")
     return path
-
-
-def _collector(lines: list[str], on_line: OnLine | None) -> OnLine:
-    def collect(line: str) -> None:
-        lines.append(line)
-        if on_line is not None:
-            on_line(line.rstrip("\n"))
-
-    return collect
 
 
 def last_words(done: Completed) -> str:

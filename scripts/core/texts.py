@@ -61,6 +61,19 @@ def printable(text: str) -> str:
     return "".join(map(_shown, text))
 
 
+def shown(text: str) -> str:
+    """Return a text of several lines, with tabs, that no terminal obeys; the rest is as above."""
+    if text.isprintable():
+        return text
+    return "\n".join("\t".join(map(printable, one.split("\t"))) for one in text.split("\n"))
+
+
+def hanging(text: str) -> str:
+    """Return a text whose further lines are indented: none of them looks like a line of ours."""
+    first, *others = text.split("\n")
+    return "\n".join([first, *(one if one.startswith("  ") else f"  {one}" for one in others)])
+
+
 def escaped(text: str) -> str:
     """Return JSON that no terminal obeys; it means the same."""
     if text.isprintable():

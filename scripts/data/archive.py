@@ -16,10 +16,14 @@ from typing import Any, BinaryIO, cast
 import zstandard
 
 from scripts.config.rules import schema
+from scripts.core import files
 from scripts.core.errors import BrokenError
+from scripts.core.foreign import documents
 
 LEVEL = 3
 """Of zstd: the next ones take twice the time for a few percent."""
+WINDOW = 1 << 23
+"""Bytes that unpacking may keep in memory; LEVEL wants a quarter of it."""
 THREADS, JOB = 2, 1 << 21
 """Two are faster than an engine sends, and pieces of 2 MiB keep them at 20 MiB of memory."""
 MANIFEST_FRAME, TRAILER_FRAME = 0x184D2A5D, 0x184D2A5E
@@ -30,6 +34,8 @@ TRAILER = struct.Struct("<16sQ32s")
 MARK = b"memos-snapshot-1"
 PIECE = 1 << 20
 """Bytes that are read at once."""
+LONGEST = 1 << 20
+"""Bytes of a manifest: one of ours has some thousands."""
 
 
 class SnapshotWriter:
@@ -82,7 +88,7 @@ def manifest(path: Path) -> dict[str, Any]:
     Raises BrokenError for what is no snapshot, or not a whole one.
     """
     end = FRAME.size + TRAILER.size
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - end))
         last = file.read(end)
@@ -92,11 +98,12 @@ def manifest(path: Path) -> dict[str, Any]:
         if mark != MARK or begin > size - end - FRAME.size:
             raise _broken(path, "it is of another kind than this version makes")
         file.seek(begin)
-        head, text = file.read(FRAME.size), file.read(size - end - begin - FRAME.size)
-    if FRAME.unpack(head) != (MANIFEST_FRAME, len(text)) or hashlib.sha256(text).digest() != digest:
+        head, text = file.read(FRAME.size), file.read(LONGEST)[:-end]
+    whole = len(head) == FRAME.size and FRAME.unpack(head) == (MANIFEST_FRAME, len(text))
+    if not whole or hashlib.sha256(text).digest() != digest:
         raise _broken(path, "its manifest is not what was written")
     try:
-        document = json.loads(text)
+        document = documents.parsed(text)
     except ValueError as error:
         raise _broken(path, f"its manifest is no JSON: {error}") from error
     breaches = schema.validate(document, "snapshot")
@@ -112,13 +119,14 @@ def pieces(path: Path) -> Iterator[bytes]:
     """
     facts = manifest(path)
     plain, count = hashlib.sha256(), 0
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         source = _Hashed(file, facts["packed_bytes"])
         file_like = cast("BinaryIO", source)  # nothing but `read` is called
+        packed = zstandard.ZstdDecompressor(max_window_size=WINDOW)
         # what is read is bounded, whatever a piece of the file unpacks to
-        with zstandard.ZstdDecompressor().stream_reader(file_like, closefd=False) as stream:
+        with packed.stream_reader(file_like, closefd=False) as stream:
             try:
-                while piece := stream.read(PIECE):
+                while count <= facts["tar_bytes"] and (piece := stream.read(PIECE)):
                     plain.update(piece)
                     count += len(piece)
                     yield piece

@@ -46,6 +46,11 @@ class DataContext:
         """Ask for the containers of the stack."""
         return containers(self.api, self.stack.project)
 
+    def engine_id(self) -> str:
+        """Ask the engine which one it is; empty where it does not say, or not always the same."""
+        first, again = (str((self.api.get("/info") or {}).get("ID", "")) for _ in range(2))
+        return first if first == again else ""
+
     def note(self, entry: Entry, phase: Phase) -> Entry:
         """Write down that a phase begins."""
         return journal.write(self.folder, replace(entry, phase=phase))

@@ -1,15 +1,17 @@
 """What a data command is in the middle of: one small file, replaced in one step."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 from scripts.core import files
 from scripts.core.errors import BrokenError
-from scripts.data.model import Command, Entry, Phase
+from scripts.core.foreign import records
+from scripts.data.model import UNDONE, Entry
 
 FILE = "journal.json"
 """In the stack's folder of snapshots."""
+LONGEST = 1 << 20
+"""Bytes of it: one of ours has some hundreds."""
 UNDO = "inv snapshot.undo"
 
 
@@ -20,10 +22,10 @@ def read(folder: Path) -> Entry | None:
     """
     file = folder / FILE
     try:
-        return _entry(json.loads(file.read_text(encoding="utf-8")))
+        return records.made(Entry, files.parsed(file, most=LONGEST))
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise BrokenError(
             f"{file} cannot be read: {error}. A data command was interrupted, and only this file"
             " says whether the volumes hold the old data, the new, or some of both",
@@ -38,27 +40,12 @@ def pending(folder: Path) -> str:
         entry = read(folder)
     except BrokenError as error:
         return f"{error}; {error.next_step}"
+    except OSError as error:
+        return f"{folder / FILE} cannot be read: {error.strerror}"
     if entry is None:
         return ""
-    back = f", {UNDO} takes it back" if entry.phase is Phase.STARTING else ""
+    back = f", {UNDO} takes it back" if entry.phase in UNDONE else ""
     return f"inv {entry.command} was interrupted ({entry.phase}): inv up finishes it{back}"
-
-
-def _entry(document: object) -> Entry:
-    """Return what a journal says; TypeError or ValueError for what none of ours would."""
-    if not isinstance(document, dict):
-        raise TypeError("it is no object")
-    running, volumes = document.get("running"), document.get("volumes")
-    if not isinstance(running, list) or not isinstance(volumes, dict):
-        raise TypeError("running is no list, or volumes is no object")
-    if not all(isinstance(text, str) for text in (*running, *volumes.values())):
-        raise TypeError("something in it is no text")
-    known = {
-        "command": Command(document.get("command", "")),
-        "phase": Phase(document.get("phase", "")),
-        "running": tuple(running),
-    }
-    return Entry(**{**document, **known})
 
 
 def write(folder: Path, entry: Entry) -> Entry:

@@ -11,7 +11,7 @@ from scripts.core import units
 from scripts.core.errors import ConfigError
 from scripts.core.stack import Service, Stack
 from scripts.data.model import Command, Plan
-from scripts.engine.api import Api
+from scripts.engine.api import Api, shaped
 from scripts.engine.versions import numbers
 from scripts.images.availability import VERSION_LABEL, image_labels
 
@@ -45,6 +45,7 @@ def _servers(space: Workspace, groups: Sequence[str]) -> list[dict[str, Any]]:
     return [_server(space.api, service) for service in services if service.data_group in groups]
 
 
+@shaped("an image")
 def _server(api: Api, service: Service) -> dict[str, Any]:
     image: Mapping[str, Any] = api.get(f"/images/{service.image}/json") or {}
     # official images tell it in their tag only

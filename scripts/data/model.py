@@ -4,20 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from scripts.core.stack import Volume
 
 
-class JournalWord(StrEnum):
-    """A word of `journal.json`: no other is ever taken for one."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> NoReturn:
-        raise ValueError(f"{cls.__name__.lower()} is {value!r}, wanted one of {', '.join(cls)}")
-
-
-class Command(JournalWord):
+class Command(StrEnum):
     """What changes or reads all of the data."""
 
     SAVE = "save"
@@ -25,15 +17,15 @@ class Command(JournalWord):
     RESTORE = "restore"
 
 
-class Phase(JournalWord):
+class Phase(StrEnum):
     """How far a command is."""
 
     STOPPED = "stopped"
     UNPACKING = "unpacking"
-    TURNING = "turning"
     SWAPPING = "swapping"
     DELETING = "deleting"
     STARTING = "starting"
+    UNDOING = "undoing"
     RETURNING = "returning"
     CLEANING = "cleaning"
 
@@ -41,14 +33,16 @@ class Phase(JournalWord):
 MEANS: Mapping[Phase, str] = {
     Phase.STOPPED: "nothing was changed; what ran starts again",
     Phase.UNPACKING: "the old data is untouched; what was unpacked so far is removed",
-    Phase.TURNING: "the data from before comes back",
     Phase.SWAPPING: "the other data is whole beside it, and takes its place now",
     Phase.DELETING: "deleting had begun, and is finished",
     Phase.STARTING: "the restored data is in place; the old data goes once it is ready",
+    Phase.UNDOING: "the data from before comes back",
     Phase.RETURNING: "the data is whole; what ran starts again",
     Phase.CLEANING: "the restored data is in place and was ready; the old data is removed",
 }
 """What each phase means for the data when a command ends in it, and what is done about it."""
+UNDONE = frozenset({Phase.UNPACKING, Phase.SWAPPING, Phase.STARTING, Phase.UNDOING})
+"""Phases of a restore in which the data from before can come back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +100,8 @@ class Entry:
     snapshot: str = ""
     since: str = ""
     """When the command began, RFC 3339."""
+    engine: str = ""
+    """The id of the engine that the volumes are on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,6 +146,7 @@ def _taken_back(operation: Operation, phase: Phase) -> Iterator[Entry]:
         volumes=planned.names,
         snapshot=planned.snapshot,
         since=units.written(time.time()),
+        engine=context.engine_id(),
     )
     journal.write(context.folder, entry)
     try:

@@ -3,17 +3,17 @@
 Each phase can be repeated: whatever ended it, the next run finds the data whole or makes it so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
-from scripts.core.errors import ConfigError, ExitCode, StackError
+from scripts.core.errors import BrokenError, ConfigError, ExitCode, StackError
 from scripts.data import journal, plan, snapshots, volumes
 from scripts.data.context import DataContext
-from scripts.data.model import MEANS, Entry, Phase
-from scripts.data.volume_scripts import CLEAN, DISCARD, SWAP, TURN
+from scripts.data.model import MEANS, UNDONE, Entry, Phase
+from scripts.data.volume_scripts import BACK, CLEAN, DISCARD, SWAP
 from scripts.engine import throwaway
 
 
@@ -39,21 +39,80 @@ def settle(context: DataContext) -> ExitCode:
 
 
 def settle_data(context: DataContext) -> None:
-    """Like `settle`, and start nothing: the data is whole afterwards."""
-    entry = _interrupted(context)
-    if entry is not None:
-        entry = mend(context, entry)
-        if entry.phase is Phase.CLEANING:
-            finish(context, entry)
+    """Like `settle`, and start nothing: the data is whole afterwards.
+
+    Where that cannot be, it is said, and left to whoever starts services again: who stops them may
+    not be kept from it.
+    """
+    try:
+        entry = _interrupted(context)
+        if entry is not None:
+            entry = mend(context, entry)
+            if entry.phase is Phase.CLEANING:
+                finish(context, entry)
+    except StackError as error:
+        context.tell.say(f"{error}; next: {error.next_step}")
+
+
+def forget(context: DataContext) -> None:
+    """Remove the journal where all data of this stack is gone; one of other data stays."""
+    try:
+        entry = journal.read(context.folder)
+        if entry is not None:
+            _require_own(context, entry)
+    except BrokenError as error:
+        context.tell.say(f"{error}; next: {error.next_step}")
+    else:
+        journal.remove(context.folder)
+
+
+def covered(context: DataContext, keys: Collection[str]) -> bool:
+    """Say whether an interrupted command worked on none but these volumes of this stack."""
+    try:
+        entry = journal.read(context.folder)
+        if entry is not None:
+            _require_own(context, entry)
+    except BrokenError:
+        return False
+    return entry is not None and entry.volumes.keys() <= set(keys)
+
+
+def clear(context: DataContext) -> None:
+    """Remove what a killed command left beside the data: containers that hold it, half files."""
+    throwaway.clear(context.api, context.stack.project)
+    snapshots.delete(snapshots.leftovers(context.folder))
 
 
 def _interrupted(context: DataContext) -> Entry | None:
-    throwaway.clear(context.api, context.stack.project)
-    snapshots.delete(snapshots.leftovers(context.folder))
+    clear(context)
     entry = journal.read(context.folder)
     if entry is not None:
+        _require_own(context, entry)
         context.tell.say(f"inv {entry.command} was interrupted: {MEANS[entry.phase]}")
     return entry
+
+
+def _require_own(context: DataContext, entry: Entry) -> None:
+    """Raise BrokenError for a journal of other volumes than this stack has, or of another engine.
+
+    To finish it would change, or delete, what nobody has spoken of.
+    """
+    file, own = context.folder / journal.FILE, {one.key: one.name for one in context.stack.volumes}
+    here = context.engine_id()
+    if others := [name for key, name in entry.volumes.items() if own.get(key) != name]:
+        raise BrokenError(
+            f"{file} says that inv {entry.command} was interrupted, of volumes that this stack does"
+            f" not have: {', '.join(others)}",
+            next_step="the same again with the settings of then (IMAGE_SOURCE, MEMOS_VERSION,"
+            f" COMPOSE_PROJECT_NAME); if it is not from here: rm {file}",
+        )
+    if here and entry.engine != here:
+        raise BrokenError(
+            f"{file} says that inv {entry.command} was interrupted on the engine"
+            f" {entry.engine or '(none is named)'}, and this is {here}",
+            next_step="the same again with that engine (docker context ls); if it is gone, or the"
+            f" file is not from here: rm {file}",
+        )
 
 
 def mend(context: DataContext, entry: Entry) -> Entry:
@@ -65,10 +124,10 @@ def mend(context: DataContext, entry: Entry) -> Entry:
             context.run(DISCARD, entry.volumes)
             volumes.unmake(context.api, entry.since, entry.volumes.values())
             return context.note(entry, Phase.RETURNING)
-        case Phase.TURNING:
+        case Phase.UNDOING:
             entry = _stopped(context, entry)
-            context.run(TURN, entry.volumes)
-            return mend(context, context.note(entry, Phase.SWAPPING))
+            context.run(BACK, entry.volumes)
+            return context.note(entry, Phase.RETURNING)
         case Phase.SWAPPING:
             entry = _stopped(context, entry)
             context.run(SWAP, entry.volumes)
@@ -121,12 +180,15 @@ def _brought_back(context: DataContext, entry: Entry) -> ExitCode:
 
 
 def undo(context: DataContext) -> ExitCode:
-    """Bring back the data from before a restore that never became ready.
+    """Bring back the data from before a restore that never became ready, however far it came.
 
     Raises ConfigError when there is no such restore.
     """
     throwaway.clear(context.api, context.stack.project)
     entry = journal.read(context.folder)
-    if entry is None or entry.phase is not Phase.STARTING:
+    if entry is None or entry.phase not in UNDONE:
         raise ConfigError("there is no unfinished restore", next_step="inv snapshot.list")
-    return finish(context, context.note(_stopped(context, entry), Phase.TURNING))
+    _require_own(context, entry)
+    if entry.phase is not Phase.UNPACKING:  # then nothing has taken its place yet
+        entry = context.note(_stopped(context, entry), Phase.UNDOING)
+    return finish(context, entry)

@@ -103,8 +103,9 @@ def partial(file: Path) -> Iterator[Path]:
 
 
 def leftovers(folder: Path) -> tuple[Path, ...]:
-    """Return the files of snapshots that were never finished."""
-    return tuple(folder.glob(f"*{PARTIAL}"))
+    """Return the files of snapshots that were never finished, and none of other programs."""
+    begun = folder.glob(f"*{END}{PARTIAL}")
+    return tuple(file for file in begun if file.is_file() and not file.is_symlink())
 
 
 def older(snapshots: Iterable[Snapshot], keep: int) -> tuple[Snapshot, ...]:

@@ -47,35 +47,42 @@ for volume in *; do
 done
 tar --extract --file=- --xattrs --xattrs-include='*' --numeric-owner --same-owner \
 --same-permissions --delay-directory-restore --transform='s,^[^/]*,&/{NEW},S'
-for volume in *; do sync --file-system "$volume"; done
-"""
-"""Reads a tar from stdin; the flag S keeps the transformation away from symlinks' targets."""
-
-TURN = f"""\
-set -eu
+refuse() {{ echo "the snapshot holds what no program of the stack leaves: $1" >&2; exit 4; }}
 for volume in *; do
-    [ -d "$volume" ] || continue
-    [ -d "$volume/{NEW}" ] || [ ! -d "$volume/{OLD}" ] || mv -T "$volume/{OLD}" "$volume/{NEW}"
+    [ -d "$volume/{NEW}" ] && [ ! -L "$volume/{NEW}" ] || refuse "$volume, which is no folder"
+    for entry in "$volume/{NEW}/{MARK}"*; do
+        [ ! -e "$entry" ] && [ ! -L "$entry" ] || refuse "a mark of ours in $volume"
+    done
+    odd=$(find "$volume/{NEW}" \\( -type b -o -type c -o -type f -perm /6000 \\) -print -quit)
+    [ -z "$odd" ] || refuse 'a device, or a program that runs as its owner'
+    sync --file-system "$volume"
 done
 """
-"""Lets SWAP bring back what was there before; a volume without it stays as it is."""
+"""Reads a tar from stdin; the flag S keeps the transformation away from symlinks' targets. What was
+unpacked is looked at before it takes the place of anything: it may come from anybody."""
 
-SWAP = f"""\
+_TOOLS = f"""\
 set -eu
-move() {{
+own() {{
     for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
         [ -e "$entry" ] || [ -L "$entry" ] || continue
         case "${{entry##*/}}" in {MARK}*) continue ;; esac
-        mv "$entry" "$2"
+        "$2" "$entry" "$3"
     done
 }}
+move() {{ own "$1" mv "$2"; }}
+remove() {{ own "$1" rm -rf; }}
 alike() {{
     chown --reference="$1" "$2"
     chmod --reference="$1" "$2"
     touch --reference="$1" "$2"
 }}
+"""
+
+SWAP = f"""\
+{_TOOLS}
 for volume in *; do
-    [ -d "$volume/{NEW}" ] || continue
+    [ -d "$volume/{NEW}" ] && [ ! -L "$volume/{NEW}" ] || continue
     if [ ! -d "$volume/{OLD}" ]; then
         mkdir -p "$volume/{PART}"
         alike "$volume" "$volume/{PART}"
@@ -86,11 +93,33 @@ for volume in *; do
     move "$volume/{NEW}" "$volume"
     alike "$volume/{NEW}" "$volume"
     sync --file-system "$volume"
-    rmdir "$volume/{NEW}"
+    rm -rf "$volume/{NEW}"
 done
 """
 """Each step is one rename, and what is there says which come next: it can be run again after it
 was ended anywhere. PART says that the old data is still leaving, OLD that all of it has left."""
+
+BACK = f"""\
+{_TOOLS}
+for volume in *; do
+    [ -d "$volume" ] || continue
+    if [ -d "$volume/{OLD}" ]; then
+        remove "$volume"
+        alike "$volume/{OLD}" "$volume"
+        sync --file-system "$volume"
+        mv -T "$volume/{OLD}" "$volume/{PART}"
+    fi
+    if [ -d "$volume/{PART}" ]; then
+        move "$volume/{PART}" "$volume"
+        sync --file-system "$volume"
+        rm -rf "$volume/{PART}"
+    fi
+    rm -rf "$volume/{NEW}"
+    sync --file-system "$volume"
+done
+"""
+"""Brings back what was there before from wherever SWAP was ended, and can be ended anywhere itself.
+PART says here too that some of the old data is in it, and the rest in its place."""
 
 
 def younger_than(since: Mapping[str, int]) -> str:

@@ -12,7 +12,7 @@ from scripts.core.stack import Stack, Volume
 from scripts.core.units import SECOND, nanoseconds
 from scripts.data.model import Survey
 from scripts.data.volume_scripts import SURVEY, younger_than
-from scripts.engine.api import Api
+from scripts.engine.api import Api, shaped
 from scripts.engine.containers import PROJECT_LABEL, containers, existing
 from scripts.engine.throwaway import Helper
 
@@ -51,6 +51,7 @@ def survey(api: Api, stack: Stack, names: Mapping[str, str]) -> Survey:
     )
 
 
+@shaped("the volumes")
 def _survey(image: str, printed: str) -> Survey:
     sizes, free, beside = {}, {}, {}
     for line in printed.splitlines():
@@ -65,6 +66,7 @@ def _survey(image: str, printed: str) -> Survey:
     return Survey(image=image, sizes=sizes, free=free, beside=beside)
 
 
+@shaped("who uses a volume")
 def require_unused(api: Api, own: Iterable[Container], names: Iterable[str]) -> None:
     """Raise RefusedError when a container that is none of these mounts one of the volumes."""
     ids = {container.id for container in own}
@@ -95,6 +97,7 @@ class Made:
     """The beginning of the restore that made it."""
 
 
+@shaped("its volumes")
 def made(api: Api) -> dict[str, Made]:
     """Return all volumes on the engine by name, with what it knows of them."""
     found = (api.get("/volumes") or {}).get("Volumes") or ()
@@ -107,6 +110,7 @@ def made(api: Api) -> dict[str, Made]:
     }
 
 
+@shaped("its volumes")
 def younger(api: Api, stack: Stack, names: Mapping[str, Made]) -> frozenset[str]:
     """Return those of these volumes in which nothing is older than they are; none if none can tell.
 
@@ -144,6 +148,7 @@ def unmake(api: Api, since: str, names: Collection[str]) -> None:
                 api.delete(f"/volumes/{name}")
 
 
+@shaped("who uses a volume")
 def delete(api: Api, project: str, names: Iterable[str]) -> None:
     """Remove volumes and the containers of this project that hold them; what is gone is gone."""
     present = existing(api)

@@ -24,7 +24,8 @@ _SECRETS = (
     # the official Neo4j image echoes NEO4J_AUTH so
     re.compile(r"^(\s*)(\S[^\s/]*/\S*)(?= is invalid$)"),
 )
-_STACK = re.compile(r'[\s,]*("stacktrace":|\[stack=).*')
+# the blanks from their first one: to try each of many would take the square of them
+_STACK = re.compile(r'(?<![\s,])[\s,]*("stacktrace":|\[stack=).*')
 
 
 def masked(text: str, service: Service) -> str:

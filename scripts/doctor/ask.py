@@ -5,9 +5,10 @@ sockets is asked all at once.
 """
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
+from threading import Thread
 from typing import Any, TypeVar
 
 from scripts.config import workspace
@@ -42,19 +43,25 @@ class Questions:
     def __init__(self, unknown: Mapping[str, str]) -> None:
         """Start without any; `unknown` says why areas cannot be asked about at all."""
         self.unknown = dict(unknown)
-        self._pool = ThreadPoolExecutor(max_workers=16)
         self._open: list[Future[Any]] = []
 
     def ask(self, question: Callable[[], T]) -> Future[T]:
-        """Put a question."""
-        future = self._pool.submit(question)
+        """Put a question in a thread that nobody has to wait for, not even at the end of Python."""
+        future: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(question())
+            except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it
+                future.set_exception(error)
+
         self._open.append(future)
+        Thread(target=work, daemon=True).start()
         return future
 
     def wait(self) -> None:
         """Wait until all are answered, or time is up."""
         wait(self._open, timeout=PATIENCE)
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def answer(self, area: str, future: Future[T]) -> T | None:
         """Return the answer; None and a line in `unknown` when there was none in time."""

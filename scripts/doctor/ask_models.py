@@ -3,6 +3,7 @@
 The only user of requests.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -10,11 +11,14 @@ from pathlib import Path
 
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
 
 from scripts.config.env_text import lines
 from scripts.config.rules.env import NUMBER
 from scripts.config.settings import CHAT_BASES, Settings
 from scripts.core import files, texts
+from scripts.core.foreign import documents
+from scripts.core.foreign.answers import PIECE, EndlessError
 from scripts.doctor.facts import Endpoint, Proxies
 from scripts.watch.probes import words_for
 
@@ -25,6 +29,8 @@ HERE = frozenset({"127.0.0.1", "127.0.0.0/8", "127.", "*"})
 """Words of NO_PROXY that leave this machine alone."""
 TIMEOUT = 10.0
 """Seconds for a model's endpoint, which may be far away and has to think."""
+LONGEST = 1 << 22
+"""Bytes of its answer: a vector of 16,000 numbers has some 300,000."""
 FIRST_OTHER = 300
 REASONS = {
     "ProxyError": "the proxy does not let us through",
@@ -38,6 +44,7 @@ REASONS = {
     "RemoteDisconnected": "the connection was closed without an answer",
     "Timeout": "no answer in time",
     "timed out": "no answer in time",
+    "EndlessError": "its answer is longer than any should be",
 }
 """Words for why there was no answer, by what the error holds; the first that fits."""
 
@@ -64,7 +71,8 @@ def _embedding(settings: Settings, variable: str) -> Endpoint:
     if answer is None:
         return endpoint
     try:
-        return replace(endpoint, length=len(answer.json()["data"][0]["embedding"]))
+        vector = documents.parsed(answer)["data"][0]["embedding"]
+        return replace(endpoint, length=len(vector))
     except (ValueError, LookupError, TypeError):
         return replace(endpoint, problem="no embedding in the answer")
 
@@ -79,7 +87,7 @@ def _chat(settings: Settings, variable: str) -> Endpoint:
     endpoint, answer = _ask(settings, variable, "/chat/completions", body)
     try:
         if answer is not None:
-            dict(answer.json()["choices"][0]["message"])
+            dict(documents.parsed(answer)["choices"][0]["message"])
     except (ValueError, LookupError, TypeError):
         return replace(endpoint, problem="no chat message in the answer")
     return endpoint
@@ -87,8 +95,8 @@ def _chat(settings: Settings, variable: str) -> Endpoint:
 
 def _ask(
     settings: Settings, variable: str, path: str, body: Mapping[str, object]
-) -> tuple[Endpoint, requests.Response | None]:
-    """Ask an OpenAI-compatible endpoint; without a response the first says why.
+) -> tuple[Endpoint, bytes | None]:
+    """Ask an OpenAI-compatible endpoint; without an answer the first says why.
 
     Through the proxy of this environment, if any. Nothing that the endpoint or the network says is
     quoted: it may hold the key.
@@ -103,14 +111,33 @@ def _ask(
     )
     with requests.Session() as session:
         session.auth = _Bearer(key)  # or ~/.netrc would have a word
+        ends = time.monotonic() + TIMEOUT
         try:
             answer = session.post(
-                base.rstrip("/") + path, json=body, timeout=TIMEOUT, allow_redirects=False
+                base.rstrip("/") + path,
+                json=body,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+                stream=True,
             )
-        except (OSError, ValueError) as error:  # requests' errors are OSErrors
+            said = _read(answer, ends)
+        except (OSError, ValueError, HTTPError) as error:  # requests' own are OSErrors
             return replace(endpoint, problem=words_for(error, REASONS) or "no answer"), None
     endpoint = replace(endpoint, status=answer.status_code)
-    return endpoint, answer if answer.status_code < FIRST_OTHER else None
+    return endpoint, said if answer.status_code < FIRST_OTHER else None
+
+
+def _read(answer: requests.Response, ends: float) -> bytes:
+    """Return all of an answer; EndlessError or TimeoutError for one that does not end."""
+    said = b""
+    # as it comes: other ways of requests wait until a piece is full
+    while piece := answer.raw.read1(PIECE, decode_content=True):
+        said += piece
+        if len(said) > LONGEST:
+            raise EndlessError
+        if time.monotonic() > ends:
+            raise TimeoutError("timed out")
+    return said
 
 
 class _Bearer(AuthBase):

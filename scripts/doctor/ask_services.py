@@ -1,6 +1,5 @@
 """Asks the services that run: what the diagnosis says of them, whether logins are real, mends."""
 
-import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -8,15 +7,18 @@ from dataclasses import dataclass, replace
 from scripts.config.workspace import Workspace
 from scripts.core.errors import StackError
 from scripts.core.finding import Finding
+from scripts.core.foreign import documents, records
 from scripts.core.look import Look, State
 from scripts.core.stack import Stack
 from scripts.diagnosis.rules import diagnose, troubled
 from scripts.doctor.facts import Login, ReaderCounts
 from scripts.engine.api import Api
+from scripts.engine.containers import containers
 from scripts.watch import early, health_check, mends, probes
 from scripts.watch.memories.halves import Store
 from scripts.watch.memories.stores import Stores
 from scripts.watch.observer import Observer
+from scripts.watch.published import running
 
 DATABASE = 10.0
 """Seconds for one answer of a database: this command does not end before it has come."""
@@ -62,15 +64,17 @@ def _reader(api: Api, look: Look) -> ReaderCounts | None:
         return None
     try:
         _, said = health_check.run(api.within(health_check.LIMIT), container, _HEALTH)
-        counts = json.loads(said)["reader"]
-        return ReaderCounts(answered=dict(counts["answered"]), refused=dict(counts["refused"]))
+        counts = documents.parsed(said)["reader"]
+        known = {name: counts[name] for name in ("answered", "refused")}
+        return records.made(ReaderCounts, known)
     except (StackError, ValueError, LookupError, TypeError):
         return None  # an image of before, or one that just stops
 
 
 def memories(space: Workspace) -> Store:
     """Return what the stores hold; errors as `Stores.look` raises them."""
-    return Stores.of(space.stack, space.settings.get, timeout=DATABASE).look()
+    stack = running(space.stack, containers(space.api, space.stack.project))
+    return Stores.of(stack, space.settings.get, timeout=DATABASE).look()
 
 
 def _logins(stack: Stack, look: Look) -> tuple[Login, ...]:

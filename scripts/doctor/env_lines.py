@@ -1,6 +1,5 @@
 """Pure rules about `.env` as it is written, line by line, held against `.env.example`."""
 
-import json
 import re
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
@@ -8,6 +7,7 @@ from difflib import get_close_matches
 from scripts.config.env_text import EnvLine, form, lines
 from scripts.config.rules.written import read_example
 from scripts.core.finding import Finding, advice, fatal
+from scripts.core.foreign import documents
 from scripts.doctor.facts import SettingsFile
 
 LIKE = 0.85
@@ -82,7 +82,7 @@ def _breaks_memos(file: str, entries: tuple[EnvLine, ...]) -> Iterator[Finding]:
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text or "{}")
+        documents.parsed(text or "{}")
     except ValueError:
         return False
     return True

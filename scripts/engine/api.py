@@ -7,13 +7,15 @@ https://docs.docker.com/reference/api/engine/version/v1.44/
 import json
 import socket
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, IncompleteRead
 from urllib.parse import quote, urlencode, urlsplit
 
 from scripts.core.errors import EngineError, RefusedError
-from scripts.core.files import Json
+from scripts.core.foreign import answers, documents
+from scripts.core.foreign.answers import BoundedSocket
+from scripts.core.foreign.documents import Json
 from scripts.core.inventory import Engine
 from scripts.core.process import dial
 
@@ -29,33 +31,46 @@ SILENCE = 180.0
 
 As for a build: an engine says nothing while it unpacks one large image.
 """
+LONGEST = 256 << 20
+"""Bytes of an answer that is read as a whole: 5000 lines of a log, of 16 KiB each, are 80 MB."""
 
 
 class Connection(HTTPConnection):
     """An HTTP connection to the engine at `endpoint`: unix:// directly, any other by dialling."""
 
     def __init__(
-        self, endpoint: str, timeout: float | None, *, env: Mapping[str, str] | None = None
+        self,
+        endpoint: str,
+        timeout: float | None,
+        *,
+        env: Mapping[str, str] | None = None,
+        whole: bool = False,
     ) -> None:
         """Keep the address; `timeout` in seconds holds for each read and write, None for ever.
 
-        `env` adds to the environment of what dials: where keys for TLS lie, for instance.
+        With `whole` it holds for all of the answer, of which no more than LONGEST is taken. `env`
+        adds to the environment of what dials: where keys for TLS lie, for instance.
         """
         super().__init__("engine", timeout=timeout)
         self.endpoint = endpoint
         self.env = env
+        self.whole = whole
 
     def connect(self) -> None:
         """Open the stream that HTTP is spoken over."""
         parts = urlsplit(self.endpoint)
         if parts.scheme == "unix":
-            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.sock.settimeout(self.timeout)
-            self.sock.connect(parts.path)
+            sock = BoundedSocket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock = sock
+            sock.settimeout(self.timeout)
+            sock.connect(parts.path)
         else:  # ssh, TCP with or without TLS, a named pipe: the docker program knows how
             words = ["docker", "--host", self.endpoint, "system", "dial-stdio"]
-            self.sock = dial(words, env=self.env)
-            self.sock.settimeout(self.timeout)
+            sock = BoundedSocket(fileno=dial(words, env=self.env).detach())
+            self.sock = sock
+            sock.settimeout(self.timeout)
+        if self.whole:
+            sock.bound(self.timeout, LONGEST)
 
 
 @dataclass(eq=False)
@@ -119,7 +134,7 @@ class Api:
     def _json(self, method: str, path: str, query: dict[str, object], body: object = None) -> Json:
         text = self._call(method, path, query, body)
         try:
-            return json.loads(text) if text.strip() else None
+            return documents.parsed(text) if text.strip() else None
         except ValueError as error:  # also of bytes that are no text
             raise EngineError(
                 f"the engine at {self.endpoint} answers {method} {path} with what is no JSON:"
@@ -128,7 +143,7 @@ class Api:
             ) from error
 
     def _call(self, method: str, path: str, query: dict[str, object], body: object = None) -> bytes:
-        connection = self.connection(self.timeout)
+        connection = Connection(self.endpoint, self.timeout, env=self.env, whole=True)
         try:
             connection.request(
                 method,
@@ -137,7 +152,7 @@ class Api:
                 headers={"Content-Type": "application/json"},
             )
             answer = connection.getresponse()
-            text = answer.read()
+            text = answers.body(answer)
         except (OSError, HTTPException) as error:
             raise silent(self.endpoint, error) from error
         finally:
@@ -178,7 +193,7 @@ class Stream:
             self._ask()
             with self._connection.getresponse() as answer:
                 if answer.status >= FIRST_ERROR:
-                    judged(answer.status, answer.read(), self._method, self._path)
+                    judged(answer.status, answer.read(PIECE), self._method, self._path)
                     return
                 while data := answer.read1(PIECE):
                     yield data
@@ -229,6 +244,18 @@ def target(path: str, query: Mapping[str, object]) -> str:
     return f"/{API_VERSION}{quote(path)}" + ("?" + urlencode(words) if words else "")
 
 
+@contextmanager
+def shaped(what: str) -> Iterator[None]:
+    """Turn an answer of another shape than it should have into an EngineError; also a decorator."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise EngineError(
+            f"the engine's answer about {what} has another shape than it should",
+            next_step="inv doctor",
+        ) from error
+
+
 def silent(endpoint: str, error: Exception) -> EngineError:
     """Return the error for an engine that does not answer, or no longer."""
     why = "it hung up in the middle of an answer" if isinstance(error, IncompleteRead) else error
@@ -250,6 +277,6 @@ def judged(status: int, text: bytes, method: str, path: str) -> bytes:
 
 def _message(text: bytes) -> str:
     try:
-        return str(json.loads(text)["message"])
+        return str(documents.parsed(text)["message"])
     except (ValueError, KeyError, TypeError):
         return text.decode(errors="replace").strip() or "no reason given"

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from scripts.core.errors import EngineError
 from scripts.core.look import Container, Health, State
 from scripts.core.texts import empty_talk, host
-from scripts.core.units import NEVER
-from scripts.engine.api import Api
+from scripts.core.units import NEVER, nanoseconds
+from scripts.engine.api import Api, shaped
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
@@ -20,6 +19,7 @@ KEPT = frozenset({"always", "unless-stopped"})
 """Restart policies with which the engine starts again whatever ends by itself."""
 
 
+@shaped("its volumes")
 def existing(api: Api) -> frozenset[str]:
     """Return the names of all volumes on the engine."""
     found = (api.get("/volumes") or {}).get("Volumes") or ()
@@ -32,6 +32,7 @@ def labels(project: str, service: str = "") -> list[str]:
     return [*found, f"{SERVICE_LABEL}={service}"] if service else found
 
 
+@shaped("a container")
 def containers(api: Api, project: str, service: str = "") -> tuple[Container, ...]:
     """The containers of a Compose project or of one service, running or not, newest first."""
     wanted = {"label": labels(project, service)}
@@ -40,6 +41,7 @@ def containers(api: Api, project: str, service: str = "") -> tuple[Container, ..
     return tuple(container(one) for one in details if one is not None)
 
 
+@shaped("a container")
 def given(api: Api, project: str) -> dict[str, dict[str, str]]:
     """Return what the running containers of a project were given, by service.
 
@@ -64,41 +66,30 @@ def _given(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"ports.{target}", f"{one.get('HostIp', '')}:{one.get('HostPort', '')}"
 
 
+@shaped("a container")
 def container(found: dict[str, Any]) -> Container:
-    """Turn the engine's description of one container into ours.
-
-    Raises EngineError when it lacks what every description has.
-    """
-    try:
-        return _container(found)
-    except KeyError as error:
-        raise EngineError(
-            "the answer has another shape than it should", next_step="inv doctor"
-        ) from error
-
-
-def _container(found: dict[str, Any]) -> Container:
+    """Turn the engine's description of one container into ours; EngineError for anything else."""
     state = found["State"]
     marks = found["Config"].get("Labels") or {}
     health = state.get("Health") or {}
     # the last check only: the engine also calls unhealthy what it has just unpaused or restarted
     last = (health.get("Log") or [{}])[-1]
     return Container(
-        id=found["Id"],
-        service=marks.get(SERVICE_LABEL, ""),
+        id=str(found["Id"]),
+        service=str(marks.get(SERVICE_LABEL, "")),
         name=found["Name"].lstrip("/"),
         state=State(state["Status"]),
         # the engine may keep the last health of a container that has stopped
         health=Health(health.get("Status", "") if state["Status"] == State.RUNNING else ""),
-        exit_code=state.get("ExitCode", 0),
-        restarts=found.get("RestartCount", 0),
-        oom_killed=state.get("OOMKilled", False),
+        exit_code=int(state.get("ExitCode", 0)),
+        restarts=int(found.get("RestartCount", 0)),
+        oom_killed=bool(state.get("OOMKilled", False)),
         kept=found.get("HostConfig", {}).get("RestartPolicy", {}).get("Name", "") in KEPT,
-        error=state.get("Error", ""),
-        created_at=found.get("Created", ""),
+        error=str(state.get("Error", "")),
+        created_at=_moment(found, "Created"),
         started_at=_moment(state, "StartedAt"),
         finished_at=_moment(state, "FinishedAt"),
-        working_dir=marks.get(FOLDER_LABEL, ""),
+        working_dir=str(marks.get(FOLDER_LABEL, "")),
         check=_check(found["Config"]),
         **_proxy(found["Config"].get("Env") or ()),
         health_output=_said(last.get("Output", "")) if last.get("ExitCode") else "",
@@ -111,7 +102,7 @@ def _said(output: str) -> str:
 
 
 def _check(config: dict[str, Any]) -> tuple[str, ...]:
-    words = tuple((config.get("Healthcheck") or {}).get("Test") or ())
+    words = tuple(map(str, (config.get("Healthcheck") or {}).get("Test") or ()))
     return words if words[:1] in {("CMD",), ("CMD-SHELL",)} else ()
 
 
@@ -127,5 +118,6 @@ def _proxy(variables: Iterable[str]) -> dict[str, Any]:
 
 
 def _moment(state: dict[str, Any], name: str) -> str:
+    """Return a moment as the engine writes it, empty for never; ValueError for none."""
     found = str(state.get(name, NEVER))
-    return "" if found == NEVER else found
+    return found if nanoseconds(found) else ""

@@ -1,6 +1,5 @@
 """Finds the engine to use: the user's own first, else this checkout's private one."""
 
-import json
 import shutil
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from scripts.core import files
 from scripts.core.checkout import Checkout
 from scripts.core.errors import EngineError, RefusedError
+from scripts.core.foreign import answers, documents
 from scripts.core.inventory import Engine
 from scripts.core.process import TLS_NAMES, Runner
 from scripts.engine.api import Connection
@@ -107,10 +107,10 @@ def _named(endpoint: str, tls: Mapping[str, str], name: str, runner: Runner) -> 
 def _of_context(name: str, runner: Runner) -> Engine:
     asked = runner(["docker", "context", "inspect", name, "--format", "{{json .}}"], timeout=30)
     try:
-        context = json.loads(asked.stdout)
+        context = documents.parsed(asked.stdout)
         endpoint = context["Endpoints"]["docker"]
         address = str(endpoint["Host"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError):
         raise EngineError(
             f"there is no docker context {name!r}: {asked.stderr.strip()}",
             next_step="docker context ls, then: docker context use NAME",
@@ -150,21 +150,29 @@ def _ask_docker(
     """Let docker ask, which knows ssh, TLS and the like."""
     asked = runner(["docker", "version", "--format", "{{json .Server}}"], env=env, timeout=PATIENCE)
     try:
-        return json.loads(asked.stdout), asked.stderr.strip()
+        return _object(asked.stdout), asked.stderr.strip()
     except ValueError:
         return None, asked.stderr.strip() or f"no answer within {PATIENCE:.0f} s"
 
 
 def _ask_socket(endpoint: str) -> tuple[Mapping[str, Any] | None, Exception | str]:
     """Ask without a version in the path, so that an engine of any age answers."""
-    connection = Connection(endpoint, PATIENCE)
+    connection = Connection(endpoint, PATIENCE, whole=True)
     try:
         connection.request("GET", "/version")
-        return json.loads(connection.getresponse().read()), ""
+        return _object(answers.body(connection.getresponse())), ""
     except (OSError, HTTPException, ValueError) as error:
         return None, error
     finally:
         connection.close()
+
+
+def _object(text: str | bytes) -> Mapping[str, Any] | None:
+    """Return the object that an engine says of itself, None for null; ValueError for all else."""
+    found = documents.parsed(text)
+    if found is not None and not isinstance(found, dict):
+        raise ValueError("it answers with what is no object")
+    return found
 
 
 def required(checkout: Checkout) -> Engine:

@@ -1,12 +1,12 @@
 """What the engine tells of a project's containers, the moment it happens."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from threading import Lock, Thread
 from typing import Any
 
 from scripts.core.errors import StackError
+from scripts.core.foreign import documents
 from scripts.core.units import query
 from scripts.engine.api import Api
 
@@ -16,6 +16,10 @@ TOLD = (
     "health_status",
 )
 """Actions after which a container may look another way."""
+
+
+LONGEST = 1 << 20
+"""Bytes of an event: its labels are most of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +68,8 @@ class Events:
     def _follow(self) -> None:
         try:
             for event in lines(self._stream):
-                self._note(json.loads(event))
-        except (StackError, ValueError, LookupError):
+                self._note(documents.parsed(event))
+        except (StackError, ValueError, LookupError, TypeError, AttributeError):
             pass  # whoever looks next asks the engine itself, and is told what is wrong with it
         finally:
             self._ended = True
@@ -85,8 +89,13 @@ class Events:
 
 
 def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the lines of a stream, one event each, however it comes in pieces."""
+    """Yield the lines of a stream, one event each, however it comes in pieces.
+
+    Raises ValueError for one that does not end.
+    """
     rest = b""
     for piece in pieces:
         *whole, rest = (rest + piece).split(b"\n")
         yield from (line for line in whole if line.strip())
+        if len(rest) > LONGEST:
+            raise ValueError("no event is as long as that")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.core.look import State
-from scripts.engine.api import Api
+from scripts.engine.api import Api, shaped
 from scripts.engine.containers import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL
 
 ENV_FILE_LABEL = "com.docker.compose.project.environment_file"
@@ -33,6 +33,7 @@ class StackMember:
     """On the host."""
 
 
+@shaped("its containers")
 def seen(api: Api) -> tuple[StackMember, ...]:
     """Ask the engine for the containers of all stacks, running or not: two calls, however many."""
     kind = {"label": [KIND_LABEL]}
@@ -45,12 +46,12 @@ def seen(api: Api) -> tuple[StackMember, ...]:
 
 def _member(row: dict[str, Any], *, healthy: bool) -> StackMember:
     marks = row.get("Labels") or {}
-    ports = {port["PublicPort"] for port in row.get("Ports") or () if port.get("PublicPort")}
+    ports = {int(port["PublicPort"]) for port in row.get("Ports") or () if port.get("PublicPort")}
     return StackMember(
-        project=marks.get(PROJECT_LABEL, ""),
-        folder=marks.get(FOLDER_LABEL, ""),
-        env_file=marks.get(ENV_FILE_LABEL, ""),
-        service=marks.get(SERVICE_LABEL, ""),
+        project=str(marks.get(PROJECT_LABEL, "")),
+        folder=str(marks.get(FOLDER_LABEL, "")),
+        env_file=str(marks.get(ENV_FILE_LABEL, "")),
+        service=str(marks.get(SERVICE_LABEL, "")),
         container=row["Names"][0].lstrip("/"),
         state=State(row["State"]),
         healthy=healthy,

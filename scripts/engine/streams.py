@@ -3,14 +3,14 @@
 https://docs.docker.com/reference/api/engine/version/v1.44/#tag/Container/operation/ContainerAttach
 """
 
-import json
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from io import BufferedIOBase
 
-from scripts.engine.api import FIRST_ERROR, PIECE, Api, Connection, judged, silent, target
+from scripts.core.foreign import documents
+from scripts.engine.api import FIRST_ERROR, PIECE, Api, Connection, judged, shaped, silent, target
 from scripts.engine.frames import frames
 
 SWITCHED = 101
@@ -59,7 +59,7 @@ class Attached:
             answer = connection.getresponse()
             if answer.status != SWITCHED:
                 refused = answer.status >= FIRST_ERROR
-                judged(answer.status, answer.read() if refused else b"", "POST", path)
+                judged(answer.status, answer.read(PIECE) if refused else b"", "POST", path)
         except (OSError, HTTPException) as error:
             raise silent(self._api.endpoint, error) from error
         return answer
@@ -94,10 +94,11 @@ class Attached:
     def exit_code(self) -> int:
         """Wait until the container has ended and is removed; give its exit code."""
         try:
-            found = json.loads(self._end.read())
+            found = documents.parsed(self._end.read(PIECE))
         except (OSError, HTTPException, ValueError) as error:
             raise silent(self._api.endpoint, error) from error
-        return int(found["StatusCode"])
+        with shaped("the end of a container"):
+            return int(found["StatusCode"])
 
     def close(self) -> None:
         """Hang up."""

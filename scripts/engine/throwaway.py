@@ -3,19 +3,24 @@
 So all works with an engine on another machine too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from scripts.core.errors import RefusedError, StackError
-from scripts.engine.api import Api
+from scripts.engine.api import Api, shaped
 from scripts.engine.streams import Attached
 
 LABEL = "dev.memos.helper"
 """Of helper containers; the value is the project."""
 FOLDER = "/volumes"
-WRITES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"]
+WRITES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID"]
+"""What restores owners and rights; neither devices nor capabilities of files: no store has any."""
 READS = ["DAC_READ_SEARCH"]
+
+
+MOST = 1 << 22
+"""Bytes that a script prints at most: a line for each volume, or of /proc."""
 
 
 @dataclass
@@ -37,7 +42,7 @@ class Helper:
         """
         with self.streams(script, writable=writable) as streams:
             streams.write_end()
-            printed = b"".join(streams.read())
+            printed = b"".join(bounded(streams.read()))
             self.require(streams)
             return printed.decode(errors="replace")
 
@@ -53,7 +58,9 @@ class Helper:
     @contextmanager
     def streams(self, script: str, *, writable: bool) -> Iterator[Attached]:
         """Yield the streams of a script that runs; it is gone when the block ends, however."""
-        name = str(self.api.post("/containers/create", self._body(script, writable=writable))["Id"])
+        made = self.api.post("/containers/create", self._body(script, writable=writable))
+        with shaped("a new container"):
+            name = str(made["Id"])
         try:
             streams = Attached(self.api, name, patience=self.patience)
             try:
@@ -103,6 +110,17 @@ class Helper:
         }
 
 
+def bounded(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the pieces on; RefusedError when they do not end."""
+    left = MOST
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise RefusedError("a helper container prints without end", next_step="inv doctor")
+        yield piece
+
+
+@shaped("helper containers")
 def clear(api: Api, project: str) -> None:
     """Remove helper containers that an interrupted command left behind."""
     wanted = {"label": [f"{LABEL}={project}"]}

@@ -11,7 +11,7 @@ from typing import Any
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.inventory import ImageStatus
 from scripts.core.stack import Service
-from scripts.engine.api import Api
+from scripts.engine.api import Api, shaped
 from scripts.images.recipes import PACKAGES_LABEL, RECIPE_LABEL, recipe
 
 CONTAINS_LABEL = "dev.memos.contains"
@@ -21,6 +21,7 @@ REGISTRY_PATIENCE = 6.0
 """Seconds for a registry to answer."""
 
 
+@shaped("an image")
 def status(api: Api, service: Service) -> ImageStatus:
     """Ask the engine for a service's image."""
     build = service.build
@@ -34,13 +35,13 @@ def status(api: Api, service: Service) -> ImageStatus:
     return replace(
         absent,
         present=True,
-        contains=labels.get(CONTAINS_LABEL, "official"),
-        version=labels.get(VERSION_LABEL, ""),
-        description=labels.get(DESCRIPTION_LABEL, ""),
-        size=image.get("Size", 0),
+        contains=str(labels.get(CONTAINS_LABEL, "official")),
+        version=str(labels.get(VERSION_LABEL, "")),
+        description=str(labels.get(DESCRIPTION_LABEL, "")),
+        size=int(image.get("Size", 0)),
         stale=build is not None and labels.get(RECIPE_LABEL) != recipe(build),
-        architecture=image.get("Architecture", ""),
-        id=image.get("Id", ""),
+        architecture=str(image.get("Architecture", "")),
+        id=str(image.get("Id", "")),
         packages=tuple(labels.get(PACKAGES_LABEL, "").split()),
     )
 
@@ -72,6 +73,7 @@ def unreachable(api: Api, images: Sequence[str]) -> dict[str, str]:
     return {registry: reason for registry, reason in answers.items() if reason}
 
 
+@shaped("the layers of an image")
 def unpacked(api: Api, names: Iterable[str]) -> int:
     """Return the bytes of these images' layers, those that several share counted once.
 
@@ -82,7 +84,7 @@ def unpacked(api: Api, names: Iterable[str]) -> int:
         steps: tuple[object, ...] = ()
         for one in reversed(api.get(f"/images/{name}/history") or ()):
             steps = (steps, one["Created"], one["CreatedBy"])
-            layers[steps] = one["Size"]
+            layers[steps] = int(one["Size"])
     return sum(layers.values())
 
 

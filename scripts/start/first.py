@@ -26,6 +26,8 @@ def prepared(
     """Like `prepare.prepared`, with the settings as they are."""
     packed = bundle_file.named(checkout.environ)
     root, runner = checkout.root, checkout.runner
+    if packed:
+        checkout.say(unpacking.trust(packed))
     source = unpacking.source(packed, settings) if packed else settings.source
     files = compose.files(root, source, settings.choice.overlays)
     schema.require(resolving.written_breaches(files))

@@ -86,8 +86,7 @@ def _state(service: Service, look: Look) -> str:
 
 def cells(bar: Bar) -> tuple[str, ...]:
     """Return the columns of a service, in the order of HEAD."""
-    moments = (bar.created, bar.started, bar.answered, bar.ready)
-    return (bar.service, *(_moment(at) for at in moments), bar.held_by or "-")
+    return (bar.service, *map(_moment, bar.moments), bar.held_by or "-")
 
 
 def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -105,5 +104,5 @@ def _drawn(bar: Bar, seconds: float, space: int) -> str:
     if bar.started is None or seconds <= 0:
         return ""
     moments = (bar.created or bar.started, bar.started, seconds if bar.ready is None else bar.ready)
-    made, start, end = (round(at / seconds * space) for at in moments)
+    made, start, end = (round(min(at / seconds, 1.0) * space) for at in moments)
     return " " * made + LIGHT * (start - made) + DARK * max(end - start, 1)

@@ -5,11 +5,13 @@ Positions in the drawings are percentages, sizes of letters are not: so it reads
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from html import escape as html
 from pathlib import Path
 from string import Template
 
+from scripts.core import files
 from scripts.core.stack import Stack
+from scripts.core.texts import printable
 from scripts.core.units import written
 from scripts.start.history.timeline import Bar, Run
 from scripts.tell.drawing import HEAD, Condition, cells
@@ -42,9 +44,13 @@ def write(
 ) -> Path:
     """Write the page of `page` into a folder; give its file. `now` is in seconds since 1970."""
     file = folder / FILE
-    folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(page(stack, runs, states, written(now)), encoding="utf-8")
+    files.write(file, page(stack, runs, states, written(now)))
     return file
+
+
+def escape(text: str) -> str:
+    """Return a text as a page shows it: no markup, and nothing that turns letters round."""
+    return html(printable(text))
 
 
 def page(stack: Stack, runs: Sequence[Run], states: Mapping[str, str], moment: str) -> str:
@@ -64,7 +70,7 @@ def page(stack: Stack, runs: Sequence[Run], states: Mapping[str, str], moment: s
 def timeline(run: Run) -> str:
     """Draw a start: a row for each service, its bar light until it was started."""
     whole = max(run.seconds, 0.1)
-    step = next((step for step in STEPS if whole / step <= MOST_LINES), STEPS[-1])
+    step = next((step for step in STEPS if whole / step <= MOST_LINES), whole)
     ends = ROW * len(run.bars)
     times = (step * number for number in range(int(whole / step) + 1))
     lines = [_line(at / whole * 100, ends, f"{at:g} s") for at in times]

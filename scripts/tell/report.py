@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.core.errors import ConfigError, DeclinedError, StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import EngineStatus, ImageStatus
-from scripts.core.texts import escaped
+from scripts.core.texts import escaped, shown
 from scripts.tell import views
 from scripts.tell.board import Board
 from scripts.tell.origins import Origins
@@ -38,7 +38,8 @@ class Report(Board):
         self.text(escaped(json.dumps(document, ensure_ascii=False)))
 
     def text(self, text: str) -> None:
-        """Write plain text to stdout as it is."""
+        """Write plain text of one line or several to stdout; no terminal obeys it."""
+        text = shown(text)
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
 
@@ -126,6 +127,7 @@ class Report(Board):
     def bundle(self, file: Path, made: "Manifest") -> None:
         """Write what a bundle holds, and how it is used."""
         self.table(("bundle", ""), views.bundle_rows(file, made))
+        self.say("who loads it runs its programs: hand the fingerprint on by another way")
         self.say(f"on a machine without network: ./dev --bundle {shlex.quote(file.name)} inv up")
 
     def images(self, statuses: Sequence[ImageStatus]) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
+from scripts.core.texts import hanging, shown
+
 if TYPE_CHECKING:
     from rich import console, table
 
@@ -21,19 +23,27 @@ PIPE_WIDTH = 240
 PER_SECOND = 8
 """How often live lines are drawn."""
 UNSEEN = dict.fromkeys(map(ord, "\a\b\v\f\r"))
-"""What a text that is not ours must not do to a terminal, not even behind a pipe."""
+"""What progress bars and bells write between letters; it says nothing to anybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line: texts with their styles, in rich's words, `indent` columns from the left."""
+    """One line: texts with their styles, in rich's words, `indent` columns from the left.
+
+    Whosever they are, no terminal obeys them, and what looks like a second line is indented.
+    """
 
     parts: tuple[tuple[str, str], ...]
     indent: int = 0
 
+    def __post_init__(self) -> None:
+        """Take the texts as they may be shown."""
+        safe = tuple((hanging(_safe(text)), style) for text, style in self.parts)
+        object.__setattr__(self, "parts", safe)
+
     def __str__(self) -> str:
         """Return the text without styles."""
-        return " " * self.indent + "".join(text for text, _ in self.parts).translate(UNSEEN)
+        return " " * self.indent + "".join(text for text, _ in self.parts)
 
     def shortened(self, width: int) -> "Line":
         """Return the line with an ellipsis where it is longer than so many columns."""
@@ -52,13 +62,22 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows of cells below the names of their columns."""
+    """Rows of cells below the names of their columns; no terminal obeys what is in them."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    def __post_init__(self) -> None:
+        """Take the cells as they may be shown, each on one line."""
+        safe = tuple(tuple(_safe(cell).replace("\n", " ") for cell in row) for row in self.rows)
+        object.__setattr__(self, "rows", safe)
+
 
 Drawn = Line | Table
+
+
+def _safe(text: str) -> str:
+    return shown(text.translate(UNSEEN))
 
 
 def line(text: str = "", style: str = "", *, indent: int = 0) -> Line:
@@ -150,11 +169,7 @@ def columns(text: str) -> int:
 
 def _rows(table: Table) -> Iterator[str]:
     """Yield the lines of a table."""
-    rows = [
-        table.columns,
-        *(tuple(" ".join(cell.split("\n")) for cell in row) for row in table.rows),
-    ]
-    rows = [tuple(cell.translate(UNSEEN) for cell in row) for row in rows]
+    rows = [table.columns, *table.rows]
     widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
     for row in rows:
         padded = (

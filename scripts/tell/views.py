@@ -194,6 +194,7 @@ def bundle_rows(file: Path, made: "Manifest") -> tuple[tuple[str, str], ...]:
         ("wheels", f"Python {' '.join(made.python)} on {made.kernel} {made.machine}"),
         ("engine", packages),
         ("images", f"{len(made.images)} for {made.architecture}, from {made.image_source}"),
+        ("fingerprint", made.fingerprint),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from scripts.core.errors import EngineError, StackError
 from scripts.core.look import Container, Reading
 from scripts.core.texts import empty_talk
-from scripts.engine.api import Api
+from scripts.engine.api import Api, shaped
 from scripts.watch.log_lines import split
 
 PASSED = 0
@@ -33,6 +33,7 @@ def read(api: Api, container: Container) -> Reading:
     return Reading(service=container.service, ok=False, detail=said or f"exit code {code}")
 
 
+@shaped("a health check")
 def run(api: Api, container: Container, argv: Sequence[str]) -> tuple[int, str]:
     """Run a program in a container; return its exit code (-1: not known) and what it said."""
     wanted = {"Cmd": list(argv), "AttachStdout": True, "AttachStderr": True}

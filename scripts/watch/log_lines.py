@@ -10,6 +10,8 @@ from scripts.core.texts import empty_talk
 from scripts.core.units import nanoseconds
 from scripts.engine.frames import frames
 
+LONGEST = 1 << 20
+"""Bytes after which a line is shown though it has not ended."""
 LEVELS = {"error": 3, "warning": 2, "info": 1}
 """What --level takes, and how heavy each is; what is lighter than info is 0."""
 _CONTROL = re.compile(
@@ -79,7 +81,9 @@ def split(data: Iterable[bytes], *, moments: bool) -> Iterator[tuple[int, str]]:
             *whole, last = (before + text).split(b"\n")
             for line in whole:
                 yield from _clean(began, line)
-            if last:
+            if len(last) > LONGEST:
+                yield from _clean(began, last)
+            elif last:
                 unfinished[stream] = (began, last)
     for began, last in unfinished.values():
         yield from _clean(began, last)

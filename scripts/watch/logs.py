@@ -1,6 +1,5 @@
 """Asks the engine for the logs of several services: what is there, and what comes."""
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -10,10 +9,11 @@ from threading import Event, Thread
 from typing import Any
 
 from scripts.core.errors import RefusedError, StackError
+from scripts.core.foreign import documents
 from scripts.core.look import Container, State
 from scripts.core.polling import poll
 from scripts.core.units import SECOND, nanoseconds, query
-from scripts.engine.api import Api, Stream
+from scripts.engine.api import Api, Stream, shaped
 from scripts.engine.containers import SERVICE_LABEL, containers, labels
 from scripts.watch.log_lines import LogLine, Restart, levelled, marked, merged, split
 
@@ -167,6 +167,7 @@ class LogReader:
             yield LogLine(service=container.service, at=at, text=text)
 
 
+@shaped("its events")
 def _restarts(api: Api, project: str, present: Sequence[Container], *, since: int) -> list[Restart]:
     """Return when these services ended and started again, as far as the engine remembers.
 
@@ -178,7 +179,7 @@ def _restarts(api: Api, project: str, present: Sequence[Container], *, since: in
     until = query(max(time.time_ns(), since + 1))
     raw = api.raw("/events", since=query(since), until=until, filters=filters)
     names = {container.service for container in present}
-    events = [json.loads(line) for line in raw.splitlines() if line.strip()]
+    events = [documents.parsed(line) for line in raw.splitlines() if line.strip()]
     restarts = [restart for restart in _paired(events) if restart.service in names]
     for container in present:
         ended, began = nanoseconds(container.finished_at), nanoseconds(container.started_at)

@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.core.look import Container, Look, State, Usage
 from scripts.core.units import nanoseconds
-from scripts.engine.api import Api
+from scripts.engine.api import Api, shaped
 
 INACTIVE = ("total_inactive_file", "inactive_file")
 """File pages that the kernel can drop, as cgroup v1 and v2 call them."""
@@ -31,17 +31,18 @@ def measured(api: Api, look: Look, names: Sequence[str]) -> Look:
         return replace(look, usage={one.service: used for one, used in usages if used is not None})
 
 
+@shaped("what a container uses")
 def usage(stats: dict[str, Any]) -> Usage | None:
     """Turn the engine's statistics into ours, memory as `docker stats` shows it.
 
     None where there are none: the container has just ended.
     """
     memory, cpu = stats.get("memory_stats") or {}, stats.get("cpu_stats") or {}
-    total = cpu.get("cpu_usage", {}).get("total_usage", 0)
+    total = int(cpu.get("cpu_usage", {}).get("total_usage", 0))
     read_at = nanoseconds(stats.get("read", ""))
     if "usage" not in memory or not total or not read_at:
         return None
     details = memory.get("stats") or {}
-    inactive = next((details[name] for name in INACTIVE if name in details), 0)
-    used = memory["usage"] - inactive if inactive < memory["usage"] else memory["usage"]
-    return Usage(memory=used, cpu=total, read_at=read_at)
+    inactive = next((int(details[name]) for name in INACTIVE if name in details), 0)
+    whole = int(memory["usage"])
+    return Usage(memory=whole - inactive if inactive < whole else whole, cpu=total, read_at=read_at)

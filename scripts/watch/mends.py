@@ -1,11 +1,11 @@
 """What MemOS' known defects are mended in the API that runs, as it said itself when it started."""
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from scripts.core.errors import RefusedError
-from scripts.core.files import Json
+from scripts.core.foreign import documents
+from scripts.core.foreign.documents import Json
 from scripts.core.look import Look, State
 from scripts.engine.api import Api
 
@@ -69,7 +69,7 @@ def added(api: Api, look: Look) -> Look:
 
 def _object(text: bytes) -> dict[str, Json]:
     try:
-        document = json.loads(text)
+        document = documents.parsed(text)
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}

@@ -8,7 +8,6 @@ with a third of the CPU of requests (0.2 ms for 0.66), and a tenth where nobody 
 
 import base64
 import json
-import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -17,12 +16,16 @@ from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
+from scripts.core.foreign import answers, documents
+from scripts.core.foreign.answers import BoundedSocket
 from scripts.core.look import Reading
 from scripts.core.stack import Auth, Probe, Service
 from scripts.watch.s3_signing import s3_headers
 
 TIMEOUT = 3.0
-"""Seconds for one probe, so that one that hangs cannot hold up a loop."""
+"""Seconds for one probe, all of its answer, so that one that hangs cannot hold up a loop."""
+LONGEST = 1 << 22
+"""Bytes of the answer to a probe: of most 120 letters are quoted."""
 BOLT_HELLO = bytes.fromhex("6060b017") + bytes.fromhex("00020405") + bytes(12)
 """Bolt's magic and one offer, versions 5.2 to 5.4; three empty ones.
 
@@ -47,6 +50,7 @@ REASONS = {
     "IncompleteRead": "the answer broke off",
     "Timeout": "no answer in time",
     "timed out": "no answer in time",
+    "EndlessError": "its answer is longer than any should be",
 }
 """Words for why there was no answer, by what the error holds; the first that fits."""
 NO_ANSWER = (OSError, HTTPException, ValueError)
@@ -72,14 +76,15 @@ def read(service: Service, *, timeout: float = TIMEOUT) -> Reading:
 def call(probe: Probe, *, timeout: float) -> tuple[int, Any]:
     """Make a probe's call and give the status and the JSON of the answer, or its text.
 
-    The status is 0, and the text the reason, when there is no answer.
+    The status is 0, and the text the reason, when there is no answer. `timeout` in seconds, for all
+    of it.
     """
     try:
-        response = _request(probe, timeout)
+        response = _request(probe, timeout, most=documents.MOST)
     except NO_ANSWER as error:
         return 0, _reason(error)
     try:
-        return response.status, json.loads(response.body)
+        return response.status, documents.parsed(response.body)
     except ValueError:
         return response.status, response.text
 
@@ -122,12 +127,13 @@ def _vectors(probe: Probe, response: "_Response") -> Answer:
     if response.status >= FIRST_ERROR:
         return Answer(detail=f"{response.status}: {_short(response.text)}")
     try:
-        size = json.loads(response.body)["result"]["config"]["params"]["vectors"]["size"]
+        answer = documents.parsed(response.body)
+        size = answer["result"]["config"]["params"]["vectors"]["size"]
     except ValueError:
         return Answer(detail="no JSON in the answer")
     except (LookupError, TypeError):  # whatever JSON a server sends
         return Answer(detail="the answer has another shape than it should")
-    held = f"{probe.collection} holds vectors of {size} numbers"
+    held = f"{probe.collection} holds vectors of {_short(str(size))} numbers"
     if size != probe.size:
         wanted = f"wanted {probe.size} (EMBEDDING_DIMENSION)"
         return Answer(detail=f"collection {held}, {wanted}", final=True)
@@ -154,7 +160,7 @@ def _remembered(probe: Probe, timeout: float) -> str:
     body = {"ids": [1], "with_payload": True}
     match _posted(probe, f"/collections/{probe.marker}/points", body, timeout):
         case {"result": [{"payload": {"model": str(model)}}, *_]}:
-            return model
+            return _short(model)
         case _:
             return ""
 
@@ -172,7 +178,7 @@ def _posted(probe: Probe, path: str, body: object, timeout: float) -> object:
     asked = replace(probe, method="POST", body=json.dumps(body))
     response = _request(asked, timeout, path=path)
     try:
-        return json.loads(response.body) if response.status < FIRST_ERROR else None
+        return documents.parsed(response.body) if response.status < FIRST_ERROR else None
     except ValueError:
         return None
 
@@ -193,11 +199,13 @@ KINDS: Mapping[str, Callable[[Probe, "_Response"], Answer]] = {
 
 
 class _Connection(HTTPConnection):
-    """One without what http.client loads for names of hosts in any script."""
+    """One without what http.client loads for names of hosts in any script, and with bounds."""
+
+    most = LONGEST
 
     def connect(self) -> None:
         """Open the stream that HTTP is spoken over."""
-        self.sock = _connected(self.host, self.port, self.timeout)
+        self.sock = _connected(self.host, self.port, self.timeout, self.most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,11 +232,11 @@ def _exchange(probe: Probe, timeout: float) -> _Response:
             return _request(probe, timeout)
 
 
-def _connected(host: str, port: int, timeout: float | None) -> socket.socket:
+def _connected(host: str, port: int, timeout: float | None, most: int = LONGEST) -> BoundedSocket:
     """Open a connection; BIND_ADDRESS is an IPv4 address."""
-    connection = socket.socket()
-    connection.settimeout(timeout)
+    connection = BoundedSocket()
     try:
+        connection.bound(timeout, most)
         connection.connect((host, port))
     except OSError:
         connection.close()
@@ -236,7 +244,7 @@ def _connected(host: str, port: int, timeout: float | None) -> socket.socket:
     return connection
 
 
-def _request(probe: Probe, timeout: float, path: str = "") -> _Response:
+def _request(probe: Probe, timeout: float, path: str = "", *, most: int = LONGEST) -> _Response:
     """Make a call, past every proxy: none must stand between us and this machine."""
     path = path or probe.path
     headers = {
@@ -244,6 +252,7 @@ def _request(probe: Probe, timeout: float, path: str = "") -> _Response:
         **_login(probe.auth, f"{probe.host}:{probe.port}", path),
     }
     with closing(_Connection(probe.host, probe.port, timeout=timeout)) as connection:
+        connection.most = most
         connection.request(
             probe.method,
             path,
@@ -252,7 +261,7 @@ def _request(probe: Probe, timeout: float, path: str = "") -> _Response:
             headers={name: value.encode() for name, value in headers.items()},
         )
         with connection.getresponse() as response:
-            return _Response(status=response.status, body=response.read())
+            return _Response(status=response.status, body=answers.body(response))
 
 
 def _login(auth: Auth | None, host: str, path: str) -> dict[str, str]:

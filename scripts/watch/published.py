@@ -1,14 +1,32 @@
 """The services of a stack behind their published ports, each found by its container port."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from scripts.core.errors import BrokenError
+from scripts.core.look import Container, State
 from scripts.core.stack import Auth, Probe, Service, Stack
 from scripts.watch.probes import REJECTED
 
 API, CYPHER, VECTORS, MILVUS = 8000, 7474, 6333, 19530
 """Container ports; no service is known by its name."""
+CLOSED = 0
+"""Stands for the published port of a service that does not run."""
+
+
+def running(stack: Stack, containers: Iterable[Container]) -> Stack:
+    """Return the stack without the published ports of what does not run.
+
+    Somebody else may listen there by now, and would be told the login.
+    """
+    alive = {one.service for one in containers if one.state in {State.RUNNING, State.PAUSED}}
+    services = (one if one.name in alive else _closed(one) for one in stack.services)
+    return replace(stack, services=tuple(services))
+
+
+def _closed(service: Service) -> Service:
+    return replace(service, ports=tuple(replace(one, published=CLOSED) for one in service.ports))
 
 
 def serving(stack: Stack, target: int) -> Service | None:
@@ -22,12 +40,16 @@ def serving(stack: Stack, target: int) -> Service | None:
 def behind(stack: Stack, target: int) -> tuple[Service, Probe]:
     """Return the service behind a container port, and how to call it with its probe's login.
 
-    Raises BrokenError when no service publishes the port.
+    Raises BrokenError when no service publishes the port, or it does not run.
     """
     service = serving(stack, target)
     if service is None:
         raise BrokenError(f"no service publishes container port {target}", next_step="inv config")
     port = next(port for port in service.ports if port.target == target)
+    if port.published == CLOSED:
+        raise BrokenError(
+            f"{service.name} does not run", next_step=f"inv up --service {service.name}"
+        )
     logins = [probe for probe in service.probes if probe.port == port.published]
     auth: Auth | None = next((probe.auth for probe in logins if probe.auth), None)
     path = logins[0].path if logins else "/"

@@ -296,5 +296,6 @@ class DataCheckout(Checkout):
             running=("memos", "neo4j", "qdrant"),
             volumes={key: f"memos-test_{key}" for key in keys or VOLUMES.values()},
             since="then",
+            engine="an-engine",
         )
         journal.write(self.kept, entry)

@@ -14,6 +14,7 @@ from queue import Queue
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.kit.bundles import archived, listed
 from tests.kit.fake_disk import Disk
 from tests.kit.places import TESTS_DATA
 from tests.kit.servers import Answer, Request, unix
@@ -71,6 +72,7 @@ class FakeEngine:
             "events": [],
             "checks": {},
             "files": {},
+            "info": {"ID": "an-engine"},
         }
         self.state = {"version": RECORDED["version"], **empty, **state}
         self.requests: list[Request] = []
@@ -104,8 +106,8 @@ class FakeEngine:
         match [
             word for word in unquote(parts.path).split("/") if word and not word.startswith("v1.")
         ]:
-            case ["version"]:
-                return 200, self.state["version"]
+            case [("version" | "info") as what]:
+                return 200, self.state[what]
             case ["containers", "json"]:
                 return 200, self._rows(query)
             case ["containers", name, what] if name in self.state["containers"]:
@@ -185,9 +187,9 @@ class FakeEngine:
                 return 404, {"message": refusal}
             case "get":
                 names = parse_qs(urlsplit(request.path).query)["names"]
-                return 200, iter([json.dumps(names).encode()])
+                return 200, iter([archived({name: f"sha256:{name}" for name in names})])
             case "load":
-                return 200, self._load(json.loads(request.body))
+                return 200, self._load(listed(request.body))
             case "history":
                 return 200, [{"Created": 1, "CreatedBy": name, "Size": 2048}]
             case _:

@@ -4,6 +4,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -169,3 +170,20 @@ def saying(answer: bytes) -> Behave:
         connection.sendall(answer)
 
     return say
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def endless(piece: bytes, begin: bytes = OK + b"\r\n", pause: float = 0.0) -> Behave:
+    """Read something and send the same for ever; a `pause` in seconds makes it drip."""
+
+    def send(connection: socket.socket) -> None:
+        connection.recv(65536)
+        with suppress(OSError):  # the other side has given up
+            connection.sendall(begin)
+            while True:
+                connection.sendall(piece)
+                time.sleep(pause)
+
+    return send

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.config import selection, workspace
-from scripts.core.errors import ExitCode
+from scripts.core.errors import ExitCode, StackError
 from scripts.core.files import held
-from scripts.data import archive, journal, manifest, operations, recovery, snapshots, volumes
+from scripts.data import archive, manifest, operations, recovery, snapshots, volumes
 from scripts.data.model import Command
 from scripts.engine import stacks
 from scripts.engine.containers import containers
@@ -35,13 +35,15 @@ def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> N
         guards.require_own(space)
         if delete_data:
             tell.confirm("Delete these volumes?", volumes.held(space.api, space.stack), yes=yes)
-        recovery.settle_data(context)
+            recovery.clear(context)  # what is deleted need not be whole before
+        else:
+            recovery.settle_data(context)
         there = containers(space.api, space.stack.project)
         words = ["down", "--remove-orphans", *(["--volumes"] if delete_data else [])]
         # what only a profile started goes too: a local embedder, after another model was named
         workspace.with_all_profiles(space).compose.change(*words, on_line=tell.say)
         if delete_data:
-            journal.remove(context.folder)
+            recovery.forget(context)
     if not there:
         members = stacks.seen(space.api)
         tell.nothing_stopped(space.stack.project, stacks.document(members, space.settings.root, ""))
@@ -57,7 +59,7 @@ def reset(start: Starter, tell: DataReport, wanted: Reset, *, yes: bool) -> Exit
     groups = selection.groups_to_reset(space.stack, wanted.services, every=wanted.every)
     with held(space.cache, "reset"), recovery.unfinished(context.folder):
         guards.require_own(space)
-        if not wanted.dry_run and (code := start.finish_interrupted()):
+        if not wanted.dry_run and (code := _finished(start, tell, wanted, groups)):
             return code
         name = snapshots.name_now(space.stack, groups, before="before-reset-")
         operation = operations.prepare(
@@ -75,6 +77,21 @@ def reset(start: Starter, tell: DataReport, wanted: Reset, *, yes: bool) -> Exit
         tell.pruned(snapshots.prune_automatic(context.folder, groups, kept, spare=file))
     tell.reset(operation.plan, file)
     return code
+
+
+def _finished(
+    start: Starter, tell: DataReport, wanted: Reset, groups: Sequence[str]
+) -> ExitCode | None:
+    """Finish what was interrupted; where that fails, it is no matter if all of it is deleted."""
+    try:
+        return start.finish_interrupted()
+    except StackError as error:
+        context = start.data_context()
+        keys = [volume.key for volume in context.stack.volumes if volume.group in groups]
+        if wanted.keep or not recovery.covered(context, keys):
+            raise
+        tell.say(f"{error}; all of it is deleted now")
+        return None
 
 
 def save(start: Starter, tell: DataReport, services: Sequence[str], name: str) -> ExitCode:

@@ -12,6 +12,7 @@ from scripts.core.process import Completed
 from scripts.data import manifest, operations, snapshots
 from scripts.data.context import DataContext
 from scripts.data.model import Command
+from scripts.engine.containers import containers
 from scripts.start import guards
 from scripts.start.starter import Starter
 from scripts.tell.data_report import DataReport
@@ -19,7 +20,7 @@ from scripts.watch.memories import embedding, halves
 from scripts.watch.memories.embedding import Embed
 from scripts.watch.memories.halves import Bare, Store
 from scripts.watch.memories.stores import Stores
-from scripts.watch.published import API, serving
+from scripts.watch.published import API, running, serving
 
 BATCH = 50
 """Texts that the embedding model is given at once: some seconds of a small one's work."""
@@ -30,7 +31,7 @@ def show(space: Workspace, cube: str, limit: int, tell: DataReport) -> None:
 
     Raises ConfigError for a cube of which nothing is stored.
     """
-    stores = Stores.of(space.stack, space.settings.get)
+    stores = _stores(space)
     store = stores.look()
     try:
         store = replace(store, preferences=stores.preferences())
@@ -53,7 +54,7 @@ def repair(start: Starter, tell: DataReport, *, yes: bool) -> ExitCode:
     after it is nothing that was just being added.
     """
     space, context = start.space, start.data_context()
-    stores = Stores.of(space.stack, space.settings.get)
+    stores = _stores(space)
     databases = (stores.neo4j.service, stores.qdrant.service)
     groups = tuple(dict.fromkeys(one.data_group for one in databases))
     with held(space.cache, "memories"):
@@ -87,6 +88,11 @@ def repair(start: Starter, tell: DataReport, *, yes: bool) -> ExitCode:
         added = _vectors_made(stores, bare, embed, tell) if embed else 0
     tell.repaired(operation.plan, removed, added, len(loose) + len(bare))
     return ExitCode.OK
+
+
+def _stores(space: Workspace) -> Stores:
+    there = containers(space.api, space.stack.project)
+    return Stores.of(running(space.stack, there), space.settings.get)
 
 
 def _whole(store: Store) -> str:

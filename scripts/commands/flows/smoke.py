@@ -1,6 +1,7 @@
 """`inv smoke`: the trial, what the API wrote meanwhile, and what an earlier one left behind."""
 
 import os
+import re
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,13 +17,15 @@ from scripts.engine.containers import containers
 from scripts.tell.report import Report
 from scripts.watch import mends
 from scripts.watch.mends import Mends
-from scripts.watch.published import API, MILVUS, behind, serving
+from scripts.watch.published import API, MILVUS, behind, running, serving
 from scripts.watch.smoke import stores
 from scripts.watch.smoke.api_log import ApiLog
 from scripts.watch.smoke.stage import Stage
 from scripts.watch.smoke.trial import Scope, Trial
 
 ENGLISH_ONLY = "all-MiniLM-L6-v2"
+CUBE = re.compile("smoke-[0-9a-f]{12}")
+"""The name of a cube of a trial."""
 DELETES = "2331"
 """The number of the issue without whose mend `delete_memory` leaves a vector, or all."""
 
@@ -39,10 +42,11 @@ def smoke(space: Workspace, tell: Report) -> ExitCode:
         container=look.container(service.name),
         secrets=space.settings.secrets(),
     )
-    trial = Trial(stack=stack, cube=f"smoke-{os.urandom(6).hex()}", scope=scope, say=tell.say)
+    reached = running(stack, look.containers)
+    trial = Trial(stack=reached, cube=f"smoke-{os.urandom(6).hex()}", scope=scope, say=tell.say)
     notes = Notes(file=space.cache / "smoke" / "cubes.json")
     with files.held(space.cache / "smoke", "smoke"):
-        notes.sweep(stack, scope, tell)
+        notes.sweep(reached, scope, tell)
         log.begin()
         stages, failure = _tried(trial, notes, log, tell)
     code = ExitCode.OK if failure is None else ExitCode.BROKEN
@@ -125,9 +129,10 @@ class Notes:
     file: Path
 
     def cubes(self) -> list[str]:
-        """Return them, the oldest first."""
+        """Return them, the oldest first; what is in other cubes is not ours to remove."""
         found = files.read_json(self.file)
-        return [str(cube) for cube in found] if isinstance(found, list) else []
+        names = found if isinstance(found, list) else []
+        return [name for name in names if isinstance(name, str) and CUBE.fullmatch(name)]
 
     def add(self, cube: str) -> None:
         """Note a cube before anything is put into it."""

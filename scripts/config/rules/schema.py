@@ -5,7 +5,7 @@ written once, beside the rule.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
 from functools import cache
 from pathlib import Path
@@ -95,9 +95,18 @@ def describe(value: object) -> str:
 @cache
 def _validator(name: str, folder: Path) -> "Draft202012Validator":
     from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
+    _extended: Callable[..., Json] = extend  # its stubs say nothing of what it takes
+    # 1.0 and 1e300 are integers to JSON Schema, and none to who counts with them
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
     text = (folder / f"{name}.schema.json").read_text(encoding="utf-8")
-    return Draft202012Validator(json.loads(text))
+    kind: type[Draft202012Validator] = _extended(Draft202012Validator, type_checker=types)
+    return kind(json.loads(text))
+
+
+def _is_integer(_: object, value: object) -> bool:
+    return type(value) is int
 
 
 def _deepest(error: "ValidationError") -> "ValidationError":

@@ -13,8 +13,9 @@ except ImportError:  # pragma: no cover - built without libyaml
     from yaml import SafeLoader  # type: ignore[assignment] # the same to its users
 
 from scripts.core.errors import ConfigError
+from scripts.core.foreign import documents
 
-UNREADABLE = (yaml.YAMLError, ValueError, RecursionError)
+UNREADABLE = (yaml.YAMLError, ValueError, ArithmeticError, RecursionError)
 """What a text raises that is no YAML: also a number or a date that is none, or too deep a tree."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACED = re.compile(rf"(?P<name>{_NAME.pattern})(?P<operator>:.?|.?)(?P<argument>.*)", re.DOTALL)
@@ -53,7 +54,7 @@ _Loader.add_constructor("!reset", lambda *_: None)  # whatever stands behind it
 def parse(text: str, file: str) -> Mapping[str, object]:
     """Return a compose file as it is written; ConfigError when it is not YAML, or no mapping."""
     try:
-        document = _Loader(text).get_single_data()
+        document = _loaded(text, _Loader)
     except UNREADABLE as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{file}: not YAML: {problem}", next_step=f"correct {file}") from error
@@ -66,9 +67,22 @@ def parse(text: str, file: str) -> Mapping[str, object]:
 def plain(text: str) -> object:
     """Return a document without Compose's tags, such as Compose prints; None for none."""
     try:
-        return SafeLoader(text).get_single_data()
+        return _loaded(text, SafeLoader)
     except UNREADABLE:
         return None
+
+
+def _loaded(text: str, loader: type[SafeLoader]) -> object:
+    """Return a document that a recursion can go through; UNREADABLE for any other."""
+    depth = 0
+    for event in yaml.parse(text, Loader=SafeLoader):  # building it is a recursion, of C
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > documents.DEPTH:
+            raise ValueError(f"it is deeper than {documents.DEPTH} levels")
+    document = loader(text).get_single_data()
+    documents.require_shallow(document)
+    return document
 
 
 def dumped(document: object) -> str:
@@ -85,14 +99,17 @@ def uses(document: object) -> Iterator[Use]:
             yield replace(use, service=path[1] if inside else "", key=key)
 
 
-def variables(text: str) -> Iterator[Use]:
-    """Yield the variables that Compose would replace in `text`, those inside defaults too."""
+def variables(text: str, levels: int = documents.DEPTH) -> Iterator[Use]:
+    """Yield the variables that Compose would replace in `text`, those inside defaults too.
+
+    `levels` deep at most: one default within another.
+    """
     at = text.find("$")
     while at >= 0:
         end = at + 2  # of `$$`, or of a dollar sign that means itself
         if text[at + 1 : at + 2] == "{":
             end = _closing(text, at)
-            yield from _braced(text[at + 2 : end - 1])
+            yield from _braced(text[at + 2 : end - 1], levels)
         elif name := _NAME.match(text, at + 1):
             end = name.end()
             yield Use(name=name.group())
@@ -109,10 +126,10 @@ def _closing(text: str, start: int) -> int:
     return len(text) + 1
 
 
-def _braced(inside: str) -> Iterator[Use]:
-    if match := _BRACED.fullmatch(inside):
+def _braced(inside: str, levels: int) -> Iterator[Use]:
+    if levels and (match := _BRACED.fullmatch(inside)):
         yield Use(**match.groupdict())
-        yield from variables(match["argument"])
+        yield from variables(match["argument"], levels - 1)
 
 
 def _texts(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:

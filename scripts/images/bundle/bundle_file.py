@@ -5,6 +5,7 @@ Its first member says what is in it: wheels, then the private engine's packages,
 """
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -13,10 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from scripts.core import units
+from scripts.core import files, units
 from scripts.core.errors import BrokenError, ConfigError
+from scripts.core.foreign import documents, records
+from scripts.core.foreign.documents import Json
 from scripts.core.inventory import ImageSource
 from scripts.core.progress import OnBytes, counted
 
@@ -30,6 +33,8 @@ PIECE = 1 << 20
 RESERVED = 1 << 18
 """Bytes for the manifest: it comes first, and is known last. One of ours takes about 10 KB."""
 BLOCK = tarfile.BLOCKSIZE
+LARGEST = 1 << 50
+"""Bytes of all members together."""
 _FILE = r"[A-Za-z0-9_][\w%~!+.-]*"
 _NAME = re.compile(
     rf"({WHEELS}/{_FILE}\.whl|{ENGINE}/{_FILE}\.deb|{re.escape(IMAGES)})\Z", re.ASCII
@@ -77,6 +82,11 @@ class Manifest:
         """Return it as it is written."""
         return json.dumps({"bundle": FORMAT, **asdict(self)}, indent=1)
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from every other bundle: the SHA-256 of this, which has those of all."""
+        return hashlib.sha256(self.text().encode()).hexdigest()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
@@ -87,16 +97,30 @@ class Bundle:
 
     def pieces(self, member: Member) -> Iterator[bytes]:
         """A member's bytes; ConfigError at the end when they are not those that were saved."""
-        digest, size = hashlib.sha256(), 0
-        with _damage_named(self.file), tarfile.open(self.file, "r:") as archive:
-            entry = archive.getmember(member.name)
-            source = archive.extractfile(entry) if entry.isreg() else None  # a link is no bytes
-            while source and (piece := source.read(PIECE)):
+        digest, left, head = hashlib.sha256(), member.size, _header(member.name, member.size)
+        with _reading(self.file), files.opened(self.file) as source:
+            source.seek(self.place(member) - len(head))
+            found = source.read(len(head))
+            while found == head and left:
+                piece = source.read(min(left, PIECE))
+                if not piece:
+                    break
                 digest.update(piece)
-                size += len(piece)
+                left -= len(piece)
                 yield piece
-        if (size, digest.hexdigest()) != (member.size, member.sha256):
+        if len(found) < len(head) or (found == head and left):
+            raise damaged(self.file, "it ends early")
+        if found != head or digest.hexdigest() != member.sha256:
             raise damaged(self.file, f"{member.name} is not what was saved")
+
+    def place(self, member: Member) -> int:
+        """Return where the bytes of a member begin: all come in the order of the manifest.
+
+        What stands in heads is not read: one of them may be as long as the disk.
+        """
+        before = itertools.takewhile(lambda one: one != member, self.manifest.members)
+        sizes = (_head(one) + one.size + -one.size % BLOCK for one in before)
+        return BLOCK + RESERVED + sum(sizes) + _head(member)
 
     def check(self, member: Member, on_bytes: OnBytes) -> None:
         """Read a member to its end; ConfigError when it is damaged."""
@@ -109,7 +133,7 @@ class Bundle:
         for member in members:
             target = folder / Path(member.name).name
             partial = target.with_name(f"{target.name}.partial")
-            with partial.open("wb") as file:
+            with files.begun(partial) as file:
                 file.writelines(self.pieces(member))
             partial.rename(target)
 
@@ -119,18 +143,27 @@ def read(file: Path) -> Bundle:
     if not file.is_file():
         raise ConfigError(f"there is no file {file}", next_step="inv images.save FILE makes one")
     try:
-        with tarfile.open(file, "r:") as archive:
-            first = archive.next()
-            source = archive.extractfile(first) if first and first.name == MANIFEST else None
-            document = json.loads(source.read()) if source else {}
-        return Bundle(file=file, manifest=_manifest(document))
-    except (tarfile.TarError, ValueError, KeyError, TypeError, AttributeError):
+        with files.opened(file) as source:
+            return Bundle(file=file, manifest=_manifest(_first(source.read(BLOCK + RESERVED))))
+    except ValueError as error:
         raise ConfigError(
-            f"{file} is no bundle of this workspace, or damaged at its beginning",
+            f"{file} is no bundle of this workspace, or damaged at its beginning: {error}",
             next_step="copy it again, or make one: inv images.save FILE",
         ) from None
     except OSError as error:
         raise _unreadable(file, error) from error
+
+
+def _head(member: Member) -> int:
+    """Return how many bytes stand before those of a member: more than a block for a long name."""
+    return len(_header(member.name, member.size))
+
+
+def _first(head: bytes) -> Json:
+    """Return the document at the head of a bundle; ValueError for anything else."""
+    if head[:BLOCK] != _header(MANIFEST, RESERVED):
+        raise ValueError(f"it does not begin with {MANIFEST}")
+    return documents.parsed(head[BLOCK:])
 
 
 def named(environ: Mapping[str, str]) -> Bundle | None:
@@ -147,12 +180,10 @@ def damaged(file: Path, what: str) -> ConfigError:
 
 
 @contextmanager
-def _damage_named(file: Path) -> Iterator[None]:
-    """Say which file it is that ends early, or cannot be read."""
+def _reading(file: Path) -> Iterator[None]:
+    """Say which file it is that cannot be read."""
     try:
         yield
-    except (tarfile.TarError, KeyError) as error:
-        raise damaged(file, "it ends early") from error
     except OSError as error:
         raise _unreadable(file, error) from error
 
@@ -164,16 +195,19 @@ def _unreadable(file: Path, error: OSError) -> ConfigError:
     )
 
 
-def _manifest(document: Mapping[str, Any]) -> Manifest:
-    members = tuple(
-        Member(name=member["name"], size=member["size"], sha256=member["sha256"])
-        for member in document["members"]
-    )
-    if document["bundle"] != FORMAT or not all(_NAME.match(member.name) for member in members):
-        raise ValueError(document["bundle"])
-    own = {name: document[name] for name in Manifest.__slots__}
-    own |= {"image_source": ImageSource(own["image_source"]), "python": tuple(own["python"])}
-    return Manifest(**{**own, "members": members})
+def _manifest(document: Json) -> Manifest:
+    """Return what a bundle says of itself; ValueError for words and names of another kind."""
+    if not isinstance(document, dict) or document.pop("bundle", None) != FORMAT:
+        raise ValueError(f"it is not of the form {FORMAT}")
+    manifest = records.made(Manifest, document)
+    if not manifest.python:
+        raise ValueError("it names no Python")
+    for member in manifest.members:
+        if not _NAME.match(member.name) or member.size < 0:
+            raise ValueError(f"no member can be {member.name!r:.80}, of {member.size} bytes")
+    if sum(member.size for member in manifest.members) > LARGEST:
+        raise ValueError("it would be larger than any disk")
+    return manifest
 
 
 class BundleWriter:
@@ -192,7 +226,7 @@ class BundleWriter:
 
     def __enter__(self) -> Self:
         """Begin, with room for the manifest."""
-        self._out = self.partial.open("wb")
+        self._out = files.begun(self.partial)
         try:
             self._write(_header(MANIFEST, RESERVED))
             self._write(b" " * RESERVED)

@@ -1,20 +1,22 @@
 """Uses a bundle where there is no network: the private engine's packages, and the images."""
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from scripts.config.settings import Settings
+from scripts.core import files
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, RefusedError
+from scripts.core.foreign import documents
 from scripts.core.inventory import ImageSource, ImageStatus
 from scripts.core.progress import Step, counted, meter
 from scripts.engine import places
 from scripts.engine.api import Api
 from scripts.engine.private import programs
 from scripts.images import availability
-from scripts.images.bundle.bundle_file import ENGINE, IMAGES, Bundle, damaged
+from scripts.images.bundle import image_archive
+from scripts.images.bundle.bundle_file import ENGINE, IMAGES, Bundle, Member, damaged
 from scripts.machine.apt import Deb
 from scripts.machine.system import System, obstacle
 
@@ -30,6 +32,14 @@ def source(packed: Bundle, settings: Settings) -> ImageSource:
             next_step=f"set IMAGE_SOURCE={wanted} in {settings.file}: its volumes are others",
         )
     return wanted
+
+
+def trust(packed: Bundle) -> str:
+    """Return a line about whom one trusts: images, wheels and engine are programs of its maker."""
+    return (
+        f"what is in {packed.file.name} runs here, its engine as root; only of a maker whom you"
+        f" trust, who was told the same fingerprint: {packed.manifest.fingerprint}"
+    )
 
 
 def require_architecture(packed: Bundle, api: Api) -> None:
@@ -91,6 +101,7 @@ def load(packed: Bundle, api: Api, step: Step) -> None:
     if images is None:
         raise damaged(packed.file, f"it has no {IMAGES}")
     packed.check(images, meter(say, "checked", images.size))
+    _require_named(packed, images)
     sent = counted(packed.pieces(images), meter(say, "loaded", images.size))
     # its progress tells a slow disk from an engine that hangs
     answer = b"".join(api.send("/images/load", sent, images.size, quiet=False))
@@ -102,10 +113,30 @@ def load(packed: Bundle, api: Api, step: Step) -> None:
         )
 
 
+def _require_named(packed: Bundle, images: Member) -> None:
+    """Raise ConfigError when the archive brings other images than the manifest says.
+
+    An engine takes all that is in it, and gives it every name, also one that is another image here.
+    """
+    step = "copy the bundle from where you trust it, or make one: inv images.save FILE"
+    try:
+        with files.opened(packed.file) as source:
+            found = image_archive.named(source, packed.place(images), images.size)
+    except ValueError as error:
+        raise ConfigError(f"{packed.file.name}: {IMAGES}: {error}", next_step=step) from error
+    known = {image_archive.usual(name): number for name, number in packed.manifest.images.items()}
+    for name, numbers in found.items():
+        if known.get(name) not in numbers:
+            raise ConfigError(
+                f"{packed.file.name} brings another image {name} than its manifest names",
+                next_step=step,
+            )
+
+
 def _error(line: bytes) -> str:
     """Return why, from a line of an answer that began as a success."""
     try:
-        return str(json.loads(line).get("error", ""))
+        return str(documents.parsed(line).get("error", ""))
     except (ValueError, AttributeError):
         return ""
 

@@ -12,6 +12,7 @@ from scripts.config.workspace import Workspace
 from scripts.core import files
 from scripts.core.inventory import ImageStatus
 from scripts.engine import containers
+from scripts.engine.api import shaped
 from scripts.engine.containers import PROJECT_LABEL, SERVICE_LABEL
 
 FILE = "settled.json"
@@ -54,6 +55,7 @@ def _kept(space: Workspace) -> dict[str, Any]:
     return services if same and isinstance(services, dict) else {}
 
 
+@shaped("its containers")
 def _services(space: Workspace, images: Sequence[ImageStatus]) -> dict[str, dict[str, Any]]:
     """Return how each service is now; a second container of a service counts as another."""
     marks = {"label": [f"{PROJECT_LABEL}={space.stack.project}"]}

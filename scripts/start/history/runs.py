@@ -58,6 +58,6 @@ def read(folder: Path) -> tuple[Run, ...]:
     """Return the starts that are kept, the last one first; a file that is no start is left out."""
     starts = []
     for file in sorted((folder / FOLDER).glob("*.json"), reverse=True):
-        with suppress(ValueError, LookupError, TypeError):
+        with suppress(ValueError):
             starts.append(timeline.parsed(files.read_json(file)))
     return tuple(starts)

@@ -5,9 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, assert_never
 
+from scripts.core.foreign import records
+from scripts.core.foreign.documents import Json
 from scripts.core.stack import Stack
 from scripts.start.events import Ending, Event, EventKind
 
+LONGEST = 1e6
+"""Seconds of a start that is kept: eleven days."""
 _ANSWER = re.compile(r"[1-5]\d\d\b")
 """How the detail of a reading begins when a server has answered, if not well."""
 
@@ -34,6 +38,11 @@ class Bar:
     """It is on the way that took longest: sooner there, and all were ready sooner."""
     state: str = "not started"
     """ready, or what was told of it last."""
+
+    @property
+    def moments(self) -> tuple[float | None, ...]:
+        """When it was created, started, answered and ready."""
+        return (self.created, self.started, self.answered, self.ready)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +120,16 @@ def document(run: Run) -> dict[str, Any]:
     }
 
 
-def parsed(document: Mapping[str, Any]) -> Run:
-    """Return the run of such a document; LookupError, TypeError or ValueError when it is none."""
-    return Run(
-        began=str(document["began"]),
-        seconds=float(document["seconds"]),
-        verdict=Ending(document["verdict"]),
-        bars=tuple(Bar(**{**row, "needs": tuple(row["needs"])}) for row in document["services"]),
-    )
+def parsed(document: Json) -> Run:
+    """Return the run of such a document; ValueError when it is none."""
+    if isinstance(document, dict):
+        document = {name: value for name, value in document.items() if name != "prepared"}
+        document["bars"] = document.pop("services", None)
+    found = records.made(Run, document)
+    moments = [found.seconds, *(at for bar in found.bars for at in bar.moments if at is not None)]
+    if not all(0 <= at <= LONGEST for at in moments):
+        raise ValueError("no start takes as long as that")
+    return found
 
 
 def _rounded(seconds: float) -> float:

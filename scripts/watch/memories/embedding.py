@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from scripts.core.errors import BrokenError
+from scripts.core.foreign import documents
 from scripts.core.process import Completed, last_words
 from scripts.core.texts import printable
 
@@ -53,7 +54,7 @@ def embedder(run: Callable[[Sequence[str], str], Completed], dimension: int) -> 
         if done.exit_code:
             raise _useless(f"it says {printable(last_words(done))}")
         try:
-            found: list[list[float]] = json.loads(done.stdout)
+            found: list[list[float]] = documents.parsed(done.stdout)
             sizes = {len(vector) for vector in found}
         except (ValueError, TypeError) as error:
             raise _useless("its answer has another shape than it should") from error

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from scripts.core.errors import BrokenError, ConfigError
+from scripts.core.foreign import documents
 from scripts.core.stack import Probe, Service, Stack
 from scripts.core.texts import printable
 from scripts.watch.memories.embedding import Embed
@@ -188,7 +189,7 @@ class Stores:
             for row in answer.get("data") or ():
                 # Milvus gives a field of JSON as text
                 kept = row["payload"]
-                payload = json.loads(kept) if isinstance(kept, str) else kept
+                payload = documents.parsed(kept) if isinstance(kept, str) else kept
                 cubes.append(_word(payload.get("mem_cube_id")))
         return cubes
 
@@ -279,11 +280,14 @@ class Stores:
         nothing: dict[str, Any] = {"result": {"points": [], "next_page_offset": None}}
         while True:
             answer = self.qdrant.ask(f"{COLLECTION}/points/scroll", asked, absent=nothing)
+            before = len(found)
             with shaped(self.qdrant.service.name):
                 found.update(key(point["id"]) for point in answer["result"]["points"])
                 asked["offset"] = answer["result"]["next_page_offset"]
             if asked["offset"] is None:
                 return found
+            if len(found) == before:
+                raise self.qdrant.broken("it gives pages without end")
 
     def _nodes_of(self, ids: Sequence[str]) -> set[str]:
         return {row[0] for row in self._cypher(THERE, ids=ids)} if ids else set()

@@ -21,7 +21,7 @@ from scripts.engine.private import programs
 from scripts.images.bundle import bundle_file, packing
 from scripts.machine.apt import Deb
 from scripts.machine.system import System
-from tests.kit.bundles import MANIFEST, bundled
+from tests.kit.bundles import MANIFEST, archived, bundled
 from tests.kit.changes import Change, nothing, put
 from tests.kit.checkout import Checkout, service
 from tests.kit.places import ROOT
@@ -80,8 +80,9 @@ def test_a_bundle_brings_all_images_to_another_engine(at: Checkout, wheel: Path)
 def test_up_takes_from_a_bundle_what_is_missing(at: Checkout) -> None:
     """Nothing is pulled; and once all is there the bundle is not read again."""
     names = [str(one["image"]) for one in at.config["services"].values()]
-    here = replace(MANIFEST, image_source=ImageSource.REGISTRY)
-    bundled(at.folder / "b.tar", {"images.tar": json.dumps(names).encode()}, here)
+    images = {name: f"sha256:{name}" for name in names}
+    here = replace(MANIFEST, image_source=ImageSource.REGISTRY, images=images)
+    bundled(at.folder / "b.tar", {"images.tar": archived(images)}, here)
     at.patch.setenv("BUNDLE_FILE", str(at.folder / "b.tar"))
     at.state["images"] = {}
 
@@ -95,11 +96,12 @@ def test_up_takes_from_a_bundle_what_is_missing(at: Checkout) -> None:
 
 def in_bundle(image: str, **facts: Any) -> Change:
     """Make a bundle b.tar that brings one image."""
-    made = replace(MANIFEST, image_source=ImageSource.REGISTRY, **facts)
+    images = {image: "sha256:1"}
+    made = replace(MANIFEST, image_source=ImageSource.REGISTRY, images=images, **facts)
 
     def make(at: Checkout) -> None:
         at.state["images"] = {}
-        bundled(at.folder / "b.tar", {"images.tar": json.dumps([image]).encode()}, made)
+        bundled(at.folder / "b.tar", {"images.tar": archived(images)}, made)
 
     return make
 
@@ -114,12 +116,37 @@ def changed_byte(at: Checkout) -> None:
     """Let a byte of the images change on the way."""
     in_bundle("example/memos:1")(at)
     file = at.folder / "b.tar"
-    file.write_bytes(file.read_bytes().replace(b'["example', b'["exbmple'))
+    file.write_bytes(file.read_bytes().replace(b'RepoTags": ["example', b'RepoTags": ["exbmple'))
+
+
+def another(archive: bytes) -> Change:
+    """Make a bundle that names the image x:1, with an archive that brings more."""
+
+    def make(at: Checkout) -> None:
+        at.state["images"] = {}
+        made = replace(MANIFEST, image_source=ImageSource.REGISTRY, images={"x:1": "sha256:1"})
+        bundled(at.folder / "b.tar", {"images.tar": archive}, made)
+
+    return make
+
+
+INDEX = {
+    "manifests": [
+        {"digest": "sha256:3", "annotations": {"io.containerd.image.name": "docker.io/library/z:1"}}
+    ]
+}
+ANOTHER_NAME = archived({"x:1": "sha256:1", "y:1": "sha256:2"})
+ANOTHER_LIST = archived({"x:1": "sha256:1"}, index=INDEX)
+ANOTHER_ID = archived({"x:1": "sha256:2"})
 
 
 @pytest.mark.parametrize(
     ("words", "prepare", "code", "told"),
     [
+        ("images.load b.tar", another(ANOTHER_NAME), 2, "brings another image y:1 than its mani"),
+        ("images.load b.tar", another(ANOTHER_LIST), 2, "brings another image z:1 than its mani"),
+        ("images.load b.tar", another(ANOTHER_ID), 2, "brings another image x:1 than its manifest"),
+        ("images.load b.tar", another(b"layers"), 2, "images.tar: it is no tar, or ends early"),
         ("images.load b.tar", nothing, 2, "there is no file "),
         ("images.load b.tar", in_bundle("x:1"), 2, "does not bring the image of memos, neo4j,"),
         ("images.load b.tar", in_bundle("x:1", architecture="arm64"), 2, "the engine is for amd64"),

@@ -97,7 +97,7 @@ def test_one_file_that_cannot_be_read_does_not_end_the_list(at: Checkout) -> Non
     (at.kept / "odd.tar.zst").mkdir(parents=True)
 
     assert at.inv("snapshot.list") == 0
-    assert "the snapshot odd.tar.zst cannot be read: Is a directory" in at.shown().out
+    assert "the snapshot odd.tar.zst cannot be read: it is no regular file" in at.shown().out
     assert at.inv("doctor") == 0
     assert "1 of 1 snapshots cannot be read" in at.shown().out
 
@@ -369,7 +369,7 @@ def test_a_journal_that_none_of_ours_wrote_says_what_is_in_danger(at: Checkout) 
         ("restore", "swapping", dict.fromkeys(VOLUMES.values(), "new")),
         ("restore", "starting", OLD_DATA),
         ("restore", "cleaning", OLD_DATA),
-        ("restore", "turning", dict.fromkeys(VOLUMES.values(), "new")),
+        ("restore", "undoing", dict.fromkeys(VOLUMES.values(), "new")),
     ],
 )
 def test_the_next_up_finishes_what_was_interrupted(
@@ -380,7 +380,7 @@ def test_the_next_up_finishes_what_was_interrupted(
     (at.kept / "half.tar.zst.partial").touch()
     for key in VOLUMES.values():
         folder = at.disk / f"memos-test_{key}"
-        if phase in {"unpacking", "swapping", "starting", "cleaning", "turning"}:
+        if phase in {"unpacking", "swapping", "starting", "cleaning", "undoing"}:
             hidden = folder / (NEW if phase in {"unpacking", "swapping"} else OLD)
             hidden.mkdir(parents=True)
             (hidden / "file").write_text("new")
@@ -392,7 +392,7 @@ def test_the_next_up_finishes_what_was_interrupted(
     assert list(at.kept.iterdir()) == []
 
 
-@pytest.mark.parametrize("phase", ["swapping", "turning"])
+@pytest.mark.parametrize("phase", ["swapping", "undoing"])
 def test_no_data_is_exchanged_under_a_service_that_somebody_started_meanwhile(
     at: Checkout, phase: str
 ) -> None:
@@ -417,6 +417,138 @@ def test_no_data_is_exchanged_under_a_service_that_somebody_started_meanwhile(
 
     before = stopped[: stopped.index("script")]
     assert {"memos", "milvus", "neo4j", "qdrant"} <= set(before)
+
+
+@pytest.mark.parametrize("phase", ["unpacking", "swapping", "starting", "undoing"])
+def test_undo_brings_the_old_data_back_from_every_phase_of_a_restore(
+    at: Checkout, phase: str
+) -> None:
+    """Also where the next step of the restore itself could never be made."""
+    at.interrupted("restore", phase)
+    for key in VOLUMES.values():
+        folder = at.disk / f"memos-test_{key}"
+        hidden = folder / (NEW if phase in {"unpacking", "swapping"} else OLD)
+        hidden.mkdir()
+        (hidden / "file").write_text("old" if hidden.name == OLD else "new")
+        (hidden / f"{OLD}-x").mkdir()  # what hindered the swap in former versions
+
+    assert at.inv("snapshot.undo") == 0
+
+    assert at.held() == OLD_DATA
+    assert list(at.kept.iterdir()) == []
+
+
+@pytest.mark.parametrize("phase", ["stopped", "unpacking", "swapping", "starting", "dreaming"])
+def test_down_with_volumes_deletes_the_data_in_every_phase(at: Checkout, phase: str) -> None:
+    """What is deleted need not be made whole before; who types it has been asked."""
+    at.interrupted("restore", "swapping")
+    file = at.kept / "journal.json"
+    file.write_text(file.read_text().replace("swapping", phase))
+    at.patch.setattr(DataContext, "run", raising(FULL))
+
+    assert at.inv("down", "--volumes", "--yes") == 0
+
+    assert any("down --remove-orphans --volumes" in call for call in at.calls())
+    assert file.exists() == (phase == "dreaming")
+
+
+def test_down_stops_all_also_where_the_data_cannot_be_made_whole(at: Checkout) -> None:
+    """It says why, and the journal stays for who starts services again."""
+    at.interrupted("restore", "swapping")
+    at.patch.setattr(DataContext, "run", raising(FULL))
+
+    assert at.inv("down") == 0
+
+    assert "no space left on device; next: df" in at.shown().err
+    assert any("down --remove-orphans" in call for call in at.calls())
+    assert (at.kept / "journal.json").exists()
+
+
+def test_a_reset_without_a_snapshot_needs_nothing_finished(at: Checkout) -> None:
+    """All that was in between goes; with a snapshot it has to be whole, so that is told."""
+    at.interrupted("restore", "swapping")
+    run = DataContext.run
+    at.patch.setattr(DataContext, "run", raising(FULL))
+
+    assert at.inv("reset", "--all", "--yes") == 4
+    assert at.inv("reset", "--service", "neo4j", "--no-snapshot", "--yes") == 4
+    assert at.held() == OLD_DATA
+    at.patch.setattr(DataContext, "run", run)
+    at.interrupted("restore", "swapping", "neo4j_data")
+    at.patch.setattr(DataContext, "run", raising(FULL))
+    assert at.inv("reset", "--service", "neo4j", "--no-snapshot", "--yes") == 0
+
+    assert "all of it is deleted now" in at.shown().err
+    assert at.held() == {key: text for key, text in OLD_DATA.items() if key != "neo4j_data"}
+    assert not (at.kept / "journal.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"volumes": {"neo4j_data": "somebody_elses"}}, "does not have: somebody_elses"),
+        ({"volumes": {"more": "memos-test_neo4j_data"}}, "not have: memos-test_neo4j_data"),
+        ({"engine": "another"}, "interrupted on the engine another, and this is an-engine"),
+        ({"engine": ""}, "interrupted on the engine (none is named), and this is an-engine"),
+    ],
+)
+@pytest.mark.parametrize("command", ["down", "up", "snapshot.undo", "down --volumes --yes"])
+def test_a_journal_from_elsewhere_deletes_nothing(
+    at: Checkout, change: dict[str, object], told: str, command: str
+) -> None:
+    """Whoever can put a file there could name any volume; stopping is done all the same."""
+    at.state["volumes"].append("somebody_elses")
+    (at.disk / "somebody_elses").mkdir(parents=True)
+    phase = "starting" if command == "snapshot.undo" else "deleting"
+    at.interrupted("restore", phase)
+    file = at.kept / "journal.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+
+    assert at.inv(*command.split()) == (0 if command.startswith("down") else 5)
+
+    assert told in at.shown().err
+    assert at.held() == OLD_DATA
+    assert (at.disk / "somebody_elses").exists()
+    assert file.exists()
+
+
+def test_a_snapshot_from_elsewhere_that_is_hostile_changes_nothing(at: Checkout) -> None:
+    """A link in place of a volume: refused, told, and all is as it was, with no phase to be in."""
+    at.save("one")
+    folder = at.folder / "hostile"
+    for key in VOLUMES.values():
+        (folder / key).mkdir(parents=True)
+    (folder / "etcd_data").rmdir()
+    (at.folder / "elsewhere").mkdir()
+    (folder / "etcd_data").symlink_to(at.folder / "elsewhere")
+    tar = subprocess.check_output(["tar", "--create", "--file=-", *VOLUMES.values()], cwd=folder)
+    facts = archive.manifest(at.kept / "one.tar.zst")
+    with (at.kept / "two.tar.zst").open("wb") as target:
+        writer = archive.SnapshotWriter(target)
+        writer.write(tar)
+        writer.end(facts)
+
+    assert at.inv("snapshot.restore", "two", "--yes") == 4
+
+    assert "the volumes could not be worked on: " in at.shown().err
+    assert at.held() == OLD_DATA
+    assert not (at.kept / "journal.json").exists()
+    assert at.inv("up") == 0
+
+
+def test_what_other_programs_leave_half_done_is_not_ours_to_delete(at: Checkout) -> None:
+    """The folder of snapshots may be a link to one where others work."""
+    at.kept.parent.mkdir(parents=True)
+    theirs = at.folder / "theirs"
+    theirs.mkdir()
+    (theirs / "film.partial").touch()
+    (theirs / "link.tar.zst.partial").symlink_to("film.partial")
+    at.kept.symlink_to(theirs)
+
+    at.interrupted("save", "stopped")
+    assert at.inv("up") == 0
+
+    assert {file.name for file in theirs.iterdir()} == {"film.partial", "link.tar.zst.partial"}
 
 
 @pytest.mark.parametrize("phase", ["starting", "returning"])

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from contextlib import ExitStack
 
 import pytest
 
@@ -9,6 +10,7 @@ from scripts.core import files
 from scripts.watch.smoke import trial
 from tests.kit.checkout import Checkout
 from tests.kit.fake_engine import framed
+from tests.kit.servers import Answer, Request, http
 
 STAGES = (
     *("add", "defaults", "search", "chinese", "get_all", "neo4j", "qdrant", "milvus"),
@@ -44,6 +46,28 @@ def test_smoke_tells_each_stage_with_its_time(at: Checkout) -> None:
     }
     assert all(words[3] == "s" for words in lines if words[0] == "ok")
     assert notes(at) == []
+
+
+@pytest.mark.parametrize("command", ["smoke", "memories", "doctor"])
+def test_a_login_is_told_to_nobody_who_took_the_place_of_a_service(
+    at: Checkout, command: str
+) -> None:
+    """While the stack is down anybody may listen at its ports."""
+    heard: list[Request] = []
+
+    def note(request: Request) -> Answer:
+        heard.append(request)
+        return 200, {}
+
+    with ExitStack() as squatters:
+        for name in ("memos", "neo4j", "qdrant", "milvus"):
+            port = squatters.enter_context(http(note))
+            at.config["services"][name]["ports"][0]["published"] = str(port)
+            at.state["containers"].pop(f"id-{name}")
+        assert at.inv(command) in {5, 0}
+
+    assert "does not run" in "".join(at.shown())
+    assert heard == []
 
 
 def test_smoke_as_json_keeps_its_schema(at: Checkout) -> None:
@@ -99,13 +123,15 @@ def test_a_failure_is_told_with_the_cause_that_the_log_knows(
 
 
 def test_what_an_earlier_one_left_is_removed_first(at: Checkout) -> None:
-    """It was killed, or outlived by a slow chat model."""
+    """It was killed, or outlived by a slow chat model; other cubes are nobody's to remove."""
     folder = at.root / ".cache" / "memos-test" / "smoke"
-    files.write_json(folder / "cubes.json", ["smoke-0a1b2c3d4e5f"])
+    files.write_json(folder / "cubes.json", ["everyday", 5, "smoke-0a1b2c3d4e5f"])
 
     assert at.inv("smoke") == 0
 
-    assert "removed what an earlier inv smoke left in cube smoke-0a1b2c3d4e5f" in at.shown().err
+    shown = at.shown().err
+    assert "removed what an earlier inv smoke left in cube smoke-0a1b2c3d4e5f" in shown
+    assert "everyday" not in shown
     assert notes(at) == []
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.data.volume_scripts import (
+    BACK,
     CLEAN,
     DISCARD,
     NEW,
@@ -16,12 +17,11 @@ from scripts.data.volume_scripts import (
     PART,
     SURVEY,
     SWAP,
-    TURN,
     UNPACK,
 )
 
 KILLED = -9
-TOOLS = ("mv", "mkdir", "rmdir", "chown", "chmod", "touch")
+TOOLS = ("mv", "mkdir", "rm", "chown", "chmod", "touch")
 WRAPPER = """#!/bin/sh
 count=$(($(cat {folder}/count) + 1))
 echo $count >{folder}/count
@@ -132,8 +132,8 @@ def test_what_is_packed_unpacks_to_the_same(at: Path, tmp_path: Path) -> None:
 def test_a_swap_killed_at_any_step_and_run_again_gives_the_new_data_whole(
     at: Path, tar: bytes, tmp_path: Path, struck: Callable[[str, Path, int], int]
 ) -> None:
-    """And keeps the old data whole beside it, which a second swap brings back."""
-    before, new = contents(at), contents(tmp_path / "others")
+    """And keeps the old data whole beside it."""
+    before, new, olds = contents(at), contents(tmp_path / "others"), run(PACK, at).stdout
     step, code = 0, KILLED
     while code == KILLED:
         step += 1
@@ -142,14 +142,116 @@ def test_a_swap_killed_at_any_step_and_run_again_gives_the_new_data_whole(
         again = run(SWAP, at)
         assert again.returncode == 0, again.stderr
         assert {name: kept(at / name / OLD) for name in before} == before, f"step {step}"
-        # and back, as `snapshot.undo` does
-        assert run(TURN * 2, at).returncode == 0
-        struck(SWAP, at, step)
-        assert run(SWAP, at).returncode == 0
-        assert {name: kept(at / name / OLD) for name in before} == new, f"step {step}"
         assert run(CLEAN, at).returncode == 0
+        assert contents(at) == new, f"step {step}"
+        assert run(UNPACK, at, olds).returncode == 0
+        assert run(SWAP + CLEAN, at).returncode == 0
         assert contents(at) == before
     assert step > 30
+
+
+@pytest.mark.parametrize("swapped", [0, 3, 7, 12, 16, 20, 25, 29, 99])
+def test_the_old_data_comes_back_from_every_step_of_a_swap(
+    at: Path, tar: bytes, struck: Callable[[str, Path, int], int], swapped: int
+) -> None:
+    """However often that is killed itself, and nothing of the new is left."""
+    before = contents(at)
+    step, code = 0, KILLED
+    while code == KILLED:
+        step += 1
+        assert run(UNPACK, at, tar).returncode == 0
+        if swapped:
+            struck(SWAP, at, swapped)
+        code = struck(BACK, at, step)
+        again = run(BACK, at)
+        assert again.returncode == 0, again.stderr
+        assert contents(at) == before, f"killed before step {step}"
+    assert step >= 3
+
+
+def link_elsewhere(folder: Path) -> None:
+    """Let a volume be a link to a folder of somebody else; not to / here, if all guards fail."""
+    (folder.parent / "elsewhere").mkdir()
+    (folder.parent / "elsewhere" / "file").touch()
+    (folder / "b").symlink_to(folder.parent / "elsewhere")
+
+
+def one_file(folder: Path) -> None:
+    """Let a volume be a file."""
+    (folder / "b").write_text("")
+
+
+def mark_of_ours(folder: Path) -> None:
+    """Let a volume hold what would hinder the next steps."""
+    (folder / "b" / f"{OLD}-x").mkdir(parents=True)
+
+
+def dangling_mark(folder: Path) -> None:
+    """Let that be a link to nothing."""
+    (folder / "b").mkdir()
+    (folder / "b" / OLD).symlink_to("nowhere")
+
+
+def root_program(folder: Path) -> None:
+    """Let a volume hold a program that runs as its owner."""
+    (folder / "b" / "deep").mkdir(parents=True)
+    (folder / "b" / "deep" / "sh").write_text("#!")
+    (folder / "b" / "deep" / "sh").chmod(0o4755)
+
+
+def group_program(folder: Path) -> None:
+    """Let it run as its group."""
+    (folder / "b").mkdir()
+    (folder / "b" / "sh").write_text("#!")
+    (folder / "b" / "sh").chmod(0o2755)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (link_elsewhere, "b, which is no folder"),
+        (one_file, "b, which is no folder"),
+        (mark_of_ours, "a mark of ours in b"),
+        (dangling_mark, "a mark of ours in b"),
+        (root_program, "a device, or a program that runs as its owner"),
+        (group_program, "a device, or a program that runs as its owner"),
+    ],
+)
+def test_what_no_program_leaves_in_a_volume_takes_the_place_of_nothing(
+    at: Path, tmp_path: Path, make: Callable[[Path], object], told: str
+) -> None:
+    """A snapshot may come from anybody; what was unpacked of it goes, and the old data is whole."""
+    hostile = tmp_path / "hostile"
+    (hostile / "a").mkdir(parents=True)
+    make(hostile)
+    words = ["tar", "--create", "--file=-", "--", "a", "b"]
+    tar = subprocess.run(words, cwd=hostile, capture_output=True, check=True).stdout
+    before = contents(at)
+
+    refused = run(UNPACK, at, tar)
+
+    assert refused.returncode != 0
+    assert told in refused.stderr.decode() or "tar: " in refused.stderr.decode()
+    for script in (SWAP, DISCARD, BACK):  # as older versions went on, and as this one does
+        assert run(UNPACK, at, tar).returncode != 0
+        again = run(script, at)
+        assert again.returncode == 0, again.stderr
+        assert run(BACK, at).returncode == 0
+        assert contents(at) == before
+    assert not (tmp_path / "elsewhere").exists() or (tmp_path / "elsewhere" / "file").exists()
+
+
+def test_folders_that_hand_their_group_on_are_no_programs(at: Path, tmp_path: Path) -> None:
+    """Nor are named pipes: both are restored as they were."""
+    other = tmp_path / "other"
+    (other / "a").mkdir(parents=True)
+    (other / "a").chmod(0o2775)
+    os.mkfifo(other / "a" / "pipe")
+    (other / "b").mkdir()
+
+    assert run(UNPACK, at, run(PACK, other).stdout).returncode == 0
+    assert (at / "a" / NEW).stat().st_mode & 0o7777 == 0o2775
+    assert (at / "a" / NEW / "pipe").is_fifo()
 
 
 def test_what_was_unpacked_can_be_thrown_away(at: Path, tar: bytes) -> None:
@@ -195,7 +297,7 @@ def test_what_was_removed_is_on_the_disk_before_it_is_forgotten(at: Path, script
     assert told.splitlines() == ["--file-system a", "--file-system b"]
 
 
-@pytest.mark.parametrize("script", [CLEAN, DISCARD, TURN, SWAP])
+@pytest.mark.parametrize("script", [CLEAN, DISCARD, BACK, SWAP])
 def test_a_step_without_volumes_or_without_old_data_changes_nothing(
     at: Path, tmp_path: Path, script: str
 ) -> None:

@@ -1,6 +1,8 @@
 """What `inv doctor` asks: an engine on a socket, services and model endpoints on loopback."""
 
+import gzip
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,11 +19,24 @@ from scripts.machine.system import System
 from tests.kit.checkout import lay_out, probed, service
 from tests.kit.fake_engine import FakeEngine, framed, made
 from tests.kit.fakes import FakeRunner, checkout
-from tests.kit.servers import Answer, Request, closed_port, http, silent, tcp, unix
+from tests.kit.servers import (
+    OK,
+    Answer,
+    Behave,
+    Request,
+    closed_port,
+    endless,
+    http,
+    saying,
+    silent,
+    tcp,
+    unix,
+)
 
 KEY = "sk-very-secret"
 PASSWORD = "right-12345678"
 NO_STORE = "no service publishes container port 7474"
+BOMB = gzip.compress(b"\0" * 20_000_000)
 DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release={"ID": "debian"})
 USER = System(kernel="linux", machine="x86_64", uid=1000, release={"ID": "debian"})
 
@@ -278,7 +293,7 @@ def test_an_engine_that_answers_nonsense_is_not_known(world: World) -> None:
     world.engine.state["containers"]["id-etcd"] = {**world.container("etcd"), "State": {}}
 
     facts = world.ask()
-    assert facts.unknown["services"] == "the answer has another shape than it should"
+    assert facts.unknown["services"].endswith("about a container has another shape than it should")
     assert facts.look is None
 
 
@@ -443,6 +458,44 @@ def test_an_answer_without_a_vector_is_told(world: World, body: object) -> None:
     facts, _ = models(world, lambda _: (200, body), **EMBEDDER, EMBEDDING_DIMENSION="4")
 
     assert facts.endpoints[0].problem == "no embedding in the answer"
+
+
+@pytest.mark.parametrize(
+    ("behave", "problem"),
+    [
+        (endless(b"x" * 65536), "its answer is longer than any should be"),
+        (endless(b"x", pause=0.01), "no answer in time"),
+        (saying(OK + b"\r\n" + b"[" * 100_000), "no embedding in the answer"),
+        (saying(OK + b"Content-Encoding: gzip\r\n\r\n" + BOMB), "its answer is longer"),
+        (saying(OK + b"Content-Length: 9999999999\r\n\r\n{"), "no answer"),
+    ],
+    ids=["endless", "drips", "deep", "bomb", "promises"],
+)
+def test_an_endpoint_whose_answer_does_not_end_is_given_up(
+    world: World, monkeypatch: pytest.MonkeyPatch, behave: Behave, problem: str
+) -> None:
+    """In time, and before it has taken the memory."""
+    monkeypatch.setattr(ask_models, "TIMEOUT", 0.5)
+    with tcp(behave) as port:
+        lines = (f"MOS_EMBEDDER_API_BASE=http://127.0.0.1:{port}/v1", "EMBEDDING_DIMENSION=4")
+        world.put("\n".join(("IMAGE_SOURCE=registry", *lines)))
+        facts = world.ask()
+
+    assert facts.endpoints[0].problem.startswith(problem)
+
+
+def test_an_endpoint_that_drips_its_headers_keeps_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even at the end: the thread that asks is no one to wait for."""
+    monkeypatch.setattr(checkup, "PATIENCE", 0.3)
+    with tcp(endless(b"a: b\r\n", OK, pause=0.05)) as port:
+        world.put(f"IMAGE_SOURCE=registry\nMEMRADER_API_BASE=http://127.0.0.1:{port}/v1\n")
+        facts = world.ask()
+
+    assert facts.unknown["models"] == "no answer within 0 s"
+    left = [one for one in threading.enumerate() if "work" in one.name]
+    assert all(one.daemon for one in left)
 
 
 def test_chat_endpoints_are_asked_for_one_token(world: World) -> None:

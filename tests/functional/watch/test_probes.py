@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,12 +17,14 @@ from scripts.watch import probes
 from scripts.watch.probes import BOLT_HELLO, call, read
 from scripts.watch.s3_signing import s3_headers
 from tests.kit.servers import (
+    OK,
     Answer,
     Behave,
     Request,
     Respond,
     closed_port,
     closing,
+    endless,
     http,
     resetting,
     saying,
@@ -99,6 +102,33 @@ def test_a_port_that_only_accepts_proves_nothing(behave: Behave, detail: str, ki
     """The engine's port proxy accepts while nothing listens in the container."""
     with tcp(behave) as port:
         assert told(port, kind=kind) == (False, detail, False)
+
+
+@pytest.mark.parametrize(
+    ("behave", "detail"),
+    [
+        (endless(b"x" * 65536), "its answer is longer than any should be"),
+        (endless(b"x", pause=0.01), "no answer in time"),
+        (endless(b"a: b\r\n", OK, pause=0.01), "no answer in time"),
+        (saying(OK + b"Content-Length: 99999999999999999999\r\n\r\n"), "the answer broke off"),
+        (saying(OK + b"\r\n" + b"[" * 100_000), "no JSON in the answer"),
+        (saying(OK + b'\r\n{"result": NaN}'), "no JSON in the answer"),
+        (saying(OK + b"\r\n[[[1]]]"), "the answer has another shape than it should"),
+    ],
+    ids=["endless", "drips", "drips headers", "promises", "deep", "NaN", "another shape"],
+)
+def test_an_answer_that_does_not_end_is_none(behave: Behave, detail: str) -> None:
+    """Neither time nor memory is its server's to take: 3 s are promised for all of it."""
+    began = time.monotonic()
+    with tcp(behave) as port:
+        found = asked(port, kind="vectors")
+        probe = Probe(kind="http", port=port)
+        status, _ = call(probe, timeout=PATIENCE)
+
+    assert detail in found.detail
+    assert not found.ok
+    assert status in {0, 200}
+    assert time.monotonic() - began < 20 * PATIENCE
 
 
 @pytest.mark.parametrize("behave", [closing, resetting])

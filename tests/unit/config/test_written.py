@@ -50,6 +50,11 @@ DEFAULT = "the default in the compose file, or nothing"
 ADDRESS = "${BIND_ADDRESS:-127.0.0.1}:${WEB_PORT:-8080}:80"
 
 
+LAUGHS = "a0: &a0 [x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+
+
 def raw(old: str, new: str) -> list[str]:
     """Return the breaches of the good file with one text replaced."""
     assert old in GOOD
@@ -156,6 +161,11 @@ def test_composes_own_tags_are_read(text: str, expected: object) -> None:
     ("text", "message"),
     [
         ("a: [", "c.yml: not YAML: "),
+        ("a: " + "[" * 100_000, "c.yml: not YAML: "),
+        ("a: " + "[" * 61 + "]" * 61, "c.yml: not YAML: it is deeper than 60 levels"),
+        ("a: &a [*a]", "c.yml: not YAML: it is deeper than 60 levels"),
+        ("a: 2026-13-45", "c.yml: not YAML: month must be in 1..12"),
+        (LAUGHS, "c.yml: not YAML: it is deeper than 60 levels"),
         ("a: !other 1", "c.yml: not YAML: "),
         ("", "c.yml: is empty, wanted a mapping"),
         ("- a", "c.yml: holds a list, wanted a mapping"),

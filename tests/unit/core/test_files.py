@@ -136,3 +136,35 @@ def test_stacks_have_locks_of_their_own(tmp_path: Path) -> None:
     """Two stacks side by side may change at once."""
     with held(tmp_path / "one", "up"), held(tmp_path / "two", "up"):
         assert (tmp_path / "one" / "lock").read_text() == (tmp_path / "two" / "lock").read_text()
+
+
+def test_only_its_owner_may_open_a_lock(tmp_path: Path) -> None:
+    """Who may open it, may hold it: nobody else can keep every command out."""
+    (tmp_path / "lock").touch(mode=0o644)
+
+    with held(tmp_path, "up"):
+        assert mode(tmp_path / "lock") == 0o600
+    with held(tmp_path / "made", "up"):
+        assert mode(tmp_path / "made") == 0o700
+
+
+def test_a_lock_that_leads_elsewhere_is_none(tmp_path: Path) -> None:
+    """What a link leads to is not emptied."""
+    (tmp_path / "theirs").write_text("theirs")
+    (tmp_path / "lock").symlink_to("theirs")
+
+    with pytest.raises(OSError, match="symbolic links"), held(tmp_path, "up"):
+        pass
+    assert (tmp_path / "theirs").read_text() == "theirs"
+
+
+def test_what_may_never_end_is_not_read(tmp_path: Path) -> None:
+    """A pipe or a device in the place of a file of ours; one that is too long either."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    (tmp_path / "long").write_text(" " * 100 + "{}")
+
+    assert files.read_json(tmp_path / "pipe") is None
+    assert files.read_object(tmp_path / "link") == {}
+    with pytest.raises(ValueError, match="longer than 10 bytes"):
+        files.parsed(tmp_path / "long", most=10)

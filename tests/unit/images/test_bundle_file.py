@@ -1,9 +1,13 @@
 """A bundle holds what was put in, in order, and says so when it does no more."""
 
 import json
+import os
+import re
 import resource
+import stat
 import sys
 import tarfile
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -86,15 +90,15 @@ def emptied(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "told", "left"),
     [
-        (flipped, "wheels/demo-1-py3-none-any.whl is not what was saved"),
-        (shortened, "is damaged: it ends early"),
-        (emptied, "is damaged: it ends early"),
+        (flipped, "wheels/demo-1-py3-none-any.whl is not what was saved", {"pip"}),
+        (shortened, "is damaged: it ends early", {"pip", "demo"}),
+        (emptied, "is damaged: it ends early", set()),
     ],
 )
 def test_damage_is_found_and_named(
-    file: Path, tmp_path: Path, change: Callable[[bytes], bytes], told: str
+    file: Path, tmp_path: Path, change: Callable[[bytes], bytes], told: str, left: set[str]
 ) -> None:
     """A byte that has changed, a copy that ends early; what is damaged is not taken for whole."""
     made = bundled(file)
@@ -108,7 +112,7 @@ def test_damage_is_found_and_named(
     with pytest.raises(ConfigError):
         found.extract(made.members, tmp_path / "here")
     whole = {path.name for path in (tmp_path / "here").iterdir() if path.suffix != ".partial"}
-    assert whole <= {"pip-1-py3-none-any.whl"}
+    assert whole == {f"{name}-1-py3-none-any.whl" for name in left}
 
 
 def described(text: str) -> Callable[[Path], object]:
@@ -134,6 +138,20 @@ def named(name: str) -> Callable[[Path], object]:
     return described(json.dumps(json.loads(MANIFEST.text()) | {"members": [member]}))
 
 
+def saying(facts: dict[str, object]) -> Callable[[Path], object]:
+    """Return a way to make a bundle that says something else of itself."""
+    return described(json.dumps(json.loads(MANIFEST.text()) | facts))
+
+
+MEMBER = {"name": "images.tar", "size": 1, "sha256": ""}
+OTHER_KINDS: tuple[tuple[str, object], ...] = (
+    ("image_source", "packages\nBIND_ADDRESS=0.0.0.0\n"),
+    *(("image_source", ["packages"]), ("workspace", None), ("kernel", {}), ("more", 1)),
+    *(("python", "3.11"), ("python", []), ("python", [3.11]), ("images", ["x"])),
+    *(("images", {"x": 1}), ("members", {}), ("members", [1])),
+    *(("members", [MEMBER | {"size": one}]) for one in ("1", 1.0, -1, True, 1e300, 1 << 62, None)),
+    ("members", [MEMBER | {"size": 1 << 49}] * 3),
+)
 OTHER_NAMES = (
     *("wheels/../x.whl", "wheels/a/b.whl", "/etc/x.whl", "../x.whl", "wheels/.x.whl", "x.whl"),
     *("wheels/x.py", "engine/x.whl", "wheels/x.deb", "wheels/a\\b.whl", "wheels/a\0.whl"),
@@ -154,6 +172,9 @@ OTHER_NAMES = (
             described(json.dumps(json.loads(MANIFEST.text()) | {"bundle": 2})), id="newer"
         ),
         *(pytest.param(named(name), id=repr(name)) for name in OTHER_NAMES),
+        *(pytest.param(saying({key: one}), id=f"{key}: {one}") for key, one in OTHER_KINDS),
+        pytest.param(described("[" * 100_000), id="deep"),
+        pytest.param(described(MANIFEST.text().replace('"pins"', '"pins": NaN, "p"')), id="NaN"),
     ],
 )
 def test_what_is_no_bundle_is_refused(file: Path, make: Callable[[Path], object]) -> None:
@@ -167,11 +188,13 @@ def test_what_is_no_bundle_is_refused(file: Path, make: Callable[[Path], object]
 def test_a_link_among_the_members_is_not_followed(file: Path, tmp_path: Path) -> None:
     """Neither out of the bundle nor in a circle: it has no bytes, so they are not those saved."""
     made = bundled(file, {"wheels/pip-1-py3-none-any.whl": b"a wheel"})
+    whole = file.read_bytes()
     for to in ("/etc/passwd", "wheels/pip-1-py3-none-any.whl"):
-        with tarfile.open(file, "a:") as archive:
-            link = tarfile.TarInfo("wheels/pip-1-py3-none-any.whl")
-            link.type, link.linkname = tarfile.SYMTYPE, to
-            archive.addfile(link)
+        link = tarfile.TarInfo("wheels/pip-1-py3-none-any.whl")
+        link.type, link.linkname, link.size = tarfile.SYMTYPE, to, len(b"a wheel")
+        begin = 512 + (1 << 18)
+        head = link.tobuf(tarfile.GNU_FORMAT)
+        file.write_bytes(whole[:begin] + head + whole[begin + len(head) :])
 
         with pytest.raises(ConfigError, match=r"pip-1-py3-none-any\.whl is not what was saved"):
             bundle_file.read(file).extract(made.members, tmp_path / "here")
@@ -381,3 +404,51 @@ def test_what_the_system_refuses_is_two_lines(
     first, second = capsys.readouterr().err.splitlines()
     assert (code, first.startswith("error: "), told in first) == (2, True, True)
     assert second.startswith("next: ")
+
+
+def test_a_head_that_claims_gigabytes_takes_no_memory(file: Path) -> None:
+    """A file of some KiB may have gigabytes of nothing in it, as its manifest."""
+    for kind in (tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE):
+        head = tarfile.TarInfo("bundle.json")
+        head.type, head.size = kind, 5 << 30
+        file.write_bytes(head.tobuf(tarfile.GNU_FORMAT))
+        os.truncate(file, 5 << 30)
+
+        tracemalloc.start()
+        with pytest.raises(ConfigError, match="is no bundle of this workspace"):
+            bundle_file.read(file)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+        tracemalloc.stop()
+
+
+def test_long_names_are_members_too(file: Path) -> None:
+    """Some wheels' have more letters than fit into one block."""
+    members = {f"wheels/{'a' * 120}-1-py3-none-any.whl": b"a wheel", "images.tar": b"images"}
+    bundled(file, members)
+
+    assert checked(bundle_file.read(file)) == [7, 6]
+
+
+def test_nothing_is_written_through_a_link(file: Path, tmp_path: Path) -> None:
+    """Neither where a bundle begins to be, nor where its members are brought."""
+    theirs = tmp_path / "theirs"
+    theirs.write_text("theirs")
+    file.with_name(f"{file.name}.partial").symlink_to(theirs)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "pip-1-py3-none-any.whl.partial").symlink_to(theirs)
+
+    made = bundled(file)
+    bundle_file.read(file).extract(made.under("wheels"), tmp_path / "here")
+
+    assert theirs.read_text() == "theirs"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_same_fingerprint_is_the_same_bundle(file: Path, tmp_path: Path) -> None:
+    """A byte more in one of its members, and it has another."""
+    one = bundled(file)
+    two = bundled(tmp_path / "two.tar", {**MEMBERS, "images.tar": b"others"})
+
+    assert bundle_file.read(file).manifest.fingerprint == one.fingerprint
+    assert re.fullmatch("[0-9a-f]{64}", one.fingerprint)
+    assert one.fingerprint != two.fingerprint

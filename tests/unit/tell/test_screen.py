@@ -40,7 +40,7 @@ def test_on_a_terminal_the_same_is_drawn(capsys: Capture) -> None:
     assert "\x1b[1m" in shown
     assert "\x1b[31mred" in shown
     plain = [row.rstrip() for row in Text.from_ansi(shown).plain.splitlines()]
-    assert plain == ["name    state", "数据库  up", "web     two", "        lines", "  red"]
+    assert plain == ["name    state", "数据库  up", "web     two lines", "  red"]
 
 
 def test_a_terminal_is_asked_for_its_width(monkeypatch: pytest.MonkeyPatch) -> None:

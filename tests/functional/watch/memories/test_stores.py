@@ -166,6 +166,14 @@ def test_what_others_left_in_the_databases_breaks_nothing(world: FakeStack, stor
     assert [one.id for one in store.loose] == [5]
 
 
+def test_pages_that_do_not_end_are_told(world: FakeStack, stores: Stores) -> None:
+    """One who sends the same page for ever keeps nobody."""
+    world.faults[SCROLL] = (200, {"result": {"points": [{"id": 5}], "next_page_offset": 5}})
+
+    with pytest.raises(BrokenError, match="qdrant: it gives pages without end"):
+        stores.look()
+
+
 @pytest.mark.parametrize(
     ("fault", "told", "step"),
     [

@@ -1,5 +1,6 @@
 """The last starts are kept, for `inv timeline`."""
 
+import os
 from pathlib import Path
 
 from scripts.core.finding import Verdict
@@ -56,7 +57,22 @@ def test_the_last_twenty_are_kept_the_newest_first(tmp_path: Path) -> None:
 def test_a_file_that_is_no_start_is_left_out(tmp_path: Path) -> None:
     """Written by hand, or by another version."""
     keep(tmp_path, *STARTED)
-    for name, text in {"a": "{", "b": "[]", "c": '{"began": 1}'}.items():
-        (tmp_path / runs.FOLDER / f"{name}.json").write_text(text)
+    (kept,) = (tmp_path / runs.FOLDER).glob("*.json")
+    whole = kept.read_text()
+    for number, text in enumerate(
+        (
+            *("{", "[]", '{"began": 1}', "[" * 100_000, "\0"),
+            whole.replace('"seconds": 1.7', '"seconds": NaN'),
+            whole.replace('"seconds": 1.7', '"seconds": 1e300'),
+            whole.replace('"seconds": 1.7', '"seconds": -1'),
+            whole.replace('"ready": 1.7', '"ready": 1e9'),
+            whole.replace('"ready": 1.7', '"ready": Infinity'),
+            whole.replace('"service": "db"', '"service": ["db"]'),
+            whole.replace('"needs": []', '"needs": "db"'),
+        )
+    ):
+        assert text != whole
+        (tmp_path / runs.FOLDER / f"{number}.json").write_text(text)
+    os.mkfifo(tmp_path / runs.FOLDER / "pipe.json")
 
     assert len(runs.read(tmp_path)) == 1

@@ -1,0 +1,70 @@
+"""The only reader of answers from a network: their time and their length are bounded as a whole.
+
+A timeout of Python's sockets is for each piece, so that a server which drips is never given up, and
+what a header promises is made room for before anything of it has come.
+"""
+
+import socket
+import time
+from http.client import HTTPResponse, IncompleteRead
+from typing import TYPE_CHECKING
+
+from scripts.core.foreign.documents import MOST
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+PIECE = 1 << 16
+"""Bytes that are taken at once."""
+
+
+class EndlessError(OSError):
+    """An answer is longer than any that is wanted."""
+
+
+class BoundedSocket(socket.socket):
+    """A socket that gives so many seconds, in all, to what is read, and so many bytes."""
+
+    _end: float | None = None
+    _most = _left = MOST
+
+    def bound(self, seconds: float | None, most: int = MOST) -> None:
+        """Begin to count; None for any time."""
+        self._end = None if seconds is None else time.monotonic() + seconds
+        self._most = self._left = most
+        self.settimeout(seconds)
+
+    def recv_into(self, buffer: "WriteableBuffer", nbytes: int = 0, flags: int = 0) -> int:
+        """Read as any socket does; TimeoutError or EndlessError beyond the bounds."""
+        self._hurry()
+        count = super().recv_into(buffer, nbytes, flags)
+        self._count(count)
+        return count
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """Read as any socket does; errors as in `recv_into`."""
+        self._hurry()
+        data = super().recv(bufsize, flags)
+        self._count(len(data))
+        return data
+
+    def _hurry(self) -> None:
+        if self._end is None:
+            return
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self.settimeout(left)
+
+    def _count(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise EndlessError(f"the answer is longer than {self._most:,} bytes")
+
+
+def body(response: HTTPResponse) -> bytes:
+    """Return what an answer holds, as it comes; IncompleteRead when it ends early."""
+    whole = b"".join(iter(lambda: response.read(PIECE), b""))
+    if response.length:
+        raise IncompleteRead(whole[:0], response.length)
+    return whole
