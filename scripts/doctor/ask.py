@@ -103,7 +103,8 @@ def ask(checkout: Checkout) -> Facts:
         facts = replace(facts, stack_problem=error)
     facts, questions = replace(facts, stack=stack), Questions(facts.unknown)
     pairs = _wanted(usable, stack)
-    endpoints = [questions.ask(question) for question in ask_models.endpoints(settings)]
+    wrong = {problem.name for problem in file.problems}
+    endpoints = [questions.ask(one) for one in ask_models.endpoints(settings, wrong)]
     if space is None:
         facts = _without_stack(questions, facts, partial(_here, usable, pairs))
     else:

@@ -4,7 +4,7 @@ The only user of requests.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,11 @@ from scripts.core.foreign.answers import PIECE, EndlessError
 from scripts.doctor.facts import Endpoint, Proxies
 from scripts.watch.probes import words_for
 
-CHAT_MODELS = dict(zip(CHAT_BASES, ("MOS_CHAT_MODEL", "MEMRADER_MODEL"), strict=True))
+MODELS = {
+    **dict(zip(CHAT_BASES, ("MOS_CHAT_MODEL", "MEMRADER_MODEL"), strict=True)),
+    "MOS_EMBEDDER_API_BASE": "MOS_EMBEDDER_MODEL",
+}
+"""Which variable names the model at an address."""
 LOOPBACK = ("127.", "localhost", "::1")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 HERE = frozenset({"127.0.0.1", "127.0.0.0/8", "127.", "*"})
@@ -49,17 +53,16 @@ REASONS = {
 """Words for why there was no answer, by what the error holds; the first that fits."""
 
 
-def endpoints(settings: Settings) -> tuple[Callable[[], Endpoint], ...]:
-    """Return a question for each endpoint of the user's own."""
-    questions = []
+def endpoints(settings: Settings, wrong: Collection[str]) -> tuple[Callable[[], Endpoint], ...]:
+    """Return a question for each endpoint of the user's own; none where a variable is wrong."""
+    questions = {name: _chat for name in CHAT_BASES if name not in settings.stand_in_chats}
     if settings.get("MOS_EMBEDDER_API_BASE") and settings.get("MOS_EMBEDDER_BACKEND") != "ollama":
-        questions.append(partial(_embedding, settings, "MOS_EMBEDDER_API_BASE"))
-    questions += [
-        partial(_chat, settings, variable)
-        for variable in CHAT_BASES
-        if variable not in settings.stand_in_chats
-    ]
-    return tuple(questions)
+        questions = {"MOS_EMBEDDER_API_BASE": _embedding, **questions}
+    return tuple(
+        partial(ask, settings, name)
+        for name, ask in questions.items()
+        if not {name, name.replace("_BASE", "_KEY"), MODELS[name]} & set(wrong)
+    )
 
 
 def _embedding(settings: Settings, variable: str) -> Endpoint:
@@ -80,7 +83,7 @@ def _embedding(settings: Settings, variable: str) -> Endpoint:
 def _chat(settings: Settings, variable: str) -> Endpoint:
     """Ask for one token: a list of models would not say whether this one answers."""
     body = {
-        "model": settings.get(CHAT_MODELS[variable]),
+        "model": settings.get(MODELS[variable]),
         "messages": [{"role": "user", "content": "Say yes."}],
         "max_tokens": 1,
     }

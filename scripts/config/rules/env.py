@@ -35,6 +35,7 @@ _SHAPES = (
     ),
     ("MINIO_ROOT_USER", r"\S{3,}", "3 characters or more, no blank"),
     ("NEO4J_ADVERTISED_HOST", r"([A-Za-z0-9][A-Za-z0-9.-]*)?", "the name or address of a host"),
+    (r"(MOS_EMBEDDER|OPENAI|MEMRADER)_API_BASE", r"(https?://\S+)?", "http://HOST or https://HOST"),
     ("NEO4J_HEAP", *_JAVA),
     ("NEO4J_PAGECACHE", *_JAVA),
     ("SNAPSHOTS_KEEP", r"[1-9][0-9]{0,8}", "a whole number from 1"),
@@ -104,7 +105,8 @@ def _ports(settings: Settings) -> Iterator[str]:
         if not (NUMBER.match(value) and int(value) <= LAST_PORT):
             yield f"{shown(name)}, wanted a port from 1 to {LAST_PORT}"
         elif (first := taken.setdefault(int(value), name)) != name:
-            yield f"{first} and {name} are both {value}, wanted a port of its own for each"
+            other = f"{name} ({settings.origin(name)})"
+            yield f"{first} and {other} are both {value}, wanted a port of its own for each"
 
 
 def _choices(settings: Settings) -> Iterator[str]:
@@ -173,7 +175,11 @@ def _dimension(settings: Settings) -> Iterator[str]:
             f" models' vectors have {LOCAL_DIMENSION}; wanted that, nothing, or a model of your own"
         )
     if not settings.local_embedder and not dimension:
-        yield f"{shown('EMBEDDING_DIMENSION')}, wanted the vector size of your embedding model"
+        why = "API_BASE" if settings.get("MOS_EMBEDDER_API_BASE") else "BACKEND"
+        yield (
+            f"{shown('EMBEDDING_DIMENSION')}, and {told(f'MOS_EMBEDDER_{why}')};"
+            " wanted the vector size of that embedding model"
+        )
 
 
 def _shapes(settings: Settings) -> Iterator[str]:

@@ -36,7 +36,7 @@ def told_rightly(wrong: Wrong, code: int, said: str) -> bool:
     if code != 2:
         return True
     where = f".env line {wrong.line}" if wrong.line else ".env line "
-    return (where if wrong.place == "file" else "the environment: ") in said
+    return (where if wrong.place == "file" else "the environment") in said
 
 
 def test_no_wrong_value_is_a_bug_and_each_is_told_with_its_origin(at: Checkout) -> None:
@@ -57,7 +57,7 @@ def test_no_wrong_value_is_a_bug_and_each_is_told_with_its_origin(at: Checkout) 
         for file, text in right.items():
             file.write_bytes(text)
 
-    assert failed == [], f"seed {SEED}"
+    assert not failed, "\n".join((f"seed {SEED}", *failed))
 
 
 @pytest.mark.parametrize("words", ["up --service etcd", "ps", "down"])

@@ -69,6 +69,7 @@ def test_a_wrong_value_is_shown_with_what_was_wanted(
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
+        ("OPENAI_API_BASE=m/v1", "OPENAI_API_BASE is 'm/v1', wanted http://HOST or https://HOST"),
         ("MOS_EMBEDDER_API_KEY=sk-1", "wanted the address of the model that the key is for"),
         ("EMBEDDING_DIMENSION=1024", "the local models' vectors have 384"),
         (
@@ -86,7 +87,7 @@ def test_a_wrong_value_is_shown_with_what_was_wanted(
             "MOS_EMBEDDER_BACKEND=ollama\nOLLAMA_API_BASE=http://m:11434",
             "EMBEDDING_DIMENSION is empty",
         ),
-        ("MOS_EMBEDDER_API_BASE=http://m/v1", "wanted the vector size of your embedding model"),
+        ("MOS_EMBEDDER_API_BASE=http://m/v1", "wanted the vector size of that embedding model"),
     ],
 )
 def test_values_that_contradict_each_other_are_named(root: Path, text: str, wanted: str) -> None:
@@ -270,7 +271,9 @@ def test_two_services_cannot_have_the_same_port(root: Path) -> None:
     """Both variables are named, before Compose or the engine would say it in their words."""
     (problem,) = problems(root, "MEMOS_PORT=7474\n")
 
-    assert problem.startswith(".env line 1: MEMOS_PORT and NEO4J_HTTP_PORT are both 7474, wanted")
+    assert problem.startswith(
+        ".env line 1: MEMOS_PORT and NEO4J_HTTP_PORT (the default) are both 7474, wanted a port"
+    )
 
 
 def test_a_value_is_told_with_the_one_place_that_it_comes_from(root: Path) -> None:
