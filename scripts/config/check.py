@@ -104,7 +104,7 @@ def _dockerfiles(root: Path) -> Iterator[Breach]:
 
 
 def _arm64(checkout: Checkout) -> Iterator[Breach]:
-    """Ask for all pinned packages; what could not be asked is told, and is no breach."""
+    """Ask for all pinned packages; where nobody answers that is told, and no breach."""
     files = {file for pattern in PINNED for file in checkout.root.glob(pattern)}
     for file in sorted(files):
         name = str(file.relative_to(checkout.root))
@@ -114,7 +114,8 @@ def _arm64(checkout: Checkout) -> Iterator[Breach]:
         if answer.lacks and name not in X86_64_ONLY:
             yield Breach("", answer.lacks, "packages that there are for arm64 too", file=name)
         if answer.unknown:
-            checkout.say(f"not checked: whether arm64 has all of {name} ({answer.unknown})")
+            checkout.say(f"not checked: whether arm64 has all pinned packages ({answer.unknown})")
+            return
 
 
 def _say(line: str) -> None:

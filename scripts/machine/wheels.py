@@ -15,7 +15,8 @@ PLATFORM = "aarch64-manylinux_2_36"
 """arm64 with the C library of Debian bookworm, the oldest that images are built upon."""
 FROM_SOURCE = frozenset({"jieba"})
 """Packages that nobody has wheels of: they are Python alone, and are built everywhere."""
-_LACKS = re.compile(r"No solution found when resolving dependencies[^:]*: *|(?=has no wheels)")
+_LACKS = re.compile(r"No solution found[^:]*:\s*(.*?\bwheels\b.*?)(?: hint: |$)")
+"""What uv says of a package that there is, and no wheel of it fits."""
 _TIMEOUT = 120.0
 
 
@@ -46,8 +47,8 @@ def ask(file: Path, python: str, runner: Runner, environ: Mapping[str, str]) -> 
         return Answer()
     said = " ".join(re.sub(r"[^\x00-\x7f]", " ", done.stderr).split())
     if found := _LACKS.search(said):
-        return Answer(lacks=said[found.end() :])
-    return Answer(unknown=telling(done.stderr.splitlines(), r"(?i)error", r"caused by"))
+        return Answer(lacks=found[1])
+    return Answer(unknown=telling(done.stderr.splitlines(), r"(?i)caused by", r"(?i)error"))
 
 
 def without(text: str, names: frozenset[str]) -> str:

@@ -160,10 +160,9 @@ def test_without_an_index_what_was_not_asked_is_told_and_is_no_breach(
 
     assert check.main(checkout) is ExitCode.OK
 
-    *told, last = capsys.readouterr().out.splitlines()
-    assert told
-    assert all(line.startswith("not checked: whether arm64 has all of ") for line in told)
-    assert "dns error" in told[0]
+    told, last = capsys.readouterr().out.splitlines()
+    assert told.startswith("not checked: whether arm64 has all pinned packages (")
+    assert "dns error" in told
     assert last.endswith("keep every rule")
 
 

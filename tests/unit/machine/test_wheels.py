@@ -17,9 +17,16 @@ b==2 --hash=sha256:3
 OFFLINE = """error: Failed to fetch: `https://mirror.example/simple/a/`
   Caused by: dns error
 """
+DISABLED = """No solution found when resolving dependencies:
+Because a was not found in the cache, your requirements are unsatisfiable.
+hint: Wheels were unavailable
+because the network was disabled.
+"""
 LACKS = """  \u00d7 No solution found when resolving dependencies:
   \u2570\u2500\u25b6 Because a==1 has no wheels with a matching platform tag
       and you require a==1, your requirements are unsatisfiable.
+
+      hint: Wheels are available on: `win_amd64`
 """
 
 
@@ -29,6 +36,7 @@ LACKS = """  \u00d7 No solution found when resolving dependencies:
         ("Would install 2 packages", 0, Answer()),
         (OFFLINE, 2, Answer(unknown="Caused by: dns error")),
         ("/python: No module named uv", 1, Answer(unknown="/python: No module named uv")),
+        (DISABLED, 1, Answer(unknown="because the network was disabled.")),
         (
             *(LACKS, 1),
             Answer(
