@@ -1,4 +1,4 @@
-"""What the images say of themselves."""
+"""What the images say of themselves, and what of this checkout is in them."""
 
 import json
 import re
@@ -16,3 +16,16 @@ def test_every_image_says_what_it_holds_in_a_word_of_the_schema() -> None:
 
     assert {name for name, said in held.items() if len(said) != 1} == set()
     assert {word for said in held.values() for word in said} <= set(words)
+
+
+def test_what_is_copied_has_modes_of_its_own() -> None:
+    """With a umask of 077 at the clone, users of images could not read their own programs."""
+    lines = [
+        f"{file.parent.name}: {line}"
+        for file in sorted((ROOT / "docker").rglob("Dockerfile"))
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if line.startswith("COPY ") and "--from=" not in line
+    ]
+
+    assert [line for line in lines if "COPY --chmod=" not in line] == []
+    assert lines
