@@ -179,7 +179,7 @@ class Checkout:
 
     def inv(self, *words: str) -> int:
         """Type `inv WORDS`; give the exit code."""
-        self._serve()
+        self.serve()
         try:
             Program(namespace=tasks.ns, binary="inv").run(["inv", *words])
         except SystemExit as end:
@@ -216,7 +216,8 @@ class Checkout:
         self._engine.close()
         self.socket.unlink(missing_ok=True)
 
-    def _serve(self) -> None:
+    def serve(self) -> None:
+        """Let the engine and the compose file be what a test has made of them."""
         (self.folder / "config.yml").write_text(yaml.safe_dump(self.config, sort_keys=False))
         if not self.socket.exists():
             state = self.folder / "state.json"

@@ -3,19 +3,23 @@
 import hashlib
 import os
 import shutil
+import stat
 import sys
+import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from scripts.core.process import Completed, run
+from scripts.core.process import Completed, OnLine, run
 from scripts.images.bundle import wheels
 from scripts.images.bundle.bundle_file import Manifest
 from tests.kit.bundles import MANIFEST, bundled, pins
+from tests.kit.hosts import NOBODY, as_user, open_folder, python
 from tests.kit.imports import closure
 from tests.kit.places import ROOT
 
@@ -43,16 +47,29 @@ class Checkout:
 
     folder: Path
     base: Path
+    before: Sequence[str] = ()
+    """Words before `dev`."""
+    program: Path | None = None
+    """How it is called."""
 
-    def dev(self, *words: str, at: Path | None = None, env: Mapping[str, str] = {}) -> Completed:
-        """Run `dev` from a folder."""
+    def environ(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables with which it runs."""
         path = f"{self.base / 'bin'}:/usr/bin:/bin"
-        environ = {"PATH": path, "HOME": str(self.base), "PIP_CONFIG_FILE": os.devnull, **env}
-        environ["UV_CALLS"] = str(self.base / "calls")
+        known = {"PATH": path, "HOME": str(self.base), "PIP_CONFIG_FILE": os.devnull}
+        return {**known, "UV_CALLS": str(self.base / "calls"), **env}
+
+    def dev(
+        self,
+        *words: str,
+        at: Path | None = None,
+        env: Mapping[str, str] = {},
+        on_line: OnLine | None = None,
+    ) -> Completed:
+        """Run `dev` from a folder."""
+        program = str(self.program or self.folder / "dev")
         script = 'cd "$1" && shift && exec "$@"'
-        place = str(at or self.base)
-        argv = ["/bin/sh", "-c", script, "sh", place, str(self.folder / "dev"), *words]
-        return run(argv, timeout=30, env=environ)
+        argv = ["/bin/sh", "-c", script, "sh", str(at or self.base), *self.before, program, *words]
+        return run(argv, timeout=30, env=self.environ(env), on_line=on_line)
 
     def calls(self) -> list[str]:
         """Return the calls of uv since the last time, each with the index it was told."""
@@ -65,6 +82,11 @@ class Checkout:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     """A fresh checkout, without .venv."""
+    return fresh(tmp_path)
+
+
+def fresh(tmp_path: Path, python: Path = PYTHON) -> Checkout:
+    """Make a checkout below a folder, and what stands in for the machine."""
     made = Checkout(folder=tmp_path / "a checkout", base=tmp_path)
     for name in NEEDED:
         (made.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -72,10 +94,18 @@ def checkout(tmp_path: Path) -> Checkout:
     (made.folder / "requirements").mkdir()
     (made.folder / "requirements" / "runtime.txt").write_text("invoke==1\n")
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "python3").symlink_to(PYTHON)
-    (tmp_path / "bin" / "uv").write_text(UV.replace("PYTHON", str(PYTHON)))
+    (tmp_path / "bin" / "python3").symlink_to(python)
+    (tmp_path / "bin" / "uv").write_text(UV.replace("PYTHON", str(python)))
     (tmp_path / "bin" / "uv").chmod(0o755)
     return made
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_the_environment_is_made_once(checkout: Checkout) -> None:
@@ -107,6 +137,142 @@ def test_a_moved_checkout_makes_it_again(checkout: Checkout, tmp_path: Path) -> 
     Checkout(folder=tmp_path / "moved", base=tmp_path).dev("true")
 
     assert checkout.calls() == ["venv none", "pip none"]
+
+
+def test_by_whatever_links_it_is_called_the_environment_is_the_same(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    """A folder's or the launcher's: it is made once, for the real path."""
+    checkout.dev("true")
+    checkout.calls()
+    (tmp_path / "link").symlink_to(checkout.folder)
+    (tmp_path / "bin" / "memos-dev").symlink_to("../link/dev")
+
+    linked = Checkout(folder=tmp_path / "link", base=tmp_path).dev("sh", "-c", "pwd -L")
+    program = replace(checkout, program=tmp_path / "bin" / "memos-dev").dev("printenv", "PWD")
+
+    assert linked.stdout == program.stdout == f"{checkout.folder}\n", linked.stderr
+    assert checkout.calls() == []
+
+
+ODD = {
+    "PYTHONHOME": "/nonexistent",
+    "PYTHONPATH": "{folder}",
+    "PYTHONSAFEPATH": "1",
+    "PYTHONIOENCODING": "ascii",
+    "PYTHONHASHSEED": "many",
+    "PYTHONMALLOC": "none",
+    "PYTHONWARNINGS": "error",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONINSPECT": "1",
+}
+SHADOWS = ("yaml", "pathlib", "fcntl", "ensurepip", "venv", "itertools", "signal", "invoke")
+
+
+def test_pythons_own_variables_and_a_folder_with_modules_mean_nothing(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    """They are of another Python: ours starts, finds its own, and so does what it runs."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    for name in SHADOWS:
+        (folder / f"{name}.py").write_text("raise SystemExit('somebody else\\'s')\n")
+    odd = {name: value.format(folder=folder) for name, value in ODD.items()}
+
+    done = checkout.dev("env", at=folder, env=odd)
+
+    assert done.exit_code == 0, done.stderr
+    seen = {line.partition("=")[0] for line in done.stdout.splitlines()}
+    assert seen & ODD.keys() == set()
+    pip = checkout.dev("sh", "-c", "python -c 'import pathlib'", at=folder, env=odd)
+    assert pip.exit_code == 0, pip.stderr
+
+
+def test_two_at_once_make_one_environment(checkout: Checkout) -> None:
+    """The second waits, says for whom, and uses what the first has made."""
+    waits = checkout.base / "waits"
+    uv = checkout.base / "bin" / "uv"
+    pause = f'touch "{waits}"; while [ -e "{waits}" ]; do sleep 0.05; done\n'
+    uv.write_text(uv.read_text().replace('[ "$1" = venv ]', f'{pause}[ "$1" = venv ]', 1))
+    said: list[str] = []
+
+    def second() -> Completed:
+        return checkout.dev("true", on_line=said.append)
+
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(checkout.dev, "true")
+        until(waits.exists)
+        other = pool.submit(second)
+        until(lambda: bool(said))
+        holder = (checkout.folder / ".cache" / "dev.lock").read_text()
+        uv.write_text(UV.replace("PYTHON", str(PYTHON)))
+        waits.unlink()
+        done = first.result(), other.result()
+
+    assert [one.exit_code for one in done] == [0, 0], done
+    assert said == [f"dev: waiting for process {holder} which makes .venv"]
+    assert checkout.calls() == ["venv none", "pip none"]
+
+
+@pytest.mark.parametrize("umask", ["000", "022", "077"])
+def test_nobody_else_may_change_what_is_made(checkout: Checkout, umask: str) -> None:
+    """Whatever the caller's umask: it is run, and by root too."""
+    done = run(
+        ["sh", "-c", f'umask {umask}; exec "$0" true', str(checkout.folder / "dev")],
+        env=checkout.environ({}),
+    )
+
+    assert done.exit_code == 0, done.stderr
+    made = [*(checkout.folder / ".venv").rglob("*"), *(checkout.folder / ".cache").rglob("*")]
+    others = stat.S_IWGRP | stat.S_IWOTH
+    assert [path for path in made if path.lstat().st_mode & others and not path.is_symlink()] == []
+
+
+@pytest.fixture
+def shared() -> Iterator[Checkout]:
+    """A checkout of root's in a folder that every user may enter, its environment made."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user")
+    own = Path(python(*as_user(NOBODY))).resolve()
+    with open_folder() as folder:
+        made = fresh(folder, own)
+        (folder / "calls").touch()
+        (folder / "calls").chmod(0o666)
+        assert made.dev("true").exit_code == 0
+        made.calls()
+        (folder / "calls").touch()
+        (folder / "calls").chmod(0o666)
+        yield made
+
+
+def test_what_another_user_has_made_is_used(shared: Checkout) -> None:
+    """As after one run with sudo."""
+    assert replace(shared, before=as_user(NOBODY)).dev("true").exit_code == 0
+
+
+def test_what_another_user_has_made_is_not_deleted(shared: Checkout) -> None:
+    """It is out of date: exit code 2, whose it is and what to type."""
+    (shared.folder / "requirements" / "runtime.txt").write_text("invoke==2\n")
+    before = sorted(shared.folder.rglob("*"))
+
+    done = replace(shared, before=as_user(NOBODY)).dev("true")
+
+    assert done.exit_code == 2
+    assert f"{shared.folder}/.venv belongs to root, is of no use to nobody" in done.stderr
+    assert "next: sudo -u root ./dev ...; or make it yours: sudo chown -R nobody" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+    assert sorted(shared.folder.rglob("*")) == before
+
+
+def test_a_checkout_that_may_only_be_read_is_told(shared: Checkout) -> None:
+    """Where there is no environment yet."""
+    shutil.rmtree(shared.folder / ".venv")
+
+    done = replace(shared, before=as_user(NOBODY)).dev("true")
+
+    assert done.exit_code == 2
+    assert f"{shared.folder} cannot be written to by nobody" in done.stderr
+    assert f"git clone '{shared.folder}'" in done.stderr
 
 
 def test_an_environment_whose_python_is_gone_is_made_again(checkout: Checkout) -> None:
