@@ -5,12 +5,15 @@ and for settings of its own in YAML. While it is loaded, stand-ins take the plac
 """
 
 import gc
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, cast
+
+from scripts.commands import streams
 
 if TYPE_CHECKING:
     from invoke.parser.context import ParserContext
@@ -21,11 +24,15 @@ COMPILED = ROOT / ".cache" / "pycache"
 GARBAGE = 20_000
 """Objects from which on Python looks for garbage: a command makes hardly any. Its default is 700,
 with which it looks forty times before a command has begun."""
+OTHERS_WRITE = 0o022
+"""No file of ours is another user's to change, whatever the caller's umask: root reads them too."""
 
 
 def run() -> None:
     """Run what was typed; invoke ends the process with the exit code."""
     gc.set_threshold(GARBAGE)
+    streams.prepare()
+    os.umask(os.umask(OTHERS_WRITE) | OTHERS_WRITE)
     keep_compiled()
     with stand_ins():
         from invoke import __version__
@@ -44,7 +51,10 @@ def run() -> None:
         name="Invoke", binary="inv[oke]", binary_names=["invoke", "inv"], version=__version__
     )
     # without this flag invoke has Python compile all of our modules anew for each command
-    program.run([sys.argv[0], "--write-pyc", *sys.argv[1:]])
+    try:
+        program.run([sys.argv[0], "--write-pyc", *sys.argv[1:]])
+    finally:
+        streams.finish()
 
 
 def wanted(tasks: Iterable["ParserContext"], words: Sequence[str]) -> list["ParserContext"]:
@@ -91,3 +101,7 @@ def safe_load(text: str) -> object:
     import yaml
 
     return yaml.safe_load(text)
+
+
+if __name__ == "__main__":  # pragma: no cover - .venv/bin/inv calls `run` itself
+    run()

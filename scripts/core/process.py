@@ -69,11 +69,14 @@ class Running:
         self.argv = tuple(argv)
         self._streams: tuple[list[str], list[str]] = ([], [])
         timeout, env = options.get("timeout"), options.get("env") or {}
+        self._heard = options.get("on_line")
+        self._deaf: Exception | None = None
+        """Why nobody hears the lines any more."""
         import sh
 
         program = sh.Command(_path(argv[0], env))
         self._left = LONGEST
-        out, err = (self._collector(lines, options.get("on_line")) for lines in self._streams)
+        out, err = map(self._collector, self._streams)
         self._command = program(
             *argv[1:],
             _in=options.get("stdin", ""),
@@ -94,12 +97,37 @@ class Running:
             self._timer.daemon = True
             self._timer.start()
 
+    def _collector(self, lines: list[str]) -> OnLine:
+        """Return what takes the lines of a stream, and passes them on.
+
+        sh calls it in a thread of its own. An error would end that unheard, and the process would
+        wait for ever until somebody reads.
+        """
+
+        def collect(line: str) -> None:
+            self._left -= len(line)
+            if self._left < 0:
+                self.stop()
+                return
+            lines.append(line)
+            if self._heard is None or self._deaf is not None:
+                return
+            try:
+                self._heard(line.rstrip("\n"))
+            except Exception as error:  # noqa: BLE001 - `wait` raises it
+                self._deaf = error
+
+        return collect
+
     def _expire(self) -> None:
         self._expired = True
         self.stop()
 
     def wait(self) -> Completed:
-        """What the process left, once it has ended; 124 as exit code when its time was up."""
+        """What the process left, once it has ended; 124 as exit code when its time was up.
+
+        What went wrong where its lines were heard is raised here.
+        """
         try:
             self._command.wait()
         except KeyboardInterrupt:
@@ -108,6 +136,9 @@ class Running:
         finally:
             if self._timer is not None:
                 self._timer.cancel()
+        if (error := self._deaf) is not None:
+            self._deaf = None  # once is enough: what was printed is all there
+            raise error
         return self._completed(TIME_IS_UP if self._expired else self._command.exit_code)
 
     def running(self) -> bool:
@@ -120,18 +151,6 @@ class Running:
             self._command.terminate()
         except ProcessLookupError:
             return
-
-    def _collector(self, lines: list[str], on_line: OnLine | None) -> OnLine:
-        def collect(line: str) -> None:
-            self._left -= len(line)
-            if self._left < 0:
-                self.stop()
-                return
-            lines.append(line)
-            if on_line is not None:
-                on_line(line.rstrip("\n"))
-
-        return collect
 
     def _completed(self, exit_code: int) -> Completed:
         out, err = ("".join(lines) for lines in self._streams)

@@ -49,7 +49,7 @@ class Line:
         """Return the line with an ellipsis where it is longer than so many columns."""
         if columns(str(self)) <= width:
             return self
-        left, parts = width - self.indent - 1, []
+        left, parts = max(width - self.indent - 1, 0), []
         for text, style in self.parts:
             fits = next(end for end in range(len(text), -1, -1) if columns(text[:end]) <= left)
             left -= columns(text[:fits])
@@ -113,6 +113,11 @@ class Screen:
     def is_terminal(self) -> bool:
         """Say whether somebody looks."""
         return self._drawn() and self._console.is_terminal
+
+    @property
+    def unheard(self) -> bool:
+        """Say whether its reader has gone, as in: inv logs --follow | head."""
+        return getattr(self.stream, "unheard", False)
 
     @property
     def width(self) -> int:

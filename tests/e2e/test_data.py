@@ -46,7 +46,7 @@ def test_down_with_volumes_asks_a_terminal_and_takes_no_for_an_answer(running: C
     """Without `y` nothing is touched, and the exit code is 7."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "invoke", "down", "--volumes"],
+        [sys.executable, "-m", "scripts.commands.program", "down", "--volumes"],
         cwd=running.root,
         env=running.environ,
         stdin=theirs,

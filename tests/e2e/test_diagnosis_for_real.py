@@ -34,7 +34,7 @@ def test_a_taken_port_is_found_without_a_stack(other: Checkout) -> None:
 def test_without_the_named_engine_it_says_so_and_goes_on(stack: Checkout) -> None:
     """A DOCKER_HOST where nobody answers is fatal, and `.env` is still judged."""
     nobody = {"DOCKER_HOST": "tcp://127.0.0.1:9"}
-    words = [sys.executable, "-m", "invoke", "doctor", "--format", "json"]
+    words = [sys.executable, "-m", "scripts.commands.program", "doctor", "--format", "json"]
     ran = stack.run(words, env=nobody, check=False)
     codes = {one["code"] for one in json.loads(ran.stdout)["findings"] if one["fatal"]}
     assert (ran.exit_code, codes) == (5, {"engine-unusable"})

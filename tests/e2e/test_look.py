@@ -70,7 +70,9 @@ def test_config_and_env_hide_every_secret(running: Checkout) -> None:
     bases = dict.fromkeys(("OPENAI_API_BASE", "MEMRADER_API_BASE"), "http://m.example/v1")
     shown = ""
     for word in ("config", "env"):
-        ran = running.run([sys.executable, "-m", "invoke", word], env={**secrets, **bases})
+        ran = running.run(
+            [sys.executable, "-m", "scripts.commands.program", word], env={**secrets, **bases}
+        )
         shown += ran.stdout + ran.stderr
     assert [name for name in secrets if name not in shown] == []
     assert [name for name, secret in secrets.items() if secret in shown] == []
@@ -78,7 +80,7 @@ def test_config_and_env_hide_every_secret(running: Checkout) -> None:
 
 def test_a_reader_that_has_seen_enough_is_no_error(running: Checkout) -> None:
     """`inv config | head -1` ends without noise."""
-    words = f"{sys.executable} -m invoke config | head -1"
+    words = f"{sys.executable} -m scripts.commands.program config | head -1"
     shown = running.run(["bash", "-o", "pipefail", "-c", words])
     assert shown.stdout.count("\n") == 1
     assert "Broken" not in shown.stderr

@@ -155,7 +155,7 @@ def up(bench: Bench, fault: Fault) -> Told:
     started: dict[str, float] = {}
     waits: list[tuple[float, str, str]] = []
     with subprocess.Popen(
-        [sys.executable, "-m", "invoke", "up", *words],
+        [sys.executable, "-m", "scripts.commands.program", "up", *words],
         cwd=bench.stack.root,
         env={**bench.stack.environ, **bench.extra},
         text=True,

@@ -60,7 +60,9 @@ class Checkout:
 
     def inv(self, *words: str, check: bool = True, timeout: float = LONGEST) -> Ran:
         """Run an `inv` command to its end; with `check` its exit code must be 0."""
-        return self.run([sys.executable, "-m", "invoke", *words], check=check, timeout=timeout)
+        return self.run(
+            [sys.executable, "-m", "scripts.commands.program", *words], check=check, timeout=timeout
+        )
 
     def docker(self, *words: str, check: bool = True) -> Ran:
         """Run a plain `docker` on the engine that the stack uses."""
@@ -103,7 +105,7 @@ class Checkout:
     def started(self, *words: str) -> "Iterator[subprocess.Popen[str]]":
         """Run an `inv` command in a process group of its own while the block runs."""
         with subprocess.Popen(
-            [sys.executable, "-m", "invoke", *words],
+            [sys.executable, "-m", "scripts.commands.program", *words],
             cwd=self.root,
             env=self.environ,
             text=True,

@@ -124,6 +124,17 @@ def test_lines_are_seen_while_the_process_runs(tmp_path: Path) -> None:
     assert (done.exit_code, done.stdout, done.stderr) == (0, "first\n", "last\n")
 
 
+def test_an_error_where_lines_are_heard_is_raised_and_holds_up_nobody() -> None:
+    """In sh's own thread it would be unheard, and the process wait for ever for a reader."""
+
+    def full(line: str) -> None:
+        raise OSError(28, f"No space left on device: {line}")
+
+    # more than a pipe holds
+    with pytest.raises(OSError, match=r"No space left on device: 1$"):
+        run(shell("seq 100000"), on_line=full, timeout=PATIENCE)
+
+
 def test_bytes_that_are_no_text_are_replaced() -> None:
     """A log in another encoding does not end the command."""
     assert run(["printf", r"a\377b\n"]).stdout == "a�b\n"

@@ -1,6 +1,7 @@
 """How `inv` begins: with stand-ins for what nothing of ours needs, and with what was compiled."""
 
 import importlib
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from invoke import __version__
 from invoke.parser.context import ParserContext
 from invoke.program import Program
 
-from scripts.commands import program
+from scripts.commands import program, streams
 
 NAMES = ("importlib.metadata", "invoke.vendor.yaml", "unittest.mock")
 
@@ -72,11 +73,14 @@ def test_invoke_is_told_to_keep_what_is_compiled(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "argv", ["/a/inv", "ps", "--all"])
     monkeypatch.setattr(sys, "pycache_prefix", str(Path("/of/the/user")))
     monkeypatch.setattr("gc.set_threshold", lambda _: None)
+    monkeypatch.setattr(streams, "prepare", lambda: None)
+    before = os.umask(0o002)
     monkeypatch.setattr(Program, "run", lambda _, argv: typed.extend(argv))
 
     program.run()
 
     assert typed == ["/a/inv", "--write-pyc", "ps", "--all"]
+    assert os.umask(before) == 0o022
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,78 @@
+"""What the standard streams carry, whatever the other end is."""
+
+import os
+from collections.abc import Iterator
+from io import TextIOWrapper
+
+import pytest
+
+from scripts.commands import streams
+from scripts.commands.streams import Output
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, Output]]:
+    """A pipe: the end that reads, and the stream that writes into it."""
+    ends, begins = os.pipe()
+    streams.register()
+    output = Output(os.fdopen(begins, "wb"), encoding="ascii", errors=streams.ESCAPED)
+    yield ends, output
+    output.close()
+
+
+def test_letters_that_an_encoding_lacks_are_written_as_json_has_them(
+    pipe: tuple[int, Output],
+) -> None:
+    """Also those beyond 65535, and what is no letter at all, as in the name of a file."""
+    ends, output = pipe
+    output.write("ü … 库 😀 \udcff ok")
+    output.flush()
+
+    written = os.read(ends, 999).decode()
+    os.close(ends)
+    assert written == r"\u00fc \u2026 \u5e93 \ud83d\ude00 \udcff ok"
+
+
+def test_only_what_cannot_be_written_is_escaped() -> None:
+    """Bytes that are no text are another's matter."""
+    with pytest.raises(UnicodeDecodeError):
+        streams.escape(UnicodeDecodeError("ascii", b"\xff", 0, 1, "no"))
+
+
+def test_where_nobody_reads_any_more_writing_goes_on(pipe: tuple[int, Output]) -> None:
+    """And it is known, for what would go on for ever."""
+    ends, output = pipe
+    before = output.unheard
+    os.close(ends)
+
+    assert output.write("x" * 100_000) == 100_000
+    output.flush()
+
+    assert not before
+    assert output.unheard
+    output.write("more")
+    output.flush()
+
+
+def test_a_small_text_for_nobody_is_known_when_it_is_flushed(pipe: tuple[int, Output]) -> None:
+    """Until then it is in our own hands."""
+    ends, output = pipe
+    os.close(ends)
+    output.write("x")
+    before = output.unheard
+
+    output.flush()
+
+    assert (before, output.unheard) == (False, True)
+
+
+def test_a_stream_keeps_its_encoding_and_its_buffer() -> None:
+    """A terminal sees each line at once."""
+    ends, begins = os.pipe()
+    before = TextIOWrapper(os.fdopen(begins, "wb"), encoding="gbk", line_buffering=True)
+
+    with streams.output(before, begins) as after:
+        after.write("库\n")
+        assert os.read(ends, 9) == "库\n".encode("gbk")
+
+    os.close(ends)
