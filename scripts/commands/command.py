@@ -68,10 +68,6 @@ def _told(body: Body) -> Callable[..., None]:
     def wrapper(_context: Context, /, *args: object, **kwargs: object) -> None:
         try:
             code = body(*args, **kwargs)
-        except BrokenPipeError:  # pragma: no cover - held by e2e, it needs a pipe of its own
-            # the reader has seen enough: inv ps | head
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            raise Exit(code=ExitCode.OK) from None
         except KeyboardInterrupt:
             raise Exit("interrupted; inv ps shows what runs", ExitCode.INTERRUPTED) from None
         except Exception as error:
@@ -108,8 +104,6 @@ def result_line(tell: "DataReport") -> Iterator[None]:
     """Give `--format json` its last line also when an error or Ctrl-C ends the block."""
     try:
         yield
-    except BrokenPipeError:
-        raise  # nobody reads a last line
     except KeyboardInterrupt:
         tell.interrupted()
         raise
@@ -144,21 +138,31 @@ def checkout(tell: "DataReport") -> "Checkout":
 
 
 def look(tell: "DataReport") -> "Workspace":
-    """Return the stack as it is, changing nothing; errors as `workspace.look` raises them."""
+    """Return the stack for what only looks or stops; errors as `workspace.look` raises them."""
     from scripts.config import workspace
 
     return workspace.look(checkout(tell))
+
+
+def as_set(tell: "DataReport") -> "Workspace":
+    """Return the stack as the settings have it; errors as `workspace.as_set` raises them."""
+    from scripts.config import workspace
+
+    return workspace.as_set(checkout(tell))
 
 
 def project(tell: "DataReport") -> str:
     """Return the name of the stack's project; no engine is asked."""
     from scripts.config import workspace
 
-    return workspace.read_settings(checkout(tell)).get("COMPOSE_PROJECT_NAME")
+    return workspace.look_project(checkout(tell))
 
 
-def starter(tell: "DataReport") -> "Starter":
-    """Return what starts again, after a data command, what that has stopped."""
+def starter(tell: "DataReport", *, stopping: bool = False) -> "Starter":
+    """Return what starts again, after a data command, what that has stopped.
+
+    With `stopping` nothing is: what only a start needs is in nobody's way.
+    """
     from scripts.start.starter import Starter
 
-    return Starter(space=look(tell), tell=tell, began=BEGAN)
+    return Starter(space=(look if stopping else as_set)(tell), tell=tell, began=BEGAN)

@@ -1,7 +1,7 @@
 """Tasks that show what is configured."""
 
 from scripts.commands import flags
-from scripts.commands.command import checkout, command, look, report
+from scripts.commands.command import as_set, checkout, command, report
 
 
 @command()
@@ -10,7 +10,7 @@ def config() -> None:
     from scripts.config import compose
 
     tell = report()
-    space = look(tell)
+    space = as_set(tell)
     tell.text(compose.masked(space.resolved, space.settings.secrets()))
 
 

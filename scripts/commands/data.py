@@ -13,7 +13,7 @@ def down(*, volumes: bool = False, yes: bool = False) -> None:
     from scripts.commands.flows import data
 
     tell = report()
-    data.down(starter(tell), tell, delete_data=volumes, yes=yes)
+    data.down(starter(tell, stopping=True), tell, delete_data=volumes, yes=yes)
 
 
 @command(

@@ -1,13 +1,21 @@
 """Tasks that start and stop services."""
 
 from scripts.commands import flags
-from scripts.commands.command import BEGAN, checkout, command, look, report, result_line
+from scripts.commands.command import BEGAN, as_set, checkout, command, report, result_line
 from scripts.core.errors import ExitCode
 
 
-@command(build="build the images again (quick where nothing changed)")
+@command(
+    build="build the images again (quick where nothing changed)",
+    yes="take over without asking what this checkout left where it was before",
+)
 def up(
-    *, service: list[str], timeout: str = "300", build: bool = False, format: str = "text"
+    *,
+    service: list[str],
+    timeout: str = "300",
+    build: bool = False,
+    yes: bool = False,
+    format: str = "text",
 ) -> ExitCode:
     """Start what is named and all that it needs; return when every one of them answers."""
     from scripts.start import up
@@ -15,7 +23,7 @@ def up(
     tell = report(format)
     with result_line(tell):
         limit = flags.seconds("timeout", timeout)
-        wanted = up.Wanted(services=service, timeout=limit, rebuild=build, began=BEGAN)
+        wanted = up.Wanted(services=service, timeout=limit, rebuild=build, yes=yes, began=BEGAN)
         return up.up(checkout(tell), wanted, tell)
 
 
@@ -28,4 +36,4 @@ def restart(*, service: list[str], timeout: str = "300", format: str = "text") -
     with result_line(tell):
         limit = flags.seconds("timeout", timeout)
         wanted = up.Wanted(services=service, timeout=limit, began=BEGAN)
-        return up.restart(look(tell), wanted, tell)
+        return up.restart(as_set(tell), wanted, tell)

@@ -3,7 +3,7 @@
 import time
 
 from scripts.commands import flags
-from scripts.commands.command import checkout, command, look, report, starter
+from scripts.commands.command import as_set, checkout, command, look, report, starter
 from scripts.core.errors import ExitCode
 
 
@@ -106,4 +106,4 @@ def smoke(*, format: str = "text") -> ExitCode:
     from scripts.commands.flows import smoke
 
     tell = report(format)
-    return smoke.smoke(look(tell), tell)
+    return smoke.smoke(as_set(tell), tell)

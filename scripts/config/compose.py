@@ -1,6 +1,7 @@
 """`docker compose`: what is asked of it, and its resolved file as frozen values."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,17 +45,25 @@ class Compose:
 
     def change(self, *words: str, on_line: OnLine | None = None) -> Completed:
         """Run a command that changes something; raises RefusedError with Compose's last words."""
-        done = self.runner(
-            self.argv("--progress", "plain", *words),
-            timeout=CHANGE_TIMEOUT,
-            env=self.env,
-            on_line=on_line,
-        )
+        return self._changed(self.argv("--progress", "plain", *words), words[0], on_line)
+
+    def remove(self, project: str, on_line: OnLine | None = None) -> Completed:
+        """Stop and remove all containers of a project, and its networks; the data stays.
+
+        By its name alone, so that files and settings that changed since, or are wrong, do not
+        matter; errors as in `change`.
+        """
+        argv = ["docker", "compose", "--env-file", os.devnull, "--project-name", project]
+        words = ("down", "--remove-orphans")
+        return self._changed([*argv, "--progress", "plain", *words], words[0], on_line)
+
+    def _changed(self, argv: list[str], word: str, on_line: OnLine | None) -> Completed:
+        done = self.runner(argv, timeout=CHANGE_TIMEOUT, env=self.env, on_line=on_line)
         if done.exit_code:
             late = f"it took longer than {CHANGE_TIMEOUT:.0f} s"
             said = late if done.exit_code == TIME_IS_UP else last_words(done)
             raise RefusedError(
-                f"docker compose {words[0]} failed: {said}", next_step="inv doctor", said=said
+                f"docker compose {word} failed: {said}", next_step="inv doctor", said=said
             )
         return done
 
@@ -136,7 +145,12 @@ def _stack(resolved: Mapping[str, Json], folder: Path) -> Stack:
     written = dict(_items(resolved, "services"))
     services = [_service(name, keys, volumes, secrets) for name, keys in written.items()]
     mounted = [
-        Volume(key=key, name=volumes[key], group=keys.get("x-data-group", ""))
+        Volume(
+            key=key,
+            name=volumes[key],
+            group=keys.get("x-data-group", ""),
+            plain=not (resolved["volumes"][key] or {}).keys() - {"name"},
+        )
         for keys in written.values()
         for key in _mounted(keys)
     ]

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -59,14 +59,25 @@ def approved(folder: Path, composes: Iterable[Path]) -> bool:
 
     Compose may resolve them to something else by now.
     """
-    return bool(files.read_object(folder / FILE).get("written") == written(composes))
+    return bool(files.read_own(folder / FILE).get("written") == written(composes))
 
 
 def read(folder: Path, inputs: str) -> tuple[str, dict[str, Any]] | None:
     """Return the resolved file that was made from these inputs, as text and document, if kept."""
-    kept = files.read_json(folder / FILE)
+    return _kept(folder, lambda kept: bool(kept["inputs"] == inputs))
+
+
+def last(folder: Path) -> tuple[str, dict[str, Any]] | None:
+    """Return the resolved file that was kept last, whatever it was made from."""
+    return _kept(folder, lambda _: True)
+
+
+def _kept(
+    folder: Path, wanted: Callable[[Mapping[str, Any]], bool]
+) -> tuple[str, dict[str, Any]] | None:
+    kept = files.read_own(folder / FILE)
     try:
-        return (kept["text"], kept["document"]) if kept["inputs"] == inputs else None
+        return (kept["text"], kept["document"]) if wanted(kept) else None
     except (LookupError, TypeError):  # never written, or by hand
         return None
 

@@ -10,6 +10,8 @@ from scripts.config.compose import Compose
 from scripts.config.rules import env as settings_rules
 from scripts.config.settings import Settings
 from scripts.core.checkout import Checkout
+from scripts.core.errors import ConfigError
+from scripts.core.files import Json
 from scripts.core.inventory import FOREIGN, Engine, ImageSource
 from scripts.core.process import Runner
 from scripts.core.stack import Stack
@@ -95,13 +97,51 @@ def made_settings(checkout: Checkout) -> Settings:
     return told_settings(checkout)
 
 
-def look(checkout: Checkout) -> Workspace:
-    """Return the workspace as it is, changing nothing.
+def as_set(checkout: Checkout) -> Workspace:
+    """Return the workspace as the settings have it, changing nothing.
 
     Raises EngineError when no engine runs; ConfigError as `settings_rules.check` and the schema do.
     """
     settings = told_settings(checkout)
     return resolved(checkout, settings, discovery.required(checkout), settings.source)
+
+
+def look(checkout: Checkout) -> Workspace:
+    """Like `as_set`, for what only looks or stops: nothing that only a start needs is in its way.
+
+    What is wrong is told, and the stack taken as it was last; or with defaults, where nothing is
+    kept of that. Raises ConfigError where it is not known which stack is meant.
+    """
+    try:
+        return as_set(checkout)
+    except ConfigError as error:
+        wrong = error
+    settings = env_file.load(checkout.root, checkout.environ, strict=False)
+    if settings_rules.ambiguous(settings):
+        raise wrong
+    checkout.say(str(wrong))
+    settings, over = settings_rules.sound(settings)
+    running, source = discovery.required(checkout), settings.source
+    running = replace(running, env={**running.env, **over})
+    kept = compose_cache.last(cache(settings.root, settings.get("COMPOSE_PROJECT_NAME")))
+    if kept is not None:
+        checkout.say(f"this is the stack as it was last; for a start: {wrong.next_step}")
+        composed = compose_project(settings, running.env, checkout.runner, source)
+        return _workspace(settings, running, source, composed, kept)
+    try:
+        space = resolved(checkout, settings, running, source)
+    except ConfigError:
+        raise wrong from None
+    checkout.say(f"this is the stack with the default instead; for a start: {wrong.next_step}")
+    return space
+
+
+def look_project(checkout: Checkout) -> str:
+    """Return the name of the stack's project; errors as in `look`, and no engine is asked."""
+    settings = env_file.load(checkout.root, checkout.environ, strict=False)
+    if settings_rules.ambiguous(settings, ("COMPOSE_PROJECT_NAME",)):
+        read_settings(checkout)  # which says what is wrong
+    return settings.get("COMPOSE_PROJECT_NAME")
 
 
 def compose_project(
@@ -134,6 +174,17 @@ def resolved(
         written = compose_cache.written(composed.files)
         known = resolving.resolved(composed, settings)
         compose_cache.keep(folder, inputs, *known, written=written)
+    return replace(_workspace(settings, running, source, composed, known), inputs=inputs)
+
+
+def _workspace(
+    settings: Settings,
+    running: Engine,
+    source: ImageSource,
+    composed: Compose,
+    known: tuple[str, dict[str, Json]],
+) -> Workspace:
+    """Return the workspace with this resolved file, as text and as document."""
     stack = compose.parse(known[1], composed.files[0].parent)
     return Workspace(
         settings=settings,
@@ -142,7 +193,6 @@ def resolved(
         compose=composed,
         resolved=known[0],
         stack=stack if running.local else without_probes(stack),
-        inputs=inputs,
     )
 
 
@@ -174,6 +224,16 @@ def without_probes(stack: Stack) -> Stack:
 
 
 def with_all_profiles(space: Workspace) -> Workspace:
-    """Return the same workspace for stopping: also what only a profile starts."""
+    """Return the same workspace with what only a profile starts, too."""
     composed = replace(space.compose, env={**space.compose.env, "COMPOSE_PROFILES": "*"})
     return replace(space, compose=composed)
+
+
+def every_volume(space: Workspace) -> tuple[str, ...]:
+    """Return the names of the volumes of all services, also of those that only a profile starts."""
+    try:
+        every = compose.text(with_all_profiles(space).compose)
+        written = compose.document(every).get("volumes") or {}
+    except ConfigError:  # the file is wrong by now; see `look`
+        return tuple(volume.name for volume in space.stack.volumes)
+    return tuple(str((volume or {}).get("name", key)) for key, volume in written.items())

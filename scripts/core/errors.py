@@ -1,10 +1,15 @@
 """Exit codes, and the errors a user can meet. Every error names the next thing to type."""
 
 import errno
+import os
+import shlex
 import sys
 from enum import IntEnum, unique
+from pathlib import Path
 
 from scripts.core.texts import hanging, short, shown
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @unique
@@ -107,12 +112,45 @@ def known(error: Exception) -> StackError | None:
     """
     if isinstance(error, StackError):
         return error
+    if isinstance(error, PermissionError) and (told := _of_another(error)):
+        return told
     if isinstance(error, OSError) and (error.filename or error.errno in ENVIRONMENT):
         return ConfigError(
             f"{error.strerror or error}: {short(str(error.filename or UNNAMED), 200)}",
             next_step="look whose it is (ls -l), and whether the disk is full (df)",
         )
     return None
+
+
+def _of_another(error: PermissionError) -> ConfigError | None:
+    """Return whose it is, for a path of this checkout that another user has made."""
+    path = Path(os.fsdecode(error.filename or ""))
+    there = next((one for one in (path, *path.parents) if os.path.lexists(one)), CHECKOUT)
+    me, other = owner_of(os.geteuid()), owner(there)
+    if CHECKOUT not in {there, *there.parents} or other in {"", me}:
+        return None
+    step = f"as {other}: sudo -u {other} ./dev inv ..."
+    if there != CHECKOUT:
+        step += f"; or make it yours: sudo chown -R {me} {shlex.quote(str(there))}"
+    return ConfigError(f"{path} is not for {me}: {there} belongs to {other}", next_step=step)
+
+
+def owner(path: Path) -> str:
+    """Return the name of who has a file or folder; empty where we are not let see it."""
+    try:
+        return owner_of(path.lstat().st_uid)
+    except OSError:
+        return ""
+
+
+def owner_of(uid: int) -> str:
+    """Return the name of a user, the number where there is none."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def report(error: StackError) -> ExitCode:

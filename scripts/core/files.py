@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -15,6 +15,7 @@ from scripts.core.foreign import documents
 
 Json: TypeAlias = documents.Json
 OWNER_ONLY = 0o600
+LOCK = "lock"
 
 
 def expanded(named: str) -> Path:
@@ -49,7 +50,7 @@ def write(file: Path, text: str, *, durable: bool = False) -> None:
     """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = file.with_name(f"{file.name}.new")
-    with _turn(file.parent):
+    with turn(file.parent):
         try:
             with begun(fresh) as opened:
                 opened.write(text.encode())
@@ -99,12 +100,19 @@ def parsed(file: Path, *, most: int = documents.MOST) -> Json:
 
 
 @contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    """Write one file of a folder at a time, so that two processes never write the same `.new`."""
+def turn(folder: Path, wait: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Be the only one who works in a folder, after whoever does; `wait` is called before waiting.
+
+    So two processes never write the same `.new`.
+    """
     number = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # a file system that locks no folders
-            fcntl.flock(number, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                wait()
+                fcntl.flock(number, fcntl.LOCK_EX)
         yield
     finally:
         os.close(number)
@@ -121,6 +129,23 @@ def read_json(file: Path) -> Json:
         return parsed(file)
     except (OSError, ValueError):
         return None
+
+
+def read_own(file: Path) -> dict[str, Json]:
+    """Like `read_object`, for what is acted upon: empty too for somebody else's file, or a link.
+
+    Whoever owns this very code may do anything anyway; so may root.
+    """
+    try:
+        number = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(number, "rb") as source:
+            _require_regular(number, file)
+            trusted = {0, os.geteuid(), Path(__file__).stat().st_uid}
+            ours = os.fstat(number).st_uid in trusted
+            document = documents.parsed(source.read(documents.MOST + 1)) if ours else None
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def read_object(file: Path) -> dict[str, Json]:
@@ -161,27 +186,80 @@ def _stopped(pid: int) -> bool:
 
 
 @contextmanager
-def held(folder: Path, command: str) -> Iterator[None]:
+def held(folder: Path, command: str, wait: Callable[[str], object] | None = None) -> Iterator[None]:
     """Hold the lock of a folder while the block runs; the kernel frees it when we die.
 
-    Raises RefusedError with who holds it.
+    Where another holds it: RefusedError with who that is, or `wait` is told and waited for it.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / "lock"
-    # who may open it may hold it: nobody else
-    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, OWNER_ONLY)
-    with os.fdopen(number, "r+", errors="replace") as file:
-        with suppress(PermissionError):  # of another user, and the lock all the same
-            os.fchmod(number, OWNER_ONLY)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise _locked(path, file.read(200).strip()) from None
-        file.seek(0)
-        file.truncate()
-        file.write(f"inv {command}, pid {os.getpid()}\n")
-        file.flush()
+    number, path = _lock(folder)
+    try:
+        _take(number, path, wait)
+        _sign(number, f"inv {command}, pid {os.getpid()}\n")
         yield
-        file.seek(0)
-        file.truncate()
+        _sign(number, "")
+    finally:
+        os.close(number)
+
+
+def _lock(folder: Path) -> tuple[int, Path]:
+    """Open what is locked for a folder, which is made: a file in it.
+
+    On a disk that nobody may write to, where stopping must be possible too: the folder itself, or
+    the one above that is there.
+    """
+    file = folder / LOCK
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        number = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, OWNER_ONLY)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        there = next(path for path in (folder, *folder.parents) if path.is_dir())
+        return os.open(there, os.O_RDONLY), there
+    with suppress(PermissionError):  # of another user, and the lock all the same
+        os.fchmod(number, OWNER_ONLY)  # who may open it may hold it: nobody else
+    return number, file
+
+
+def _take(number: int, path: Path, wait: Callable[[str], object] | None) -> None:
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = _signature(number)
+        if wait is None:
+            raise _locked(path, holder) from None
+        wait(f"waiting for another run: {holder or 'not known who'}")
+        fcntl.flock(number, fcntl.LOCK_EX)
+
+
+def _sign(number: int, text: str) -> None:
+    """Say who holds a lock; it is held as well where that cannot be written."""
+    with suppress(OSError):
+        os.ftruncate(number, 0)
+        os.pwrite(number, text.encode(), 0)
+
+
+def _signature(number: int) -> str:
+    try:
+        return os.pread(number, 200, 0).decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def there(path: Path) -> bool:
+    """Say whether a path is there; one that is hidden from this user counts as there."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def same(one: Path, other: Path) -> bool:
+    """Say whether two paths are the same, or lead to the same place by links."""
+    try:
+        return one == other or one.samefile(other)
+    except OSError:
+        return False

@@ -40,6 +40,8 @@ class Engine:
     private: bool
     version: str
     api_version: str
+    moved_from: str = ""
+    """Where it still works, though its checkout was moved since."""
 
     @property
     def local(self) -> bool:

@@ -25,6 +25,8 @@ class Volume:
     key: str
     name: str
     group: str
+    plain: bool = True
+    """The compose file says nothing else about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

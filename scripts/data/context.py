@@ -38,6 +38,8 @@ class DataContext:
 
     api: Api
     stack: Stack
+    root: Path
+    """The checkout."""
     folder: Path
     tell: Reporter
     bring_back: BringBack

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,13 @@ def describe(space: Workspace, plan: Plan, *, automatic: bool, command: str = ""
         "groups": list(plan.groups),
         "services": _servers(space, plan.groups),
         "volumes": [
-            {**asdict(volume), "bytes": plan.sizes.get(volume.key, 0)} for volume in plan.volumes
+            {
+                "key": volume.key,
+                "name": volume.name,
+                "group": volume.group,
+                "bytes": plan.sizes.get(volume.key, 0),
+            }
+            for volume in plan.volumes
         ],
         "running": list(plan.stops),
         "engine": space.engine.version,

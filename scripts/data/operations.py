@@ -118,7 +118,8 @@ def restore(operation: Operation, file: Path, size: int) -> ExitCode:
     with _taken_back(operation, Phase.UNPACKING) as entry:
         context.stop(operation.plan.stops)
         project, wanted = context.stack.project, operation.plan.volumes
-        volumes.create(context.api, project, wanted, entry.since)
+        labels = {**volumes.own(context.root), volumes.RESTORED_LABEL: entry.since}
+        volumes.create(context.api, project, wanted, labels)
         with context.tell.metered("restore", size) as on_bytes:
             transfer.unpack(operation.helper, file, on_bytes)
     return recovery.finish(context, context.note(entry, Phase.SWAPPING))

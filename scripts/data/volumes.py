@@ -1,10 +1,13 @@
 """The volumes of a stack on the engine: what lies in them, who uses them; made and deleted."""
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from scripts.core import files
 from scripts.core.errors import RefusedError
 from scripts.core.finding import DOCKER
 from scripts.core.look import Container
@@ -13,7 +16,14 @@ from scripts.core.units import SECOND, nanoseconds
 from scripts.data.model import Survey
 from scripts.data.volume_scripts import SURVEY, younger_than
 from scripts.engine.api import Api, shaped
-from scripts.engine.containers import PROJECT_LABEL, containers, existing
+from scripts.engine.containers import (
+    CHECKOUT_LABEL,
+    MACHINE_LABEL,
+    PROJECT_LABEL,
+    containers,
+    existing,
+    volume_labels,
+)
 from scripts.engine.throwaway import Helper
 
 RESTORED_LABEL = "dev.memos.restored"
@@ -81,10 +91,9 @@ def require_unused(api: Api, own: Iterable[Container], names: Iterable[str]) -> 
                 )
 
 
-def held(api: Api, stack: Stack) -> tuple[str, ...]:
-    """Return the names of this stack's volumes that exist."""
-    names = {name for service in stack.services for name in service.volumes}
-    return tuple(sorted(existing(api) & names))
+def held(api: Api, names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of these volumes that exist."""
+    return tuple(sorted(existing(api) & {*names}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,17 +136,22 @@ def younger(api: Api, stack: Stack, names: Mapping[str, Made]) -> frozenset[str]
     return frozenset(volumes[key] for key in printed.split() if key in volumes)
 
 
-def create(api: Api, project: str, volumes: Iterable[Volume], since: str) -> None:
-    """Make volumes that are not there, with the labels by which Compose knows them.
+def own(root: Path) -> dict[str, str]:
+    """Return the labels by which a volume is known to be a checkout's, on this machine."""
+    return {CHECKOUT_LABEL: str(root), MACHINE_LABEL: machine()}
 
-    And with the beginning of the restore that fills them: each is as old as the others are then.
+
+def create(api: Api, project: str, volumes: Iterable[Volume], labels: Mapping[str, str]) -> None:
+    """Make volumes that are not there, with these labels and those by which Compose knows them.
+
+    Of a restore it is the beginning too: each is as old as the others are then. Compose makes what
+    has more than a name in its file: a driver, for instance.
     """
     present = existing(api)
     for volume in volumes:
-        if volume.name not in present:
-            labels = {PROJECT_LABEL: project, "com.docker.compose.volume": volume.key}
-            body = {"Name": volume.name, "Labels": {**labels, RESTORED_LABEL: since}}
-            api.post("/volumes/create", body)
+        if volume.plain and volume.name not in present:
+            known = {PROJECT_LABEL: project, "com.docker.compose.volume": volume.key}
+            api.post("/volumes/create", {"Name": volume.name, "Labels": {**known, **labels}})
 
 
 def unmake(api: Api, since: str, names: Collection[str]) -> None:
@@ -146,6 +160,31 @@ def unmake(api: Api, since: str, names: Collection[str]) -> None:
         if since and one.restored == since and name in names:
             with suppress(RefusedError):  # somebody has taken it into use
                 api.delete(f"/volumes/{name}")
+
+
+def of_others(api: Api, names: Iterable[str], root: Path, *, local: bool) -> dict[str, str]:
+    """Return those of these volumes that another checkout made, and where that is.
+
+    One that is not there any more, on the engine's own machine, is taken for this one before it was
+    moved. A volume without a label may be anybody's.
+    """
+    labels = volume_labels(api)
+    return {
+        name: other
+        for name in names
+        if (other := labels.get(name, {}).get(CHECKOUT_LABEL, ""))
+        and not files.same(Path(other), root)
+        and not _gone(other, labels[name].get(MACHINE_LABEL, ""), local=local)
+    }
+
+
+def _gone(checkout: str, where: str, *, local: bool) -> bool:
+    return local and where == machine() and not files.there(Path(checkout))
+
+
+def machine() -> str:
+    """Return the name of this machine."""
+    return os.uname().nodename
 
 
 @shaped("who uses a volume")

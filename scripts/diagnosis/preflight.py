@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from scripts.core.finding import Finding, advice, fatal
 from scripts.core.inventory import Host
-from scripts.core.look import Container
 from scripts.core.stack import Service
 
 GIB = 2**30
 LEAST_MEMORY = 3 * GIB
 """Bytes; the package-built stack takes about 2 GiB, Neo4j's and MemOS' peaks included."""
 LEAST_DISK = 5 * GIB
+MOVED = "moved"
+"""The code of containers that a checkout made which is not there any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +65,6 @@ def incomplete(parts: Parts) -> Finding:
             f" inv snapshot.save --service {parts.member}; inv reset --service {parts.member}"
         )
     return fatal("data-incomplete", cause, step, service=parts.member)
-
-
-def foreign(containers: tuple[Container, ...], folder: Path) -> Container | None:
-    """Return a container of this project that another checkout made, if there is one."""
-    return next((c for c in containers if c.working_dir not in {"", str(folder)}), None)
 
 
 def _ports(facts: Conditions) -> Iterator[Finding]:

@@ -27,7 +27,11 @@ class Area:
 
 AREAS = (
     Area(name="settings", rules=(rules.env_file,), detail=details.settings),
-    Area(name="engine", rules=(rules.engine_answers, rules.known_bugs), detail=details.engine),
+    Area(
+        name="engine",
+        rules=(rules.engine_answers, rules.known_bugs, rules.neighbours),
+        detail=details.engine,
+    ),
     Area(name="compose", rules=(rules.compose_file,), detail=details.compose),
     Area(name="machine", rules=(rules.machine,), detail=details.machine),
     Area(name="ports", rules=(rules.ports,), detail=details.ports),

@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from scripts.config import workspace
+from scripts.config.rules import env as settings_rules
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
@@ -77,7 +78,7 @@ class Questions:
 def ask(checkout: Checkout) -> Facts:
     """Return everything that can be known; raises only for a checkout without `.env.example`."""
     settings, file = ask_settings.ask(checkout.root, checkout.environ)
-    usable, over = ask_settings.usable(settings, file)
+    usable, over = settings_rules.sound(settings)
     facts = Facts(
         settings=file,
         engine=_engine(checkout),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scripts.config import compose, settings
 from scripts.config.choice import WITHOUT_MILVUS
-from scripts.config.env_text import lines, text_of
+from scripts.config.env_text import text_of
 from scripts.config.rules import env
 from scripts.config.rules import text as compose_text
 from scripts.config.settings import WORKSPACE_VARIABLES, Settings
@@ -46,18 +46,3 @@ def _read_by_compose(root: Path) -> frozenset[str]:
             continue
         names |= {use.name for use in compose_text.uses(document)}
     return frozenset(names)
-
-
-def usable(loaded: Settings, written: SettingsFile) -> tuple[Settings, dict[str, str]]:
-    """Settings that Compose can read, and what has to go over them; wrong values left out."""
-    bad_lines = any(line.problem for line in lines(written.text))
-    wrong = {problem.name for problem in written.problems}
-    if not bad_lines and not wrong:
-        return loaded, {}
-    sound = replace(
-        loaded,
-        file=loaded.root / ".env.example",
-        lines={name: line for name, line in loaded.lines.items() if name not in wrong},
-        exported={name: value for name, value in loaded.exported.items() if name not in wrong},
-    )
-    return sound, {**{name: sound.get(name) for name in sound.names()}, **sound.for_compose()}

@@ -15,9 +15,11 @@ from scripts.diagnosis.failure import Failure, proxied
 from scripts.diagnosis.readiness import answers
 from scripts.doctor import details, env_lines
 from scripts.doctor.facts import Facts
-from scripts.engine.versions import COMPOSE_BUGS, ENGINE_BUGS, Bug, bugs
+from scripts.engine.versions import COMPOSE_BUGS, ENGINE_BUGS, Bug, bugs, numbers
 from scripts.watch.memories import halves
 
+CLOSED = (28, 0)
+"""The first Engine that drops what another host sends to its containers by a route."""
 FEWEST_CPUS = 2
 """What the time limits of this workspace were measured with."""
 RESTARTABLE = frozenset({"ended", "start-refused"})
@@ -46,6 +48,16 @@ def engine_answers(facts: Facts) -> Iterator[Finding]:
         yield _told("engine-absent" if absent else "engine-unusable", facts.engine.problem)
     elif absent:
         yield advice("engine-absent", "no engine is running", "inv up brings a private one")
+
+
+def neighbours(facts: Facts) -> Iterator[Finding]:
+    """An engine that lets in other hosts of the network; the private one is kept from it."""
+    found = facts.engine.found
+    if found and found.local and not found.private and () < numbers(found.version) < CLOSED:
+        cause = f"Engine {found.version} lets other hosts of the same network reach the containers"
+        evidence = "ports on 127.0.0.1 too: https://github.com/moby/moby/issues/45610"
+        step = f"Engine {CLOSED[0]} or later, or a network whose hosts you trust"
+        yield advice("engine-neighbours", cause, step, evidence=evidence)
 
 
 def known_bugs(facts: Facts) -> Iterator[Finding]:
@@ -92,8 +104,10 @@ def ports(facts: Facts) -> Iterator[Finding]:
 
 def names(facts: Facts) -> Iterator[Finding]:
     """Another project has a container's name, or another checkout this project's containers."""
-    if facts.foreign:
-        yield _told("other-checkout", facts.foreign)
+    if (problem := facts.foreign) and problem.code == preflight.MOVED:
+        yield advice(preflight.MOVED, str(problem), problem.next_step)
+    elif problem:
+        yield _told("other-checkout", problem)
     yield from _preflight(facts, "name-taken")
 
 

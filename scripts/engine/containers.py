@@ -17,13 +17,20 @@ PROXIES = tuple(
 """Variables by which programs find a proxy: Python and Go take both forms, curl the small one."""
 KEPT = frozenset({"always", "unless-stopped"})
 """Restart policies with which the engine starts again whatever ends by itself."""
+CHECKOUT_LABEL, MACHINE_LABEL = "dev.memos.checkout", "dev.memos.machine"
+"""Of a volume: the checkout that made it, and on which machine that was."""
+
+
+def existing(api: Api) -> frozenset[str]:
+    """Return the names of all volumes on the engine."""
+    return frozenset(volume_labels(api))
 
 
 @shaped("its volumes")
-def existing(api: Api) -> frozenset[str]:
-    """Return the names of all volumes on the engine."""
+def volume_labels(api: Api) -> dict[str, dict[str, str]]:
+    """Return the labels of all volumes on the engine, by name."""
     found = (api.get("/volumes") or {}).get("Volumes") or ()
-    return frozenset(str(volume["Name"]) for volume in found)
+    return {str(volume["Name"]): volume.get("Labels") or {} for volume in found}
 
 
 def labels(project: str, service: str = "") -> list[str]:

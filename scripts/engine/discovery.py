@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 from scripts.core import files
 from scripts.core.checkout import Checkout
-from scripts.core.errors import EngineError, RefusedError
+from scripts.core.errors import EngineError, RefusedError, owner, owner_of
 from scripts.core.foreign import answers, documents
 from scripts.core.inventory import Engine
 from scripts.core.process import TLS_NAMES, Runner
@@ -32,19 +33,20 @@ def discover(checkout: Checkout, *, default: Path = DEFAULT_SOCKET) -> Engine | 
 
     What the user names (DOCKER_HOST, DOCKER_CONTEXT, the current context) is taken, or raises
     EngineError when it does not answer: never another engine without a word. Only then come the
-    default socket and a running private engine of the checkout.
+    default socket and a running private engine of the checkout, unless the checkout was moved
+    since that was started.
     """
     environ, runner = checkout.environ, checkout.runner
     at = places(checkout.root)
     if host := environ.get("DOCKER_HOST"):
         if host == at.endpoint:  # set by `engine.env`
-            return _private(at, environ, runner)
+            return None if at.before else _private(at, environ, runner)
         tls = {name: environ[name] for name in TLS_NAMES if name in environ}
         return _named(host, tls, f"DOCKER_HOST={host}", runner)
     context = environ.get("DOCKER_CONTEXT") or _current_context(environ)
     if context not in {"", "default"}:
         return _of_context(context, runner)
-    return _default(default, runner) or _private(at, environ, runner)
+    return _default(default, runner) or (None if at.before else _private(at, environ, runner))
 
 
 def check_versions(engine: Engine, runner: Runner) -> str:
@@ -82,7 +84,8 @@ def check_compose(engine: Engine, runner: Runner) -> str:
 
 
 def _private(at: Places, environ: Mapping[str, str], runner: Runner) -> Engine | None:
-    return _ask(at.endpoint, client_env(at, environ), runner, private=True)[0]
+    engine = _ask(at.endpoint, client_env(at, environ), runner, private=True)[0]
+    return replace(engine, moved_from=str(at.before)) if engine and at.before else engine
 
 
 def _default(socket: Path, runner: Runner) -> Engine | None:
@@ -176,10 +179,20 @@ def _object(text: str | bytes) -> Mapping[str, Any] | None:
 
 
 def required(checkout: Checkout) -> Engine:
-    """Return the engine to use; raise EngineError when none runs."""
-    engine = discover(checkout)
+    """Return the engine to use; raise EngineError when none runs.
+
+    That of a checkout that was moved answers as long as it is only asked.
+    """
+    engine, at = discover(checkout), places(checkout.root)
+    if engine is None and at.before:
+        engine = _private(at, checkout.environ, checkout.runner)
     if engine is None:
         why = obstacle(system := this_system())
+        if why and at.home.exists() and (other := owner(at.home)) != owner_of(system.uid):
+            raise EngineError(
+                f"the private engine of this checkout belongs to {other}",
+                next_step=f"as {other}: sudo -u {other} ./dev inv ...",
+            )
         raise EngineError(
             "no engine is running",
             next_step=install_hint(system) if why else "inv up, or: inv engine.start",

@@ -53,7 +53,7 @@ def write(folder: Path, source: ImageSource, environ: Mapping[str, str], runner:
         "ca.crt": ca_bundle(environ),
         "pip.conf": pip_conf(environ) + (PIP_TELLS if packages else ""),
         "uv.sh": uv_env(environ),
-        "maven-settings.xml": maven_settings(Path.home()),
+        "maven-settings.xml": maven_settings(pip_config.home()),
     }
     for name, text in texts.items():
         files.write(folder / name, text)
@@ -70,7 +70,7 @@ def ca_bundle(environ: Mapping[str, str]) -> str:
 
 def pip_conf(environ: Mapping[str, str]) -> str:
     """Return a pip.conf with the host's index and proxy, and the CA bundle where builds have it."""
-    settings = pip_config.settings(environ, Path.home())
+    settings = pip_config.settings(environ, pip_config.home())
     values = {key: settings[key] for key in PIP_KEYS if key in settings}
     values |= {"cert": "/run/secrets/ca", "disable-pip-version-check": "1"}
     return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in values.items())
@@ -82,8 +82,8 @@ def uv_env(environ: Mapping[str, str]) -> str:
     What the user has set for uv itself is not for builds, whose pip would not heed it.
     """
     for_pip = {name: value for name, value in environ.items() if not name.startswith("UV_")}
-    pip = pip_config.settings(for_pip, Path.home())
-    variables = pip_config.indexes_for_uv(for_pip, Path.home()) | {
+    pip = pip_config.settings(for_pip, pip_config.home())
+    variables = pip_config.indexes_for_uv(for_pip, pip_config.home()) | {
         name: pip[key] for key, names in FOR_UV.items() if key in pip for name in names
     }
     return pip_config.exports(variables)

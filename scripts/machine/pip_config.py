@@ -50,6 +50,14 @@ def settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     }
 
 
+def home() -> Path:
+    """Return the user's home; "/" for one who has neither HOME nor a name, as in a container."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
+
+
 def for_uv(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     """The variables that make uv use the same indexes, and the CA certificates of this machine.
 
@@ -82,7 +90,7 @@ def exports(variables: Mapping[str, str]) -> str:
 def main() -> int:
     """Print uv's variables as lines for a shell; give the exit code."""
     try:
-        variables = for_uv(os.environ, Path.home())
+        variables = for_uv(os.environ, home())
     except ConfigError as error:
         return report(error)
     sys.stdout.write(exports(variables))

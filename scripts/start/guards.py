@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.config.workspace import Workspace
-from scripts.core.errors import ConfigError
+from scripts.core.errors import ConfigError, EngineError
+from scripts.core.files import same, there
 from scripts.core.finding import Finding
 from scripts.core.look import State
 from scripts.core.stack import Port, Stack
@@ -17,15 +18,41 @@ from scripts.machine.ports import owner, taken_among
 
 
 def require_own(space: Workspace) -> None:
-    """Raise ConfigError when containers of this project belong to another checkout."""
-    other = preflight.foreign(containers(space.api, space.stack.project), space.stack.folder)
-    if other is not None:
-        raise ConfigError(
-            f"container {other.name} of project {space.stack.project!r} belongs to the checkout"
-            f" at {Path(other.working_dir).parent}",
-            next_step="use that one; or run side by side with other names and ports:"
-            " inv env --offset 100 --write second.env, then: ENV_FILE=second.env inv up",
+    """Raise an error where this checkout was moved, or containers belong to another one."""
+    if before := space.engine.moved_from:
+        raise EngineError(
+            f"the private engine still works in {before}, where this checkout was",
+            next_step="inv engine.start, which stops it there and starts it here; all data stays",
         )
+    if gone := left_by(space):
+        raise ConfigError(
+            f"containers of project {space.stack.project!r} were made by the checkout at {gone},"
+            " which is not there any more",
+            next_step="if it was moved here: inv up asks, and makes them anew; all data stays",
+            code=preflight.MOVED,
+        )
+
+
+def left_by(space: Workspace) -> str:
+    """Return which checkout made containers of this project, if it is not there any more.
+
+    Empty where all are our own. Raises ConfigError when they belong to another one that is there:
+    the engine's own machine is the only one where that can be seen.
+    """
+    project, gone = space.stack.project, ""
+    for other in containers(space.api, project):
+        folder = Path(other.working_dir or space.stack.folder)
+        if same(folder, space.stack.folder):
+            continue
+        if not space.engine.local or there(folder):
+            raise ConfigError(
+                f"container {other.name} of project {project!r} belongs to the checkout"
+                f" at {folder.parent}",
+                next_step="use that one; or run side by side with other names and ports:"
+                " inv env --offset 100 --write second.env, then: ENV_FILE=second.env inv up",
+            )
+        gone = str(folder.parent)
+    return gone
 
 
 def require_created(space: Workspace, names: tuple[str, ...]) -> None:

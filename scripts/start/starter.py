@@ -12,10 +12,11 @@ from scripts.core.finding import Finding
 from scripts.core.inventory import ImageStatus
 from scripts.core.look import Look, Reading
 from scripts.core.stack import Stack
-from scripts.data import context, recovery, snapshots
+from scripts.data import context, recovery, snapshots, volumes
 from scripts.data.context import DataContext
 from scripts.engine.api import Api
 from scripts.engine.containers import containers
+from scripts.engine.places import places
 from scripts.images import availability
 from scripts.start import guards, scheduler
 from scripts.start.events import Event, EventKind
@@ -57,8 +58,23 @@ class Starter:
 
     def create(self, names: Sequence[str]) -> list[ImageStatus]:
         """Have Compose make the containers; return the images that they are made from."""
-        self.space.compose.change("create", *AS_IT_IS, *names)
+        self._make(names)
         return self.statuses(names)
+
+    def _make(self, names: Sequence[str], *how: str) -> None:
+        """Have Compose make containers and networks; volumes get a label that says whose they are.
+
+        The networks of a private engine are kept from other hosts.
+        """
+        space, root = self.space, self.space.settings.root
+        mounted = {name for one in names for name in space.stack.service(one).volumes}
+        wanted = [volume for volume in space.stack.volumes if volume.name in mounted]
+        volumes.create(space.api, space.stack.project, wanted, volumes.own(root))
+        space.compose.change("create", *AS_IT_IS, *how, *names)
+        if space.engine.private:
+            from scripts.engine.private import network
+
+            network.guard(places(root), space.compose.runner, self.tell.say)
 
     def start(self, statuses: Sequence[ImageStatus]) -> ExitCode:
         """Start the services of these images; what is ready then need not be made again."""
@@ -100,7 +116,7 @@ class Starter:
                 self.create(names)
             elif guards.uncreated(self.space, names):
                 # what is there stays as it is, also when `.env` says otherwise by now
-                self.space.compose.change("create", *AS_IT_IS, "--no-recreate", *names)
+                self._make(names, "--no-recreate")
             only = replace(self.space, stack=self.space.stack.only(names))
             return replace(self, space=only).follow(names, last=not anew)
 
@@ -108,6 +124,7 @@ class Starter:
         return DataContext(
             api=space.api,
             stack=space.stack,
+            root=space.settings.root,
             folder=snapshots.folder_of(space.settings.root, space.stack.project),
             tell=self.tell,
             bring_back=bring_back,

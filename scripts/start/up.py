@@ -27,6 +27,8 @@ class Reporter(starter.Reporter, Protocol):
 
     def state(self, name: str, line: str) -> None: ...
 
+    def confirm(self, question: str, names: Sequence[str], *, yes: bool) -> None: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -36,6 +38,8 @@ class Wanted:
     """Names of services or containers; none means all."""
     timeout: float = 300.0
     rebuild: bool = False
+    yes: bool = False
+    """What a checkout that was moved left behind is taken over without asking."""
     began: float = 0.0
     """When the command began, seconds since 1970."""
 
@@ -55,7 +59,9 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCod
     start = Starter(space=space, tell=tell, began=wanted.began, timeout=wanted.timeout)
     names = space.stack.closure(selection.services(space.stack, wanted.services))
     with held(space.cache, "up"):
-        guards.require_own(space)
+        if gone := guards.left_by(space):
+            tell.confirm(take_over(space.stack.project, gone), (), yes=wanted.yes)
+            space.compose.remove(space.stack.project, tell.say)
         statuses = start.statuses(names)
         # what an interrupted command left changes what runs
         folder = snapshots.folder_of(space.settings.root, space.stack.project)
@@ -85,6 +91,14 @@ def _made_anew(start: Starter, names: Sequence[str]) -> ExitCode:
     if code is ExitCode.OK:
         parts.keep(start.space, names)
     return code
+
+
+def take_over(project: str, gone: str) -> str:
+    """Return the question about containers of a checkout that is not there any more."""
+    return (
+        f"The containers of {project} were made by the checkout at {gone}, which is not there any"
+        " more. Was it moved here, so that its containers go and are made anew? The data stays."
+    )
 
 
 def restart(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:

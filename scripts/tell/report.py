@@ -91,6 +91,8 @@ class Report(Board):
         width = max(map(len, names), default=0)
         for one in lines:
             self.out.print(views.log_line(one, names, width))
+            if self.out.unheard:
+                break
 
     def memories(self, document: Mapping[str, Any], findings: Sequence[Finding]) -> None:
         """Write what MemOS keeps, and under it what lacks its other half."""
@@ -154,8 +156,18 @@ class Report(Board):
         self.err.print(line(str(error)) if no else line(f"error: {error}", "bold red"))
         self._plain(f"next: {self.origins.step(error.next_step)}")
 
-    def confirm(self, question: str, names: Sequence[str], *, yes: bool) -> None:
-        """List what will be deleted and ask once; raises DeclinedError unless the answer is yes."""
+    def confirm(
+        self,
+        question: str,
+        names: Sequence[str],
+        *,
+        yes: bool,
+        otherwise: str = "the same command with --yes, if you mean it",
+    ) -> None:
+        """List what will be deleted and ask once; raises DeclinedError unless the answer is yes.
+
+        `otherwise` is the next step where nobody can answer.
+        """
         for name in names:
             self._plain(f"  {name}")
         if yes:
@@ -163,8 +175,8 @@ class Report(Board):
         if not sys.stdin.isatty():
             raise DeclinedError(
                 f"{question} Nobody is there to answer; nothing was changed",
-                next_step="the same command with --yes, if you mean it",
+                next_step=otherwise,
             )
         self.err.print(line(f"{question} [y/N] "), end="")
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-            raise DeclinedError("nothing was changed", next_step="answer y, or add --yes")
+            raise DeclinedError("nothing was changed", next_step="the same command, and answer y")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,35 @@ def test_engine_remove_leaves_the_machine_as_it_was(running: Checkout, tmp_path:
     assert not (root / ".engine").exists()
     assert running.docker("ps", "--quiet").stdout == containers
     assert all(row["ready"] for row in running.inv("ps", "--format", "json").document["services"])
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("apt-get") is None,
+    reason="only root on Debian and its kin can have a private engine",
+)
+@pytest.mark.usefixtures("engine")
+def test_a_private_engine_comes_along_when_its_checkout_is_moved(tmp_path: Path) -> None:
+    """It is told as moved, restarted by the step that is named, and has what it had."""
+    before = machine()
+    first = checkout(tmp_path, "memos-e2e-moved", root=copied(tmp_path / "first place"))
+    (first.root / ".cache").mkdir()
+    try:
+        first.inv("engine.start")
+        first.docker("volume", "create", "kept")
+        first.root.rename(tmp_path / "second place")
+        second = replace(first, root=tmp_path / "second place")
+
+        assert f"it works in {first.root}" in second.inv("engine.status").stderr
+        assert second.docker("volume", "ls", "--quiet").stdout == "kept\n"
+        refused = second.inv("restart", "--service", "etcd", check=False)
+        assert (refused.exit_code, "next: inv engine.start" in refused.stderr) == (3, True)
+
+        assert "stopping what was started there" in second.inv("engine.start").stderr
+        assert second.docker("volume", "ls", "--quiet").stdout == "kept\n"
+        assert second.docker("network", "create", "memos-e2e-moved").exit_code == 0
+        assert str(first.root) not in second.inv("engine.status").stderr
+    finally:
+        for place in ("first place", "second place"):
+            if (tmp_path / place).exists():
+                replace(first, root=tmp_path / place).inv("engine.remove", "--yes")
+    assert machine() == before

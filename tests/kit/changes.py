@@ -34,9 +34,11 @@ def breach(at: Checkout) -> None:
 
 
 def foreign(at: Checkout) -> None:
-    """Let a container be made by another checkout."""
+    """Let a container be made by another checkout, which is there."""
+    folder = at.folder / "elsewhere" / "docker"
+    folder.mkdir(parents=True)
     at.state["containers"]["id-etcd"] = made(
-        "etcd", "running", folder="/elsewhere/docker", project="memos-test"
+        "etcd", "running", folder=str(folder), project="memos-test"
     )
 
 

@@ -121,14 +121,26 @@ class FakeEngine:
                 return 200, framed(said) if what == "start" else {"ExitCode": code}
             case ["images", *words, what]:
                 return self._images("/".join(words), what, request)
-            case ["volumes"]:
-                known = self.state.get("made", {})
-                rows = [{"Name": name, **known.get(name, {})} for name in self.state["volumes"]]
-                return 200, {"Volumes": rows}
+            case ["volumes", *words] if not words or self.disk is None:
+                return self._volumes(request, words)
             case ["volumes" | "containers", *words] if self.disk is not None:
                 return self.disk.respond(request.method, words, request.body)
             case _:
                 return 404, {"message": "page not found"}
+
+    def _volumes(self, request: Request, words: list[str]) -> Answer:
+        """List the volumes; or make or remove one, which is no more than a name."""
+        if not words:
+            known = self.state.get("made", {})
+            rows = [{"Name": name, **known.get(name, {})} for name in self.state["volumes"]]
+            return 200, {"Volumes": rows}
+        if request.method == "DELETE":
+            self.state["volumes"].remove(words[0])
+            return 204, b""
+        body = json.loads(request.body)
+        self.state["volumes"].append(body["Name"])
+        self.state.setdefault("made", {})[body["Name"]] = {"Labels": body["Labels"]}
+        return 201, {"Name": body["Name"]}
 
     def _rows(self, query: dict[str, str]) -> list[dict[str, Any]]:
         filters = json.loads(query.get("filters", "{}"))

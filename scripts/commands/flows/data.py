@@ -1,10 +1,11 @@
 """What is done to the data as a whole: asked, locked, done, and what ran started again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.config import selection, workspace
+from scripts.config.workspace import Workspace
 from scripts.core.errors import ExitCode, StackError
 from scripts.core.files import held
 from scripts.data import archive, manifest, operations, recovery, snapshots, volumes
@@ -13,6 +14,7 @@ from scripts.engine import stacks
 from scripts.engine.containers import containers
 from scripts.start import guards
 from scripts.start.starter import Starter
+from scripts.start.up import take_over
 from scripts.tell.data_report import DataReport
 
 
@@ -31,26 +33,55 @@ class Reset:
 def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> None:
     """Stop and remove the containers; with `delete_data` the data too, after asking."""
     space, context = start.space, start.data_context()
+    project = space.stack.project
+    gone: tuple[str, ...] = ()
     with held(space.cache, "down"), recovery.unfinished(context.folder):
-        guards.require_own(space)
+        if left := guards.left_by(space):
+            tell.confirm(take_over(project, left), (), yes=yes)
         if delete_data:
-            tell.confirm("Delete these volumes?", volumes.held(space.api, space.stack), yes=yes)
+            gone = volumes.held(space.api, workspace.every_volume(space))
+            _confirm(space, tell, "Delete these volumes?", gone, gone, yes=yes)
             recovery.clear(context)  # what is deleted need not be whole before
         else:
             recovery.settle_data(context)
-        there = containers(space.api, space.stack.project)
-        words = ["down", "--remove-orphans", *(["--volumes"] if delete_data else [])]
-        # what only a profile started goes too: a local embedder, after another model was named
-        workspace.with_all_profiles(space).compose.change(*words, on_line=tell.say)
+        there = containers(space.api, project)
+        space.compose.remove(project, tell.say)
         if delete_data:
+            volumes.delete(space.api, project, gone)
             recovery.forget(context)
     if not there:
         members = stacks.seen(space.api)
-        tell.nothing_stopped(space.stack.project, stacks.document(members, space.settings.root, ""))
+        tell.nothing_stopped(project, stacks.document(members, space.settings.root, ""))
     if delete_data:
         tell.say("the data was deleted")
     elif there:
         tell.say("the data is kept; inv up brings all back")
+
+
+def _confirm(
+    space: Workspace,
+    tell: DataReport,
+    question: str,
+    shown: Sequence[str],
+    names: Iterable[str],
+    *,
+    yes: bool,
+) -> None:
+    """Ask whether the data in these volumes may go; what another checkout made is asked apart.
+
+    There --yes is not enough: every checkout has the same name for its project at first.
+    """
+    others = volumes.of_others(space.api, names, space.settings.root, local=space.engine.local)
+    if not others:
+        tell.confirm(question, shown, yes=yes)
+        return
+    told = [f"{name}: made by the checkout at {other}" for name, other in others.items()]
+    tell.confirm(
+        f"{question} It is data of another checkout.",
+        [*(name for name in shown if name not in others), *told],
+        yes=False,
+        otherwise="inv ps --all shows the stacks; in that checkout the same command is right",
+    )
 
 
 def reset(start: Starter, tell: DataReport, wanted: Reset, *, yes: bool) -> ExitCode:
@@ -68,7 +99,8 @@ def reset(start: Starter, tell: DataReport, wanted: Reset, *, yes: bool) -> Exit
         tell.plan(operation.plan, result=wanted.dry_run)
         if wanted.dry_run or not operation.plan.volumes:
             return ExitCode.OK
-        tell.confirm("Delete this data?", (), yes=yes)
+        names = operation.plan.names.values()
+        _confirm(space, tell, "Delete this data?", (), names, yes=yes)
         file = snapshots.new_file(context.folder, name) if operation.plan.snapshot else None
         code = operations.reset(
             operation, file, manifest.describe(space, operation.plan, automatic=True)
@@ -130,7 +162,8 @@ def restore(start: Starter, tell: DataReport, name: str, *, yes: bool, anyway: b
         operation.require_nothing_beside()
         operation.require_space(contents["tar_bytes"])
         tell.plan(operation.plan, result=False)
-        tell.confirm("Replace this data?", (), yes=yes)
+        names = operation.plan.names.values()
+        _confirm(space, tell, "Replace this data?", (), names, yes=yes)
         code = operations.restore(operation, file, contents["tar_bytes"])
     tell.restored(operation.plan, code)
     return code

@@ -46,5 +46,9 @@ def graph(space: Workspace, services: Sequence[str], tell: Report) -> None:
 
 def _page(space: Workspace, kept: Sequence[Run], states: Mapping[str, str], tell: Report) -> None:
     """Write both drawings as a page, and say where."""
-    file = page.write(space.cache, space.stack, kept, states, time.time())
-    tell.say(f"the same as a page: {file}")
+    try:
+        file = page.write(space.cache, space.stack, kept, states, time.time())
+    except OSError as error:  # a checkout that this user may only read
+        tell.say(f"not written as a page: {error.strerror}")
+    else:
+        tell.say(f"the same as a page: {file}")

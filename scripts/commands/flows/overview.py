@@ -65,7 +65,7 @@ def every_stack(checkout: Checkout, tell: Report) -> None:
     from scripts.engine import discovery, stacks
     from scripts.engine.api import Api
 
-    project = workspace.read_settings(checkout).get("COMPOSE_PROJECT_NAME")
+    project = workspace.look_project(checkout)
     members = stacks.seen(Api.of(discovery.required(checkout)))
     tell.stacks(stacks.document(members, checkout.root, project))
 

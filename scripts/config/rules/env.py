@@ -3,9 +3,10 @@
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scripts.config import choice, release
+from scripts.config.env_text import EnvLine, lines, text_of
 from scripts.config.settings import LOCAL_DIMENSION, LOCAL_MODELS, Settings
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import FOREIGN, ImageSource
@@ -23,6 +24,8 @@ CHAT_MODEL = (
 """How MemOS reads its list of chat models (`build_chat_llm_config`)."""
 PREFERRING_READER = "multimodal_struct"
 """From 2.0.8 on the only one that looks for preferences."""
+IDENTITY = ("COMPOSE_PROJECT_NAME", "IMAGE_SOURCE")
+"""Settings that say which stack is meant."""
 NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 _JAVA = (r"[1-9][0-9]{0,8}[kmgKMG]", "a size such as 512m or 2g")
 _SHAPES = (
@@ -68,6 +71,36 @@ def check(settings: Settings) -> None:
     if wrong:
         step = settings.step(problem.name for problem in wrong)
         raise ConfigError("\n".join(map(str, wrong)), next_step=step)
+
+
+def ambiguous(settings: Settings, names: tuple[str, ...] = IDENTITY) -> bool:
+    """Say whether what is wrong is one of these settings, which say what stack is meant."""
+    wrong = [problem.name for problem in problems(settings)]
+    wrong += [line.text.removeprefix("export ") for line in _unread(settings)]
+    return any(text.startswith(names) for text in wrong)
+
+
+def sound(settings: Settings) -> tuple[Settings, dict[str, str]]:
+    """Return settings that Compose can read, and what has to go over them: wrong values left out.
+
+    What only looks or stops needs no value that is wrong.
+    """
+    wrong = {problem.name for problem in problems(settings)}
+    if not wrong and not _unread(settings):
+        return settings, {}
+    made = replace(
+        settings,
+        file=settings.root / ".env.example",
+        lines={name: line for name, line in settings.lines.items() if name not in wrong},
+        exported={name: value for name, value in settings.exported.items() if name not in wrong},
+    )
+    return made, {**{name: made.get(name) for name in made.names()}, **made.for_compose()}
+
+
+def _unread(settings: Settings) -> tuple[EnvLine, ...]:
+    """Return the lines of the file that are none, or that nobody reads as they are meant."""
+    text = "" if settings.missing else text_of(settings.file)
+    return tuple(line for line in lines(text) if line.problem)
 
 
 def problems(settings: Settings) -> tuple[Problem, ...]:

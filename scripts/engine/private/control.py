@@ -37,8 +37,8 @@ def ensure(checkout: Checkout) -> Engine:
 
 def start(checkout: Checkout) -> Engine:
     """Start this checkout's private engine, also beside another; errors as in `lifecycle`."""
-    at = places(checkout.root)
     lifecycle.start(checkout)
+    at = places(checkout.root)  # it may have got its mark just now
     environ = {**checkout.environ, "DOCKER_HOST": at.endpoint}
     engine = discover(replace(checkout, environ=environ))
     if engine is None:
@@ -74,6 +74,8 @@ def status(checkout: Checkout) -> EngineStatus:
     if found is None and (why := obstacle(system)):
         problems.append(f"{why}; next: {install_hint(system)}")
     pid = processes.daemon(at)
+    if pid is not None and at.before:
+        problems.append(f"it works in {at.before}, where this checkout was; next: inv engine.start")
     left = processes.ours(at)
     if pid is None and left:
         problems.append(f"{len(left)} processes are left of a crash; next: inv engine.start")

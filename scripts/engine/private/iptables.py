@@ -25,6 +25,9 @@ INTERFACES = Path("/sys/class/net")
 FAMILIES = ("iptables", "ip6tables")
 SHARED = "DOCKER"
 """How the chains begin that all engines of a machine share."""
+FIRST = "DOCKER-USER"
+"""The one that what is forwarded passes first, and that no engine empties."""
+LOOPBACK = {"iptables": "127.0.0.0/8", "ip6tables": "::1/128"}
 
 Network = IPv4Network | IPv6Network
 
@@ -35,6 +38,8 @@ class Ours:
 
     bridges: frozenset[str]
     networks: frozenset[Network]
+    chain: str = ""
+    """Of rules that no engine makes: see `fence`."""
 
     def has(self, rule: str) -> bool:
         """Say whether a rule names one of the bridges, or an address behind one."""
@@ -64,6 +69,7 @@ def removal(saved: str, ours: Ours, before: str | None) -> str:
     for table, chains, rules in _tables(saved):
         shared = {chain for chain in chains if chain.startswith(SHARED)}
         gone = shared - were.get(table, {}).keys() if before is not None else set()
+        gone |= {ours.chain} & chains.keys()
         lines = [
             f"-D{rule.removeprefix('-A')}"
             for rule in rules
@@ -99,6 +105,27 @@ def lost(before: str, after: str, ours: Ours, interfaces: Iterable[str]) -> str:
         ]
         text += _change(table, lines)
     return text
+
+
+def fence(saved: str, ours: Ours, family: str) -> str:
+    """Return the input for `iptables-restore --noflush` that keeps other hosts from our bridges.
+
+    Before Engine 28 a host on the same network reaches every container by a route, and through
+    ports on 127.0.0.1 too (https://github.com/moby/moby/issues/45610). What comes for a port that
+    is published on another address goes through.
+    """
+    chains, rules = next(
+        ((chains, rules) for table, chains, rules in _tables(saved) if table == "filter"), ({}, [])
+    )
+    if FIRST not in chains:
+        return ""
+    lines = [f":{ours.chain} - [0:0]"]  # emptied where it is there
+    for bridge in sorted(ours.bridges):
+        begun = f"-A {ours.chain} ! -i {bridge} -o {bridge} -m conntrack --ctstate NEW"
+        published = f"-m conntrack ! --ctorigdst {LOOPBACK[family]} --ctstate DNAT"
+        lines += [f"{begun} {published} -j RETURN", f"{begun} -j DROP"]
+    jump = f"{FIRST} -j {ours.chain}"
+    return _change("filter", lines if f"-A {jump}" in rules else [*lines, f"-I {jump}"])
 
 
 def _change(table: str, lines: list[str]) -> str:
@@ -146,7 +173,7 @@ def delete_bridge(name: str) -> None:
             raise
 
 
-def our_bridges(main: str, store: Path) -> Ours:
+def our_bridges(main: str, store: Path, chain: str = "") -> Ours:
     """Return an engine's bridges that exist: `main`, and those of the networks in its `store`.
 
     Docker names a bridge after the first 12 digits of its network's id, which its store (a
@@ -161,7 +188,9 @@ def our_bridges(main: str, store: Path) -> Ours:
     }
     networks = (_network(name) for name in ours)
     return Ours(
-        bridges=frozenset({main, *ours}), networks=frozenset(n for n in networks if n is not None)
+        bridges=frozenset({main, *ours}),
+        networks=frozenset(n for n in networks if n is not None),
+        chain=chain,
     )
 
 

@@ -1,33 +1,37 @@
 """The life of a checkout's private engine: start, stop, remove."""
 
 import contextlib
+import math
+import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from scripts.core.checkout import Checkout
 from scripts.core.errors import EngineError, RefusedError, StackError
-from scripts.core.files import held
+from scripts.core.files import held, turn
 from scripts.core.polling import poll
 from scripts.core.process import detach
 from scripts.core.progress import Say
 from scripts.core.texts import telling
 from scripts.engine.api import Api
-from scripts.engine.places import Places, daemon_env, places
+from scripts.engine.places import Places, daemon_env, keep_mark, places
 from scripts.engine.private import network, processes, root_mount
 from scripts.engine.private.programs import bring
 from scripts.machine.system import install_hint, obstacle, this_system
 
 READY_TIME = 60.0
-"""Seconds for dockerd to answer; here it takes 1 to 3."""
+"""Seconds for dockerd to answer from when it last wrote to its log; here it takes 1 to 3."""
 LAUNCH_LOOKS = 20
 """Looks, ten a second, that dockerd has to appear as a process."""
 STOP_TIME = 180.0
 """Seconds for dockerd to stop its containers: the longest `stop_grace_period` and some more."""
 PACE = 2.0
 """Seconds between two lines of progress."""
+CONTAINERS_OWN = frozenset({"overlay", "tmpfs", "nsfs", "mqueue"})
+"""What an engine mounts for containers, and a killed one leaves: nothing of it is on a disk."""
 SYSTEMD = Path("/run/systemd/system")
 
 
@@ -38,26 +42,56 @@ def start(checkout: Checkout) -> None:
     it is stopped again.
     """
     at, say = places(checkout.root), checkout.say
-    if processes.daemon(at) and _answers(at):
+    if _runs(at):
         say("engine: is running")
         return
     if why := obstacle(system := this_system()):
         raise EngineError(why, next_step=install_hint(system))
     processes.check_cgroups()
-    with held(at.cache, "engine.start"):
+    with held(at.cache, "engine.start", lambda line: say(f"engine: {line}")):
+        if _runs(at := places(checkout.root)):
+            say("engine: is running now")
+            return
         bring(checkout)
-        before = network.prepare(at, checkout.runner)
-        if processes.daemon(at) is None:
-            say("engine: starting")
-            _launch(at, checkout.environ)
-        try:
-            _await_answer(at)
-        except BaseException:
-            say("engine: it did not come up, stopping it again")
-            _end(at, say)
-            raise
-        network.repair_others(at, checkout.runner, before)
+        if at.before:
+            _leave(at, at.before, say)
+        keep_mark(checkout.root)
+        at = places(checkout.root)
+        with _network(at, say):
+            before = network.prepare(at, checkout.runner)
+            if processes.daemon(at) is None:
+                say("engine: starting")
+                _launch(at, checkout.environ)
+            try:
+                _await_answer(at)
+            except BaseException:
+                say("engine: it did not come up, stopping it again")
+                _end(at, say)
+                raise
+            network.repair_others(at, checkout.runner, before)
+            network.guard(at, checkout.runner, say)
     say("engine: ready")
+
+
+def _runs(at: Places) -> bool:
+    return not at.before and processes.daemon(at) is not None and _answers(at)
+
+
+def _leave(at: Places, before: Path, say: Say) -> None:
+    """Stop an engine that was started before its checkout was moved: it would miss its files."""
+    if processes.ours(at):
+        say(f"engine: this checkout was at {before}: stopping what was started there")
+        _end(at, say)
+        for point in processes.mounts((at.data, at.exec_root)):
+            processes.unmount(point)
+
+
+@contextlib.contextmanager
+def _network(at: Places, say: Say) -> Iterator[None]:
+    """Be the only engine of any checkout that changes the host's network now."""
+    at.run.mkdir(parents=True, exist_ok=True)
+    with turn(at.run.parent, lambda: say("engine: another checkout's is starting, waiting for it")):
+        yield
 
 
 def stop(checkout: Checkout) -> None:
@@ -89,21 +123,27 @@ def remove(checkout: Checkout) -> None:
             with contextlib.suppress(StackError):  # what cannot be asked for is taken by force
                 _empty(Api(at.endpoint))
         _end(at, checkout.say, grace=0.0)  # the data goes anyway
-        folders = (at.data, at.exec_root)
-        for point in processes.mounts(folders):
+        for point in processes.mounts((at.data, at.exec_root), kinds=CONTAINERS_OWN):
             processes.unmount(point)
-        if left := processes.mounts(folders):
-            raise EngineError(
-                f"{left[0]} is still mounted, so nothing was deleted",
-                next_step=f"umount {left[0]}, then: inv engine.remove",
-            )
-        network.restore(at, checkout.runner)
+        _require_unmounted(at)
+        if at.run.exists():
+            with _network(at, checkout.say):
+                network.restore(at, checkout.runner)
         processes.remove_cgroups(at)
         _delete(at.home)
         _delete(at.run)
         with contextlib.suppress(OSError):  # another checkout's engine is still there
             at.run.parent.rmdir()
     checkout.say("engine: removed")
+
+
+def _require_unmounted(at: Places) -> None:
+    """Raise EngineError for what is mounted below: to delete it would empty somebody's folder."""
+    if left := processes.mounts((at.home, at.run)):
+        raise EngineError(
+            f"{left[0]} is still mounted, so nothing was deleted",
+            next_step=f"umount {shlex.quote(left[0])}, then: inv engine.remove",
+        )
 
 
 def _require_root(at: Places, task: str) -> bool:
@@ -173,13 +213,15 @@ def _await_answer(at: Places) -> None:
         # the process first: it writes its log before it ends
         return processes.daemon(at) is not None, _answers(at)
 
-    started = False
-    looks = poll(look, timeout=READY_TIME, interval=0.1)
-    for count, (runs, answers) in enumerate(looks, start=1):
+    started, silent, written = False, 0, 0
+    for count, (runs, answers) in enumerate(poll(look, timeout=math.inf, interval=0.1), start=1):
         if answers:
             return
         started = started or runs or count > LAUNCH_LOOKS
-        if started and not runs:
+        size = at.log.stat().st_size if at.log.exists() else 0
+        # many containers on a slow disk take their time
+        silent, written = (silent + 1 if size == written else 0), size
+        if (started and not runs) or silent > READY_TIME / 0.1:
             break
     raise EngineError(
         f"dockerd did not start: {last_error(at.log)}",

@@ -11,6 +11,7 @@ from pathlib import Path
 from scripts.core import files
 from scripts.core.errors import EngineError
 from scripts.core.process import Runner
+from scripts.core.progress import Say
 from scripts.engine.places import Places
 from scripts.engine.private import iptables
 from scripts.engine.private.processes import other_engines
@@ -108,8 +109,19 @@ def repair_others(at: Places, runner: Runner, before: Mapping[str, str]) -> None
         _apply(at, runner, family, iptables.lost(before[family], after, _bridges(at), interfaces))
 
 
+def guard(at: Places, runner: Runner, say: Say) -> None:
+    """Keep other hosts from the bridges that there are; said where this machine cannot do that."""
+    try:
+        for family in iptables.FAMILIES:
+            saved = _saved(at, runner, family)
+            _apply(at, runner, family, iptables.fence(saved, _bridges(at), family))
+    except EngineError as error:
+        say(f"engine: other hosts of this network may reach the containers: {error}")
+
+
 def _bridges(at: Places) -> iptables.Ours:
-    return iptables.our_bridges(at.bridge, at.data / "network/files/local-kv.db")
+    store = at.data / "network/files/local-kv.db"
+    return iptables.our_bridges(at.bridge, store, at.chain)
 
 
 def _program(at: Places, name: str) -> str:

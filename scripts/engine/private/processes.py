@@ -8,7 +8,7 @@ import ctypes
 import os
 import re
 import signal
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from scripts.core.errors import EngineError
@@ -103,10 +103,12 @@ def reap(at: Places, grace: float = GRACE) -> None:
     end(ours(at), signal.SIGKILL)
 
 
-def mounts(folders: Iterable[Path]) -> tuple[str, ...]:
-    """Return the mount points in `folders`, the innermost first."""
+def mounts(folders: Iterable[Path], *, kinds: Container[str] | None = None) -> tuple[str, ...]:
+    """Return the mount points in `folders`, the innermost first; with `kinds` of these only."""
     lines = (PROC / "self" / "mountinfo").read_text().splitlines()
-    points = [_unescaped(line.split()[4]) for line in lines]
+    # the kind of the file system comes after a dash: proc(5)
+    fields = [(line.split(), line.partition(" - ")[2].split()) for line in lines]
+    points = [_unescaped(own[4]) for own, others in fields if kinds is None or others[0] in kinds]
     roots = tuple(str(folder) for folder in folders)
     inside = [p for p in points if any(p == root or p.startswith(f"{root}/") for root in roots)]
     return tuple(reversed(inside))

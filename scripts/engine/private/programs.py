@@ -4,10 +4,11 @@ Compose is among them, which resolves files also where no engine runs.
 """
 
 import json
+import os
 import resource
-import shlex
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 from scripts.core import files
 from scripts.core.checkout import Checkout
@@ -125,10 +126,10 @@ def link(at: Places) -> None:
     for folder in ("bin", "sbin", "docker/cli-plugins"):
         shutil.rmtree(at.home / folder, ignore_errors=True)
         (at.home / folder).mkdir(parents=True)
-    at.docker.symlink_to(at.tree / "usr/bin/docker")
+    _link(at.docker, at.tree / "usr/bin/docker")
     for plugin in at.tree.glob("usr/lib*/docker/cli-plugins/docker-*"):
-        (at.home / "docker/cli-plugins" / plugin.name).symlink_to(plugin)
-    (at.home / "sbin/docker-init").symlink_to(at.tree / "usr/bin/tini-static")
+        _link(at.home / "docker/cli-plugins" / plugin.name, plugin)
+    _link(at.home / "sbin/docker-init", at.tree / "usr/bin/tini-static")
     choose_xtables(at, "legacy")
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     limit = NOFILE if soft == resource.RLIM_INFINITY else min(soft, NOFILE)
@@ -137,18 +138,24 @@ def link(at: Places) -> None:
     (at.home / "daemon.json").write_text(json.dumps({"default-ulimits": limits}), encoding="utf-8")
 
 
+def _link(name: Path, program: Path) -> None:
+    """Make a link that still holds when the checkout is moved."""
+    name.symlink_to(os.path.relpath(program, name.parent))
+
+
 def choose_xtables(at: Places, variant: str) -> None:
     """Write the iptables and ip6tables programs of `variant`: legacy or nft.
 
-    They are scripts, so that the path of their libraries reaches no other program.
+    They are scripts, so that the path of their libraries reaches no other program. They find it
+    from where they are, also after the checkout was moved.
     """
-    libraries = shlex.quote(str(at.tree / LIBRARIES))
-    program = shlex.quote(str(at.tree / "usr/sbin" / f"xtables-{variant}-multi"))
     for name in (*XTABLES, *(name.replace("ip", "ip6", 1) for name in XTABLES)):
         script = at.home / "sbin" / name
         script.write_text(
-            f"#!/bin/sh\nexport LD_LIBRARY_PATH={libraries} XTABLES_LIBDIR={libraries}/xtables\n"
-            f'exec {program} {name} "$@"\n',
+            f"#!/bin/sh\nroot=${{0%/*}}/../{at.tree.name}\n"
+            f'export LD_LIBRARY_PATH="$root/{LIBRARIES}"\n'
+            'export XTABLES_LIBDIR="$LD_LIBRARY_PATH/xtables"\n'
+            f'exec "$root/usr/sbin/xtables-{variant}-multi" {name} "$@"\n',
             encoding="utf-8",
         )
         script.chmod(0o755)

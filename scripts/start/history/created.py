@@ -49,7 +49,7 @@ def keep(space: Workspace, images: Sequence[ImageStatus]) -> None:
 
 def _kept(space: Workspace) -> dict[str, Any]:
     """Return what was noted of services that were made from these inputs."""
-    document = files.read_object(space.cache / FILE)
+    document = files.read_own(space.cache / FILE)
     services = document.get("services")
     same = space.inputs and document.get("inputs") == space.inputs
     return services if same and isinstance(services, dict) else {}

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from scripts.commands import command
 from scripts.config import workspace
 from scripts.start.starter import Starter
 from tests.kit.checkout import Checkout
@@ -107,15 +106,6 @@ def test_a_program_is_told_too(at: Checkout) -> None:
     last = json.loads(at.shown().out.splitlines()[-1])
     assert (last["verdict"], last["exit_code"], last["code"]) == ("refused", 1, "bug")
     assert len(reported(at)) == 1
-
-
-def test_a_reader_that_has_gone_is_no_bug(at: Checkout) -> None:
-    """`inv up --format json | head -1` has seen enough; nothing is left to report."""
-    with pytest.raises(BrokenPipeError), command.result_line(command.report("json")):
-        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
-
-    assert reported(at) == []
-    assert at.shown().out == ""
 
 
 def test_what_is_no_utf_8_is_written_all_the_same(at: Checkout) -> None:

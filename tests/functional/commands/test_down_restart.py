@@ -19,7 +19,7 @@ def test_restart_stops_what_is_named_and_waits_for_it(at: Checkout) -> None:
     ("words", "call", "told"),
     [
         ("down", "down --remove-orphans", "the data is kept"),
-        ("down --volumes --yes", "down --remove-orphans --volumes", "the data was deleted"),
+        ("down --volumes --yes", "down --remove-orphans", "the data was deleted"),
     ],
 )
 def test_down_deletes_data_only_when_told_so(
@@ -28,15 +28,15 @@ def test_down_deletes_data_only_when_told_so(
     """And lists whose, without what belongs to others."""
     assert at.inv(*words.split()) == 0
 
-    assert at.calls()[-1] == f"--progress plain {call}"
+    assert at.calls()[-1].endswith(f"--project-name memos-test --progress plain {call}")
     shown = at.shown().err
     assert told in shown
     assert ("memos-test_etcd_data" in shown) is ("--volumes" in words)
     assert "somebody_elses" not in shown
 
 
-def test_down_also_removes_what_only_a_profile_starts(at: Checkout) -> None:
-    """A local embedder that ran before another model was named: Compose leaves it otherwise."""
-    at.answer(" down ", '[ "$COMPOSE_PROFILES" = "*" ]')
-
+def test_down_names_the_project_alone(at: Checkout) -> None:
+    """Compose leaves what only a profile starts, where it is told of files."""
     assert at.inv("down") == 0
+
+    assert " --file " not in at.calls()[-1]

@@ -134,7 +134,7 @@ def test_next_steps_name_the_file_in_use(at: Checkout) -> None:
     at.patch.setenv("ENV_FILE", str(other))
     del at.state["containers"]["id-etcd"]
 
-    assert at.inv("ps") == 2
+    assert at.inv("up") == 2
     said = at.shown().err
     assert "two.env line 2: MEMOS_PORT is 'x'" in said
     assert f"next: edit {other}" in said

@@ -104,7 +104,7 @@ def test_blanks_after_a_release_are_none_of_it(at: Checkout) -> None:
     assert at.inv("ps") == 0
 
     at.patch.setenv("MEMOS_VERSION", "2.0.7 ")
-    assert at.inv("ps") == 2
+    assert at.inv("up") == 2
     assert "MEMOS_VERSION is '2.0.7 ', wanted the three numbers of a release, such as 2.0.7" in (
         at.shown().err
     )

@@ -218,7 +218,9 @@ def test_a_port_that_somebody_else_holds_is_fatal(world: World) -> None:
 
 def test_containers_of_another_checkout_are_fatal(world: World) -> None:
     """`up` would refuse."""
-    other = made("etcd", "running", folder="/elsewhere/docker", project="memos-test")
+    folder = world.root / "elsewhere" / "docker"
+    folder.mkdir(parents=True)
+    other = made("etcd", "running", folder=str(folder), project="memos-test")
     world.engine.state["containers"]["id-etcd"] = other
 
     assert codes(world.ask())["other-checkout"] is True

@@ -167,7 +167,7 @@ def test_wrong_settings_are_found_before_the_engine_is_asked(bench: Bench) -> No
     bench.env("MEMOS_PORT=x\n")
 
     with pytest.raises(ConfigError, match="MEMOS_PORT is 'x'"):
-        bench.look()
+        workspace.as_set(bench.checkout({}))
     assert bench.runner.calls == []
 
 
@@ -395,8 +395,8 @@ def test_where_packages_are_not_possible_a_mirror_is_the_next_step() -> None:
     assert caught.value.next_step.startswith("set IMAGE_REGISTRY in .env")
 
 
-def test_stopping_also_sees_what_only_a_profile_starts(bench: Bench) -> None:
-    """A local model that was started before its key came is stopped too."""
+def test_what_only_a_profile_starts_can_be_seen_too(bench: Bench) -> None:
+    """As for a bundle, and for the volumes that go with the data."""
     space = workspace.with_all_profiles(bench.look())
 
     assert space.compose.env["COMPOSE_PROFILES"] == "*"
@@ -415,7 +415,7 @@ def test_volumes_are_those_of_the_stack_that_exist(
     bench.api(lambda _: FakeApi({"/volumes": answer}))
 
     space = bench.look()
-    found = volumes.held(space.api, space.stack)
+    found = volumes.held(space.api, workspace.every_volume(space))
 
     assert list(found) == sorted(existing[:2])
     assert len(found) == ours

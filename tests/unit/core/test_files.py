@@ -1,8 +1,11 @@
 """A file of ours is whole or as it was, and for its owner only; a folder's lock has one holder."""
 
+import errno
+import fcntl
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -105,6 +108,21 @@ def test_a_second_command_learns_who_holds_the_lock(tmp_path: Path) -> None:
     assert "wait for it to end" in caught.value.next_step
 
 
+def test_a_command_may_wait_for_the_lock(tmp_path: Path) -> None:
+    """It says for whom."""
+    first, said = ExitStack(), []
+    first.enter_context(held(tmp_path, "up"))
+
+    def wait(line: str) -> None:
+        said.append(line)
+        first.close()
+
+    with held(tmp_path, "engine.start", wait):
+        assert (tmp_path / "lock").read_text().startswith("inv engine.start, ")
+
+    assert said == [f"waiting for another run: inv up, pid {os.getpid()}"]
+
+
 def test_the_lock_is_free_after_the_command(tmp_path: Path) -> None:
     """The next command gets it, and no old name stays in it."""
     with held(tmp_path, "up"):
@@ -130,6 +148,77 @@ def test_a_holder_that_has_not_said_its_name_yet_is_not_known(tmp_path: Path) ->
         (tmp_path / "lock").write_text("")
         with pytest.raises(RefusedError, match="not known who"), held(tmp_path, "down"):
             pass
+
+
+def test_on_a_read_only_disk_the_folder_that_is_there_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is stopped there is stopped by one only, too."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+
+    folder, refused = tmp_path / "none", pytest.raises(RefusedError, match="not known who")
+    with held(folder, "down"), refused, held(folder, "up"):
+        pass
+
+
+def test_the_lock_of_a_folder_that_others_may_change_follows_no_link(tmp_path: Path) -> None:
+    """Else the name of the command would be written into what it leads to."""
+    (tmp_path / "theirs").write_text("kept")
+    (tmp_path / "lock").symlink_to(tmp_path / "theirs")
+
+    with pytest.raises(OSError, match="symbolic links"), held(tmp_path, "up"):
+        pass
+    assert (tmp_path / "theirs").read_text() == "kept"
+
+
+def test_only_what_its_owner_wrote_is_acted_upon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of another user, and a link to whatever, are none."""
+    files.write_json(tmp_path / "own", {"a": 1})
+    (tmp_path / "link").symlink_to(tmp_path / "own")
+    assert files.read_own(tmp_path / "own") == {"a": 1}
+    assert files.read_own(tmp_path / "link") == files.read_own(tmp_path / "none") == {}
+
+    stranger = os.stat_result((0o600, 0, 0, 1, 4711, 4711, 8, 0, 0, 0))
+    monkeypatch.setattr(os, "fstat", lambda _: stranger)
+    assert files.read_own(tmp_path / "own") == {}
+
+
+def test_who_works_in_a_folder_is_waited_for(tmp_path: Path) -> None:
+    """And only then; that it waits is said."""
+    waited: list[str] = []
+    with files.turn(tmp_path, lambda: waited.append("a")):
+        number = os.open(tmp_path, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    with files.turn(tmp_path, lambda: os.close(number)):
+        waited.append("b")
+
+    assert waited == ["b"]
+
+
+def test_a_path_that_is_hidden_counts_as_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is taken for gone because this user may not look."""
+    assert files.there(tmp_path)
+    assert not files.there(tmp_path / "none")
+    (tmp_path / "file").touch()
+    assert not files.there(tmp_path / "file" / "below")
+    assert not files.same(tmp_path / "a", tmp_path / "b")
+
+    def refuse(_: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert files.there(tmp_path / "hidden")
 
 
 def test_stacks_have_locks_of_their_own(tmp_path: Path) -> None:

@@ -1,14 +1,12 @@
 """What is known before a start is judged at once, each finding with what to do."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from scripts.core.finding import Finding
 from scripts.core.inventory import Host
-from scripts.core.look import Container, State
-from scripts.diagnosis.preflight import GIB, Conditions, check, foreign
+from scripts.diagnosis.preflight import GIB, Conditions, check
 from tests.kit.builders import service
 
 GOOD = Host(
@@ -17,7 +15,6 @@ GOOD = Host(
     disk="/srv/memos",
     disk_free=90 * GIB,
 )
-FOLDER = Path("/srv/memos")
 PICKY = service("milvus", cpu_flags=("avx", "sse4_2"))
 PLAIN = service("neo4j")
 
@@ -120,16 +117,6 @@ def test_all_findings_come_at_once() -> None:
     assert [one.code for one in found] == [
         *("port-taken", "name-taken", "cpu-flags", "memory", "disk")
     ]
-
-
-@pytest.mark.parametrize(
-    ("folder", "other"), [("/a/docker", True), (str(FOLDER), False), ("", False)]
-)
-def test_a_container_of_another_checkout_is_foreign(folder: str, other: object) -> None:
-    """The folder that Compose wrote on a container decides; one without it is nobody's."""
-    container = Container(id="1", service="s", name="n", state=State.RUNNING, working_dir=folder)
-
-    assert (foreign((container,), FOLDER) is container) is other
 
 
 def test_a_paused_container_is_found_with_what_wakes_it() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scripts.config.rules.schema import validate
-from scripts.core.errors import StackError
+from scripts.core.errors import ConfigError, StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, Host, ImageStatus
 from scripts.core.look import Look
@@ -110,6 +110,11 @@ def test_where_nothing_is_known_nothing_is_wrong() -> None:
             {"engine": replace(SEEN, found=replace(ENGINE, version="26.1.5", private=True))},
             ("engine-bugs", "", False),
         ),
+        (
+            {"engine": replace(SEEN, found=replace(ENGINE, version="27.5.1"))},
+            ("engine-neighbours", "", False),
+        ),
+        ({"foreign": ConfigError("x", next_step="y", code="moved")}, ("moved", "", False)),
         ({"stack_problem": PROBLEM}, ("compose-file", "", True)),
         ({"machine": Conditions(host=replace(HOST, cpus=1))}, ("cpu-count", "", False)),
         ({"machine": Conditions(host=replace(HOST, memory=GIB))}, ("memory", "", False)),

@@ -10,7 +10,7 @@ import pytest
 from scripts.core.errors import EngineError
 from scripts.engine.places import Places, places
 from scripts.engine.private import iptables, network, processes
-from scripts.engine.private.iptables import Ours, lost, our_bridges, removal
+from scripts.engine.private.iptables import Ours, fence, lost, our_bridges, removal
 from scripts.engine.private.programs import link
 from tests.kit.fakes import FakeRunner
 
@@ -119,6 +119,44 @@ def test_rules_that_our_start_has_emptied_come_back() -> None:
     )
     assert lost(SAVED, SAVED, OURS, ["other0"]) == ""
     assert lost(SAVED, "", OURS, ["other0"]) == ""
+
+
+FENCED = Ours(bridges=frozenset({"mdvours"}), networks=frozenset(), chain="MEMOS-DEV-1")
+BEGUN = "-A MEMOS-DEV-1 ! -i mdvours -o mdvours -m conntrack --ctstate NEW"
+FENCE = (
+    "*filter\n:MEMOS-DEV-1 - [0:0]\n"
+    f"{BEGUN} -m conntrack ! --ctorigdst 127.0.0.0/8 --ctstate DNAT -j RETURN\n"
+    f"{BEGUN} -j DROP\n"
+)
+
+
+def test_what_other_hosts_begin_is_dropped_unless_it_is_for_a_published_address() -> None:
+    """Before what an engine lets in, and once however often it is done."""
+    assert fence(SAVED, FENCED, "iptables") == f"{FENCE}-I DOCKER-USER -j MEMOS-DEV-1\nCOMMIT\n"
+
+    there = SAVED.replace(
+        "-A DOCKER-USER -j RETURN", "-A DOCKER-USER -j MEMOS-DEV-1\n-A DOCKER-USER -j RETURN"
+    )
+    assert fence(there, FENCED, "iptables") == f"{FENCE}COMMIT\n"
+    assert "::1/128" in fence(SAVED, FENCED, "ip6tables")
+
+
+def test_where_engines_have_no_rules_there_is_no_fence() -> None:
+    """As in IPv6, where they make none by default."""
+    assert fence(FRESH, FENCED, "ip6tables") == ""
+    assert fence("", FENCED, "iptables") == ""
+
+
+def test_the_fence_goes_with_its_engine() -> None:
+    """Also where another engine stays, and after its bridges have gone."""
+    there = SAVED.replace(":DOCKER-USER", ":MEMOS-DEV-1 - [0:0]\n:DOCKER-USER").replace(
+        "-A DOCKER-USER",
+        "-A DOCKER-USER -j MEMOS-DEV-1\n-A MEMOS-DEV-1 ! -i br-gone -j DROP\n-A DOCKER-USER",
+    )
+
+    assert removal(there, FENCED, None).partition("*filter\n")[2] == (
+        "-D DOCKER-USER -j MEMOS-DEV-1\n-F MEMOS-DEV-1\n-X MEMOS-DEV-1\nCOMMIT\n"
+    )
 
 
 def test_rules_of_ipv6_are_no_address_of_ipv4() -> None:
@@ -335,6 +373,20 @@ def test_the_last_engine_takes_back_what_engines_do(at: Places, runner: FakeRunn
 
     assert "-X DOCKER-USER" in inputs(runner)[0]
     assert not (at.run.parent / "host.json").exists()
+
+
+def test_a_machine_that_keeps_nobody_out_is_said(at: Places, runner: FakeRunner) -> None:
+    """It is no reason not to start."""
+    prepared(at, runner)
+    said: list[str] = []
+    network.guard(at, runner, said.append)
+    assert said == []
+    assert f"-I DOCKER-USER -j {at.chain}" in inputs(runner)[-1]
+
+    runner.answer(str(at.home / "sbin" / "iptables-restore"), stderr="no match", exit_code=2)
+    network.guard(at, runner, said.append)
+
+    assert said[0].startswith("engine: other hosts of this network may reach the containers: ")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """The private engine's files, processes and life, on a played /proc."""
 
+import fcntl
 import json
 import os
+import resource
+import shlex
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -13,10 +16,10 @@ import pytest
 from scripts.core import polling
 from scripts.core.checkout import Checkout
 from scripts.core.errors import EngineError, RefusedError
-from scripts.engine.places import Places, client_env, places
+from scripts.engine.places import Places, client_env, keep_mark, places
 from scripts.engine.private import lifecycle, network, processes, programs, root_mount
 from scripts.engine.private.lifecycle import last_error
-from scripts.engine.private.programs import bring, packages, pins, present
+from scripts.engine.private.programs import bring, link, packages, pins, present
 from scripts.machine.apt import Deb, PrivateApt
 from scripts.machine.apt_sources import Mirror
 from scripts.machine.system import System
@@ -41,6 +44,97 @@ def test_names_fit_their_limits(at: Places) -> None:
     assert len(deep.bridge) <= 15
     assert len(str(deep.exec_root / "containerd" / "containerd-debug.sock")) < 80
     assert deep.bridge != at.bridge
+
+
+def mark(root: Path, run: Path) -> Places:
+    """Let an engine be started for a checkout; give its places."""
+    (root / ".engine").mkdir(parents=True, exist_ok=True)
+    keep_mark(root)
+    return places(root, run=run)
+
+
+def test_an_engine_keeps_its_names_when_its_checkout_is_moved(tmp_path: Path) -> None:
+    """What runs is found by them; where it was is known until it is started again."""
+    old, new = tmp_path / "old", tmp_path / "new place"
+    before = mark(old, tmp_path)
+    assert before.before is None
+    old.rename(new)
+
+    after = places(new, run=tmp_path)
+    assert (after.run, after.bridge, after.before) == (before.run, before.bridge, old)
+    assert after.data == new / ".engine" / "data"
+
+    assert mark(new, tmp_path).before is None
+    assert places(new, run=tmp_path).run == before.run
+
+
+def test_who_comes_to_the_old_path_has_an_engine_of_his_own(tmp_path: Path) -> None:
+    """Its names are not made of the path."""
+    before = mark(tmp_path / "old", tmp_path)
+    (tmp_path / "old").rename(tmp_path / "new")
+
+    assert mark(tmp_path / "old", tmp_path).run != before.run
+    assert places(tmp_path / "new", run=tmp_path).run == before.run
+
+
+def test_a_copy_of_a_checkout_has_an_engine_of_its_own(tmp_path: Path) -> None:
+    """The one that it was copied from goes on with the first."""
+    before = mark(tmp_path / "one", tmp_path)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+
+    copy = places(tmp_path / "two", run=tmp_path)
+    assert (copy.run != before.run, copy.before) == (True, None)
+    assert mark(tmp_path / "two", tmp_path).run != before.run
+    assert places(tmp_path / "one", run=tmp_path).run == before.run
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"mark": "../../x", "root": "/", "top": ""}'])
+def test_a_mark_that_is_none_of_ours_is_none(tmp_path: Path, text: str) -> None:
+    """It becomes part of paths."""
+    fresh = places(tmp_path)
+    (tmp_path / ".engine").mkdir()
+    (tmp_path / ".engine" / "mark.json").write_text(text)
+
+    assert places(tmp_path) == fresh
+
+
+def test_a_mark_of_another_root_is_none(tmp_path: Path) -> None:
+    """In a chroot the same path is another checkout."""
+    mark(tmp_path, tmp_path)
+    file = tmp_path / ".engine" / "mark.json"
+    fresh = json.loads(file.read_text())
+    file.write_text(json.dumps({**fresh, "top": "1 2"}))
+
+    assert places(tmp_path).run.name != fresh["mark"]
+
+
+def test_an_engine_of_before_marks_were_kept_is_found_by_its_path(tmp_path: Path) -> None:
+    """It may run just now."""
+    before = places(tmp_path)
+    before.data.mkdir(parents=True)
+
+    keep_mark(tmp_path)
+
+    assert places(tmp_path) == before
+
+
+def test_programs_are_linked_so_that_a_move_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them names the checkout's path."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    at = places(tmp_path / "old")
+    for name in ("usr/bin/docker", "usr/bin/tini-static", "usr/sbin/xtables-legacy-multi"):
+        (at.tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (at.tree / name).touch()
+    link(at)
+    (tmp_path / "old").rename(tmp_path / "new")
+
+    moved = places(tmp_path / "new")
+    assert moved.docker.is_file()
+    assert (moved.home / "sbin" / "docker-init").is_file()
+    scripts = [(moved.home / "sbin" / name).read_text() for name in ("iptables", "ip6tables-save")]
+    assert not any(str(tmp_path) in script for script in scripts)
 
 
 def test_path_names_the_engines_docker_once(at: Places) -> None:
@@ -102,7 +196,7 @@ def test_programs_are_brought_once(
     assert not present(at, UBUNTU)
     assert mirror.suite == "bookworm"
     assert (at.home / "docker/cli-plugins/docker-compose").resolve().is_file()
-    assert "xtables-legacy-multi iptables" in (at.home / "sbin/iptables").read_text()
+    assert 'xtables-legacy-multi" iptables' in (at.home / "sbin/iptables").read_text()
     limits = json.loads((at.home / "daemon.json").read_text())["default-ulimits"]["nofile"]
     assert limits["Soft"] == limits["Hard"] > 0
 
@@ -360,7 +454,8 @@ def world(at: Places, proc: Proc, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(
         lifecycle, "_answers", lambda _: fake.healthy and processes.daemon(at) is not None
     )
-    for name in ("prepare", "restore", "repair_others"):
+    monkeypatch.setattr(lifecycle, "keep_mark", lambda _: None)
+    for name in ("prepare", "restore", "repair_others", "guard"):
         monkeypatch.setattr(network, name, fake.note(name, {}))
     for name in ("check_cgroups", "remove_cgroups", "unmount"):
         monkeypatch.setattr(processes, name, fake.note(name))
@@ -381,7 +476,7 @@ def test_a_start_prepares_launches_and_repairs(here: Checkout, world: World) -> 
     lifecycle.start(here)
     lifecycle.start(here)
 
-    assert world.done == ["check_cgroups", "bring", "prepare", "repair_others"]
+    assert world.done == ["check_cgroups", "bring", "prepare", "repair_others", "guard"]
     assert world.said == ["engine: starting", "engine: ready", "engine: is running"]
     assert world.argv[-2:] == ["--cgroup-parent", world.at.cgroup]
     assert not world.at.pidfile.exists()
@@ -397,6 +492,62 @@ def test_in_a_chroot_dockerd_gets_a_root_that_is_mounted(here: Checkout, world: 
 
     assert world.argv[1].endswith("root_mount.py")
     assert "--cgroup-parent" not in world.argv
+
+
+def test_what_was_started_before_the_checkout_was_moved_is_stopped_there(
+    here: Checkout, world: World
+) -> None:
+    """It would not find its files; then it starts here, with nothing of it mounted."""
+    lifecycle.start(here)
+    world.proc.deaf.clear()
+    moved = replace(world.at, before=Path("/before"))
+    asked = iter([moved, moved])
+    world.patch.setattr(lifecycle, "places", lambda _: next(asked, world.at))
+    world.patch.setattr(processes, "mounts", lambda *_, **__: ("/a/merged",))
+    world.patch.setattr(lifecycle, "_end", world.note("end"))
+
+    lifecycle.start(here)
+
+    assert world.said[2] == (
+        "engine: this checkout was at /before: stopping what was started there"
+    )
+    assert world.done[5:9] == ["check_cgroups", "bring", "end", "unmount"]
+
+
+def test_engines_of_two_checkouts_do_not_start_at_once(here: Checkout, world: World) -> None:
+    """The rules of the host are read, changed and brought back by one at a time."""
+    held = []
+
+    def prepare(*_: object) -> dict[str, str]:
+        number = os.open(world.at.run.parent, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(number)
+        held.append(number)
+        return {}
+
+    world.patch.setattr(network, "prepare", prepare)
+
+    lifecycle.start(here)
+
+    assert held
+
+
+def test_a_slow_dockerd_is_waited_for_while_it_writes(here: Checkout, world: World) -> None:
+    """As with many containers on a slow disk."""
+    world.patch.setattr(lifecycle, "READY_TIME", 0.5)
+    looks = iter(range(40))
+
+    def answers(_: Places) -> bool:
+        with world.at.log.open("a") as log:
+            log.write("level=info\n")
+        return next(looks) == 39
+
+    world.patch.setattr(lifecycle, "_answers", answers)
+
+    lifecycle.start(here)
+
+    assert world.said[-1] == "engine: ready"
 
 
 def test_an_engine_that_is_starting_is_waited_for(here: Checkout, world: World) -> None:
@@ -526,7 +677,7 @@ def test_removing_leaves_nothing(here: Checkout, world: World) -> None:
     world.patch.setattr(lifecycle, "Api", lambda _: api)
     lifecycle.start(here)
     mounted = iter([("/a/b", "/a"), ()])
-    world.patch.setattr(processes, "mounts", lambda _: next(mounted))
+    world.patch.setattr(processes, "mounts", lambda *_, **__: next(mounted))
 
     lifecycle.remove(here)
 
@@ -534,7 +685,7 @@ def test_removing_leaves_nothing(here: Checkout, world: World) -> None:
         *("GET /containers/json", "DELETE /containers/gone", "DELETE /containers/c1"),
         "POST /networks/prune",
     ]
-    assert world.done[4:] == ["unmount", "unmount", "restore", "remove_cgroups"]
+    assert world.done[5:] == ["unmount", "unmount", "restore", "remove_cgroups"]
     assert not world.at.home.exists()
     assert not world.at.run.parent.exists()
     assert world.said[-1] == "engine: removed"
@@ -542,11 +693,27 @@ def test_removing_leaves_nothing(here: Checkout, world: World) -> None:
 
 def test_nothing_is_deleted_through_a_mount(here: Checkout, world: World) -> None:
     """What is mounted below may be somebody's data."""
-    world.patch.setattr(processes, "mounts", lambda _: ("/a",))
+    data, own = world.at.home / "somebody's", world.at.data / "overlay2" / "1" / "merged"
+    lines = [
+        f"1 0 8:1 / {str(data).replace(' ', '040')} rw - ext4 /dev/x rw",
+        f"2 0 0:1 / {own} rw - overlay overlay rw",
+    ]
+    (world.proc.folder / "self" / "mountinfo").write_text("\n".join(lines) + "\n")
+    unmounted: list[str] = []
 
-    with pytest.raises(EngineError, match="/a is still mounted, so nothing was deleted"):
+    def unmount(point: str) -> None:
+        unmounted.append(point)
+        (world.proc.folder / "self" / "mountinfo").write_text(f"{lines[0]}\n")
+
+    world.patch.setattr(processes, "unmount", unmount)
+
+    with pytest.raises(EngineError, match="somebody's is still mounted, so nothing was") as caught:
         lifecycle.remove(here)
+
+    assert unmounted == [str(own)]
+    assert caught.value.next_step.startswith(f"umount {shlex.quote(str(data))}, then")
     assert world.at.home.exists()
+    assert "restore" not in world.done
 
 
 def test_what_cannot_be_deleted_is_named(here: Checkout, world: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from scripts.core.errors import ConfigError
 from scripts.machine import pip_config
+from tests.kit.fakes import raising
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +51,13 @@ def test_the_file_that_is_named_beats_all_and_replaces_the_users(tmp_path: Path)
     found = pip_config.settings({"PIP_CONFIG_FILE": str(named)}, tmp_path)
 
     assert (found["index-url"], found["timeout"], "retries" in found) == ("named", "1", False)
+
+
+def test_a_user_without_a_name_has_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that is run as a number."""
+    assert pip_config.home() == Path.home()
+    monkeypatch.setattr(Path, "home", raising(RuntimeError("no home")))
+    assert pip_config.home() == Path("/")
 
 
 def test_the_null_device_switches_all_files_off(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from scripts.config.workspace import Workspace
-from scripts.core.errors import ConfigError
+from scripts.core.errors import ConfigError, EngineError
 from scripts.core.inventory import Host
-from scripts.diagnosis.preflight import GIB
+from scripts.diagnosis.preflight import GIB, MOVED
 from scripts.engine.api import Api
 from scripts.machine import resources
 from scripts.start import guards
-from scripts.start.guards import findings, require_created, require_own
+from scripts.start.guards import findings, left_by, require_created, require_own
 from tests.kit.builders import ENGINE, service, stack, workspace
 from tests.kit.fakes import FakeApi
 
@@ -74,16 +74,38 @@ def test_own_containers_may_be_changed(world: World) -> None:
     require_own(world.space)
 
 
-def test_containers_of_another_checkout_are_never_taken_over(world: World) -> None:
+def test_containers_of_another_checkout_are_never_taken_over(world: World, tmp_path: Path) -> None:
     """Container, project and the other checkout are named, and how to run side by side."""
-    world.container("db", folder="/home/me/other/docker")
+    (tmp_path / "docker").mkdir()
+    world.container("db", folder=str(tmp_path / "docker"))
 
     with pytest.raises(ConfigError) as caught:
         require_own(world.space)
 
     assert "container db-1 of project 'test'" in str(caught.value)
-    assert str(caught.value).endswith("the checkout at /home/me/other")
+    assert str(caught.value).endswith(f"the checkout at {tmp_path}")
     assert "inv env --offset 100 --write second.env" in caught.value.next_step
+
+
+def test_a_checkout_that_is_gone_is_told_as_moved(world: World) -> None:
+    """With the command that takes over what it made; of an engine elsewhere nothing is known."""
+    world.container("db", folder="/no/such/place/docker")
+
+    with pytest.raises(ConfigError, match="/no/such/place, which is not there any") as caught:
+        require_own(world.space)
+    assert (caught.value.code, "inv up asks" in caught.value.next_step) == (MOVED, True)
+    assert left_by(world.space) == "/no/such/place"
+    with pytest.raises(ConfigError, match="belongs to the checkout"):
+        left_by(world.elsewhere())
+
+
+def test_an_engine_that_works_where_its_checkout_was_changes_nothing(world: World) -> None:
+    """It would miss its files; it is started here first."""
+    moved = replace(world.space, engine=replace(ENGINE, moved_from="/before"))
+
+    with pytest.raises(EngineError, match="still works in /before") as caught:
+        require_own(moved)
+    assert caught.value.next_step.startswith("inv engine.start")
 
 
 def test_what_was_never_created_cannot_be_restarted(world: World) -> None:
