@@ -40,7 +40,7 @@ def test_secrets_are_masked(at: Checkout) -> None:
     """In the resolved file and in the list of variables; both say what is set."""
     secret = "correct-horse-battery"
     put("NEO4J_PASSWORD", secret)(at)
-    at.config["services"]["neo4j"]["environment"] = {"NEO4J_AUTH": f"neo4j/{secret}"}
+    at.config["services"]["neo4j"]["environment"] |= {"NEO4J_AUTH": f"neo4j/{secret}"}
 
     assert (at.inv("config"), at.inv("env")) == (0, 0)
 
