@@ -12,7 +12,7 @@ import pytest
 from scripts.config.rules.schema import validate
 from scripts.core.errors import EngineError, ExitCode, RefusedError
 from scripts.core.files import held
-from scripts.data import archive, journal, snapshots, transfer
+from scripts.data import archive, journal, snapshots, transfer, volumes
 from scripts.data.context import DataContext
 from scripts.data.model import Command, Phase
 from scripts.data.volume_scripts import NEW, OLD, PART, UNPACK
@@ -605,6 +605,29 @@ def test_down_makes_the_data_whole_and_starts_nothing(at: Checkout) -> None:
     assert at.inv("down", "--volumes", "--yes") == 0
     assert not (at.kept / "journal.json").exists()
     assert " ready " not in at.shown().err
+
+
+def test_an_engine_that_fails_in_the_middle_names_what_finishes_the_command(at: Checkout) -> None:
+    """Its own next step first, then the one command that brings the data to one state."""
+    error = EngineError("the engine does not answer", next_step="inv engine.status")
+    with at.patch.context() as patched:
+        patched.setattr(volumes, "delete", raising(error))
+        assert at.inv("reset", "--service", "etcd", "--yes") == 3
+
+    step = "inv engine.status; inv reset was interrupted (deleting): inv up finishes it"
+    assert f"next: {step}" in at.shown().err
+    assert journal.read(at.kept) is not None
+
+
+def test_a_restore_that_is_taken_back_takes_the_volumes_that_it_made_with_it(at: Checkout) -> None:
+    """An empty one in the place of one that was gone would pass for data."""
+    at.interrupted("restore", "unpacking")
+    at.state["made"] = {"memos-test_etcd_data": {"Labels": {"dev.memos.restored": "then"}}}
+    del at.state["containers"]["id-etcd"]
+
+    assert at.inv("down") == 0
+
+    assert at.held() == {"neo4j_data": "old", "qdrant_data": "old"}
 
 
 def test_doctor_knows_of_what_was_interrupted(at: Checkout) -> None:

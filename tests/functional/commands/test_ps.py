@@ -1,5 +1,6 @@
 """`inv ps`: how the services are, once, on and on, and of every stack."""
 
+import base64
 import json
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from scripts.engine.stacks import KIND_LABEL
 from scripts.watch import measuring
 from tests.kit.changes import put
 from tests.kit.checkout import Checkout
-from tests.kit.fake_engine import made
+from tests.kit.fake_engine import framed, made
 
 
 def test_ps_as_json_keeps_its_schema(at: Checkout) -> None:
@@ -36,6 +37,24 @@ def test_ps_marks_the_api_whose_memos_is_mended(at: Checkout) -> None:
     rows = {row["service"]: row["mended"] for row in at.document("ps")["services"]}
     assert rows["memos"] == "mended: #1093"
     assert set(rows.values()) == {"mended: #1093", ""}
+
+
+def test_ps_and_doctor_tell_errors_of_the_apis_first_seconds(at: Checkout) -> None:
+    """It is ready, and the log is full of errors: an advice, and the exit codes stay 0."""
+    line = "2026-01-31 12:00:00 - redis - ERROR - no such host: redis.example"
+    at.state["logs"]["id-memos"] = base64.b64encode(framed("INFO: started", line)).decode()
+
+    assert at.inv("ps", "--format", "json") == 0
+
+    rows = {row["service"]: row["findings"] for row in at.document("ps")["services"]}
+    (found,) = rows.pop("memos")
+    assert (found["code"], found["fatal"]) == ("api-errors", False)
+    assert line in found["evidence"]
+    assert list(filter(None, rows.values())) == []
+
+    at.inv("doctor", "--format", "json")
+    codes = [(one["service"], one["code"]) for one in at.document("doctor")["findings"]]
+    assert ("memos", "api-errors") in codes
 
 
 def test_ps_works_before_there_is_an_env_file(at: Checkout) -> None:

@@ -4,6 +4,7 @@ import errno
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from http.client import IncompleteRead
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,7 +13,7 @@ import pytest
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.engine import api as engine_api
-from scripts.engine.api import Api
+from scripts.engine.api import Api, silent
 from tests.kit.fake_engine import RECORDED, FakeEngine
 from tests.kit.servers import HANGS_UP
 
@@ -289,3 +290,10 @@ def test_a_dialler_that_ends_is_an_engine_that_does_not_answer(
 
     with pytest.raises(EngineError, match="the engine at ssh://me@far does not answer"):
         Api("ssh://me@far", timeout=20).get("/version")
+
+
+def test_an_engine_that_hangs_up_in_the_middle_is_told_in_words() -> None:
+    """Nobody knows what an IncompleteRead is."""
+    told = silent("unix:///run/docker.sock", IncompleteRead(b""))
+
+    assert str(told).endswith("does not answer: it hung up in the middle of an answer")
