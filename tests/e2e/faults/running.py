@@ -244,7 +244,7 @@ def removed(bench: Bench) -> Made:
     "neo4j",
     "qdrant",
     service="qdrant",
-    code="ended",
+    code="stopped",
 )
 def lost(bench: Bench) -> Made:
     """It was ready; that it no longer is is noticed before the others are."""
