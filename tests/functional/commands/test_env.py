@@ -36,6 +36,21 @@ def test_the_settings_of_a_second_stack_are_written_once(at: Checkout) -> None:
     assert not Path(f"{file}.new").exists()
 
 
+def test_a_third_stack_goes_round_the_second_and_what_browsers_refuse(at: Checkout) -> None:
+    """Though the second one may be down; what is proposed fits."""
+    at.patch.setattr(host_ports, "taken", lambda *_: False)
+    assert at.inv("env", "--offset", "2000", "--write", str(at.root / "second.env")) == 0
+    at.shown()
+
+    assert at.inv("env", "--offset", "3000", "--write", str(at.root / "third.env")) == 2
+
+    said = at.shown().err
+    assert "ATTU_PORT would be 6000, which browsers refuse to open" in said
+    assert "MEMOS_PORT would be 11000, which is taken by MINIO_API_PORT of second.env" in said
+    offset = said.rpartition("such as ")[2].strip()
+    assert at.inv("env", "--offset", offset, "--write", str(at.root / "third.env")) == 0
+
+
 def test_secrets_are_masked(at: Checkout) -> None:
     """In the resolved file and in the list of variables; both say what is set."""
     secret = "correct-horse-battery"

@@ -127,6 +127,38 @@ def test_a_fault_of_a_value_that_only_compose_sees_is_no_fault_of_its_file(at: C
     assert f"next: edit {at.env_file}" in said
 
 
+def test_a_value_that_readers_would_read_differently_stops_the_start(at: Checkout) -> None:
+    """With its line and what to write instead, and nothing is asked of Compose; quotes do."""
+    put("MEMRADER_API_BASE", "https://m.example/v1")(at)
+    put("MEMRADER_API_KEY", "sk-live$SECRETpart")(at)
+    assert at.inv("up", "--service", "etcd") == 2
+    said = at.shown().err
+    assert "error: .env line 3: MEMRADER_API_KEY holds a $: Compose would put something" in said
+    assert "wanted single quotes around the value: MEMRADER_API_KEY='…'" in said
+    assert "SECRET" not in said
+    assert at.calls() == []
+
+    at.env_file.write_text("IMAGE_SOURCE=registry\nMEMRADER_API_KEY='sk-live$SECRETpart'\n")
+    put("MEMRADER_API_BASE", "https://m.example/v1")(at)
+    assert at.inv("up", "--service", "etcd") == 0
+
+
+@pytest.mark.parametrize(
+    ("encoding", "told"),
+    [("latin-1", "WINDOWS-1252"), ("gbk", "GBK"), ("utf-16", "UTF-16")],
+)
+def test_a_file_in_another_encoding_is_told_so(at: Checkout, encoding: str, told: str) -> None:
+    """By every command, and by the checkup among all else that it finds."""
+    text = "密码-12345" if encoding == "gbk" else "grüße-12345"
+    at.env_file.write_bytes(f"NEO4J_PASSWORD={text}\n".encode(encoding))
+
+    for words in ("ps", "up"):
+        assert at.inv(words) == 2
+        assert f".env line 1 is not UTF-8 (it looks like {told})" in at.shown().err
+    assert at.inv("doctor") == 5
+    assert f".env line 1 is not UTF-8 (it looks like {told})" in at.shown().out
+
+
 def test_next_steps_name_the_file_in_use(at: Checkout) -> None:
     """And the commands in them use it too."""
     other = at.root / "two.env"
