@@ -1,5 +1,7 @@
 """Two stacks on one engine, the second with settings that `inv env --write` made."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,3 +72,45 @@ def test_resetting_one_stack_does_not_touch_the_other(running: Checkout, second:
     assert after == before
     assert witness.missing(running, stores) == []
     assert witness.missing(second, stores) == list(stores)
+
+
+OUTSIDE = """
+ip netns add $0
+trap 'ip netns del $0' EXIT
+ip link add $0 type veth peer name peer netns $0
+ip addr add 10.213.71.1/24 dev $0
+ip link set $0 up
+ip() { command ip -netns $name "$@"; }
+name=$0
+ip addr add 10.213.71.2/24 dev peer
+ip link set peer up
+ip link set lo up
+ip addr del 127.0.0.1/8 dev lo
+ip route add 127.0.0.1/32 via 10.213.71.1
+ip route add $1/32 via 10.213.71.1
+exec_in() { command ip netns exec $name "$@"; }
+exec_in sysctl -qw net.ipv4.conf.all.route_localnet=1
+for url; do
+    case $url in http*) exec_in curl -s -m 3 -o /dev/null "$url" && echo "$url" ;; esac
+done
+true
+"""
+"""Plays another host of the same network: its name, a container's address, what it calls."""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("ip") is None, reason="it takes root, and iproute2"
+)
+def test_another_host_of_the_network_reaches_no_container(running: Checkout) -> None:
+    """Neither by a route to the containers nor by one to 127.0.0.1 (moby#45610)."""
+    if "private" not in running.inv("engine.status").stdout:
+        pytest.skip("what another engine does is its owner's affair")
+    inspected = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    name = f"{running.values()['CONTAINER_PREFIX']}neo4j-docker"
+    address = running.docker("inspect", "--format", inspected, name).stdout.strip()
+    urls = [f"http://{address}:7474/", running.url("NEO4J_HTTP_PORT", "/")]
+
+    answered = running.run(["sh", "-ec", OUTSIDE, "memos-outside", address, *urls]).stdout
+    here = running.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", urls[1]]).stdout
+
+    assert (answered, here) == ("", "200")

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from scripts.core.checkout import Checkout
@@ -30,8 +30,6 @@ STOP_TIME = 180.0
 """Seconds for dockerd to stop its containers: the longest `stop_grace_period` and some more."""
 PACE = 2.0
 """Seconds between two lines of progress."""
-CONTAINERS_OWN = frozenset({"overlay", "tmpfs", "nsfs", "mqueue"})
-"""What an engine mounts for containers, and a killed one leaves: nothing of it is on a disk."""
 SYSTEMD = Path("/run/systemd/system")
 
 
@@ -82,8 +80,14 @@ def _leave(at: Places, before: Path, say: Say) -> None:
     if processes.ours(at):
         say(f"engine: this checkout was at {before}: stopping what was started there")
         _end(at, say)
-        for point in processes.mounts((at.data, at.exec_root)):
-            processes.unmount(point)
+        _unmount(at)
+
+
+def _unmount(at: Places) -> None:
+    """Take away what an engine has mounted; what somebody else has is left."""
+    for mount in processes.mounts((at.data, at.exec_root)):
+        if mount.of_engine:
+            processes.unmount(mount.point)
 
 
 @contextlib.contextmanager
@@ -119,13 +123,14 @@ def remove(checkout: Checkout) -> None:
         checkout.say("engine: there is none")
         return
     with held(at.cache, "engine.remove"):
+        inside = processes.mounts((at.home, at.run))
+        _require_unmounted(mount for mount in inside if not mount.of_engine)
         if processes.daemon(at):
             with contextlib.suppress(StackError):  # what cannot be asked for is taken by force
                 _empty(Api(at.endpoint))
         _end(at, checkout.say, grace=0.0)  # the data goes anyway
-        for point in processes.mounts((at.data, at.exec_root), kinds=CONTAINERS_OWN):
-            processes.unmount(point)
-        _require_unmounted(at)
+        _unmount(at)
+        _require_unmounted(processes.mounts((at.home, at.run)))
         if at.run.exists():
             with _network(at, checkout.say):
                 network.restore(at, checkout.runner)
@@ -137,12 +142,12 @@ def remove(checkout: Checkout) -> None:
     checkout.say("engine: removed")
 
 
-def _require_unmounted(at: Places) -> None:
-    """Raise EngineError for what is mounted below: to delete it would empty somebody's folder."""
-    if left := processes.mounts((at.home, at.run)):
+def _require_unmounted(mounts: Iterable[processes.Mount]) -> None:
+    """Raise EngineError for what is mounted: to delete it would empty somebody's folder."""
+    for mount in mounts:
         raise EngineError(
-            f"{left[0]} is still mounted, so nothing was deleted",
-            next_step=f"umount {shlex.quote(left[0])}, then: inv engine.remove",
+            f"{mount.point} is mounted, so nothing was deleted",
+            next_step=f"umount {shlex.quote(mount.point)}, then: inv engine.remove",
         )
 
 

@@ -8,7 +8,8 @@ import ctypes
 import os
 import re
 import signal
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.core.errors import EngineError
@@ -18,6 +19,8 @@ from scripts.engine.places import Places
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 PROGRAMS = frozenset({"dockerd", "containerd", "containerd-shim-runc-v2"})
+CONTAINERS_OWN = frozenset({"overlay", "fuse.fuse-overlayfs", "tmpfs", "nsfs", "mqueue"})
+"""File systems of what an engine mounts for containers, and leaves when it is killed."""
 MNT_DETACH = 2
 """linux/fs.h"""
 GRACE = 10.0
@@ -103,14 +106,32 @@ def reap(at: Places, grace: float = GRACE) -> None:
     end(ours(at), signal.SIGKILL)
 
 
-def mounts(folders: Iterable[Path], *, kinds: Container[str] | None = None) -> tuple[str, ...]:
-    """Return the mount points in `folders`, the innermost first; with `kinds` of these only."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """What is mounted at a point, of which folder of its file system."""
+
+    point: str
+    folder: str
+    kind: str
+
+    @property
+    def of_engine(self) -> bool:
+        """Say whether an engine makes such a one: for containers, and of its data upon itself."""
+        upon_itself = self.folder != "/" and self.point.endswith(self.folder)
+        return self.kind in CONTAINERS_OWN or upon_itself
+
+
+def mounts(folders: Iterable[Path]) -> tuple[Mount, ...]:
+    """Return what is mounted in `folders`, the innermost first."""
     lines = (PROC / "self" / "mountinfo").read_text().splitlines()
     # the kind of the file system comes after a dash: proc(5)
     fields = [(line.split(), line.partition(" - ")[2].split()) for line in lines]
-    points = [_unescaped(own[4]) for own, others in fields if kinds is None or others[0] in kinds]
+    every = [
+        Mount(point=_unescaped(own[4]), folder=_unescaped(own[3]), kind=others[0])
+        for own, others in fields
+    ]
     roots = tuple(str(folder) for folder in folders)
-    inside = [p for p in points if any(p == root or p.startswith(f"{root}/") for root in roots)]
+    inside = [one for one in every if any(f"{one.point}/".startswith(f"{root}/") for root in roots)]
     return tuple(reversed(inside))
 
 

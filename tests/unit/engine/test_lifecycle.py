@@ -19,6 +19,7 @@ from scripts.core.errors import EngineError, RefusedError
 from scripts.engine.places import Places, client_env, keep_mark, places
 from scripts.engine.private import lifecycle, network, processes, programs, root_mount
 from scripts.engine.private.lifecycle import last_error
+from scripts.engine.private.processes import Mount
 from scripts.engine.private.programs import bring, link, packages, pins, present
 from scripts.machine.apt import Deb, PrivateApt
 from scripts.machine.apt_sources import Mirror
@@ -27,6 +28,9 @@ from tests.kit.fakes import FakeRunner, checkout
 
 BOOKWORM = {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}
 DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release=BOOKWORM)
+OVERLAY = Mount(point="/home/x/.engine/data/overlay2/1/merged", folder="/", kind="overlay")
+SELF = Mount(point="/home/x/.engine/data", folder="/home/x/.engine/data", kind="ext4")
+DISK = Mount(point="/home/x/.engine/data", folder="/somewhere", kind="ext4")
 UBUNTU = replace(DEBIAN, release={"ID": "ubuntu"})
 TRIXIE = replace(DEBIAN, release={"ID": "debian", "VERSION_CODENAME": "trixie"})
 
@@ -342,7 +346,7 @@ def test_mounts_are_taken_from_the_inside_out(proc: Proc) -> None:
     )
     (proc.folder / "self" / "mountinfo").write_text(lines)
 
-    assert processes.mounts([Path("/a b")]) == ("/a b/c", "/a b")
+    assert [mount.point for mount in processes.mounts([Path("/a b")])] == ["/a b/c", "/a b"]
     assert not processes.is_chroot()
     (proc.folder / "self" / "mountinfo").write_text("1 0 8:1 / /proc rw - proc proc rw\n")
     assert processes.is_chroot()
@@ -503,7 +507,7 @@ def test_what_was_started_before_the_checkout_was_moved_is_stopped_there(
     moved = replace(world.at, before=Path("/before"))
     asked = iter([moved, moved])
     world.patch.setattr(lifecycle, "places", lambda _: next(asked, world.at))
-    world.patch.setattr(processes, "mounts", lambda *_, **__: ("/a/merged",))
+    world.patch.setattr(processes, "mounts", lambda _: (OVERLAY, DISK))
     world.patch.setattr(lifecycle, "_end", world.note("end"))
 
     lifecycle.start(here)
@@ -676,8 +680,8 @@ def test_removing_leaves_nothing(here: Checkout, world: World) -> None:
     api = Emptied("")
     world.patch.setattr(lifecycle, "Api", lambda _: api)
     lifecycle.start(here)
-    mounted = iter([("/a/b", "/a"), ()])
-    world.patch.setattr(processes, "mounts", lambda *_, **__: next(mounted))
+    mounted = iter([(OVERLAY, SELF), (OVERLAY, SELF), ()])
+    world.patch.setattr(processes, "mounts", lambda _: next(mounted))
 
     lifecycle.remove(here)
 
@@ -691,29 +695,29 @@ def test_removing_leaves_nothing(here: Checkout, world: World) -> None:
     assert world.said[-1] == "engine: removed"
 
 
-def test_nothing_is_deleted_through_a_mount(here: Checkout, world: World) -> None:
-    """What is mounted below may be somebody's data."""
-    data, own = world.at.home / "somebody's", world.at.data / "overlay2" / "1" / "merged"
-    lines = [
-        f"1 0 8:1 / {str(data).replace(' ', '040')} rw - ext4 /dev/x rw",
-        f"2 0 0:1 / {own} rw - overlay overlay rw",
-    ]
-    (world.proc.folder / "self" / "mountinfo").write_text("\n".join(lines) + "\n")
-    unmounted: list[str] = []
+@pytest.mark.parametrize("place", ["", "data", "somebody's", "data/volumes/kept/_data"])
+def test_nothing_is_deleted_through_a_mount(here: Checkout, world: World, place: str) -> None:
+    """What is mounted below may be somebody's data: nothing is stopped either."""
+    lifecycle.start(here)
+    point = world.at.home / place
+    line = f"1 0 8:1 /somewhere {str(point).replace(' ', '040')} rw - ext4 /dev/x rw\n"
+    (world.proc.folder / "self" / "mountinfo").write_text(line)
 
-    def unmount(point: str) -> None:
-        unmounted.append(point)
-        (world.proc.folder / "self" / "mountinfo").write_text(f"{lines[0]}\n")
-
-    world.patch.setattr(processes, "unmount", unmount)
-
-    with pytest.raises(EngineError, match="somebody's is still mounted, so nothing was") as caught:
+    with pytest.raises(EngineError, match=" is mounted, so nothing was deleted") as caught:
         lifecycle.remove(here)
 
-    assert unmounted == [str(own)]
-    assert caught.value.next_step.startswith(f"umount {shlex.quote(str(data))}, then")
-    assert world.at.home.exists()
-    assert "restore" not in world.done
+    assert caught.value.next_step.startswith(f"umount {shlex.quote(str(point))}, then")
+    assert processes.daemon(world.at) == 50
+    assert {"unmount", "restore"} & {*world.done} == set()
+
+
+def test_what_an_engine_mounts_itself_is_known() -> None:
+    """For containers, and its data upon itself, on whatever disk that is."""
+    assert OVERLAY.of_engine
+    assert SELF.of_engine
+    assert replace(SELF, folder="/x/.engine/data").of_engine
+    assert not DISK.of_engine
+    assert not replace(DISK, folder="/").of_engine
 
 
 def test_what_cannot_be_deleted_is_named(here: Checkout, world: World) -> None:
