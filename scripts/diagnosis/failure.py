@@ -225,8 +225,8 @@ def proxied(failure: Failure, need: str, *, fatal: bool = True) -> Cause:
     return Cause(
         "proxy",
         f"it calls {need} by way of a proxy ({failure.container.proxy}): its NO_PROXY lacks {need}",
-        "remove NO_PROXY from .env, and from proxies in the docker config (~/.docker/config.json);"
-        f" then: {failure.up}",
+        "inv down, then: inv up (containers are made anew with the compose file's NO_PROXY, the"
+        " data stays)",
         fatal=fatal,
     )
 

@@ -129,6 +129,10 @@ TEXTS: dict[str, tuple[str, Wanted]] = {
         " port is already allocated",
         ("port-taken", "port 5432", "another port for the service"),
     ),
+    "a name of an image that is none": refusal(
+        "invalid reference format",
+        ("image-unknown", "malformed", "NAME_IMAGE or IMAGE_REGISTRY in .env"),
+    ),
     "an image that went away": refusal(
         f"{DAEMON}No such image: docker.io/library/neo4j:5.26.4",
         ("image-unknown", "neo4j:5.26.4", "NAME_IMAGE in .env"),

@@ -102,7 +102,7 @@ def mount_missing(failure: Failure, match: re.Match[str]) -> Cause:
 def image_missing(failure: Failure) -> Finding | None:
     """Its image cannot be had; the texts of pulls."""
     error = failure.container.error
-    pulled = "image" in error or "manifest" in error or "pull" in error
+    pulled = any(word in error for word in ("image", "manifest", "pull", "reference format"))
     cause = pull_cause(error) if pulled else None
     return failure.finding(cause, error) if cause is not None else None
 

@@ -108,12 +108,12 @@ FAULTS = {
         state="running",
         facts={"proxy": "HTTP_PROXY=p:3128", "no_proxy": frozenset({"db-etcd-1", "localhost"})},
         steady=("db-qdrant",),
-        wanted=("proxy", "db-qdrant by way of a proxy (HTTP_PROXY=p:3128)", "remove NO_PROXY"),
+        wanted=("proxy", "db-qdrant by way of a proxy (HTTP_PROXY=p:3128)", "inv down, then"),
     ),
     "a neighbour in whose place a proxy answers": Case(
         said="panic: rpc error: unexpected HTTP status code from server: 502 (Bad Gateway)",
         facts={"restarts": 3, "exit_code": 2, "proxy": "HTTPS_PROXY=p:1"},
-        wanted=("proxy", "by way of a proxy (HTTPS_PROXY=p:1)", "~/.docker/config.json"),
+        wanted=("proxy", "by way of a proxy (HTTPS_PROXY=p:1)", "inv down, then: inv up"),
     ),
     "a network that is cut, past a proxy": Case(
         said="memos: waiting for qdrant at http://db-qdrant-1:6333, 3 s so far: timed out",
