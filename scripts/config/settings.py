@@ -5,6 +5,7 @@ Each value has one origin: the environment, a line of the file, or the example's
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -258,7 +259,7 @@ def load(root: Path, environ: Mapping[str, str], *, strict: bool = True) -> Sett
     if missing and named:
         raise ConfigError(
             f"ENV_FILE names {short(named)!r}, and there is no such file",
-            next_step=f"cp {example} {file}, or unset ENV_FILE",
+            next_step=f"{shlex.join(['cp', str(example), str(file)])}, or unset ENV_FILE",
         )
     return _over(root, example if missing else file, environ, missing=missing, strict=strict)
 
@@ -316,12 +317,14 @@ def changed_text(text: str, changed: Mapping[str, str]) -> str:
 
 
 def _is_there(file: Path) -> bool:
-    """Say whether the file exists; ConfigError for a folder, and where nobody lets us look."""
+    """Say whether the file exists; ConfigError for what is none, and where nobody lets us look."""
     try:
-        if file.is_dir():
+        folder = file.is_dir()
+        if folder or (file.exists() and not file.is_file()):
+            kind = "a folder" if folder else "a device or a pipe"
             raise ConfigError(
-                f"{file} is a folder, wanted a file of NAME=value lines",
-                next_step=f"ls -la {file}, and move it away",
+                f"{file} is {kind}, wanted a file of NAME=value lines",
+                next_step=f"ls -la {shlex.quote(str(file))}; then another name, or move it away",
             )
         return file.is_file()
     except PermissionError as error:

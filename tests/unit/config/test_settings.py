@@ -75,6 +75,12 @@ def test_a_folder_in_the_place_of_the_file_is_an_error(
         settings.load(root, environ)
 
 
+def test_a_device_in_the_place_of_the_file_is_an_error(root: Path) -> None:
+    """It would be read once, or never end."""
+    with pytest.raises(ConfigError, match=r"^/dev/null is a device or a pipe, wanted a file"):
+        settings.load(root, {"ENV_FILE": "/dev/null"})
+
+
 def refuse(monkeypatch: pytest.MonkeyPatch, method: str, name: str) -> None:
     """Make a method of Path fail for files of that name; for root the system never would."""
     real = getattr(Path, method)
