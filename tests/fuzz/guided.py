@@ -15,7 +15,8 @@ def main(name: str, seed: int, seconds: float) -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     for number, data in enumerate(target.seeds):
         (corpus / f"seed-{number}").write_bytes(data)
-    escaped = ("".join(f"\\x{byte:02x}" for byte in word) for word in target.words)
+    pieces = target.words or (b"\x1b[",)  # an empty list of words is none to it
+    escaped = ("".join(f"\\x{byte:02x}" for byte in word) for word in pieces)
     words.write_text("".join(f'"{word}"\n' for word in escaped))
     options = [
         *(f"-max_total_time={max(1, round(seconds))}", f"-seed={seed}", f"-timeout={SLOW}"),

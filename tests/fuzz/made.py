@@ -9,7 +9,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 from tests.fuzz.mutations import inputs
 from tests.fuzz.places import FOLDER, MEMORY, SLOW
-from tests.fuzz.targets import TARGETS, tidy
+from tests.fuzz.targets import TARGETS
 
 
 def main(name: str, seed: int, seconds: float) -> None:
@@ -30,13 +30,10 @@ def main(name: str, seed: int, seconds: float) -> None:
         if (took := time.monotonic() - began) > SLOW:
             raise TimeoutError(f"{len(data)} bytes took {took:.0f} s")
 
-    try:
-        while time.monotonic() < ends:
-            seed += 1
-            sys.stdout.write(f"hypothesis.seed({seed})\n")
-            hypothesis.seed(seed)(options(hypothesis.given(inputs(target))(once)))()
-    finally:
-        tidy()
+    while time.monotonic() < ends:
+        seed += 1
+        sys.stdout.write(f"hypothesis.seed({seed})\n")
+        hypothesis.seed(seed)(options(hypothesis.given(inputs(target))(once)))()
     sys.stdout.write(f"{count} inputs\n")
 
 

@@ -11,6 +11,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Sequence
+from tempfile import TemporaryDirectory
 
 from tests.fuzz.places import FOLDER
 from tests.fuzz.targets import TARGETS
@@ -40,8 +41,10 @@ def _held(way: str, name: str, seed: int, seconds: float) -> bool:
     log = FOLDER / f"{way}-{name}.log"
     (FOLDER / "crashes").mkdir(parents=True, exist_ok=True)
     words = [sys.executable, "-m", f"tests.fuzz.{way}", name, str(seed), str(seconds)]
-    with log.open("wb") as out:
-        done = subprocess.run(words, cwd=ROOT, stdout=out, stderr=out, check=False)
+    # atheris ends a process without its last words, so what it made is removed here
+    with log.open("wb") as out, TemporaryDirectory() as made:
+        env = {**os.environ, "TMPDIR": made}
+        done = subprocess.run(words, cwd=ROOT, env=env, stdout=out, stderr=out, check=False)
     last = log.read_text(errors="replace").strip().splitlines()[-1:]
     held = "ok" if done.returncode == 0 else "FAULT"
     _say(f"{way:<7} {name:<18} {held}  {' '.join(last)[:100]}")

@@ -3,6 +3,7 @@
 What gets out of a target is a fault: any error but the one that its reader names, and what lasts.
 """
 
+import atexit
 import base64
 import hashlib
 import io
@@ -58,8 +59,9 @@ class Target:
 
 @cache
 def folder() -> Path:
-    """Return a folder of this process, with a checkout in it."""
+    """Return a folder of this process, with a checkout in it; it goes with the process."""
     made = Path(tempfile.mkdtemp(prefix="memos-fuzz-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
     lay_out(made / "checkout")
     return made
 
@@ -454,8 +456,3 @@ TARGETS: Mapping[str, Target] = {
     "kept": Target(read=kept, seeds=written_json(RUN, {"id": {"started_at": ""}}), words=WORDS),
 }
 """By the names that the session prints."""
-
-
-def tidy() -> None:
-    """Remove the folder of this process."""
-    shutil.rmtree(folder(), ignore_errors=True)

@@ -4,6 +4,7 @@ A timeout of Python's sockets is for each piece, so that a server which drips is
 what a header promises is made room for before anything of it has come.
 """
 
+import math
 import socket
 import time
 from http.client import HTTPResponse, IncompleteRead
@@ -23,10 +24,10 @@ class EndlessError(OSError):
 
 
 class BoundedSocket(socket.socket):
-    """A socket that gives so many seconds, in all, to what is read, and so many bytes."""
+    """A socket that, once it is told to, gives what is read so many seconds and bytes in all."""
 
     _end: float | None = None
-    _most = _left = MOST
+    _most = _left = math.inf
 
     def bound(self, seconds: float | None, most: int = MOST) -> None:
         """Begin to count; None for any time."""
@@ -59,7 +60,7 @@ class BoundedSocket(socket.socket):
     def _count(self, count: int) -> None:
         self._left -= count
         if self._left < 0:
-            raise EndlessError(f"the answer is longer than {self._most:,} bytes")
+            raise EndlessError(f"the answer is longer than {self._most:,.0f} bytes")
 
 
 def body(response: HTTPResponse) -> bytes:

@@ -6,7 +6,7 @@ from http.client import HTTPConnection, HTTPException
 
 import pytest
 
-from scripts.core.foreign import answers
+from scripts.core.foreign import answers, documents
 from scripts.core.foreign.answers import BoundedSocket
 from tests.kit.servers import OK, Behave, endless, saying, silent, tcp
 
@@ -87,3 +87,14 @@ def test_a_socket_is_read_piece_by_piece_too() -> None:
         assert pieces[0](bounded) == b"abcd"
         with pytest.raises(answers.EndlessError):
             pieces[1](bounded)
+
+
+def test_a_socket_that_was_told_of_no_bounds_has_none() -> None:
+    """A snapshot goes over one, and has gigabytes."""
+    wanted = 2 * documents.MOST
+    with tcp(endless(b"x" * (1 << 20), b"")) as port, BoundedSocket() as free:
+        free.connect(("127.0.0.1", port))
+        free.sendall(b"hello")
+
+        while wanted > 0:
+            wanted -= len(free.recv(1 << 20))
