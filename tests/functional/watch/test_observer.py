@@ -60,6 +60,31 @@ def test_a_running_container_is_read_whole() -> None:
 
 
 @pytest.mark.parametrize(
+    ("policy", "kept"),
+    [("unless-stopped", True), ("always", True), ("on-failure", False), ("no", False), ("", False)],
+)
+def test_what_the_engine_starts_again_by_itself_is_known(policy: str, kept: bool) -> None:
+    """When such a one has ended for good somebody stopped it."""
+    one = recorded("memos")
+    one["HostConfig"] = {"RestartPolicy": {"Name": policy, "MaximumRetryCount": 0}}
+
+    assert container(one).kept is kept
+
+
+def test_a_check_that_failed_does_not_tell_what_the_loader_says_of_every_program() -> None:
+    """In the image of Milvus 2.5.4 each program begins so."""
+    one = recorded("memos")
+    loader = "ERROR: ld.so: object '/milvus/lib/' from LD_PRELOAD cannot be preloaded: ignored."
+    failed = {"ExitCode": 1, "Output": f"{loader}\ncurl: (7) refused\n{loader}\n"}
+    one["State"]["Health"] = {"Status": "unhealthy", "Log": [failed]}
+
+    assert container(one).health_output == "curl: (7) refused"
+
+    failed["Output"] = loader
+    assert container(one).health_output == "no output"
+
+
+@pytest.mark.parametrize(
     ("variables", "proxy", "direct"),
     [
         (["PATH=/bin"], "", frozenset()),
