@@ -124,15 +124,22 @@ def known(error: Exception) -> StackError | None:
 
 def _of_another(error: PermissionError) -> ConfigError | None:
     """Return whose it is, for a path of this checkout that another user has made."""
-    path = Path(os.fsdecode(error.filename or ""))
+    if not isinstance(error.filename, str):
+        return None
+    path = Path(error.filename)
     there = next((one for one in (path, *path.parents) if os.path.lexists(one)), CHECKOUT)
     me, other = owner_of(os.geteuid()), owner(there)
     if CHECKOUT not in {there, *there.parents} or other in {"", me}:
         return None
-    step = f"as {other}: sudo -u {other} ./dev inv ..."
-    if there != CHECKOUT:
+    step = as_user(other)
+    if there != CHECKOUT and ".engine" not in there.parts:
         step += f"; or make it yours: sudo chown -R {me} {shlex.quote(str(there))}"
     return ConfigError(f"{path} is not for {me}: {there} belongs to {other}", next_step=step)
+
+
+def as_user(name: str) -> str:
+    """Return what was typed, as it is typed for another user to run it."""
+    return f"sudo -u {name} ./dev inv {shlex.join(sys.argv[1:])}"
 
 
 def owner(path: Path) -> str:

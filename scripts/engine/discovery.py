@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from scripts.core import files
 from scripts.core.checkout import Checkout
-from scripts.core.errors import EngineError, RefusedError, owner, owner_of
+from scripts.core.errors import EngineError, RefusedError, as_user, owner, owner_of
 from scripts.core.foreign import answers, documents
 from scripts.core.inventory import Engine
 from scripts.core.process import TLS_NAMES, Runner
@@ -191,7 +191,7 @@ def required(checkout: Checkout) -> Engine:
         if why and at.home.exists() and (other := owner(at.home)) != owner_of(system.uid):
             raise EngineError(
                 f"the private engine of this checkout belongs to {other}",
-                next_step=f"as {other}: sudo -u {other} ./dev inv ...",
+                next_step=as_user(other),
             )
         raise EngineError(
             "no engine is running",

@@ -151,7 +151,7 @@ def test_what_root_has_made_is_roots_and_stays(plain: Host) -> None:
     looked, started = mine.inv("ps"), mine.inv("up")
 
     assert (looked.returncode, started.returncode) == (0, 2), looked.stderr
-    assert "belongs to root\nnext: as root: sudo -u root ./dev inv" in started.stderr
+    assert "belongs to root\nnext: sudo -u root ./dev inv up; or" in started.stderr
     assert f"sudo chown -R nobody {plain.at.root}/.cache" in started.stderr
     assert refused.returncode in {0, 2}
     assert sorted(plain.at.root.rglob("*")) == before

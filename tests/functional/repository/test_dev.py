@@ -259,7 +259,7 @@ def test_what_another_user_has_made_is_not_deleted(shared: Checkout) -> None:
 
     assert done.exit_code == 2
     assert f"{shared.folder}/.venv belongs to root, is of no use to nobody" in done.stderr
-    assert "next: sudo -u root ./dev ...; or make it yours: sudo chown -R nobody" in done.stderr
+    assert "next: sudo -u root ./dev true; or make it yours: sudo chown -R nobody" in done.stderr
     assert len(done.stderr.splitlines()) == 2
     assert sorted(shared.folder.rglob("*")) == before
 

@@ -1,7 +1,9 @@
 """Which engine is used, and whether it is good enough."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from scripts.core.errors import EngineError
 from scripts.core.inventory import Engine
 from scripts.engine import discovery
 from scripts.engine.discovery import check_versions, discover
-from scripts.engine.places import places
+from scripts.engine.places import keep_mark, places
 from scripts.engine.private import control, lifecycle, processes
 from scripts.machine import system
 from scripts.machine.system import System
@@ -63,6 +65,40 @@ def context(name: str, folder: Path) -> dict[str, str]:
     """Return an environment whose docker configuration names a context."""
     (folder / "config.json").write_text(json.dumps({"currentContext": name}))
     return {"DOCKER_CONFIG": str(folder)}
+
+
+def moved(machine: Machine) -> None:
+    """Start the private engine, and rename the checkout."""
+    (machine.root / "before" / ".engine").mkdir(parents=True)
+    keep_mark(machine.root / "before")
+    machine.found[places(machine.root / "before").endpoint] = VERSION
+    (machine.root / "before").rename(machine.root / "after")
+    machine.root = machine.root / "after"
+
+
+def test_an_engine_that_was_started_before_a_move_may_only_be_asked(machine: Machine) -> None:
+    """What starts something finds none, and starts it here."""
+    moved(machine)
+
+    found = discovery.required(machine.checkout())
+
+    assert found.moved_from == str(machine.root.with_name("before"))
+    assert machine.discover() is None
+    assert machine.discover(DOCKER_HOST=found.endpoint) is None
+
+
+def test_an_engine_of_another_user_is_told_as_his(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after one start with sudo."""
+    machine.is_a(replace(DEBIAN, uid=1000))
+    (machine.root / ".engine").mkdir()
+    monkeypatch.setattr(discovery, "owner", lambda _: "root")
+    monkeypatch.setattr(sys, "argv", ["inv", "ps"])
+
+    with pytest.raises(EngineError, match="of this checkout belongs to root") as caught:
+        discovery.required(machine.checkout())
+    assert caught.value.next_step == "sudo -u root ./dev inv ps"
 
 
 def test_docker_host_comes_first(machine: Machine) -> None:
