@@ -98,8 +98,9 @@ def _facts(service: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for name, value in as_tree(service.get("environment")).items():
         yield f"environment.{name}", "" if value is None else str(value)
     for port in map(as_tree, as_list(service.get("ports"))):
-        where = f"{port.get('host_ip', '')}:{port.get('published', '')}"
-        yield f"ports.{port.get('target')}/{port.get('protocol', 'tcp')}", where
+        target = f"{port.get('target')}/{port.get('protocol', 'tcp')}"
+        yield f"ports.{target}", str(port.get("published", ""))
+        yield f"addresses.{target}", str(port.get("host_ip", ""))
 
 
 def places(files: Iterable[Path], given: Mapping[str, Mapping[str, str]]) -> dict[str, set[Place]]:
@@ -121,10 +122,11 @@ def places(files: Iterable[Path], given: Mapping[str, Mapping[str, str]]) -> dic
 
 
 def _port_key(document: Mapping[str, object], use: compose_text.Use) -> str:
-    """Return the key of a published port, which a file has by its place in a list."""
+    """Return the key of a published port, or of its address, by its place in a file's list."""
     service = as_tree(as_tree(document.get("services")).get(use.service))
-    entry = as_list(service.get("ports"))[int(use.key[6:].partition("]")[0])]
-    return f"ports.{str(entry).rpartition(':')[2]}/tcp"
+    entry = str(as_list(service.get("ports"))[int(use.key[6:].partition("]")[0])])
+    kind = "addresses" if use.name in entry.partition("}:")[0] else "ports"
+    return f"{kind}.{entry.rpartition(':')[2]}/tcp"
 
 
 def _written(files: Iterable[Path]) -> Iterator[tuple[str, Mapping[str, object]]]:

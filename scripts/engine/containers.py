@@ -52,7 +52,8 @@ def containers(api: Api, project: str, service: str = "") -> tuple[Container, ..
 def given(api: Api, project: str) -> dict[str, dict[str, str]]:
     """Return what the running containers of a project were given, by service.
 
-    Under the keys that the resolved compose file has for it: image, mem_limit, environment, ports.
+    Under the keys that the resolved compose file has for it: image, mem_limit, environment, ports;
+    and `addresses`, which these are published at.
     """
     found = api.get("/containers/json", filters={"label": labels(project)}) or []
     details = (api.get(f"/containers/{one['Id']}/json") for one in found)
@@ -70,7 +71,8 @@ def _given(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"environment.{name}", value
     for target, bindings in (host.get("PortBindings") or {}).items():
         for one in bindings or ():
-            yield f"ports.{target}", f"{one.get('HostIp', '')}:{one.get('HostPort', '')}"
+            yield f"ports.{target}", str(one.get("HostPort", ""))
+            yield f"addresses.{target}", str(one.get("HostIp", ""))
 
 
 @shaped("a container")

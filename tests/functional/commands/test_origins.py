@@ -182,6 +182,10 @@ def test_env_shows_what_the_containers_were_given(at: Checkout) -> None:
     put("NEO4J_PASSWORD", "correct-horse")(at)
     now = {"MEM_READER_BACKEND": "multimodal_struct", "HF_HUB_OFFLINE": "1"}
     at.config["services"]["memos"]["environment"] |= {**now, "NEO4J_PASSWORD": "correct-horse"}
+    at.state["containers"]["id-memos"]["HostConfig"] = {
+        "PortBindings": {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8001"}]},
+        "Memory": 2**30,
+    }
     config = at.state["containers"]["id-memos"]["Config"]
     config["Env"] = [
         *("MEM_READER_BACKEND=simple_struct", "HF_HUB_OFFLINE=1", "NEO4J_PASSWORD=old-horse")
@@ -195,6 +199,9 @@ def test_env_shows_what_the_containers_were_given(at: Checkout) -> None:
     assert rows["HF_HUB_OFFLINE"].endswith("the same")
     assert rows["NEO4J_PASSWORD"].endswith("≠ memos has another")
     assert "horse" not in "".join(rows.values())
+    assert rows["MEMOS_PORT"].endswith("≠ memos has 8001")
+    assert "memos has" not in rows["BIND_ADDRESS"]
+    assert rows["MEMOS_MEMORY"].endswith("the same")
 
 
 def test_env_needs_no_engine(at: Checkout) -> None:
