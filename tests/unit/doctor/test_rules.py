@@ -10,6 +10,7 @@ from scripts.core.errors import ConfigError, StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, Host, ImageStatus
 from scripts.core.look import Look
+from scripts.core.stack import Link
 from scripts.data.model import Command, Entry, Phase
 from scripts.diagnosis.preflight import GIB, Conditions
 from scripts.doctor.areas import AREAS, document
@@ -87,6 +88,16 @@ def test_where_all_is_well_every_area_says_so() -> None:
     assert "ok  logins    neo4j: a wrong password is rejected" in lines
     assert "ok  data      2 snapshots, 2.0 KiB" in lines
     assert "ok  memories  2,000 in 1 cubes" in lines
+
+
+def test_a_page_at_a_port_that_browsers_refuse_is_told() -> None:
+    """It answers, and nobody can open it."""
+    link = Link(label="Milvus panel", url="http://127.0.0.1:6000/")
+    facts = replace(FINE, stack=stack(service("attu", links=(link,), probed=False)), look=None)
+
+    (found,) = [one for one in document(facts)["findings"] if one["code"] == "port-unsafe"]
+    assert found["cause"] == "Milvus panel is at port 6000, which browsers refuse to open"
+    assert (found["service"], found["fatal"]) == ("attu", False)
 
 
 def test_where_nothing_is_known_nothing_is_wrong() -> None:
