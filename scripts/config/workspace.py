@@ -68,6 +68,16 @@ def read_settings(checkout: Checkout) -> Settings:
     return settings
 
 
+def shown_settings(checkout: Checkout) -> Settings:
+    """Like `read_settings`, for who wants to see them: what is wrong in them is told, no error."""
+    try:
+        return read_settings(checkout)
+    except ConfigError as wrong:
+        settings = env_file.load(checkout.root, checkout.environ, strict=False)
+        checkout.say(f"{wrong}\nnext: {wrong.next_step}")
+        return settings
+
+
 def told_settings(checkout: Checkout) -> Settings:
     """Like `read_settings`, and tell in a line what the environment changes."""
     settings = read_settings(checkout)

@@ -19,7 +19,7 @@ Facts = Mapping[str, Mapping[str, str]]
 
 def show(checkout: Checkout, tell: Report) -> None:
     """Tell every variable; what the containers were given, where an engine and a stack are."""
-    present = workspace.read_settings(checkout)
+    present = workspace.shown_settings(checkout)
     given = _given(checkout, present, tell)
     tell.table(COLUMNS, ((*row, given.get(row[0], "")) for row in settings.rows(present)))
 
