@@ -1,8 +1,10 @@
 """What the standard streams carry, whatever the other end is."""
 
 import os
+import sys
 from collections.abc import Iterator
 from io import TextIOWrapper
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +78,36 @@ def test_a_stream_keeps_its_encoding_and_its_buffer() -> None:
         assert os.read(ends, 9) == "库\n".encode("gbk")
 
     os.close(ends)
+
+
+def test_all_three_are_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that was closed when Python began: it has none then."""
+    ends, begins = os.pipe()
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", TextIOWrapper(os.fdopen(begins, "wb"), encoding="ascii"))
+
+    streams.prepare()
+    sys.stderr.write("ü")
+    sys.stderr.close()
+
+    assert os.read(ends, 99) == b"\\u00fc"
+    assert isinstance(sys.stdout, Output)
+    assert sys.stdin.fileno() == 0
+    os.close(ends)
+
+
+def test_a_full_disk_at_the_end_is_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And nothing is left that Python's own end would stumble over."""
+    with Path("/dev/full").open("wb") as full:
+        monkeypatch.setattr(sys, "stdout", streams.output(TextIOWrapper(full), full.fileno()))
+        sys.stdout.write("x")
+
+        with pytest.raises(SystemExit) as caught:
+            streams.finish()
+
+        sys.stdout.close()
+    assert caught.value.code == 2
+    assert "error: stdout cannot be written: No space left" in capsys.readouterr().err
