@@ -40,7 +40,7 @@ def groups(storage: Storage, collection: Collection, body: Body) -> list[Answer]
     asked = {key: value for key, value in body.items() if key not in GROUPED}
     bare = asked | {"with_payload": [path], "with_vector": False}
     told: dict[Json, dict[Json, Answer]] = {}
-    for point in _ranked(storage, collection, bare):
+    for point in _ranked(storage, collection, bare, size):
         for value in _values(point.get("payload"), path):
             if value in told or len(told) < limit:
                 hits = told.setdefault(value, {})
@@ -58,11 +58,11 @@ def groups(storage: Storage, collection: Collection, body: Body) -> list[Answer]
     return known
 
 
-def _ranked(storage: Storage, collection: Collection, body: Body) -> Iterator[Answer]:
-    """All points that a query finds, the best first."""
+def _ranked(storage: Storage, collection: Collection, body: Body, size: int) -> Iterator[Answer]:
+    """All points that a query finds, the best first; enough are prefetched for groups of a size."""
     page, offset = PAGE, 0
     while page:
-        points = found(storage, collection, {**body, "limit": page, "offset": offset})
+        points = found(storage, collection, {**body, "limit": page, "offset": offset}, size)
         yield from points
         offset += page
         page = offset if len(points) == page else 0

@@ -38,6 +38,7 @@ STAGE = (
 )
 ASKED = (*STAGE, "offset", "with_payload", "with_vector")
 """What today's query may hold."""
+MOST = 2**63  # points that a limit may name
 LIMIT = 10  # points of an answer, as in Qdrant
 RANKS = 2  # k of reciprocal rank fusion, Qdrant's own
 FUSIONS = {"rrf": core.Fusion.Rrf(RANKS), "dbsf": core.Fusion.Dbsf()}
@@ -83,9 +84,14 @@ def order_by(value: object) -> core.OrderBy:
     return core.OrderBy(required(body, "key"), direction, body.get("start_from"))
 
 
-def request(storage: Storage, collection: Collection, body: Body) -> core.QueryRequest:
-    """The core's request for a query of today; 404 when a point that it names is not there."""
-    plan = _Plan(storage, collection, collection.filters)
+def request(
+    storage: Storage, collection: Collection, body: Body, times: int = 1
+) -> core.QueryRequest:
+    """The core's request for a query of today; 404 when a point that it names is not there.
+
+    What it prefetches is `times` as many points as its limits say.
+    """
+    plan = _Plan(storage, collection, collection.filters, times)
     limit = whole(body, "limit", LIMIT, 1)
     scoring, prefetches = plan.stage(body, limit)
     return core.QueryRequest(
@@ -101,9 +107,9 @@ def request(storage: Storage, collection: Collection, body: Body) -> core.QueryR
     )
 
 
-def found(storage: Storage, collection: Collection, body: Body) -> list[Answer]:
+def found(storage: Storage, collection: Collection, body: Body, times: int = 1) -> list[Answer]:
     """The points that a query of today finds, the best first, as JSON has them."""
-    asked = request(storage, collection, body)
+    asked = request(storage, collection, body, times)
     points = [point_json(one) for one in collection.shard.query(asked)]
     if asked.query is None or isinstance(asked.query, UNSCORED):
         # what has no score has 0 in Qdrant 1.15, and 1 in the core
@@ -118,6 +124,7 @@ class _Plan:
     storage: Storage
     collection: Collection
     filters: Filters
+    times: int
     named: "set[core.PointId]" = field(default_factory=set)
     """Points of this collection that stand in the query: none of them is an answer to it."""
 
@@ -138,7 +145,7 @@ class _Plan:
         limit = whole(body, "limit", LIMIT, 1)
         scoring, prefetches = self.stage(body, limit)
         return core.Prefetch(
-            limit=limit,
+            limit=min(limit * self.times, MOST),
             query=scoring,
             prefetches=prefetches,
             filter=self.filters.read(body.get("filter")),
@@ -182,6 +189,7 @@ class _Examples:
         """The vector; that of a point is looked up, and the point remembered."""
         if not is_id(value):
             return vector(value)
+        self.collection.shape.names([self.name])
         one = point_id(value)
         found = self.collection.shard.retrieve([one], with_payload=False, with_vector=True)
         if not found:

@@ -282,6 +282,7 @@ POST points/query  {"query": {"fusion": "x"}}  400 Format error in JSON body: un
 POST points/query  {"query": 99}  404 Not found: No point with id 99 found
 POST points/query  {"query": [1, 0, 0, 0], "using": "a"}  400 Wrong input: Not existing vector name
 POST points/query  {"query": {"text": "tea", "model": "m"}}  501 This stand-in for Qdrant does not o
+POST points/query  {"query": 1, "using": "a"}  400 Wrong input: Not existing vector name error: a
 POST points/query  {"query": 1, "lookup_from": {"collection": "no"}}  404 Not found: Collection `no`
 POST points/query  {"query": {"nearest": {"indices": [], "values": []}, "mmr": {}}}  501 This stand
 POST points  {"ids": ["\\ud800"]}  400 Format error in JSON body: value ? is not a valid point ID
