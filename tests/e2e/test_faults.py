@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.faults import before, data, memos, running
+from tests.e2e.faults import before, data, memos, refused, running
 from tests.e2e.faults.fault import FAULTS, Fault
 from tests.e2e.faults.table import Table
 from tests.e2e.faults.trial import plain, try_fault
 from tests.e2e.kit.workbench import Bench
 
 pytestmark = pytest.mark.docker
-FAMILIES = (before, data, memos, running)
+FAMILIES = (before, refused, data, memos, running)
 """Their faults are in FAULTS because they are imported."""
 
 

@@ -1,6 +1,7 @@
 """Faults that are there before a container is touched: ports, names, settings, registries."""
 
 import fcntl
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -56,17 +57,15 @@ def port_of_a_container(bench: Bench) -> Made:
     *("a container of that name in another project", "qdrant"), code="name-taken", preflight=True
 )
 def name_taken(bench: Bench) -> Made:
-    """Left over of a former tool; the next step removes it."""
+    """Left over of a former tool; the next step shows the stacks, and removes nobody's."""
     name = bench.name("qdrant")
     image = bench.inspect("qdrant")["Config"]["Image"]
     bench.stack.docker("rm", "--force", name)
     try:
         bench.stack.docker("create", "--name", name, image)
-        bench.obey((yield))
+        assert "CONTAINER_PREFIX" in (yield)
     finally:
-        label = bench.stack.docker("inspect", "--format={{.Config.Labels}}", name, check=False)
-        if bench.stack.project not in label.stdout:
-            bench.stack.docker("rm", "--force", name, check=False)
+        bench.stack.docker("rm", "--force", name)
 
 
 @fault("a paused container", "etcd", code="paused", preflight=True)
@@ -213,9 +212,9 @@ def registry(status: int, body: str, headers: dict[str, str] | None = None) -> I
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200 if self.path == "/v2/" else status)
-            for name, value in (headers or {}).items():
+            kinds = {"Content-Type": "application/json", **(headers or {})}
+            for name, value in kinds.items():
                 self.send_header(name, value)
-            self.send_header("Content-Type", "application/json")
             self.end_headers()
             if self.command == "GET":
                 self.wfile.write(b"{}" if self.path == "/v2/" else body.encode())
@@ -235,12 +234,14 @@ def registry(status: int, body: str, headers: dict[str, str] | None = None) -> I
             thread.join()
 
 
-def refusing_registry(name: str, code: str, said: str, status: int, body: str) -> None:
+def refusing_registry(
+    name: str, code: str, said: str, status: int, body: str, headers: dict[str, str] | None = None
+) -> None:
     """Add a fault that is a registry's answer."""
 
     def make(bench: Bench) -> Made:
         """Name the registry in `.env`, and another source afterwards."""
-        with registry(status, body) as address:
+        with registry(status, body, headers) as address:
             bench.env(IMAGE_SOURCE="registry", IMAGE_REGISTRY=address)
             assert ".env" in (yield)
 
@@ -258,6 +259,27 @@ refusing_registry(
 refusing_registry(
     *("a registry that wants a login", "image-denied", "docker login", 401),
     '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}',
+)
+
+
+LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+refusing_registry(
+    *("an image for other processors only", "image-architecture", "no such image for this", 200),
+    json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": LIST,
+            "manifests": [
+                {
+                    "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+                    "size": 7,
+                    "digest": f"sha256:{'0' * 64}",
+                    "platform": {"architecture": "s390x", "os": "linux"},
+                }
+            ],
+        }
+    ),
+    {"Content-Type": LIST},
 )
 
 

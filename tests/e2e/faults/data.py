@@ -86,6 +86,53 @@ damaged(
 damaged("a damaged data file of Qdrant", "qdrant", "collections/*/*config.json")
 
 
+@fault("data of Qdrant that another version wrote", "qdrant", code="data-version")
+def other_version(bench: Bench) -> Made:
+    """A word in it that this one does not know; the next step asks for the former image."""
+    name = bench.name("qdrant")
+    found = [path for folder in bench.volumes("qdrant") for path in folder.rglob("*config.json")]
+    texts = {path: path.read_text() for path in found}
+    victim = next(path for path, text in texts.items() if '"Cosine"' in text)
+    bench.stack.docker("stop", name)
+    victim.write_text(texts[victim].replace('"Cosine"', '"Sine"'))
+    try:
+        assert "former image" in (yield)
+    finally:
+        bench.stack.docker("stop", name)
+        victim.write_text(texts[victim])
+
+
+@fault("data of another object store", "minio", code="data-version")
+def real_minio(bench: Bench) -> Made:
+    """A real MinIO's drive under the stand-in; the next step asks for the former image."""
+    (folder,) = bench.volumes("minio")
+    (folder / ".minio.sys").mkdir()
+    bench.stack.docker("stop", bench.name("minio"))
+    try:
+        assert "former image" in (yield)
+    finally:
+        (folder / ".minio.sys").rmdir()
+
+
+@fault(
+    *("a journal of data commands that nobody can read", "qdrant"),
+    service="",
+    code="broken",
+    says=("only this file says", "inv snapshot.restore"),
+    shown="command",
+)
+def odd_journal(bench: Bench) -> Made:
+    """Somebody edited it; the next step moves it away and deletes nothing."""
+    folder = bench.stack.root / "snapshots" / bench.stack.project
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "journal.json"
+    file.write_text("{")
+    try:
+        assert f"mv {file} {file}.unread" in (yield)
+    finally:
+        file.unlink()
+
+
 @contextmanager
 def holder(bench: Bench, service: str) -> Iterator[None]:
     """Run the service's own program a second time on its volume."""

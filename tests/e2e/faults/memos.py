@@ -33,6 +33,38 @@ memos_setting(
     MOS_RERANKER_HEADERS_EXTRA="extra headers",
     MOS_RERANKER_BACKEND="http_bge",
 )
+memos_setting(
+    *("a Nacos server that does not answer", "nacos-unreachable", "NACOS_SERVER_ADDR"),
+    NACOS_SERVER_ADDR="127.0.0.1:9",
+    NACOS_DATA_ID="settings",
+    AK="somebody",
+    SK="something",
+)
+wrong(
+    *("a package that its image does not have", "memos"),
+    keys={"entrypoint": '["python3", "-c", "import no_such_package"]'},
+    step="images.build",
+    code="import-error",
+    says=("no_such_package",),
+)
+
+
+@fault(
+    *("a host for background work that nobody has", "memos"),
+    exit_code=0,
+    says=("redis.invalid",),
+    shown="command",
+)
+def no_redis(bench: Bench) -> Made:
+    """MemOS answers without it, and says so in its log alone: an advice."""
+    bench.env(
+        MEMSCHEDULER_USE_REDIS_QUEUE="true",
+        MEMSCHEDULER_REDIS_HOST="redis.invalid",
+        MEMSCHEDULER_REDIS_PORT="6379",
+    )
+    yield
+
+
 memos_setting("no tokenizer", "tokenizer-missing", "gpt2", HF_HOME="/nothing")
 
 
@@ -85,5 +117,17 @@ def import_error(bench: Bench) -> Made:
         file = memos / "api" / "routers" / "server_router.py"
         file.write_text("import no_such_package\n" + file.read_text())
         yield
+        bench.restore()
+        bench.up("memos")
+
+
+@fault("a source tree that the container may not read", "memos", code="source-unreadable")
+def unreadable(bench: Bench) -> Made:
+    """Root's own; the next step lets everybody read it."""
+    with source(bench) as memos:
+        file = memos / "api" / "routers" / "server_router.py"
+        file.touch()  # what was compiled of it is no longer taken for it
+        file.chmod(0o600)
+        assert "chmod -R a+rX" in (yield)
         bench.restore()
         bench.up("memos")

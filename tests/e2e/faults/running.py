@@ -4,11 +4,11 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import requests
 
 from tests.e2e.faults.fault import Made, fault, wrong
+from tests.e2e.faults.refused import own_engine
 from tests.e2e.kit.workbench import Bench
 
 USUAL = "interval: 30s, timeout: 5s, retries: 5, start_period: 120s, start_interval: 500ms"
@@ -44,6 +44,23 @@ wrong(  # nobody starts it again; its exit code is kept
     code="ended",
     says=("code 3",),
 )
+
+
+def exiting(name: str, code: str, number: int, step: str) -> None:
+    """Add a fault that is a program whose end tells its cause."""
+    script = f'["sh", "-c", "sleep 0.1; exit {number}"]'
+    wrong(name, "qdrant", keys={"entrypoint": script}, step=step, code=code)
+
+
+exiting("a program that the processor cannot run", "cpu-flags", 132, "another machine")
+exiting("a program that aborts itself", "aborted", 134, "inv logs --service qdrant")
+exiting("a program that reads where nothing is", "segfault", 139, "inv logs --service qdrant")
+wrong(
+    *("a port inside that is none", "qdrant"),
+    keys={"environment": "{QDRANT__SERVICE__HTTP_PORT: lots}"},
+    step="compose file",
+    code="cannot-start",
+)
 wrong(  # the kernel kills it; the variable to raise is told
     *("a memory limit that is too small", "memos"),
     env={"MEMOS_MEMORY": "100m"},
@@ -67,6 +84,34 @@ def unknown_setting(bench: Bench) -> Made:
     assert "NEO4J_server_nonsense_size" in (yield)
 
 
+def own_password(name: str, service: str, old: str, new: str, step: str) -> None:
+    """Add a fault that is a login that a server does not take, from a compose file."""
+
+    def make(bench: Bench) -> Made:
+        """Write it; the variable is named."""
+        bench.edit(old, new)
+        assert step in (yield)
+
+    fault(name, service, code="login-invalid")(make)
+
+
+own_password(
+    *("a first password of Neo4j that it does not take", "neo4j"),
+    *("NEO4J_AUTH: neo4j/${NEO4J_PASSWORD:-12345678}", "NEO4J_AUTH: neo4j/neo4j"),
+    "NEO4J_PASSWORD",
+)
+own_password(
+    *("a password of the object store that is too short", "minio"),
+    "      MINIO_ROOT_PASSWORD: ${MINIO_ROOT_PASSWORD:-minioadmin}\n",
+    "      MINIO_ROOT_PASSWORD: short\n",
+    "MINIO_ROOT_PASSWORD",
+)
+own_password(
+    *("a password of Milvus that is too long", "milvus"),
+    "COMMON_SECURITY_DEFAULTROOTPASSWORD: ${MILVUS_PASSWORD:-12345678}",
+    f"COMMON_SECURITY_DEFAULTROOTPASSWORD: {'long' * 20}",
+    "MILVUS_PASSWORD",
+)
 wrong(
     *("too few open files allowed", "qdrant"),
     keys={"ulimits": "{nofile: 10}"},
@@ -119,6 +164,14 @@ def cut(bench: Bench) -> Made:
         bench.obey((yield))
     finally:
         link("up")  # where nobody made the network anew
+
+
+wrong(  # meant for the model's endpoint: what is of the stack is called past it
+    *("a proxy in `.env` at which nobody answers", "memos"),
+    env={"HTTP_PROXY": "http://user:secret@127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"},
+    exit_code=0,
+    shown="command",
+)
 
 
 # health checks that lie -------------------------------------------------------------------------
@@ -274,25 +327,9 @@ def ctrl_c(bench: Bench) -> Made:
 )
 def engine_killed(bench: Bench) -> Made:
     """A private engine of its own, killed while etcd starts there; `up` brings it again."""
-    own = replace(bench.stack, engine={})
-    own.inv("engine.start")
-    try:
-        image = bench.inspect("etcd")["Config"]["Image"]
-        bench.extra.update(own.engine_env())
-        there = ["docker", "load", "--quiet"]
-        with subprocess.Popen(
-            ["docker", "save", image],
-            env={**own.environ, **bench.stack.engine},
-            stdout=subprocess.PIPE,
-        ) as saved:
-            subprocess.run(
-                there, env={**own.environ, **bench.extra}, stdin=saved.stdout, check=True
-            )
+    with own_engine(bench, "etcd") as own:
         bench.set_key("etcd", "healthcheck", f"{{test: ['CMD', 'false'], {USUAL}}}")
         assert "inv engine.status" in (yield)
         bench.restore()
         mended = own.inv("up", "--service", "etcd", "--format", "json")
         assert mended.lines[-1]["verdict"] == "ready"
-    finally:
-        bench.extra.clear()
-        own.inv("engine.remove", "--yes")

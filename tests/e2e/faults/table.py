@@ -34,10 +34,30 @@ when ({plain}; it was given {limit:.0f} s).
 | --- | --- | --- | --- | --- |
 """
 FOOT = """
-Not made for real: a proxy that re-signs TLS (an engine trusts any certificate on loopback), a
-processor without AVX, the texts of Docker Desktop and of Engine 28, images that Docker Hub deleted.
-Their causes are held by unit tests on recorded texts.
+Not made for real, and held by unit tests on recorded texts, beside those of Docker Desktop and of
+Engine 28:
+
+| why not | causes |
+| --- | --- |
 """
+NOT_MADE = {
+    "it would break the machine for others": (
+        *("firewall", "kernel-replaced", "engine-part-gone", "process-limit", "no-memory"),
+        *("memory", "unstoppable", "half-removed", "image-damaged", "clocks-apart"),
+        "volume-absent",
+    ),
+    "the engine has root": ("port-forbidden",),
+    "on loopback an engine trusts every registry": ("tls-resigned", "registry-http", "image-gone"),
+    "it is refused before, or always set": (*("milvus-too-old", "setting-missing", "proxy"),),
+    "it takes minutes, or a moment": ("heap-exhausted", "neighbour-unreachable", "part-ended"),
+    "`inv down` tells it": ("network-used", "volume-used"),
+    "`inv smoke` tells it, in tests of its own": (
+        *("embedder-unreachable", "vectors-refused", "chat-unreachable", "chat-unreadable"),
+        *("scheduler-failed", "memos-defect"),
+    ),
+    "an advice, with exit code 0": ("api-errors",),
+}
+"""Causes of docs/causes.md that no fault has as its code."""
 
 
 class Table:
@@ -75,7 +95,11 @@ class Table:
             limit=PLAIN_LIMIT,
         )
         rows = (_row(one, told[one.name], plain.get(one.name)) for one in tried)
-        PAGE.write_text(head + "".join(rows) + FOOT)
+        left = (
+            f"| {why} | {', '.join(f'`{code}`' for code in codes)} |\n"
+            for why, codes in NOT_MADE.items()
+        )
+        PAGE.write_text(head + "".join(rows) + FOOT + "".join(left))
 
 
 def _kept(file: Path, new: dict[str, Any]) -> dict[str, Any]:

@@ -99,15 +99,18 @@ class Bench:
     def obey(self, next_step: str) -> None:
         """Type the commands of a next step that mend something, in their order."""
         commands = re.findall(
-            r"\b(?:inv (?:up|restart|reset|down)(?: --[a-z]+(?: [\w-]+)?)*|docker rm --force \S+)",
-            next_step.replace(";", " "),
+            r"\b(?:inv (?:up|restart|reset|down|snapshot\.save)(?: --[a-z]+(?: [\w-]+)?)*"
+            r"|inv snapshot\.restore [\w.-]+"
+            r"|docker (?:rm|rename|network rm|network disconnect)(?: [\w./-]+)+)",
+            next_step.replace(";", " ; "),
         )
         assert commands, next_step
         for program, *words in map(shlex.split, commands):
             if program == "docker":
                 self.stack.docker(*words)
             else:
-                self.stack.inv(*words, *(["--yes"] if words[0] in {"down", "reset"} else []))
+                asks = words[0] in {"down", "reset", "snapshot.restore"}
+                self.stack.inv(*words, *(["--yes"] if asks else []))
 
     def state(self) -> list[tuple[str, str, str]]:
         """Return id, state and start of each container: what a preflight must leave alone."""
