@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.core import files
-from scripts.core.errors import BrokenError
+from scripts.core.errors import BrokenError, RefusedError
 from scripts.core.progress import OnBytes, counted
 from scripts.data import archive
 from scripts.data.context import Reporter
-from scripts.data.volume_scripts import PACK, UNPACK
+from scripts.data.volume_scripts import ODD, PACK, UNPACK
 from scripts.engine.throwaway import Helper
 
 
@@ -70,4 +70,11 @@ def unpack(helper: Helper, file: Path, on_bytes: OnBytes) -> None:
         tar.write_end()
         for _ in tar.read():
             pass
-        helper.require(tar)
+        try:
+            helper.require(tar)
+        except RefusedError as error:
+            if ODD not in str(error):
+                raise
+            raise BrokenError(
+                f"{file.name} is not restored: {error}", next_step="inv snapshot.list shows others"
+            ) from error

@@ -16,6 +16,9 @@ PART = f"{MARK}part"
 OLD = f"{MARK}old"
 """What was there before, all of it."""
 
+ODD = "it holds what no program of the stack leaves"
+"""How what was unpacked is refused."""
+
 SURVEY = f"""\
 set -eu
 tar --version | grep -q 'GNU tar' || {{ echo 'its tar is not GNU tar' >&2; exit 1; }}
@@ -47,7 +50,7 @@ for volume in *; do
 done
 tar --extract --file=- --xattrs --xattrs-include='*' --numeric-owner --same-owner \
 --same-permissions --delay-directory-restore --transform='s,^[^/]*,&/{NEW},S'
-refuse() {{ echo "the snapshot holds what no program of the stack leaves: $1" >&2; exit 4; }}
+refuse() {{ echo "{ODD}: $1" >&2; exit 4; }}
 for volume in *; do
     [ -d "$volume/{NEW}" ] && [ ! -L "$volume/{NEW}" ] || refuse "$volume, which is no folder"
     for entry in "$volume/{NEW}/{MARK}"*; do

@@ -72,7 +72,7 @@ def shaped(name: str) -> Iterator[None]:
     """Turn an answer of this service that has another shape than it should into a BrokenError."""
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise BrokenError(
             f"{name}: its answer has another shape than it should",
             next_step=f"inv logs --service {name}",

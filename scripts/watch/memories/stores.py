@@ -146,7 +146,7 @@ class Stores:
         is asked for again.
         """
         with ThreadPoolExecutor(max_workers=1) as pool:
-            groups_to_come = pool.submit(lambda: tuple(self._groups()))
+            groups_to_come = pool.submit(self._groups)
             vectors = self._vectors()
             groups = groups_to_come.result()
         found = split(groups, vectors)
@@ -229,7 +229,9 @@ class Stores:
         """
         # another id than a UUID is none that Qdrant takes
         there = [one.id for one in self._still_bare(nodes) if isinstance(key(one.id), bytes)]
-        rows = [row for row in self._cypher(WHOLE, ids=there) if row[1]]
+        found, rows = self._cypher(WHOLE, ids=there), list[tuple[str, str, dict[str, Any]]]()
+        with shaped(self.neo4j.service.name):
+            rows += [(str(number), str(text), dict(kept)) for number, text, kept in found if text]
         if not rows:
             return 0
         made = embed([text for _, text, _ in rows])
@@ -260,18 +262,20 @@ class Stores:
         return rows
 
     def _rows(self, statement: str, lacks: str, **parameters: object) -> list[dict[str, Any]]:
-        names = ("id", "type", "status", "created", "text")
-        return [
-            {**dict(zip(names, map(_word, row), strict=True)), "lacks": lacks}
-            for row in self._cypher(statement, **parameters)
-        ]
+        names, rows = ("id", "type", "status", "created", "text"), []
+        found = self._cypher(statement, **parameters)
+        with shaped(self.neo4j.service.name):
+            rows += [{**dict(zip(names, map(_word, row), strict=True))} for row in found]
+        return [{**row, "lacks": lacks} for row in rows]
 
-    def _groups(self) -> Iterator[Nodes]:
-        for cube, kind, status, count, ids in self._cypher(GROUPS):
-            words = {"cube": _word(cube), "type": _word(kind), "status": _word(status)}
-            yield Nodes(
-                kind=Kind(**words, nodes=count), ids=[one for one in ids if isinstance(one, str)]
-            )
+    def _groups(self) -> tuple[Nodes, ...]:
+        rows, groups = self._cypher(GROUPS), []
+        with shaped(self.neo4j.service.name):
+            for cube, kind, status, count, ids in rows:
+                words = {"cube": _word(cube), "type": _word(kind), "status": _word(status)}
+                known = [one for one in ids if isinstance(one, str)]
+                groups.append(Nodes(kind=Kind(**words, nodes=int(count)), ids=known))
+        return tuple(groups)
 
     def _vectors(self) -> set[Key]:
         """Return the ids of all vectors; none where there is no collection yet."""
@@ -290,7 +294,10 @@ class Stores:
                 raise self.qdrant.broken("it gives pages without end")
 
     def _nodes_of(self, ids: Sequence[str]) -> set[str]:
-        return {row[0] for row in self._cypher(THERE, ids=ids)} if ids else set()
+        rows, found = self._cypher(THERE, ids=ids) if ids else [], set[str]()
+        with shaped(self.neo4j.service.name):
+            found |= {str(row[0]) for row in rows}
+        return found
 
     def _points(self, ids: Sequence[int | str], *, payload: object) -> list[dict[str, Any]]:
         """Return those of these vectors that are there."""
@@ -300,7 +307,10 @@ class Stores:
         answer = self.qdrant.ask(f"{COLLECTION}/points", body, absent={"result": []})
         points: list[dict[str, Any]] = []
         with shaped(self.qdrant.service.name):
-            points.extend({"payload": None, **one, "id": one["id"]} for one in answer["result"])
+            points.extend(
+                {"id": one["id"], "payload": dict(one.get("payload") or {})}
+                for one in answer["result"]
+            )
         return points
 
     def _cypher(self, statement: str, **parameters: object) -> list[list[Any]]:
@@ -311,7 +321,7 @@ class Stores:
         with shaped(self.neo4j.service.name):
             if errors := answer["errors"]:
                 raise self.neo4j.broken(str(errors[0]["message"]))
-            rows.extend(row["row"] for row in answer["results"][0]["data"])
+            rows.extend(list(row["row"]) for row in answer["results"][0]["data"])
         return rows
 
 

@@ -448,7 +448,7 @@ def test_down_with_volumes_deletes_the_data_in_every_phase(at: Checkout, phase: 
 
     assert at.inv("down", "--volumes", "--yes") == 0
 
-    assert any("down --remove-orphans --volumes" in call for call in at.calls())
+    assert at.held() == {}
     assert file.exists() == (phase == "dreaming")
 
 
@@ -507,7 +507,7 @@ def test_a_journal_from_elsewhere_deletes_nothing(
     assert at.inv(*command.split()) == (0 if command.startswith("down") else 5)
 
     assert told in at.shown().err
-    assert at.held() == OLD_DATA
+    assert at.held() == ({} if "--volumes" in command else OLD_DATA)
     assert (at.disk / "somebody_elses").exists()
     assert file.exists()
 
@@ -528,9 +528,11 @@ def test_a_snapshot_from_elsewhere_that_is_hostile_changes_nothing(at: Checkout)
         writer.write(tar)
         writer.end(facts)
 
-    assert at.inv("snapshot.restore", "two", "--yes") == 4
+    assert at.inv("snapshot.restore", "two", "--yes") == 5
 
-    assert "the volumes could not be worked on: " in at.shown().err
+    shown = at.shown().err
+    assert "two.tar.zst is not restored: " in shown
+    assert "etcd_data, which is no folder" in shown
     assert at.held() == OLD_DATA
     assert not (at.kept / "journal.json").exists()
     assert at.inv("up") == 0
