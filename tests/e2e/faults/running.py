@@ -1,5 +1,6 @@
 """Faults that show while containers start or run: crashes, data, networks, settings, lies."""
 
+import json
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -120,7 +121,10 @@ wrong(
 )
 wrong(
     *("a read-only file system", "minio"),
-    keys={"volumes": '["minio_data:/minio_data:ro"]', "read_only": "true"},
+    keys={
+        "volumes": '["minio_data:/minio_data:ro", {type: tmpfs, target: /data}]',
+        "read_only": "true",
+    },
     code="read-only",
 )
 
@@ -211,8 +215,8 @@ def slow(bench: Bench) -> Made:
     """Eight seconds later than usual: waited for without a word."""
     image = bench.inspect("qdrant")["Config"]
     argv = [*(image["Entrypoint"] or ()), *(image["Cmd"] or ())]
-    words = ", ".join(f'"{word}"' for word in ["sh", "-c", 'sleep 8; exec \\"$$@\\"', "sh", *argv])
-    bench.set_key("qdrant", "entrypoint", f"[{words}]")
+    words = json.dumps(["sh", "-c", 'sleep 8; exec "$@"', "sh", *argv])
+    bench.set_key("qdrant", "entrypoint", words.replace("$", "$$"))
     bench.set_key("qdrant", "command", "[]")
     yield
 
