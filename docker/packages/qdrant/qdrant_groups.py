@@ -40,14 +40,15 @@ def groups(storage: Storage, collection: Collection, body: Body) -> list[Answer]
     asked = {key: value for key, value in body.items() if key not in GROUPED}
     bare = asked | {"with_payload": [path], "with_vector": False}
     told: dict[Json, dict[Json, Answer]] = {}
-    for point in _ranked(storage, collection, bare, size):
-        for value in _values(point.get("payload"), path):
-            if value in told or len(told) < limit:
-                hits = told.setdefault(value, {})
-                if len(hits) < size:
-                    hits[point["id"]] = {key: point[key] for key in ("id", "version", "score")}
-        if len(told) == limit and all(len(hits) == size for hits in told.values()):
-            break
+    _fill(told, _ranked(storage, collection, bare, size), path, limit, size)
+    short = [value for value, hits in told.items() if len(hits) < size]
+    if short and body.get("prefetch"):
+        # asked of these alone, what is prefetched holds more of them
+        for value in short:
+            told[value].clear()
+        these = {"should": [{"key": path, "match": {"value": value}} for value in short]}
+        bare |= {"filter": {"must": [body.get("filter") or {}, these]}}
+        _fill(told, _ranked(storage, collection, bare, size), path, limit, size)
     full = _full(collection, list({one for hits in told.values() for one in hits}), body)
     known = [
         {"id": value, "hits": [hits[one] | full[one] for one in hits]}
@@ -56,6 +57,24 @@ def groups(storage: Storage, collection: Collection, body: Body) -> list[Answer]
     if body.get("with_lookup") is not None:
         _look_up(storage, known, body["with_lookup"])
     return known
+
+
+def _fill(
+    told: dict[Json, dict[Json, Answer]],
+    points: Iterator[Answer],
+    path: str,
+    limit: int,
+    size: int,
+) -> None:
+    """Put points into groups until all that are wanted are full."""
+    for point in points:
+        for value in _values(point.get("payload"), path):
+            if value in told or len(told) < limit:
+                hits = told.setdefault(value, {})
+                if len(hits) < size:
+                    hits[point["id"]] = {key: point[key] for key in ("id", "version", "score")}
+        if len(told) == limit and all(len(hits) == size for hits in told.values()):
+            break
 
 
 def _ranked(storage: Storage, collection: Collection, body: Body, size: int) -> Iterator[Answer]:

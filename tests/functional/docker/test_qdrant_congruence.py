@@ -342,6 +342,24 @@ def test_the_last_stage_is_asked_of_those_that_the_one_before_chose(pair: Pair) 
     assert {point.id for point in last.points} == {point.id for point in before.points}
 
 
+def test_a_group_is_filled_from_what_is_chosen_before(pair: Pair) -> None:
+    """Of the points of the group itself, where those of others would leave no room."""
+    asked: Any = pair.front.query_points_groups(
+        NAME,
+        group_by="kind",
+        prefetch=prefetch("grid", limit=1),
+        query=ASKED["image"],
+        using="image",
+        limit=1,
+        group_size=6,
+    )
+
+    [group] = asked.groups
+    scores = [point.score for point in group.hits]
+    assert len({point.id for point in group.hits}) == 6
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_a_sample_is_of_the_points(pair: Pair) -> None:
     """Any of those that fit, each once."""
     asked = query(query=models.SampleQuery(sample=models.Sample.RANDOM), query_filter=THOSE)
