@@ -167,7 +167,11 @@ def saying(answer: bytes) -> Behave:
 
     def say(connection: socket.socket) -> None:
         connection.recv(4096)
-        connection.sendall(answer)
+        with suppress(OSError):  # the other side has given up
+            connection.sendall(answer)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(4096):  # closed with something unread, the answer would be lost
+                pass
 
     return say
 
