@@ -6,7 +6,9 @@ import sys
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 from xml.etree import ElementTree as ET
 
 CENTRAL = "central"
@@ -24,35 +26,38 @@ class Repository:
     login: str = ""
     """`user:password`, or nothing."""
     proxy: str = ""
-    """Its address, with its login; nothing leaves it to curl's variables."""
+    """Its address; nothing leaves it to curl's variables."""
+    proxy_login: str = ""
 
 
 def repository(settings: str, own: str) -> Repository:
     """Return the place that a user's settings.xml has for central; `own` is Maven's address.
 
-    A mirror of central or of all, the login of its server, and the first active proxy count.
+    As Maven chooses (`DefaultMirrorSelector`, `DefaultProxySelector`): the mirror that names
+    central, else the first whose pattern has it; its server's login; and an active proxy, always
+    spoken to in plain HTTP.
     """
     root = ET.fromstring(settings)  # noqa: S314 -- the user's own file
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
-    mirrors = map(_texts, root.iterfind("mirrors/mirror"))
+    mirrors = [_texts(one) for one in root.iterfind("mirrors/mirror")]
+    mirrors.sort(key=lambda one: one.get("mirrorOf") != CENTRAL)
     mirror = next((one for one in mirrors if _mirrors(one.get("mirrorOf", ""))), {})
+    url = mirror.get("url", own).rstrip("/")
     server = mirror.get("id", CENTRAL)
     logins = {one.get("id"): one for one in map(_texts, root.iterfind("servers/server"))}
-    proxies = map(_texts, root.iterfind("proxies/proxy"))
-    proxy = next((one for one in proxies if one.get("active", "true") == "true"), {})
-    address = f"{proxy.get('protocol', 'http')}://{{}}{proxy.get('host')}:{proxy.get('port', 8080)}"
-    login = _login(proxy)
+    proxy = _proxy([_texts(one) for one in root.iterfind("proxies/proxy")], urlsplit(url))
     return Repository(
-        url=mirror.get("url", own).rstrip("/"),
+        url=url,
         login=_login(logins.get(server, {})),
-        proxy=address.format(f"{login}@" if login else "") if proxy else "",
+        proxy=f"http://{proxy['host']}:{proxy.get('port', 8080)}" if proxy else "",
+        proxy_login=_login(proxy),
     )
 
 
 def config(source: Repository, paths: Iterable[str]) -> str:
     """Return what curl reads to fetch these paths, each to its last name: no secret is in argv."""
-    words = {"user": source.login, "proxy": source.proxy}
+    words = {"user": source.login, "proxy": source.proxy, "proxy-user": source.proxy_login}
     lines = [f"{word} = {_quoted(value)}" for word, value in words.items() if value]
     for path in paths:
         lines.append(f"url = {_quoted(f'{source.url}/{path}')}")
@@ -106,6 +111,15 @@ def main(settings: Path, model_builder: Path, listing: Path, folder: Path) -> No
 
 def _texts(element: ET.Element) -> dict[str, str]:
     return {child.tag: (child.text or "").strip() for child in element}
+
+
+def _proxy(proxies: Iterable[Mapping[str, str]], url: SplitResult) -> Mapping[str, str]:
+    """Return the proxy for an address, of its own protocol first; empty for none."""
+    active = [one for one in proxies if one.get("active", "true") == "true" and one.get("host")]
+    active.sort(key=lambda one: one.get("protocol", "http") != url.scheme)
+    proxy = next(iter(active), {})
+    past = proxy.get("nonProxyHosts", "").split("|")
+    return {} if any(fnmatch(url.hostname or "", one.strip()) for one in past) else proxy
 
 
 def _mirrors(pattern: str) -> bool:

@@ -92,9 +92,12 @@ def _unmount(at: Places) -> None:
 
 @contextlib.contextmanager
 def _network(at: Places, say: Say) -> Iterator[None]:
-    """Be the only engine of any checkout that changes the host's network now."""
+    """Be the only engine of any checkout that changes the host's network now.
+
+    Not by the folder of all engines: what is kept of the host is written there meanwhile.
+    """
     at.run.mkdir(parents=True, exist_ok=True)
-    with turn(at.run.parent, lambda: say("engine: another checkout's is starting, waiting for it")):
+    with turn(at.run.parents[1], lambda: say("engine: another checkout's is starting, waiting for it")):
         yield
 
 

@@ -47,19 +47,44 @@ def test_the_login_of_another_server_goes_nowhere() -> None:
     assert not jars.repository(settings("", SERVER.format("other")), OWN).login
 
 
-@pytest.mark.parametrize(
-    ("proxy", "address"),
-    [
-        ("<host>px</host><port>3128</port>", "http://px:3128"),
-        ("<host>px</host><username>u</username><password>p</password>", "http://u:p@px:8080"),
-        ("<active>false</active><host>px</host>", ""),
-    ],
-)
-def test_the_first_active_proxy_counts(proxy: str, address: str) -> None:
-    """Without one curl's own variables hold."""
-    found = jars.repository(settings(proxies=f"<proxy>{proxy}</proxy>"), OWN)
+def test_a_mirror_that_names_central_goes_before_a_pattern() -> None:
+    """Wherever it stands."""
+    others = MIRROR.format("*").replace("mirror.example", "any.example")
 
-    assert found.proxy == address
+    found = jars.repository(settings(others + MIRROR.format("central")), OWN)
+
+    assert found.url == "https://mirror.example/m"
+
+
+PROXY = "<host>px</host><port>3128</port>"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "address", "login"),
+    [
+        ([PROXY], "http://px:3128", ""),
+        ([f"<protocol>https</protocol>{PROXY}"], "http://px:3128", ""),
+        (["<host>a</host>", f"<protocol>https</protocol>{PROXY}"], "http://px:3128", ""),
+        (
+            ["<host>px</host><username>u</username><password>p@s/w:%41#</password>"],
+            "http://px:8080",
+            "u:p@s/w:%41#",
+        ),
+        ([f"<active>false</active>{PROXY}"], "", ""),
+        ([f"<nonProxyHosts>localhost|*.example</nonProxyHosts>{PROXY}"], "", ""),
+        ([f"<nonProxyHosts>*.corp</nonProxyHosts>{PROXY}"], "http://px:3128", ""),
+    ],
+    ids=["any", "https", "of the same protocol", "login", "inactive", "past it", "not past it"],
+)
+def test_an_active_proxy_is_used_as_maven_does(
+    proxies: list[str], address: str, login: str
+) -> None:
+    """Without one curl's own variables hold."""
+    text = "".join(f"<proxy>{one}</proxy>" for one in proxies)
+
+    found = jars.repository(settings(proxies=text), OWN)
+
+    assert (found.proxy, found.proxy_login) == (address, login)
 
 
 def test_curl_reads_the_login_and_the_addresses() -> None:

@@ -519,22 +519,29 @@ def test_what_was_started_before_the_checkout_was_moved_is_stopped_there(
 
 
 def test_engines_of_two_checkouts_do_not_start_at_once(here: Checkout, world: World) -> None:
-    """The rules of the host are read, changed and brought back by one at a time."""
-    held = []
+    """The rules of the host are read, changed and brought back by one at a time.
+
+    What is kept of the host meanwhile is written under another lock.
+    """
+    held: list[bool] = []
 
     def prepare(*_: object) -> dict[str, str]:
-        number = os.open(world.at.run.parent, os.O_RDONLY)
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.close(number)
-        held.append(number)
+        for folder in world.at.run.parents[:2]:
+            number = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held.append(True)
+            else:
+                held.append(False)
+            os.close(number)
         return {}
 
     world.patch.setattr(network, "prepare", prepare)
 
     lifecycle.start(here)
 
-    assert held
+    assert held == [False, True]
 
 
 def test_a_slow_dockerd_is_waited_for_while_it_writes(here: Checkout, world: World) -> None:
