@@ -139,7 +139,7 @@ def look(checkout: Checkout) -> Workspace:
         composed = compose_project(settings, running.env, checkout.runner, source)
         return _workspace(settings, running, source, composed, kept)
     try:
-        space = resolved(checkout, settings, running, source)
+        space = resolved(checkout, settings, running, source, keep=not over)
     except ConfigError:
         raise wrong from None
     checkout.say(f"this is the stack with the default instead; for a start: {wrong.next_step}")
@@ -167,10 +167,16 @@ def compose_project(
 
 
 def resolved(
-    checkout: Checkout, settings: Settings, running: Engine, source: ImageSource
+    checkout: Checkout,
+    settings: Settings,
+    running: Engine,
+    source: ImageSource,
+    *,
+    keep: bool = True,
 ) -> Workspace:
     """Return the workspace on this engine; Compose is asked only after a change.
 
+    What it says is kept for the next time, but not of settings of which some were left out.
     ConfigError for a compose file that breaks a rule, EngineError for an engine that is too old.
     """
     check_engine(running)
@@ -183,7 +189,8 @@ def resolved(
         check_compose(running, checkout.runner)
         written = compose_cache.written(composed.files)
         known = resolving.resolved(composed, settings)
-        compose_cache.keep(folder, inputs, *known, written=written)
+        if keep:
+            compose_cache.keep(folder, inputs, *known, written=written)
     return replace(_workspace(settings, running, source, composed, known), inputs=inputs)
 
 
@@ -246,4 +253,6 @@ def every_volume(space: Workspace) -> tuple[str, ...]:
         written = compose.document(every).get("volumes") or {}
     except ConfigError:  # the file is wrong by now; see `look`
         return tuple(volume.name for volume in space.stack.volumes)
-    return tuple(str((volume or {}).get("name", key)) for key, volume in written.items())
+    own = {key: volume or {} for key, volume in written.items()}
+    # as Compose has it, one that the user made himself is never deleted with a stack
+    return tuple(str(one.get("name", key)) for key, one in own.items() if not one.get("external"))

@@ -149,10 +149,14 @@ def _taken_back(operation: Operation, phase: Phase) -> Iterator[Entry]:
         since=units.written(time.time()),
         engine=context.engine_id(),
     )
+    former = journal.read(context.folder)
     journal.write(context.folder, entry)
     try:
         yield entry
     except BaseException as error:
+        if former is not None:  # what it says is still so
+            journal.write(context.folder, former)
+            raise
         why = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
         # said now: what goes wrong below would hide it
         context.tell.say(

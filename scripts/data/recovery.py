@@ -104,14 +104,21 @@ def _require_own(context: DataContext, entry: Entry) -> None:
             f"{file} says that inv {entry.command} was interrupted, of volumes that this stack does"
             f" not have: {', '.join(others)}",
             next_step="the same again with the settings of then (IMAGE_SOURCE, MEMOS_VERSION,"
-            f" COMPOSE_PROJECT_NAME); if it is not from here: rm {file}",
+            f" COMPOSE_PROJECT_NAME); if it is not from here: mv {file} {file}.unread",
+        )
+    if here and not entry.engine:
+        raise BrokenError(
+            f"{file} says that inv {entry.command} was interrupted, and not on which engine, as"
+            " older versions did",
+            next_step=f'if it was on this one: write "engine": "{here}" into {file}, then the same'
+            f" again; if not: mv {file} {file}.unread",
         )
     if here and entry.engine != here:
         raise BrokenError(
             f"{file} says that inv {entry.command} was interrupted on the engine"
-            f" {entry.engine or '(none is named)'}, and this is {here}",
+            f" {entry.engine}, and this is {here}",
             next_step="the same again with that engine (docker context ls); if it is gone, or the"
-            f" file is not from here: rm {file}",
+            f" file is not from here: mv {file} {file}.unread",
         )
 
 
@@ -122,11 +129,12 @@ def mend(context: DataContext, entry: Entry) -> Entry:
             return context.note(entry, Phase.RETURNING)
         case Phase.UNPACKING:
             context.run(DISCARD, entry.volumes)
-            volumes.unmake(context.api, entry.since, entry.volumes.values())
+            _unmake(context, entry)
             return context.note(entry, Phase.RETURNING)
         case Phase.UNDOING:
             entry = _stopped(context, entry)
             context.run(BACK, entry.volumes)
+            _unmake(context, entry)
             return context.note(entry, Phase.RETURNING)
         case Phase.SWAPPING:
             entry = _stopped(context, entry)
@@ -139,6 +147,12 @@ def mend(context: DataContext, entry: Entry) -> Entry:
             return entry
         case _:
             assert_never(entry.phase)
+
+
+def _unmake(context: DataContext, entry: Entry) -> None:
+    """Delete the volumes that a restore made which is taken back: there were none before it."""
+    made = volumes.made_by(context.api, entry.since, entry.volumes.values())
+    volumes.delete(context.api, context.stack.project, made)
 
 
 def _stopped(context: DataContext, entry: Entry) -> Entry:

@@ -21,6 +21,7 @@ ODD = "it holds what no program of the stack leaves"
 
 SURVEY = f"""\
 set -eu
+find . -prune >/dev/null
 tar --version | grep -q 'GNU tar' || {{ echo 'its tar is not GNU tar' >&2; exit 1; }}
 for volume in *; do
     [ -d "$volume" ] || continue

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,12 +153,11 @@ def create(api: Api, project: str, volumes: Iterable[Volume], labels: Mapping[st
             api.post("/volumes/create", {"Name": volume.name, "Labels": {**known, **labels}})
 
 
-def unmake(api: Api, since: str, names: Collection[str]) -> None:
-    """Remove those of these volumes that a restore made which was taken back: they held nothing."""
-    for name, one in made(api).items():
-        if since and one.restored == since and name in names:
-            with suppress(RefusedError):  # somebody has taken it into use
-                api.delete(f"/volumes/{name}")
+def made_by(api: Api, since: str, names: Collection[str]) -> tuple[str, ...]:
+    """Return those of these volumes that the restore made which began then."""
+    if not since:
+        return ()
+    return tuple(name for name, one in made(api).items() if one.restored == since and name in names)
 
 
 def of_others(api: Api, names: Iterable[str], root: Path, *, local: bool) -> dict[str, str]:

@@ -91,7 +91,7 @@ def ask(checkout: Checkout) -> Facts:
     try:
         if engine := facts.engine.usable:
             engine = replace(engine, env={**engine.env, **over})
-            space = workspace.resolved(checkout, usable, engine, usable.source)
+            space = workspace.resolved(checkout, usable, engine, usable.source, keep=not over)
             stack = space.stack.only(workspace.present(space, ()))
             space = replace(space, stack=stack)
         elif (env := programs.found(checkout)) is not None:

@@ -99,10 +99,10 @@ def apt_sources(release: str) -> str:
     The mirror is the host's own; errors as in `find_mirror`.
     """
     mirror = find_mirror(this_system(), "debian")
-    places = {mirror.uri: release, mirror.security: f"{release}{SECURITY}"}
+    places = ((mirror.uri, release), (mirror.security, f"{release}{SECURITY}"))
     return "\n".join(
         f"Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: main\nSigned-By: {BUILD_KEYRING}\n"
-        for uri, suite in places.items()
+        for uri, suite in places
         if uri
     )
 

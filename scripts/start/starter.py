@@ -20,7 +20,7 @@ from scripts.engine.places import places
 from scripts.images import availability
 from scripts.start import guards, scheduler
 from scripts.start.events import Event, EventKind
-from scripts.start.history import created, runs
+from scripts.start.history import created, parts, runs
 from scripts.watch import early, mends
 from scripts.watch.observer import Observer
 
@@ -112,6 +112,8 @@ class Starter:
         def bring_back(names: tuple[str, ...]) -> ExitCode:
             if not names:
                 return ExitCode.OK
+            if code := self.tell.preflight(tuple(parts.incomplete(self.space, names))):
+                return code
             if anew:
                 self.create(names)
             elif guards.uncreated(self.space, names):

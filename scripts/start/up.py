@@ -61,12 +61,11 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCod
     with held(space.cache, "up"):
         if gone := guards.left_by(space):
             tell.confirm(take_over(space.stack.project, gone), (), yes=wanted.yes)
-            space.compose.remove(space.stack.project, tell.say)
         statuses = start.statuses(names)
         # what an interrupted command left changes what runs
         folder = snapshots.folder_of(space.settings.root, space.stack.project)
         pending = journal.read(folder) is not None
-        changed = wanted.rebuild or pending or not created.unchanged(space, statuses)
+        changed = bool(gone) or wanted.rebuild or pending or not created.unchanged(space, statuses)
         drifted = drift.drifted(space.settings.memos, statuses)
         beyond = guards.findings(space, names) if changed else ()
         if code := tell.preflight((*drifted, *beyond)):
@@ -76,6 +75,8 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCod
 
             supply.supply(space, statuses, jobs, tell, rebuild=wanted.rebuild)
         jobs.stop()
+        if gone:
+            space.compose.remove(space.stack.project, tell.say)
         if code := start.finish_interrupted(anew=True):
             return code
         if changed:

@@ -33,7 +33,7 @@ HEADERS = {
 LOOPBACK = "127.0.0.1"
 # What the whole internet can look up, and so may lead anywhere: it ends like `.com`.
 PUBLIC_NAME = re.compile(r".*\.(?:[a-z]{2,}|xn--[a-z0-9-]+)\.?")
-OWN_NAMES = (".localhost", ".local", ".lan", ".home", ".internal", ".home.arpa")
+OWN_NAMES = (".localhost", ".localdomain", ".local", ".lan", ".home", ".internal", ".home.arpa")
 # Whoever sends half a request holds a connection, of which waitress serves 100 for 2 minutes each.
 CONNECTIONS = 1000
 IDLE_SECONDS = 15

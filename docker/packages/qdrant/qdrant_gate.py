@@ -23,7 +23,7 @@ LOOPBACK = "127.0.0.1"
 
 # What the whole internet can look up, and so may lead anywhere: it ends like `.com`.
 PUBLIC_NAME = re.compile(r".*\.(?:[a-z]{2,}|xn--[a-z0-9-]+)\.?")
-OWN_NAMES = (".localhost", ".local", ".lan", ".home", ".internal", ".home.arpa")
+OWN_NAMES = (".localhost", ".localdomain", ".local", ".lan", ".home", ".internal", ".home.arpa")
 BYTES_OF = {b"{": 240, b"[": 88, b",": 32, b'"': 32}
 """About what stands for each of these in memory (CPython 3.11 to 3.13)."""
 

@@ -124,10 +124,11 @@ class Shape:
 
     def names(self, value: object) -> list[str]:
         """Names of vectors of this collection, or 400."""
-        for name in items(value, "vector"):
+        names = items(value, "vector")
+        for name in names:
             if name not in self.dense and name not in self.sparse:
                 raise wrong(f"Not existing vector name error: {name}")
-        return list(value) if isinstance(value, list) else []
+        return names
 
     def vectors(self, value: object) -> "core.Vector":
         """What a point has under `vector`: the one without a name, or vectors by their names.

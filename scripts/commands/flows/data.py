@@ -37,7 +37,7 @@ def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> N
     gone: tuple[str, ...] = ()
     with held(space.cache, "down"), recovery.unfinished(context.folder):
         if left := guards.left_by(space):
-            tell.confirm(take_over(project, left), (), yes=yes)
+            tell.confirm(take_over(project, left), (), yes=yes and not delete_data)
         if delete_data:
             gone = volumes.held(space.api, workspace.every_volume(space))
             _confirm(space, tell, "Delete these volumes?", gone, gone, yes=yes)

@@ -97,7 +97,9 @@ def _network(at: Places, say: Say) -> Iterator[None]:
     Not by the folder of all engines: what is kept of the host is written there meanwhile.
     """
     at.run.mkdir(parents=True, exist_ok=True)
-    with turn(at.run.parents[1], lambda: say("engine: another checkout's is starting, waiting for it")):
+    with turn(
+        at.run.parents[1], lambda: say("engine: another checkout's is starting, waiting for it")
+    ):
         yield
 
 

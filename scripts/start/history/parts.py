@@ -7,7 +7,9 @@ belong together. Only against what was there before can be told what is missing 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeGuard
 
 from scripts.config.workspace import Workspace
 from scripts.core import files
@@ -41,9 +43,10 @@ def keep(space: Workspace, names: Sequence[str]) -> None:
         if len(found := parts(space.stack, group)) > 1 and set(found.values()) <= set(names)
     ]
     there = {name: made[name].since for found in whole for name in found if name in made}
-    now, known = {name: since for name, since in there.items() if since}, _known(space)
+    now, known = {name: since for name, since in there.items() if _is_moment(since)}, _known(space)
     if known | now != known:
-        files.write_json(_folder(space) / FILE, known | now)
+        with suppress(OSError):  # another user's folder, or a full disk: all is ready all the same
+            files.write_json(_folder(space) / FILE, known | now)
 
 
 def incomplete(space: Workspace, names: Sequence[str]) -> Iterator[Finding]:
@@ -55,7 +58,7 @@ def incomplete(space: Workspace, names: Sequence[str]) -> Iterator[Finding]:
         found = [name for name in parts(stack, group) if name in known]
         gone = [name for name in found if name not in made]
         # of what a driver says nothing nothing can be told
-        dated = [name for name in found if name in made and made[name].since]
+        dated = [name for name in found if name in made and _is_moment(made[name].since)]
         kept = [name for name in dated if _same(made[name].since, known[name])]
         other = [name for name in dated if name not in kept]
         anew = _anew(space, {name: made[name] for name in other}) if kept and other else []
@@ -104,4 +107,11 @@ def _folder(space: Workspace) -> Path:
 
 def _known(space: Workspace) -> dict[str, str]:
     document = files.read_object(_folder(space) / FILE)
-    return {name: since for name, since in document.items() if isinstance(since, str)}
+    return {name: since for name, since in document.items() if _is_moment(since)}
+
+
+def _is_moment(value: object) -> TypeGuard[str]:
+    """Say whether it is a time as the engine writes it."""
+    with suppress(ValueError):
+        return isinstance(value, str) and nanoseconds(value) > 0
+    return False

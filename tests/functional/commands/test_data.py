@@ -489,7 +489,7 @@ def test_a_reset_without_a_snapshot_needs_nothing_finished(at: Checkout) -> None
         ({"volumes": {"neo4j_data": "somebody_elses"}}, "does not have: somebody_elses"),
         ({"volumes": {"more": "memos-test_neo4j_data"}}, "not have: memos-test_neo4j_data"),
         ({"engine": "another"}, "interrupted on the engine another, and this is an-engine"),
-        ({"engine": ""}, "interrupted on the engine (none is named), and this is an-engine"),
+        ({"engine": ""}, "was interrupted, and not on which engine, as older versions did"),
     ],
 )
 @pytest.mark.parametrize("command", ["down", "up", "snapshot.undo", "down --volumes --yes"])

@@ -120,6 +120,16 @@ def test_data_of_a_host_that_is_not_this_one_is_another_checkouts(at: DataChecko
     assert at.inv("down", "--volumes", "--yes") == 7
 
 
+def test_the_data_of_a_stack_that_somebody_left_behind_is_asked_about(at: DataCheckout) -> None:
+    """--yes takes over its containers, and not what they keep: it may be another machine's."""
+    by(at, Path("/no/such/place"))
+    before = at.held()
+
+    assert at.inv("down", "--volumes", "--yes") == 7
+    assert at.held() == before
+    assert at.inv("down", "--yes") == 0
+
+
 @pytest.mark.parametrize("whose", ["own", "moved", "nobody's"])
 def test_our_own_data_goes_after_the_one_question(at: DataCheckout, whose: str) -> None:
     """Also that of this checkout before it was moved, and what has no label."""

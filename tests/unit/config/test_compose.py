@@ -224,7 +224,7 @@ def test_packages_have_volumes_and_builds_of_their_own() -> None:
     assert qdrant.not_offered == ("gRPC (6334)", "dashboard")
     assert qdrant.build is not None
     assert qdrant.build.context == Path("/workspace/docker/packages/qdrant")
-    assert qdrant.build.args["BASE"] == "memos-dev/base:trixie"
+    assert qdrant.build.args["BASE"] == "memos-dev.invalid/base:trixie"
     assert qdrant.build.network == "host"
     assert qdrant.build.secrets["ca"] == Path("/workspace/docker/build-settings/ca.crt")
     assert all(service.build is not None for service in stack.services)
