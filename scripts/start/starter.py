@@ -112,7 +112,8 @@ class Starter:
         def bring_back(names: tuple[str, ...]) -> ExitCode:
             if not names:
                 return ExitCode.OK
-            if code := self.tell.preflight(tuple(parts.incomplete(self.space, names))):
+            needed = self.space.stack.closure(names)
+            if code := self.tell.preflight(tuple(parts.incomplete(self.space, needed))):
                 return code
             if anew:
                 self.create(names)

@@ -632,6 +632,32 @@ def test_a_restore_that_is_taken_back_takes_the_volumes_that_it_made_with_it(at:
     assert at.held() == {"neo4j_data": "old", "qdrant_data": "old"}
 
 
+@pytest.mark.parametrize("phase", ["swapping", "starting", "undoing"])
+def test_a_restore_that_is_undone_removes_the_volumes_that_it_made(
+    at: Checkout, phase: str
+) -> None:
+    """Also where containers were made on them meanwhile; what starts then gets an empty one."""
+    at.interrupted("restore", phase)
+    at.state["made"] = {"memos-test_etcd_data": {"Labels": {"dev.memos.restored": "then"}}}
+
+    at.inv("snapshot.undo")
+
+    assert at.held()["etcd_data"] == ""
+
+
+def test_a_reset_that_fails_forgets_no_unfinished_restore(at: Checkout) -> None:
+    """Else what is half old and half new would pass for whole."""
+    at.interrupted("restore", "swapping", "neo4j_data")
+    at.patch.setattr(DataContext, "run", raising(FULL))
+    at.patch.setattr(DataContext, "stop", raising(FULL))
+
+    assert at.inv("reset", "--service", "neo4j", "--no-snapshot", "--yes") == 4
+
+    entry = journal.read(at.kept)
+    assert entry is not None
+    assert entry.phase is Phase.SWAPPING
+
+
 def test_doctor_knows_of_what_was_interrupted(at: Checkout) -> None:
     """Advice with the next command; a journal that cannot be read is fatal."""
     at.interrupted("reset", "deleting")

@@ -73,6 +73,31 @@ def test_a_part_that_is_gone_stops_the_start_and_names_the_snapshot_that_has_it(
     assert at.inv("up") != 5 or "not whole" not in at.shown().err
 
 
+def test_a_part_that_is_gone_stops_what_was_interrupted_too(at: PartsCheckout) -> None:
+    """What ran is not brought back on it."""
+    assert at.inv("up") == 0
+    at.interrupted("save", "stopped")
+    at.lose(ETCD, "etcd")
+    before = len(at.calls())
+
+    assert at.inv("up") == 5
+
+    assert f"{ETCD} is gone, and {MILVUS} stayed" in at.shown().err
+    assert not any(" create " in call for call in at.calls()[before:])
+
+
+def test_a_record_that_is_odd_is_none(at: PartsCheckout) -> None:
+    """Nothing can be told by it."""
+    assert at.inv("up") == 0
+    (at.kept / "parts.json").write_text(json.dumps({ETCD: "yesterday", MILVUS: 3}))
+    at.lose(ETCD, "etcd")
+    at.answer(" create ", "true")
+
+    at.inv("up")
+
+    assert "not whole" not in at.shown().err
+
+
 def test_without_a_snapshot_what_is_left_is_saved_before_it_starts_over(at: PartsCheckout) -> None:
     """Nothing is deleted on a guess."""
     assert at.inv("up") == 0

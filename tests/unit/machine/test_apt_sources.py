@@ -150,18 +150,19 @@ def test_a_missing_keyring_is_named(apt: Path) -> None:
     assert caught.value.next_step == "apt-get install debian-archive-keyring"
 
 
-def test_a_build_gets_security_updates_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the release of the base image."""
+@pytest.mark.parametrize("security", ["http://mirror.test/debian-security", "http://mirror.test/x"])
+def test_a_build_gets_security_updates_too(monkeypatch: pytest.MonkeyPatch, security: str) -> None:
+    """Of the release of the base image; also where one address has both."""
     mirror = Mirror(
-        uri="http://mirror.test/debian",
+        uri="http://mirror.test/x",
         suite="bookworm",
         keyring=Path("/host/key"),
-        security="http://mirror.test/debian-security",
+        security=security,
     )
     monkeypatch.setattr(apt_sources, "find_mirror", lambda *_: mirror)
 
     assert apt_sources.apt_sources("trixie").split("\n\n")[1] == (
-        "Types: deb\nURIs: http://mirror.test/debian-security\nSuites: trixie-security\n"
+        f"Types: deb\nURIs: {security}\nSuites: trixie-security\n"
         "Components: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
     )
 
