@@ -167,8 +167,6 @@ def test_composes_own_tags_are_read(text: str, expected: object) -> None:
         ("a: 2026-13-45", "c.yml: not YAML: month must be in 1..12"),
         (LAUGHS, "c.yml: not YAML: it is deeper than 60 levels"),
         ("a: !other 1", "c.yml: not YAML: "),
-        ("a: &a {b: *a}", "c.yml: not YAML: it is deeper than"),
-        ("a: 2001-13-45", "c.yml: not YAML: "),
         ("a: " + "9" * 5000, "c.yml: not YAML: "),
         ("", "c.yml: is empty, wanted a mapping"),
         ("- a", "c.yml: holds a list, wanted a mapping"),

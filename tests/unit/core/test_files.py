@@ -237,16 +237,6 @@ def test_only_its_owner_may_open_a_lock(tmp_path: Path) -> None:
         assert mode(tmp_path / "made") == 0o700
 
 
-def test_a_lock_that_leads_elsewhere_is_none(tmp_path: Path) -> None:
-    """What a link leads to is not emptied."""
-    (tmp_path / "theirs").write_text("theirs")
-    (tmp_path / "lock").symlink_to("theirs")
-
-    with pytest.raises(OSError, match="symbolic links"), held(tmp_path, "up"):
-        pass
-    assert (tmp_path / "theirs").read_text() == "theirs"
-
-
 def test_what_may_never_end_is_not_read(tmp_path: Path) -> None:
     """A pipe or a device in the place of a file of ours; one that is too long either."""
     os.mkfifo(tmp_path / "pipe")

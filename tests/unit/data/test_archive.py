@@ -132,7 +132,7 @@ def test_a_sparse_file_takes_no_memory(tmp_path: Path) -> None:
 def test_a_tar_that_is_longer_than_it_says_is_not_read_to_its_end(tmp_path: Path) -> None:
     """A bomb of zstd is small, and has gigabytes in it."""
     file = tmp_path / "one"
-    written(file, b"\0" * 300_000_000)
+    written(file, b"\0" * 30_000_000)
     whole = file.read_bytes()
     manifest = archive.manifest(file)
     text = json.dumps(manifest | {"tar_bytes": 3}).encode()
