@@ -143,7 +143,7 @@ def test_a_proxy_of_the_users_docker_stands_between_no_two_services(
     """Docker hands it to every container; nobody listens there, and all are healthy."""
     env = other.engine_env()
     mine = Path(env.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    shutil.copytree(mine, tmp_path / "docker", symlinks=True)
+    shutil.copytree(mine, tmp_path / "docker")  # its plugins are links from there
     nobody = dict.fromkeys(("httpProxy", "httpsProxy"), "http://127.0.0.1:9")
     config = json.dumps({"proxies": {"default": nobody}})
     (tmp_path / "docker" / "config.json").write_text(config)
