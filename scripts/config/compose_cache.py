@@ -16,6 +16,7 @@ from typing import Any
 
 from scripts.config.compose import Compose
 from scripts.core import files
+from scripts.engine.places import docker_settings
 
 FILE = "resolved.json"
 """In the stack's cache."""
@@ -103,8 +104,7 @@ def _programs(env: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[Pa
     """Yield the docker that is run, and where its Compose may be."""
     seen = {**environ, **env}
     yield Path(shutil.which("docker", path=seen.get("PATH")) or "docker")
-    own = seen.get("DOCKER_CONFIG") or files.expanded(seen.get("HOME", "~")) / ".docker"
-    for folder in (Path(own) / "cli-plugins", *_PLUGINS):
+    for folder in (docker_settings(seen) / "cli-plugins", *_PLUGINS):
         yield Path(folder) / "docker-compose"
 
 

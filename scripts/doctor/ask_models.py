@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import requests
 from requests.auth import AuthBase
@@ -20,6 +19,7 @@ from scripts.core import files, texts
 from scripts.core.foreign import documents
 from scripts.core.foreign.answers import PIECE, EndlessError
 from scripts.doctor.facts import Endpoint, Proxies
+from scripts.engine.places import docker_settings
 from scripts.watch.probes import words_for
 
 MODELS = {
@@ -169,7 +169,7 @@ def proxies(environ: Mapping[str, str], settings: str = "") -> Proxies:
 def _given(environ: Mapping[str, str], settings: str) -> Iterator[tuple[str, str]]:
     """Yield who gives containers a proxy, and which (docs.docker.com/engine/cli/proxy)."""
     yield from ((line.name, line.value) for line in lines(settings) if line.name in PROXIES)
-    folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "/")) / ".docker")
+    folder = docker_settings(environ)
     document = files.read_object(folder / "config.json").get("proxies")
     default = document.get("default") if isinstance(document, dict) else None
     if isinstance(default, dict):

@@ -15,7 +15,7 @@ from scripts.core.foreign import answers, documents
 from scripts.core.inventory import Engine
 from scripts.core.process import TLS_NAMES, Runner
 from scripts.engine.api import Connection
-from scripts.engine.places import Places, client_env, places
+from scripts.engine.places import Places, client_env, docker_settings, places
 from scripts.engine.versions import numbers
 from scripts.machine.system import install_hint, obstacle, this_system
 
@@ -127,8 +127,7 @@ def _of_context(name: str, runner: Runner) -> Engine:
 
 
 def _current_context(environ: Mapping[str, str]) -> str:
-    home = environ.get("DOCKER_CONFIG") or files.expanded(environ.get("HOME", "~")) / ".docker"
-    config = files.read_object(Path(home) / "config.json")
+    config = files.read_object(docker_settings(environ) / "config.json")
     return str(config.get("currentContext", ""))
 
 

@@ -85,6 +85,12 @@ def places(root: Path, *, run: Path = RUN) -> Places:
     )
 
 
+def docker_settings(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the settings and plugins that the user's docker has."""
+    named = environ.get("DOCKER_CONFIG")
+    return Path(named) if named else files.expanded(environ.get("HOME", "~")) / ".docker"
+
+
 def client_env(at: Places, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what docker and compose need to find the engine, its plugins and its programs."""
     programs = str(at.docker.parent)

@@ -41,7 +41,7 @@ def ask(file: Path, python: str, runner: Runner, environ: Mapping[str, str]) -> 
         done = runner(
             [sys.executable, "-m", "uv", "pip", "install", *words],
             timeout=_TIMEOUT,
-            env=pip_config.for_uv(environ, Path.home()),
+            env=pip_config.for_uv(environ, pip_config.home()),
         )
     if done.exit_code == 0:
         return Answer()
