@@ -119,9 +119,18 @@ class Failure:
     def well(self, name: str) -> bool:
         """A service was asked itself, and is ready."""
         container, reading = self.look.container(name), self.look.reading(name)
-        if container is None or container.state is not State.RUNNING:
+        if container is None or not self.runs(name):
             return False
         return reading.ok if reading is not None else container.health is Health.HEALTHY
+
+    def runs(self, name: str) -> bool:
+        """The container of a service runs, so that its name is known to the others."""
+        container = self.look.container(name)
+        return container is not None and container.state is State.RUNNING
+
+    def absent(self, name: str) -> bool:
+        """A needed service has no container: somebody removed it."""
+        return name in self.service.needs and self.look.container(name) is None
 
     def by_proxy(self, name: str) -> bool:
         """It calls a neighbour by way of a proxy: one is set in its container for all hosts."""
@@ -199,12 +208,24 @@ def known_by(
     return decorate
 
 
+def unmade(need: str, *, fatal: bool) -> Cause:
+    """Say that a needed service is not there at all."""
+    return Cause(
+        "neighbour-unreachable",
+        f"it needs {need}, which has no container",
+        f"inv up --service {need}",
+        fatal=fatal,
+    )
+
+
 def unreachable(failure: Failure, match: re.Match[str], need: str, *, fatal: bool) -> Cause:
     """Say that a needed service does not answer, or that the way to it is cut.
 
     It is cut when one that has been ready for a while is still waited for. Our own images say that
     they wait, for how long, and when the wait is over.
     """
+    if failure.absent(need):
+        return unmade(need, fatal=fatal)
     waits = re.search(r" for \d+ s \(| [1-9]\d* s so far", match.string)
     if waits and need in failure.look.steady:
         return Cause(

@@ -33,6 +33,8 @@ class Case:
     """It needs nobody, so what it says is its own word; else it may be what a neighbour told it."""
     steady: tuple[str, ...] = ()
     """Neighbours that have been ready for a while."""
+    absent: tuple[str, ...] = ()
+    """Neighbours whose containers somebody removed."""
     wanted: tuple[str, str, str] = ("", "", "")
     """The code, and a part of the cause (the wrong value, or who is meant) and of the next step."""
     fatal: bool = True
@@ -50,7 +52,7 @@ def sick(case: Case, name: str = "some-name") -> tuple[Service, Look]:
     neighbours = () if case.alone else NEIGHBOURS
     facts: dict[str, Any] = {"image": "example/image:1", "memory": 2**30, "data_group": "its-data"}
     one = replace(service(name, *neighbours, **facts), probes=(LOGIN,))
-    others = (container(need, health="healthy") for need in neighbours)
+    others = (container(need, health="healthy") for need in neighbours if need not in case.absent)
     seen = Look(
         containers=(container(name, case.state, **case.facts), *others),
         readings=(reading(name, case.answer, ok=False),),

@@ -8,7 +8,7 @@ import re
 from scripts.core.finding import Finding
 from scripts.core.look import State
 from scripts.core.texts import last
-from scripts.diagnosis.failure import Cause, Failure, known_by, unreachable
+from scripts.diagnosis.failure import Cause, Failure, known_by, unmade, unreachable
 
 SOURCE = "/app/src"
 """Where the compose file mounts MEMOS_SRC; a package there hides the installed one."""
@@ -81,7 +81,8 @@ def qdrant_settings(failure: Failure, _: re.Match[str]) -> Cause:
 @known_by(rf"qdrant_client\S*ResponseHandlingException: .*(?:{_UNRESOLVED})")
 def qdrant_name(failure: Failure, _: re.Match[str]) -> Cause:
     """Nobody has the name that qdrant-client calls."""
-    return _name_unknown(failure)
+    need = failure.neighbour("qdrant")
+    return _name_unknown(failure) if failure.runs(need) else _unanswered(failure, need)
 
 
 @known_by(rf"qdrant_client\S*ResponseHandlingException: .*(?:{_REFUSED})")
@@ -125,10 +126,10 @@ def waits(failure: Failure, match: re.Match[str]) -> Cause | None:
     need = failure.neighbour(match["name"])
     # the name of a container that is just being started is not known for a moment
     long = need in failure.look.steady or re.search(r" [1-9]\d* s so far: ", match.string)
-    if match["name"] == "qdrant" and long and re.search(_UNRESOLVED, match.string):
+    unresolved = match["name"] == "qdrant" and re.search(_UNRESOLVED, match.string)
+    if unresolved and long and failure.runs(need):
         return _name_unknown(failure)
-    container = failure.look.container(need)
-    if container is None or container.state is State.RUNNING:
+    if failure.runs(need) or failure.look.container(need) is None:
         return unreachable(failure, match, need, fatal=False)
     return None
 
@@ -263,6 +264,8 @@ def _name_unknown(failure: Failure) -> Cause:
 
 
 def _unanswered(failure: Failure, need: str) -> Cause:
+    if failure.absent(need):
+        return unmade(need, fatal=failure.hopeless)
     return Cause(
         "neighbour-unreachable",
         f"it called {need} while starting, and got no answer",

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -180,19 +181,13 @@ def locked(bench: Bench) -> Made:
             file.write_text(former)
 
 
-@fault(
-    *("containers of another checkout", "qdrant"),
-    exit_code=2,
-    code="config",
-    says=("/elsewhere", "inv env --offset"),
-    preflight=True,
-)
-def other_checkout(bench: Bench) -> Made:
-    """A second clone with the same project name; its path is told."""
+@contextmanager
+def made_by(bench: Bench, folder: Path) -> Iterator[None]:
+    """Have Qdrant's container made by the checkout of a folder; it is removed at last."""
     name, image = bench.name("qdrant"), bench.inspect("qdrant")["Config"]["Image"]
     labels = {
         "project": bench.stack.project,
-        "project.working_dir": "/elsewhere/docker",
+        "project.working_dir": str(folder),
         "service": "qdrant",
         "oneoff": "False",
     }
@@ -200,9 +195,38 @@ def other_checkout(bench: Bench) -> Made:
     bench.stack.docker("rm", "--force", name)
     bench.stack.docker("create", "--name", name, *words, image)
     try:
-        assert "use that one" in (yield)
+        yield
     finally:
         bench.stack.docker("rm", "--force", name)
+
+
+@fault(
+    *("containers of another checkout", "qdrant"),
+    exit_code=2,
+    code="config",
+    says=("elsewhere", "inv env --offset"),
+    preflight=True,
+)
+def other_checkout(bench: Bench) -> Made:
+    """A second clone with the same project name; its path is told."""
+    folder = bench.stack.root.parent / "elsewhere" / "docker"
+    folder.mkdir(parents=True, exist_ok=True)
+    with made_by(bench, folder):
+        assert "use that one" in (yield)
+
+
+@fault(
+    *("containers of a checkout that is gone", "qdrant"),
+    exit_code=7,
+    code="declined",
+    says=("/no/such/place", "not there any more"),
+    preflight=True,
+)
+def gone_checkout(bench: Bench) -> Made:
+    """It was moved, or deleted: nobody is there to answer whether they may be made anew."""
+    with made_by(bench, Path("/no/such/place/docker")):
+        assert "--yes" in (yield)
+        bench.stack.inv("up", "--service", "qdrant", "--yes")
 
 
 @contextmanager

@@ -66,6 +66,26 @@ FAULTS = {
         wanted=("name-unknown", "QDRANT_URL", "remove QDRANT_URL from .env"),
         evidence="Name or service not known",
     ),
+    "Qdrant's name is not known, for it has no container": Case(
+        said=UNKNOWN,
+        absent=("db-qdrant",),
+        wanted=("neighbour-unreachable", "db-qdrant, which has no container", "inv up --service"),
+        fatal=False,
+    ),
+    "it waits for a Qdrant that has no container": Case(
+        said=f"memos: waiting for qdrant at http://q:6333, 5 s so far: {UNKNOWN[-40:]}",
+        state="running",
+        absent=("db-qdrant",),
+        wanted=("neighbour-unreachable", "db-qdrant, which has no container", "inv up --service"),
+        fatal=False,
+        evidence="http://q:6333",
+    ),
+    "it was well, and its Neo4j was removed": Case(
+        said="neo4j.exceptions.ServiceUnavailable: Couldn't connect to neo4j-docker:7687",
+        absent=("db-neo4j",),
+        wanted=("neighbour-unreachable", "db-neo4j, which has no container", "inv up --service"),
+        fatal=False,
+    ),
     "QDRANT_PATH beside QDRANT_HOST": Case(
         said="ValueError: Only one of <location>, <url>, <host> or <path> should be specified.",
         wanted=("setting-invalid", "QDRANT_PATH", "remove QDRANT_URL and QDRANT_PATH"),
