@@ -208,13 +208,11 @@ def known_by(
     return decorate
 
 
-def unmade(need: str, *, fatal: bool) -> Cause:
-    """Say that a needed service is not there at all."""
+def idle(failure: Failure, need: str, *, fatal: bool) -> Cause:
+    """Say that a needed service does not run; to start the one that needs it starts both."""
+    lacks = "has no container" if failure.look.container(need) is None else "does not run"
     return Cause(
-        "neighbour-unreachable",
-        f"it needs {need}, which has no container",
-        f"inv up --service {need}",
-        fatal=fatal,
+        "neighbour-unreachable", f"it needs {need}, which {lacks}", failure.up, fatal=fatal
     )
 
 
@@ -225,7 +223,7 @@ def unreachable(failure: Failure, match: re.Match[str], need: str, *, fatal: boo
     they wait, for how long, and when the wait is over.
     """
     if failure.absent(need):
-        return unmade(need, fatal=fatal)
+        return idle(failure, need, fatal=fatal)
     waits = re.search(r" for \d+ s \(| [1-9]\d* s so far", match.string)
     if waits and need in failure.look.steady:
         return Cause(

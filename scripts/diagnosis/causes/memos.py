@@ -8,7 +8,7 @@ import re
 from scripts.core.finding import Finding
 from scripts.core.look import State
 from scripts.core.texts import last
-from scripts.diagnosis.failure import Cause, Failure, known_by, unmade, unreachable
+from scripts.diagnosis.failure import Cause, Failure, idle, known_by, unreachable
 
 SOURCE = "/app/src"
 """Where the compose file mounts MEMOS_SRC; a package there hides the installed one."""
@@ -119,19 +119,22 @@ def neo4j_unreachable(failure: Failure, _: re.Match[str]) -> Cause:
 def waits(failure: Failure, match: re.Match[str]) -> Cause | None:
     """Our entry point has loaded MemOS and waits for a database (docker/memos-api/memos_start.py).
 
-    No fault by itself while the database starts, which says itself what is wrong with it.
+    No fault by itself while the database starts, which says itself what is wrong with it. One that
+    nobody starts never answers: a data command brings back only what ran.
     """
     if not match["name"]:
         return None
     need = failure.neighbour(match["name"])
     # the name of a container that is just being started is not known for a moment
     long = need in failure.look.steady or re.search(r" [1-9]\d* s so far: ", match.string)
-    unresolved = match["name"] == "qdrant" and re.search(_UNRESOLVED, match.string)
-    if unresolved and long and failure.runs(need):
+    if not failure.runs(need):
+        waited = need in failure.service.needs
+        if waited and failure.look.container(need) is not None:
+            return None
+        return idle(failure, need, fatal=not waited)
+    if match["name"] == "qdrant" and long and re.search(_UNRESOLVED, match.string):
         return _name_unknown(failure)
-    if failure.runs(need) or failure.look.container(need) is None:
-        return unreachable(failure, match, need, fatal=False)
-    return None
+    return unreachable(failure, match, need, fatal=False)
 
 
 @known_by(r"Fail connecting to server on (?P<host>[\w.-]+)")
@@ -265,7 +268,7 @@ def _name_unknown(failure: Failure) -> Cause:
 
 def _unanswered(failure: Failure, need: str) -> Cause:
     if failure.absent(need):
-        return unmade(need, fatal=failure.hopeless)
+        return idle(failure, need, fatal=failure.hopeless)
     return Cause(
         "neighbour-unreachable",
         f"it called {need} while starting, and got no answer",

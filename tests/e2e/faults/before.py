@@ -190,6 +190,7 @@ def made_by(bench: Bench, folder: Path) -> Iterator[None]:
         "project.working_dir": str(folder),
         "service": "qdrant",
         "oneoff": "False",
+        "config-hash": "0" * 64,  # without one Compose takes it for somebody else's
     }
     words = [f"--label=com.docker.compose.{key}={value}" for key, value in labels.items()]
     bench.stack.docker("rm", "--force", name)

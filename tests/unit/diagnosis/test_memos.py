@@ -80,6 +80,13 @@ FAULTS = {
         fatal=False,
         evidence="http://q:6333",
     ),
+    "it waits for a Qdrant that nobody starts": Case(
+        said=f"memos: waiting for qdrant at http://q:6333, 0 s so far: {UNKNOWN[-40:]}",
+        state="running",
+        alone=True,
+        wanted=("neighbour-unreachable", "it needs qdrant, which", "inv up --service"),
+        evidence="http://q:6333",
+    ),
     "it was well, and its Neo4j was removed": Case(
         said="neo4j.exceptions.ServiceUnavailable: Couldn't connect to neo4j-docker:7687",
         absent=("db-neo4j",),
