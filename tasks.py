@@ -2,10 +2,10 @@
 
 from invoke.collection import Collection
 
-from scripts.commands import config, data, doctor, engine, images, start, watch
+from scripts.commands import config, data, engine, images, loop, start, watch
 
 ns = Collection(
-    *(start.up, watch.ps, watch.logs, start.restart, data.down, data.reset, doctor.doctor),
+    *(start.up, watch.ps, watch.logs, start.restart, data.down, data.reset, watch.doctor),
     *(watch.timeline, watch.graph, watch.smoke, watch.memories),
     *(config.config, config.env),
 )
@@ -30,3 +30,4 @@ ns.add_collection(
         engine.engine_remove,
     )
 )
+ns.add_collection(Collection("memos", loop.memos_test))

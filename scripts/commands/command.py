@@ -5,6 +5,7 @@ import functools
 import gc
 import inspect
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,8 +40,10 @@ HELP = {
 # at its end Python searches all that was ever loaded for cycles: 30 ms of every command, in vain
 atexit.register(gc.freeze)
 
-Body = Callable[..., ExitCode | None]
-"""What a task does; None is success."""
+WORDS = "words"
+"""A parameter of this name is no flag: it gets what was typed after `--`, word by word."""
+Body = Callable[..., int | None]
+"""What a task does; None is success, and what it gives is an `ExitCode` or a program's own."""
 
 
 def command(name: str = "", /, **flags: str) -> Callable[[Body], Task[Callable[..., None]]]:
@@ -65,9 +68,9 @@ def _told(body: Body) -> Callable[..., None]:
     """
 
     @functools.wraps(body)
-    def wrapper(_context: Context, /, *args: object, **kwargs: object) -> None:
+    def wrapper(context: Context, /, *args: object, **kwargs: object) -> None:
         try:
-            code = body(*args, **kwargs)
+            code = body(*args, **kwargs, **_passed_on(signature, context))
         except KeyboardInterrupt:
             raise Exit("interrupted; inv ps shows what runs", ExitCode.INTERRUPTED) from None
         except Exception as error:
@@ -78,11 +81,19 @@ def _told(body: Body) -> Callable[..., None]:
             raise Exit(code=code)
 
     signature = inspect.signature(body)
-    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_ONLY, annotation=Context)
+    flags = [one for name, one in signature.parameters.items() if name != WORDS]
+    first = inspect.Parameter("context", inspect.Parameter.POSITIONAL_ONLY, annotation=Context)
     wrapper.__dict__["__signature__"] = signature.replace(
-        parameters=[context, *signature.parameters.values()], return_annotation=None
+        parameters=[first, *flags], return_annotation=None
     )
     return wrapper
+
+
+def _passed_on(signature: inspect.Signature, context: Context) -> dict[str, tuple[str, ...]]:
+    """Return what was typed after `--`, which `program.passed_on` has quoted, for who takes it."""
+    if WORDS not in signature.parameters:
+        return {}
+    return {WORDS: tuple(shlex.split(context.remainder))}
 
 
 def judged(error: Exception) -> StackError:

@@ -6,6 +6,7 @@ and for settings of its own in YAML. While it is loaded, stand-ins take the plac
 
 import gc
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -52,7 +53,7 @@ def run() -> None:
     )
     # without this flag invoke has Python compile all of our modules anew for each command
     try:
-        program.run([sys.argv[0], "--write-pyc", *sys.argv[1:]])
+        program.run([sys.argv[0], "--write-pyc", *passed_on(sys.argv[1:])])
     finally:
         streams.finish()
 
@@ -62,6 +63,13 @@ def wanted(tasks: Iterable["ParserContext"], words: Sequence[str]) -> list["Pars
     every = list(tasks)
     named = [task for task in every if {task.name, *task.aliases} & {*words}]
     return every if "--complete" in words or not named else named
+
+
+def passed_on(words: Sequence[str]) -> list[str]:
+    """Return these words with those after `--` quoted: invoke makes one text of them."""
+    ours = list(words)
+    first = ours.index("--") + 1 if "--" in ours else len(ours)
+    return [*ours[:first], *map(shlex.quote, ours[first:])]
 
 
 def keep_compiled() -> None:

@@ -107,3 +107,14 @@ def smoke(*, format: str = "text") -> ExitCode:
 
     tell = report(format)
     return smoke.smoke(as_set(tell), tell)
+
+
+@command()
+def doctor(*, format: str = "text") -> ExitCode:
+    """Look for all that can be known to be wrong, also when nothing runs; repairs nothing."""
+    from scripts.doctor import areas, ask
+
+    tell = report(format)
+    document = areas.document(ask.ask(checkout(tell)))
+    tell.doctor(document)
+    return ExitCode(document["exit_code"])

@@ -48,6 +48,11 @@ class Source:
         """Its pyproject.toml, which need not be there."""
         return self.folder.parent / "pyproject.toml"
 
+    @property
+    def name(self) -> str:
+        """A name for what is made for it; it stays the same when its code changes."""
+        return f"checkout-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memos:
@@ -61,11 +66,10 @@ class Memos:
 
     @property
     def tag(self) -> str:
-        """The tag of its image; that of a checkout stays the same when its code changes."""
+        """The tag of its image."""
         if self.packages or self.source is None:
             return self.packages or self.version
-        path = str(self.source.folder).encode()
-        return f"checkout-{hashlib.sha256(path).hexdigest()[:8]}"
+        return self.source.name
 
     @property
     def described(self) -> str:

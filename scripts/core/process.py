@@ -6,6 +6,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypedDict, Unpack
@@ -166,6 +167,21 @@ def detach(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = No
     """Start a process that outlives us, in a session of its own, its output appended to `log`."""
     script = 'log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null'
     run(["setsid", "--fork", "sh", "-c", script, "sh", str(log), *argv], env=env)
+
+
+def attached(argv: Sequence[str], *, folder: Path, env: Mapping[str, str] | None = None) -> int:
+    """Run a process in a folder, on our own streams and terminal, to its end; give its exit code.
+
+    Ctrl-C reaches it as it reaches us, and what it makes of that counts. One that a signal ended
+    has 128 and the signal's number, as in a shell.
+    """
+    started = subprocess.Popen(  # noqa: S603 - as in `dial`
+        [_path(argv[0], env), *argv[1:]], cwd=folder, env=_environment(env or {})
+    )
+    while True:
+        with suppress(KeyboardInterrupt):
+            code = started.wait()
+            return code if code >= 0 else 128 - code
 
 
 def dial(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> socket.socket:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.core.errors import RefusedError
-from scripts.core.process import Running, detach, dial, run
+from scripts.core.process import Running, attached, detach, dial, run
 
 PATIENCE = 30.0
 """Seconds after which a test gives up; none of them measures time."""
@@ -194,6 +194,40 @@ def test_ctrl_c_ends_the_process_that_is_waited_for(tmp_path: Path) -> None:
 
     assert running.wait().exit_code == -signal.SIGTERM
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_an_attached_process_has_our_streams(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In the folder and with the variables that it is given; its exit code is what is returned."""
+    script = shell('pwd; echo "$ONE" >&2; exit 5')
+
+    code = attached(script, folder=tmp_path, env={"ONE": "two"})
+
+    shown = capfd.readouterr()
+    assert (code, shown.out, shown.err) == (5, f"{tmp_path}\n", "two\n")
+
+
+def test_an_attached_process_that_a_signal_ended_counts_as_in_a_shell(tmp_path: Path) -> None:
+    """128 and the signal's number."""
+    assert attached(shell("kill -TERM $$"), folder=tmp_path) == 128 + signal.SIGTERM
+
+
+def test_ctrl_c_is_answered_by_an_attached_process(
+    tmp_path: Path,
+) -> None:
+    """It has got it as we have: its exit code counts, and nobody is left behind."""
+
+    def interrupted(_signal: int, _frame: object) -> None:
+        (tmp_path / "seen").touch()
+        raise KeyboardInterrupt
+
+    script = f"sleep 0.2; kill -USR1 {os.getpid()}; until [ -e seen ]; do sleep 0.01; done; exit 9"
+    before = signal.signal(signal.SIGUSR1, interrupted)
+    try:
+        assert attached(shell(script), folder=tmp_path) == 9
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_a_detached_process_outlives_its_starter(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import shlex
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -99,3 +100,13 @@ def test_flags_are_read_of_the_tasks_that_are_named(typed: list[str], kept: list
     tasks = [ParserContext("ps"), ParserContext("logs", aliases=["log"])]
 
     assert [task.name for task in program.wanted(tasks, typed)] == kept
+
+
+def test_what_is_meant_for_another_program_keeps_its_words() -> None:
+    """Invoke makes one text of what stands after --."""
+    words = ["memos.test", "-f", "json", "--", "-k", "a or b", "", "--"]
+    quoted = program.passed_on(words)
+
+    assert quoted[:4] == words[:4]
+    assert shlex.split(" ".join(quoted[4:])) == words[4:]
+    assert program.passed_on(["up", "--service", "a b"]) == ["up", "--service", "a b"]

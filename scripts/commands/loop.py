@@ -1,0 +1,19 @@
+"""Tasks of a contributor's inner loop."""
+
+from scripts.commands.command import checkout, command, report
+
+
+@command("test")
+def memos_test(*, words: tuple[str, ...]) -> int:
+    """Run MemOS' own tests of MEMOS_SRC, words after -- for pytest; gives pytest's exit code.
+
+    That is 0 when all pass, 1 for failed tests, 2 when it was stopped, 4 for wrong words, 5 when
+    none was found; and 2 also where there is nothing to run: no MEMOS_SRC, or none with tests.
+
+        inv memos.test
+        inv memos.test -- tests/api -k "search and not chat" -x
+    """
+    from scripts.commands.flows import memos_test
+
+    tell = report()
+    return memos_test.run(checkout(tell), words)

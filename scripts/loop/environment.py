@@ -1,0 +1,59 @@
+"""The Python environment that somebody has made for a checkout of MemOS: where it is, and whose."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.core.process import Runner
+
+IN_CHECKOUT = (".venv", "venv")
+"""Where uv, poetry (if told so) and people put it."""
+PATIENCE = 20.0
+"""Seconds for poetry to say where its environment is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """An environment with what a checkout of MemOS imports."""
+
+    python: Path
+    origin: str
+    """Whose it is, in a few words."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.python.parent.parent
+
+
+def found(folder: Path, environ: Mapping[str, str], runner: Runner) -> Environment | None:
+    """Return the environment of a checkout; None where nobody has made one.
+
+    The one in the checkout comes first, then that which poetry keeps elsewhere for it.
+    """
+    for name in IN_CHECKOUT:
+        python = folder / name / "bin" / "python"
+        if python.exists():
+            return Environment(python=python, origin=f"the checkout's own {name}")
+    return _of_poetry(folder, environ, runner)
+
+
+def _of_poetry(folder: Path, environ: Mapping[str, str], runner: Runner) -> Environment | None:
+    poetry = shutil.which("poetry", path=environ.get("PATH"))
+    if poetry is None or not (folder / "poetry.lock").exists():
+        return None
+    # ours is activated, and poetry would take it for its own
+    words = ["env", "-u", "VIRTUAL_ENV", poetry, "--no-interaction", "--directory", str(folder)]
+    done = runner([*words, "env", "info", "--executable"], timeout=PATIENCE)
+    python = Path(done.stdout.strip() or "none")
+    if done.exit_code == 0 and python.is_absolute() and python.exists():
+        return Environment(python=python, origin="poetry's for this checkout")
+    return None
+
+
+def has(environment: Environment, package: str, runner: Runner) -> bool:
+    """Say whether a package can be imported there; nothing of it is run."""
+    script = "import importlib.util, sys; sys.exit(not importlib.util.find_spec(sys.argv[1]))"
+    done = runner([str(environment.python), "-c", script, package], timeout=PATIENCE)
+    return done.exit_code == 0

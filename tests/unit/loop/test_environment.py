@@ -1,0 +1,69 @@
+"""The Python environment of a checkout of MemOS is found where somebody has put it."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.loop.environment import Environment, found, has
+from tests.kit.fakes import FakeRunner
+
+
+def program(file: Path) -> Path:
+    """Make a program that nobody runs."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o755)
+    return file
+
+
+def test_the_one_in_the_checkout_comes_first(tmp_path: Path) -> None:
+    """Nobody is asked then."""
+    python = program(tmp_path / ".venv" / "bin" / "python")
+    program(tmp_path / "venv" / "bin" / "python")
+
+    environment = found(tmp_path, {}, FakeRunner())
+
+    assert environment == Environment(python=python, origin="the checkout's own .venv")
+    assert environment.folder == tmp_path / ".venv"
+
+
+def test_a_place_without_python_is_none(tmp_path: Path) -> None:
+    """It was begun, or its Python is gone."""
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to("/nowhere/python3")
+
+    assert found(tmp_path, {}, FakeRunner()) is None
+
+
+def test_poetry_is_asked_where_the_checkout_is_its(tmp_path: Path) -> None:
+    """Without the environment of ours, which is activated."""
+    poetry = program(tmp_path / "bin" / "poetry")
+    python = program(tmp_path / "elsewhere" / "bin" / "python")
+    runner = FakeRunner().answer("poetry env info", f"{python}\n")
+    runner.answer(f"env -u VIRTUAL_ENV {poetry} --directory {tmp_path}", f"{python}\n")
+    environ = {"PATH": str(tmp_path / "bin")}
+
+    assert found(tmp_path, environ, runner) is None
+    (tmp_path / "poetry.lock").touch()
+    environment = found(tmp_path, environ, runner)
+
+    assert environment == Environment(python=python, origin="poetry's for this checkout")
+    assert found(tmp_path, {"PATH": ""}, runner) is None
+
+
+@pytest.mark.parametrize("said", ["", "python\n", "/nowhere/bin/python\n"])
+def test_poetry_may_have_none(tmp_path: Path, said: str) -> None:
+    """It says nothing then, or of one that is gone."""
+    program(tmp_path / "bin" / "poetry")
+    (tmp_path / "poetry.lock").touch()
+    runner = FakeRunner().answer("env info", said, exit_code=int(not said))
+
+    assert found(tmp_path, {"PATH": str(tmp_path / "bin")}, runner) is None
+
+
+@pytest.mark.parametrize(("exit_code", "there"), [(0, True), (1, False)])
+def test_a_package_is_asked_for_in_the_environment_itself(exit_code: int, *, there: bool) -> None:
+    """By its own Python."""
+    environment = Environment(python=Path("/e/bin/python"), origin="")
+    runner = FakeRunner().answer("/e/bin/python -c pytest", exit_code=exit_code)
+
+    assert has(environment, "pytest", runner) is there
