@@ -1,6 +1,7 @@
 """Tasks of a contributor's inner loop."""
 
 from scripts.commands.command import checkout, command, report
+from scripts.core.errors import ExitCode
 
 
 @command("test")
@@ -17,3 +18,12 @@ def memos_test(*, words: tuple[str, ...]) -> int:
 
     tell = report()
     return memos_test.run(checkout(tell), words)
+
+
+@command(dry_run="show what would change, and write nothing")
+def editor(*, dry_run: bool = False, format: str = "text") -> ExitCode:
+    """Write tasks and ways to debug for VS Code and PyCharm, into MEMOS_SRC and this checkout."""
+    from scripts.commands.flows import editor as flow
+
+    tell = report(format)
+    return flow.run(checkout(tell), tell, dry_run=dry_run)

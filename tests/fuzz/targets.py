@@ -31,6 +31,7 @@ from scripts.engine import containers, events, frames, stacks
 from scripts.engine.api import Api
 from scripts.images import availability, build_output
 from scripts.images.bundle import bundle_file, image_archive, unpacking
+from scripts.loop.editor import jsonc
 from scripts.start.history import ready_moments, timeline
 from scripts.tell import drawing, page, views
 from scripts.tell.data_report import snapshot_row
@@ -333,6 +334,14 @@ def kept(data: bytes) -> None:
         page.timeline(run).encode()
 
 
+def editors(data: bytes) -> None:
+    """Add an entry of ours to a user's file; what is written so is read again."""
+    entries = [jsonc.Entries(array="tasks", key="label", wanted=[{"label": "MemOS: up"}])]
+    with suppress(ValueError):
+        after = jsonc.merged(data.decode(), "2.0.0", entries)
+        assert jsonc.merged(after, "2.0.0", entries) == after
+
+
 SERVICE = Service(name="neo4j", container="neo4j", image="x:1")
 STACK: Stack = stack(SERVICE)
 SNAPSHOT = {
@@ -453,6 +462,14 @@ TARGETS: Mapping[str, Target] = {
         words=WORDS,
     ),
     "stores": Target(read=stores, seeds=written_json(POINTS, ENDLESS), words=WORDS),
+    "editors": Target(
+        read=editors,
+        seeds=(
+            b'// mine\n{"tasks": [{"label": "a"}, /* b */], "x": 1}\n',
+            b'{"version": "2.0.0",}',
+        ),
+        words=WORDS,
+    ),
     "kept": Target(read=kept, seeds=written_json(RUN, {"id": {"started_at": ""}}), words=WORDS),
 }
 """By the names that the session prints."""

@@ -26,6 +26,7 @@ ASKING = {
 PURE = (
     *("core/errors", "core/finding", "core/inventory", "core/look", "core/texts"),
     *("core/polling", "core/stack", "core/units", "data/model", "data/plan"),
+    *("loop/editor/entries", "loop/editor/jsonc"),
     *("data/volume_scripts", "doctor/areas", "doctor/details", "doctor/env_lines", "doctor/facts"),
     *("doctor/rules", "engine/versions", "images/build_output", "start/events"),
     *("start/history/timeline", "start/scheduler", "start/tracking", "tell/board"),
