@@ -8,7 +8,7 @@ ns = Collection(
     *(start.up, watch.ps, watch.logs, start.restart, data.down, data.reset, watch.doctor),
     *(watch.timeline, watch.graph, watch.smoke, watch.memories),
     *(config.config, config.env),
-    loop.editor,
+    *(loop.editor, loop.reload),
 )
 ns.add_collection(
     Collection(

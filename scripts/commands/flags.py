@@ -40,10 +40,10 @@ def count(flag: str, value: str) -> int:
     return int(value)
 
 
-def chosen(flag: str, number: int, known: Sequence[T]) -> T:
-    """Return one of what is kept, counted from 1; ConfigError when there are fewer."""
+def chosen(flag: str, number: int, known: Sequence[T], what: str = "the starts that are kept") -> T:
+    """Return one of `what` there is, counted from 1; ConfigError when there are fewer."""
     if not 1 <= number <= len(known):
-        wanted = f"1 to {len(known)}, the starts that are kept"
+        wanted = f"1 to {len(known)}, {what}"
         raise _wrong(flag, number, wanted, f"--{flag} 1 is the last one")
     return known[number - 1]
 

@@ -1,7 +1,17 @@
 """Tasks of a contributor's inner loop."""
 
-from scripts.commands.command import checkout, command, report
+from scripts.commands import flags
+from scripts.commands.command import checkout, command, look, report
 from scripts.core.errors import ExitCode
+
+
+@command(timeout="seconds until the new version must answer")
+def reload(*, timeout: str = "60", format: str = "text") -> ExitCode:
+    """Have the API take the code of MEMOS_SRC as it is now; wait until it answers, or why not."""
+    from scripts.commands.flows import reload
+
+    seconds, tell = flags.seconds("timeout", timeout), report(format)
+    return reload.reload(look(tell), seconds, tell)
 
 
 @command("test")

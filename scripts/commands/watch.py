@@ -55,13 +55,22 @@ def logs(
     overview.logs(look(tell), service, wanted, tell)
 
 
-@command(run="1 is the last start, 2 the one before, up to 20")
-def timeline(*, run: str = "1", format: str = "text") -> None:
+@command(
+    run="1 is the last start, 2 the one before, up to 20 (1)",
+    reload="of the last edits of MEMOS_SRC that the API took instead: 1 is the last, up to 20",
+)
+def timeline(*, run: str = "", reload: str = "", format: str = "text") -> None:
     """Show when each service of a start was made, started and ready, and what held it back."""
-    from scripts.commands.flows import drawings
+    number, tell = flags.count("run", run or "1"), report(format)
+    if reload:
+        from scripts.commands.flows import reload as versions
 
-    number, tell = flags.count("run", run), report(format)
-    drawings.timeline(look(tell), number, tell)
+        flags.alone("reload", run=run)
+        versions.timeline(look(tell), flags.count("reload", reload), tell)
+    else:
+        from scripts.commands.flows import drawings
+
+        drawings.timeline(look(tell), number, tell)
 
 
 @command()

@@ -156,6 +156,12 @@ class Settings:
         return folder / "src" if files.is_folder(folder / "src" / "memos") else folder
 
     @property
+    def reloads(self) -> bool:
+        """Say whether the API takes edits while it runs: of MEMOS_SRC, unless RELOAD is no."""
+        said = self.get("RELOAD")
+        return said == "yes" or (said != "no" and self.memos_src is not None)
+
+    @property
     def locks(self) -> Path:
         """The folder with the locks of the pinned releases."""
         return self.root / release.LOCKS

@@ -123,6 +123,8 @@ class Look:
     """When services became ready, RFC 3339, where it was asked for and is known."""
     mended: Mapping[str, str] = field(default_factory=dict)
     """What is mended in a service or left in it, in a line, where it was asked for."""
+    reload: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """How a service takes edits of its code, as schemas/ps.schema.json has it, where asked for."""
     advice: tuple[Finding, ...] = ()
     """What is worth knowing of those that answer, where it was asked for."""
     steady: frozenset[str] = frozenset()

@@ -48,6 +48,11 @@ def ask(space: Workspace) -> Answers:
     finally:
         observer.close()
     sick = diagnose(stack, stack.names(), look)
+    if space.settings.reloads:
+        from scripts.watch.reload import asking
+
+        broken = {finding.service for finding in sick if finding.fatal}
+        sick += tuple(one for one in asking.told(space, look) if one.service not in broken)
     return Answers(
         look=look,
         sick=(*sick, *early.found(space.api, stack, look)),

@@ -1,8 +1,10 @@
 """The containers and volumes of a project, as the engine has them."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
+from scripts.core.errors import RefusedError
 from scripts.core.look import Container, Health, State
 from scripts.core.texts import empty_talk, host
 from scripts.core.units import NEVER, nanoseconds
@@ -46,6 +48,15 @@ def containers(api: Api, project: str, service: str = "") -> tuple[Container, ..
     found = api.get("/containers/json", all=True, filters=wanted) or []
     details = (api.get(f"/containers/{one['Id']}/json") for one in found)
     return tuple(container(one) for one in details if one is not None)
+
+
+def file_of(api: Api, container: Container, path: str) -> bytes:
+    """Return the JSON object in a small file of a container; empty where it has no such file."""
+    archive = b""
+    with suppress(RefusedError):  # it is just being removed
+        archive = api.raw(f"/containers/{container.id}/archive", path=path)
+    # an archive of one small file: what stands between its braces is the file
+    return archive[archive.find(b"{") : archive.rfind(b"}") + 1]
 
 
 @shaped("a container")

@@ -19,6 +19,8 @@ class EventKind(StrEnum):
     """`detail` says for what."""
     MENDED = "mended"
     """The API has started; `detail` says what is mended in it, or left."""
+    RELOAD = "reload"
+    """The API answers, and takes edits while it runs; `detail` says how."""
     FINDING = "finding"
     RESULT = "result"
     """The last one, with its verdict."""

@@ -96,6 +96,8 @@ class Starter:
         try:
             events = scheduler.start(space.stack, wanted, observer, timeout=self.timeout)
             told = with_news(recorder.noted(events), space.api, space.stack)
+            if space.settings.reloads:
+                told = with_edits(told, space)
             return self.tell.follow(wanted, told, last=last)
         finally:
             observer.close()
@@ -158,3 +160,18 @@ def with_news(events: Iterable[Event], api: Api, stack: Stack) -> Iterator[Event
                     yield replace(event, kind=EventKind.MENDED, detail=line)
                 for finding in early.found(api, stack, look):
                     yield replace(event, kind=EventKind.FINDING, detail="", finding=finding)
+
+
+def with_edits(events: Iterable[Event], space: Workspace) -> Iterator[Event]:
+    """Yield the events, and once the API is ready, how it takes edits while it runs."""
+    from scripts.watch.reload import asking
+
+    told = False
+    for event in events:
+        yield event
+        if event.service == mends.SERVICE and event.kind is EventKind.READY and not told:
+            told = True
+            with suppress(StackError):  # that is worth no failed start
+                made = containers(space.api, space.stack.project, mends.SERVICE)
+                if line := asking.line(space, Look(containers=made)):
+                    yield replace(event, kind=EventKind.RELOAD, detail=line)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from scripts.core.look import Look, State
 from scripts.core.stack import Service, Stack
 from scripts.diagnosis.readiness import answers
 from scripts.start.history.timeline import Bar, Run
+from scripts.tell import views
 
 WIDEST = 120
 """Columns of a timeline at most: longer bars say no more."""
@@ -43,6 +45,26 @@ def timeline(run: Run, width: int) -> list[str]:
     if run.critical:
         way = " → ".join(f"{bar.service} {_moment(bar.ready)}" for bar in run.critical)
         lines.append(f"* took longest: {way}")
+    return lines
+
+
+def version(document: Mapping[str, Any], width: int) -> list[str]:
+    """Draw how a version of the code came to answer, within `width` columns, a line a stage."""
+    run, finding = document["run"], document["finding"]
+    spent = {n: seconds for n, seconds in run["seconds"].items() if seconds and n != "answer"}
+    whole = max(run["seconds"].get("answer", 0.0), sum(spent.values()))
+    if run["outcome"] == "answers":  # what is left: it waited for the old one to end, for instance
+        spent["answer"] = max(0.0, whole - sum(spent.values()))
+    space, at = max(LEAST, min(width, WIDEST) - 20), 0.0
+    lines = [f"{run['began']}: {views.version(document)}"]
+    for name, seconds in spent.items():
+        begin, end = (
+            round(moment / whole * space) if whole else 0 for moment in (at, at + seconds)
+        )
+        lines.append(f"  {name:<8} {seconds:6.2f}  {' ' * begin}{DARK * max(end - begin, 1)}")
+        at += seconds
+    if finding is not None:
+        lines += [f"{finding['cause']}", f"next: {finding['next_step']}"]
     return lines
 
 

@@ -94,6 +94,27 @@ class Report(Board):
             if self.out.unheard:
                 break
 
+    def reload(self, document: Mapping[str, Any]) -> None:
+        """Write what became of a version of the code, in one line, and why it is no good."""
+        document = self.origins.document(document)
+        if self.form == "json":
+            self.json_line(document)
+            return
+        if said := views.version(document):
+            self.text(said)
+        if document["finding"] is not None:
+            # what the line says needs no evidence
+            known = {"evidence": ""} if said and said in document["finding"]["evidence"] else {}
+            for part in views.finding(Finding(**{**document["finding"], **known})):
+                self.err.print(part)
+
+    def version(self, document: Mapping[str, Any]) -> None:
+        """Write how a version of the code came to answer, or why it did not."""
+        from scripts.tell import drawing
+
+        document = self.origins.document(document)
+        self.result(document, map(line, drawing.version(document, self.out.width)))
+
     def memories(self, document: Mapping[str, Any], findings: Sequence[Finding]) -> None:
         """Write what MemOS keeps, and under it what lacks its other half."""
         from scripts.tell import memories

@@ -43,7 +43,7 @@ class StartReport(Report):
         except KeyboardInterrupt:
             self.say(f"what was started goes on running; {course.summary()}")
             raise
-        for line in course.mended:
+        for line in course.news:
             self.say(line)
         for finding in course.findings:
             self.finding(finding)
@@ -151,7 +151,7 @@ class Course:
         self._stages = dict.fromkeys(names, Stage.NOT_STARTED)
         self._details: dict[str, str] = dict.fromkeys(self._stages, Stage.NOT_STARTED)
         self.findings: list[Finding] = []
-        self.mended: list[str] = []
+        self.news: list[str] = []
         self.verdict = Verdict.STARTING
 
     def note(self, event: Event) -> None:
@@ -159,8 +159,8 @@ class Course:
         match event.kind:
             case EventKind.RESULT:
                 self.verdict = event.verdict or self.verdict
-            case EventKind.MENDED:
-                self.mended.append(event.detail)
+            case EventKind.MENDED | EventKind.RELOAD:
+                self.news.append(event.detail)
             case EventKind.FINDING:
                 self.findings += [event.finding] if event.finding else []
             case EventKind.READY:

@@ -41,7 +41,7 @@ def status(document: Mapping[str, Any], width: int, now: float) -> Iterator[Draw
     else:
         for row in rows:
             main, rest = status_lines(row, now)
-            yield from _entry(main, (rest,), well=row["ready"])
+            yield from _entry(main, filter(None, (rest, edits(row))), well=row["ready"])
     if any(row["service"] == "memos" for row in rows):
         yield line(f"this is {document['memos']}", style="dim")
     for row in rows:
@@ -121,7 +121,7 @@ def status_row(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
         *_usage(row),
         " ".join([*ports, *_gaps(row)]),
         f"{row['image']} ({row['contains']})",
-        " · ".join(filter(None, (row["answer"], row["mended"]))),
+        " · ".join(filter(None, (row["answer"], row["mended"], edits(row)))),
     )
 
 
@@ -138,6 +138,50 @@ def status_lines(row: Mapping[str, Any], now: float) -> tuple[str, str]:
     facts_below = (again, ports, row["answer"], image, row["mended"], *_gaps(row))
     rest = " · ".join(part for part in facts_below if part)
     return f"{mark} {row['service']:<9} {_state(row):<18} {facts}".rstrip(), rest
+
+
+def edits(row: Mapping[str, Any]) -> str:
+    """Return in a line which version of the code answers, and how edits are taken; empty for none.
+
+    What is wrong with the code is a finding.
+    """
+    if (reload := row.get("reload")) is None:
+        return ""
+    version, commit, changed = reload["version"], reload["commit"], reload["changed"]
+    what = "no version answers" if version is None else f"version {version} of the code"
+    at = f"{commit} with changes" if reload["dirty"] else commit
+    since = f"{changed} file{'s' * (changed > 1)} changed since" if changed else ""
+    pending = reload["pending"]
+    waits = f"version {pending['version']} is at {pending['stage']}" if pending else ""
+    off = reload["watching"] == "off"
+    how = "edits wait for inv reload" if off else f"edits are noticed by {reload['watching']}"
+    return ", ".join(filter(None, (what, at, since, waits, how)))
+
+
+def version(document: Mapping[str, Any]) -> str:
+    """Return in a line what became of a version of the code; of one that failed as FILE:LINE: why.
+
+    That is how compilers write, and what editors read.
+    """
+    run = document["run"]
+    if run is None:
+        return ""
+    if run["error"]:
+        place = f"{run['file']}:{run['line']}" if run["line"] else run["file"]
+        return f"{place}: {run['error']}" if place else run["error"]
+    stages = {name: seconds for name, seconds in run["seconds"].items() if seconds}
+    after = f" after {stages.pop('answer'):.2f} s" if "answer" in stages else ""
+    spent = ", ".join(f"{name} {seconds:.2f}" for name, seconds in stages.items())
+    told = f"version {run['version']} {run['outcome']}{after}"
+    return f"{told} ({spent}): {files(run)}" if spent else f"{told}: {files(run)}"
+
+
+def files(run: Mapping[str, Any]) -> str:
+    """Return which files a version is about, in a few words."""
+    named, more = run["first_files"], run["files"] - len(run["first_files"])
+    if not named:
+        return f"{run['files']} files" if run["files"] else "no file was changed"
+    return ", ".join(named) + (f" and {more} more" if more > 0 else "")
 
 
 def stack_lines(row: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:

@@ -35,7 +35,10 @@ def found(api: Api, stack: Stack, look: Look) -> tuple[Finding, ...]:
         lines = tuple(
             text for _, text in split([api.raw(path, until=until, **wanted)], moments=False)
         )
-    errors = [text for text in lines if level(text) == "error"]
+    # of edits is told elsewhere, as long as they are wrong
+    errors = [
+        text for text in lines if level(text) == "error" and not text.startswith("memos: reload: ")
+    ]
     if not errors:
         return ()
     from scripts.diagnosis.causes import calls

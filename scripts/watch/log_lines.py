@@ -37,7 +37,8 @@ _MARKED = re.compile(
 _GLOG = re.compile(r"([IWEF])\d{4,8} \d\d:\d\d:\d\d")
 """SeaweedFS, and parts of Milvus: a letter, the day, the time."""
 _GLOG_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "error"}
-_PLAIN = re.compile(r"(?:fatal )?error: ", re.IGNORECASE)
+_PLAIN = re.compile(r"(?:fatal )?error: |memos: reload: version \d+ failed", re.IGNORECASE)
+"""Programs that name no level; of the API's supervisor a version of the code."""
 _FALL = re.compile(
     r"traceback \(most recent|exception in thread|panic: |thread '.*' panicked", re.IGNORECASE
 )

@@ -1,13 +1,12 @@
 """What MemOS' known defects are mended in the API that runs, as it said itself when it started."""
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from scripts.core.errors import RefusedError
 from scripts.core.foreign import documents
 from scripts.core.foreign.documents import Json
 from scripts.core.look import Look, State
 from scripts.engine.api import Api
+from scripts.engine.containers import file_of
 
 SERVICE = "memos"
 FILE = "/app/mends.json"
@@ -39,11 +38,7 @@ def read(api: Api, look: Look) -> Mends | None:
     container = look.container(SERVICE)
     if container is None or container.state is not State.RUNNING:
         return None
-    archive = b""
-    with suppress(RefusedError):  # it is just being removed
-        archive = api.raw(f"/containers/{container.id}/archive", path=FILE)
-    # an archive of one small file: what stands between its braces is the file
-    document = _object(archive[archive.find(b"{") : archive.rfind(b"}") + 1])
+    document = _object(file_of(api, container, FILE))
     return (
         Mends(
             version=str(document["memos"]),

@@ -83,6 +83,7 @@ def _row(
         "contains": kind.contains or "missing",
         "version": kind.version,
         "mended": look.mended.get(service.name, ""),
+        "reload": look.reload.get(service.name),
         "findings": [
             # a tuple is no JSON array
             asdict(finding) | {"victims": list(finding.victims)}

@@ -10,11 +10,12 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 from scripts.config import compose, env_text, settings
 from scripts.config.rules import env as settings_rules
@@ -39,11 +40,15 @@ from scripts.tell.screen import Drawn, Line, line
 from scripts.watch import log_lines, logs, measuring, mends, probes, status
 from scripts.watch.memories import halves
 from scripts.watch.memories.stores import Database, Stores
+from scripts.watch.reload import asking
+from scripts.watch.reload import findings as reloads
+from scripts.watch.reload import state as states
 from tests.kit.builders import container, stack
 from tests.kit.bundles import MANIFEST, archived, bundled
 from tests.kit.checkout import lay_out
 from tests.kit.fake_engine import RECORDED, framed
 from tests.kit.places import ROOT, TESTS_DATA
+from tests.kit.reloads import failed, run, state
 
 Read = Callable[[bytes], object]
 
@@ -280,6 +285,24 @@ def build(data: bytes) -> None:
     drawn([line(build_output.cause(text, "exit code 1"))])
 
 
+def reload(data: bytes) -> None:
+    """Read what the supervisor of the API writes, and show it."""
+    with suppress(ValueError):
+        found = states.told(states.parsed(data), SERVICE, ROOT)
+        for finding in (*reloads.standing(found), *reloads.slow(found)):
+            drawn(list(views.finding(finding)))
+        drawn([line(reloads.how(found, "/src"))])
+        drawn([line(views.edits({"reload": asking.row(found, None, nobody)}))])
+        for run in found.runs:
+            version = {"run": states.document(run), "finding": None}
+            drawn(list(map(line, drawing.version(version, 80))))
+
+
+def nobody(argv: Sequence[str], **options: object) -> NoReturn:
+    """Start nothing."""
+    raise AssertionError(argv, options)
+
+
 # services -------------------------------------------------------------------------------------
 
 
@@ -460,6 +483,11 @@ TARGETS: Mapping[str, Target] = {
         read=answer,
         seeds=written_json({"result": {"config": {"params": {"vectors": {"size": 3}}}}}),
         words=WORDS,
+    ),
+    "reload": Target(
+        read=reload,
+        seeds=(state(run(7), failed(8)).encode(), state().encode()),
+        words=(*WORDS, b'"polling"', b'"superseded"'),
     ),
     "stores": Target(read=stores, seeds=written_json(POINTS, ENDLESS), words=WORDS),
     "editors": Target(

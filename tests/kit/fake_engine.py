@@ -56,8 +56,9 @@ class FakeEngine:
     """Answers from `state`, which a test may change: containers, images, volumes, logs, refuse.
 
     Also stats and events; `checks[id]`, exit code and words of a health check that is run, or None
-    where it cannot be; `files[id]`, the one file that is asked for; what a test puts into
-    `live[id]` comes to who follows that log. What is prepared with `answer` goes before all that.
+    where it cannot be; `files[id]`, the one file that is asked for, or several by their paths, and
+    `hung_up[id]` what it is after a SIGHUP; what a test puts into `live[id]` comes to who follows
+    that log. What is prepared with `answer` goes before all that.
     """
 
     def __init__(self, state: dict[str, Any]) -> None:
@@ -72,6 +73,7 @@ class FakeEngine:
             "events": [],
             "checks": {},
             "files": {},
+            "hung_up": {},
             "info": {"ID": "an-engine"},
         }
         self.state = {"version": RECORDED["version"], **empty, **state}
@@ -177,21 +179,35 @@ class FakeEngine:
             gone = name in self.state["checks"] and self.state["checks"][name] is None
             return (409, {"message": "it is not running"}) if gone else (201, {"Id": name})
         if what == "archive":
-            held = self.state["files"].get(name)
-            # a header of 512 bytes, as in every archive
-            return (404, {"message": "no such file"}) if held is None else (200, "\0" * 512 + held)
+            return self._archive(name, query["path"])
         if what == "stats":
             return 200, self.state["stats"].get(name, {})
         if what == "logs":
             return 200, base64.b64decode(self.state["logs"].get(name, ""))
-        if what in {"unpause", "stop"}:
-            return _changed(one["State"], what)
-        if what == "start":
-            if refusal := self.state["refuse"].get(name):
+        return self._changed(name, what, one["State"]) or (200, one)
+
+    def _archive(self, name: str, path: str) -> Answer:
+        held = self.state["files"].get(name)
+        text = held.get(path) if isinstance(held, dict) else held
+        # a header of 512 bytes, as in every archive
+        return (404, {"message": "no such file"}) if text is None else (200, "\0" * 512 + text)
+
+    def _changed(self, name: str, what: str, state: dict[str, Any]) -> Answer | None:
+        """Change the state of a container; None for what changes nothing."""
+        match what:
+            case "stop" if state["Status"] == "paused":
+                return 409, {"message": "it is paused"}
+            case "start" if refusal := self.state["refuse"].get(name):
                 return 500, {"message": refusal}
-            one["State"]["Status"] = "running"
-            return 204, b""
-        return 200, one
+            case "kill" if name in self.state["hung_up"]:
+                self.state["files"][name] = self.state["hung_up"][name]
+            case "kill" | "stop":
+                state["Status"] = "exited"
+            case "unpause" | "start":
+                state["Status"] = "running"
+            case _:
+                return None
+        return 204, b""
 
     def _images(self, name: str, what: str, request: Request) -> Answer:
         match what:
@@ -218,13 +234,6 @@ class FakeEngine:
             return 404, {"message": f"No such image: {name}"}
         facts = {"Id": f"sha256:{name}", "Architecture": "amd64", "Size": 1536}
         return 200, {**facts, "Config": {"Labels": self.state["images"][name]}}
-
-
-def _changed(state: dict[str, Any], what: str) -> Answer:
-    if what == "stop" and state["Status"] == "paused":
-        return 409, {"message": "it is paused"}
-    state["Status"] = "running" if what == "unpause" else "exited"
-    return 204, b""
 
 
 def main() -> None:

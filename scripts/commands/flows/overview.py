@@ -49,6 +49,10 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
         if mends.SERVICE in names:
             seen = mends.added(space.api, seen)
             seen = replace(seen, advice=early.found(space.api, space.stack, seen))
+            if settings.reloads:
+                from scripts.watch.reload import asking
+
+                seen = asking.added(space, seen)
         return ready_moments.added(space.cache, measuring.measured(space.api, seen, names))
 
     with closing(Observer(space.api, space.stack)) as observer:

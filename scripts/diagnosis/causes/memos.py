@@ -13,6 +13,11 @@ from scripts.diagnosis.failure import Cause, Failure, idle, known_by, unreachabl
 SOURCE = "/app/src"
 """Where the compose file mounts MEMOS_SRC; a package there hides the installed one."""
 _FRAME = rf'File "(?P<file>{SOURCE}/[^"]+)", line (?P<line>\d+)'
+_SUPERVISOR = (
+    r"memos: reload: version \d+ (?:failed|does not come), nothing answers: "
+    r"(?P<file>[^:/][^:]*):(?P<line>\d+): (?P<error>.+)"
+)
+"""How the reload's supervisor tells of code that it cannot run."""
 _ERROR = re.compile(r"^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Exit|Warning)\b.*")
 _UNRESOLVED = r"\[Errno -[235]\]|Name or service not known|Temporary failure in name resolution"
 _REFUSED = r"refused|timed out|[Tt]imeout|No route|reset by peer|disconnected"
@@ -220,6 +225,9 @@ def source_unreadable(failure: Failure, match: re.Match[str]) -> Cause:
 def source_broken(failure: Failure) -> Finding | None:
     """The mounted source cannot be imported: its error, where it was made, by the last frame."""
     lines = failure.lines
+    if (said := last(lines, _SUPERVISOR)) is not None:
+        place = f"{said['file']}:{said['line']}"
+        return failure.finding(_source_broken(failure, place, said["error"]), said)
     frames = [number for number, line in enumerate(lines) if re.search(r'^\s*File "', line)]
     frame = re.search(_FRAME, lines[frames[-1]]) if frames else None
     if frame is None:
@@ -227,12 +235,15 @@ def source_broken(failure: Failure) -> Finding | None:
     error = next(filter(None, map(_ERROR.search, lines[frames[-1] + 1 :])), None)
     what = error[0] if error is not None else "it cannot be imported"
     place = f"{frame['file'].removeprefix(SOURCE + '/')}:{frame['line']}"
-    cause = Cause(
+    return failure.finding(_source_broken(failure, place, what), error or frame)
+
+
+def _source_broken(failure: Failure, place: str, what: str) -> Cause:
+    return Cause(
         "source-broken",
         f"{place} in MEMOS_SRC: {what}",
         f"mend {place}, or leave MEMOS_SRC empty in .env; then: {failure.up}",
     )
-    return failure.finding(cause, error or frame)
 
 
 @known_by(r"Error loading ASGI app\. .+")

@@ -148,7 +148,7 @@ def _after(bar: Bar, event: Event, at: float) -> Bar:
         case EventKind.WAITING:
             answers = bar.answered is None and _ANSWER.match(event.detail)
             return replace(bar, state=event.detail, answered=at if answers else bar.answered)
-        case EventKind.MENDED | EventKind.FINDING | EventKind.RESULT:
+        case EventKind.MENDED | EventKind.RELOAD | EventKind.FINDING | EventKind.RESULT:
             return bar
         case _:
             assert_never(event.kind)

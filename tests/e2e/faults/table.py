@@ -55,7 +55,12 @@ NOT_MADE = {
         *("embedder-unreachable", "vectors-refused", "chat-unreachable", "chat-unreadable"),
         *("scheduler-failed", "memos-defect"),
     ),
-    "an advice, with exit code 0": ("api-errors",),
+    "an advice, with exit code 0": (
+        *("api-errors", "reload-polling", "reload-unwatched", "reload-template"),
+    ),
+    "`inv reload` tells it, in tests of its own": (
+        *("reload-failed", "reload-hangs", "reload-ended", "reload-overdue", "reload-unready"),
+    ),
 }
 """Causes of docs/causes.md that no fault has as its code."""
 

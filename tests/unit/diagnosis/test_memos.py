@@ -183,6 +183,23 @@ FAULTS = {
         ),
         evidence="SyntaxError",
     ),
+    "a version of the source that its reload cannot run": Case(
+        said="memos: reload: version 1 failed, nothing answers: memos/api/x.py:3: NameError: name"
+        " 'y' is not defined",
+        state="running",
+        wanted=(
+            "source-broken",
+            "memos/api/x.py:3 in MEMOS_SRC: NameError: name 'y' is not defined",
+            "mend memos/api/x.py:3, or leave MEMOS_SRC empty",
+        ),
+        evidence="version 1 failed",
+    ),
+    "a version of the source that hangs while it is imported": Case(
+        said="memos: reload: version 1 does not come, nothing answers: memos/api/x.py:3: it does"
+        " not go on here (in socket.py:706 readinto)",
+        state="running",
+        wanted=("source-broken", "memos/api/x.py:3 in MEMOS_SRC: it does not go on here", "mend"),
+    ),
     "an import error in the source": Case(
         log="python-import",
         wanted=(

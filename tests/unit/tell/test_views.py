@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.core.inventory import Engine, EngineStatus, ImageStatus
-from scripts.tell.views import engine_rows, image_row, status_lines, status_row
+from scripts.tell.views import edits, engine_rows, image_row, status_lines, status_row, version
 
 NOW = datetime(2026, 11, 23, 1, 59, 59, 500000, tzinfo=UTC).timestamp()
 ROW = {
@@ -46,6 +46,80 @@ def test_a_service_has_one_row() -> None:
     assert status_row({**ROW, "health": "", "ready": False}, NOW)[1:3] == ("running", "no")
     marked = status_row({**ROW, "mended": "mended: #1093"}, NOW)
     assert marked[-1] == "200 GET /readyz · mended: #1093"
+
+
+RELOAD = {
+    "version": 7,
+    "commit": "be68e2f0c",
+    "dirty": False,
+    "changed": 0,
+    "watching": "events",
+    "pending": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({}, "version 7 of the code, be68e2f0c, edits are noticed by events"),
+        ({"commit": ""}, "version 7 of the code, edits are noticed by events"),
+        (
+            {"dirty": True, "changed": 2, "watching": "polling"},
+            (
+                "version 7 of the code, be68e2f0c with changes, 2 files changed since, edits are"
+                " noticed by polling"
+            ),
+        ),
+        (
+            {
+                "version": None,
+                "commit": "",
+                "changed": None,
+                "pending": {"version": 1, "stage": "import"},
+            },
+            "no version answers, version 1 is at import, edits are noticed by events",
+        ),
+        (
+            {"commit": "", "changed": 1, "watching": "off"},
+            "version 7 of the code, 1 file changed since, edits wait for inv reload",
+        ),
+    ],
+)
+def test_how_edits_are_taken_is_one_line(facts: dict[str, object], line: str) -> None:
+    """What is not known is left out; a service without has none."""
+    assert edits({"reload": {**RELOAD, **facts}}) == line
+    assert edits({"reload": None}) == ""
+
+
+RUN = {
+    "version": 8,
+    "outcome": "answers",
+    "seconds": {"import": 0.384, "answer": 0.61},
+    "files": 1,
+    "first_files": ["memos/api/x.py"],
+    "error": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({}, "version 8 answers after 0.61 s (import 0.38): memos/api/x.py"),
+        ({"files": 3}, "version 8 answers after 0.61 s (import 0.38): memos/api/x.py and 2 more"),
+        ({"files": 0, "first_files": []}, "version 8 answers after 0.61 s (import 0.38): nothing"),
+        ({"files": 9, "first_files": []}, "version 8 answers after 0.61 s (import 0.38): 9 files"),
+        ({"outcome": "superseded", "seconds": {}}, "version 8 superseded: memos/api/x.py"),
+        ({"error": "NameError: x", "file": "/a/b.py", "line": 3}, "/a/b.py:3: NameError: x"),
+        ({"error": "NameError: x", "file": "/a/b.py", "line": 0}, "/a/b.py: NameError: x"),
+        ({"error": "ConnectionError", "file": "", "line": 0}, "ConnectionError"),
+    ],
+)
+def test_what_became_of_a_version_is_one_line(facts: dict[str, object], line: str) -> None:
+    """Of one that failed as compilers write; `nothing` is written out."""
+    told = version({"run": {**RUN, **facts}})
+
+    assert told == line.replace("nothing", "no file was changed")
+    assert version({"run": None}) == ""
 
 
 NOTHING: dict[str, object] = {

@@ -62,6 +62,7 @@ def test_a_ready_service_is_shown_with_all_that_is_known() -> None:
         "contains": "real",
         "version": "2.0.6",
         "mended": "mended: #1093",
+        "reload": None,
         "findings": [],
     }
 

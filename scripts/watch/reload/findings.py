@@ -1,0 +1,92 @@
+"""Pure: what is worth knowing of a reload: a version that failed, edits that are noticed late."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from scripts.core.finding import Finding, advice
+from scripts.watch.reload.state import How, Run, State, Version
+
+SERVICE = "memos"
+CONNECTED = frozenset({"connect", "serve"})
+"""Stages in which MemOS calls its databases."""
+OF_CODE = (
+    *("SyntaxError", "IndentationError", "TabError", "NameError", "UnboundLocalError"),
+    *("ImportError", "ModuleNotFoundError", "AttributeError", "TypeError"),
+)
+"""How an error begins for which no database can be blamed."""
+SAID = f"inv logs --service {SERVICE} --tail 50"
+
+
+def standing(state: State) -> Iterator[Finding]:
+    """Yield what is wrong with the code as it is now; nothing while the last version answers."""
+    if state.pending is not None and state.pending.error:
+        yield _wrong("reload-hangs", "does not go on", state.pending, state)
+    elif state.standing is not None:
+        yield failed(state.standing, state)
+
+
+def failed(run: Run, state: State) -> Finding:
+    """Return the finding of a version that failed; fatal where no other one answers."""
+    return _wrong("reload-failed", "failed", run, state)
+
+
+def _wrong(code: str, what: str, one: Version, state: State) -> Finding:
+    where, serving = one.place, state.serving
+    at = f" at {one.stage}" if one.stage else ""
+    rest = "no version answers" if serving is None else f"version {serving} serves on"
+    step = f"{SAID}; then: inv reload"
+    if where:
+        by_hand = state.watching.how is How.OFF
+        step = f"mend {where}{', then: inv reload' if by_hand else '; to save it is enough'}"
+    if one.stage in CONNECTED and not one.error.startswith(OF_CODE):
+        step = f"inv ps: where a database does not answer, inv reload once it does; else {step}"
+    found = advice(
+        code,
+        f"version {one.version} of the code {what}{at}, {rest}",
+        step,
+        service=SERVICE,
+        evidence=f"{where}: {one.error}" if where else one.error,
+    )
+    return replace(found, fatal=serving is None)
+
+
+def slow(state: State) -> Iterator[Finding]:
+    """Yield why edits are noticed late, or not, and why a version takes longer than it could."""
+    watching, template = state.watching, state.template
+    if watching.how is How.POLLING:
+        yield advice(
+            "reload-polling",
+            f"edits are noticed by polling{_because(watching.why)}",
+            "MEMOS_SRC on a disk of the engine's machine; or inv reload after an edit",
+            service=SERVICE,
+        )
+    elif watching.how is How.OFF:
+        yield advice(
+            "reload-unwatched",
+            f"edits are not noticed{_because(watching.why)}",
+            "inv reload after an edit",
+            service=SERVICE,
+        )
+    if not template.ready and template.why:
+        yield advice(
+            "reload-template",
+            f"each edit is a full start, of seconds{_because(template.why)}",
+            f"{SAID} says more; edits are taken all the same",
+            service=SERVICE,
+        )
+
+
+def how(state: State, where: str) -> str:
+    """Return in a few words how edits of a folder are taken."""
+    watching, template = state.watching, state.template
+    words = {
+        How.EVENTS: f"an edit below {where} is taken when it is saved",
+        How.POLLING: f"an edit below {where} is noticed by polling{_because(watching.why)}",
+        How.OFF: f"edits below {where} are taken by inv reload alone{_because(watching.why)}",
+    }
+    late = "" if template.ready or not template.why else f"; each is a full start: {template.why}"
+    return words[watching.how] + late
+
+
+def _because(why: str) -> str:
+    return f": {why}" if why else ""
