@@ -4,11 +4,15 @@ MemOS calls its databases while `memos.api.server_api` is imported, and ends whe
 Loading the 3500 modules that it takes needs 2.4 s of one core and nobody, so it is done while the
 databases start; what remains then is 0.13 s. So this container may start before them
 (`x-start: early` in the compose file), and after a reboot the order does not matter.
+
+Where a source is mounted it does so under a supervisor, which makes a new version of the API
+whenever a file changes (`memos_reload`).
 """
 
 import gc
 import importlib
 import json
+import os
 import re
 import sys
 import time
@@ -16,11 +20,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from os import environ
+from pathlib import Path
 
 import memos_mends
 import memos_vectors
+from memos_reload import settings, state
 
+SOURCE = Path("/app/src")
+"""Where the compose file mounts MEMOS_SRC, or an empty folder."""
+STATE = Path("/app/reload.json")
+"""What the supervisor tells, and is read from outside."""
 APP = "memos.api.server_api:app"
 PORT = 8000
 QUIET = (
@@ -175,8 +186,40 @@ def log(line: str) -> None:
     print(f"memos: {line}", file=sys.stderr, flush=True)
 
 
+def watched(wanted: str, mounted: Path = SOURCE) -> Path | None:
+    """Return the source whose changes count, by RELOAD: yes, no or nothing.
+
+    Nothing: a mounted one; yes: else the copy that is installed.
+    """
+    if wanted == "no":
+        return None
+    if (mounted / "memos").is_dir():
+        return mounted
+    installed = find_spec("memos") if wanted == "yes" else None
+    return Path(installed.origin).parent if installed and installed.origin else None
+
+
+def supervised(source: Path, state_file: Path = STATE) -> dict[str, str]:
+    """Return what the supervisor of this container is told.
+
+    It ends when its first version fails, as this program would: the engine then starts it again,
+    and `inv` tells why. The second time it stays, for the edit that mends it.
+    """
+    stays = state.failed_at_first(state_file)
+    return {
+        "MEMOS_RELOAD_SOURCE": str(source),
+        "MEMOS_RELOAD_STATE": str(state_file),
+        "MEMOS_RELOAD_BIND": f"0.0.0.0:{PORT}",
+        "MEMOS_RELOAD_FIRST": "" if stays else settings.EXIT,
+    }
+
+
 def main() -> None:
-    """Load, mend, wait, look what made the vectors, serve."""
+    """Load, mend, wait, look what made the vectors, serve; or have a supervisor do so."""
+    if (source := watched(environ.get("RELOAD", ""))) is not None:
+        environ.update(supervised(source))
+        supervisor = Path(__file__).with_name("memos_reload")
+        os.execv(sys.executable, [sys.executable, str(supervisor)])  # noqa: S606 - our own program
     load()
     log("loaded; nothing has been connected to yet")
     memos_mends.apply(environ, log)

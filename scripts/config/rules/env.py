@@ -152,6 +152,9 @@ def _choices(settings: Settings) -> Iterator[str]:
             yield f"{shown(name)}, wanted true or false in small letters"
     if settings.get("MEMOS_MENDS") not in {"yes", "no"}:
         yield f"{shown('MEMOS_MENDS')}, wanted yes or no"
+    for name in ("RELOAD", "WITH_MILVUS"):
+        if settings.get(name) not in {"", "yes", "no"}:
+            yield f"{shown(name)}, wanted yes, no or nothing"
 
 
 def _embedder(settings: Settings) -> Iterator[str]:
@@ -243,8 +246,6 @@ def _memos(settings: Settings) -> Iterator[str]:
         return
     yield from _image(settings)
     memos, with_milvus = settings.memos, settings.get("WITH_MILVUS")
-    if with_milvus not in {"", "yes", "no"}:
-        yield f"{shown('WITH_MILVUS')}, wanted yes, no or nothing"
     reader = settings.get("MEM_READER_BACKEND")
     if settings.preferences and not memos.uses_milvus and reader != PREFERRING_READER:
         yield (

@@ -41,6 +41,7 @@ def test_the_example_itself_is_right(root: Path) -> None:
         ("ENABLE_ACTIVATION_MEMORY", "False", "wanted true or false in small letters"),
         ("MEMOS_MENDS", "off", "wanted yes or no"),
         ("WITH_MILVUS", "on", "wanted yes, no or nothing"),
+        ("RELOAD", "on", "wanted yes, no or nothing"),
         ("MOS_EMBEDDER_BACKEND", "openai", "wanted universal_api or ollama"),
         ("NEO4J_HEAP", "lots", "wanted a size such as 512m or 2g"),
         ("NEO4J_HEAP", "512", "wanted a size such as 512m or 2g"),

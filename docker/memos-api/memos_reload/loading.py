@@ -1,0 +1,144 @@
+"""The template of now: what it loads, and when there must be another one."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from memos_reload.processes import GoneError, Template, Version, start
+from memos_reload.settings import Settings
+from memos_reload.state import Loaded
+from memos_reload.wire import Message
+
+LIMIT = 120.0
+"""Seconds for a template to load all packages."""
+OFFENDERS = 3
+"""So many modules that start threads are left to the versions; with more each is a full start."""
+REQUIREMENTS = ("pyproject.toml", "poetry.lock", "uv.lock", "requirements.txt")
+"""Files beside a source that say which packages it wants."""
+
+
+class Loading:
+    """Forks versions from a template, and has it load what versions had to import themselves."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        listening: int,
+        env: Mapping[str, str],
+        tell: Callable[[Loaded], object],
+        say: Callable[[str], object],
+    ) -> None:
+        """Begin with the modules that an earlier supervisor wrote down."""
+        self.settings, self.listening, self.env = settings, listening, env
+        self.tell, self.say = tell, say
+        self.modules = read(settings.modules)
+        self.offenders: list[str] = []
+        self.full = ""
+        """Why nothing is loaded, and each version is a full start."""
+        self._template: Template | None = None
+        self._grounds: tuple[float, ...] = ()
+        self._turn = asyncio.Lock()
+
+    async def fork(self, number: int) -> Version:
+        """Return a new version, forked when all that can be loaded is; raises GoneError."""
+        for _ in range(2):
+            template = await self.template()
+            try:
+                await asyncio.wait_for(template.settled.wait(), LIMIT)
+                return await template.fork(number)
+            except TimeoutError:
+                self.full = f"the packages did not load within {LIMIT:.0f} s"
+                template.kill()
+                await template.gone.wait()
+            except GoneError:
+                self.say("the template has ended, it is started again")
+        raise GoneError("the template ends again and again")
+
+    async def template(self) -> Template:
+        """Return the template; another one where it is gone, or its packages are others now."""
+        async with self._turn:
+            if self._template is not None and self._grounds != self._now(self._template):
+                self.say("the packages, or what the source wants of them, have changed:")
+                self.say("all is loaded anew, a full start")
+                self._template.leave()
+                self._template = None
+            if self._template is None or self._template.gone.is_set():
+                self._template = await start(
+                    self.settings.python, self.listening, self.env, self._told
+                )
+                self._grounds = self._now(self._template)
+                self.load()
+            return self._template
+
+    def learn(self, names: list[str]) -> None:
+        """Keep the names of modules that a version had to import itself."""
+        kept = {*self.modules, *self.offenders}
+        if new := [name for name in names if name not in kept]:
+            self.modules += new
+            write(self.settings.modules, self.modules, self.say)
+            self.tell(Loaded(modules=0, why=self.full or "the packages are being loaded"))
+
+    def load(self) -> None:
+        """Have the template load what it has not yet."""
+        if self._template is None or self.full:
+            self.tell(Loaded(why=self.full))
+        elif self.modules:
+            self._template.load(self.settings.modules)
+        else:
+            self.tell(Loaded(why="no version has told yet what is to be loaded"))
+
+    def leave(self) -> None:
+        """End the template."""
+        if self._template is not None:
+            self._template.leave()
+
+    def _told(self, message: Message) -> None:
+        if "loaded" in message:
+            self.tell(Loaded(ready=True, modules=message["loaded"], why=""))
+        elif "threads" in message:
+            self._spoiled(message["threads"])
+
+    def _spoiled(self, name: str) -> None:
+        """Give up a template that has a second thread: its versions could hang for ever."""
+        self.offenders.append(name)
+        self.modules = [one for one in self.modules if one != name]
+        write(self.settings.modules, self.modules, self.say)
+        self.say(f"{name} starts a thread when it is imported: each version imports it itself")
+        if len(self.offenders) > OFFENDERS:
+            several = ", ".join(self.offenders)
+            self.full = f"{several} start threads when they are imported"
+            self.say(f"each version is a full start: {self.full}")
+        if self._template is not None:
+            self._template.leave()
+            self._template = None
+        self.tell(Loaded(why=self.full or "the packages are being loaded"))
+
+    def _now(self, template: Template) -> tuple[float, ...]:
+        beside = [self.settings.source.parent / name for name in REQUIREMENTS]
+        return tuple(map(changed, [*map(Path, template.sites), *beside]))
+
+
+def changed(path: Path) -> float:
+    """Return when a file, or what lies in a folder, has changed; 0 where there is none."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def read(file: Path) -> list[str]:
+    """Return the modules that a file names; none where it cannot be read."""
+    try:
+        names = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def write(file: Path, names: list[str], say: Callable[[str], object]) -> None:
+    """Write the names of modules for a template, and for the next supervisor."""
+    try:
+        file.write_text(json.dumps(names), encoding="utf-8")
+    except OSError as error:
+        say(f"{file} cannot be written: {error}")

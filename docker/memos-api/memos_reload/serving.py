@@ -1,0 +1,94 @@
+"""How a version serves: when the supervisor says so, and no longer than it says."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from uvicorn import Config, Server
+from uvicorn.lifespan.on import LifespanOn
+
+from memos_reload import where
+from memos_reload.wire import Channel
+
+Foreign: TypeAlias = Any
+"""What ASGI hands around."""
+FRESH = 0.2
+"""Seconds for a caller to say what it wants, once it is connected."""
+
+
+class Version(Server):
+    """A server that has started all that it needs before it takes the first connection."""
+
+    def __init__(self, app: Foreign, channel: Channel, source: Path) -> None:
+        """Serve an application for the supervisor behind this channel."""
+        config = Config(app)
+        config.load()
+        config.lifespan_class = gate(self._turn, self._failed)
+        super().__init__(config)
+        self.channel, self.source = channel, source
+
+    def serve_on(self, listening: socket.socket) -> None:
+        """Serve on a socket that is bound, until told to stop."""
+        self.run(sockets=[listening])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, wait, and take connections."""
+        await super().startup(sockets)
+        self.channel.say(answers=True)
+
+    async def _turn(self) -> None:
+        """Wait until the version before takes no connections any more."""
+        self._told = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self.channel.end, self._hear)
+        self.channel.say(ready=True)
+        await self._told.wait()
+
+    def _hear(self) -> None:
+        heard = [message["do"] for message in self.channel.heard()]
+        if not heard:  # the supervisor is gone, and with it the one that ends us
+            os.killpg(0, signal.SIGKILL)
+        if "serve" in heard:
+            self._told.set()
+        if "stop" in heard:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Take no connection from now on; uvicorn itself would do so up to 0.1 s later.
+
+        Those that were taken and have not said anything yet are answered, as they would be lost.
+        """
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            if getattr(connection, "cycle", connection) is not None:
+                connection.shutdown()
+        asyncio.get_running_loop().call_later(FRESH, self._exit)
+        self.channel.say(closed=True)
+
+    def _exit(self) -> None:
+        self.should_exit = True
+
+    def _failed(self, text: str) -> None:
+        self.channel.say(failed=asdict(where.of_text(text, self.source)))
+
+
+def gate(turn: Callable[[], Awaitable[None]], failed: Callable[[str], object]) -> type[LifespanOn]:
+    """Return a lifespan that has not started before its turn has come."""
+
+    class Gate(LifespanOn):
+        async def startup(self) -> None:
+            await super().startup()
+            if not self.should_exit:
+                await turn()
+
+        async def send(self, message: Foreign) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                failed(str(message.get("message", "")))
+            await super().send(message)
+
+    return Gate

@@ -1,0 +1,294 @@
+"""Owns the listening socket, has versions made when the source changes, and ends what hangs.
+
+It imports no code of MemOS and waits for nothing without an end, so nothing that a version does
+can stop it. `_make` is one version, from the change to the answer.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from importlib.util import find_spec
+
+from memos_reload import state, watch
+from memos_reload.excuse import Excuse
+from memos_reload.loading import Loading
+from memos_reload.processes import GoneError, Version
+from memos_reload.settings import Settings
+from memos_reload.state import Journal, Loaded, Watching
+from memos_reload.where import Fault, hang
+from memos_reload.wire import Message
+
+GRACE = 1.0
+"""Seconds for an old version to answer what it was asked, and to end."""
+CLOSE = 0.25
+"""Seconds for it to take no more connections; one that needs longer does nothing any more."""
+SERVE = 2.0
+"""Seconds for a version that has all it needs to take connections."""
+HANGS = 10.0
+"""Seconds in one stage until it is told where a version is."""
+LASTED = 10.0
+"""Seconds after which a version that ends by itself is started again at once."""
+LONGEST_PAUSE = 30.0
+"""Seconds until a version that ends again and again is started the next time, at most."""
+FAILED = -1
+"""In the place of the signal that ends it."""
+
+
+class Supervisor:
+    """All of it, from the socket to the last version."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Begin with nothing; raises OSError when somebody else has the port."""
+        self.settings = settings
+        self.socket = bound(settings.host, settings.port)
+        self.journal = Journal(settings.state, log, pid=os.getpid())
+        self.loading = Loading(
+            settings, self.socket.fileno(), os.environ, tell=self._loaded, say=log
+        )
+        self.excuse = Excuse(self.socket)
+        self.done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.version = 0
+        self.serving: Version | None = None
+        self.served = 0.0
+        """When it began to."""
+        self.pause = 0.0
+        """Seconds that the last start of one that had ended was put off."""
+        self.making: asyncio.Task[None] | None = None
+        """The version that is being made, while it may still be given up."""
+        self.turn = asyncio.Lock()
+        """One version at a time takes over."""
+        self.dirty: dict[str, int] = {}
+        """Files that changed since the version that answers began, and the first one with them."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> int:
+        """Serve until told to stop; give the signal that said so, or FAILED."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number)
+        loop.add_signal_handler(signal.SIGHUP, self._asked)
+        self._watch(loop)
+        self._renew((), state.now())
+        reason = await self.done
+        if self.making is not None:
+            self.making.cancel()
+        if self.serving is not None:
+            self.serving.say(do="stop")
+            await self._retire(self.serving)
+        self.loading.leave()
+        return reason
+
+    # ---- what happens -------------------------------------------------------------------------
+
+    def _stop(self, reason: int) -> None:
+        if not self.done.done():
+            self.done.set_result(reason)
+
+    def _asked(self) -> None:
+        self.journal.asked += 1
+        self._renew((), state.now())
+
+    def _loaded(self, loaded: Loaded) -> None:
+        self.journal.loaded = loaded
+        self.journal.write()
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look for the first time, then from a thread."""
+        folder = self.settings.source
+        kind = watch.file_system(str(folder.resolve()), watch.mounts())
+        how, why = watch.choose(kind, importable=find_spec("watchfiles") is not None)
+        self.journal.watching = Watching(folder=str(folder), how=how, why=why)
+
+        def changed(change: watch.Change) -> None:
+            loop.call_soon_threadsafe(self._changed, change, why)
+
+        watcher = watch.Watcher(folder, how, changed)
+        self._looked(watcher.first(), why)
+        log(f"{folder} is watched by {how}{': ' if why else ''}{why}")
+        watcher.start()
+
+    def _changed(self, change: watch.Change, why: str) -> None:
+        self._looked(change, why)
+        if change.lost:
+            log(f"{change.lost}; {self.journal.others}")
+        elif change.files:
+            self._renew(change.files, change.noticed)
+
+    def _looked(self, change: watch.Change, why: str) -> None:
+        before = self.journal.watching
+        self.journal.watching = replace(before, files=change.count, why=change.lost or why)
+        self.journal.write()
+
+    # ---- a version ----------------------------------------------------------------------------
+
+    def _renew(self, files: tuple[str, ...], noticed: datetime) -> None:
+        """Begin a version, in place of one that is being made."""
+        self.version += 1
+        self.dirty |= dict.fromkeys(files, self.version)
+        if self.making is not None:
+            self.making.cancel()
+        self.making = self._task(self._make(self.version, tuple(sorted(self.dirty)), noticed))
+
+    async def _make(self, number: int, files: tuple[str, ...], noticed: datetime) -> None:
+        async with self.turn:
+            self.journal.began(number, files, noticed)
+        version: Version | None = None
+        try:
+            version = await self.loading.fork(number)
+            version.say(**self._job(files))
+            fault = await self._ready(version)
+        except GoneError as error:
+            fault = Fault(error=str(error))
+        except asyncio.CancelledError:
+            if version is not None:
+                version.kill()
+            raise
+        if self.making is not asyncio.current_task():  # given up just now
+            fault = fault or Fault(error="superseded")
+        elif version is not None and fault is None:
+            self.making = None
+            async with self.turn:
+                fault = await self._take_over(version)
+        if fault is not None:
+            if version is not None:
+                version.kill()
+            await self._failed(number, fault)
+
+    def _job(self, files: tuple[str, ...]) -> Message:
+        return {
+            "files": files,
+            "first": self.serving is None,
+            "source": str(self.settings.source),
+            "bytecode": str(self.settings.bytecode),
+        }
+
+    async def _ready(self, version: Version) -> Fault | None:
+        """Follow a version until it could serve; return why it cannot."""
+        stage = "compile"
+        while True:
+            try:
+                message = await asyncio.wait_for(version.next(), HANGS)
+            except TimeoutError:
+                fault = hang(await version.place(), self.settings.source)
+                self.journal.hangs(version.number, fault)
+                if stage != "connect" and self.serving is not None and self.journal.loaded.ready:
+                    return fault
+                continue
+            if "stage" in message:
+                stage = message["stage"]
+                self.journal.reached(version.number, message["stage"])
+            elif "waiting" in message:
+                self.journal.waits(version.number, message["waiting"])
+            elif "names" in message:
+                self.loading.learn(message["names"])
+            elif "failed" in message:
+                return Fault(**message["failed"])
+            elif "ready" in message:
+                return None
+
+    async def _take_over(self, version: Version) -> Fault | None:
+        """Let the version before take no more connections, and this one take them at once."""
+        old, self.serving = self.serving, version
+        if old is not None:
+            old.say(do="stop")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(old.closed.wait(), CLOSE)
+            self._task(self._retire(old))
+        self.journal.reached(version.number, "serve")
+        self.excuse.stop()
+        version.say(do="serve")
+        try:
+            while "answers" not in await asyncio.wait_for(version.next(), SERVE):
+                pass
+        except (TimeoutError, GoneError) as error:
+            self.serving = self.journal.serving = None
+            return Fault(error=str(error) or "it takes no connections")
+        self.served = time.monotonic()
+        self.dirty = {file: n for file, n in self.dirty.items() if n > version.number}
+        self.journal.answers(version.number)
+        self._task(self._guard(version))
+        self.loading.load()
+        return None
+
+    async def _guard(self, version: Version) -> None:
+        """Start a version again that ends by itself."""
+        await version.gone.wait()
+        if self.serving is not version or self.done.done():
+            return
+        version.kill()  # what it has started
+        self.serving = None
+        self.journal.ended(version.number, await version.end())
+        lasted = time.monotonic() - self.served > LASTED
+        self.pause = 0.0 if lasted else min(max(1.0, 2 * self.pause), LONGEST_PAUSE)
+        await asyncio.sleep(self.pause)
+        self._again()
+
+    def _again(self) -> None:
+        if self.serving is None and self.making is None:
+            self._renew((), state.now())
+
+    async def _retire(self, version: Version) -> None:
+        """Give a version its last second."""
+        if not version.closed.is_set():
+            version.interrupt()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(version.gone.wait(), GRACE)
+        version.kill()
+
+    async def _failed(self, number: int, fault: Fault) -> None:
+        if self.making is asyncio.current_task():
+            self.making = None
+        self.journal.failed(number, fault)
+        if self.serving is not None:
+            return
+        if self.settings.gives_up and not self.journal.answered:
+            self._stop(FAILED)
+        else:
+            await self.excuse.start(f"version {number} failed: {fault}")
+
+    def _task(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that has its address; who calls is refused until a version serves."""
+    family, kind, *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((host, port))
+    return listening
+
+
+def log(line: str) -> None:
+    """Write a line of the log."""
+    print(f"memos: reload: {line}", file=sys.stderr, flush=True)
+
+
+async def _run(settings: Settings) -> int:
+    return await Supervisor(settings).run()
+
+
+def main() -> int:
+    """Run until told to stop, and end as the signal that said so ends a program."""
+    settings = Settings.read(os.environ)
+    try:
+        reason = asyncio.run(_run(settings))
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        log(f"{where} cannot be listened on, or a process not be started: {error}")
+        return 1
+    if reason == FAILED:
+        return 1
+    signal.signal(reason, signal.SIG_DFL)
+    os.kill(os.getpid(), reason)
+    return 1

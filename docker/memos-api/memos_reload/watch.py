@@ -1,0 +1,198 @@
+"""Noticing that the source has changed: woken by file events, or looking from time to time.
+
+What changed is always told by comparing two looks at the folder, so no event can be missed for
+good, and one that changes nothing is none.
+"""
+
+import importlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from memos_reload.state import now
+
+How: TypeAlias = Literal["events", "polling"]
+Seen: TypeAlias = Mapping[str, tuple[int, int]]
+"""Size and time of change (ns) of each file that Python may import, by its relative name."""
+SUFFIXES = (*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES)
+WITHOUT_EVENTS = ("9p", "drvfs", "virtiofs", "fakeowner", "grpcfuse", "osxfs", "vboxsf", "vmhgfs")
+WITHOUT_EVENTS_BEFORE = ("fuse", "nfs", "cifs", "smb", "ceph", "afs", "lustre", "beegfs", "prl_fs")
+"""File systems on which others change files, and no event comes: these, and what begins so."""
+MOUNTS = Path("/proc/self/mountinfo")
+STEP = 20
+"""Milliseconds between two looks of watchfiles at what its own thread has heard."""
+QUIET = 0.05
+"""Seconds without a change until a save, or a checkout of 200 files, is over."""
+NEVER_QUIET = 2.0
+"""Seconds after which what changes all the time is taken as it is."""
+HEARTBEAT = 10.0
+"""Seconds between two looks where events come, for those that got lost, and a folder that did."""
+SOONEST = 0.5
+"""Seconds between two looks where none come, or more: they cost `SHARE` at most."""
+SHARE = 0.004
+"""Of a core."""
+
+
+class LostError(Exception):
+    """The folder cannot be read."""
+
+
+def file_system(folder: str, mountinfo: str) -> str:
+    """Return the type of a folder's file system, by the text of /proc/self/mountinfo."""
+    found = ("", "")
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        point = before.split()[4].encode().decode("unicode_escape")  # a blank is \040
+        if f"{folder}/".startswith(f"{point.rstrip('/')}/") and len(point) >= len(found[0]):
+            found = (point, after.split()[0])
+    return found[1]
+
+
+def mounts() -> str:
+    """Return what the system says of its mounts; nothing where it is no Linux."""
+    try:
+        return MOUNTS.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def choose(kind: str, *, importable: bool) -> tuple[How, str]:
+    """Choose how to notice changes on such a file system, and say why."""
+    if kind in WITHOUT_EVENTS or kind.startswith(WITHOUT_EVENTS_BEFORE):
+        return "polling", f"no file events come from a folder of type {kind}"
+    if not importable:
+        return "polling", "watchfiles cannot be imported"
+    return "events", ""
+
+
+def look(folder: Path) -> Seen:
+    """Look at all files that Python may import; raises LostError when that cannot be done."""
+    if not os.access(folder, os.R_OK | os.X_OK):
+        gone = "may not be read" if folder.exists() else "is not there"
+        raise LostError(f"{folder} {gone}")
+    return dict(_files(str(folder), ""))
+
+
+def _files(folder: str, below: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:  # it has just been removed
+        return
+    except OSError as error:
+        raise LostError(f"{folder} cannot be read: {error.strerror}") from None
+    for entry in entries:
+        name = entry.name
+        if name.startswith((".", "__pycache__")):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path, f"{below}{name}/")
+        elif name.endswith(SUFFIXES):
+            try:
+                stat = entry.stat()
+            except OSError:  # gone, or a link to nothing
+                continue
+            yield f"{below}{name}", (stat.st_size, stat.st_mtime_ns)
+
+
+def changed(before: Seen, after: Seen) -> tuple[str, ...]:
+    """Return what differs between two looks, by name."""
+    return tuple(sorted(name for name, _ in before.items() ^ after.items() if name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a watcher has noticed."""
+
+    files: tuple[str, ...] = ()
+    noticed: datetime
+    count: int = 0
+    """So many files are watched now."""
+    lost: str = ""
+    """Why the folder cannot be read."""
+
+
+class Watcher(threading.Thread):
+    """Looks at a folder for as long as the program runs."""
+
+    def __init__(self, folder: Path, how: How, tell: Callable[[Change], object]) -> None:
+        """Look from now on; `tell` is called in this thread."""
+        super().__init__(name="watcher", daemon=True)
+        self.folder, self.how, self.tell = folder, how, tell
+        self.seen: Seen = {}
+        self.lost = ""
+        self._cost = 0.0
+        self._events: Iterator[object] | None = None
+
+    def first(self) -> Change:
+        """Look for the first time; what changed before is in the first version."""
+        try:
+            self.seen = look(self.folder)
+        except LostError as error:
+            self.lost = str(error)
+        return Change(noticed=now(), count=len(self.seen), lost=self.lost)
+
+    def run(self) -> None:
+        """Look again and again."""
+        while True:
+            self._wait()
+            self.compare()
+
+    def compare(self) -> None:
+        """Look once, and again until nothing changes any more; tell what has."""
+        began, noticed = time.thread_time(), now()
+        try:
+            after = look(self.folder)
+            self._cost = time.thread_time() - began
+            files = changed(self.seen, after)
+            deadline = time.monotonic() + NEVER_QUIET
+            while files and time.monotonic() < deadline:
+                time.sleep(QUIET)
+                last, after = after, look(self.folder)
+                if last == after:
+                    break
+        except LostError as error:
+            self._events = None
+            if self.lost != str(error):
+                self.lost = str(error)
+                self.tell(Change(noticed=noticed, count=len(self.seen), lost=self.lost))
+            return
+        files, self.seen = changed(self.seen, after), after
+        if files or self.lost:
+            self.lost = ""
+            self.tell(Change(files=files, noticed=noticed, count=len(after)))
+
+    def _wait(self) -> None:
+        if self.how == "polling" or self.lost:
+            time.sleep(max(SOONEST, self._cost / SHARE))
+            return
+        if self._events is None:
+            self._events = events(self.folder)
+        try:
+            next(self._events)
+        except (OSError, RuntimeError, StopIteration):
+            # the folder is not there, or the system watches no more
+            self._events = None
+            time.sleep(SOONEST)
+
+
+def events(folder: Path) -> Iterator[object]:
+    """Yield whenever something happens below a folder, and at each heartbeat."""
+    watchfiles = importlib.import_module("watchfiles")
+    found: Iterator[object] = watchfiles.watch(
+        folder,
+        watch_filter=None,
+        step=STEP,
+        debounce=int(QUIET * 1000),
+        rust_timeout=int(HEARTBEAT * 1000),
+        yield_on_timeout=True,
+        raise_interrupt=False,
+        force_polling=False,
+        ignore_permission_denied=True,
+    )
+    return found

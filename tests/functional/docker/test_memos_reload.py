@@ -1,0 +1,329 @@
+"""The supervisor on a small source: an edit answers, and nothing that a version does stops it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.kit.reloading import Reloading, reloading, toy, write
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Reloading]:
+    """A source whose first version answers, and a template that has loaded its packages."""
+    with reloading(tmp_path) as found:
+        found.serves(1)
+        found.rested()
+        yield found
+
+
+def test_an_edit_answers(api: Reloading) -> None:
+    """The new code, and what is told of it."""
+    assert api.get() == "one"
+
+    api.write("answer.py", 'TEXT = "two"\n')
+    api.serves(2)
+
+    assert api.get() == "two"
+    run = api.last
+    assert (run["files"], run["first_files"], run["outcome"]) == (1, ["memos/answer.py"], "answers")
+    assert set(run["seconds"]) == {"compile", "import", "connect", "answer"}
+    assert "memos: reload: version 2 answers after " in api.log
+    assert "(memos/answer.py)" in api.log
+
+
+def test_two_saves_within_a_second_that_are_equally_long_are_two(api: Reloading) -> None:
+    """Byte code knows a file by its size and by whole seconds."""
+    for number, text in enumerate(("two", "six", "ten"), start=2):
+        api.write("answer.py", f'TEXT = "{text}"\n')
+        api.serves(number)
+        assert api.get() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "stage", "line", "error"),
+    [
+        ("TEXT = (\n", "compile", 1, "SyntaxError: '(' was never closed"),
+        ("\nTEXT = nothing\n", "connect", 2, "NameError: name 'nothing' is not defined"),
+        ("import absent\n", "connect", 1, "ModuleNotFoundError: No module named 'absent'"),
+        ("raise SystemExit('no')\n", "connect", 1, "no"),
+        ("import os\nos._exit(3)\n", "connect", 0, "it ended with exit code 3"),
+    ],
+)
+def test_a_version_that_fails_is_told_and_the_old_one_serves_on(
+    api: Reloading, text: str, stage: str, line: int, error: str
+) -> None:
+    """By file and line; the next edit answers again."""
+    api.write("answer.py", text)
+    failed = api.ends(2, "failed")
+
+    assert api.get() == "one"
+    assert (failed["stage"], failed["line"], failed["error"]) == (stage, line, error)
+    assert failed["file"] == ("memos/answer.py" if line else "")
+    assert "version 2 failed, version 1 serves on: " in api.log
+
+    api.write("answer.py", 'TEXT = "mended"\n')
+    api.serves(3)
+    assert api.get() == "mended"
+
+
+def test_an_import_that_hangs_is_told_by_its_line(api: Reloading) -> None:
+    """And is given up while the old version serves on."""
+    api.write("api/__init__.py", "import threading\n\nthreading.Event().wait()\n")
+    failed = api.ends(2, "failed")
+
+    assert (failed["file"], failed["line"]) == ("memos/api/__init__.py", 3)
+    assert "does not go on here (in threading.py:" in failed["error"]
+    assert api.get() == "one"
+
+
+def test_a_version_that_does_not_connect_is_told_and_waits_beside_the_old_one(
+    api: Reloading,
+) -> None:
+    """What it waits for may come; another edit takes its place."""
+    api.write("answer.py", "import time\nTEXT = 'two'\ntime.sleep(600)\n")
+    api.until(lambda: (api.told["pending"] or {}).get("error"), "where it is")
+
+    pending = api.told["pending"]
+    assert (pending["stage"], pending["file"], pending["line"]) == ("connect", "memos/answer.py", 3)
+    assert api.get() == "one"
+
+    api.write("answer.py", "TEXT = 'three'\n")
+    api.serves(3)
+    assert api.get() == "three"
+    assert api.ends(2, "superseded")
+
+
+QUIET = "\ndef shut_down():\n    pass\n"
+STUCK = "import signal, time\ndef shut_down():\n    time.sleep(600)\n"
+IGNORES = STUCK.replace("    t", "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    t")
+THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
+POOL = """
+import concurrent.futures, multiprocessing, time
+pool = concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("fork"))
+pool.submit(time.sleep, 600)
+"""
+OLD_HABITS = {
+    "an open stream": (QUIET, "/stream"),
+    "a call that is stuck": (QUIET, "/stuck"),
+    "an event loop that stands still": (QUIET, "/still"),
+    "a shutdown that is stuck": (STUCK, ""),
+    "SIGTERM ignored": (IGNORES, ""),
+    "a thread that nobody ends": (THREAD + QUIET, ""),
+    "a pool of processes": (POOL + QUIET, ""),
+}
+
+
+@pytest.mark.parametrize("habit", OLD_HABITS)
+def test_what_the_old_version_does_keeps_no_new_one_away(tmp_path: Path, habit: str) -> None:
+    """It answers at once, and of the old one nothing is left."""
+    text, call = OLD_HABITS[habit]
+    write(toy(tmp_path) / "memos" / "habit.py", text)
+    with reloading(tmp_path) as api:
+        api.serves(1)
+        api.rested()
+        before = api.processes()
+        if call:
+            api.begin(call)
+
+        api.write("answer.py", 'TEXT = "two"\n')
+        api.serves(2)
+
+        assert api.get() == "two"
+        api.until(lambda: len(api.processes()) <= 2 + 2 * ("pool" in habit), "the old one's end")
+        assert set(before) & set(api.processes()) == {min(before)}  # the template
+
+
+def test_no_connection_is_refused_or_lost_over_edits(api: Reloading) -> None:
+    """Calls wait while one version takes over from another; each answer is a whole one."""
+    answers: list[str] = []
+    done = threading.Event()
+
+    def call() -> None:
+        while not done.is_set():
+            answers.append(api.get())
+            time.sleep(0.01)
+
+    callers = [threading.Thread(target=call) for _ in range(3)]
+    for one in callers:
+        one.start()
+    for number in range(2, 8):
+        api.write("answer.py", f'TEXT = "text {number}"\n')
+        api.serves(number)
+        assert api.get() == f"text {number}"
+    done.set()
+    for one in callers:
+        one.join()
+
+    assert {"one", *(f"text {number}" for number in range(2, 8))} >= set(answers)
+
+
+def test_a_checkout_of_two_hundred_files_is_one_version(api: Reloading) -> None:
+    """And so is what editors leave beside a file nothing at all."""
+    for number in range(200):
+        api.write(f"many_{number}.py", f"NUMBER = {number}\n")
+    api.serves(2)
+    (api.source / "memos" / ".answer.py.swp").write_text("swap")
+    (api.source / "memos" / "__pycache__").mkdir()
+    (api.source / "memos" / "__pycache__" / "answer.cpython-311.pyc").write_text("code")
+    api.write("answer.py", 'TEXT = "two"\n')
+    api.serves(3)
+
+    assert api.last["first_files"] == ["memos/answer.py"]
+    assert api.told["runs"][1]["files"] == 200
+
+
+def test_a_reload_can_be_asked_for(api: Reloading) -> None:
+    """Also when nothing has changed, and it says that it was."""
+    api.process.send_signal(signal.SIGHUP)
+    api.serves(2)
+
+    assert (api.told["asked"], api.last["asked"], api.last["files"]) == (1, 1, 0)
+
+
+def test_a_source_that_vanishes_is_told_and_comes_back(api: Reloading) -> None:
+    """The old version serves on."""
+    away = api.folder / "away"
+    api.source.rename(away)
+    api.until(lambda: "is not there" in api.told["watching"]["why"], "that it is gone")
+    assert api.get() == "one"
+
+    write(away / "memos" / "answer.py", 'TEXT = "two"\n')
+    away.rename(api.source)
+    api.serves(2)
+    assert api.get() == "two"
+    api.write("answer.py", 'TEXT = "three"\n')
+    api.serves(3)
+    assert api.get() == "three"
+
+
+def test_a_version_that_is_killed_is_started_again(api: Reloading) -> None:
+    """As the engine does with a container."""
+    template, serving = sorted(api.processes())
+    del template
+    os.kill(serving, signal.SIGKILL)
+    api.serves(2)
+
+    assert api.get() == "one"
+    assert "version 1 has ended by itself (it was ended by SIGKILL)" in api.log
+
+
+def test_a_template_that_is_killed_is_made_again(api: Reloading) -> None:
+    """The version that serves does not notice."""
+    os.kill(min(api.processes()), signal.SIGKILL)
+    assert api.get() == "one"
+    api.write("answer.py", 'TEXT = "two"\n')
+    api.serves(2)
+    assert api.get() == "two"
+
+
+def test_a_package_that_starts_a_thread_is_left_to_the_versions(tmp_path: Path) -> None:
+    """It is named, and each version still answers."""
+    source = toy(tmp_path)
+    write(tmp_path / "site" / "busy.py", THREAD.replace("args", "daemon=True, args"))
+    write(source / "memos" / "answer.py", 'import busy\nTEXT = "one"\n')
+    with reloading(tmp_path, env={"PYTHONPATH": str(tmp_path / "site")}) as api:
+        api.serves(1)
+        api.until(lambda: "busy starts a thread" in api.log, "the name")
+        api.rested()
+        api.write("answer.py", 'import busy\nTEXT = "two"\n')
+        api.serves(2)
+        assert api.get() == "two"
+
+
+def test_other_packages_are_loaded_anew(tmp_path: Path) -> None:
+    """What the source wants of them has changed; it is said."""
+    toy(tmp_path)
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    with reloading(tmp_path) as api:
+        api.serves(1)
+        api.rested()
+        os.utime(tmp_path / "pyproject.toml", (1, 1))
+        api.write("answer.py", 'TEXT = "two"\n')
+        api.serves(2)
+        assert "have changed" in api.log
+        assert api.get() == "two"
+
+
+def test_a_first_version_that_fails_is_what_callers_are_told(tmp_path: Path) -> None:
+    """503 with file and line, until an edit mends it."""
+    write(toy(tmp_path) / "memos" / "answer.py", "TEXT = nothing\n")
+    with reloading(tmp_path) as api:
+        api.ends(1, "failed")
+        api.until(lambda: "nothing answers" in api.log, "the reason")
+        answer = requests.get(f"http://127.0.0.1:{api.port}/", timeout=20)
+        assert answer.status_code == 503
+        assert "version 1 failed: memos/answer.py:1: NameError" in answer.text
+
+        api.write("answer.py", 'TEXT = "mended"\n')
+        api.serves(2)
+        assert api.get() == "mended"
+
+
+def test_one_that_is_to_give_up_ends_with_its_first_version(tmp_path: Path) -> None:
+    """For an engine that starts it again, and for who tells why."""
+    write(toy(tmp_path) / "memos" / "answer.py", "TEXT = nothing\n")
+    with reloading(tmp_path, env={"MEMOS_RELOAD_FIRST": "exit"}) as api:
+        assert api.process.wait(20) == 1
+        assert "NameError: name 'nothing' is not defined" in api.log
+        api.until(lambda: not api.processes(), "the end of all")
+
+
+def test_a_stop_ends_all_of_it_as_the_signal_does(api: Reloading) -> None:
+    """Nothing is left, and the exit code is that of a program without a supervisor."""
+    api.begin("/stuck")
+    api.process.terminate()
+
+    assert api.process.wait(20) == -signal.SIGTERM
+    api.until(lambda: not api.processes(), "the end of all")
+
+
+def test_a_supervisor_that_is_killed_leaves_nobody_behind(api: Reloading) -> None:
+    """Its versions hold the port."""
+    api.process.kill()
+    api.until(lambda: not api.processes(), "the end of all")
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path, api: Reloading) -> None:
+    """In one line."""
+    env = {"MEMOS_RELOAD_BIND": f"127.0.0.1:{api.port}"}
+    other = tmp_path / "other"
+    other.mkdir()
+    with reloading(other, env=env) as second:
+        assert second.process.wait(20) == 1
+        assert "Address already in use" in second.log
+        assert "Traceback" not in second.log
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
+def test_a_commit_of_the_past_is_one_version(tmp_path: Path) -> None:
+    """As a contributor goes back and forth."""
+    source = toy(tmp_path)
+
+    def git(*words: str) -> None:
+        subprocess.run(
+            ["git", "-C", str(source), "-c", "user.name=a", "-c", "user.email=a@b", *words],
+            check=True,
+        )
+
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "one")
+    for number in range(200):
+        write(source / "memos" / f"many_{number}.py", f"NUMBER = {number}\n")
+    write(source / "memos" / "answer.py", 'TEXT = "two"\n')
+    git("add", ".")
+    git("commit", "--quiet", "-m", "two")
+    with reloading(tmp_path) as api:
+        api.serves(1)
+        assert api.get() == "two"
+        git("checkout", "--quiet", "HEAD~1")
+        api.serves(2)
+        assert (api.get(), api.last["files"]) == ("one", 201)
