@@ -178,13 +178,17 @@ def lock(session: nox.Session) -> None:
         "fuzz": ["--group", "fuzz"],
     }.items():
         session.run(*compile_, *words, "--output-file", f"requirements/{name}.txt", env=os.environ)
+    wanted = Path(session.create_tmp()) / "wanted.in"
+    tests = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test")
+    wanted.write_text(next(one for one in tests if one.startswith("debugpy==")))
+    debugger = "docker/memos-api/requirements-debug.txt"
+    session.run(*compile_, str(wanted), "--output-file", debugger, env=os.environ)
     preferences = Path("docker/packages/preferences")
     for name, words in {"requirements": [], "protocol": ["--no-deps"]}.items():
         words += [f"{preferences}/{name}.in", "--output-file", f"{preferences}/{name}.txt"]
         session.run(*on_trixie, *words, env=os.environ)
     locks = Path("docker/memos-api/requirements")
     added = [line for line in (locks / "extras.in").read_text().splitlines() if "==" in line]
-    wanted = Path(session.create_tmp()) / "memos.in"
     releases = {file.stem: f"memoryos=={file.stem}" for file in locks.glob("*.txt")}
     for argument in session.posargs:  # another release: -- memos==2.0.34
         if argument.startswith("memos=="):

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import memos_mends
 import memos_vectors
-from memos_reload import settings, state
+from memos_reload import debugger, settings, state
 
 SOURCE = Path("/app/src")
 """Where the compose file mounts MEMOS_SRC, or an empty folder."""
@@ -214,6 +214,18 @@ def supervised(source: Path, state_file: Path = STATE) -> dict[str, str]:
     }
 
 
+def debug(bind: str) -> None:
+    """Let editors attach to this process at host:port; it starts too where they cannot."""
+    if not bind:
+        return
+    try:
+        debugger.listen(bind)
+    except (ImportError, RuntimeError, ValueError) as error:
+        log(f"no debugger: {error}")
+    else:
+        log("a debugger may attach")
+
+
 def main() -> None:
     """Load, mend, wait, look what made the vectors, serve; or have a supervisor do so."""
     if (source := watched(environ.get("RELOAD", ""))) is not None:
@@ -222,6 +234,7 @@ def main() -> None:
         os.execv(sys.executable, [sys.executable, str(supervisor)])  # noqa: S606 - our own program
     load()
     log("loaded; nothing has been connected to yet")
+    debug(debugger.asked(environ))
     memos_mends.apply(environ, log)
     wait(databases(environ, memos_mends.running()), log)
     try:

@@ -1,5 +1,7 @@
 """Tasks that start and stop services."""
 
+from dataclasses import replace
+
 from scripts.commands import flags
 from scripts.commands.command import BEGAN, as_set, checkout, command, report, result_line
 from scripts.core.errors import ExitCode
@@ -8,6 +10,7 @@ from scripts.core.errors import ExitCode
 @command(
     build="build the images again (quick where nothing changed)",
     yes="take over without asking what this checkout left where it was before",
+    debug="let an editor attach a debugger to the API; MEMOS_DEBUG=yes in .env does it always",
 )
 def up(
     *,
@@ -15,6 +18,7 @@ def up(
     timeout: str = "300",
     build: bool = False,
     yes: bool = False,
+    debug: bool = False,
     format: str = "text",
 ) -> ExitCode:
     """Start what is named and all that it needs; return when every one of them answers."""
@@ -24,7 +28,10 @@ def up(
     with result_line(tell):
         limit = flags.seconds("timeout", timeout)
         wanted = up.Wanted(services=service, timeout=limit, rebuild=build, yes=yes, began=BEGAN)
-        return up.up(checkout(tell), wanted, tell)
+        here = checkout(tell)
+        if debug:
+            here = replace(here, environ={**here.environ, "MEMOS_DEBUG": "yes"})
+        return up.up(here, wanted, tell)
 
 
 @command()

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from scripts.config import compose, resolving
-from scripts.config.choice import MILVUS, WITHOUT_MILVUS
+from scripts.config.choice import MILVUS, OVERLAYS
 from scripts.config.compose import Compose
 from scripts.config.rules import dockerfiles, resolved, schema, written
 from scripts.config.rules.schema import Breach
@@ -76,7 +76,7 @@ def _resolved(checkout: Checkout) -> Iterator[Breach]:
     env = programs.have(checkout)
     for source, profiles in COMBINATIONS:
         composed = Compose(
-            files=compose.files(root, source, (WITHOUT_MILVUS,) if MILVUS in profiles else ()),
+            files=compose.files(root, source, OVERLAYS if MILVUS in profiles else ()),
             env_file=root / ".env.example",
             env={**env, "COMPOSE_PROFILES": profiles, "ENV_FILE": "/nonexistent"},
             runner=runner,

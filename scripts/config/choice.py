@@ -13,6 +13,10 @@ PREFERENCES = "preferences"
 """The profile of what keeps them in place of a Milvus that is too old; other files have none."""
 WITHOUT_MILVUS = "docker-compose.without-milvus.yml"
 """Over the others where the API does not wait for Milvus, whose services are then a profile."""
+DEBUG = "docker-compose.debug.yml"
+"""Over the others where a debugger may attach to the API."""
+OVERLAYS = (WITHOUT_MILVUS, DEBUG)
+"""All of them, as they lie over each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +31,12 @@ class Choice:
 
 
 def choose(
-    memos: Memos, *, with_milvus: str, local_models: bool, preferences: bool = False
+    memos: Memos,
+    *,
+    with_milvus: str,
+    local_models: bool,
+    preferences: bool = False,
+    debugged: bool = False,
 ) -> Choice:
     """Choose by the MemOS that runs and by WITH_MILVUS: yes, no or nothing.
 
@@ -38,7 +47,7 @@ def choose(
     apart = unused or with_milvus == "no"
     why = f"MemOS {memos.version} does not use it" if unused else "WITH_MILVUS=no"
     return Choice(
-        overlays=(WITHOUT_MILVUS,) if apart else (),
+        overlays=((WITHOUT_MILVUS,) if apart else ()) + ((DEBUG,) if debugged else ()),
         profiles=(
             *(("models",) if local_models else ()),
             *((MILVUS,) if apart else ()),

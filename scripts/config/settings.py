@@ -21,6 +21,7 @@ from scripts.core.texts import MASK, is_secret, short
 
 WORKSPACE_VARIABLES = (
     *("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "SNAPSHOTS_KEEP", "ENV_FILE", "BUNDLE_FILE"),
+    "MEMOS_DEBUG",
 )
 """Variables that the workspace itself reads; all others are read by the compose file."""
 ENVIRONMENT, DEFAULT = "the environment", "the default"
@@ -185,7 +186,14 @@ class Settings:
             with_milvus=self.get("WITH_MILVUS"),
             local_models=self.local_embedder or bool(self.stand_in_chats),
             preferences=self.preferences,
+            debugged=bool(self.debugger),
         )
+
+    @property
+    def debugger(self) -> str:
+        """Where an editor may attach a debugger to the API; empty where it may not."""
+        on = self.get("MEMOS_DEBUG") == "yes"
+        return f"127.0.0.1:{self.get('MEMOS_DEBUG_PORT')}" if on else ""
 
     @property
     def dimension(self) -> int:

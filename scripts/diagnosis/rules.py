@@ -12,7 +12,7 @@ from scripts.core.texts import telling
 from scripts.diagnosis.failure import CRASHES, Cause, Failure, Signature
 from scripts.diagnosis.readiness import answers, failing
 
-CAUSED_BY_NEIGHBOURS = frozenset({"crash-loop", "unhealthy"})
+CAUSED_BY_NEIGHBOURS = frozenset({"crash-loop", "halted", "unhealthy"})
 """Codes of what a service may do only because one that it needs is not ready."""
 TELLING = ("fatal", "panic", "error", "exception", "unrecognized", "denied", "refused", "invalid")
 """Words of the log line that matters, the strongest first."""
@@ -103,6 +103,19 @@ def rejected(failure: Failure) -> Finding | None:
     return failure.finding(cause, reading.detail)
 
 
+def halted(failure: Failure) -> Finding | None:
+    """A debugger may attach to it: who stands at a breakpoint answers nothing, and is well."""
+    container = failure.container
+    started = container.state is State.RUNNING and container.health is not Health.STARTING
+    if not container.debugger or not started or not failure.failing:
+        return None
+    step = f"let it go on in the editor; where none is attached: inv logs --service {failure.name}"
+    told = f"it does not answer: a debugger ({container.debugger}) may hold it at a breakpoint"
+    reading = failure.look.reading(failure.name)
+    said = reading.detail if reading is not None else container.health_output
+    return failure.finding(Cause("halted", told, step, fatal=False), said)
+
+
 def unhealthy(failure: Failure) -> Finding | None:
     """The engine's check fails; final only where no probe of ours says more.
 
@@ -131,6 +144,7 @@ RULES: tuple[Signature, ...] = (
     ended,
     paused,
     rejected,
+    halted,
     unhealthy,
 )
 

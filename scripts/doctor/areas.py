@@ -43,7 +43,7 @@ AREAS = (
     ),
     Area(
         name="services",
-        rules=(rules.sick_services, rules.unready_services),
+        rules=(rules.sick_services, rules.unready_services, rules.debugger),
         detail=details.services,
     ),
     Area(name="logins", rules=(rules.authorization,), detail=details.logins),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.config import compose, settings
-from scripts.config.choice import WITHOUT_MILVUS
+from scripts.config.choice import OVERLAYS
 from scripts.config.env_text import text_of
 from scripts.config.rules import env
 from scripts.config.rules import text as compose_text
@@ -39,7 +39,7 @@ def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsFile]
 def _read_by_compose(root: Path) -> frozenset[str]:
     names: set[str] = set()
     # the later ones go over the first
-    for file in compose.files(root, ImageSource.PACKAGES, (WITHOUT_MILVUS,)):
+    for file in compose.files(root, ImageSource.PACKAGES, OVERLAYS):
         try:
             document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
         except (StackError, OSError):  # told as the compose file's own problem

@@ -171,6 +171,15 @@ def unready_services(facts: Facts) -> Iterator[Finding]:
             yield advice("not-ready", cause, step, service=service.name, evidence=evidence)
 
 
+def debugger(facts: Facts) -> Iterator[Finding]:
+    """Whoever reaches a debugger does in the service what he likes."""
+    for container in facts.look.containers if facts.look else ():
+        if container.debugger and container.state is State.RUNNING:
+            cause = f"a debugger may attach to it at {container.debugger}, without any login"
+            step = "docs/debugger.md says how; without it: MEMOS_DEBUG=no in .env, then: inv up"
+            yield advice("debugger", cause, step, service=container.service)
+
+
 def authorization(facts: Facts) -> Iterator[Finding]:
     """A wrong password must be rejected."""
     for login in facts.logins:

@@ -19,6 +19,8 @@ PROXIES = tuple(
 """Variables by which programs find a proxy: Python and Go take both forms, curl the small one."""
 KEPT = frozenset({"always", "unless-stopped"})
 """Restart policies with which the engine starts again whatever ends by itself."""
+DEBUGGER_LABEL = "dev.memos.debugger"
+"""Of a container: where an editor may attach a debugger to what runs in it."""
 CHECKOUT_LABEL, MACHINE_LABEL = "dev.memos.checkout", "dev.memos.machine"
 """Of a volume: the checkout that made it, and on which machine that was."""
 
@@ -111,6 +113,7 @@ def container(found: dict[str, Any]) -> Container:
         finished_at=_moment(state, "FinishedAt"),
         working_dir=str(marks.get(FOLDER_LABEL, "")),
         check=_check(found["Config"]),
+        debugger=str(marks.get(DEBUGGER_LABEL, "")),
         **_proxy(found["Config"].get("Env") or ()),
         health_output=_said(last.get("Output", "")) if last.get("ExitCode") else "",
     )

@@ -101,6 +101,8 @@ class StartReport(Report):
         if "memos" not in names:
             return
         self.say(f"this is {settings.memos.described}")
+        if settings.debugger:
+            self.say(f"a debugger attaches to {settings.debugger} (docs/debugger.md)")
         if (why := settings.choice.without) and "milvus" not in names:
             self.say(
                 f"Milvus was not started: {why}; "

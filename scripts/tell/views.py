@@ -45,6 +45,9 @@ def status(document: Mapping[str, Any], width: int, now: float) -> Iterator[Draw
     if any(row["service"] == "memos" for row in rows):
         yield line(f"this is {document['memos']}", style="dim")
     for row in rows:
+        if row["debugger"]:
+            yield line(f"a debugger attaches to {row['debugger']} (docs/debugger.md)")
+    for row in rows:
         for values in row["findings"]:
             yield from finding(Finding(**values))
 

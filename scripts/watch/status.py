@@ -84,6 +84,7 @@ def _row(
         "version": kind.version,
         "mended": look.mended.get(service.name, ""),
         "reload": look.reload.get(service.name),
+        "debugger": container.debugger if container else "",
         "findings": [
             # a tuple is no JSON array
             asdict(finding) | {"victims": list(finding.victims)}

@@ -150,11 +150,12 @@ def _choices(settings: Settings) -> Iterator[str]:
         # MemOS compares once with "true" and once in small letters: `True` breaks every add
         if name.startswith("ENABLE_") and settings.get(name) not in {"true", "false"}:
             yield f"{shown(name)}, wanted true or false in small letters"
-    if settings.get("MEMOS_MENDS") not in {"yes", "no"}:
-        yield f"{shown('MEMOS_MENDS')}, wanted yes or no"
     for name in ("RELOAD", "WITH_MILVUS"):
         if settings.get(name) not in {"", "yes", "no"}:
             yield f"{shown(name)}, wanted yes, no or nothing"
+    for name in ("MEMOS_MENDS", "MEMOS_DEBUG"):
+        if settings.get(name) not in {"yes", "no"}:
+            yield f"{shown(name)}, wanted yes or no"
 
 
 def _embedder(settings: Settings) -> Iterator[str]:

@@ -11,7 +11,9 @@ from scripts.config.rules.text import Use, parse, uses
 EXAMPLE = ".env.example"
 _PREFIX = "${CONTAINER_PREFIX:-}"
 _MEMORY = re.compile(r"\$\{[A-Z0-9_]+:-[0-9]+[kmg]\}")
-_PORT = re.compile(r"\$\{[A-Z0-9_]+:-127\.0\.0\.1\}:\$\{[A-Z0-9_]+:-[0-9]+\}:[0-9]+(/(tcp|udp))?")
+_PORT = re.compile(
+    r"(\$\{[A-Z0-9_]+:-127\.0\.0\.1\}|127\.0\.0\.1):\$\{[A-Z0-9_]+:-[0-9]+\}:[0-9]+(/(tcp|udp))?"
+)
 _SETTING = re.compile(r"(?P<off># ?)?(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>.*)")
 _EMPTY_IS_UNSET = frozenset({":-", ":+", ":?"})
 

@@ -33,7 +33,7 @@ def test_all_files_keep_every_rule(
 
     schemas = len(list((ROOT / "schemas").iterdir()))
     assert capsys.readouterr().out == (
-        f"{schemas} schemas, 3 compose files in 6 combinations, and .env.example keep every rule\n"
+        f"{schemas} schemas, 4 compose files in 6 combinations, and .env.example keep every rule\n"
     )
     asked = [call for call in runner.calls if call.argv[-1] == "config"]
     assert [call.env["COMPOSE_PROFILES"] for call in asked] == [

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from scripts.config import selection
-from scripts.config.choice import WITHOUT_MILVUS, choose, missing_milvus
+from scripts.config.choice import DEBUG, WITHOUT_MILVUS, choose, missing_milvus
 from scripts.config.release import Memos
 from tests.kit.builders import service, stack
 
@@ -39,6 +39,14 @@ def test_the_local_model_is_a_profile_of_its_own() -> None:
     """Beside the other, or alone."""
     assert choose(SEED, with_milvus="", local_models=True).profiles == ("models",)
     assert choose(NEWER, with_milvus="", local_models=True).profiles == ("models", "milvus")
+
+
+@pytest.mark.parametrize(("memos", "others"), [(SEED, ALL), (NEWER, APART)])
+def test_a_debugger_is_a_file_over_all_others(memos: Memos, others: tuple[str, ...]) -> None:
+    """Its port is published by that alone, so it is there only while it is wished."""
+    wished = choose(memos, with_milvus="", local_models=False, debugged=True)
+
+    assert wished.overlays == (*others, DEBUG)
 
 
 def test_preferences_have_a_profile_where_milvus_would_keep_them() -> None:

@@ -40,6 +40,7 @@ def test_the_example_itself_is_right(root: Path) -> None:
         ("ENABLE_INTERNET", "1", "wanted true or false in small letters"),
         ("ENABLE_ACTIVATION_MEMORY", "False", "wanted true or false in small letters"),
         ("MEMOS_MENDS", "off", "wanted yes or no"),
+        ("MEMOS_DEBUG", "true", "wanted yes or no"),
         ("WITH_MILVUS", "on", "wanted yes, no or nothing"),
         ("RELOAD", "on", "wanted yes, no or nothing"),
         ("MOS_EMBEDDER_BACKEND", "openai", "wanted universal_api or ollama"),

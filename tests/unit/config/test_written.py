@@ -95,6 +95,11 @@ def test_our_compose_files_break_no_rule(path: Path) -> None:
         (ADDRESS, "127.0.0.1:8080:80", f'ports[0]: found "127.0.0.1:8080:80", wanted {PORT}'),
         (
             "${BIND_ADDRESS:-127.0.0.1}:${WEB_PORT",
+            "0.0.0.0:${WEB_PORT",
+            f'ports[0]: found "0.0.0.0:${{WEB_PORT:-8080}}:80", wanted {PORT}',
+        ),
+        (
+            "${BIND_ADDRESS:-127.0.0.1}:${WEB_PORT",
             "${BIND_ADDRESS:-0.0.0.0}:${WEB_PORT",
             f'ports[0]: found "${{BIND_ADDRESS:-0.0.0.0}}:${{WEB_PORT:-8080}}:80", wanted {PORT}',
         ),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from scripts.core.finding import Finding, Verdict
-from scripts.core.look import Container, Look, Reading
+from scripts.core.look import Container, Health, Look, Reading
 from scripts.core.stack import Auth, Probe, Service
 from scripts.diagnosis.readiness import answers, last_answer
 from scripts.diagnosis.rules import diagnose, verdict
@@ -130,6 +130,19 @@ def test_a_failing_check_stops_nothing_where_a_probe_says_more() -> None:
     (finding,) = findings(look(container("web", health="unhealthy")))
 
     assert (finding.code, finding.fatal) == ("unhealthy", False)
+
+
+@pytest.mark.parametrize("health", ["healthy", "unhealthy"])
+def test_who_may_stand_at_a_breakpoint_is_not_called_sick(health: str) -> None:
+    """It answers nobody, neither us nor the engine, until it is let go on."""
+    held = container("web", health=health, debugger="127.0.0.1:5678")
+
+    (finding,) = findings(look(held, UNREADY))
+
+    assert (finding.code, finding.fatal) == ("halted", False)
+    assert "a debugger (127.0.0.1:5678) may hold it" in finding.cause
+    assert findings(look(replace(held, health=Health.STARTING), UNREADY)) == []
+    assert findings(look(replace(held, health=Health.HEALTHY), reading("web"))) == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from scripts.config.rules.schema import validate
 from scripts.core.errors import ConfigError, StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, Host, ImageStatus
-from scripts.core.look import Look
+from scripts.core.look import Look, State
 from scripts.core.stack import Link
 from scripts.data.model import Command, Entry, Phase
 from scripts.diagnosis.preflight import GIB, Conditions
@@ -198,6 +198,17 @@ def test_who_runs_and_does_not_answer_is_told_unless_somebody_else_is_the_cause(
     assert judged(replace(FINE, look=idle)) == []
     rows = {row["area"]: row["detail"] for row in document(replace(FINE, look=idle))["areas"]}
     assert rows["services"] == "none runs; inv up starts them"
+
+
+def test_a_debugger_that_is_on_is_told() -> None:
+    """It has no login, so nobody shall forget it."""
+    held = container("memos", debugger="127.0.0.1:5678")
+    on = replace(UP, containers=(container("neo4j"), held))
+    over = replace(UP, containers=(container("neo4j"), replace(held, state=State.EXITED)))
+
+    (found,) = judged(replace(FINE, look=on))
+    assert found == ("debugger", "memos", False)
+    assert judged(replace(FINE, look=over)) == []
 
 
 def test_details_say_what_made_the_vectors() -> None:

@@ -47,6 +47,7 @@ ROW = {
     "image": "example/db:1",
     "contains": "real",
     "mended": "",
+    "debugger": "",
     "findings": [{"code": "ended", "service": "db", "cause": "it ended", "next_step": "inv logs"}],
 }
 
@@ -62,6 +63,14 @@ def test_a_status_is_a_table_and_under_it_what_is_wrong(capsys: Capture) -> None
     assert row.split() == ["db", "exited", "no", "2", "example/db:1", "(real)", "x" * 120]
     assert under == ["✗ db: it ended", "  next: inv logs"]
     assert shown.err == ""
+
+
+def test_where_a_debugger_attaches_is_a_line_of_its_own(capsys: Capture) -> None:
+    """An address to copy, and where more is said."""
+    Report().status({"services": [{**ROW, "findings": [], "debugger": "127.0.0.1:6001"}]})
+
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "a debugger attaches to 127.0.0.1:6001 (docs/debugger.md)"
 
 
 def test_on_a_narrow_terminal_a_service_is_a_line_and_the_rest_under_it(

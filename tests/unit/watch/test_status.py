@@ -63,8 +63,14 @@ def test_a_ready_service_is_shown_with_all_that_is_known() -> None:
         "version": "2.0.6",
         "mended": "mended: #1093",
         "reload": None,
+        "debugger": "",
         "findings": [],
     }
+
+
+def test_a_container_says_itself_where_a_debugger_attaches() -> None:
+    """The settings of the look may be others than those that it was started with."""
+    assert shown(container("web", debugger="127.0.0.1:5678"))["debugger"] == "127.0.0.1:5678"
 
 
 def test_a_service_that_was_never_created_is_absent_and_no_error() -> None:

@@ -1,0 +1,122 @@
+"""A debugger at the real API: it stops where the editor says, and follows edits by itself."""
+
+import json
+import threading
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from scripts.core.files import Json
+from tests.e2e.kit import releases
+from tests.e2e.kit.checkout import Checkout, made
+from tests.kit.dap import Editor, Frame
+
+pytestmark = pytest.mark.docker
+
+ROUTER = Path("memos", "api", "routers", "server_router.py")
+HANDLER = "    return handlers.scheduler_handler.handle_scheduler_status("
+"""A line of it, in the function `scheduler_status`."""
+CALL = "/product/scheduler/status?user_id=nobody"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """The src/ of a checkout of MemOS, to be edited."""
+    return releases.source(tmp_path, "2.0.6")
+
+
+class Call(threading.Thread):
+    """A call of the API, which may take as long as somebody looks at it."""
+
+    def __init__(self, stack: Checkout) -> None:
+        """Call at once."""
+        super().__init__(daemon=True)
+        self._url = stack.url("MEMOS_PORT", CALL)
+        self._answer = b""
+        self.start()
+
+    def run(self) -> None:
+        """Wait for the answer."""
+        with urllib.request.urlopen(self._url) as answer:
+            self._answer = answer.read()
+
+    def answer(self) -> Json:
+        """Return the answer; it has been let go on."""
+        self.join(60)
+        return json.loads(self._answer)
+
+
+def line_of(file: Path) -> int:
+    """Return the line of the handler."""
+    return file.read_text().splitlines().index(HANDLER) + 1
+
+
+def hit(editor: Editor, stack: Checkout, file: Path) -> None:
+    """Call, stop at the handler's line, go on, and get the answer."""
+    call = Call(stack)
+    stop = editor.stopped()
+    assert editor.frames(stop)[0] == Frame(
+        file=file, line=line_of(file), function="scheduler_status"
+    )
+    editor.go_on(stop)
+    assert call.answer()["code"] == 200
+
+
+def editor_of(stack: Checkout, here: Path, there: str) -> Editor:
+    """Return an editor that knows the code at another place than the container does."""
+    port = int(stack.values()["MEMOS_DEBUG_PORT"])
+    return Editor(port=port, mappings={here: there})
+
+
+def test_an_edit_is_stopped_at_again_without_attaching_again(
+    engine: Checkout, tmp_path: Path, source: Path
+) -> None:
+    """Also one that comes while the program stands, which must not keep the old version alive."""
+    del engine
+    changes = {"WITH_MILVUS": "no", "MEMOS_SRC": str(source)}
+    file = source / ROUTER
+
+    def edited(editor: Editor) -> None:
+        file.write_text(file.read_text().replace(HANDLER, f"    assert user_id\n{HANDLER}"))
+        editor.break_at(file, line_of(file))
+        editor.next_process()
+
+    with made(tmp_path, "memos-e2e-debugger", changes=changes) as stack:
+        up = stack.inv("up", "--debug", "--service", "memos")
+        editor = editor_of(stack, source, "/app/src")
+        assert f"a debugger attaches to 127.0.0.1:{editor.port}" in up.stderr
+        editor.break_at(file, line_of(file))
+        editor.attach()
+        editor.next_process()
+        hit(editor, stack, file)
+
+        edited(editor)
+        hit(editor, stack, file)
+
+        Call(stack)
+        editor.stopped()
+        (row,) = stack.inv("ps", "--service", "memos", "--format", "json").document["services"]
+        assert [one["code"] for one in row["findings"]] == ["halted"]
+        edited(editor)
+        hit(editor, stack, file)
+        editor.close()
+
+
+def test_the_released_code_can_be_stopped_too(
+    engine: Checkout, tmp_path: Path, source: Path
+) -> None:
+    """Nothing is reloaded there, and the process is attached to itself."""
+    del engine
+    changes = {"WITH_MILVUS": "no", "MEMOS_DEBUG": "yes"}
+    where = "import importlib.util as u; print(u.find_spec('memos').submodule_search_locations[0])"
+
+    with made(tmp_path, "memos-e2e-debugger", changes=changes) as stack:
+        stack.inv("up", "--service", "memos")
+        name = f"{stack.project}-memos-api-docker"
+        there = stack.docker("exec", name, "python", "-c", where).stdout.strip()
+        editor = editor_of(stack, source / "memos", there)
+        editor.break_at(source / ROUTER, line_of(source / ROUTER))
+        editor.attach()
+        hit(editor, stack, source / ROUTER)
+        editor.close()
