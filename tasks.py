@@ -8,7 +8,7 @@ ns = Collection(
     *(start.up, watch.ps, watch.logs, start.restart, data.down, data.reset, watch.doctor),
     *(watch.timeline, watch.graph, watch.smoke, watch.memories),
     *(config.config, config.env),
-    *(loop.editor, loop.reload),
+    *(loop.editor, loop.reload, loop.shell),
 )
 ns.add_collection(
     Collection(
@@ -32,3 +32,6 @@ ns.add_collection(
     )
 )
 ns.add_collection(Collection("memos", loop.memos_test))
+ns.add_collection(
+    Collection("console", loop.console_neo4j, loop.console_qdrant, loop.console_milvus)
+)

@@ -1,8 +1,18 @@
 """Tasks of a contributor's inner loop."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from scripts.commands import flags
 from scripts.commands.command import checkout, command, look, report
 from scripts.core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from scripts.commands.flows.console import Asked
+
+QUERY = "the query; its name may be left out. None: a prompt, or in a pipe one query a line"
+WRITE = "allow what changes data; without it the console only reads"
+LIMIT = "rows of an answer that are shown at most (100; with --format json all)"
 
 
 @command(timeout="seconds until the new version must answer")
@@ -37,3 +47,69 @@ def editor(*, dry_run: bool = False, format: str = "text") -> ExitCode:
 
     tell = report(format)
     return flow.run(checkout(tell), tell, dry_run=dry_run)
+
+
+@command(
+    service="the service, by its name or its container's",
+    root="as root, not as the user of the service",
+)
+def shell(*, service: list[str], root: bool = False, words: tuple[str, ...] = ()) -> int:
+    """Open a shell in the container of a service, or run there what follows --.
+
+    Without a terminal pipes are handed on: echo ls | inv shell --service memos. The exit code is
+    that of the shell or the command; ours alone are 2, 3 and 4 with an error: and a next: line.
+    """
+    from scripts.commands.flows import shell
+
+    return shell.shell(look(report()), service, words, root=root)
+
+
+@command("neo4j", query=QUERY, write=WRITE, limit=LIMIT)
+def console_neo4j(
+    *, query: str | None = None, write: bool = False, limit: str = "", format: str = "text"
+) -> int:
+    """Ask Neo4j in Cypher: inv console.neo4j 'MATCH (n:Memory) RETURN n LIMIT 3'."""
+    from scripts.commands.flows import console
+
+    tell = report(format)
+    return console.console(look(tell), console.NEO4J, _asked(query, limit, write=write), tell)
+
+
+@command("qdrant", query=QUERY, write=WRITE, limit=LIMIT)
+def console_qdrant(
+    *, query: str | None = None, write: bool = False, limit: str = "", format: str = "text"
+) -> int:
+    """Ask Qdrant over REST: inv console.qdrant 'collections/NAME/points/scroll {"limit": 3}'."""
+    from scripts.commands.flows import console
+
+    tell = report(format)
+    return console.console(look(tell), console.QDRANT, _asked(query, limit, write=write), tell)
+
+
+@command(
+    "milvus",
+    query=QUERY,
+    write=WRITE,
+    limit=LIMIT,
+    service="milvus, or preferences where that stands in for it; none means the first that runs",
+)
+def console_milvus(
+    *,
+    service: list[str],
+    query: str | None = None,
+    write: bool = False,
+    limit: str = "",
+    format: str = "text",
+) -> int:
+    """Ask Milvus over REST: inv console.milvus 'entities/query {"collectionName": "NAME"}'."""
+    from scripts.commands.flows import console
+
+    tell, asked = report(format), _asked(query, limit, service, write=write)
+    return console.console(look(tell), console.MILVUSES, asked, tell)
+
+
+def _asked(query: str | None, limit: str, service: Sequence[str] = (), *, write: bool) -> "Asked":
+    from scripts.commands.flows.console import Asked
+
+    count = flags.count("limit", limit) if limit else None
+    return Asked(query=query, service=service, write=write, limit=count)

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, cast
 from scripts.commands import streams
 
 if TYPE_CHECKING:
+    from invoke.collection import Collection
     from invoke.parser.context import ParserContext
+    from invoke.program import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPILED = ROOT / ".cache" / "pycache"
@@ -27,6 +29,8 @@ GARBAGE = 20_000
 with which it looks forty times before a command has begun."""
 OTHERS_WRITE = 0o022
 """No file of ours is another user's to change, whatever the caller's umask: root reads them too."""
+NAMELESS = "query"
+"""A flag whose name may be left out: --query 'RETURN 1' may be typed as 'RETURN 1'."""
 
 
 def run() -> None:
@@ -35,6 +39,15 @@ def run() -> None:
     streams.prepare()
     os.umask(os.umask(OTHERS_WRITE) | OTHERS_WRITE)
     keep_compiled()
+    # without this flag invoke has Python compile all of our modules anew for each command
+    try:
+        inv().run([sys.argv[0], "--write-pyc", *passed_on(sys.argv[1:])])
+    finally:
+        streams.finish()
+
+
+def inv(namespace: "Collection | None" = None) -> "Program":
+    """Return what runs what was typed, with these tasks; by default those of tasks.py."""
     with stand_ins():
         from invoke import __version__
         from invoke.parser import Parser
@@ -45,17 +58,18 @@ def run() -> None:
 
         def _make_parser(self) -> Parser:
             parser = super()._make_parser()
-            parser.contexts = Parser(wanted(parser.contexts.values(), self.argv)).contexts
+            contexts = wanted(parser.contexts.values(), self.argv)
+            self.core.unparsed[:] = named(self.core.unparsed, contexts)
+            parser.contexts = Parser(contexts).contexts
             return parser
 
-    program = Inv(
-        name="Invoke", binary="inv[oke]", binary_names=["invoke", "inv"], version=__version__
+    return Inv(
+        namespace=namespace,
+        name="Invoke",
+        binary="inv[oke]",
+        binary_names=["invoke", "inv"],
+        version=__version__,
     )
-    # without this flag invoke has Python compile all of our modules anew for each command
-    try:
-        program.run([sys.argv[0], "--write-pyc", *passed_on(sys.argv[1:])])
-    finally:
-        streams.finish()
 
 
 def wanted(tasks: Iterable["ParserContext"], words: Sequence[str]) -> list["ParserContext"]:
@@ -70,6 +84,28 @@ def passed_on(words: Sequence[str]) -> list[str]:
     ours = list(words)
     first = ours.index("--") + 1 if "--" in ours else len(ours)
     return [*ours[:first], *map(shlex.quote, ours[first:])]
+
+
+def named(words: Sequence[str], tasks: Iterable["ParserContext"]) -> list[str]:
+    """Return the words with the name of a query before it, where it was left out."""
+    takers = {task.name: task for task in tasks if NAMELESS in task.args}
+    taker = takers.get(words[0]) if words else None
+    if taker is None:
+        return list(words)
+    flags = {name: taker.flags[name] for name in (*taker.flags, *taker.flags.aliases)}
+    value_comes = False
+    for at, word in enumerate(words[1:], start=1):
+        if value_comes:
+            value_comes = False
+            continue
+        name, with_value, _ = word.partition("=")
+        flag = flags.get(name)
+        if flag is not None and flag.name == NAMELESS:
+            break
+        if not word.startswith("-"):
+            return [*words[:at], f"--{NAMELESS}", *words[at:]]
+        value_comes = flag is not None and flag.takes_value and not with_value
+    return list(words)
 
 
 def keep_compiled() -> None:

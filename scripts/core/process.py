@@ -4,9 +4,9 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypedDict, Unpack
@@ -169,18 +169,29 @@ def detach(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = No
     run(["setsid", "--fork", "sh", "-c", script, "sh", str(log), *argv], env=env)
 
 
-def attached(argv: Sequence[str], *, folder: Path, env: Mapping[str, str] | None = None) -> int:
+def attached(
+    argv: Sequence[str],
+    *,
+    folder: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    interrupted: Callable[[], object] = lambda: None,
+) -> int:
     """Run a process in a folder, on our own streams and terminal, to its end; give its exit code.
 
-    Ctrl-C reaches it as it reaches us, and what it makes of that counts. One that a signal ended
-    has 128 and the signal's number, as in a shell.
+    Ctrl-C reaches it as it reaches us, and what it makes of that counts; `interrupted` is called
+    too. One that a signal ended has 128 and the signal's number, as in a shell.
     """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
     started = subprocess.Popen(  # noqa: S603 - as in `dial`
         [_path(argv[0], env), *argv[1:]], cwd=folder, env=_environment(env or {})
     )
     while True:
-        with suppress(KeyboardInterrupt):
+        try:
             code = started.wait()
+        except KeyboardInterrupt:
+            interrupted()
+        else:
             return code if code >= 0 else 128 - code
 
 

@@ -128,6 +128,8 @@ class Service:
     """Features that the processor must have."""
     cpu_wishes: tuple[str, ...] = ()
     """Features without which it may break off all the same."""
+    shell_user: str = ""
+    """Whose a shell in it is (`x-shell-user`); empty for the user of the image."""
 
 
 def by_need(services: Iterable[Service]) -> tuple[Service, ...]:

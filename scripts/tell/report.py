@@ -121,6 +121,12 @@ class Report(Board):
 
         self.result(document, memories.memories(document, findings, self.out.width))
 
+    def console(self, document: Mapping[str, Any]) -> None:
+        """Write what a store has answered."""
+        from scripts.tell import console
+
+        self.result(document, console.answer(document, self.out.width))
+
     def doctor(self, document: Mapping[str, Any]) -> None:
         """Write what a checkup found: what is wrong first, then what is fine."""
         document = self.origins.document(document)

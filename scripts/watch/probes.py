@@ -73,14 +73,16 @@ def read(service: Service, *, timeout: float = TIMEOUT) -> Reading:
     return Reading(service=service.name, seconds=time.monotonic() - began, **asdict(answer))
 
 
-def call(probe: Probe, *, timeout: float) -> tuple[int, Any]:
+def call(
+    probe: Probe, *, timeout: float | None, headers: Mapping[str, str] | None = None
+) -> tuple[int, Any]:
     """Make a probe's call and give the status and the JSON of the answer, or its text.
 
     The status is 0, and the text the reason, when there is no answer. `timeout` in seconds, for all
-    of it.
+    of it; None for any time.
     """
     try:
-        response = _request(probe, timeout, most=documents.MOST)
+        response = _request(probe, timeout, most=documents.MOST, headers=headers)
     except NO_ANSWER as error:
         return 0, _reason(error)
     try:
@@ -244,12 +246,20 @@ def _connected(host: str, port: int, timeout: float | None, most: int = LONGEST)
     return connection
 
 
-def _request(probe: Probe, timeout: float, path: str = "", *, most: int = LONGEST) -> _Response:
+def _request(
+    probe: Probe,
+    timeout: float | None,
+    path: str = "",
+    *,
+    most: int = LONGEST,
+    headers: Mapping[str, str] | None = None,
+) -> _Response:
     """Make a call, past every proxy: none must stand between us and this machine."""
     path = path or probe.path
     headers = {
         "Content-Type": "application/json",
         **_login(probe.auth, f"{probe.host}:{probe.port}", path),
+        **(headers or {}),
     }
     with closing(_Connection(probe.host, probe.port, timeout=timeout)) as connection:
         connection.most = most

@@ -29,6 +29,13 @@ def _closed(service: Service) -> Service:
     return replace(service, ports=tuple(replace(one, published=CLOSED) for one in service.ports))
 
 
+def published(stack: Stack, target: int) -> bool:
+    """Say whether a service that runs publishes a container port."""
+    service = serving(stack, target)
+    ports = service.ports if service else ()
+    return any(port.target == target and port.published != CLOSED for port in ports)
+
+
 def serving(stack: Stack, target: int) -> Service | None:
     """Return the service that publishes a container port, if one does."""
     for service in stack.services:

@@ -16,10 +16,9 @@ from typing import Any
 
 import pytest
 import yaml
-from invoke.program import Program
 
 import tasks
-from scripts.commands import command
+from scripts.commands import command, program
 from scripts.config import release
 from scripts.config.choice import WITHOUT_MILVUS
 from scripts.config.rules.schema import validate
@@ -181,7 +180,7 @@ class Checkout:
         """Type `inv WORDS`; give the exit code."""
         self.serve()
         try:
-            Program(namespace=tasks.ns, binary="inv").run(["inv", *words])
+            program.inv(tasks.ns).run(["inv", *program.passed_on(words)])
         except SystemExit as end:
             return int(end.code or 0)
         return 0

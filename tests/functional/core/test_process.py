@@ -223,9 +223,10 @@ def test_ctrl_c_is_answered_by_an_attached_process(
         raise KeyboardInterrupt
 
     script = f"sleep 0.2; kill -USR1 {os.getpid()}; until [ -e seen ]; do sleep 0.01; done; exit 9"
-    before = signal.signal(signal.SIGUSR1, interrupted)
+    before, told = signal.signal(signal.SIGUSR1, interrupted), list[bool]()
     try:
-        assert attached(shell(script), folder=tmp_path) == 9
+        assert attached(shell(script), folder=tmp_path, interrupted=lambda: told.append(True)) == 9
+        assert told == [True]
     finally:
         signal.signal(signal.SIGUSR1, before)
 

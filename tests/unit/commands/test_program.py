@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from invoke import __version__
+from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
 from invoke.program import Program
 
@@ -110,3 +111,29 @@ def test_what_is_meant_for_another_program_keeps_its_words() -> None:
     assert quoted[:4] == words[:4]
     assert shlex.split(" ".join(quoted[4:])) == words[4:]
     assert program.passed_on(["up", "--service", "a b"]) == ["up", "--service", "a b"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        (["c", "RETURN 1"], ["c", "--query", "RETURN 1"]),
+        (["c", "--write", "RETURN 1"], ["c", "--write", "--query", "RETURN 1"]),
+        (["c", "RETURN 1", "--limit", "2"], ["c", "--query", "RETURN 1", "--limit", "2"]),
+        (["c", "--limit", "2", "RETURN 1"], ["c", "--limit", "2", "--query", "RETURN 1"]),
+        (["c", "--limit=2", "ps"], ["c", "--limit=2", "--query", "ps"]),
+        (["c", ""], ["c", "--query", ""]),
+        (["c", "-q", "RETURN 1", "ps"], ["c", "-q", "RETURN 1", "ps"]),
+        (["c", "--query=RETURN 1", "ps"], ["c", "--query=RETURN 1", "ps"]),
+        (["c"], ["c"]),
+        (["c", "--help"], ["c", "--help"]),
+        (["ps", "RETURN 1"], ["ps", "RETURN 1"]),
+        ([], []),
+    ],
+)
+def test_the_name_of_a_query_may_be_left_out(typed: list[str], read: list[str]) -> None:
+    """It is the first word that is no flag, and no value of one."""
+    query = Argument(names=("query", "q"), kind=str)
+    flags = [Argument(name="limit", kind=str), Argument(name="write", kind=bool, default=False)]
+    tasks = [ParserContext("ps"), ParserContext("c", args=[query, *flags])]
+
+    assert program.named(typed, tasks) == read

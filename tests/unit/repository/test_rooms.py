@@ -30,6 +30,7 @@ PURE = (
     *("data/volume_scripts", "doctor/areas", "doctor/details", "doctor/env_lines", "doctor/facts"),
     *("doctor/rules", "engine/versions", "images/build_output", "start/events"),
     *("start/history/timeline", "start/scheduler", "start/tracking", "tell/board"),
+    *("loop/console/answer", "loop/console/rest", "loop/console/statements", "tell/console"),
     *("tell/data_report", "tell/drawing", "tell/memories", "tell/report", "tell/start_report"),
     *("tell/screen", "tell/views", "watch/log_lines", "watch/memories/halves", "watch/s3_signing"),
     "watch/status",

@@ -1,0 +1,45 @@
+"""A shell in a container: the terminal is handed over, and Ctrl-C reaches what runs there."""
+
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from scripts.config import selection
+from scripts.config.workspace import Workspace
+from scripts.core.errors import ConfigError
+from scripts.core.process import attached
+from scripts.loop import shell as calls
+
+PATIENCE = 10.0
+"""Seconds for the signal to be sent."""
+
+
+def shell(space: Workspace, named: Sequence[str], words: tuple[str, ...], *, root: bool) -> int:
+    """Run a shell, or these words, in the container of a service; give the exit code of that.
+
+    Raises ConfigError unless one service is named, and its container runs.
+    """
+    stack = space.stack
+    if len(found := selection.services(stack, named) if named else ()) != 1:
+        given = " and ".join(found) or "none"
+        raise ConfigError(
+            f"a shell is for one service, and --service names {given}",
+            next_step=f"--service with one of: {', '.join(stack.names())}",
+        )
+    service = stack.service(found[0])
+    container = calls.running(space.api, stack.project, service)
+    if not words:
+        calls.require_shell(space.api, container, service)
+    looked_at = sys.stdin.isatty() and sys.stdout.isatty()
+    call = calls.Call(
+        container=container,
+        words=words,
+        user=calls.ROOT if root else service.shell_user,
+        terminal=os.environ.get("TERM", "xterm") if looked_at else "",
+        mark=secrets.token_hex(8),
+    )
+    env, runner = space.engine.env, space.compose.runner
+    interrupt = partial(runner, call.interrupt, env=env, timeout=PATIENCE)
+    return attached(call.argv, env=env, interrupted=interrupt)

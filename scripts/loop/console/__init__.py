@@ -1,0 +1,1 @@
+"""Consoles: the stores asked in their own words, over published ports; read-only by default."""
