@@ -47,18 +47,23 @@ class Compose:
         """Run a command that changes something; raises RefusedError with Compose's last words."""
         return self._changed(self.argv("--progress", "plain", *words), words[0], on_line)
 
-    def remove(self, project: str, on_line: OnLine | None = None) -> Completed:
+    def remove(
+        self, project: str, made: Mapping[str, object], on_line: OnLine | None = None
+    ) -> Completed:
         """Stop and remove all containers of a project, and its networks; the data stays.
 
-        By its name alone, so that files and settings that changed since, or are wrong, do not
+        By what is there of it, so that files and settings that changed since, or are wrong, do not
         matter; errors as in `change`.
         """
         argv = ["docker", "compose", "--env-file", os.devnull, "--project-name", project]
-        words = ("down", "--remove-orphans")
-        return self._changed([*argv, "--progress", "plain", *words], words[0], on_line)
+        argv += ["--file", "-", "--progress", "plain", "down", "--remove-orphans"]
+        return self._changed(argv, "down", on_line, stdin=json.dumps(made))
 
-    def _changed(self, argv: list[str], word: str, on_line: OnLine | None) -> Completed:
-        done = self.runner(argv, timeout=CHANGE_TIMEOUT, env=self.env, on_line=on_line)
+    def _changed(
+        self, argv: list[str], word: str, on_line: OnLine | None, *, stdin: str = ""
+    ) -> Completed:
+        limit = CHANGE_TIMEOUT
+        done = self.runner(argv, timeout=limit, env=self.env, on_line=on_line, stdin=stdin)
         if done.exit_code:
             late = f"it took longer than {CHANGE_TIMEOUT:.0f} s"
             said = late if done.exit_code == TIME_IS_UP else last_words(done)

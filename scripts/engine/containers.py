@@ -13,6 +13,7 @@ from scripts.engine.api import Api, shaped
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
+NETWORK_LABEL = "com.docker.compose.network"
 PROXIES = tuple(
     form for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for form in (name, name.lower())
 )
@@ -59,6 +60,31 @@ def file_of(api: Api, container: Container, path: str) -> bytes:
         archive = api.raw(f"/containers/{container.id}/archive", path=path)
     # an archive of one small file: what stands between its braces is the file
     return archive[archive.find(b"{") : archive.rfind(b"}") + 1]
+
+
+@shaped("a container")
+def made(api: Api, project: str) -> dict[str, Any]:
+    """Return what is there of a project as a compose file: its services in order, its networks.
+
+    By a project's name alone Compose reads the same labels, and gives up where a container that
+    another one needs was removed by hand (2.26.1: "could not find qdrant: not found").
+    """
+    found = api.get("/containers/json", all=True, filters={"label": labels(project)}) or []
+    marks = {one["Labels"][SERVICE_LABEL]: one["Labels"] for one in found}
+    nets = api.get("/networks", filters={"label": [f"{PROJECT_LABEL}={project}"]}) or []
+    return {
+        "services": {
+            name: {"image": "none", "depends_on": [need for need in _needs(one) if need in marks]}
+            for name, one in marks.items()
+        },
+        "networks": {one["Labels"].get(NETWORK_LABEL): {"name": one["Name"]} for one in nets},
+    }
+
+
+def _needs(marks: dict[str, str]) -> list[str]:
+    """Return the services in a label like `etcd:service_healthy:false,minio:…`."""
+    written = marks.get("com.docker.compose.depends_on", "").split(",")
+    return [one.partition(":")[0] for one in written]
 
 
 @shaped("a container")

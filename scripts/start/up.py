@@ -11,6 +11,7 @@ from scripts.core.checkout import Checkout
 from scripts.core.errors import ExitCode
 from scripts.core.files import held
 from scripts.data import journal, snapshots
+from scripts.engine.containers import made
 from scripts.images.jobs import Jobs
 from scripts.start import guards, starter
 from scripts.start.history import created, parts
@@ -76,7 +77,9 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCod
             supply.supply(space, statuses, jobs, tell, rebuild=wanted.rebuild)
         jobs.stop()
         if gone:
-            space.compose.remove(space.stack.project, tell.say)
+            space.compose.remove(
+                space.stack.project, made(space.api, space.stack.project), tell.say
+            )
         if code := start.finish_interrupted(anew=True):
             return code
         if changed:

@@ -82,6 +82,17 @@ def test_down_with_volumes_and_yes_removes_all(other: Checkout) -> None:
     assert other.left() == []
 
 
+def test_down_removes_what_is_left_when_a_needed_container_was_removed_by_hand(
+    other: Checkout,
+) -> None:
+    """Compose alone gives up then; the data is kept."""
+    other.inv("up", "--service", "milvus")
+    other.docker("rm", "--force", next(name for name in other.left() if name.endswith("etcd")))
+    other.inv("down")
+    assert {name for name in other.left() if "_data" not in name} == set()
+    assert any("etcd_data" in name for name in other.left())
+
+
 def asked(stack: Checkout, service: str, password: str) -> bool:
     """Put a service's own probe with another password; say whether it was let in."""
     document = yaml.safe_load(stack.resolved())

@@ -11,7 +11,7 @@ from scripts.core.files import held
 from scripts.data import archive, manifest, operations, recovery, snapshots, volumes
 from scripts.data.model import Command
 from scripts.engine import stacks
-from scripts.engine.containers import containers
+from scripts.engine.containers import containers, made
 from scripts.start import guards
 from scripts.start.starter import Starter
 from scripts.start.up import take_over
@@ -45,7 +45,7 @@ def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> N
         else:
             recovery.settle_data(context)
         there = containers(space.api, project)
-        space.compose.remove(project, tell.say)
+        space.compose.remove(project, made(space.api, project), tell.say)
         if delete_data:
             volumes.delete(space.api, project, gone)
             recovery.forget(context)

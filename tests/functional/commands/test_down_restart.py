@@ -28,15 +28,16 @@ def test_down_deletes_data_only_when_told_so(
     """And lists whose, without what belongs to others."""
     assert at.inv(*words.split()) == 0
 
-    assert at.calls()[-1].endswith(f"--project-name memos-test --progress plain {call}")
+    assert at.calls()[-1].endswith(f"--project-name memos-test --file - --progress plain {call}")
     shown = at.shown().err
     assert told in shown
     assert ("memos-test_etcd_data" in shown) is ("--volumes" in words)
     assert "somebody_elses" not in shown
 
 
-def test_down_names_the_project_alone(at: Checkout) -> None:
-    """Compose leaves what only a profile starts, where it is told of files."""
+def test_down_reads_no_file(at: Checkout) -> None:
+    """Compose is told what is there; by files it leaves what only a profile starts."""
     assert at.inv("down") == 0
 
-    assert " --file " not in at.calls()[-1]
+    assert at.calls()[-1].count("--file") == 1
+    assert "--file - " in at.calls()[-1]
