@@ -3,6 +3,7 @@
 What waits for another service is that one's victim.
 """
 
+import re
 from dataclasses import replace
 
 from scripts.core.finding import Finding, Verdict
@@ -150,10 +151,15 @@ RULES: tuple[Signature, ...] = (
 
 
 def troubled(service: Service, look: Look) -> bool:
-    """Say whether a service's log may say what is wrong: it fell over, or its check fails."""
-    container = look.container(service.name)
+    """Say whether a service's log may say what is wrong.
+
+    It fell over, its check fails, or it answers that it has failed: an answer is quoted in short.
+    """
+    container, reading = look.container(service.name), look.reading(service.name)
     if container is None or not failing(service, container, look):
         return False
+    if reading is not None and re.match(r"5\d\d: ", reading.detail):
+        return True
     fell = container.state is not State.RUNNING or container.restarts > 0
     return fell or container.health is Health.UNHEALTHY or container.oom_killed
 

@@ -1,7 +1,7 @@
 """Faults of stored data: disks, damaged files, locks, logins and data of another kind."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import requests
@@ -53,13 +53,27 @@ def cleared(bench: Bench, name: str) -> None:
     etcdctl("alarm", "disarm")
 
 
+def as_memos_makes_it(bench: Bench) -> None:
+    """Have the collection of MemOS in Qdrant, where it has not started yet."""
+    url = bench.stack.url("QDRANT_HTTP_PORT", "/collections/neo4j_vec_db")
+    if not requests.get(url, timeout=10).ok:
+        body = {"vectors": {"size": 384, "distance": "Cosine"}}
+        assert requests.put(url, json=body, timeout=10).ok
+
+
 def damaged(
-    name: str, service: str, pattern: str, code: str = "data-damaged", shown: str = "engine"
+    name: str,
+    service: str,
+    pattern: str,
+    *,
+    before: Callable[[Bench], None] = lambda _: None,
+    **facts: str,
 ) -> None:
     """Add a fault that is a file of a store overwritten with nonsense."""
 
     def make(bench: Bench) -> Made:
         """Damage the file while the service is down; what is told deletes the data."""
+        before(bench)
         found = (path for folder in bench.volumes(service) for path in folder.glob(pattern))
         bench.stack.docker("stop", bench.name(service))
         victim = max(found, key=lambda path: path.stat().st_mtime)
@@ -74,7 +88,7 @@ def damaged(
             raise
         bench.obey(next_step)
 
-    fault(name, service, service=service, code=code, shown=shown, keeps=False)(make)
+    fault(name, service, **{"code": "data-damaged", **facts}, keeps=False)(make)
 
 
 damaged("a damaged data file of etcd", "etcd", "member/wal/*.wal")
@@ -83,12 +97,21 @@ damaged(
     code="database-unavailable",
     shown="answer",
 )
-damaged("a damaged data file of Qdrant", "qdrant", "collections/*/*config.json")
+damaged(  # one of somebody else's keeps nobody from starting
+    *("a damaged data file of Qdrant", "qdrant", "collections/neo4j_vec_db/*config.json"),
+    before=as_memos_makes_it,
+    shown="answer",
+)
 
 
-@fault("data of Qdrant that another version wrote", "qdrant", code="data-version")
+@fault(
+    *("data of Qdrant that another version wrote", "qdrant"),
+    code="data-version",
+    shown="log",
+)
 def other_version(bench: Bench) -> Made:
     """A word in it that this one does not know; the next step asks for the former image."""
+    as_memos_makes_it(bench)
     name = bench.name("qdrant")
     found = [path for folder in bench.volumes("qdrant") for path in folder.rglob("*config.json")]
     texts = {path: path.read_text() for path in found}

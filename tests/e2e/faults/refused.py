@@ -198,7 +198,7 @@ def own_engine(bench: Bench, service: str, *, inodes: int = 0) -> Iterator[Check
     *("an engine's disk without inodes", "etcd"),
     service="",
     code="disk-full",
-    says=("no inodes", "docker compose create failed"),
+    says=("no inodes", "the engine refused"),
     shown="command",
     plain=False,
 )

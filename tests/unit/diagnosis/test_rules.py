@@ -8,7 +8,7 @@ from scripts.core.finding import Finding, Verdict
 from scripts.core.look import Container, Health, Look, Reading
 from scripts.core.stack import Auth, Probe, Service
 from scripts.diagnosis.readiness import answers, last_answer
-from scripts.diagnosis.rules import diagnose, verdict
+from scripts.diagnosis.rules import diagnose, troubled, verdict
 from tests.kit.builders import container, reading, service, stack
 
 WEB = service("web", memory=512 * 2**20)
@@ -333,3 +333,11 @@ def test_findings_come_in_the_order_of_the_file() -> None:
 def test_what_a_service_answered_last_is_else_how_its_container_is(seen: Look, answer: str) -> None:
     """There is always a word to show."""
     assert last_answer(seen, "web") == answer
+
+
+@pytest.mark.parametrize("answer", ["500: it failed", "404: not yet", "refused"])
+def test_the_log_of_what_answers_that_it_failed_is_read(answer: str) -> None:
+    """An answer is quoted in short, and the reason may stand at its end."""
+    seen = look(container("web", health="healthy"), reading("web", answer, ok=False))
+
+    assert troubled(WEB, seen) is answer.startswith("500")
