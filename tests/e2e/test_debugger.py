@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from scripts.core.files import Json
+from scripts.loop.editor import entries
+from scripts.loop.editor.entries import Place
 from tests.e2e.kit import releases
 from tests.e2e.kit.checkout import Checkout, made
 from tests.kit.dap import Editor, Frame
+from tests.kit.places import ROOT
 
 pytestmark = pytest.mark.docker
 
@@ -69,6 +72,21 @@ def editor_of(stack: Checkout, here: Path, there: str) -> Editor:
     return Editor(port=port, mappings={here: there})
 
 
+def launched(stack: Checkout, source: Path) -> Json:
+    """Return what VS Code attaches with after `inv editor`, in the folder of the checkout."""
+    place = Place(
+        folder=source.parent,
+        dev=ROOT / "dev",
+        settings=stack.env_file,
+        named=True,
+        source=source,
+        debug_port=int(stack.values()["MEMOS_DEBUG_PORT"]),
+    )
+    lists = {file.name: lists for file, _, lists in entries.documents(place)}
+    text = json.dumps(lists["launch.json"][0].wanted[0])
+    return json.loads(text.replace("${workspaceFolder}", str(source.parent)))
+
+
 def test_an_edit_is_stopped_at_again_without_attaching_again(
     engine: Checkout, tmp_path: Path, source: Path
 ) -> None:
@@ -87,7 +105,7 @@ def test_an_edit_is_stopped_at_again_without_attaching_again(
         editor = editor_of(stack, source, "/app/src")
         assert f"a debugger attaches to 127.0.0.1:{editor.port}" in up.stderr
         editor.break_at(file, line_of(file))
-        editor.attach()
+        editor.attach(launched(stack, source))
         editor.next_process()
         hit(editor, stack, file)
 

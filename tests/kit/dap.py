@@ -137,13 +137,14 @@ class Editor:
     stops: "queue.SimpleQueue[Stop]" = field(default_factory=queue.SimpleQueue)
     joined: "queue.SimpleQueue[Session]" = field(default_factory=queue.SimpleQueue)
 
-    def attach(self) -> None:
-        """Attach, as the user does by F5."""
+    def attach(self, arguments: Body | None = None) -> None:
+        """Attach, as the user does by F5: with these arguments, or with the mappings alone."""
         pairs = [
             {"localRoot": str(here), "remoteRoot": there} for here, there in self.mappings.items()
         ]
         self._open(
-            {
+            arguments
+            or {
                 "name": "MemOS",
                 "type": "debugpy",
                 "request": "attach",

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from scripts.config import workspace
@@ -41,11 +42,16 @@ def run(checkout: Checkout, tell: Report, *, dry_run: bool) -> ExitCode:
 
 def places(settings: Settings, checkout: Checkout) -> Iterator[Place]:
     """Yield the folders that are opened: that of the user's MemOS, and this checkout."""
-    dev = checkout.root / "dev"
-    env_file = settings.file if checkout.environ.get("ENV_FILE") else None
+    here = Place(
+        folder=checkout.root,
+        dev=checkout.root / "dev",
+        settings=checkout.root / ".env" if settings.missing else settings.file,
+        named=bool(checkout.environ.get("ENV_FILE")),
+    )
     if (source := settings.memos_src) is not None:
-        yield Place(folder=source.parent, dev=dev, env_file=env_file, source=source)
-    yield Place(folder=checkout.root, dev=dev, env_file=env_file)
+        port = int(settings.get("MEMOS_DEBUG_PORT"))
+        yield replace(here, folder=source.parent, source=source, debug_port=port)
+    yield here
 
 
 def _told(folder: Path, changes: Sequence[Change], *, dry_run: bool) -> Iterator[str]:

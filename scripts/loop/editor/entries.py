@@ -1,6 +1,7 @@
 """Pure: what editors are told: tasks, ways to debug, and where a line names a place in a file."""
 
 import html
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +12,13 @@ from scripts.loop.editor.jsonc import Entries
 
 PREFIX = "MemOS: "
 """How the names of all entries of ours begin."""
-MATCHER = {
-    "owner": "memos-dev",
-    "source": "MemOS",
-    "fileLocation": "absolute",
-    "pattern": {
-        "regexp": "^(?:error: |[✗!] )?(/.+?):(\\d+): (.+)$",
-        "file": 1,
-        "line": 2,
-        "message": 3,
-    },
-}
-"""FILE:LINE: MESSAGE, as `inv reload` writes it."""
+IN_CONTAINER = "/app/src"
+"""Where the compose file mounts MEMOS_SRC."""
+DEBUGGED = "up with debugger"
+OPENED = "${workspaceFolder}"
+"""The folder that VS Code has open: by a link it may have another name than it has here."""
+_BEFORE = "^(?:error: |[✗!] memos: | +evidence: |.*memos: reload: .+?: )?"
+"""What stands before a place in a file: in findings, and in the lines of the supervisor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +29,8 @@ class Task:
     words: tuple[str, ...]
     """What `dev` is given."""
     detail: str
+    of_tests: bool = False
+    """What it writes has paths that are seen from the folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +40,18 @@ class Place:
     folder: Path
     dev: Path
     """The launcher of this checkout."""
-    env_file: Path | None
-    """What ENV_FILE named."""
+    settings: Path
+    """The settings file of the stack."""
+    named: bool
+    """ENV_FILE named it, and has to for every command."""
     source: Path | None = None
     """The src/ of MemOS in it; None for this checkout."""
+    debug_port: int = 0
 
     @property
     def env(self) -> dict[str, str]:
         """The environment of each command."""
-        return {"ENV_FILE": str(self.env_file)} if self.env_file else {}
+        return {"ENV_FILE": str(self.settings)} if self.named else {}
 
 
 LOOKING = (
@@ -61,6 +62,16 @@ LOOKING = (
     Task(name="logs", words=("inv", "logs", "--follow"), detail="what all services write"),
     Task(name="down", words=("inv", "down"), detail="stop the stack, keep the data"),
 )
+OF_MEMOS = (
+    Task(name=DEBUGGED, words=("inv", "up", "--debug"), detail="a debugger can be attached then"),
+    Task(name="reload", words=("inv", "reload"), detail="take the code now, wait till it answers"),
+    Task(
+        name="test this file",
+        words=("inv", "memos.test", "--", "${file}"),
+        detail="MemOS' own tests in the open file",
+        of_tests=True,
+    ),
+)
 OF_CHECKOUT = (
     Task(name="nox", words=("nox",), detail="all checks, e2e too"),
     Task(name="nox -t fast", words=("nox", "-t", "fast"), detail="the checks without containers"),
@@ -69,7 +80,7 @@ OF_CHECKOUT = (
 
 def tasks(place: Place) -> tuple[Task, ...]:
     """Return the commands for a folder."""
-    return (*LOOKING, *(() if place.source else OF_CHECKOUT))
+    return (*LOOKING, *(OF_MEMOS if place.source else OF_CHECKOUT))
 
 
 def documents(place: Place) -> Iterator[tuple[Path, str, Sequence[Entries]]]:
@@ -77,6 +88,10 @@ def documents(place: Place) -> Iterator[tuple[Path, str, Sequence[Entries]]]:
     code = place.folder / ".vscode"
     wanted = [_task(task, place) for task in tasks(place)]
     yield code / "tasks.json", "2.0.0", [Entries(array="tasks", key="label", wanted=wanted)]
+    if place.source is not None:
+        launches = [_attached("in its container", IN_CONTAINER, DEBUGGED, place)]
+        entries = Entries(array="configurations", key="name", wanted=launches)
+        yield code / "launch.json", "0.2.0", [entries]
 
 
 def _task(task: Task, place: Place) -> Mapping[str, Json]:
@@ -89,7 +104,42 @@ def _task(task: Task, place: Place) -> Mapping[str, Json]:
         "args": list(task.words),
         **({"options": {"env": place.env}} if place.env else {}),
         **background,
-        "problemMatcher": MATCHER,
+        "problemMatcher": [*_matchers(task, place)],
+    }
+
+
+def _matchers(task: Task, place: Place) -> Iterator[Mapping[str, Json]]:
+    """Yield how a place in a file is known in what a task writes: FILE:LINE: WHY, or a setting."""
+    if place.source is not None:
+        base = place.folder if task.of_tests else place.source
+        pattern = rf"{_BEFORE}(\S.*?\.py):(\d+)(?: in MEMOS_SRC)?: (.+)$"
+        yield _matcher(base, pattern, file=1, line=2, message=3)
+    name = re.escape(place.settings.name)
+    pattern = rf"^(?:error: |[✗!] | +)?(.*?(?<!\S)\(?({name}) line (\d+)\b.*)$"
+    yield _matcher(place.settings.parent, pattern, file=2, line=3, message=1)
+
+
+def _matcher(base: Path, pattern: str, **groups: int) -> Mapping[str, Json]:
+    return {
+        "owner": "memos-dev",
+        "source": "MemOS",
+        "fileLocation": ["autoDetect", str(base)],
+        "pattern": {"regexp": pattern, **groups},
+    }
+
+
+def _attached(where: str, there: str, before: str, place: Place) -> Mapping[str, Json]:
+    """Return how a debugger is attached to the API, which has the code at another place."""
+    source = f"{OPENED}/{place.source.name}" if place.source else OPENED
+    return {
+        "name": f"{PREFIX}debug the API {where}",
+        "type": "debugpy",
+        "request": "attach",
+        "connect": {"host": "127.0.0.1", "port": place.debug_port},
+        "pathMappings": [{"localRoot": source, "remoteRoot": there}],
+        "justMyCode": False,
+        "subProcess": True,
+        "preLaunchTask": PREFIX + before,
     }
 
 

@@ -45,7 +45,7 @@ class Change:
 
 def require_plain(place: Place) -> None:
     """Raise ConfigError for a path that a file of an editor cannot hold, or means otherwise."""
-    for path in filter(None, (place.folder, place.dev, place.env_file, place.source)):
+    for path in filter(None, (place.folder, place.dev, place.settings, place.source)):
         if "${" in str(path) or not str(path).isprintable():
             raise ConfigError(
                 f"editors would read the path {short(ascii(str(path)), 200)} as another",

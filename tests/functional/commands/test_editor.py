@@ -2,13 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripts.loop.editor import jsonc
+from tests.kit.changes import put
 from tests.kit.checkout import Checkout
+from tests.kit.reloads import edited, failed, run, state
 
 OWN = '{\n  // the build\n  "tasks": [{"label": "build", "command": "make"}], // mine\n}\n'
 
@@ -48,7 +52,7 @@ def test_editors_get_tasks_and_ways_to_debug_once(at: Checkout, memos: Path) -> 
     files = {file: Path(file).stat().st_mtime_ns for file in first}
 
     assert set(first.values()) == {"new"}
-    assert str(memos / ".vscode" / "tasks.json") in first
+    assert str(memos / ".vscode" / "launch.json") in first
     assert str(at.root / ".run" / "memos-up.run.xml") in first
     assert set(outcomes(at).values()) == {"unchanged"}
     assert {file: Path(file).stat().st_mtime_ns for file in first} == files
@@ -183,3 +187,39 @@ def test_a_path_that_editors_would_read_as_another_is_refused(at: Checkout) -> N
 
     assert "editors would read the path" in at.shown().err
     assert not (folder / ".vscode").exists()
+
+
+def problems(text: str, matchers: list[dict[str, Any]]) -> list[tuple[Path, int, str]]:
+    """Return the places in files that VS Code finds in a text: file, line, what is wrong."""
+    found = []
+    for line in text.splitlines():
+        for matcher in matchers:
+            pattern = matcher["pattern"]
+            if match := re.search(pattern["regexp"], line):
+                file = Path(matcher["fileLocation"][1], match[pattern["file"]])
+                found.append((file, int(match[pattern["line"]]), match[pattern["message"]]))
+                break
+    return found
+
+
+def test_what_is_wrong_with_the_code_is_found_by_file_and_line(at: Checkout) -> None:
+    """In what `inv reload` and `inv ps` write; what is wrong with the settings, too."""
+    source = edited(at, state(run(7)), state(run(7), failed(8, asked=1), asked=1))
+    assert at.inv("editor") == 0
+    at.shown()
+    tasks = json.loads((source.parent / ".vscode" / "tasks.json").read_text())["tasks"]
+    matchers = next(task for task in tasks if task["label"] == "MemOS: reload")["problemMatcher"]
+    wrong = [(source / "memos" / "api" / "x.py", 12, "SyntaxError: invalid syntax")]
+
+    assert at.inv("reload") == 5
+    assert problems("\n".join(at.shown()), matchers) == wrong
+
+    assert at.inv("ps") == 0
+    assert problems("\n".join(at.shown()), matchers) == wrong
+
+    put("NEO4J_PASSWORD", "short")(at)
+    assert at.inv("up") == 2
+    ((file, line, what),) = problems("\n".join(at.shown()), matchers)
+    assert file == at.env_file
+    assert at.env_file.read_text().splitlines()[line - 1] == "NEO4J_PASSWORD=short"
+    assert "NEO4J_PASSWORD is too short" in what

@@ -16,10 +16,13 @@ ODD = Path('/home/ü ser/it\'s "here" & there')
 MEMOS = Place(
     folder=ODD / "MemOS",
     dev=ODD / "dev",
-    env_file=ODD / "second.env",
+    settings=ODD / "second.env",
+    named=True,
     source=ODD / "MemOS" / "src",
+    debug_port=5678,
 )
-HERE = Place(folder=ODD, dev=ODD / "dev", env_file=None)
+FAILED = "version 8 failed, version 7 serves on"
+HERE = Place(folder=ODD, dev=ODD / "dev", settings=ODD / ".env", named=False)
 
 
 def wanted(place: Place, name: str) -> dict[str, dict[str, Any]]:
@@ -34,7 +37,10 @@ def wanted(place: Place, name: str) -> dict[str, dict[str, Any]]:
 
 
 def test_the_files_are_those_that_editors_read() -> None:
-    """In the folder that is opened."""
+    """Debugging is MemOS' matter: the checkout of the stack has commands only."""
+    assert [file for file, *_ in entries.documents(MEMOS)] == [
+        MEMOS.folder / ".vscode" / name for name in ("tasks.json", "launch.json")
+    ]
     assert [file for file, *_ in entries.documents(HERE)] == [ODD / ".vscode" / "tasks.json"]
     assert {file.parent for file, _ in entries.configurations(HERE)} == {ODD / ".run"}
 
@@ -49,12 +55,30 @@ def test_every_task_is_a_command_that_there_is(place: Place) -> None:
     assert {name[0] for name in words} <= {"inv", "nox"}
 
 
+def test_what_a_way_to_debug_runs_first_is_a_task() -> None:
+    """VS Code would ask what to do about an unknown one."""
+    first = {one["preLaunchTask"] for one in wanted(MEMOS, "launch.json").values()}
+
+    assert first
+    assert first <= wanted(MEMOS, "tasks.json").keys()
+
+
+def test_the_debugger_knows_the_files_by_both_their_names() -> None:
+    """As the folder is opened, and as the process has it."""
+    container = wanted(MEMOS, "launch.json")["MemOS: debug the API in its container"]
+
+    assert container["connect"] == {"host": "127.0.0.1", "port": 5678}
+    mapping = {"localRoot": "${workspaceFolder}/src", "remoteRoot": "/app/src"}
+    assert container["pathMappings"] == [mapping]
+    assert container["justMyCode"] is False
+
+
 def test_a_command_is_started_by_no_shell_and_by_its_whole_path() -> None:
     """A blank or a quote in it means nothing; the settings file is that of this stack."""
     task = wanted(MEMOS, "tasks.json")["MemOS: up"]
 
     assert (task["type"], task["command"]) == ("process", str(MEMOS.dev))
-    assert task["options"]["env"] == {"ENV_FILE": str(MEMOS.env_file)}
+    assert task["options"]["env"] == {"ENV_FILE": str(MEMOS.settings)}
     assert "options" not in wanted(HERE, "tasks.json")["MemOS: up"]
 
 
@@ -65,24 +89,50 @@ def test_pycharm_is_given_the_same_commands() -> None:
         options = {one.get("name"): one.get("value", "") for one in configuration.iter("option")}
         assert configuration.get("name", "").startswith("MemOS: ")
         env_file, *words = shlex.split(options["SCRIPT_TEXT"])
-        assert env_file == f"ENV_FILE={MEMOS.env_file}"
+        assert env_file == f"ENV_FILE={MEMOS.settings}"
         assert words[0] == str(MEMOS.dev)
         assert not re.search(r"[^a-z0-9.-]", file.name)
 
 
-def test_a_place_in_a_file_is_found_in_a_line_of_ours() -> None:
-    """The last colons count: a path may have some, and so may what is wrong."""
-    pattern = entries.MATCHER["pattern"]
-    assert isinstance(pattern, dict)
-    path = "/home/ü ser/a:b/memos/x.py"
+@pytest.mark.parametrize(
+    ("line", "file"),
+    [
+        ("/home/ü ser/a:b/memos/x.py:12: SyntaxError: a: 3", "/home/ü ser/a:b/memos/x.py"),
+        ("✗ memos: memos/x.py:12 in MEMOS_SRC: SyntaxError: a: 3", "memos/x.py"),
+        ("  evidence: /home/memos/x.py:12: SyntaxError: a: 3", "/home/memos/x.py"),
+        (f"memos  | memos: reload: {FAILED}: memos/x.py:12: SyntaxError: a: 3", "memos/x.py"),
+    ],
+)
+def test_a_place_in_the_code_is_known_in_all_that_tells_one(line: str, file: str) -> None:
+    """The first place counts: what is wrong may have numbers and colons too."""
+    matcher, _ = wanted(MEMOS, "tasks.json")["MemOS: reload"]["problemMatcher"]
+    pattern = matcher["pattern"]
 
-    for line in (
-        f"{path}:12: SyntaxError: invalid syntax: 3",
-        f"error: {path}:12: SyntaxError: invalid syntax: 3",
-        f"✗ {path}:12: SyntaxError: invalid syntax: 3",
-    ):
-        found = re.search(pattern["regexp"], line)
-        assert found is not None
-        assert (found[pattern["file"]], found[pattern["line"]]) == (path, "12")
-        assert found[pattern["message"]] == "SyntaxError: invalid syntax: 3"
-    assert re.search(pattern["regexp"], "memos  running  8000→8000") is None
+    found = re.search(pattern["regexp"], line)
+
+    assert found is not None
+    assert (found[pattern["file"]], found[pattern["line"]]) == (file, "12")
+    assert found[pattern["message"]] == "SyntaxError: a: 3"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "memos    running, healthy  yes  12 s  8000→8000  memos-dev/memos-api:2.0.6 (real)",
+        "2026-11-27 20:15:30,123 - memos.api - server_api.py:12 - INFO - started",
+        "version 8 answers after 0.61 s (compile 0.02): memos/api/x.py",
+        '  File "/app/src/memos/x.py", line 12, in <module>',
+    ],
+)
+def test_a_line_that_tells_nothing_wrong_is_no_problem(line: str) -> None:
+    """Neither code nor settings."""
+    for matcher in wanted(MEMOS, "tasks.json")["MemOS: up"]["problemMatcher"]:
+        assert re.search(matcher["pattern"]["regexp"], line) is None
+
+
+def test_paths_in_tests_are_seen_from_the_folder() -> None:
+    """As pytest writes them."""
+    matcher, _ = wanted(MEMOS, "tasks.json")["MemOS: test this file"]["problemMatcher"]
+
+    assert matcher["fileLocation"] == ["autoDetect", str(MEMOS.folder)]
+    assert re.search(matcher["pattern"]["regexp"], "tests/test_x.py:3: AssertionError: x")
