@@ -160,6 +160,15 @@ def pages(session: nox.Session) -> None:
     session.run("python", "-m", "tests.e2e.machines.pages")
 
 
+@nox.session(default=False, venv_backend="none")
+def devcontainer(session: nox.Session) -> None:
+    """The dev container's settings are read by the program that editors read them with (npm)."""
+    cli = ("npx", "--yes", "@devcontainers/cli@0.89.0")
+    # it would ask an engine which containers there are; `true` knows of none
+    words = ("read-configuration", "--workspace-folder", ".", "--docker-path", "true")
+    session.run(*cli, *words, external=True)
+
+
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Pin requirements/*.txt again, with hashes and without naming an index."""

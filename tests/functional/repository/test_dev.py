@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 import shutil
 import stat
 import sys
@@ -126,6 +127,23 @@ def test_other_pins_make_it_again(checkout: Checkout) -> None:
     checkout.dev("true")
 
     assert checkout.calls() == ["venv none", "pip none"]
+
+
+@pytest.mark.parametrize(("left", "code"), [("", 0), ("touch {0}/left", 2)])
+def test_a_volume_in_its_place_is_emptied_and_stays(
+    checkout: Checkout, tmp_path: Path, left: str, code: int
+) -> None:
+    """As a dev container has it: it cannot be removed. What cannot be emptied is told."""
+    venv = checkout.folder / ".venv"
+    venv.mkdir()
+    emptied = "#!/bin/sh\n/bin/rm -rf {0}\nmkdir {0}\n" + left + "\nexit 1\n"
+    (tmp_path / "bin" / "rm").write_text(emptied.format(shlex.quote(str(venv))))
+    (tmp_path / "bin" / "rm").chmod(0o755)
+
+    ran = checkout.dev("true")
+
+    assert ran.exit_code == code
+    assert ("cannot be emptied" in ran.stderr) == bool(code)
 
 
 def test_a_moved_checkout_makes_it_again(checkout: Checkout, tmp_path: Path) -> None:
