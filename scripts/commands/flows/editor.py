@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.config import workspace
-from scripts.config.settings import Settings
+from scripts.config.settings import ENVIRONMENT, Settings
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ExitCode
 from scripts.core.finding import fatal
@@ -25,7 +25,7 @@ def run(checkout: Checkout, tell: Report, *, dry_run: bool) -> ExitCode:
 
     Raises ConfigError for settings that are wrong, and paths that no editor takes.
     """
-    settings = workspace.read_settings(checkout)
+    settings = workspace.told_settings(checkout)
     found: list[Change] = []
     for place in places(settings, checkout):
         files.require_plain(place)
@@ -36,6 +36,8 @@ def run(checkout: Checkout, tell: Report, *, dry_run: bool) -> ExitCode:
             tell.say(line)
     if settings.memos_src is None:
         tell.say("MEMOS_SRC is empty: only this checkout's own; name a checkout of MemOS for more")
+    elif settings.origin("MEMOS_SRC") == ENVIRONMENT:
+        tell.say("a task has MEMOS_SRC only where the editor has; better: MEMOS_SRC=… in .env")
     _tell(found, tell, dry_run=dry_run)
     return ExitCode.CONFIG if any(change.problem for change in found) else ExitCode.OK
 
@@ -74,22 +76,15 @@ def _told(folder: Path, changes: Sequence[Change], *, dry_run: bool) -> Iterator
 
 def _tell(changes: Sequence[Change], tell: Report, *, dry_run: bool) -> None:
     if tell.form == "json":
-        rows = [
-            {
-                "file": str(change.file),
-                "outcome": change.outcome,
-                "problem": change.problem,
-                "git": change.git,
-            }
-            for change in changes
-        ]
-        tell.json_line({"dry_run": dry_run, "files": rows})
+        tell.json_line({"dry_run": dry_run, "files": [change.document() for change in changes]})
     elif dry_run:
         for line in _diff(changes):
             tell.text(line)
         tell.say("nothing was written: this was --dry-run")
+    elif rows := [(str(one.file), one.outcome, one.git) for one in changes if not one.same]:
+        tell.table(COLUMNS, rows)
     else:
-        tell.table(COLUMNS, ((str(one.file), one.outcome, one.git) for one in changes))
+        tell.text("all files are as they should be")
     for change in changes:
         if change.problem:
             step = "mend it, or move it away; then: inv editor"

@@ -29,8 +29,8 @@ class Task:
     words: tuple[str, ...]
     """What `dev` is given."""
     detail: str
-    of_tests: bool = False
-    """What it writes has paths that are seen from the folder."""
+    seen_from: str = ""
+    """From where it names files of code, if it does: `source`, that of MemOS, or the `folder`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,26 +55,46 @@ class Place:
 
 
 LOOKING = (
-    Task(name="up", words=("inv", "up"), detail="start the stack, and wait until all answers"),
-    Task(name="ps", words=("inv", "ps"), detail="how is it?"),
-    Task(name="doctor", words=("inv", "doctor"), detail="what could be wrong?"),
+    Task(
+        name="up",
+        words=("inv", "up"),
+        detail="start the stack, and wait until all answers",
+        seen_from="source",
+    ),
+    Task(name="ps", words=("inv", "ps"), detail="how is it?", seen_from="source"),
+    Task(name="doctor", words=("inv", "doctor"), detail="what could be wrong?", seen_from="source"),
     Task(name="smoke", words=("inv", "smoke"), detail="memories in, found again, out again"),
     Task(name="logs", words=("inv", "logs", "--follow"), detail="what all services write"),
     Task(name="down", words=("inv", "down"), detail="stop the stack, keep the data"),
 )
 OF_MEMOS = (
-    Task(name=DEBUGGED, words=("inv", "up", "--debug"), detail="a debugger can be attached then"),
-    Task(name="reload", words=("inv", "reload"), detail="take the code now, wait till it answers"),
+    Task(
+        name=DEBUGGED,
+        words=("inv", "up", "--debug"),
+        detail="a debugger can be attached then",
+        seen_from="source",
+    ),
+    Task(
+        name="reload",
+        words=("inv", "reload"),
+        detail="take the code now, wait till it answers",
+        seen_from="source",
+    ),
     Task(
         name="test this file",
         words=("inv", "memos.test", "--", "${file}"),
         detail="MemOS' own tests in the open file",
-        of_tests=True,
+        seen_from="folder",
     ),
 )
 OF_CHECKOUT = (
-    Task(name="nox", words=("nox",), detail="all checks, e2e too"),
-    Task(name="nox -t fast", words=("nox", "-t", "fast"), detail="the checks without containers"),
+    Task(name="nox", words=("nox",), detail="all checks, e2e too", seen_from="folder"),
+    Task(
+        name="nox -t fast",
+        words=("nox", "-t", "fast"),
+        detail="the checks without containers",
+        seen_from="folder",
+    ),
 )
 
 
@@ -110,13 +130,14 @@ def _task(task: Task, place: Place) -> Mapping[str, Json]:
 
 def _matchers(task: Task, place: Place) -> Iterator[Mapping[str, Json]]:
     """Yield how a place in a file is known in what a task writes: FILE:LINE: WHY, or a setting."""
-    if place.source is not None:
-        base = place.folder if task.of_tests else place.source
+    bases = {"source": place.source, "folder": place.folder}
+    if (base := bases.get(task.seen_from)) is not None:
         pattern = rf"{_BEFORE}(\S.*?\.py):(\d+)(?: in MEMOS_SRC)?: (.+)$"
         yield _matcher(base, pattern, file=1, line=2, message=3)
-    name = re.escape(place.settings.name)
-    pattern = rf"^(?:error: |[✗!] | +)?(.*?(?<!\S)\(?({name}) line (\d+)\b.*)$"
-    yield _matcher(place.settings.parent, pattern, file=2, line=3, message=1)
+    if task.seen_from and task.words[0] == "inv":
+        name = re.escape(place.settings.name)
+        pattern = rf"^(?:error: |[✗!] | +)?(.*?(?<!\S)\(?({name}) line (\d+)\b.*)$"
+        yield _matcher(place.settings.parent, pattern, file=2, line=3, message=1)
 
 
 def _matcher(base: Path, pattern: str, **groups: int) -> Mapping[str, Json]:

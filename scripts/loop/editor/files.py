@@ -40,7 +40,17 @@ class Change:
             return "left alone"
         if self.before is None:
             return "new"
-        return "unchanged" if self.before == self.after else "changed"
+        return "unchanged" if self.same else "changed"
+
+    def document(self) -> dict[str, str]:
+        """Return what programs are told of it (schemas/editor.schema.json)."""
+        known = {"file": str(self.file), "outcome": self.outcome}
+        return {**known, "problem": self.problem, "git": self.git}
+
+    @property
+    def same(self) -> bool:
+        """Say whether it is as it should be."""
+        return not self.problem and self.before == self.after
 
 
 def require_plain(place: Place) -> None:

@@ -56,6 +56,8 @@ def test_editors_get_tasks_and_ways_to_debug_once(at: Checkout, memos: Path) -> 
     assert str(at.root / ".run" / "memos-up.run.xml") in first
     assert set(outcomes(at).values()) == {"unchanged"}
     assert {file: Path(file).stat().st_mtime_ns for file in first} == files
+    assert at.inv("editor") == 0
+    assert at.shown().out == "all files are as they should be\n"
 
 
 def test_what_is_the_users_own_stays_with_its_comments(at: Checkout, memos: Path) -> None:
@@ -185,7 +187,9 @@ def test_a_path_that_editors_would_read_as_another_is_refused(at: Checkout) -> N
 
     assert at.inv("editor") == 2
 
-    assert "editors would read the path" in at.shown().err
+    shown = at.shown().err
+    assert "the environment beats .env: MEMOS_SRC" in shown
+    assert "editors would read the path" in shown
     assert not (folder / ".vscode").exists()
 
 
@@ -223,3 +227,14 @@ def test_what_is_wrong_with_the_code_is_found_by_file_and_line(at: Checkout) -> 
     assert file == at.env_file
     assert at.env_file.read_text().splitlines()[line - 1] == "NEO4J_PASSWORD=short"
     assert "NEO4J_PASSWORD is too short" in what
+
+
+def test_a_task_has_nothing_of_the_shell_that_it_was_written_from(at: Checkout) -> None:
+    """So a MEMOS_SRC that only this shell knows is told."""
+    source = edited(at, "")
+    put("MEMOS_SRC", "")(at)
+    at.patch.setenv("MEMOS_SRC", str(source))
+
+    assert at.inv("editor") == 0
+
+    assert "a task has MEMOS_SRC only where the editor has" in at.shown().err

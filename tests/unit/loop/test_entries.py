@@ -130,9 +130,25 @@ def test_a_line_that_tells_nothing_wrong_is_no_problem(line: str) -> None:
         assert re.search(matcher["pattern"]["regexp"], line) is None
 
 
-def test_paths_in_tests_are_seen_from_the_folder() -> None:
-    """As pytest writes them."""
-    matcher, _ = wanted(MEMOS, "tasks.json")["MemOS: test this file"]["problemMatcher"]
+@pytest.mark.parametrize(
+    ("place", "name", "line"),
+    [
+        (MEMOS, "test this file", "tests/test_x.py:3: AssertionError: x"),
+        (HERE, "nox -t fast", "scripts/x.py:3: error: Incompatible types"),
+    ],
+)
+def test_paths_of_checks_are_seen_from_the_folder(place: Place, name: str, line: str) -> None:
+    """As pytest and mypy write them."""
+    matcher = wanted(place, "tasks.json")[f"MemOS: {name}"]["problemMatcher"][0]
 
-    assert matcher["fileLocation"] == ["autoDetect", str(MEMOS.folder)]
-    assert re.search(matcher["pattern"]["regexp"], "tests/test_x.py:3: AssertionError: x")
+    assert matcher["fileLocation"] == ["autoDetect", str(place.folder)]
+    assert re.search(matcher["pattern"]["regexp"], line)
+
+
+def test_what_is_wrong_with_the_settings_is_known_where_there_is_no_code() -> None:
+    """The name of the file is that of this stack."""
+    (matcher,) = wanted(HERE, "tasks.json")["MemOS: up"]["problemMatcher"]
+
+    line = "error: .env line 3: NEO4J_PASSWORD is too short"
+    assert re.search(matcher["pattern"]["regexp"], line)
+    assert matcher["fileLocation"] == ["autoDetect", str(HERE.settings.parent)]
