@@ -1,5 +1,6 @@
 """The files of editors: read, what becomes of them, written; and whether git sees them."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -107,20 +108,30 @@ def _read(file: Path) -> Change:
 def write(change: Change) -> Change:
     """Write a file in one step, where a link leads there; what kept from it becomes its problem.
 
-    It keeps its mode. Nothing is written where nothing changes.
+    It keeps its mode and its owner; what is new belongs to the owner of the folder, also where
+    root makes it. Nothing is written where nothing changes.
     """
     if change.outcome in {"left alone", "unchanged"}:
         return change
     try:
         file = change.file.resolve()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        mode = NEW_FILE if change.before is None else file.stat().st_mode & 0o777
+        if not file.parent.exists():
+            file.parent.mkdir()
+            _give(file.parent, file.parent.parent.stat())
+        before = file.parent.stat() if change.before is None else file.stat()
         files.write(file, change.after)
-        file.chmod(mode)
+        file.chmod(NEW_FILE if change.before is None else before.st_mode & 0o777)
+        _give(file, before)
     except (OSError, RuntimeError) as error:  # a circle of links is the latter
         why = getattr(error, "strerror", None) or str(error)
         return replace(change, problem=f"it cannot be written: {why}")
     return change
+
+
+def _give(path: Path, like: os.stat_result) -> None:
+    """Let a file or folder belong to an owner, as far as we may."""
+    with suppress(PermissionError):
+        os.chown(path, like.st_uid, like.st_gid)
 
 
 def _git(folder: Path, paths: Sequence[Path], runner: Runner) -> dict[Path, str]:

@@ -12,6 +12,7 @@ import pytest
 from scripts.loop.editor import jsonc
 from tests.kit.changes import put
 from tests.kit.checkout import Checkout
+from tests.kit.hosts import NOBODY
 from tests.kit.reloads import edited, failed, run, state
 
 OWN = '{\n  // the build\n  "tasks": [{"label": "build", "command": "make"}], // mine\n}\n'
@@ -119,6 +120,21 @@ def test_a_file_that_cannot_be_read_is_left_alone_and_told(
     assert "next: mend it, or move it away; then: inv editor" in said
     assert file.is_dir() if text is None else file.read_bytes() == text
     assert (memos / ".run" / "memos-up.run.xml").exists()
+
+
+def test_what_root_writes_belongs_to_who_has_the_folder(at: Checkout, memos: Path) -> None:
+    """A new file and one that was there; an editor of that user writes to them again."""
+    user = NOBODY if os.geteuid() == 0 else os.geteuid()
+    (memos / ".vscode").mkdir()
+    (memos / ".vscode" / "tasks.json").write_text(OWN)
+    for path in (memos, memos / ".vscode", memos / ".vscode" / "tasks.json"):
+        os.chown(path, user, -1)
+
+    assert at.inv("editor") == 0
+
+    made = [*memos.glob(".vscode/*"), *memos.glob(".run/*"), memos / ".run"]
+    assert len(made) > 4
+    assert {path.stat().st_uid for path in made} == {user}
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(at: Checkout, memos: Path) -> None:
