@@ -102,7 +102,8 @@ def fresh(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """How fast it is, against plain Compose: docs/performance.json and .md; half an hour.
 
-    With `-- --fresh` also from nothing to a first memory, in a bare Debian.
+    With `-- --fresh` also from nothing to a first memory, in a bare Debian. With `-- --reload` only
+    how fast edits of MemOS answer, ten minutes; `-- --reload memory watcher` some figures of that.
     """
     install(session, "test")
     session.run(

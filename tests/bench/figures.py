@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
-from tests.bench.goals import A, B, C, Document, Goal, goals
+from tests.bench.goals import EDITS, A, B, C, Document, Goal, goals, p95
 
 MUCH = 0.1
 """Runs that lie further apart, as a part of their median, are shown from least to most."""
@@ -113,6 +113,7 @@ def markdown(document: Document) -> str:
         "",
         *_table(("way", "run", "seconds", "CPU-seconds", "÷ cores"), _anew(document)),
         "",
+        *_reload(document),
     ]
     return "\n".join(text)
 
@@ -156,6 +157,51 @@ def _anew(document: Document) -> Iterable[tuple[str, ...]]:
             seconds, spent = one["seconds"], one["cpu_seconds"]
             least = spent / document["machine"]["cores"]
             yield name, str(number), f"{seconds:.1f}", f"{spent:.1f}", f"{least:.1f}"
+
+
+def _reload(document: Document) -> Iterable[str]:
+    """The part about edits; nothing where they were never measured."""
+    found = document.get("reload", {})
+    if not found:
+        return
+    yield from (
+        "## Edits",
+        "",
+        (
+            "The API runs a checkout of MemOS (`MEMOS_SRC`); one file after the other, from all"
+            " over the package, is saved with another line, and the API is asked each 10 ms until"
+            " the new line answers. Beside it runs `uvicorn --reload` on the same machine with a"
+            " copy of the checkout and the same databases, edited in turn. Both are called 20"
+            " times a second meanwhile. Memory is proportional (PSS) beside one version. Nothing"
+            " running: after `inv down`; a client of the debugger's protocol does what an editor"
+            f" does. `nox -s bench -- --reload`, {found['measured']}."
+        ),
+        "",
+        *_table(
+            ("release", "by", "edits", "seconds", "95 of 100", "calls", "lost", "longest pause"),
+            _edits(found),
+        ),
+        "",
+    )
+
+
+def _edits(measured: Document) -> Iterable[tuple[str, ...]]:
+    for key, found in measured.items():
+        if not key.startswith(EDITS):
+            continue
+        for name, by in (("ours", "the stack"), ("theirs", "`uvicorn --reload`")):
+            one = found[name]
+            if one["seconds"]:
+                yield (
+                    key.removeprefix(EDITS),
+                    by,
+                    str(len(one["seconds"])),
+                    spread(one["seconds"], ".2f"),
+                    f"{p95(one['seconds']):.2f}",
+                    str(one["asked"]),
+                    str(one["refused"] + one["failed"]),
+                    f"{one['longest_pause']:.2f}",
+                )
 
 
 def _services(document: Document) -> Iterable[tuple[str, ...]]:

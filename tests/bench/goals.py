@@ -1,9 +1,9 @@
 """Pure: medians and ratios of what was measured, held against what is wanted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, TypeAlias
 
 A, B, C = "checks each 30 s, compose", "our files, compose", "inv up"
 MODELS = {"with the local models": True, "without them": False}
@@ -15,7 +15,11 @@ STARTS_OF_PYTHON = {"inv up": 16, "inv ps": 17, "inv --list": 8.5}
 Wanted were 0.30, 0.20 and 0.10 CPU-seconds on a machine where the same code took 0.62, 0.35 and
 0.16 before. Here it took 34, 30 and 13.8 starts of Python then: these are the same parts of them.
 """
+EDITS = "edits "
+"""How the keys of edits begin; the release follows."""
 Document = Mapping[str, Any]
+Row: TypeAlias = tuple[str, str, float, Sequence[float]]
+"""Figure, unit, what it may be at most, runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,7 @@ def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
 def goals(document: Document) -> list[Goal]:
     """Hold what was measured against what is wanted."""
     commands, own = document["commands"], document["own"]
-    rows: list[tuple[str, str, float, Sequence[float]]] = [
+    rows: list[Row] = [
         *(
             (
                 f"cold `inv up` / ({letter}), {name}",
@@ -117,9 +121,52 @@ def goals(document: Document) -> list[Goal]:
         ),
         ("fresh machine to first memory", "s", 80, [one["seconds"] for one in document["fresh"]]),
     ]
+    return [*_goals(rows), *reload_goals(document)]
+
+
+def _goals(rows: Iterable[Row]) -> list[Goal]:
     return [
         Goal(figure=name, unit=unit, at_most=most, runs=runs) for name, unit, most, runs in rows
     ]
+
+
+def reload_goals(document: Document) -> list[Goal]:
+    """Hold what was measured of edits against what is wanted; nothing of what never was."""
+    found = document.get("reload", {})
+    memory, watcher = found.get("memory", {}), found.get("watcher", {})
+    host, debug = found.get("host", {}), found.get("debug", {})
+    rows: list[Row] = [
+        *(row for key in sorted(found) if key.startswith(EDITS) for row in _edits(key, found[key])),
+        ("supervisor and template", "MB", 450, [sum(memory.values())] if memory else ()),
+        *(
+            (f"watching 3,000 files by {how}", "% of a core", 0.5, [percent])
+            for how, percent in watcher.items()
+        ),
+        ("`inv api.host` → first answer", "s", 6, host.get("to_host", ())),
+        ("`inv api.container` → ready", "s", 5, host.get("to_container", ())),
+        ("F5, nothing running → breakpoint", "s", 15, debug.get("first", ())),
+        ("an edit → breakpoint", "s", 2, debug.get("after_edit", ())),
+    ]
+    return _goals(row for row in rows if row[3])
+
+
+def _edits(key: str, found: Document) -> Iterator[Row]:
+    release = key.removeprefix(EDITS)
+    ours, theirs = found["ours"], found["theirs"]
+    yield f"saved → new code answers, {release}", "s", 1.0, ours["seconds"]
+    yield f"the same, 95 of 100, {release}", "s", 2.0, [p95(ours["seconds"])]
+    if theirs["seconds"]:
+        ratio = median(ours["seconds"]) / median(theirs["seconds"])
+        yield f"the same / `uvicorn --reload`, {release}", "", 0.35, [round(ratio, 3)]
+    lost = ours["refused"] + ours["failed"]
+    yield f"calls refused over the edits, of {ours['asked']}, {release}", "", 0, [lost]
+    yield f"longest pause of a call, {release}", "s", 0.5, [ours["longest_pause"]]
+
+
+def p95(runs: Sequence[float]) -> float:
+    """Return what 95 of 100 runs stay below."""
+    ordered = sorted(runs)
+    return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
 
 
 def _against(document: Document, other: str, *, models: bool) -> list[float]:

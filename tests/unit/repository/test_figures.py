@@ -7,7 +7,7 @@ import pytest
 
 from scripts.config.rules import schema
 from tests.bench import figures
-from tests.bench.goals import A, B, C, goals
+from tests.bench.goals import A, B, C, goals, reload_goals
 from tests.kit.places import ROOT
 
 DOCS = ROOT / "docs"
@@ -102,3 +102,67 @@ def test_the_page_is_what_the_measurements_say() -> None:
 
     assert schema.validate(measured, "performance") == ()
     assert (DOCS / "performance.md").read_text(encoding="utf-8") == figures.markdown(measured)
+
+
+EDITED = {
+    "measured": "2026-01-31",
+    "edits 2.0.6": {
+        "ours": {
+            "seconds": [0.5] * 18 + [0.6, 2.5],
+            "asked": 900,
+            "refused": 0,
+            "failed": 1,
+            "longest_pause": 0.4,
+        },
+        "theirs": {
+            "seconds": [4.0, 6.0],
+            "asked": 900,
+            "refused": 2,
+            "failed": 0,
+            "longest_pause": 5.5,
+        },
+    },
+    "memory": {"supervisor": 30.5, "template": 380.0},
+    "watcher": {"events": 0.1, "polling": 0.6},
+    "host": {"to_host": [5.0, 7.0], "to_container": [4.0]},
+    "debug": {"first": [14.0], "after_edit": [1.0]},
+}
+
+
+def test_edits_are_held_against_what_is_wanted(document: dict[str, Any]) -> None:
+    """Each release; the part of uvicorn's time is one of two medians."""
+    found = {one.figure: one for one in reload_goals({**document, "reload": EDITED})}
+
+    assert {name: one.measured for name, one in found.items()} == {
+        "saved → new code answers, 2.0.6": 0.5,
+        "the same, 95 of 100, 2.0.6": 2.5,
+        "the same / `uvicorn --reload`, 2.0.6": 0.1,
+        "calls refused over the edits, of 900, 2.0.6": 1,
+        "longest pause of a call, 2.0.6": 0.4,
+        "supervisor and template": 410.5,
+        "watching 3,000 files by events": 0.1,
+        "watching 3,000 files by polling": 0.6,
+        "`inv api.host` → first answer": 6.0,
+        "`inv api.container` → ready": 4.0,
+        "F5, nothing running → breakpoint": 14.0,
+        "an edit → breakpoint": 1.0,
+    }
+    assert [name for name, one in found.items() if one.verdict != "ok"] == [
+        "the same, 95 of 100, 2.0.6",
+        "calls refused over the edits, of 900, 2.0.6",
+        "watching 3,000 files by polling",
+    ]
+
+
+def test_edits_stand_on_the_page_beside_those_of_uvicorn(document: dict[str, Any]) -> None:
+    """With the day, which is not that of the other figures; nothing where nobody measured."""
+    text = figures.markdown({**document, "reload": EDITED})
+
+    assert schema.validate({**document, "reload": EDITED}, "performance") == ()
+    assert "`nox -s bench -- --reload`, 2026-01-31." in text
+    assert "| 2.0.6 | the stack | 20 | 0.50 (0.50 to 2.50) | 2.50 | 900 | 1 | 0.40 |" in text
+    assert (
+        "| 2.0.6 | `uvicorn --reload` | 2 | 5.00 (4.00 to 6.00) | 6.00 | 900 | 2 | 5.50 |" in text
+    )
+    assert reload_goals(document) == []
+    assert "## Edits" not in figures.markdown(document)
