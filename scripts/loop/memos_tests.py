@@ -16,6 +16,8 @@ from scripts.loop.environment import Environment
 from scripts.loop.made_environment import Packages
 
 FOLDER, MODULES = "tests", "test_*.py"
+ALWAYS = {"PYTHON_DOTENV_DISABLED": "1"}
+"""Else MemOS and its packages read the first .env above themselves: the checkout's, and ours."""
 CACHE = Path(".cache", "memos-tests")
 """Below the root: an environment for each checkout that has none of its own."""
 
@@ -26,8 +28,8 @@ class Run:
 
     version: str
     """Of the MemOS that is tested."""
-    folder: Path
-    """Its checkout."""
+    source: Path
+    """Its src/."""
     environment: Environment
     left_out: Sequence[Path] = ()
     """Modules of tests that import what the environment has not."""
@@ -35,11 +37,21 @@ class Run:
     """For pytest."""
 
     @property
+    def folder(self) -> Path:
+        """Its checkout."""
+        return self.source.parent
+
+    @property
     def argv(self) -> list[str]:
         """The command; where no file is named, the tests of the checkout are meant."""
         ignored = (f"--ignore={file.relative_to(self.folder)}" for file in self.left_out)
         words = ["-m", "pytest", "-o", f"testpaths={FOLDER}", *ignored, *self.words]
         return [str(self.environment.python), *words]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What it runs with: some tests start a Python of their own, which finds MemOS too."""
+        return {**ALWAYS, "PYTHONPATH": str(self.source)}
 
     @property
     def told(self) -> str:
@@ -66,15 +78,16 @@ def prepared(settings: Settings, words: Sequence[str], checkout: Checkout) -> Ru
         left_out = tuple(requiring(folder / FOLDER, requirements.HUGE))
         if left_out:
             checkout.say(
-                f"without {' and '.join(sorted(requirements.HUGE))}, which are 5 GiB, these are"
-                f" left out: {', '.join(str(file.relative_to(folder)) for file in left_out)};"
+                f"without {' and '.join(sorted(requirements.HUGE))}, which are 5 GiB, a few"
+                " tests fail, and these are left out:"
+                f" {', '.join(str(file.relative_to(folder)) for file in left_out)};"
                 f" an environment in {folder / '.venv'} that has them is used as it is"
             )
     else:
         made, left_out = own, ()
     return Run(
         version=settings.memos.version,
-        folder=folder,
+        source=source.folder,
         environment=made,
         left_out=left_out,
         words=words,

@@ -11,7 +11,7 @@ from scripts.config.release import ALL, PACKAGE, canonical
 GROUP = "test"
 RUNNER = "pytest"
 HUGE = frozenset({"torch", "sentence-transformers"})
-"""Left out: with what they need they are 5 GiB, and two modules of MemOS' tests import them."""
+"""Left out: with what they need they are 5 GiB, and six tests of MemOS use them."""
 _NUMBERS = re.compile(r"[0-9]+")
 
 

@@ -13,4 +13,4 @@ def run(checkout: Checkout, words: Sequence[str]) -> int:
     settings = workspace.told_settings(checkout)
     tests = memos_tests.prepared(settings, words, checkout)
     checkout.say(tests.told)
-    return process.attached(tests.argv, folder=tests.folder)
+    return process.attached(tests.argv, folder=tests.folder, env=tests.variables)

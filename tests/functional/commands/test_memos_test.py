@@ -67,6 +67,15 @@ def test_what_pytest_gives_is_the_exit_code(
     assert "the checkout's own .venv" in shown.err
 
 
+def test_no_file_of_variables_is_read_by_what_is_tested(at: Checkout, memos: Path) -> None:
+    """MemOS would take the checkout's over what it is given, and packages of ours this one's."""
+    (memos / "tests" / "test_all.py").write_text(
+        "import os\n\ndef test_one():\n    assert os.environ['PYTHON_DOTENV_DISABLED'] == '1'\n"
+    )
+
+    assert at.inv("memos.test") == 0
+
+
 def test_without_tests_it_is_the_settings_that_are_wrong(at: Checkout, memos: Path) -> None:
     """Exit code 2, and what to name instead."""
     (memos / "tests" / "test_all.py").unlink()
