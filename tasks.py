@@ -35,3 +35,4 @@ ns.add_collection(Collection("memos", loop.memos_test))
 ns.add_collection(
     Collection("console", loop.console_neo4j, loop.console_qdrant, loop.console_milvus)
 )
+ns.add_collection(Collection("api", loop.api_host, loop.api_container))

@@ -56,7 +56,11 @@ def command(name: str = "", /, **flags: str) -> Callable[[Body], Task[Callable[.
         parameters = inspect.signature(body).parameters
         many = [flag for flag in parameters if parameters[flag].annotation == list[str]]
         texts = {flag: text for flag, text in HELP.items() if flag in parameters} | flags
-        return Task(_told(body), name=name or None, iterable=many, help=texts)
+        # -h is for help: where a flag would take it, flags have no short form
+        short = not any(flag.startswith("h") for flag in parameters)
+        return Task(
+            _told(body), name=name or None, iterable=many, help=texts, auto_shortflags=short
+        )
 
     return made
 

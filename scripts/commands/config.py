@@ -17,11 +17,20 @@ def config() -> None:
 @command(
     offset="with --write: how far the ports of a second stack are from these",
     write="make this settings file for a second stack, with ports and names of its own",
+    host='print the shell lines that give a process the API\'s variables: eval "$(inv env --host)"',
 )
-def env(*, offset: str = "", write: str = "") -> None:
+def env(*, offset: str = "", write: str = "", host: bool = False) -> None:
     """Print every variable, its value (secrets masked), its origin, and what runs with another."""
     tell = report()
     here = checkout(tell)
+    if host:
+        from scripts.loop import host_env, host_variables
+
+        flags.alone("host", offset=offset, write=write)
+        space = as_set(tell)
+        given = host_variables.variables(space, here.environ)
+        tell.text(host_env.shell_lines(host_variables.write(space, given, here.runner)))
+        return
     if offset or write:
         from scripts.config import second_stack
         from scripts.core import files

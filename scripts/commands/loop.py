@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from scripts.commands import flags
-from scripts.commands.command import checkout, command, look, report
+from scripts.commands.command import checkout, command, look, report, starter
 from scripts.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -113,3 +113,31 @@ def _asked(query: str | None, limit: str, service: Sequence[str] = (), *, write:
 
     count = flags.count("limit", limit) if limit else None
     return Asked(query=query, service=service, write=write, limit=count)
+
+
+@command("host", debug="let a debugger attach, at MEMOS_DEBUG_PORT of this machine")
+def api_host(*, words: tuple[str, ...], debug: bool = False) -> int:
+    """Run the API of MEMOS_SRC on this machine instead of its container, until Ctrl-C.
+
+    Each save is a reload, as in the container. Words after -- are run instead, in the checkout,
+    with its environment and the API's variables; their exit code is that of this command.
+
+        inv api.host
+        inv api.host -- python -m memos.api.server_api
+    """
+    from scripts.loop import api_host
+
+    tell = report()
+    wanted = api_host.Wanted(words=words, debug=debug)
+    return api_host.host(starter(tell), checkout(tell), wanted, tell)
+
+
+@command("container")
+def api_container(*, timeout: str = "300") -> ExitCode:
+    """End the API on this machine, start its container again and wait until it answers."""
+    from dataclasses import replace
+
+    from scripts.loop import api_host
+
+    limit = flags.seconds("timeout", timeout)
+    return api_host.container(replace(starter(report()), timeout=limit))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.config.env_text import text_of
-from scripts.config.settings import Settings, changed_text, load
+from scripts.config.settings import HOST_ENDING, Settings, changed_text, load
 from scripts.config.workspace import read_settings
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError
@@ -51,7 +51,8 @@ def create(checkout: Checkout, offset: int, file: Path) -> tuple[Mapping[str, st
 def other_files(root: Path, own: Path) -> Holders:
     """Return the ports that the other settings files of a checkout name, which may not run now."""
     found: dict[int, tuple[str, str]] = {}
-    for file in sorted({*root.glob(".env*"), *root.glob("*.env")} - {own, root / ".env.example"}):
+    every = {*root.glob(".env*"), *root.glob("*.env")} - {own, root / ".env.example"}
+    for file in sorted(file for file in every if file.suffix != HOST_ENDING):
         with suppress(ConfigError, OSError):  # what cannot be read starts nothing
             other = load(root, {"ENV_FILE": str(file)}, strict=False)
             for name in other.port_names():

@@ -37,6 +37,8 @@ NOBODY = "http://127.0.0.1:9/v1"
 """What stood for "no chat endpoint" in files that were made until 2026-11; it counts as none."""
 CONTAINER_NO_PROXY = "CONTAINER_NO_PROXY"
 """What containers call past a proxy, beside the stack's own names."""
+HOST_ENDING = ".host"
+"""Of the file of variables that `inv api.host` writes beside a settings file: `.env.host`."""
 NO_PROXY = ("NO_PROXY", "no_proxy")
 """What a user writes beside HTTP_PROXY; in the containers these hold the stack's names too."""
 
@@ -212,6 +214,12 @@ class Settings:
     def build_settings(self) -> Path:
         """The folder for what builds need of this host, shared by the checkout's stacks."""
         return self.root / ".cache" / "build-settings"
+
+    @property
+    def host_file(self) -> Path:
+        """The file with what the API's container gets, as a process of this machine needs it."""
+        file = self.root / ".env" if self.missing else self.file
+        return file.with_name(file.name + HOST_ENDING)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be printed, the longest first."""

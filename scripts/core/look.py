@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
+from pathlib import Path
 
 from scripts.core.finding import Finding
 
@@ -50,6 +51,23 @@ ALIVE = frozenset({State.RUNNING, State.RESTARTING, State.PAUSED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostProcess:
+    """A process of this machine that is run in the place of a service's container."""
+
+    pid: int
+    started: str
+    """When it began, in words that no other process of this number has."""
+    folder: Path
+    """The checkout of MemOS that it runs."""
+    port: int
+    log: Path
+    """What it writes, each line behind its moment; empty where it writes to a terminal."""
+    state: Path
+    """What its supervisor says of its versions; beside it lies what else it says of itself."""
+    debug_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """A container as the engine sees it at one moment."""
 
@@ -83,6 +101,8 @@ class Container:
     """Hosts, or ends of their names, that its programs call past the proxy."""
     debugger: str = ""
     """Where an editor may attach a debugger to it, host:port; empty where it may not."""
+    host: HostProcess | None = None
+    """The process of this machine that this stands for: the engine knows nothing of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypedDict, Unpack
@@ -23,6 +25,8 @@ TIME_IS_UP = 124
 
 TLS_NAMES = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_TLS")
 """How docker logs in to an engine over TCP; it would try so over a socket, too."""
+LAST_LINES = 2.0
+"""Seconds for what a process has written before its end."""
 LONGEST = 1 << 26
 """Characters of both streams that are kept; who writes more has lost its way, and is ended."""
 
@@ -174,18 +178,21 @@ def attached(
     *,
     folder: Path | None = None,
     env: Mapping[str, str] | None = None,
+    begun: Callable[[int], object] = lambda _: None,
     interrupted: Callable[[], object] = lambda: None,
 ) -> int:
     """Run a process in a folder, on our own streams and terminal, to its end; give its exit code.
 
     Ctrl-C reaches it as it reaches us, and what it makes of that counts; `interrupted` is called
-    too. One that a signal ended has 128 and the signal's number, as in a shell.
+    too. One that a signal ended has 128 and the signal's number, as in a shell. `begun` is told its
+    number.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     started = subprocess.Popen(  # noqa: S603 - as in `dial`
         [_path(argv[0], env), *argv[1:]], cwd=folder, env=_environment(env or {})
     )
+    begun(started.pid)
     while True:
         try:
             code = started.wait()
@@ -193,6 +200,57 @@ def attached(
             interrupted()
         else:
             return code if code >= 0 else 128 - code
+
+
+class Relayed:
+    """A process in a session of its own, which Ctrl-C reaches only through us."""
+
+    def __init__(
+        self, argv: Sequence[str], *, folder: Path, env: Mapping[str, str], heard: OnLine
+    ) -> None:
+        """Start `argv` in a folder; `heard` is given each line of both streams, in a thread."""
+        self._started = subprocess.Popen(  # noqa: S603 - as in `dial`
+            [_path(argv[0], env), *argv[1:]],
+            cwd=folder,
+            env=_environment(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.pid = self._started.pid
+        self._reader = threading.Thread(target=self._read, args=(heard,), daemon=True)
+        self._reader.start()
+
+    def _read(self, heard: OnLine) -> None:
+        for line in self._started.stdout or ():
+            heard(line.decode(errors="replace").rstrip("\n"))
+
+    def wait(self) -> int:
+        """Wait for its end, and for what it wrote last; its exit code is negative for a signal.
+
+        Not for what somebody else goes on writing to its streams.
+        """
+        code = self._started.wait()
+        self._reader.join(LAST_LINES)
+        if self._started.stdout is not None and not self._reader.is_alive():
+            self._started.stdout.close()
+        return code
+
+
+@contextmanager
+def ended_by(*signals: signal.Signals) -> Iterator[None]:
+    """Let these signals be like Ctrl-C while the block runs: what it started ends with it."""
+
+    def interrupt(number: int, _: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    before = [(one, signal.signal(one, interrupt)) for one in signals]
+    try:
+        yield
+    finally:
+        for one, handler in before:
+            signal.signal(one, handler)
 
 
 def dial(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> socket.socket:

@@ -35,6 +35,12 @@ def written(moment: float) -> str:
     return text.removesuffix("+00:00") + "Z"
 
 
+def exactly(moment: int) -> str:
+    """Write nanoseconds since 1970 as the engine does before the lines of a log."""
+    whole = datetime.fromtimestamp(moment // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{moment % SECOND:09d}Z"
+
+
 def query(moment: int) -> str:
     """Write nanoseconds since 1970 as the engine's API wants them in a query."""
     return f"{moment // SECOND}.{moment % SECOND:09d}"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from scripts.core.errors import ExitCode
+from scripts.config import workspace
+from scripts.core.errors import ConfigError, ExitCode
 from scripts.core.look import Container, State
 from scripts.core.progress import OnBytes
 from scripts.core.stack import Stack
@@ -16,6 +17,7 @@ from scripts.data.model import Entry, Phase
 from scripts.engine.api import Api
 from scripts.engine.containers import containers
 from scripts.engine.throwaway import Helper
+from scripts.watch import on_host
 
 STOPPING = 90.0
 """Seconds for a container to stop; Neo4j's own limit is 30."""
@@ -45,8 +47,23 @@ class DataContext:
     bring_back: BringBack
 
     def containers(self) -> tuple[Container, ...]:
-        """Ask for the containers of the stack."""
-        return containers(self.api, self.stack.project)
+        """Ask for the containers of the stack, and for what runs in the place of one."""
+        found = containers(self.api, self.stack.project)
+        return on_host.seen(workspace.cache(self.root, self.stack.project), found)
+
+    def require_stoppable(self, names: Sequence[str], present: Sequence[Container]) -> None:
+        """Raise ConfigError when one of these services is a process of this machine.
+
+        It would go on writing, and nobody here could start it again.
+        """
+        for one in present:
+            if one.host is not None and one.service in names:
+                raise ConfigError(
+                    f"{one.service} uses this data, and runs on this machine ({one.name})",
+                    next_step="inv api.container, which ends it and starts its container; then the"
+                    " same",
+                    code="on-host",
+                )
 
     def engine_id(self) -> str:
         """Ask the engine which one it is; empty where it does not say, or not always the same."""
@@ -66,7 +83,8 @@ class DataContext:
     def stop(self, names: Sequence[str]) -> None:
         """Stop services, those that need others before these, side by side where that may be.
 
-        Raises RefusedError or EngineError as the engine has it.
+        Raises RefusedError or EngineError as the engine has it, ConfigError for what is in no
+        container.
         """
         patient = self.api.within(STOPPING)
 
@@ -76,6 +94,7 @@ class DataContext:
             patient.post(f"/containers/{container.id}/stop")
 
         present = self.containers() if names else ()
+        self.require_stoppable(names, present)
         for wave in plan.waves(self.stack, names):
             chosen = [container for container in present if container.service in wave]
             with ThreadPoolExecutor(max_workers=len(chosen) or 1) as pool:

@@ -71,13 +71,15 @@ def prepare(
 ) -> Operation:
     """Look into the volumes of these groups and plan a command.
 
-    Raises RefusedError when a container of somebody else uses one of them.
+    Raises RefusedError when a container of somebody else uses one of them, ConfigError when a
+    process of this machine does.
     """
     containers = context.containers()
     names = {one.key: one.name for one in context.stack.volumes if one.group in groups}
     volumes.require_unused(context.api, containers, names.values())
     survey = volumes.survey(context.api, context.stack, names)
     planned = plan.plan(context.stack, command, groups, containers, survey)
+    context.require_stoppable(planned.stops, containers)
     return Operation(context=context, plan=replace(planned, snapshot=snapshot), survey=survey)
 
 

@@ -15,6 +15,9 @@ from scripts.diagnosis.readiness import failing
 CRASHES = 3
 """Restarts from which on a container will not recover by itself; one may be a late neighbour."""
 
+HOST = "inv api.host"
+"""What starts once more what runs on this machine."""
+
 
 class Cause(NamedTuple):
     """A code, the cause in plain words with the wrong value, and what to type."""
@@ -92,11 +95,15 @@ class Failure:
     @property
     def up(self) -> str:
         """The command that starts the service once more."""
+        if self.container.host is not None:
+            return HOST
         return f"inv up --service {self.name}" if self.name else "inv up"
 
     @property
     def again(self) -> str:
         """What does once more what failed, once that is mended."""
+        if self.container.host is not None:
+            return HOST
         return f"inv restart --service {self.name}" if self.name else "the same again"
 
     def variable(self, kind: str) -> str:

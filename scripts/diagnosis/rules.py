@@ -161,7 +161,9 @@ def troubled(service: Service, look: Look) -> bool:
     if reading is not None and re.match(r"5\d\d: ", reading.detail):
         return True
     fell = container.state is not State.RUNNING or container.restarts > 0
-    return fell or container.health is Health.UNHEALTHY or container.oom_killed
+    on_host = container.host is not None
+    # no check of the engine's tells of a process
+    return fell or container.health is Health.UNHEALTHY or container.oom_killed or on_host
 
 
 def diagnose(stack: Stack, names: tuple[str, ...], look: Look) -> tuple[Finding, ...]:

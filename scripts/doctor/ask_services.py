@@ -14,7 +14,8 @@ from scripts.diagnosis.rules import diagnose, troubled
 from scripts.doctor.facts import Login, ReaderCounts
 from scripts.engine.api import Api
 from scripts.engine.containers import containers
-from scripts.watch import early, health_check, mends, probes
+from scripts.watch import early, mends, on_host, probes
+from scripts.watch.calls import health_check
 from scripts.watch.memories.halves import Store
 from scripts.watch.memories.stores import Stores
 from scripts.watch.observer import Observer
@@ -23,7 +24,7 @@ from scripts.watch.published import running
 DATABASE = 10.0
 """Seconds for one answer of a database: this command does not end before it has come."""
 _HEALTH = ("curl", "-fsS", "-m", "2", "http://127.0.0.1:8080/healthz")
-"""Answered by docker/models/memos_models/server.py; no port of it is published."""
+"""Answered by docker/models/memos_models/server.py, within its container."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class Answers:
 def ask(space: Workspace) -> Answers:
     """Look once; the right password is tried before the wrong one, as servers count failures."""
     stack = space.stack
-    observer = Observer(space.api, stack)
+    observer = Observer(space.api, stack, cache=space.cache)
     try:
         look = observer.look()
         in_trouble = [service.name for service in stack.services if troubled(service, look)]
@@ -78,7 +79,8 @@ def _reader(api: Api, look: Look) -> ReaderCounts | None:
 
 def memories(space: Workspace) -> Store:
     """Return what the stores hold; errors as `Stores.look` raises them."""
-    stack = running(space.stack, containers(space.api, space.stack.project))
+    there = on_host.seen(space.cache, containers(space.api, space.stack.project))
+    stack = running(space.stack, there)
     return Stores.of(stack, space.settings.get, timeout=DATABASE).look()
 
 

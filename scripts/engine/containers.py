@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from scripts.core import files
 from scripts.core.errors import RefusedError
 from scripts.core.look import Container, Health, State
 from scripts.core.texts import empty_talk, host
@@ -22,6 +24,8 @@ KEPT = frozenset({"always", "unless-stopped"})
 """Restart policies with which the engine starts again whatever ends by itself."""
 DEBUGGER_LABEL = "dev.memos.debugger"
 """Of a container: where an editor may attach a debugger to what runs in it."""
+MOST = 1 << 20
+"""Bytes of a small file."""
 CHECKOUT_LABEL, MACHINE_LABEL = "dev.memos.checkout", "dev.memos.machine"
 """Of a volume: the checkout that made it, and on which machine that was."""
 
@@ -54,12 +58,25 @@ def containers(api: Api, project: str, service: str = "") -> tuple[Container, ..
 
 
 def file_of(api: Api, container: Container, path: str) -> bytes:
-    """Return the JSON object in a small file of a container; empty where it has no such file."""
+    """Return the JSON object in a small file of a container; empty where it has no such file.
+
+    A process in its place has what lies in its working directory beside what it says of itself.
+    """
+    if container.host is not None:
+        return _bytes(container.host.state.with_name(Path(path).name))
     archive = b""
     with suppress(RefusedError):  # it is just being removed
         archive = api.raw(f"/containers/{container.id}/archive", path=path)
     # an archive of one small file: what stands between its braces is the file
     return archive[archive.find(b"{") : archive.rfind(b"}") + 1]
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        with files.opened(file) as source:
+            return source.read(MOST)
+    except OSError:
+        return b""
 
 
 @shaped("a container")

@@ -1,14 +1,17 @@
 """The Python environment that somebody has made for a checkout of MemOS: where it is, and whose."""
 
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.core import files
 from scripts.core.process import Runner
 
 IN_CHECKOUT = (".venv", "venv")
 """Where uv, poetry (if told so) and people put it."""
+ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX")
 PATIENCE = 20.0
 """Seconds for poetry to say where its environment is."""
 
@@ -30,13 +33,35 @@ class Environment:
 def found(folder: Path, environ: Mapping[str, str], runner: Runner) -> Environment | None:
     """Return the environment of a checkout; None where nobody has made one.
 
-    The one in the checkout comes first, then that which poetry keeps elsewhere for it.
+    The one in the checkout comes first, then those that uv and poetry keep elsewhere for it, then
+    the one that is activated, unless it is our own.
     """
     for name in IN_CHECKOUT:
         python = folder / name / "bin" / "python"
         if python.exists():
             return Environment(python=python, origin=f"the checkout's own {name}")
-    return _of_poetry(folder, environ, runner)
+    return (
+        _of_uv(folder, environ) or _of_poetry(folder, environ, runner) or _active(folder, environ)
+    )
+
+
+def _of_uv(folder: Path, environ: Mapping[str, str]) -> Environment | None:
+    """Return where uv keeps it, if not in .venv, where it does by default."""
+    named = environ.get("UV_PROJECT_ENVIRONMENT")
+    python = folder / (named or "none") / "bin" / "python"
+    if named and (folder / "pyproject.toml").exists() and python.exists():
+        return Environment(python=python, origin=f"uv's, by UV_PROJECT_ENVIRONMENT={named}")
+    return None
+
+
+def _active(folder: Path, environ: Mapping[str, str]) -> Environment | None:
+    for name in ACTIVE:
+        python = folder / environ.get(name, "none") / "bin" / "python"
+        # `./dev` activates ours, which has nothing of MemOS
+        ours = files.same(python.parent.parent, Path(sys.prefix))
+        if environ.get(name) and python.exists() and not ours:
+            return Environment(python=python, origin=f"the activated one, by {name}")
+    return None
 
 
 def _of_poetry(folder: Path, environ: Mapping[str, str], runner: Runner) -> Environment | None:

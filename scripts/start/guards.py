@@ -9,12 +9,14 @@ from scripts.core.errors import ConfigError, EngineError
 from scripts.core.files import same, there
 from scripts.core.finding import Finding
 from scripts.core.look import State
+from scripts.core.progress import Say
 from scripts.core.stack import Port, Stack
 from scripts.diagnosis import preflight
 from scripts.engine.api import Api
 from scripts.engine.containers import PROJECT_LABEL, containers
 from scripts.machine import resources
 from scripts.machine.ports import owner, taken_among
+from scripts.watch import on_host
 
 
 def require_own(space: Workspace) -> None:
@@ -55,6 +57,18 @@ def left_by(space: Workspace) -> str:
     return gone
 
 
+def in_containers(space: Workspace, names: tuple[str, ...], say: Say) -> tuple[str, ...]:
+    """Return these services without one that runs as a process of this machine, which is told."""
+    process = on_host.read(space.cache)
+    if process is None or on_host.SERVICE not in names:
+        return names
+    say(
+        f"{on_host.SERVICE} runs on this machine (pid {process.pid}), and its container stays"
+        " stopped; inv api.container brings that back"
+    )
+    return tuple(name for name in names if name != on_host.SERVICE)
+
+
 def require_created(space: Workspace, names: tuple[str, ...]) -> None:
     """Raise ConfigError when one of these services has no container yet."""
     for name in uncreated(space, names):
@@ -87,10 +101,12 @@ def conditions(space: Workspace, names: tuple[str, ...]) -> preflight.Conditions
     if not space.engine.local:
         return conditions
     folder = Path((space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root)
+    own = on_host.read(space.cache)
+    held = holders(space.api, space.stack, names)
     return replace(
         conditions,
         host=resources.look(folder),
-        holders=holders(space.api, space.stack, names),
+        holders={port: one for port, one in held.items() if own is None or port != own.port},
         variables=space.settings.port_variables(),
     )
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from scripts.config import drift, selection
 from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
-from scripts.core.errors import ExitCode
+from scripts.core.errors import ConfigError, ExitCode
 from scripts.core.files import held
 from scripts.data import journal, snapshots
 from scripts.engine.containers import made
@@ -59,6 +59,7 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCod
     """Start from what is there; where nothing changed, images and containers are not touched."""
     start = Starter(space=space, tell=tell, began=wanted.began, timeout=wanted.timeout)
     names = space.stack.closure(selection.services(space.stack, wanted.services))
+    names = guards.in_containers(space, names, tell.say)
     with held(space.cache, "up"):
         if gone := guards.left_by(space):
             tell.confirm(take_over(space.stack.project, gone), (), yes=wanted.yes)
@@ -108,10 +109,16 @@ def take_over(project: str, gone: str) -> str:
 def restart(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:
     """Stop and start services, and wait until they and all that they need answer.
 
-    Raises ConfigError for one that has no container.
+    Raises ConfigError for one that has no container. What runs on this machine goes on.
     """
     start = Starter(space=space, tell=tell, began=wanted.began, timeout=wanted.timeout)
-    names = selection.services(space.stack, wanted.services)
+    chosen = selection.services(space.stack, wanted.services)
+    names = guards.in_containers(space, chosen, tell.say)
+    if chosen and not names:
+        raise ConfigError(
+            f"{chosen[0]} is in no container now",
+            next_step="inv reload starts it anew where it is; inv api.container brings it back",
+        )
     with held(space.cache, "restart"):
         guards.require_own(space)
         if code := start.finish_interrupted(anew=True):

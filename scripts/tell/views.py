@@ -123,7 +123,7 @@ def status_row(row: Mapping[str, Any], now: float) -> tuple[str, ...]:
         str(row["restarts"]),
         *_usage(row),
         " ".join([*ports, *_gaps(row)]),
-        f"{row['image']} ({row['contains']})",
+        _image(row, row["image"]),
         " · ".join(filter(None, (row["answer"], row["mended"], edits(row)))),
     )
 
@@ -137,7 +137,7 @@ def status_lines(row: Mapping[str, Any], now: float) -> tuple[str, str]:
     facts = f"{age if up is not None else '':<17} {memory:>10} {cpu:>12}"
     again = f"{row['restarts']} restart{'s' * (row['restarts'] > 1)}" if row["restarts"] else ""
     ports = " ".join(str(port["published"]) for port in row["ports"])
-    image = f"{row['image'].rpartition('/')[2]} ({row['contains']})"
+    image = _image(row, row["image"].rpartition("/")[2])
     facts_below = (again, ports, row["answer"], image, row["mended"], *_gaps(row))
     rest = " · ".join(part for part in facts_below if part)
     return f"{mark} {row['service']:<9} {_state(row):<18} {facts}".rstrip(), rest
@@ -254,6 +254,12 @@ def _entry(main: str, rest: Iterable[str], *, well: bool) -> Iterator[Drawn]:
 
 def _state(row: Mapping[str, Any]) -> str:
     return str(row["state"]) + (f", {row['health']}" if row["health"] else "")
+
+
+def _image(row: Mapping[str, Any], name: str) -> str:
+    """Return what a service is made from; of a process of this machine, which one it is."""
+    pid = row.get("host_pid")
+    return f"{name} ({row['contains']})" if pid is None else f"on this machine, pid {pid}"
 
 
 def _gaps(row: Mapping[str, Any]) -> list[str]:

@@ -3,17 +3,17 @@
 A host that nobody has, for instance (https://github.com/MemTensor/MemOS/issues/829).
 """
 
-from contextlib import suppress
 from dataclasses import replace
 
-from scripts.core.errors import RefusedError
 from scripts.core.finding import Finding
 from scripts.core.look import Look
 from scripts.core.stack import Stack
-from scripts.core.units import SECOND, nanoseconds, query
+from scripts.core.units import SECOND, nanoseconds
 from scripts.diagnosis.readiness import answers
 from scripts.engine.api import Api
-from scripts.watch.log_lines import level, split
+from scripts.watch import inside
+from scripts.watch.inside import Wanted
+from scripts.watch.log_lines import level
 from scripts.watch.mends import SERVICE
 
 FIRST = 30
@@ -28,13 +28,8 @@ def found(api: Api, stack: Stack, look: Look) -> tuple[Finding, ...]:
     service, began = stack.service(SERVICE), nanoseconds(container.started_at)
     if not began or not answers(service, look):
         return ()
-    lines: tuple[str, ...] = ()
-    with suppress(RefusedError):  # it is just being removed
-        wanted = {"stdout": True, "stderr": True, "since": query(began)}
-        path, until = f"/containers/{container.id}/logs", query(began + FIRST * SECOND)
-        lines = tuple(
-            text for _, text in split([api.raw(path, until=until, **wanted)], moments=False)
-        )
+    wanted = Wanted(since=began, until=began + FIRST * SECOND)
+    lines = tuple(text for _, text in inside.log(api, container, wanted))
     # of edits is told elsewhere, as long as they are wrong
     errors = [
         text for text in lines if level(text) == "error" and not text.startswith("memos: reload: ")

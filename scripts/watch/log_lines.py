@@ -81,13 +81,13 @@ def split(data: Iterable[bytes], *, moments: bool) -> Iterator[tuple[int, str]]:
             began, before = unfinished.pop(stream, (at, b""))
             *whole, last = (before + text).split(b"\n")
             for line in whole:
-                yield from _clean(began, line)
+                yield from clean(began, line)
             if len(last) > LONGEST:
-                yield from _clean(began, last)
+                yield from clean(began, last)
             elif last:
                 unfinished[stream] = (began, last)
     for began, last in unfinished.values():
-        yield from _clean(began, last)
+        yield from clean(began, last)
 
 
 def _moment(piece: bytes) -> tuple[int, bytes]:
@@ -95,7 +95,8 @@ def _moment(piece: bytes) -> tuple[int, bytes]:
     return nanoseconds(moment.decode(errors="replace")), text
 
 
-def _clean(at: int, raw: bytes) -> Iterator[tuple[int, str]]:
+def clean(at: int, raw: bytes) -> Iterator[tuple[int, str]]:
+    """Yield what was written as one line, each line that it is on a terminal with its moment."""
     text = _CONTROL.sub("", raw.decode(errors="replace"))
     # a progress bar writes many lines as one
     for line in text.splitlines() or [""]:

@@ -1,9 +1,11 @@
 """Asks the engine for the logs of several services: what is there, and what comes."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from math import inf
+from pathlib import Path
 from queue import Queue
 from threading import Event, Thread
 from typing import Any
@@ -15,6 +17,8 @@ from scripts.core.polling import poll
 from scripts.core.units import SECOND, nanoseconds, query
 from scripts.engine.api import Api, Stream, shaped
 from scripts.engine.containers import SERVICE_LABEL, containers, labels
+from scripts.watch import on_host
+from scripts.watch.inside import Wanted
 from scripts.watch.log_lines import LogLine, Restart, levelled, marked, merged, split
 
 AGAIN = 0.3
@@ -29,14 +33,23 @@ class LogReader:
     """The logs of the services of a project, in order of time; reads only."""
 
     def __init__(
-        self, api: Api, project: str, names: Sequence[str], *, tail: int, since: int = 0
+        self,
+        api: Api,
+        project: str,
+        names: Sequence[str],
+        wanted: Wanted,
+        *,
+        cache: Path | None = None,
     ) -> None:
-        """Show `tail` lines of each service at most, none before `since` (ns since 1970)."""
+        """Show what is wanted of each service.
+
+        With the stack's `cache` also of what `on_host` finds noted there.
+        """
+        self._cache = cache
         self._api = api
         self._project = project
         self._names = tuple(names)
-        self._tail = tail
-        self._since = since
+        self._wanted = wanted
         self._last: dict[str, int] = {}
         """The moment of the last line that was read of each service."""
         self._runs: dict[str, tuple[str, str]] = {}
@@ -51,7 +64,7 @@ class LogReader:
 
         Raises EngineError when the engine does not answer, RefusedError when it says no.
         """
-        everything = containers(self._api, self._project)
+        everything = on_host.seen(self._cache, containers(self._api, self._project))
         newest = {container.service: container for container in reversed(everything)}
         present = [newest[name] for name in self._names if name in newest]
         restarts = _restarts(self._api, self._project, present, since=0)
@@ -83,11 +96,8 @@ class LogReader:
         self._queue.put(None)
 
     def _past(self, container: Container, restarts: Sequence[Restart]) -> Iterator[LogLine]:
-        options: dict[str, object] = {"tail": self._tail}
-        if self._since:
-            options["since"] = query(self._since)
         own = [restart for restart in restarts if restart.service == container.service]
-        return self._read(container, own, options)
+        return self._read(container, own, self._wanted)
 
     def _coming(self) -> Iterator[LogLine]:
         for name in self._names:
@@ -109,7 +119,7 @@ class LogReader:
         """Put what one service writes into the queue: of this container, and of the next ones."""
         try:
             looks = poll(
-                lambda: containers(self._api, self._project, name),
+                lambda: self._present(name),
                 timeout=inf,
                 interval=AGAIN,
                 sleep=self._ended.wait,
@@ -124,6 +134,10 @@ class LogReader:
             if not self._ended.is_set():
                 self._queue.put(error)
 
+    def _present(self, name: str) -> tuple[Container, ...]:
+        found = on_host.seen(self._cache, containers(self._api, self._project, name))
+        return tuple(one for one in found if one.service == name)
+
     def _news(self, container: Container) -> bool:
         """Say whether a container can have written what was not read yet."""
         run = (container.id, container.started_at)
@@ -133,38 +147,44 @@ class LogReader:
 
     def _follow_run(self, container: Container) -> None:
         last = self._last.get(container.service)
-        options: dict[str, object] = {"follow": True}
+        wanted = Wanted(follow=True, since=self._wanted.since)
         if last is not None:
-            options["since"] = query(last + 1)
-        elif self._tail == 0 and container.service not in self._runs:
-            options["tail"] = 0
-        elif self._since:
-            options["since"] = query(self._since)
+            wanted = replace(wanted, since=last + 1)
+        elif self._wanted.tail == 0 and container.service not in self._runs:
+            wanted = Wanted(follow=True, tail=0)
         restarts = _restarts(self._api, self._project, [container], since=last or 0)
-        for line in self._read(container, restarts, options):
+        for line in self._read(container, restarts, wanted):
             self._queue.put(line)
             if self._ended.is_set():
                 return
         self._runs[container.service] = (container.id, container.started_at)
 
     def _read(
-        self, container: Container, restarts: Sequence[Restart], options: dict[str, object]
+        self, container: Container, restarts: Sequence[Restart], wanted: Wanted
     ) -> Iterator[LogLine]:
         continued = container.service in self._last
-        return marked(levelled(self._raw(container, options)), restarts, continued=continued)
+        return marked(levelled(self._raw(container, wanted)), restarts, continued=continued)
 
-    def _raw(self, container: Container, options: dict[str, object]) -> Iterator[LogLine]:
+    def _raw(self, container: Container, wanted: Wanted) -> Iterator[LogLine]:
+        for at, text in self._lines(container, wanted):
+            self._last[container.service] = at
+            yield LogLine(service=container.service, at=at, text=text)
+
+    def _lines(self, container: Container, wanted: Wanted) -> Iterable[tuple[int, str]]:
+        if (process := container.host) is not None:
+            if not wanted.follow:
+                return on_host.lines(process, tail=wanted.tail, since=wanted.since)
+            since = time.time_ns() if wanted.tail == 0 else wanted.since
+            return on_host.coming(process, since, self._ended.wait)
         stream = self._api.stream(
             f"/containers/{container.id}/logs",
-            endless="follow" in options,
-            **{"stdout": True, "stderr": True, "timestamps": True, **options},
+            endless=wanted.follow,
+            **wanted.options(moments=True),
         )
         self._streams[container.service] = stream
         if self._ended.is_set():  # `close` may have come just before
-            return
-        for at, text in split(stream, moments=True):
-            self._last[container.service] = at
-            yield LogLine(service=container.service, at=at, text=text)
+            return ()
+        return split(stream, moments=True)
 
 
 @shaped("its events")

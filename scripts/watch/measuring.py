@@ -1,5 +1,6 @@
-"""Asks the engine what containers use, all at once."""
+"""Asks the engine, and this machine, what services use, all at once."""
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import Any
 from scripts.core.look import Container, Look, State, Usage
 from scripts.core.units import nanoseconds
 from scripts.engine.api import Api, shaped
+from scripts.watch import on_host
 
 INACTIVE = ("total_inactive_file", "inactive_file")
 """File pages that the kernel can drop, as cgroup v1 and v2 call them."""
@@ -22,6 +24,8 @@ def measured(api: Api, look: Look, names: Sequence[str]) -> Look:
     ]
 
     def ask(container: Container) -> Usage | None:
+        if container.host is not None:
+            return on_host.usage(container.host, time.time_ns())
         # one-shot: at once, without the second that the engine takes for a percentage
         path = f"/containers/{container.id}/stats"
         return usage(api.get(path, stream=False, **{"one-shot": True}) or {})

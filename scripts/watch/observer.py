@@ -3,21 +3,22 @@
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, wait
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any, TypeVar
 
-from scripts.core.errors import RefusedError, StackError
+from scripts.core.errors import StackError
 from scripts.core.look import Container, Health, Look, Reading, State
 from scripts.core.stack import Service, Stack
-from scripts.core.units import nanoseconds, query
+from scripts.core.units import nanoseconds
 from scripts.engine.api import Api
 from scripts.engine.containers import container, containers, labels
 from scripts.engine.events import Events
-from scripts.watch import health_check, probes
-from scripts.watch.log_lines import split
+from scripts.watch import inside, on_host, probes
+from scripts.watch.calls import health_check
+from scripts.watch.inside import Wanted
 
 LOG_LINES = 400
 """How much of a guilty container's log is read."""
@@ -37,10 +38,16 @@ class Observer:
     `live` it follows the engine's events, and asks again only about what they name.
     """
 
-    def __init__(self, api: Api, stack: Stack, *, live: bool = False) -> None:
-        """Watch the containers of `stack` on the engine behind `api`."""
+    def __init__(
+        self, api: Api, stack: Stack, *, live: bool = False, cache: Path | None = None
+    ) -> None:
+        """Watch the containers of `stack` on the engine behind `api`.
+
+        With the stack's `cache` also what `on_host` finds noted there, in their place.
+        """
         self.api = api
         self.stack = stack
+        self._cache = cache
         self._began = time.time_ns()
         self._news = Event()
         self._events = (
@@ -110,7 +117,7 @@ class Observer:
             for name in touched | self._stale:
                 self._look_again(name)
         self._stale.clear()
-        return tuple(map(self._with_end, self._seen.values()))
+        return on_host.seen(self._cache, tuple(map(self._with_end, self._seen.values())))
 
     def _look_again(self, name: str) -> None:
         """Ask for the container of this id, which may be new or gone."""
@@ -187,11 +194,9 @@ class Observer:
         """
         logs = {}
         for present in filter(None, map(look.container, names)):
-            since = query(min(self._began, nanoseconds(present.started_at) or self._began))
-            options = {"stdout": True, "stderr": True, "tail": LOG_LINES, "since": since}
-            with suppress(RefusedError):  # it is just being removed
-                raw = self.api.raw(f"/containers/{present.id}/logs", **options)
-                logs[present.service] = tuple(text for _, text in split([raw], moments=False))
+            since = min(self._began, nanoseconds(present.started_at) or self._began)
+            found = inside.log(self.api, present, Wanted(tail=LOG_LINES, since=since))
+            logs[present.service] = tuple(text for _, text in found)
         return replace(look, logs=logs)
 
 

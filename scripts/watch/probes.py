@@ -20,7 +20,7 @@ from scripts.core.foreign import answers, documents
 from scripts.core.foreign.answers import BoundedSocket
 from scripts.core.look import Reading
 from scripts.core.stack import Auth, Probe, Service
-from scripts.watch.s3_signing import s3_headers
+from scripts.watch.calls.s3_signing import s3_headers
 
 TIMEOUT = 3.0
 """Seconds for one probe, all of its answer, so that one that hangs cannot hold up a loop."""

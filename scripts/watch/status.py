@@ -68,6 +68,7 @@ def _row(
     return {
         "service": service.name,
         "container": service.container,
+        "host_pid": container.host.pid if container and container.host else None,
         "state": container.state if container else "absent",
         "health": container.health if container else "",
         "ready": ready,

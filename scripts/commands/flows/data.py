@@ -12,6 +12,7 @@ from scripts.data import archive, manifest, operations, recovery, snapshots, vol
 from scripts.data.model import Command
 from scripts.engine import stacks
 from scripts.engine.containers import containers, made
+from scripts.loop import api_host
 from scripts.start import guards
 from scripts.start.starter import Starter
 from scripts.start.up import take_over
@@ -41,8 +42,10 @@ def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> N
         if delete_data:
             gone = volumes.held(space.api, workspace.every_volume(space))
             _confirm(space, tell, "Delete these volumes?", gone, gone, yes=yes)
+            api_host.end(space.cache, tell.say)
             recovery.clear(context)  # what is deleted need not be whole before
         else:
+            api_host.end(space.cache, tell.say)
             recovery.settle_data(context)
         there = containers(space.api, project)
         space.compose.remove(project, made(space.api, project), tell.say)

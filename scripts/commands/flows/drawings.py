@@ -37,7 +37,7 @@ def timeline(space: Workspace, number: int, tell: Report) -> None:
 def graph(space: Workspace, services: Sequence[str], tell: Report) -> None:
     """Draw these services and all that they need, each as it is now."""
     names = space.stack.closure(selection.services(space.stack, services))
-    with closing(Observer(space.api, space.stack)) as observer:
+    with closing(Observer(space.api, space.stack, cache=space.cache)) as observer:
         states = drawing.states(space.stack, observer.look(names))
     for line in drawing.graph(space.stack, names, states):
         tell.text(line)

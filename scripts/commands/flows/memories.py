@@ -16,6 +16,7 @@ from scripts.engine.containers import containers
 from scripts.start import guards
 from scripts.start.starter import Starter
 from scripts.tell.data_report import DataReport
+from scripts.watch import on_host
 from scripts.watch.memories import embedding, halves
 from scripts.watch.memories.embedding import Embed
 from scripts.watch.memories.halves import Bare, Store
@@ -91,7 +92,7 @@ def repair(start: Starter, tell: DataReport, *, yes: bool) -> ExitCode:
 
 
 def _stores(space: Workspace) -> Stores:
-    there = containers(space.api, space.stack.project)
+    there = on_host.seen(space.cache, containers(space.api, space.stack.project))
     return Stores.of(running(space.stack, there), space.settings.get)
 
 

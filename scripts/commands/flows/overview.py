@@ -55,7 +55,7 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
                 seen = asking.added(space, seen)
         return ready_moments.added(space.cache, measuring.measured(space.api, seen, names))
 
-    with closing(Observer(space.api, space.stack)) as observer:
+    with closing(Observer(space.api, space.stack, cache=space.cache)) as observer:
         if watch:
             looks = poll(look, timeout=float("inf"), interval=WATCHED)
             with suppress(KeyboardInterrupt):  # the way to end it
@@ -77,10 +77,17 @@ def every_stack(checkout: Checkout, tell: Report) -> None:
 def logs(space: Workspace, services: Sequence[str], wanted: Lines, tell: Report) -> None:
     """Tell what these services wrote, in order of time; with `follow` until Ctrl-C."""
     from scripts.watch import log_lines
+    from scripts.watch.inside import Wanted
     from scripts.watch.logs import LogReader
 
     names = workspace.present(space, services)
-    reader = LogReader(space.api, space.stack.project, names, tail=wanted.tail, since=wanted.since)
+    reader = LogReader(
+        space.api,
+        space.stack.project,
+        names,
+        Wanted(tail=wanted.tail, since=wanted.since),
+        cache=space.cache,
+    )
     ends = suppress(KeyboardInterrupt) if wanted.follow else nullcontext()  # the way to end it
     with closing(reader), ends:
         lines = reader.lines(follow=wanted.follow)

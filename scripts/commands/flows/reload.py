@@ -14,7 +14,7 @@ from scripts.core.look import Look, Reading
 from scripts.core.polling import poll
 from scripts.engine.containers import containers
 from scripts.tell.report import Report
-from scripts.watch import probes
+from scripts.watch import on_host, probes
 from scripts.watch.reload import asking, findings
 from scripts.watch.reload import state as states
 from scripts.watch.reload.asking import Supervisor
@@ -78,7 +78,8 @@ def document(
 def _required(space: Workspace, patience: float) -> tuple[Supervisor, State]:
     """Return who takes edits, and its state; ConfigError says why nobody does."""
     settings = space.settings
-    look = Look(containers=containers(space.api, space.stack.project, SERVICE))
+    found = containers(space.api, space.stack.project, SERVICE)
+    look = Look(containers=on_host.seen(space.cache, found))
     supervisor = asking.supervisor(space, look)
     if supervisor is None:
         raise ConfigError("the API does not run", next_step=f"inv up --service {SERVICE}")
@@ -98,6 +99,8 @@ def _required(space: Workspace, patience: float) -> tuple[Supervisor, State]:
     else:
         problem = "the API that runs was started without a reload"
         step = f"inv up --service {SERVICE}"
+        if supervisor.container.host is not None:
+            step = "inv api.host, without a command of your own"
     raise ConfigError(problem, next_step=step)
 
 

@@ -15,7 +15,7 @@ from scripts.core.look import Look, State
 from scripts.core.stack import Stack
 from scripts.engine.containers import containers
 from scripts.tell.report import Report
-from scripts.watch import mends
+from scripts.watch import mends, on_host
 from scripts.watch.mends import Mends
 from scripts.watch.published import API, MILVUS, behind, running, serving
 from scripts.watch.smoke import stores
@@ -33,7 +33,7 @@ DELETES = "2331"
 def smoke(space: Workspace, tell: Report) -> ExitCode:
     """Try the job, and tell each stage as it ends; BROKEN with the cause when one fails."""
     stack = space.stack
-    look = Look(containers=containers(space.api, stack.project))
+    look = Look(containers=on_host.seen(space.cache, containers(space.api, stack.project)))
     scope = scope_of(stack, space.settings, look, mends.read(space.api, look))
     service, _ = behind(stack, API)
     log = ApiLog(

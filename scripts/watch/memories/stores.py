@@ -15,9 +15,9 @@ from scripts.core.errors import BrokenError, ConfigError
 from scripts.core.foreign import documents
 from scripts.core.stack import Probe, Service, Stack
 from scripts.core.texts import printable
+from scripts.watch.calls.milvus_rest import KEEPERS, PREFERENCES
 from scripts.watch.memories.embedding import Embed
 from scripts.watch.memories.halves import Bare, Key, Kind, Loose, Nodes, Store, key, split, written
-from scripts.watch.milvus_rest import KEEPERS, PREFERENCES
 from scripts.watch.probes import call
 from scripts.watch.published import CYPHER, VECTORS, behind, require_login, serving, shaped
 

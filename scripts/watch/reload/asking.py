@@ -14,6 +14,8 @@ from scripts.core.stack import Service
 from scripts.core.units import SECOND, nanoseconds
 from scripts.engine.api import Api
 from scripts.engine.containers import file_of
+from scripts.machine import processes
+from scripts.watch import on_host
 from scripts.watch.reload import findings, version
 from scripts.watch.reload import state as states
 from scripts.watch.reload.findings import SERVICE
@@ -47,10 +49,15 @@ class Supervisor:
 
     def reload(self) -> None:
         """Have it take the code as it is now; RefusedError where it does not run any more."""
+        if self.container.host is not None:
+            processes.hang_up(self.container.host.pid)
+            return
         self.api.post(f"/containers/{self.container.id}/kill", signal="HUP")
 
     def runs(self) -> bool:
         """Say whether its process is there."""
+        if self.container.host is not None:
+            return on_host.lives(self.container.host)
         found = self.api.get(f"/containers/{self.container.id}/json") or {}
         return bool(found.get("State", {}).get("Status") == ContainerState.RUNNING)
 

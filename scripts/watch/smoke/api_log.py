@@ -2,21 +2,21 @@
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
-from scripts.core.errors import RefusedError, StackError
+from scripts.core.errors import StackError
 from scripts.core.finding import Finding, fatal
 from scripts.core.look import Container, Look
 from scripts.core.stack import Service
 from scripts.core.texts import masked
-from scripts.core.units import query
 from scripts.diagnosis.causes import calls
 from scripts.diagnosis.evidence import HIDDEN
 from scripts.diagnosis.evidence import masked as without_logins
 from scripts.diagnosis.failure import Failure
 from scripts.engine.api import Api
-from scripts.watch.log_lines import level, split
+from scripts.watch import inside
+from scripts.watch.inside import Wanted
+from scripts.watch.log_lines import level
 
 LINES = 5000
 """Lines that are read at most, from the end; a search writes some 20, an error up to 100."""
@@ -60,7 +60,7 @@ class ApiLog:
 
     def lines(self) -> tuple[str, ...]:
         """Return what was written since `begin`; nothing where the engine does not say."""
-        return tuple(text for _, text in self._read(tail=LINES, since=query(self.began + 1)))
+        return tuple(text for _, text in self._read(tail=LINES, since=self.began + 1))
 
     def errors(self) -> tuple[Said, ...]:
         """Return the errors among it, each once, without secrets."""
@@ -100,11 +100,8 @@ class ApiLog:
         hidden = without_logins(masked(text, self.secrets, HIDDEN), self.service)
         return hidden if len(hidden) <= width else hidden[: width - 1] + "…"
 
-    def _read(self, **options: object) -> list[tuple[int, str]]:
+    def _read(self, *, tail: int, since: int = 0) -> list[tuple[int, str]]:
         if self.container is None:
             return []
-        path = f"/containers/{self.container.id}/logs"
-        with suppress(RefusedError):  # it is just being removed
-            raw = self.api.raw(path, stdout=True, stderr=True, timestamps=True, **options)
-            return list(split([raw], moments=True))
-        return []
+        wanted = Wanted(tail=tail, since=since)
+        return inside.log(self.api, self.container, wanted, moments=True)

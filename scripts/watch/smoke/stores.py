@@ -8,7 +8,7 @@ from typing import Any
 from scripts.core.errors import BrokenError
 from scripts.core.polling import poll
 from scripts.core.stack import Stack
-from scripts.watch.milvus_rest import KEEPERS, PREFERENCES, V1, V2, MilvusWords, by_cube
+from scripts.watch.calls.milvus_rest import KEEPERS, PREFERENCES, V1, V2, MilvusWords, by_cube
 from scripts.watch.published import CYPHER, MILVUS, VECTORS, behind, serving, shaped
 from scripts.watch.smoke.asking import OK, ask, demand, short
 

@@ -5,7 +5,7 @@ from typing import Any
 import requests
 
 from scripts.core.files import Json
-from scripts.watch.milvus_rest import V1, V2, MilvusWords
+from scripts.watch.calls.milvus_rest import V1, V2, MilvusWords
 from tests.e2e.kit.checkout import Checkout
 
 PATIENCE = 120.0

@@ -11,6 +11,7 @@ import pytest
 
 from scripts.core.errors import EngineError, RefusedError
 from scripts.engine.api import Api
+from scripts.watch.inside import Wanted
 from scripts.watch.log_lines import LogLine
 from scripts.watch.logs import WAITING, LogReader
 from tests.kit.fake_engine import END, SERVICE, FakeEngine, framed, made
@@ -91,7 +92,7 @@ def api(world: World, tmp_path: Path) -> Iterator[Api]:
 
 def reader(api: Api, *names: str, tail: int = 200, since: int = 0) -> LogReader:
     """Return the logs of these services."""
-    return LogReader(api, "memos-test", names or ("web", "db"), tail=tail, since=since)
+    return LogReader(api, "memos-test", names or ("web", "db"), Wanted(tail=tail, since=since))
 
 
 def shown(lines: Iterator[LogLine], count: int = 10**6) -> list[str]:

@@ -15,7 +15,7 @@ from scripts.core.look import Container, Health, Look, Reading, State
 from scripts.core.stack import Probe, Stack
 from scripts.engine.api import Api
 from scripts.engine.containers import container, containers
-from scripts.watch import health_check
+from scripts.watch.calls import health_check
 from scripts.watch.observer import Observer
 from tests.kit.builders import service, stack
 from tests.kit.fake_engine import FOLDER, RECORDED, SERVICE, FakeEngine

@@ -14,8 +14,8 @@ import pytest
 from scripts.core.look import Reading
 from scripts.core.stack import Auth, Probe, Service
 from scripts.watch import probes
+from scripts.watch.calls.s3_signing import s3_headers
 from scripts.watch.probes import BOLT_HELLO, call, read
-from scripts.watch.s3_signing import s3_headers
 from tests.kit.servers import (
     OK,
     Answer,

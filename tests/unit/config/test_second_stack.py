@@ -22,7 +22,7 @@ def test_every_port_and_both_names_are_others(root: Path) -> None:
     changed = second_stack.changes(settings_of(root), 100)
 
     moved = {name: value for name, value in changed.items() if name.endswith("_PORT")}
-    assert len(moved) == 12
+    assert len(moved) == 13
     assert (moved["MEMOS_PORT"], moved["MILVUS_PORT"]) == ("8100", "19630")
     assert changed.keys() - moved.keys() == {"COMPOSE_PROJECT_NAME", "CONTAINER_PREFIX"}
     assert changed["COMPOSE_PROJECT_NAME"] == "memos-dev-100"

@@ -67,3 +67,42 @@ def test_a_package_is_asked_for_in_the_environment_itself(exit_code: int, *, the
     runner = FakeRunner().answer("/e/bin/python -c pytest", exit_code=exit_code)
 
     assert has(environment, "pytest", runner) is there
+
+
+def test_uv_may_keep_it_under_another_name(tmp_path: Path) -> None:
+    """In the checkout, or elsewhere."""
+    python = program(tmp_path / "of-uv" / "bin" / "python")
+    environ = {"UV_PROJECT_ENVIRONMENT": "of-uv"}
+
+    assert found(tmp_path, environ, FakeRunner()) is None
+    (tmp_path / "pyproject.toml").touch()
+    environment = found(tmp_path, environ, FakeRunner())
+
+    assert environment is not None
+    assert environment.python == python
+    assert environment.origin == "uv's, by UV_PROJECT_ENVIRONMENT=of-uv"
+
+
+@pytest.mark.parametrize("name", ["VIRTUAL_ENV", "CONDA_PREFIX"])
+def test_an_activated_one_is_the_last_choice(tmp_path: Path, name: str) -> None:
+    """Where the checkout has none of its own."""
+    python = program(tmp_path / "active" / "bin" / "python")
+    environ = {name: str(tmp_path / "active")}
+
+    environment = found(tmp_path, environ, FakeRunner())
+    assert environment == Environment(python=python, origin=f"the activated one, by {name}")
+
+    program(tmp_path / ".venv" / "bin" / "python")
+    own = found(tmp_path, environ, FakeRunner())
+    assert own is not None
+    assert own.origin == "the checkout's own .venv"
+
+
+def test_our_own_environment_is_not_taken_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`./dev` activates it, and it has nothing of MemOS."""
+    program(tmp_path / "ours" / "bin" / "python")
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "ours"))
+
+    assert found(tmp_path, {"VIRTUAL_ENV": str(tmp_path / "ours")}, FakeRunner()) is None

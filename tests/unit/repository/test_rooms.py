@@ -32,8 +32,8 @@ PURE = (
     *("start/history/timeline", "start/scheduler", "start/tracking", "tell/board"),
     *("loop/console/answer", "loop/console/rest", "loop/console/statements", "tell/console"),
     *("tell/data_report", "tell/drawing", "tell/memories", "tell/report", "tell/start_report"),
-    *("tell/screen", "tell/views", "watch/log_lines", "watch/memories/halves", "watch/s3_signing"),
-    "watch/status",
+    *("tell/screen", "tell/views", "watch/calls/s3_signing", "watch/log_lines"),
+    *("watch/memories/halves", "watch/status"),
 )
 """Modules outside `diagnosis` that decide or tell, and so see values only."""
 

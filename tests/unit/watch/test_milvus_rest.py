@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.watch.milvus_rest import V1, V2, MilvusWords
+from scripts.watch.calls.milvus_rest import V1, V2, MilvusWords
 
 
 @pytest.mark.parametrize(

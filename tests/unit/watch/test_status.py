@@ -47,6 +47,7 @@ def test_a_ready_service_is_shown_with_all_that_is_known() -> None:
     assert shown(up, reading("web", "200 GET /")) == {
         "service": "web",
         "container": "web-1",
+        "host_pid": None,
         "state": "running",
         "health": "healthy",
         "ready": True,

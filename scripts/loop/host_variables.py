@@ -1,0 +1,72 @@
+"""What a process of this machine is given to be the API: what its container gets, made fit."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.config import compose
+from scripts.config.workspace import Workspace
+from scripts.core.errors import ConfigError, EngineError, RefusedError
+from scripts.core.process import Runner, last_words
+from scripts.loop import addresses, host_env
+from scripts.watch.on_host import SERVICE
+
+CODE = Path("docker", "memos-api")
+"""Below the root: what starts the API in its container, and on this machine."""
+ALWAYS = {
+    # MemOS reads the .env beside its code, over the variables that it was given
+    "PYTHON_DOTENV_DISABLED": "1",
+    # as its image has it
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONWARNINGS": "ignore::UserWarning:pydantic.main",
+}
+CONTAINERS = frozenset({"MEMOS_DEBUG", "MEMOS_DEBUG_BIND"})
+"""What only a container needs so: there the debugger listens on every address."""
+HOME = "HF_HOME"
+"""Where MemOS looks for its tokenizer."""
+
+
+def folder(space: Workspace) -> Path:
+    """Return where the process works: MemOS writes below its working directory."""
+    return space.cache / "host"
+
+
+def variables(space: Workspace, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what the compose file gives the API, with the addresses and folders of this machine.
+
+    Raises EngineError for an engine elsewhere, ConfigError for an address that is not published.
+    """
+    if not space.engine.local:
+        raise EngineError(
+            f"the engine at {space.engine.endpoint} is on another machine, and so are its ports",
+            next_step="run this there; or with an engine on this machine: unset DOCKER_HOST",
+        )
+    given = addresses.rewritten(compose.document(space.resolved), SERVICE)
+    if given.gaps:
+        raise ConfigError(
+            f"no process of this machine reaches what {SERVICE} is given:"
+            f" {addresses.told(given.gaps)}",
+            next_step="publish it under ports: in docker/docker-compose.yml, or name another"
+            f" address in {space.settings.file}",
+        )
+    kept = {HOME: str(folder(space) / "huggingface")} if not environ.get(HOME) else {}
+    own = {name: value for name, value in given.variables.items() if name not in CONTAINERS}
+    return {**ALWAYS, **kept, **own}
+
+
+def write(space: Workspace, given: Mapping[str, str], runner: Runner) -> Path:
+    """Write `.env.host`, and the tokenizer that the image has, where it is missing; give the file.
+
+    RefusedError where the tokenizer cannot be written.
+    """
+    file = space.settings.host_file
+    host_env.write(file, space.settings.file, given)
+    home = folder(space) / "huggingface"
+    if given.get(HOME) == str(home) and not home.exists():
+        script = space.settings.root / CODE / "tokenizer.py"
+        done = runner([sys.executable, str(script), str(home)], timeout=30)
+        if done.exit_code:
+            raise RefusedError(
+                f"the tokenizer cannot be written: {last_words(done)}", next_step="df -h"
+            )
+    return file
