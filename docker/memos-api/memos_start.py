@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 import urllib.error
@@ -235,7 +236,7 @@ def debug(bind: str) -> None:
         return
     try:
         debugger.listen(bind)
-    except (ImportError, RuntimeError, ValueError) as error:
+    except (ImportError, OSError, ValueError, subprocess.SubprocessError) as error:
         log(f"no debugger: {error}")
     else:
         log("a debugger may attach")

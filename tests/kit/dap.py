@@ -55,7 +55,8 @@ class Session:
         self._numbers = itertools.count(1)
         self._answers: dict[int, queue.SimpleQueue[Body]] = {}
         self._initialized = threading.Event()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def attach(self, arguments: Body) -> None:
         """Do what an editor does between connecting and a program that runs."""
@@ -101,6 +102,8 @@ class Session:
         """Hang up, as an editor that ends does."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+        self._reader.join()
+        self._file.close()
         self._socket.close()
 
     def _read(self) -> None:
@@ -111,6 +114,9 @@ class Session:
                     pass
                 self._take(json.loads(self._file.read(length)))
         self.ended.set()
+        self._initialized.set()
+        for waiting in list(self._answers.values()):
+            waiting.put({"success": False, "message": "the connection is over"})
 
     def _take(self, message: Body) -> None:
         if message["type"] == "response":
@@ -119,8 +125,9 @@ class Session:
             body = dict(message.get("body") or {})
             if message["event"] == "initialized":
                 self._initialized.set()
-            elif message["event"] == "terminated":
+            elif message["event"] == "terminated":  # the adapter then hangs up
                 self.ended.set()
+                self.send("disconnect", {})
             self.editor.take(self, message["event"], body)
 
 
@@ -131,6 +138,8 @@ class Editor:
     port: int
     mappings: Mapping[Path, str] = field(default_factory=dict)
     """Folders here by what they are called where the program runs."""
+    follows: bool = True
+    """It attaches to the subprocesses that it is told of."""
     breakpoints: dict[Path, Sequence[int]] = field(default_factory=dict)
     sessions: list[Session] = field(default_factory=list)
     """The first is the user's own, all others came by themselves."""
@@ -156,8 +165,8 @@ class Editor:
 
     def take(self, session: Session, event: str, body: Body) -> None:
         """Do what an editor does about an event."""
-        if event == "debugpyAttach":
-            threading.Thread(target=self._open, args=(body,), daemon=True).start()
+        if event == "debugpyAttach" and self.follows:
+            threading.Thread(target=self._join, args=(body,), daemon=True).start()
         elif event == "stopped":
             self.stops.put(
                 Stop(session=session, thread=int(body["threadId"]), reason=str(body["reason"]))
@@ -197,9 +206,12 @@ class Editor:
         for session in self.sessions:
             session.close()
 
-    def _open(self, arguments: Body) -> None:
+    def _open(self, arguments: Body) -> Session:
         session = Session(self, self.port)
         self.sessions.append(session)
         session.attach(arguments)
-        if len(self.sessions) > 1:
-            self.joined.put(session)
+        return session
+
+    def _join(self, arguments: Body) -> None:
+        with suppress(OSError, RefusedError):  # that process has ended meanwhile
+            self.joined.put(self._open(arguments))

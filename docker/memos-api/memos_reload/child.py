@@ -17,7 +17,7 @@ import memos_mends
 import memos_start
 import memos_vectors
 
-from memos_reload import bytecode, where
+from memos_reload import bytecode, debugger, where
 from memos_reload.settings import path_entry
 from memos_reload.wire import Channel, Message
 
@@ -32,6 +32,8 @@ class Job:
     """What changed since the one that answers."""
     source: Path
     bytecode: Path
+    door: str
+    """Where a debugger is joined; empty without one."""
 
     @classmethod
     def of(cls, message: Message) -> "Job":
@@ -41,6 +43,7 @@ class Job:
             files=tuple(message["files"]),
             source=Path(message["source"]),
             bytecode=Path(message["bytecode"]),
+            door=message["door"],
         )
 
 
@@ -62,6 +65,7 @@ def run(channel: Channel, listening: int) -> None:
         return
     job = Job.of(told[0])
     faulthandler.register(signal.SIGUSR2, file=channel.end.fileno(), all_threads=True)
+    debugger.enter(job.door, memos_start.log)
     known = set(sys.modules)
     with Telling(channel, job.source):
         load(job, channel)

@@ -8,20 +8,26 @@ the same adapter as a subprocess of the anchor; the adapter tells the editor (`d
 Nothing of it is started before a fork: it has threads, and who has threads is not forked.
 """
 
+import asyncio
 import importlib
 import json
 import os
+import secrets
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 FOLDER = "/opt/memos-debug"
 """Where debugpy is in the image; MEMOS_DEBUG_PATH names another folder."""
 PATIENCE = 3.0
 """Seconds for an editor that is attached to set its breakpoints in a new version."""
+STARTS = 10.0
+"""Seconds for the anchor to say where versions connect."""
 QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 """It would warn that the modules which are frozen into Python know no breakpoints."""
 
@@ -57,29 +63,37 @@ def asked(environ: Mapping[str, str]) -> str:
     return environ.get("MEMOS_DEBUG_BIND", "") if environ.get("MEMOS_DEBUG") == "yes" else ""
 
 
-def preload() -> None:
+def preload(name: str = "debugpy.server.api") -> None:
     """Import what a debugger needs; ImportError where it is not there. It starts nothing."""
     os.environ.update(QUIET)
     folder = os.environ.get("MEMOS_DEBUG_PATH", FOLDER)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    importlib.import_module("debugpy.server.api")
+    importlib.import_module(name)
 
 
-def listen(bind: str) -> None:
-    """Let editors attach to this very process; errors as of `preload`, RuntimeError, ValueError."""
-    preload()
-    debugpy = importlib.import_module("debugpy")
-    debugpy.configure(subProcess=False)
-    host, _, port = bind.rpartition(":")
-    debugpy.listen((host, int(port)))
+def loaded() -> None:
+    """Do what `preload` does where a debugger was asked for and is there."""
+    if asked(os.environ):
+        with suppress(ImportError):
+            preload()
 
 
-def join(door: Door) -> None:
+def enter(door: str, say: Callable[[str], object]) -> None:
+    """Have this version be debugged, if there is a door; it does without where it cannot be."""
+    if door:
+        try:
+            join(Door.of(door))
+        except (ImportError, OSError) as error:
+            say(f"no debugger: {error}")
+
+
+def join(door: Door, *, waits: bool = True) -> None:
     """Connect this process to the adapter; go on when an editor has set its breakpoints.
 
-    Without an editor that is at once, with one that does nothing after PATIENCE. ConnectionError
-    where there is no adapter any more.
+    Without an editor that is at once, with one that does nothing after PATIENCE, and at once where
+    it `waits` not. Raises ConnectionError where there is no adapter any more, ImportError where
+    there is no debugger.
     """
     preload()
     pydevd = importlib.import_module("pydevd")
@@ -94,6 +108,7 @@ def join(door: Door) -> None:
             access_token=door.token,
             ppid=door.anchor,
             suspend=False,
+            wait_for_ready_to_run=waits,
             patch_multiprocessing=False,
             notify_stdin=False,
             dont_trace_start_patterns=(str(Path(own).parent),),
@@ -110,41 +125,124 @@ def _go_on() -> None:
         debugger.ready_to_run = True
 
 
-def anchored(python: str, bind: str) -> tuple["subprocess.Popen[str]", Door]:
-    """Start the anchor, which ends when its stdin is closed; give where versions connect.
+class Anchor:
+    """The process that editors attach to, while there is one; started by the supervisor."""
 
-    Raises OSError with what it said where it cannot listen.
+    def __init__(self, python: str, bind: str, say: Callable[[str], object]) -> None:
+        """Start nothing yet; nothing at all where `bind` is empty."""
+        self.python, self.bind, self.say = python, bind, say
+        self._process: asyncio.subprocess.Process | None = None
+        self._door = ""
+        self._turn = asyncio.Lock()
+
+    @property
+    def on(self) -> bool:
+        """Editors may attach, so versions may stand at a breakpoint."""
+        return bool(self._door)
+
+    async def open(self) -> None:
+        """Have one, if it is wanted."""
+        await self.door()
+
+    async def door(self) -> str:
+        """Return where a version connects, as one line; empty where it needs not, or cannot."""
+        async with self._turn:
+            gone = self._process is None or self._process.returncode is not None
+            if self.bind and gone:
+                self._door = await self._start()
+            return self._door
+
+    async def _start(self) -> str:
+        self._process = await asyncio.create_subprocess_exec(
+            *(self.python, "-I", __file__, self.bind),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            process_group=0,
+        )
+        said = b""
+        try:
+            if self._process.stdout is not None:
+                said = await asyncio.wait_for(self._process.stdout.readline(), STARTS)
+            Door.of(said.decode())
+        except (TimeoutError, ValueError, KeyError, TypeError):
+            self.leave()
+            self.say(f"no debugger: {said.decode().strip() or 'it does not start'}")
+            return ""
+        self.say(f"a debugger may attach at {self.bind}")
+        return said.decode().strip()
+
+    def leave(self) -> None:
+        """End it."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+
+def listen(bind: str) -> Door:
+    """Let editors attach to this very process; give where its subprocesses connect.
+
+    As `debugpy.listen` does, but with `serve`, and with no token among the words of a process.
+    Raises ImportError without a debugger, ValueError or OSError where nobody can listen there.
     """
-    process = subprocess.Popen(
-        [python, __file__, bind],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    line = process.stdout.readline() if process.stdout else ""
-    try:
-        return process, Door.of(line)
-    except (ValueError, KeyError, TypeError):
-        process.kill()
-        process.wait()
-        raise OSError(line.strip() or "the debugger did not start") from None
+    host, _, port = bind.rpartition(":")
+    token = secrets.token_hex(32)
+    with socket.create_server(("127.0.0.1", 0)) as ear:
+        ear.settimeout(STARTS)
+        words = [
+            "--for-server",
+            str(ear.getsockname()[1]),
+            "--host",
+            host,
+            "--port",
+            str(int(port)),
+        ]
+        program = [sys.executable, "-I", __file__, *words]
+        subprocess.run(program, input=token, text=True, check=True)
+        told, _ = ear.accept()
+        with told, told.makefile() as text:
+            endpoints = json.load(text)
+    if "error" in endpoints:
+        raise OSError(endpoints["error"])
+    server = endpoints["server"]
+    door = Door(host=server["host"], port=server["port"], token=token, anchor=os.getpid())
+    join(replace(door, anchor=0), waits=False)
+    return door
 
 
-def main(bind: str) -> None:
-    """Be the anchor: listen, say where versions connect, wait for the end of stdin."""
+def serve(words: list[str], token: str) -> None:
+    """Be the adapter, which goes into the background by itself and ends with the last process.
+
+    Of itself it takes no connections any more once somebody hangs up at once, as whoever looks
+    whether a port is open.
+    """
+    preload("debugpy.adapter.__main__")
+    sockets = importlib.import_module("debugpy.common.sockets")
+    original = sockets.serve
+
+    def patient(name: str, handler: Callable[[socket.socket], object], *where: object) -> object:
+        def handle(connection: socket.socket) -> None:
+            with suppress(EOFError, OSError):
+                handler(connection)
+
+        return original(name, handle, *where)
+
+    vars(sockets).update(serve=patient)
+    sys.argv[1:] = [*words, "--server-access-token", token]
+    importlib.import_module("debugpy.adapter.__main__").main()
+
+
+def main(words: list[str]) -> None:
+    """Be the anchor, of one word; or be its adapter."""
+    if words[1:]:
+        serve(words, sys.stdin.read())
+        return
     try:
-        listen(bind)
-    except (ImportError, RuntimeError, ValueError) as error:
+        door = listen(words[0])
+    except (ImportError, OSError, ValueError, subprocess.SubprocessError) as error:
         print(f"{error}", flush=True)
         sys.exit(1)
-    setup = importlib.import_module("pydevd").SetupHolder.setup
-    door = Door(
-        host=setup["client"], port=setup["port"], token=setup["access-token"], anchor=os.getpid()
-    )
     print(door.text, flush=True)
     sys.stdin.read()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

@@ -16,7 +16,8 @@ from dataclasses import replace
 from datetime import datetime
 from importlib.util import find_spec
 
-from memos_reload import state, watch
+from memos_reload import debugger, state, watch
+from memos_reload.debugger import Anchor
 from memos_reload.excuse import Excuse
 from memos_reload.loading import Loading
 from memos_reload.processes import GoneError, Version
@@ -53,6 +54,7 @@ class Supervisor:
             settings, self.socket.fileno(), os.environ, tell=self._loaded, say=log
         )
         self.excuse = Excuse(self.socket)
+        self.anchor = Anchor(settings.python, debugger.asked(os.environ), log)
         self.done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.version = 0
         self.serving: Version | None = None
@@ -75,6 +77,7 @@ class Supervisor:
             loop.add_signal_handler(number, self._stop, number)
         loop.add_signal_handler(signal.SIGHUP, self._asked)
         self._watch(loop)
+        self._task(self.anchor.open())
         self._renew((), state.now())
         reason = await self.done
         if self.making is not None:
@@ -83,6 +86,7 @@ class Supervisor:
             self.serving.say(do="stop")
             await self._retire(self.serving)
         self.loading.leave()
+        self.anchor.leave()
         return reason
 
     # ---- what happens -------------------------------------------------------------------------
@@ -142,7 +146,7 @@ class Supervisor:
         version: Version | None = None
         try:
             version = await self.loading.fork(number)
-            version.say(**self._job(files))
+            version.say(**self._job(files), door=await self.anchor.door())
             fault = await self._ready(version)
         except GoneError as error:
             fault = Fault(error=str(error))
@@ -178,7 +182,7 @@ class Supervisor:
             except TimeoutError:
                 fault = hang(await version.place(), self.settings.source)
                 self.journal.hangs(version.number, fault)
-                if stage != "connect" and self.serving is not None and self.journal.loaded.ready:
+                if stage != "connect" and self._replaceable:
                     return fault
                 continue
             if "stage" in message:
@@ -193,6 +197,11 @@ class Supervisor:
             elif "ready" in message:
                 return None
 
+    @property
+    def _replaceable(self) -> bool:
+        """One that hangs is given up: another one serves, and no editor lets it stand."""
+        return self.serving is not None and self.journal.loaded.ready and not self.anchor.on
+
     async def _take_over(self, version: Version) -> Fault | None:
         """Let the version before take no more connections, and this one take them at once."""
         old, self.serving = self.serving, version
@@ -204,8 +213,10 @@ class Supervisor:
         self.journal.reached(version.number, "serve")
         self.excuse.stop()
         version.say(do="serve")
+        # it may stand at a breakpoint
+        limit = None if self.anchor.on else SERVE
         try:
-            while "answers" not in await asyncio.wait_for(version.next(), SERVE):
+            while "answers" not in await asyncio.wait_for(version.next(), limit):
                 pass
         except (TimeoutError, GoneError) as error:
             self.serving = self.journal.serving = None

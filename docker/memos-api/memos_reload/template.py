@@ -15,7 +15,7 @@ import threading
 from collections import deque
 from pathlib import Path
 
-from memos_reload import child, loading
+from memos_reload import child, debugger, loading
 from memos_reload.wire import Channel, Message
 
 SITES = ("site-packages", "dist-packages")
@@ -27,6 +27,7 @@ def main(control: int, listening: int) -> None:
     gc.disable()  # it would only look through what stays
     channel = Channel(socket.socket(fileno=control))
     channel.say(sites=[path for path in sys.path if path.endswith(SITES)])
+    debugger.loaded()
     version = Template(channel).serve()
     if version is not None:
         child.run(Channel(version), listening)
