@@ -52,7 +52,9 @@ def places(settings: Settings, checkout: Checkout) -> Iterator[Place]:
     )
     if (source := settings.memos_src) is not None:
         port = int(settings.get("MEMOS_DEBUG_PORT"))
-        yield replace(here, folder=source.parent, source=source, debug_port=port)
+        file = settings.host_file
+        folder = source.parent
+        yield replace(here, folder=folder, source=source, debug_port=port, variables=file)
     yield here
 
 

@@ -14,7 +14,10 @@ PREFIX = "MemOS: "
 """How the names of all entries of ours begin."""
 IN_CONTAINER = "/app/src"
 """Where the compose file mounts MEMOS_SRC."""
-DEBUGGED = "up with debugger"
+DEBUGGED, HOST_DEBUGGED = "up with debugger", "API on the host with debugger"
+ANSWERS = r"memos: reload: version \d+ answers"
+"""What the API writes on the host once it can be debugged."""
+TEST = "memosTest"
 OPENED = "${workspaceFolder}"
 """The folder that VS Code has open: by a link it may have another name than it has here."""
 _BEFORE = "^(?:error: |[✗!] memos: | +evidence: |.*memos: reload: .+?: )?"
@@ -31,6 +34,8 @@ class Task:
     detail: str
     seen_from: str = ""
     """From where it names files of code, if it does: `source`, that of MemOS, or the `folder`."""
+    lasting: bool = False
+    """It goes on until somebody ends it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,8 @@ class Place:
     source: Path | None = None
     """The src/ of MemOS in it; None for this checkout."""
     debug_port: int = 0
+    variables: Path | None = None
+    """The file of what the API's container gets, for a process of this machine."""
 
     @property
     def env(self) -> dict[str, str]:
@@ -64,7 +71,12 @@ LOOKING = (
     Task(name="ps", words=("inv", "ps"), detail="how is it?", seen_from="source"),
     Task(name="doctor", words=("inv", "doctor"), detail="what could be wrong?", seen_from="source"),
     Task(name="smoke", words=("inv", "smoke"), detail="memories in, found again, out again"),
-    Task(name="logs", words=("inv", "logs", "--follow"), detail="what all services write"),
+    Task(
+        name="logs",
+        words=("inv", "logs", "--follow"),
+        detail="what all services write",
+        lasting=True,
+    ),
     Task(name="down", words=("inv", "down"), detail="stop the stack, keep the data"),
 )
 OF_MEMOS = (
@@ -80,6 +92,19 @@ OF_MEMOS = (
         detail="take the code now, wait till it answers",
         seen_from="source",
     ),
+    Task(
+        name="API on the host",
+        words=("inv", "api.host"),
+        detail="instead of its container, with the Python of this checkout",
+        lasting=True,
+    ),
+    Task(
+        name=HOST_DEBUGGED,
+        words=("inv", "api.host", "--debug"),
+        detail="the same, and a debugger can be attached",
+        lasting=True,
+    ),
+    Task(name="API in its container", words=("inv", "api.container"), detail="no more on the host"),
     Task(
         name="test this file",
         words=("inv", "memos.test", "--", "${file}"),
@@ -109,13 +134,13 @@ def documents(place: Place) -> Iterator[tuple[Path, str, Sequence[Entries]]]:
     wanted = [_task(task, place) for task in tasks(place)]
     yield code / "tasks.json", "2.0.0", [Entries(array="tasks", key="label", wanted=wanted)]
     if place.source is not None:
-        launches = [_attached("in its container", IN_CONTAINER, DEBUGGED, place)]
-        entries = Entries(array="configurations", key="name", wanted=launches)
-        yield code / "launch.json", "0.2.0", [entries]
+        launches = Entries(array="configurations", key="name", wanted=[*_launches(place)])
+        inputs = Entries(array="inputs", key="id", wanted=[_name_of_test()])
+        yield code / "launch.json", "0.2.0", [launches, inputs]
 
 
 def _task(task: Task, place: Place) -> Mapping[str, Json]:
-    background = {"isBackground": True} if "--follow" in task.words else {}
+    background = {"isBackground": True} if task.lasting else {}
     return {
         "label": PREFIX + task.name,
         "detail": task.detail,
@@ -129,15 +154,26 @@ def _task(task: Task, place: Place) -> Mapping[str, Json]:
 
 
 def _matchers(task: Task, place: Place) -> Iterator[Mapping[str, Json]]:
-    """Yield how a place in a file is known in what a task writes: FILE:LINE: WHY, or a setting."""
+    """Yield how a place in a file is known in what a task writes: FILE:LINE: WHY, a setting.
+
+    One that lasts has none: what was mended meanwhile would stay a problem.
+    """
     bases = {"source": place.source, "folder": place.folder}
     if (base := bases.get(task.seen_from)) is not None:
         pattern = rf"{_BEFORE}(\S.*?\.py):(\d+)(?: in MEMOS_SRC)?: (.+)$"
         yield _matcher(base, pattern, file=1, line=2, message=3)
+    if task.name == HOST_DEBUGGED:
+        yield _until_it_answers(place)
     if task.seen_from and task.words[0] == "inv":
         name = re.escape(place.settings.name)
         pattern = rf"^(?:error: |[✗!] | +)?(.*?(?<!\S)\(?({name}) line (\d+)\b.*)$"
         yield _matcher(place.settings.parent, pattern, file=2, line=3, message=1)
+
+
+def _until_it_answers(place: Place) -> Mapping[str, Json]:
+    """Return how VS Code knows that what it started first is ready; it finds no problem."""
+    background = {"activeOnStart": True, "beginsPattern": "^wrote ", "endsPattern": ANSWERS}
+    return {**_matcher(place.folder, "^(?!)()()$", file=1, message=2), "background": background}
 
 
 def _matcher(base: Path, pattern: str, **groups: int) -> Mapping[str, Json]:
@@ -149,18 +185,43 @@ def _matcher(base: Path, pattern: str, **groups: int) -> Mapping[str, Json]:
     }
 
 
-def _attached(where: str, there: str, before: str, place: Place) -> Mapping[str, Json]:
-    """Return how a debugger is attached to the API, which has the code at another place."""
-    source = f"{OPENED}/{place.source.name}" if place.source else OPENED
-    return {
-        "name": f"{PREFIX}debug the API {where}",
+def _launches(place: Place) -> Iterator[Mapping[str, Json]]:
+    """Yield the ways to debug MemOS: its API, which may have another path, and its tests."""
+    here = f"{OPENED}/{place.source.name}" if place.source else OPENED
+    for where, there, before in (
+        ("in its container", IN_CONTAINER, DEBUGGED),
+        ("on the host", str(place.source), HOST_DEBUGGED),
+    ):
+        yield {
+            "name": f"{PREFIX}debug the API {where}",
+            "type": "debugpy",
+            "request": "attach",
+            "connect": {"host": "127.0.0.1", "port": place.debug_port},
+            "pathMappings": [{"localRoot": here, "remoteRoot": there}],
+            "justMyCode": False,
+            "subProcess": True,
+            "preLaunchTask": PREFIX + before,
+        }
+    yield {
+        "name": f"{PREFIX}debug a test of this file",
         "type": "debugpy",
-        "request": "attach",
-        "connect": {"host": "127.0.0.1", "port": place.debug_port},
-        "pathMappings": [{"localRoot": source, "remoteRoot": there}],
+        "request": "launch",
+        "module": "pytest",
+        "args": ["${file}", "-k", f"${{input:{TEST}}}"],
+        "cwd": OPENED,
+        "envFile": str(place.variables),
+        "console": "integratedTerminal",
         "justMyCode": False,
-        "subProcess": True,
-        "preLaunchTask": PREFIX + before,
+    }
+
+
+def _name_of_test() -> Mapping[str, Json]:
+    """Return the question that the last of them asks."""
+    return {
+        "id": TEST,
+        "type": "promptString",
+        "description": "Name of the test, or a part of it; empty: all tests of the file",
+        "default": "",
     }
 
 

@@ -20,6 +20,7 @@ MEMOS = Place(
     named=True,
     source=ODD / "MemOS" / "src",
     debug_port=5678,
+    variables=ODD / "second.env.host",
 )
 FAILED = "version 8 failed, version 7 serves on"
 HERE = Place(folder=ODD, dev=ODD / "dev", settings=ODD / ".env", named=False)
@@ -52,25 +53,53 @@ def test_every_task_is_a_command_that_there_is(place: Place) -> None:
 
     typed = {name[1] for name in words if name[0] == "inv"}
     assert typed <= set(tasks.ns.task_names)
+    assert len(typed) >= 6
     assert {name[0] for name in words} <= {"inv", "nox"}
 
 
 def test_what_a_way_to_debug_runs_first_is_a_task() -> None:
     """VS Code would ask what to do about an unknown one."""
-    first = {one["preLaunchTask"] for one in wanted(MEMOS, "launch.json").values()}
+    launches, tasks_ = (wanted(MEMOS, name) for name in ("launch.json", "tasks.json"))
+    first = {one["preLaunchTask"] for one in launches.values() if "preLaunchTask" in one}
 
-    assert first
-    assert first <= wanted(MEMOS, "tasks.json").keys()
+    assert len(first) == 2
+    assert first <= tasks_.keys()
+
+
+def test_what_goes_on_is_waited_for_until_the_api_answers() -> None:
+    """VS Code would wait for its end, and attach to nothing."""
+    task = wanted(MEMOS, "tasks.json")["MemOS: API on the host with debugger"]
+    (matcher,) = task["problemMatcher"]
+
+    assert task["isBackground"] is True
+    ends = matcher["background"]["endsPattern"]
+    assert re.search(ends, "memos: reload: version 1 answers after 4.02 s")
+    assert not re.search(ends, f"memos: reload: {FAILED}: memos/x.py:12: SyntaxError")
+    assert not re.search(matcher["pattern"]["regexp"], "")
 
 
 def test_the_debugger_knows_the_files_by_both_their_names() -> None:
     """As the folder is opened, and as the process has it."""
-    container = wanted(MEMOS, "launch.json")["MemOS: debug the API in its container"]
+    launches = wanted(MEMOS, "launch.json")
+    container, host = (
+        launches[f"MemOS: debug the API {where}"] for where in ("in its container", "on the host")
+    )
 
-    assert container["connect"] == {"host": "127.0.0.1", "port": 5678}
+    assert container["connect"] == {"host": "127.0.0.1", "port": 5678} == host["connect"]
     mapping = {"localRoot": "${workspaceFolder}/src", "remoteRoot": "/app/src"}
     assert container["pathMappings"] == [mapping]
-    assert container["justMyCode"] is False
+    assert host["pathMappings"] == [{**mapping, "remoteRoot": str(MEMOS.source)}]
+    assert container["justMyCode"] is host["justMyCode"] is False
+
+
+def test_a_test_is_debugged_with_the_variables_of_the_stack() -> None:
+    """Its name is asked for; the question is one that is there."""
+    launches = wanted(MEMOS, "launch.json")
+    test = launches["MemOS: debug a test of this file"]
+
+    assert test["envFile"] == str(MEMOS.variables)
+    asked = re.findall(r"\$\{input:(\w+)\}", " ".join(test["args"]))
+    assert [launches[name]["type"] for name in asked] == ["promptString"]
 
 
 def test_a_command_is_started_by_no_shell_and_by_its_whole_path() -> None:
