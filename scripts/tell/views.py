@@ -156,8 +156,9 @@ def edits(row: Mapping[str, Any]) -> str:
     since = f"{changed} file{'s' * (changed > 1)} changed since" if changed else ""
     pending = reload["pending"]
     waits = f"version {pending['version']} is at {pending['stage']}" if pending else ""
-    off = reload["watching"] == "off"
-    how = "edits wait for inv reload" if off else f"edits are noticed by {reload['watching']}"
+    how = f"edits are noticed by {reload['watching']}"
+    if reload["watching"] == "off" or (reload["watching"] == "events" and reload["why"]):
+        how = f"edits are not noticed: {reload['why'] or 'inv reload takes them'}"
     return ", ".join(filter(None, (what, at, since, waits, how)))
 
 

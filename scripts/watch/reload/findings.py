@@ -60,17 +60,17 @@ def slow(state: State) -> Iterator[Finding]:
             "MEMOS_SRC on a disk of the engine's machine; or inv reload after an edit",
             service=SERVICE,
         )
-    elif watching.how is How.OFF:
+    elif watching.why or watching.how is How.OFF:  # the folder is not there, for instance
         yield advice(
             "reload-unwatched",
             f"edits are not noticed{_because(watching.why)}",
-            "inv reload after an edit",
+            "MEMOS_SRC in .env: a folder that the container may read; then: inv up",
             service=SERVICE,
         )
     if not template.ready and template.why:
         yield advice(
             "reload-template",
-            f"each edit is a full start, of seconds{_because(template.why)}",
+            f"an edit is a full start for now, of seconds{_because(template.why)}",
             f"{SAID} says more; edits are taken all the same",
             service=SERVICE,
         )
@@ -78,14 +78,13 @@ def slow(state: State) -> Iterator[Finding]:
 
 def how(state: State, where: str) -> str:
     """Return in a few words how edits of a folder are taken."""
-    watching, template = state.watching, state.template
+    watching = state.watching
     words = {
         How.EVENTS: f"an edit below {where} is taken when it is saved",
         How.POLLING: f"an edit below {where} is noticed by polling{_because(watching.why)}",
         How.OFF: f"edits below {where} are taken by inv reload alone{_because(watching.why)}",
     }
-    late = "" if template.ready or not template.why else f"; each is a full start: {template.why}"
-    return words[watching.how] + late
+    return words[watching.how]
 
 
 def _because(why: str) -> str:

@@ -54,6 +54,7 @@ RELOAD = {
     "dirty": False,
     "changed": 0,
     "watching": "events",
+    "why": "",
     "pending": None,
 }
 
@@ -81,7 +82,14 @@ RELOAD = {
         ),
         (
             {"commit": "", "changed": 1, "watching": "off"},
-            "version 7 of the code, 1 file changed since, edits wait for inv reload",
+            (
+                "version 7 of the code, 1 file changed since, edits are not noticed: inv"
+                " reload takes them"
+            ),
+        ),
+        (
+            {"commit": "", "why": "/app/src is not there"},
+            "version 7 of the code, edits are not noticed: /app/src is not there",
         ),
     ],
 )
