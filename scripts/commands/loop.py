@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from scripts.commands import flags
-from scripts.commands.command import checkout, command, look, report, starter
+from scripts.commands.command import as_set, checkout, command, look, report, starter
 from scripts.core.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def reload(*, timeout: str = "60", format: str = "text") -> ExitCode:
     from scripts.commands.flows import reload
 
     seconds, tell = flags.seconds("timeout", timeout), report(format)
-    return reload.reload(look(tell), seconds, tell)
+    return reload.reload(as_set(tell), seconds, tell)
 
 
 @command("test")

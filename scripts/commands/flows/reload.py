@@ -39,8 +39,8 @@ def reload(space: Workspace, timeout: float, tell: Report) -> ExitCode:
     with suppress(RefusedError):  # it has ended: that is seen below
         supervisor.reload()
     left = max(0.0, deadline - time.monotonic())
-    after = _awaited(supervisor, before.asked, left)
-    run = after.since(before.asked)
+    after = _awaited(supervisor, before, left)
+    run = after.after(before)
     if run is None:
         late = supervisor.runs()
         code = ExitCode.TIMEOUT if late else ExitCode.BROKEN
@@ -104,16 +104,16 @@ def _required(space: Workspace, patience: float) -> tuple[Supervisor, State]:
     raise ConfigError(problem, next_step=step)
 
 
-def _awaited(supervisor: Supervisor, asked: int, timeout: float) -> State:
+def _awaited(supervisor: Supervisor, before: State, timeout: float) -> State:
     """Return the state once a version of after this question has ended, or the API, or time."""
 
     def observe() -> tuple[bool, State | None]:
         return supervisor.runs(), supervisor.state()
 
-    last = State()
+    last = before
     for runs, state in poll(observe, timeout=timeout, interval=INTERVAL):
         last = state or last
-        if not runs or last.since(asked) is not None:
+        if not runs or last.after(before) is not None:
             break
     return last
 

@@ -14,10 +14,12 @@ SOURCE = "/app/src"
 """Where the compose file mounts MEMOS_SRC; a package there hides the installed one."""
 _FRAME = rf'File "(?P<file>{SOURCE}/[^"]+)", line (?P<line>\d+)'
 _SUPERVISOR = (
-    r"memos: reload: version \d+ (?:failed|does not come), nothing answers: "
+    r"memos: reload: version \d+ (?P<what>failed|does not come), nothing answers: "
     r"(?P<file>[^:/][^:]*):(?P<line>\d+): (?P<error>.+)"
 )
-"""How the reload's supervisor tells of code that it cannot run."""
+"""How the reload's supervisor tells of code that it cannot run, and each 10 s of what hangs."""
+HANGS = 3
+"""So often it tells so of the same place before that is a hang, and no slow machine."""
 _ERROR = re.compile(r"^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Exit|Warning)\b.*")
 _UNRESOLVED = r"\[Errno -[235]\]|Name or service not known|Temporary failure in name resolution"
 _REFUSED = r"refused|timed out|[Tt]imeout|No route|reset by peer|disconnected"
@@ -226,8 +228,9 @@ def source_broken(failure: Failure) -> Finding | None:
     """The mounted source cannot be imported: its error, where it was made, by the last frame."""
     lines = failure.lines
     if (said := last(lines, _SUPERVISOR)) is not None:
-        place = f"{said['file']}:{said['line']}"
-        return failure.finding(_source_broken(failure, place, said["error"]), said)
+        cause = _source_broken(failure, f"{said['file']}:{said['line']}", said["error"])
+        final = said["what"] == "failed" or lines.count(said.string) >= HANGS
+        return failure.finding(cause._replace(fatal=final), said)
     frames = [number for number, line in enumerate(lines) if re.search(r'^\s*File "', line)]
     frame = re.search(_FRAME, lines[frames[-1]]) if frames else None
     if frame is None:

@@ -20,7 +20,10 @@ SAID = f"inv logs --service {SERVICE} --tail 50"
 def standing(state: State) -> Iterator[Finding]:
     """Yield what is wrong with the code as it is now; nothing while the last version answers."""
     if state.pending is not None and state.pending.error:
-        yield _wrong("reload-hangs", "does not go on", state.pending, state)
+        # where none answers it may be a first start, that takes its time
+        hangs = _wrong("reload-hangs", "has stood still for a while", state.pending, state)
+        step = f"where it does not go on by itself: {hangs.next_step}"
+        yield replace(hangs, next_step=step, fatal=False)
     elif state.standing is not None:
         yield failed(state.standing, state)
 

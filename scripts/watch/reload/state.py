@@ -140,8 +140,13 @@ class State:
         """How the version began that answers; None where that is no longer known."""
         return next((run for run in self.runs if run.version == self.serving), None)
 
-    def since(self, asked: int) -> Run | None:
-        """Return the last run with an end that began after it was asked this often."""
+    def after(self, before: "State") -> Run | None:
+        """Return the last run with an end that began after it was asked once more than `before`.
+
+        Of a supervisor that was started since every run did.
+        """
+        same = not before.runs or before.runs[-1].began in {run.began for run in self.runs}
+        asked = before.asked if same else -1
         return next((run for run in reversed(self.ended) if run.asked > asked), None)
 
 

@@ -75,12 +75,22 @@ def test_a_version_that_failed_stands_until_a_newer_one_answers() -> None:
 
 def test_who_asked_waits_for_a_version_of_after_the_question() -> None:
     """Not for one that was on its way, nor for one that a newer edit overtook."""
+    before = told(state(run(1), asked=3))
     runs = [run(1), run(2, asked=3), run(3, asked=4, outcome="superseded")]
 
-    assert told(state(*runs)).since(3) is None
-    found = told(state(*runs, failed(4, asked=4))).since(3)
+    assert told(state(*runs, asked=4)).after(before) is None
+    found = told(state(*runs, failed(4, asked=4), asked=4)).after(before)
     assert found is not None
     assert found.version == 4
+
+
+def test_of_a_supervisor_that_was_started_meanwhile_any_version_will_do() -> None:
+    """It counts anew, and has what was saved before."""
+    before = told(state(run(1), failed(2), asked=3))
+    found = told(state(run(1, began="2026-11-27T20:01:00.000Z"))).after(before)
+
+    assert found is not None
+    assert found.version == 1
 
 
 @pytest.mark.parametrize(
@@ -139,9 +149,14 @@ def test_a_version_that_hangs_is_told_before_one_that_failed() -> None:
     (found,) = findings.standing(told(state(run(7), failed(8), pending=waits | where)))
 
     assert found.code == "reload-hangs"
-    assert found.cause == "version 9 of the code does not go on at import, version 7 serves on"
+    assert found.cause == (
+        "version 9 of the code has stood still for a while at import, version 7 serves on"
+    )
     assert found.evidence == f"{SOURCE}/memos/api/y.py:3: it does not go on here"
+    assert found.next_step.startswith(f"where it does not go on by itself: mend {SOURCE}/memos")
     assert list(findings.standing(told(state(run(7), pending=waits)))) == []
+    (first,) = findings.standing(told(state(pending=waits | where)))
+    assert not first.fatal
 
 
 @pytest.mark.parametrize(
