@@ -117,7 +117,8 @@ def test_a_start_with_code_that_is_wrong_ends_with_its_place(api: Edited) -> Non
     said = api.stack.inv("restart", "--service", "memos", check=False)
 
     assert said.exit_code == 5
-    assert f"memos/api/server_api.py:{line} in MEMOS_SRC: SyntaxError" in said.stderr
+    assert f"✗ memos: memos/api/server_api.py:{line} in MEMOS_SRC" in said.stderr
+    assert f"next: mend memos/api/server_api.py:{line}," in said.stderr
 
     api.save(ROUTE.format(number=5))
     api.stack.inv("reload")

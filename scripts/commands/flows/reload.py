@@ -42,7 +42,7 @@ def reload(space: Workspace, timeout: float, tell: Report) -> ExitCode:
     after = _awaited(supervisor, before, left)
     run = after.after(before)
     if run is None:
-        late = supervisor.runs()
+        late = supervisor.lives()
         code = ExitCode.TIMEOUT if late else ExitCode.BROKEN
         finding: Finding | None = _overdue(after, timeout) if late else _ended()
     else:
@@ -78,15 +78,15 @@ def document(
 def _required(space: Workspace, patience: float) -> tuple[Supervisor, State]:
     """Return who takes edits, and its state; ConfigError says why nobody does."""
     settings = space.settings
-    found = containers(space.api, space.stack.project, SERVICE)
-    look = Look(containers=on_host.seen(space.cache, found))
-    supervisor = asking.supervisor(space, look)
+    patience, supervisor = patience if settings.reloads else 0.0, None
+    for look in poll(lambda: _look(space), timeout=patience, interval=INTERVAL):
+        supervisor = asking.supervisor(space, look)
+        if supervisor is not None and (state := supervisor.state()) is not None:
+            return supervisor, state
+        if not any(one.state in asking.LIVING for one in look.containers):
+            break
     if supervisor is None:
         raise ConfigError("the API does not run", next_step=f"inv up --service {SERVICE}")
-    patience = patience if settings.reloads else 0.0
-    for state in poll(supervisor.state, timeout=patience, interval=INTERVAL):
-        if state is not None:
-            return supervisor, state
     if settings.get("RELOAD") == "no":
         problem = f"{settings.told('RELOAD')}: no edit is taken while the API runs"
         step = f"RELOAD=yes in .env, then: inv up --service {SERVICE}"
@@ -104,16 +104,21 @@ def _required(space: Workspace, patience: float) -> tuple[Supervisor, State]:
     raise ConfigError(problem, next_step=step)
 
 
+def _look(space: Workspace) -> Look:
+    found = containers(space.api, space.stack.project, SERVICE)
+    return Look(containers=on_host.seen(space.cache, found))
+
+
 def _awaited(supervisor: Supervisor, before: State, timeout: float) -> State:
     """Return the state once a version of after this question has ended, or the API, or time."""
 
     def observe() -> tuple[bool, State | None]:
-        return supervisor.runs(), supervisor.state()
+        return supervisor.lives(), supervisor.state()
 
     last = before
-    for runs, state in poll(observe, timeout=timeout, interval=INTERVAL):
+    for lives, state in poll(observe, timeout=timeout, interval=INTERVAL):
         last = state or last
-        if not runs or last.after(before) is not None:
+        if not lives or last.after(before) is not None:
             break
     return last
 

@@ -23,6 +23,8 @@ from scripts.watch.reload.state import State
 
 FILE = "/app/reload.json"
 """Written by docker/memos-api/memos_reload/ in the container."""
+LIVING = frozenset({ContainerState.RUNNING, ContainerState.RESTARTING})
+"""States of a container whose program is there, or soon."""
 ERROR = ("version", "stage", "file", "line", "error")
 """What `inv ps` has of a version that failed."""
 
@@ -42,9 +44,17 @@ class Supervisor:
         return file_of(self.api, self.container, FILE)
 
     def state(self) -> State | None:
-        """Return its state; None where there is none, or none that can be read."""
+        """Return its state; None where there is none, or none that can be read.
+
+        What a run of the container before has left says nothing: to hang up on a program that has
+        not come so far yet would end it.
+        """
         with suppress(ValueError):
-            return states.told(states.parsed(self.text()), self.service, self.source)
+            found = states.parsed(self.text())
+            # of a process the kernel knows only to the second when it began
+            exact = self.container.host is None and found.moment
+            if not exact or exact >= nanoseconds(self.container.started_at):
+                return states.told(found, self.service, self.source)
         return None
 
     def reload(self) -> None:
@@ -54,12 +64,12 @@ class Supervisor:
             return
         self.api.post(f"/containers/{self.container.id}/kill", signal="HUP")
 
-    def runs(self) -> bool:
-        """Say whether its process is there."""
+    def lives(self) -> bool:
+        """Say whether its process is there, or will be again by itself."""
         if self.container.host is not None:
             return on_host.lives(self.container.host)
         found = self.api.get(f"/containers/{self.container.id}/json") or {}
-        return bool(found.get("State", {}).get("Status") == ContainerState.RUNNING)
+        return found.get("State", {}).get("Status") in LIVING
 
 
 def supervisor(space: Workspace, look: Look) -> Supervisor | None:

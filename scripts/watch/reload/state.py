@@ -136,6 +136,15 @@ class State:
         return last if last is not None and last.outcome is Outcome.FAILED else None
 
     @property
+    def moment(self) -> int:
+        """When something happened last, nanoseconds since 1970; 0 where nothing has."""
+        said = [
+            self.pending.since if self.pending is not None else "",
+            *(r.began for r in self.runs),
+        ]
+        return max(map(nanoseconds, said))
+
+    @property
     def running(self) -> Run | None:
         """How the version began that answers; None where that is no longer known."""
         return next((run for run in self.runs if run.version == self.serving), None)
@@ -167,8 +176,8 @@ def parsed(text: bytes) -> State:
     if isinstance(runs, list):
         known["runs"] = [_known(Run, run) for run in runs]
     found = records.made(State, known)
+    _ = found.moment
     for run in found.runs:
-        nanoseconds(run.began)
         if not all(0 <= seconds <= LONGEST for seconds in run.seconds.values()):
             raise ValueError("no version takes as long as that")
     return found

@@ -135,6 +135,16 @@ def test_without_an_api_that_runs_there_is_nothing_to_reload(at: Checkout, state
     assert "the API does not run\nnext: inv up --service memos" in at.shown().err
 
 
+def test_what_the_run_before_has_left_is_no_state(at: Checkout) -> None:
+    """A container that was started again has a file of then; nobody hangs up on what boots."""
+    edited(at, state(run(7)), state(run(7), run(8, asked=1), asked=1))
+    at.state["containers"]["id-memos"]["State"]["StartedAt"] = "2026-11-27T20:00:05Z"
+
+    assert at.inv("reload") == 2
+    assert "was started without a reload" not in at.shown().err
+    assert memos(at)["reload"] is None
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "soon"])
 def test_a_wrong_timeout_is_configuration(at: Checkout, value: str) -> None:
     """Before anything is asked."""

@@ -73,6 +73,15 @@ def test_a_version_that_failed_stands_until_a_newer_one_answers() -> None:
     assert told(state()).standing is None
 
 
+def test_a_state_knows_when_it_was_written_last() -> None:
+    """By what happened in it; a supervisor that has only begun has nothing to tell."""
+    waits = {"version": 9, "stage": "import", "since": "2026-11-27T20:00:01Z"}
+
+    assert told(state()).moment == 0
+    first, last = told(state(run(7))).moment, told(state(run(7), pending=waits)).moment
+    assert 0 < first < last
+
+
 def test_who_asked_waits_for_a_version_of_after_the_question() -> None:
     """Not for one that was on its way, nor for one that a newer edit overtook."""
     before = told(state(run(1), asked=3))
