@@ -58,9 +58,6 @@ INTERVAL = 0.05
 AGAIN = 5.0
 """Seconds after which the log says once more what is waited for; at first sooner."""
 REJECTED = frozenset({401, 403})
-NO_ENV_FILES = "PYTHON_DOTENV_DISABLED"
-TRUE = frozenset({"1", "true", "t", "yes", "y"})
-"""Its values that python-dotenv takes for a yes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,23 +70,11 @@ class Database:
     """Returns why it does not answer yet; an empty text when it does."""
 
 
-def leave_env_files(env: Mapping[str, str]) -> None:
-    """Let no .env of a checkout count beside what this process was given, where that is said.
-
-    MemOS reads one over its variables. python-dotenv itself listens from 1.1.1 on.
-    """
-    if env.get(NO_ENV_FILES, "").lower() in TRUE:
-        dotenv = importlib.import_module("dotenv")
-        for module in (dotenv, importlib.import_module("dotenv.main")):
-            module.__dict__["load_dotenv"] = lambda *_args, **_options: False
-
-
 def load(names: Iterable[str] = QUIET) -> None:
     """Import modules without the garbage collector, which would only look through what stays.
 
     One that another version of MemOS lacks is left out; any other error is the API's own.
     """
-    leave_env_files(environ)
     gc.disable()
     for name in names:
         try:

@@ -13,8 +13,10 @@ from scripts.watch.on_host import SERVICE
 
 CODE = Path("docker", "memos-api")
 """Below the root: what starts the API in its container, and on this machine."""
+QUIET = "on_host"
+"""In there; what Python runs from it when it starts keeps the .env of a checkout from counting."""
+PATH = "PYTHONPATH"
 ALWAYS = {
-    # MemOS reads the .env beside its code, over the variables that it was given
     "PYTHON_DOTENV_DISABLED": "1",
     # as its image has it
     "PYTHONUNBUFFERED": "1",
@@ -51,7 +53,8 @@ def variables(space: Workspace, environ: Mapping[str, str]) -> dict[str, str]:
         )
     kept = {HOME: str(folder(space) / "huggingface")} if not environ.get(HOME) else {}
     own = {name: value for name, value in given.variables.items() if name not in CONTAINERS}
-    return {**ALWAYS, **kept, **own}
+    found = (str(space.settings.root / CODE / QUIET), own.get(PATH, ""))
+    return {**ALWAYS, **kept, **own, PATH: ":".join(filter(None, found))}
 
 
 def write(space: Workspace, given: Mapping[str, str], runner: Runner) -> Path:

@@ -125,7 +125,9 @@ def test_the_api_runs_under_its_supervisor_until_ctrl_c(at: Checkout, source: Pa
     assert "inv api.container brings its container back" in shown.err
     given = json.loads((cache(at) / "host" / "given.json").read_text())
     (port,) = at.config["services"]["memos"]["ports"]
-    assert given["MEMOS_RELOAD_SOURCE"] == given["PYTHONPATH"] == str(source / "src")
+    quiet = at.root / "docker" / "memos-api" / "on_host"
+    assert given["MEMOS_RELOAD_SOURCE"] == str(source / "src")
+    assert given["PYTHONPATH"] == f"{quiet}:{source}/src"
     assert given["MEMOS_RELOAD_PYTHON"] == str(source / ".venv" / "bin" / "python")
     assert given["MEMOS_RELOAD_BIND"] == f"127.0.0.1:{port['published']}"
     assert given["MEMOS_RELOAD_STATE"] == str(cache(at) / "host" / "reload.json")
@@ -476,7 +478,8 @@ def test_a_shell_gets_the_variables_and_no_secret_is_printed(at: Checkout, sourc
     assert "s e c r e t" not in lines
     script = f'{lines}\nprintf %s "$NEO4J_PASSWORD|$PYTHONPATH"'
     said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
-    assert said == f"s e c r e t|{source}/src"
+    assert said.startswith("s e c r e t|")
+    assert said.endswith(f":{source}/src")
     assert at.inv("env", "--host", "--offset", "100") == 2
 
 

@@ -217,33 +217,3 @@ def test_neo4j_is_there_when_it_answers_the_login(
     monkeypatch.setitem(sys.modules, "neo4j", Neo4j(error))
 
     assert memos_start.ask_neo4j("bolt://db", ("neo4j", "secret")) == why
-
-
-@pytest.fixture
-def dotenv(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Put a python-dotenv in its place that is too old to listen to a variable."""
-    package, main = SimpleNamespace(), SimpleNamespace()
-    for module in (package, main):
-        module.load_dotenv = lambda *_, override=False: f"loaded, override={override}"
-    monkeypatch.setitem(sys.modules, "dotenv", package)
-    monkeypatch.setitem(sys.modules, "dotenv.main", main)
-    return SimpleNamespace(package=package, main=main)
-
-
-@pytest.mark.parametrize("value", ["1", "true", "YES"])
-def test_the_env_file_of_a_checkout_does_not_count_where_that_is_said(
-    dotenv: SimpleNamespace, value: str
-) -> None:
-    """MemOS reads it over its variables, by either name of the function."""
-    memos_start.leave_env_files({"PYTHON_DOTENV_DISABLED": value})
-
-    assert dotenv.package.load_dotenv(override=True) is False
-    assert dotenv.main.load_dotenv("/a/.env") is False
-
-
-@pytest.mark.parametrize("env", [{}, {"PYTHON_DOTENV_DISABLED": "0"}])
-def test_elsewhere_it_counts_as_before(dotenv: SimpleNamespace, env: dict[str, str]) -> None:
-    """In the container there is none."""
-    memos_start.leave_env_files(env)
-
-    assert dotenv.package.load_dotenv(override=True) == "loaded, override=True"
