@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from scripts.diagnosis.readiness import answers, last_answer
 from scripts.diagnosis.rules import diagnose
 from scripts.engine.containers import containers
 from scripts.loop import environment, host_variables, packages
+from scripts.loop.addresses import LOOPBACK
 from scripts.loop.environment import Environment
 from scripts.loop.host_log import HostLog
 from scripts.machine import ports, processes
@@ -95,7 +96,7 @@ def host(start: Starter, here: Checkout, wanted: Wanted, tell: Reporter) -> int:
         lock.enter_context(files.held(space.cache, "api.host"))
         _require_alone(space)
         _require_ready(space)
-        _require_port(space)
+        _require_ports(space, place.debug_port)
         file = host_variables.write(space, place.variables, here.runner)
         tell.say(f"wrote {file}: what the container gets, with the addresses of this machine")
         _stop_container(start, place.port)
@@ -186,8 +187,12 @@ def _require_ready(space: Workspace) -> None:
         )
 
 
-def _require_port(space: Workspace) -> None:
-    for port, (_, holder) in guards.holders(space.api, space.stack, (SERVICE,)).items():
+def _require_ports(space: Workspace, debug_port: int | None) -> None:
+    service = space.stack.service(SERVICE)
+    more = () if debug_port is None else (Port(host=LOOPBACK, published=debug_port, target=0),)
+    wanted = replace(service, ports=(*service.ports, *more))
+    stack = replace(space.stack, services=(wanted,))
+    for port, (_, holder) in guards.holders(space.api, stack, (SERVICE,)).items():
         name = space.settings.port_variables().get(port, "the API")
         raise BrokenError(
             f"port {port} is taken by {holder}",
@@ -257,7 +262,7 @@ def _api(space: Workspace, place: Place, python: Path, begun: Begun, tell: Repor
         "MEMOS_RELOAD_BIND": f"{place.port.host}:{place.port.published}",
     }
     if place.debug_port is not None:
-        more |= {"MEMOS_DEBUG": "yes", "MEMOS_DEBUG_BIND": f"127.0.0.1:{place.debug_port}"}
+        more |= {"MEMOS_DEBUG": "yes", "MEMOS_DEBUG_BIND": f"{LOOPBACK}:{place.debug_port}"}
     with closing(log), process.ended_by(signal.SIGTERM, signal.SIGHUP):
         env = {**place.variables, **more}
         running = process.Relayed(

@@ -19,6 +19,7 @@ from scripts.core.look import HostProcess
 from scripts.loop import api_host
 from scripts.machine import processes
 from scripts.watch import on_host
+from tests.kit import servers
 from tests.kit.changes import Change, put
 from tests.kit.checkout import Checkout, DataCheckout
 from tests.kit.on_host import noted, wrote
@@ -193,6 +194,8 @@ def test_the_debugger_listens_on_this_machine_alone(at: Checkout, source: Path) 
         "MEMOS_DEBUG": "yes",
         "MEMOS_DEBUG_BIND": "0.0.0.0:5678",
     }
+    port = servers.closed_port()
+    put("MEMOS_DEBUG_PORT", str(port))(at)
     assert at.inv("api.host", "--debug") == 2
     told = at.shown().err
     assert "lacks debugpy" in told
@@ -202,7 +205,19 @@ def test_the_debugger_listens_on_this_machine_alone(at: Checkout, source: Path) 
     assert at.inv("api.host", "--debug") == 0
 
     given = json.loads((cache(at) / "host" / "given.json").read_text())
-    assert (given["MEMOS_DEBUG"], given["MEMOS_DEBUG_BIND"]) == ("yes", "127.0.0.1:5678")
+    assert (given["MEMOS_DEBUG"], given["MEMOS_DEBUG_BIND"]) == ("yes", f"127.0.0.1:{port}")
+
+
+def test_a_debug_port_that_is_taken_is_told_with_its_variable(at: Checkout, source: Path) -> None:
+    """Before the container is stopped; the process itself would only log it."""
+    has(source, *release.extras(ROOT / release.LOCKS), "debugpy")
+    with servers.tcp(servers.silent) as port:
+        put("MEMOS_DEBUG_PORT", str(port))(at)
+        assert at.inv("api.host", "--debug") == 5
+
+    assert f"port {port} is taken by" in (told := at.shown().err)
+    assert "give MEMOS_DEBUG_PORT another port" in told
+    assert state_of(at) == "running"
 
 
 # a command --------------------------------------------------------------------------------------
