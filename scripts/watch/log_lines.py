@@ -37,8 +37,9 @@ _MARKED = re.compile(
 _GLOG = re.compile(r"([IWEF])\d{4,8} \d\d:\d\d:\d\d")
 """SeaweedFS, and parts of Milvus: a letter, the day, the time."""
 _GLOG_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "error"}
-_PLAIN = re.compile(r"(?:fatal )?error: |memos: reload: version \d+ failed", re.IGNORECASE)
-"""Programs that name no level; of the API's supervisor a version of the code."""
+_PLAIN = re.compile(r"(?:fatal )?error: ", re.IGNORECASE)
+_RELOAD = re.compile(r"memos: reload: (version \d+ (?:failed|does not come|has ended))?")
+"""The API's supervisor: what it says is no part of the traceback before."""
 _FALL = re.compile(
     r"traceback \(most recent|exception in thread|panic: |thread '.*' panicked", re.IGNORECASE
 )
@@ -109,6 +110,8 @@ def level(text: str) -> str:
         return "debug" if text.strip() else ""
     if glog := _GLOG.match(text):
         return _GLOG_LEVELS[glog[1]]
+    if said := _RELOAD.match(text):
+        return "error" if said[1] else "info"
     if mark := _MARKED.search(text):
         return _MEANING[mark[mark.lastgroup or 0].lower()]
     return "error" if _PLAIN.match(text) else ""

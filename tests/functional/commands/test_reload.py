@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from scripts.commands.flows import reload as flow
 from tests.kit.changes import put
 from tests.kit.checkout import Checkout
 from tests.kit.fake_engine import framed
+from tests.kit.on_host import noted
 from tests.kit.reloads import edited, failed, run, state
 
 TOOK = "version 8 answers after 0.61 s (compile 0.02, import 0.38, connect 0.11): memos/api/x.py\n"
@@ -143,6 +145,38 @@ def test_what_the_run_before_has_left_is_no_state(at: Checkout) -> None:
     assert at.inv("reload") == 2
     assert "was started without a reload" not in at.shown().err
     assert memos(at)["reload"] is None
+
+
+SUPERVISOR = """
+import shutil, signal
+signal.signal(signal.SIGHUP, lambda *_: shutil.copy("then.json", "reload.json"))
+print("ready", flush=True)
+input()
+"""
+
+
+def test_the_api_on_this_machine_is_asked_itself(at: Checkout) -> None:
+    """Its process gets the signal, and its file is read: no container is asked."""
+    source = edited(at, "")
+    here = at.root / ".cache" / "memos-test" / "host"
+    here.mkdir(parents=True)
+    watching = {"folder": str(source), "how": "events", "why": "", "files": 3}
+    wrong = failed(8, asked=1, file=str(source / "memos" / "x.py"))
+    (here / "reload.json").write_text(state(run(7), watching=watching))
+    (here / "then.json").write_text(state(run(7), wrong, asked=1, watching=watching))
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", SUPERVISOR], cwd=here, stdin=pipe, stdout=pipe
+    ) as up:
+        assert up.stdout is not None
+        assert up.stdout.readline() == b"ready\n"
+        noted(here.parent, pid=up.pid)
+
+        assert at.inv("reload") == 5
+
+        assert at.shown().out == f"{source}/memos/x.py:12: SyntaxError: invalid syntax\n"
+        assert memos(at)["reload"]["version"] == 7
+        up.communicate(b"\n")
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "soon"])

@@ -65,6 +65,14 @@ def texts(lines: list[LogLine]) -> list[str]:
         ('{"level":"warn","ts":"2026-11-23T01:55:06Z","msg":"apply took too long"}', "warning"),
         ('{"level":"fatal","ts":"2026-11-23T01:55:06Z","msg":"discovery failed"}', "error"),
         ('{"ts":"2026-11-23T01:55:06Z","msg":"ERROR here","level": "debug"}', "debug"),
+        # the API's supervisor
+        (
+            "memos: reload: version 8 failed, version 7 serves on: x.py:1: ValueError: WARNING",
+            "error",
+        ),
+        ("memos: reload: version 8 does not come, nothing answers: x.py:1: it does not", "error"),
+        ("memos: reload: version 7 has ended by itself (exit 1): it is started again", "error"),
+        ("memos: reload: version 9 answers after 0.61 s (x.py)", "info"),
         # others
         ("time=2026 level=error msg=no", "error"),
         ("2026-11-23T01:55:06.1Z  INFO qdrant::startup: Loading", "info"),
