@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core import files, process
 from scripts.core.checkout import Checkout
@@ -23,6 +24,7 @@ from scripts.loop import environment, host_variables, packages
 from scripts.loop.addresses import LOOPBACK
 from scripts.loop.environment import Environment
 from scripts.loop.host_log import HostLog
+from scripts.loop.packages import Contents
 from scripts.machine import ports, processes
 from scripts.start import guards
 from scripts.start.starter import Starter
@@ -41,6 +43,10 @@ SAID = (STATE, Path(mends.FILE).name)
 """What it says of itself."""
 ASKED = frozenset({0, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT})
 """Exit codes of what ended because somebody asked it to."""
+WATCHER = "watchfiles"
+"""The package that tells of file events; MemOS' fastapi[all] brings it."""
+OUR_OLDEST = (3, 11)
+"""The oldest Python that runs our own programs."""
 FREE = 5.0
 """Seconds for the engine to give the port back."""
 BACK = "inv api.container brings its container back"
@@ -76,6 +82,8 @@ class Place:
     found: Environment | None
     port: Port
     variables: Mapping[str, str]
+    supervisor: Path = Path(sys.executable)
+    """The Python of the supervisor: the checkout's, where that tells it of file events."""
     debug_port: int | None = None
 
     @property
@@ -135,31 +143,39 @@ def _place(space: Workspace, here: Checkout, wanted: Wanted) -> Place:
         )
     if service is None:
         raise ConfigError(f"no service publishes port {API}", next_step="inv config")
-    folder = source.parent
-    found = environment.found(folder, here.environ, here.runner)
-    debug = int(settings.get("MEMOS_DEBUG_PORT")) if wanted.debug or settings.debugger else None
-    if found is None and not wanted.words:
+    debugged = wanted.debug or bool(settings.debugger)
+    found = environment.found(source.parent, here.environ, here.runner)
+    contents = None
+    if found is not None:
+        here.say(f"the Python is {found.python} ({found.origin})")
+        contents = packages.read(found, here.runner)
+        if other := packages.drift(contents, settings):
+            here.say(f"other versions than this MemOS wants: {'; '.join(other)}")
+    if not wanted.words:
+        _require_whole(found, contents, settings, *(("debugpy",) if debugged else ()))
+    events = contents and contents.python >= OUR_OLDEST and WATCHER in contents.packages
+    return Place(
+        source=source,
+        found=found,
+        port=next(port for port in service.ports if port.target == API),
+        variables=host_variables.variables(space, here.environ),
+        supervisor=found.python if found is not None and events else Path(sys.executable),
+        debug_port=int(settings.get("MEMOS_DEBUG_PORT")) if debugged else None,
+    )
+
+
+def _require_whole(
+    found: Environment | None, contents: Contents | None, settings: Settings, *extra: str
+) -> None:
+    """Raise ConfigError unless there is an environment with all that the API imports."""
+    folder = settings.memos_src.parent if settings.memos_src is not None else settings.root
+    if found is None or contents is None:
         raise ConfigError(
             f"there is no environment with what MemOS imports: neither .venv in {folder}, nor one"
             " of uv or poetry, nor an activated one",
             next_step=f"{packages.made_by(folder, settings)}; then the same again",
         )
-    if found is not None:
-        here.say(f"the Python is {found.python} ({found.origin})")
-        contents = packages.read(found, here.runner)
-        if not wanted.words:
-            extra = ("debugpy",) if debug else ()
-            packages.require(found, contents, settings, *extra)
-        if other := packages.drift(contents, settings):
-            here.say(f"other versions than this MemOS wants: {'; '.join(other)}")
-    published = next(port for port in service.ports if port.target == API)
-    return Place(
-        source=source,
-        found=found,
-        port=published,
-        variables=host_variables.variables(space, here.environ),
-        debug_port=debug,
-    )
+    packages.require(found, contents, settings, *extra)
 
 
 def _require_alone(space: Workspace) -> None:
@@ -254,7 +270,7 @@ def _api(space: Workspace, place: Place, python: Path, begun: Begun, tell: Repor
         for _, shown in clean(0, line.encode()):
             tell.text(shown)
 
-    supervisor = space.settings.root / host_variables.CODE / SUPERVISOR
+    program = space.settings.root / host_variables.CODE / SUPERVISOR
     more = {
         "MEMOS_RELOAD_SOURCE": str(place.source),
         "MEMOS_RELOAD_STATE": str(folder / STATE),
@@ -266,7 +282,7 @@ def _api(space: Workspace, place: Place, python: Path, begun: Begun, tell: Repor
     with closing(log), process.ended_by(signal.SIGTERM, signal.SIGHUP):
         env = {**place.variables, **more}
         running = process.Relayed(
-            [sys.executable, str(supervisor)], folder=folder, env=env, heard=heard
+            [str(place.supervisor), str(program)], folder=folder, env=env, heard=heard
         )
         found = begun(running.pid, folder / LOG)
         try:

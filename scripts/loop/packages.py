@@ -76,7 +76,12 @@ def require(environment: Environment, contents: Contents, settings: Settings, *e
 def drift(contents: Contents, settings: Settings) -> tuple[str, ...]:
     """Return a part of a sentence for each package of another version than MemOS wants."""
     source = settings.memos_source
-    return release.drift(source.requirements, contents.packages) if source is not None else ()
+    here = [
+        one
+        for one in (source.requirements if source is not None else ())
+        if set(_names([one])) & contents.packages.keys()
+    ]
+    return release.drift(here, contents.packages)
 
 
 def _names(wanted: Iterable[str]) -> list[str]:
