@@ -13,7 +13,7 @@ from scripts.core.process import Runner
 from scripts.core.stack import Service
 from scripts.core.units import SECOND, nanoseconds
 from scripts.engine.api import Api
-from scripts.engine.containers import file_of
+from scripts.engine.containers import container, file_of
 from scripts.machine import processes
 from scripts.watch import on_host
 from scripts.watch.reload import findings, version
@@ -68,18 +68,18 @@ class Supervisor:
         """Say whether its process is there, or will be again by itself."""
         if self.container.host is not None:
             return on_host.lives(self.container.host)
-        found = self.api.get(f"/containers/{self.container.id}/json") or {}
-        return found.get("State", {}).get("Status") in LIVING
+        found = self.api.get(f"/containers/{self.container.id}/json")
+        return found is not None and container(found).state in LIVING
 
 
 def supervisor(space: Workspace, look: Look) -> Supervisor | None:
     """Return who is to be asked; None where no API runs."""
-    container = look.container(SERVICE)
-    if container is None or container.state is not ContainerState.RUNNING:
+    api = look.container(SERVICE)
+    if api is None or api.state is not ContainerState.RUNNING:
         return None
     return Supervisor(
         api=space.api,
-        container=container,
+        container=api,
         service=space.stack.service(SERVICE),
         source=space.settings.memos_src,
     )
