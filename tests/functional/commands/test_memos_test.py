@@ -8,6 +8,7 @@ import pytest
 
 from tests.kit.changes import put
 from tests.kit.checkout import Checkout
+from tests.kit.places import ROOT
 
 TESTS = """
 import pytest
@@ -37,6 +38,8 @@ def memos(at: Checkout) -> Path:
     )
     python.chmod(0o755)
     put("MEMOS_SRC", str(folder))(at)
+    tokenizer = Path("docker", "memos-api", "tokenizer.py")
+    (at.root / tokenizer).symlink_to(ROOT / tokenizer)
     return folder
 
 
@@ -67,13 +70,40 @@ def test_what_pytest_gives_is_the_exit_code(
     assert "the checkout's own .venv" in shown.err
 
 
-def test_no_file_of_variables_is_read_by_what_is_tested(at: Checkout, memos: Path) -> None:
-    """MemOS would take the checkout's over what it is given, and packages of ours this one's."""
-    (memos / "tests" / "test_all.py").write_text(
-        "import os\n\ndef test_one():\n    assert os.environ['PYTHON_DOTENV_DISABLED'] == '1'\n"
-    )
+ENVIRON = """import os
+
+def test_one():
+    {assertion}
+"""
+
+
+def test_the_tests_have_what_the_api_is_given(at: Checkout, memos: Path) -> None:
+    """And read no file of variables: MemOS would take one above it over what it is given."""
+    at.config["services"]["memos"]["environment"]["MOS_CHAT_MODEL"] = "one"
+    names = ("MOS_CHAT_MODEL", "PYTHON_DOTENV_DISABLED", "HF_HOME")
+    assertion = f"print([os.environ[name] for name in {names}])"
+    (memos / "tests" / "test_all.py").write_text(ENVIRON.format(assertion=assertion))
+
+    assert at.inv("memos.test", "--", "-s") == 0
+
+    home = at.root / ".cache" / "memos-test" / "host" / "huggingface"
+    assert f"['one', '1', '{home}']" in (at.folder / "said").read_text()
+    assert home.is_dir()
+    assert "not running" not in at.shown().err
+
+
+def test_without_a_stack_the_tests_are_run_all_the_same(at: Checkout, memos: Path) -> None:
+    """Most of them call nothing; it is told what is missing."""
+    assertion = "assert 'MOS_CHAT_MODEL' not in os.environ"
+    (memos / "tests" / "test_all.py").write_text(ENVIRON.format(assertion=assertion))
+    at.state["containers"]["id-neo4j"] = at.container("neo4j", "exited")
 
     assert at.inv("memos.test") == 0
+    assert "neo4j not running: what calls the stack fails; next: inv up" in at.shown().err
+
+    at.patch.setenv("DOCKER_HOST", f"unix://{at.folder}/nowhere")
+    assert at.inv("memos.test") == 0
+    assert "without the stack's variables: " in at.shown().err
 
 
 def test_without_tests_it_is_the_settings_that_are_wrong(at: Checkout, memos: Path) -> None:
