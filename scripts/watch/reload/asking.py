@@ -11,7 +11,7 @@ from scripts.core.look import Container, Look
 from scripts.core.look import State as ContainerState
 from scripts.core.process import Runner
 from scripts.core.stack import Service
-from scripts.core.units import SECOND, nanoseconds
+from scripts.core.units import nanoseconds
 from scripts.engine.api import Api
 from scripts.engine.containers import container, file_of
 from scripts.machine import processes
@@ -124,13 +124,13 @@ def line(space: Workspace, look: Look) -> str:
 def row(state: State, source: Path | None, runner: Runner) -> dict[str, Any]:
     """Return how edits are taken as schemas/ps.schema.json has it."""
     commit = version.commit(source, runner) if source is not None else None
-    began = nanoseconds(state.running.began) if state.running is not None else 0
+    read = state.running.read if state.running is not None else 0.0
     pending, run = state.pending, state.standing
     return {
         "version": state.serving,
         "commit": commit.short if commit is not None else "",
         "dirty": commit is not None and commit.dirty,
-        "changed": version.changed(source, began / SECOND) if source and began else None,
+        "changed": version.changed(source, read) if source and read else None,
         "watching": state.watching.how,
         "why": state.watching.why,
         "template": state.template.ready,

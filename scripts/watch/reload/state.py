@@ -13,7 +13,7 @@ from scripts.core.foreign import documents, records
 from scripts.core.foreign.documents import Json
 from scripts.core.stack import Service
 from scripts.core.texts import printable
-from scripts.core.units import nanoseconds
+from scripts.core.units import SECOND, nanoseconds
 from scripts.diagnosis.evidence import masked
 
 FORMAT = 1
@@ -107,6 +107,15 @@ class Run(Version):
     """When the edit was noticed, RFC 3339."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Of each of STAGES, and `answer`: from `began` until it answered."""
+
+    @property
+    def read(self) -> float:
+        """When its code was read at the latest, seconds since 1970.
+
+        What a checkout of many files wrote after the first was noticed is in it, too.
+        """
+        spent = self.seconds.get("import", 0.0) + self.seconds.get("connect", 0.0)
+        return nanoseconds(self.began) / SECOND + max(0.0, self.seconds.get("answer", 0.0) - spent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

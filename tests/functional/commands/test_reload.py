@@ -14,6 +14,7 @@ from tests.kit.changes import put
 from tests.kit.checkout import Checkout
 from tests.kit.fake_engine import framed
 from tests.kit.on_host import noted
+from tests.kit.reloading import reloading, toy
 from tests.kit.reloads import edited, failed, run, state
 
 TOOK = "version 8 answers after 0.61 s (compile 0.02, import 0.38, connect 0.11): memos/api/x.py\n"
@@ -177,6 +178,46 @@ def test_the_api_on_this_machine_is_asked_itself(at: Checkout) -> None:
         assert at.shown().out == f"{source}/memos/x.py:12: SyntaxError: invalid syntax\n"
         assert memos(at)["reload"]["version"] == 7
         up.communicate(b"\n")
+
+
+def test_the_real_supervisor_is_understood(at: Checkout) -> None:
+    """An edit that answers, one that is wrong, one that mends it, and a supervisor that ends."""
+    here = at.root / ".cache" / "memos-test" / "host"
+    toy(here)
+    put("MEMOS_SRC", str(here))(at)
+    with reloading(here) as api:
+        api.write("__init__.py", '__version__ = "2.0.6"\n')
+        api.serves(1)
+        noted(here.parent, pid=api.process.pid)
+        api.write("answer.py", 'TEXT = "two"\n')
+
+        assert at.inv("reload") == 0
+        assert api.get() == "two"
+        assert "memos/answer.py" in at.shown().out
+
+        api.write("answer.py", "TEXT = (\n")
+        assert at.inv("reload") == 5
+        place = f"{here}/src/memos/answer.py:1"
+        assert at.shown().out == f"{place}: SyntaxError: '(' was never closed\n"
+        assert api.get() == "two"
+        row = memos(at)
+        assert [one["code"] for one in row["findings"]] == ["reload-failed"]
+        assert row["reload"]["changed"] == 1
+
+        api.write("answer.py", 'TEXT = "three"\n')
+        assert at.inv("reload") == 0
+        assert api.get() == "three"
+        at.shown()
+        row = memos(at)
+        assert (row["findings"], row["reload"]["changed"]) == ([], 0)
+
+        api.process.kill()
+        api.process.wait()
+        at.shown()
+        at.state["containers"]["id-memos"] = at.container("memos", "exited")
+        at.close()
+        assert at.inv("reload") == 2
+        assert "the API does not run" in at.shown().err
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "soon"])

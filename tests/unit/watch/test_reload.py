@@ -281,6 +281,14 @@ def test_without_git_there_is_no_commit(tmp_path: Path) -> None:
     assert version.commit(tmp_path, FakeRunner().fail("git", missing)) is None
 
 
+def test_what_was_written_while_a_version_was_begun_is_in_it() -> None:
+    """A checkout of 200 files is noticed at the first."""
+    began = told(state(run(1, seconds={}))).runs[0].read
+    found = told(state(run(1))).runs[0].read  # 0.61 s, of which it imported and connected 0.49
+
+    assert found - began == pytest.approx(0.12)
+
+
 def test_files_changed_since_a_moment_are_counted(tmp_path: Path) -> None:
     """Of Python, in any folder; what is hidden, compiled or linked does not count."""
     for name in ("a.py", "new.py", "sub/new.py", "new.txt", ".git/new.py", "__pycache__/new.py"):
