@@ -69,7 +69,9 @@ def incomplete(space: Workspace, names: Sequence[str]) -> Iterator[Finding]:
                 kept=kept,
                 gone=gone,
                 anew=anew,
-                snapshot=_snapshot(space, group),
+                snapshot=_snapshot(
+                    space, group, since=max(nanoseconds(known[one]) for one in found)
+                ),
             )
             yield preflight.incomplete(told)
 
@@ -89,14 +91,22 @@ def _anew(space: Workspace, made: Mapping[str, Made]) -> list[str]:
     return sorted(volumes.younger(space.api, space.stack, unmarked)) if unmarked else []
 
 
-def _snapshot(space: Workspace, group: str) -> str:
-    """Return the newest snapshot that has all parts of a group, for these images; or none."""
+def _snapshot(space: Workspace, group: str, *, since: int) -> str:
+    """Return the newest snapshot that has all parts of a group, for these images; or none.
+
+    What a reset saved by itself is no answer unless it is younger than the data: that was given up,
+    perhaps because it was damaged. `since` is in nanoseconds.
+    """
     names = parts(space.stack, group)
     keys = {volume.key for volume in space.stack.volumes if volume.name in names}
     for snapshot in snapshots.listed(_folder(space)):
         manifest = snapshot.manifest
-        held = {volume["key"] for volume in manifest["volumes"]} if manifest else set()
-        if manifest and keys <= held and manifest["image_source"] == space.image_source:
+        if manifest is None or (
+            manifest["automatic"] and nanoseconds(str(manifest["created_at"])) < since
+        ):
+            continue
+        held = {volume["key"] for volume in manifest["volumes"]}
+        if keys <= held and manifest["image_source"] == space.image_source:
             return snapshot.name
     return ""
 

@@ -58,7 +58,7 @@ exiting("a program that aborts itself", "aborted", 134, "inv logs --service qdra
 exiting("a program that reads where nothing is", "segfault", 139, "inv logs --service qdrant")
 wrong(
     *("a port inside that is none", "qdrant"),
-    keys={"environment": "{QDRANT__SERVICE__HTTP_PORT: lots}"},
+    keys={"environment": "{<<: *direct, QDRANT__SERVICE__HTTP_PORT: lots}"},
     step="compose file",
     code="cannot-start",
 )

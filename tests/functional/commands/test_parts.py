@@ -109,6 +109,21 @@ def test_without_a_snapshot_what_is_left_is_saved_before_it_starts_over(at: Part
     assert step in at.shown().err
 
 
+def test_what_a_reset_gave_up_is_not_what_brings_a_part_back(at: PartsCheckout) -> None:
+    """It may have been damaged: that is what resets are for."""
+    assert at.inv("reset", "--service", "milvus", "--yes") == 0
+    for name in (ETCD, MILVUS):
+        at.made_again(name, "2099-01-01T00:00:00Z")
+    assert at.inv("up") == 0
+    at.lose(ETCD, "etcd")
+
+    assert at.inv("up") == 5
+
+    told = at.shown().err
+    assert "before-reset-milvus" not in told.partition("is not whole")[2]
+    assert "inv snapshot.save --service milvus; inv reset --service milvus" in told
+
+
 @pytest.mark.parametrize(
     ("moment", "labels", "told"),
     [
