@@ -23,8 +23,8 @@ PATIENCE = 20.0
 RUN = """
 import sys
 sys.path.insert(0, {place!r})
-from memos_reload import supervisor
-supervisor.HANGS = 0.7
+from memos_reload import supervisor, where
+supervisor.LOOK, where.HANGS, where.STILL = 0.1, 1.0, 0.5
 sys.exit(supervisor.main())
 """
 SERVER_API = """

@@ -72,8 +72,11 @@ def run(channel: Channel, listening: int) -> None:
         channel.say(stage="connect")
         if job.first:
             connect(channel)
+        # as uvicorn does it: it configures its log before the application is imported
         serving = importlib.import_module("memos_reload.serving")
-        version = serving.Version(app(), channel, job.source)
+        version = serving.Version(memos_start.APP, channel, job.source)
+        importlib.import_module(memos_start.APP.partition(":")[0])
+        version.load()
         channel.say(names=list(packages(known, job.source)))
     version.serve_on(socket.socket(fileno=listening))
 
@@ -135,12 +138,6 @@ def connect(channel: Channel) -> None:
         memos_vectors.check(os.environ, say)
     except memos_vectors.OtherModelError as error:
         sys.exit(str(error))
-
-
-def app() -> object:
-    """Import the application, which connects to its databases meanwhile."""
-    module, _, name = memos_start.APP.partition(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def packages(known: set[str], source: Path) -> Iterator[str]:

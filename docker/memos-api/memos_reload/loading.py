@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from memos_reload.processes import GoneError, Template, Version, start
@@ -12,6 +13,7 @@ from memos_reload.wire import Message
 
 LIMIT = 120.0
 """Seconds for a template to load all packages."""
+LOADING = "the packages are being loaded"
 OFFENDERS = 3
 """So many modules that start threads are left to the versions; with more each is a full start."""
 REQUIREMENTS = ("pyproject.toml", "poetry.lock", "uv.lock", "requirements.txt")
@@ -39,6 +41,7 @@ class Loading:
         self._template: Template | None = None
         self._grounds: tuple[float, ...] = ()
         self._turn = asyncio.Lock()
+        self._background: asyncio.Task[None] | None = None
 
     async def fork(self, number: int) -> Version:
         """Return a new version, forked when all that can be loaded is; raises GoneError."""
@@ -77,7 +80,7 @@ class Loading:
         if new := [name for name in names if name not in kept]:
             self.modules += new
             write(self.settings.modules, self.modules, self.say)
-            self.tell(Loaded(modules=0, why=self.full or "the packages are being loaded"))
+            self.tell(Loaded(why=self.full or LOADING))
 
     def load(self) -> None:
         """Have the template load what it has not yet."""
@@ -112,7 +115,12 @@ class Loading:
         if self._template is not None:
             self._template.leave()
             self._template = None
-        self.tell(Loaded(why=self.full or "the packages are being loaded"))
+        self.tell(Loaded(why=self.full or LOADING))
+        self._background = asyncio.create_task(self._prepare())
+
+    async def _prepare(self) -> None:
+        with suppress(GoneError, OSError):  # the next version meets it again, and tells
+            await self.template()
 
     def _now(self, template: Template) -> tuple[float, ...]:
         beside = [self.settings.source.parent / name for name in REQUIREMENTS]

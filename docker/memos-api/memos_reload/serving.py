@@ -17,20 +17,23 @@ from memos_reload.wire import Channel
 
 Foreign: TypeAlias = Any
 """What ASGI hands around."""
-FRESH = 0.2
-"""Seconds for a caller to say what it wants, once it is connected."""
+FRESH = 0.7
+"""Seconds for a caller to say what it wants, once it is connected to a version that ends."""
+TICK = 0.05
 
 
 class Version(Server):
     """A server that has started all that it needs before it takes the first connection."""
 
-    def __init__(self, app: Foreign, channel: Channel, source: Path) -> None:
+    def __init__(self, app: str, channel: Channel, source: Path) -> None:
         """Serve an application for the supervisor behind this channel."""
-        config = Config(app)
-        config.load()
-        config.lifespan_class = gate(self._turn, self._failed)
-        super().__init__(config)
+        super().__init__(Config(app))
         self.channel, self.source = channel, source
+
+    def load(self) -> None:
+        """Find the application."""
+        self.config.load()
+        self.config.lifespan_class = gate(self._turn, self._failed)
 
     def serve_on(self, listening: socket.socket) -> None:
         """Serve on a socket that is bound, until told to stop."""
@@ -58,20 +61,25 @@ class Version(Server):
             self._stop()
 
     def _stop(self) -> None:
-        """Take no connection from now on; uvicorn itself would do so up to 0.1 s later.
-
-        Those that were taken and have not said anything yet are answered, as they would be lost.
-        """
+        """Take no connection from now on; uvicorn itself would do so up to 0.1 s later."""
         for server in self.servers:
             server.close()
-        for connection in list(self.server_state.connections):
-            if getattr(connection, "cycle", connection) is not None:
-                connection.shutdown()
-        asyncio.get_running_loop().call_later(FRESH, self._exit)
+        for connection in self.server_state.connections - self._fresh():
+            connection.shutdown()
+        self._leave(FRESH)
         self.channel.say(closed=True)
 
-    def _exit(self) -> None:
-        self.should_exit = True
+    def _leave(self, seconds: float) -> None:
+        """End when all who are connected have said what they want: else that would be lost."""
+        # at least once later: a connection that was just taken is not known yet
+        if seconds == FRESH or (seconds > 0 and self._fresh()):
+            asyncio.get_running_loop().call_later(TICK, self._leave, seconds - TICK)
+        else:
+            self.should_exit = True
+
+    def _fresh(self) -> set[Foreign]:
+        connections = self.server_state.connections
+        return {one for one in connections if getattr(one, "cycle", one) is None}
 
     def _failed(self, text: str) -> None:
         self.channel.say(failed=asdict(where.of_text(text, self.source)))

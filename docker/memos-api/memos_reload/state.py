@@ -134,12 +134,6 @@ class Journal:
             self.pending = replace(self._timed(run), stage=stage, since=self.clock(), fault=None)
             self.write()
 
-    def waits(self, version: int, what: str) -> None:
-        """The version that is being made waits for somebody else."""
-        if (run := self._pending(version)) is not None:
-            self.pending = replace(run, fault=Fault(error=what))
-            self.write()
-
     def hangs(self, version: int, fault: Fault) -> None:
         """The version that is being made does not go on."""
         if (run := self._pending(version)) is not None:

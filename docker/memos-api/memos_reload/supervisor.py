@@ -23,7 +23,7 @@ from memos_reload.loading import Loading
 from memos_reload.processes import GoneError, Version
 from memos_reload.settings import Settings
 from memos_reload.state import Journal, Loaded, Watching
-from memos_reload.where import Fault, hang
+from memos_reload.where import Fault, Stay, hang
 from memos_reload.wire import Message
 
 GRACE = 1.0
@@ -32,8 +32,8 @@ CLOSE = 0.25
 """Seconds for it to take no more connections; one that needs longer does nothing any more."""
 SERVE = 2.0
 """Seconds for a version that has all it needs to take connections."""
-HANGS = 10.0
-"""Seconds in one stage until it is told where a version is."""
+LOOK = 1.0
+"""Seconds between two looks at where a version is."""
 LASTED = 10.0
 """Seconds after which a version that ends by itself is started again at once."""
 LONGEST_PAUSE = 30.0
@@ -175,27 +175,42 @@ class Supervisor:
 
     async def _ready(self, version: Version) -> Fault | None:
         """Follow a version until it could serve; return why it cannot."""
-        stage = "compile"
+        quick = self._replaceable
+        stay = Stay(quick=quick, began=time.monotonic())
         while True:
             try:
-                message = await asyncio.wait_for(version.next(), HANGS)
+                message = await asyncio.wait_for(version.next(), LOOK)
             except TimeoutError:
-                fault = hang(await version.place(), self.settings.source)
-                self.journal.hangs(version.number, fault)
-                if stage != "connect" and self._replaceable:
+                if (fault := await self._looked_at(version, stay)) is not None:
                     return fault
                 continue
             if "stage" in message:
-                stage = message["stage"]
+                # who connects may wait for somebody, and the old version answers as long
+                quick = quick and message["stage"] != "connect"
+                stay = Stay(quick=quick, began=time.monotonic())
                 self.journal.reached(version.number, message["stage"])
             elif "waiting" in message:
-                self.journal.waits(version.number, message["waiting"])
+                stay = Stay(quick=False, began=time.monotonic())
             elif "names" in message:
                 self.loading.learn(message["names"])
             elif "failed" in message:
                 return Fault(**message["failed"])
             elif "ready" in message:
                 return None
+
+    async def _looked_at(self, version: Version, stay: Stay) -> Fault | None:
+        """Look whether a version hangs; tell it once, or return it when it is over with it."""
+        if not stay.long(time.monotonic()):
+            return None
+        dump = await version.place()
+        verdict = stay.seen(time.monotonic(), dump)
+        fault = hang(dump, self.settings.source)
+        if verdict == "over":
+            return fault
+        if verdict and not stay.told:
+            stay.told = True
+            self.journal.hangs(version.number, fault)
+        return None
 
     @property
     def _replaceable(self) -> bool:

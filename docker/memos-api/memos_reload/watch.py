@@ -102,7 +102,7 @@ def _files(folder: str, below: str) -> Iterator[tuple[str, tuple[int, int]]]:
 
 def changed(before: Seen, after: Seen) -> tuple[str, ...]:
     """Return what differs between two looks, by name."""
-    return tuple(sorted(name for name, _ in before.items() ^ after.items() if name))
+    return tuple(sorted({name for name, _ in before.items() ^ after.items()}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,14 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+HANGS = 10.0
+"""Seconds in one stage until it is told where a version is, when it does not move any more."""
+STILL = 5.0
+"""Seconds for which it does not."""
+SLOW, SLOWEST = 30.0, 120.0
+"""Seconds when it moves: where it should need one, and where all packages are to be imported."""
 LONGEST = 300
 """Characters of an error."""
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:,)? in (?P<name>.*)$')
@@ -62,6 +69,35 @@ def hang(dump: str, source: Path) -> Fault:
     top = frames[0]
     deeper = "" if top is frame else f" (in {Path(top['file']).name}:{top['line']} {top['name']})"
     return _at(frame["file"], int(frame["line"]), f"it does not go on here{deeper}", source)
+
+
+@dataclass(kw_only=True)
+class Stay:
+    """One stage of a version, as it is looked at from time to time."""
+
+    quick: bool
+    """It should need a second: all packages are loaded, and another version answers meanwhile."""
+    began: float
+    told: bool = False
+    _dump: str = ""
+    _since: float = 0.0
+
+    def long(self, now: float) -> bool:
+        """Say whether it takes so long that a look is worth its while."""
+        return now - self.began >= HANGS - STILL
+
+    def seen(self, now: float, dump: str) -> Literal["", "hangs", "over"]:
+        """Say what to make of a dump of all threads.
+
+        It hangs when nothing moves in it, or when it takes far longer than it should; a busy
+        machine needs ten times as long. It is over when it hangs and a second should do.
+        """
+        if dump != self._dump:
+            self._dump, self._since = dump, now
+        still = now - self._since >= STILL and now - self.began >= HANGS
+        if not still and now - self.began < (SLOW if self.quick else SLOWEST):
+            return ""
+        return "over" if self.quick else "hangs"
 
 
 def inside(file: str, source: Path) -> bool:
