@@ -36,6 +36,7 @@ def _given(checkout: Checkout, settings: Settings) -> Mapping[str, str]:
         checkout.say(f"without the stack's variables: {str(error).splitlines()[0]}")
         return {}
     runs = {one.service for one in found if one.state is State.RUNNING}
-    if down := [name for name in space.stack.names() if name not in runs]:
-        checkout.say(f"{', '.join(down)} not running: what calls the stack fails; next: inv up")
+    if down := [name for name in space.stack.wanted() if name not in runs]:
+        what = ", ".join(down) if runs else "the stack"
+        checkout.say(f"not running: {what}; tests that call it fail; next: inv up")
     return given

@@ -99,7 +99,7 @@ def test_without_a_stack_the_tests_are_run_all_the_same(at: Checkout, memos: Pat
     at.state["containers"]["id-neo4j"] = at.container("neo4j", "exited")
 
     assert at.inv("memos.test") == 0
-    assert "neo4j not running: what calls the stack fails; next: inv up" in at.shown().err
+    assert "not running: neo4j; tests that call it fail; next: inv up" in at.shown().err
 
     at.patch.setenv("DOCKER_HOST", f"unix://{at.folder}/nowhere")
     assert at.inv("memos.test") == 0
