@@ -88,13 +88,21 @@ def made(api: Api, project: str) -> dict[str, Any]:
     """
     found = api.get("/containers/json", all=True, filters={"label": labels(project)}) or []
     marks = {one["Labels"][SERVICE_LABEL]: one["Labels"] for one in found}
-    nets = api.get("/networks", filters={"label": [f"{PROJECT_LABEL}={project}"]}) or []
+    there = api.get("/networks", filters={"label": [f"{PROJECT_LABEL}={project}"]}) or []
+    networks = {
+        one["Labels"].get(NETWORK_LABEL, one["Name"]): {"name": one["Name"]} for one in there
+    }
     return {
         "services": {
-            name: {"image": "none", "depends_on": [need for need in _needs(one) if need in marks]}
-            for name, one in marks.items()
+            name: {
+                "image": "none",
+                "depends_on": [need for need in _needs(one) if need in marks],
+                "networks": list(networks),
+            }
+            # a network that no service has is none to Compose
+            for name, one in (marks or {"none": {}}).items()
         },
-        "networks": {one["Labels"].get(NETWORK_LABEL): {"name": one["Name"]} for one in nets},
+        "networks": networks,
     }
 
 

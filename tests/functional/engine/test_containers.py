@@ -35,12 +35,16 @@ def test_a_container_that_was_removed_by_hand_is_needed_by_nobody(tmp_path: Path
         "b": ["a"],
     }
     assert found["networks"] == {"net": {"name": "mine_net"}}
+    assert all(one["networks"] == ["net"] for one in found["services"].values())
 
 
-def test_of_no_project_nothing_is_there(tmp_path: Path) -> None:
-    """An engine that knows no such label."""
+def test_a_network_that_is_left_alone_goes_too(tmp_path: Path) -> None:
+    """Compose takes no notice of one that no service has."""
     engine = FakeEngine({})
+    network = {"Name": "mine_net", "Labels": {"com.docker.compose.network": "net"}}
+    engine.answer("/v1.44/networks", [network])
     with unix(engine.respond, tmp_path / "engine"):
         found = made(Api(f"unix://{tmp_path / 'engine'}"), "mine")
 
-    assert found == {"services": {}, "networks": {}}
+    (service,) = found["services"].values()
+    assert service["networks"] == ["net"]
