@@ -168,7 +168,7 @@ class Anchor:
             self.leave()
             self.say(f"no debugger: {said.decode().strip() or 'it does not start'}")
             return ""
-        self.say(f"a debugger may attach at {self.bind}")
+        self.say("a debugger may attach")
         return said.decode().strip()
 
     def leave(self) -> None:
