@@ -50,7 +50,7 @@ def _records(names: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[D
 
 def _count(document: Mapping[str, Any]) -> str:
     shown, count = len(document["rows"]), document["count"]
-    rows = f"{count:,} row{'' if count == 1 else 's'}"
+    rows = f"{count:,} row{'' if count == 1 else 's'}" if document["columns"] or count else "done"
     if shown < count:
         rows = f"{shown:,} of {rows} (--limit {count} shows all)"
     rest = [f"{name} {written(value)}" for name, value in document["rest"].items()]

@@ -24,6 +24,9 @@ MOST = 4 << 20
 """Characters of queries that come in a pipe, told as bytes."""
 SHOWN = 100
 """Rows that are shown where nobody says how many."""
+PROMPT_HELP = """\
+A line goes on while a bracket or a quote is open, or after a \\ at its end; Tab completes names,
+Ctrl-C ends a query, :quit or Ctrl-D the prompt."""
 LITE = 19531
 """Container port of what stands in for Milvus 2.5, while preferences are kept there."""
 
@@ -101,7 +104,7 @@ def _port(alive: Stack, kind: Kind, named: Sequence[str]) -> int:
 def _given(kind: Kind, query: str | None) -> Sequence[str]:
     """Return the queries of the argument or of stdin; ConfigError where there are none."""
     if query is not None:
-        queries: Sequence[str] = (query.strip(),) if query.strip() else ()
+        queries = statements.split(query, lines=False)
     else:
         text = sys.stdin.read(MOST + 1)
         if len(text) > MOST:
@@ -128,7 +131,7 @@ def _typed(space: Workspace, kind: Kind, asked: Asked, tell: Report) -> int:
     )
     for query in prompt.queries():
         if query == ":help":
-            tell.text(store.help)
+            tell.text(f"{store.help}\n{PROMPT_HELP}")
             continue
         try:
             _ask(store, query, asked, tell)

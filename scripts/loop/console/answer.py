@@ -34,6 +34,8 @@ class Answer:
 
 def tabled(result: Json) -> Answer:
     """Return any JSON as rows: those of its one list of objects, or itself where it has none."""
+    if not result and isinstance(result, (dict, list)):
+        return Answer()
     if isinstance(result, dict):
         name, found = _list_of(result)
         if name:

@@ -14,7 +14,7 @@ from scripts.loop.console.answer import Answer
 from scripts.watch.probes import REASONS, call
 from scripts.watch.published import behind, require_login
 
-FIRST_ERROR, BUSY = 400, 429
+FIRST_ERROR, BUSY, NO_SUCH_CALL = 400, 429, 501
 SERVERS = 500
 """From here on it is the server's fault."""
 QUOTED = 2000
@@ -92,7 +92,7 @@ class Door:
         """Return the error for what a server said no to, going by the status of HTTP."""
         if status < FIRST_ERROR:
             return BrokenError(f"{self.name}: {words}", next_step=f"inv logs --service {self.name}")
-        theirs = status >= SERVERS or status == BUSY
+        theirs = status == BUSY or (status >= SERVERS and status != NO_SUCH_CALL)
         return self.cannot(words) if theirs else self.wrong(words)
 
     def wrong(self, words: str) -> ConfigError:

@@ -39,12 +39,11 @@ class Prompt:
         if readline is not None:
             self._prepare(readline)
         while (typed := self._typed()) is not None:
-            text = typed.strip().removesuffix(statements.END).strip()
-            if text in QUIT:
-                return
-            if text:
-                self._remember(readline, text)
-                yield text
+            for query in statements.split(typed, lines=False):
+                if query in QUIT:
+                    return
+                self._remember(readline, query)
+                yield query
 
     def _typed(self) -> str | None:
         """Return one query, of several lines perhaps; empty for none, None for the end."""

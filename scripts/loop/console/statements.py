@@ -14,13 +14,14 @@ END, LINE, ON = ";", "\n", "\\\n"
 """An end; a line's end; a line that goes on."""
 
 
-def split(text: str) -> tuple[str, ...]:
+def split(text: str, *, lines: bool = True) -> tuple[str, ...]:
     """Return the queries of a text: what stands between semicolons, or where there are none a line.
 
-    A line goes on while a bracket or a quote is open, and after a backslash at its end.
+    A line goes on while a bracket or a quote is open, and after a backslash at its end; without
+    `lines` to the end of the text.
     """
     tokens = list(TOKEN.finditer(text))
-    end = END if any(one[0] == END for one in tokens) else LINE
+    end = END if not lines or any(one[0] == END for one in tokens) else LINE
     found, begin, depth = [], 0, 0
     for one in tokens:
         depth += (one[0] in OPENS) - (one[0] in CLOSES)

@@ -102,7 +102,8 @@ def test_what_stands_beside_the_rows_is_told() -> None:
     """What was changed, where the next page begins."""
     (count,) = drawn([], rest={"nodes_created": 2, "next_page_offset": None})
 
-    assert str(count) == "0 rows, 0.50 s, nodes_created 2, next_page_offset null"
+    assert str(count) == "done, 0.50 s, nodes_created 2, next_page_offset null"
+    assert [str(one) for one in drawn(["n"])] == ["0 rows, 0.50 s"]
 
 
 def test_an_object_that_only_looks_like_a_node_is_drawn_whole() -> None:

@@ -76,7 +76,7 @@ def test_a_query_of_cypher_runs_in_a_transaction_that_only_reads() -> None:
         {"header": {"fields": ["n", "count"]}},
         {"data": [{"()": ["4:a:1", ["Memory"], {}]}, 1]},
         {"data": [None, {"Z": "2"}]},
-        {"summary": {"stats": {"nodes_created": 0, "contains_updates": False}}},
+        {"summary": {"stats": {"nodes_created": 0, "contains_updates": True}}},
         {"info": {"commit": "x"}},
     )
     server = committing(answer)
@@ -102,6 +102,20 @@ def test_with_write_the_transaction_may_write() -> None:
 
     assert found.rest == {"nodes_created": 1}
     assert {one.headers["access-mode"] for one in server.requests} == {"WRITE"}
+
+
+def test_what_makes_transactions_of_its_own_is_in_none_of_ours() -> None:
+    """Neo4j wants it so; a writer's query alone can do it."""
+    answer = lines({"header": {"fields": []}}, {"summary": {}})
+    path = "POST_/db/neo4j/tx/commit"
+    for query in (
+        "MATCH (n) CALL { WITH n DETACH DELETE n } IN TRANSACTIONS",
+        "MATCH (n) CALL (n) { DELETE n }\nin 3 concurrent transactions of 100 rows",
+    ):
+        server = Server(**{path: (200, answer)})
+        with server.asked(Cypher, write=True) as console:
+            console.ask(query)
+        assert [one.path for one in server.requests] == ["/db/neo4j/tx/commit"]
 
 
 def test_ctrl_c_ends_the_transaction_in_the_server_too() -> None:
@@ -238,6 +252,7 @@ def test_with_write_it_is_sent() -> None:
         ((400, "Format error in JSON body"), ConfigError, "store: Format error in JSON body (400)"),
         ((422, {"what": "else"}), ConfigError, '{"what": "else"} (422)'),
         ((500, {"status": {"error": "Service internal error"}}), RefusedError, "(500)"),
+        ((501, {"status": {"error": "does not offer this"}}), ConfigError, "offer this (501)"),
         ((429, {"status": {"error": "too many"}}), RefusedError, "too many (429)"),
         ((403, {"status": {"error": "no"}}), BrokenError, "rejects the stack's login"),
     ],

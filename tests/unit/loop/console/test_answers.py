@@ -62,6 +62,7 @@ def test_nodes_and_relationships_say_what_they_are() -> None:
         (True, ("result",), [(True,)], {}),
         (["a", "b"], ("result",), [("a",), ("b",)], {}),
         ([], (), [], {}),
+        ({}, (), [], {}),
         ({"collections": [{"name": "a"}, {"name": "b"}]}, ("name",), [("a",), ("b",)], {}),
         (
             {"points": [{"id": 1}, {"id": 2, "payload": {"a": 1}}], "next_page_offset": 3},

@@ -28,6 +28,12 @@ def test_a_text_is_split(text: str, queries: list[str]) -> None:
     assert list(statements.split(text)) == queries
 
 
+def test_an_argument_is_split_by_semicolons_alone() -> None:
+    """Its lines are one query."""
+    assert statements.split("MATCH (n)\nRETURN n", lines=False) == ("MATCH (n)\nRETURN n",)
+    assert statements.split("RETURN 1; RETURN 2;", lines=False) == ("RETURN 1", "RETURN 2")
+
+
 @pytest.mark.parametrize(
     ("text", "goes_on"),
     [
