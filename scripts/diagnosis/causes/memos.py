@@ -17,9 +17,7 @@ _SUPERVISOR = (
     r"memos: reload: version \d+ (?P<what>failed|does not come), nothing answers: "
     r"(?P<file>[^:/][^:]*):(?P<line>\d+): (?P<error>.+)"
 )
-"""How the reload's supervisor tells of code that it cannot run, and each 10 s of what hangs."""
-HANGS = 3
-"""So often it tells so of the same place before that is a hang, and no slow machine."""
+"""How the reload's supervisor tells of code that it cannot run, and once of what stands still."""
 _ERROR = re.compile(r"^(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Exit|Warning)\b.*")
 _UNRESOLVED = r"\[Errno -[235]\]|Name or service not known|Temporary failure in name resolution"
 _REFUSED = r"refused|timed out|[Tt]imeout|No route|reset by peer|disconnected"
@@ -229,7 +227,8 @@ def source_broken(failure: Failure) -> Finding | None:
     lines = failure.lines
     if (said := last(lines, _SUPERVISOR)) is not None:
         cause = _source_broken(failure, f"{said['file']}:{said['line']}", said["error"])
-        final = said["what"] == "failed" or lines.count(said.string) >= HANGS
+        # what stands in a library may wait for somebody
+        final = said["what"] == "failed" or "(in " not in said["error"]
         return failure.finding(cause._replace(fatal=final), said)
     frames = [number for number, line in enumerate(lines) if re.search(r'^\s*File "', line)]
     frame = re.search(_FRAME, lines[frames[-1]]) if frames else None
