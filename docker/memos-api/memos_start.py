@@ -15,6 +15,7 @@ import json
 import logging.config
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -250,6 +251,7 @@ def main() -> None:
     """Load, mend, wait, look what made the vectors, serve; or have a supervisor do so."""
     if (source := watched(environ.get("RELOAD", ""))) is not None:
         environ.update(supervised(source))
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a reload asked for before it can be
         supervisor = Path(__file__).with_name("memos_reload")
         os.execv(sys.executable, [sys.executable, str(supervisor)])  # noqa: S606 - our own program
     load()

@@ -23,7 +23,9 @@ PATIENCE = 20.0
 RUN = """
 import sys
 sys.path.insert(0, {place!r})
-from memos_reload import supervisor, where
+from memos_reload import supervisor, watch, where
+if {polling}:
+    watch.file_system = lambda folder, mounts: "9p"
 supervisor.LOOK, where.HANGS, where.STILL = 0.1, 1.0, 0.5
 sys.exit(supervisor.main())
 """
@@ -65,6 +67,13 @@ HABIT = """
 def shut_down():
     pass
 """
+TOY = {
+    "__init__.py": '__version__ = "0.0.1"\n',
+    "api/__init__.py": "",
+    "api/server_api.py": SERVER_API,
+    "habit.py": HABIT,
+    "answer.py": 'TEXT = "one"\n',
+}
 Document = dict[str, Any]
 
 
@@ -76,6 +85,8 @@ class Reloading:
     port: int
     process: "subprocess.Popen[bytes]"
     sessions: list[requests.Response] = field(default_factory=list)
+    base: int = 0
+    """So many versions came before the first one that a test counts."""
 
     @property
     def source(self) -> Path:
@@ -125,10 +136,13 @@ class Reloading:
 
     def serves(self, version: int) -> None:
         """Wait until a version answers."""
+        version += self.base
         self.until(lambda: self.told["serving"] == version, f"version {version}")
 
     def ends(self, version: int, outcome: str) -> Document:
         """Wait until a version came to such an end, and return what is told of it."""
+
+        version += self.base
 
         def found() -> list[Document]:
             runs: list[Document] = self.told["runs"]
@@ -136,6 +150,25 @@ class Reloading:
 
         self.until(found, f"version {version} that {outcome}")
         return found()[0]
+
+    def renewed(self) -> "Reloading":
+        """Bring back the source as it was, and count from the version that has it on."""
+        for name, text in TOY.items():
+            if (self.source / "memos" / name).read_text() != text:
+                self.write(name, text)
+        asked = self.told["asked"] + 1
+        self.process.send_signal(signal.SIGHUP)
+        self.until(lambda: self.told["asked"] == asked and not self.told["pending"], "a rest")
+
+        def rests() -> bool:
+            before = self.told
+            time.sleep(0.5)  # what was restored is a change, too
+            return before == self.told and self.last["outcome"] == "answers"
+
+        self.until(rests, "a rest")
+        assert self.get() == "one"
+        self.base = self.told["serving"] - 1
+        return self
 
     def rested(self) -> None:
         """Wait until the template has loaded what it can."""
@@ -163,23 +196,22 @@ def write(file: Path, text: str) -> None:
 def toy(folder: Path) -> Path:
     """Write a source that answers `one`; give the folder that is watched."""
     source = folder / "src"
-    write(source / "memos" / "__init__.py", '__version__ = "0.0.1"\n')
-    write(source / "memos" / "api" / "__init__.py", "")
-    write(source / "memos" / "api" / "server_api.py", SERVER_API)
-    write(source / "memos" / "habit.py", HABIT)
-    write(source / "memos" / "answer.py", 'TEXT = "one"\n')
+    for name, text in TOY.items():
+        write(source / "memos" / name, text)
     return source
 
 
 @contextmanager
-def reloading(folder: Path, *, env: Mapping[str, str] | None = None) -> Iterator[Reloading]:
+def reloading(
+    folder: Path, *, env: Mapping[str, str] | None = None, polling: bool = False
+) -> Iterator[Reloading]:
     """Run a supervisor on the source in `folder`, or on a new one, while the block runs."""
     if not (folder / "src").exists():
         toy(folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    program = RUN.format(place=str(ROOT / "docker" / "memos-api"))
+    program = RUN.format(place=str(ROOT / "docker" / "memos-api"), polling=polling)
     with (
         servers.http(lambda _: (200, {"result": None})) as qdrant,
         (folder / "log").open("wb") as log,

@@ -16,7 +16,7 @@ from memos_reload import where
 from memos_reload.wire import Channel
 
 Foreign: TypeAlias = Any
-"""What ASGI hands around."""
+"""What ASGI hands around, and the servers of another event loop."""
 FRESH = 0.7
 """Seconds for a caller to say what it wants, once it is connected to a version that ends."""
 TICK = 0.05
@@ -62,8 +62,14 @@ class Version(Server):
 
     def _stop(self) -> None:
         """Take no connection from now on; uvicorn itself would do so up to 0.1 s later."""
-        for server in self.servers:
-            server.close()
+        loop, servers = asyncio.get_running_loop(), list[Foreign](self.servers)
+        for server in servers:
+            if isinstance(server, asyncio.base_events.Server):
+                # closed, it would forget the connections that it has just taken
+                for one in server.sockets:
+                    loop.remove_reader(one.fileno())
+            else:  # uvloop's does not
+                server.close()
         for connection in self.server_state.connections - self._fresh():
             connection.shutdown()
         self._leave(FRESH)

@@ -66,6 +66,8 @@ class Supervisor:
         """The version that is being made, while it may still be given up."""
         self.turn = asyncio.Lock()
         """One version at a time takes over."""
+        self.why = ""
+        """Why changes are not waited for by events."""
         self.dirty: dict[str, int] = {}
         """Files that changed since the version that answers began, and the first one with them."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,23 +113,28 @@ class Supervisor:
         self.journal.watching = Watching(folder=str(folder), how=how, why=why)
 
         def changed(change: watch.Change) -> None:
-            loop.call_soon_threadsafe(self._changed, change, why)
+            loop.call_soon_threadsafe(self._changed, change)
 
+        self.why = why
         watcher = watch.Watcher(folder, how, changed)
-        self._looked(watcher.first(), why)
+        self._looked(watcher.first())
         log(f"{folder} is watched by {how}{': ' if why else ''}{why}")
         watcher.start()
 
-    def _changed(self, change: watch.Change, why: str) -> None:
-        self._looked(change, why)
+    def _changed(self, change: watch.Change) -> None:
+        if change.polling:
+            self.why = change.polling
+            self.journal.watching = replace(self.journal.watching, how="polling")
+            log(f"changes are looked for from now on: {self.why}")
+        self._looked(change)
         if change.lost:
             log(f"{change.lost}; {self.journal.others}")
         elif change.files:
             self._renew(change.files, change.noticed)
 
-    def _looked(self, change: watch.Change, why: str) -> None:
+    def _looked(self, change: watch.Change) -> None:
         before = self.journal.watching
-        self.journal.watching = replace(before, files=change.count, why=change.lost or why)
+        self.journal.watching = replace(before, files=change.count, why=change.lost or self.why)
         self.journal.write()
 
     # ---- a version ----------------------------------------------------------------------------
@@ -148,7 +155,7 @@ class Supervisor:
             version = await self.loading.fork(number)
             version.say(**self._job(files), door=await self.anchor.door())
             fault = await self._ready(version)
-        except GoneError as error:
+        except (GoneError, OSError) as error:  # or there is no such Python
             fault = Fault(error=str(error))
         except asyncio.CancelledError:
             if version is not None:

@@ -27,12 +27,12 @@ WITHOUT_EVENTS_BEFORE = ("fuse", "nfs", "cifs", "smb", "ceph", "afs", "lustre", 
 MOUNTS = Path("/proc/self/mountinfo")
 STEP = 20
 """Milliseconds between two looks of watchfiles at what its own thread has heard."""
-QUIET = 0.05
-"""Seconds without a change until a save, or a checkout of 200 files, is over."""
+QUIET, LONG_QUIET, FEW = 0.05, 0.2, 3
+"""Seconds without a change until a save is over; and a checkout, of more than a few files."""
 NEVER_QUIET = 2.0
 """Seconds after which what changes all the time is taken as it is."""
-HEARTBEAT = 10.0
-"""Seconds between two looks where events come, for those that got lost, and a folder that did."""
+BEAT, HEARTBEAT = 1.0, 10.0
+"""Seconds between two looks where events come, for those that got lost: first, and at most."""
 SOONEST = 0.5
 """Seconds between two looks where none come, or more: they cost `SHARE` at most."""
 SHARE = 0.004
@@ -76,7 +76,9 @@ def look(folder: Path) -> Seen:
     if not os.access(folder, os.R_OK | os.X_OK):
         gone = "may not be read" if folder.exists() else "is not there"
         raise LostError(f"{folder} {gone}")
-    return dict(_files(str(folder), ""))
+    if not (found := dict(_files(str(folder), ""))):
+        raise LostError(f"{folder} has nothing that Python imports")
+    return found
 
 
 def _files(folder: str, below: str) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -115,6 +117,8 @@ class Change:
     """So many files are watched now."""
     lost: str = ""
     """Why the folder cannot be read."""
+    polling: str = ""
+    """Why events are not waited for any more."""
 
 
 class Watcher(threading.Thread):
@@ -127,7 +131,9 @@ class Watcher(threading.Thread):
         self.seen: Seen = {}
         self.lost = ""
         self._cost = 0.0
+        self._identity = (0, 0)
         self._events: Iterator[object] | None = None
+        self._pause = BEAT
 
     def first(self) -> Change:
         """Look for the first time; what changed before is in the first version."""
@@ -140,22 +146,17 @@ class Watcher(threading.Thread):
     def run(self) -> None:
         """Look again and again."""
         while True:
-            self._wait()
+            if self.how == "polling" or self.lost:
+                time.sleep(max(SOONEST, self._cost / SHARE))
+            else:
+                self._wait()
             self.compare()
 
     def compare(self) -> None:
         """Look once, and again until nothing changes any more; tell what has."""
-        began, noticed = time.thread_time(), now()
+        noticed = now()
         try:
-            after = look(self.folder)
-            self._cost = time.thread_time() - began
-            files = changed(self.seen, after)
-            deadline = time.monotonic() + NEVER_QUIET
-            while files and time.monotonic() < deadline:
-                time.sleep(QUIET)
-                last, after = after, look(self.folder)
-                if last == after:
-                    break
+            after = self._settled()
         except LostError as error:
             self._events = None
             if self.lost != str(error):
@@ -167,29 +168,47 @@ class Watcher(threading.Thread):
             self.lost = ""
             self.tell(Change(files=files, noticed=noticed, count=len(after)))
 
+    def _settled(self) -> Seen:
+        began = time.thread_time()
+        after = look(self.folder)
+        self._cost = time.thread_time() - began
+        before, deadline = self.seen, time.monotonic() + NEVER_QUIET
+        while before != after and time.monotonic() < deadline:
+            few = len(changed(self.seen, after)) <= FEW
+            time.sleep(QUIET if few else LONG_QUIET)
+            before, after = after, look(self.folder)
+        return after
+
     def _wait(self) -> None:
-        if self.how == "polling" or self.lost:
-            time.sleep(max(SOONEST, self._cost / SHARE))
-            return
-        if self._events is None:
-            self._events = events(self.folder)
+        """Return after an event, or when it is time to look for those that got lost."""
         try:
-            next(self._events)
-        except (OSError, RuntimeError, StopIteration):
-            # the folder is not there, or the system watches no more
+            stat = self.folder.stat()
+            if self._events is None or self._identity != (stat.st_dev, stat.st_ino):
+                # soon after the beginning, too: it begins some time after the last look
+                self._events, self._pause = events(self.folder), BEAT
+                self._identity = stat.st_dev, stat.st_ino
+            until = time.monotonic() + self._pause
+            while not next(self._events) and time.monotonic() < until:
+                pass
+            self._pause = min(2 * self._pause, HEARTBEAT)
+        except FileNotFoundError:
             self._events = None
             time.sleep(SOONEST)
+        except (OSError, RuntimeError, StopIteration) as error:
+            # such as: the system watches no more files
+            self.how, why = "polling", f"no file events: {error}"
+            self.tell(Change(noticed=now(), count=len(self.seen), polling=why))
 
 
 def events(folder: Path) -> Iterator[object]:
-    """Yield whenever something happens below a folder, and at each heartbeat."""
+    """Yield whenever something happens below a folder, and nothing at each beat."""
     watchfiles = importlib.import_module("watchfiles")
     found: Iterator[object] = watchfiles.watch(
         folder,
         watch_filter=None,
         step=STEP,
         debounce=int(QUIET * 1000),
-        rust_timeout=int(HEARTBEAT * 1000),
+        rust_timeout=int(BEAT * 1000),
         yield_on_timeout=True,
         raise_interrupt=False,
         force_polling=False,

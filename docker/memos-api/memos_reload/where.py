@@ -30,7 +30,8 @@ class Fault:
 
     def __str__(self) -> str:
         """Return file, line and error as compilers write them."""
-        return f"{self.file}:{self.line}: {self.error}" if self.file else self.error
+        line = f":{self.line}" if self.line else ""
+        return f"{self.file}{line}: {self.error}" if self.file else self.error
 
 
 def fault(error: BaseException, source: Path) -> Fault:
@@ -41,6 +42,8 @@ def fault(error: BaseException, source: Path) -> Fault:
         )
     if isinstance(error, OSError) and error.filename and not isinstance(error.filename, int):
         text = f"{type(error).__name__}: {error.strerror}: {error.filename}"
+        if inside(str(error.filename), source):
+            return _at(str(error.filename), 0, text, source)
     else:
         kind = "" if isinstance(error, SystemExit) else f"{type(error).__name__}: "
         text = f"{kind}{error}".removesuffix(": ")

@@ -16,7 +16,7 @@ from tests.kit.reloading import Reloading, reloading, toy, write
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Reloading]:
+def alone(tmp_path: Path) -> Iterator[Reloading]:
     """A source whose first version answers, and a template that has loaded its packages."""
     with reloading(tmp_path) as found:
         found.serves(1)
@@ -24,9 +24,24 @@ def api(tmp_path: Path) -> Iterator[Reloading]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reloading]:
+    """The same, for all that only edit."""
+    with reloading(tmp_path_factory.mktemp("shared")) as found:
+        found.serves(1)
+        found.rested()
+        yield found
+
+
+@pytest.fixture
+def api(shared: Reloading) -> Reloading:
+    """A source as it was in the beginning, whose version counts as the first."""
+    return shared.renewed()
+
+
 def test_an_edit_answers(api: Reloading) -> None:
     """The new code, and what is told of it."""
-    assert api.get() == "one"
+    assert (api.get(), api.told["watching"]["how"]) == ("one", "events")
 
     api.write("answer.py", 'TEXT = "two"\n')
     api.serves(2)
@@ -35,8 +50,19 @@ def test_an_edit_answers(api: Reloading) -> None:
     run = api.last
     assert (run["files"], run["first_files"], run["outcome"]) == (1, ["memos/answer.py"], "answers")
     assert set(run["seconds"]) == {"compile", "import", "connect", "answer"}
-    assert "memos: reload: version 2 answers after " in api.log
+    assert f"memos: reload: version {api.base + 2} answers after " in api.log
     assert "(memos/answer.py)" in api.log
+
+
+def test_without_file_events_the_folder_is_looked_at(tmp_path: Path) -> None:
+    """As where the container's folder is another system's; it is said."""
+    with reloading(tmp_path, polling=True) as api:
+        api.serves(1)
+        assert api.told["watching"]["how"] == "polling"
+        assert "src is watched by polling: no file events come from" in api.log
+        api.write("answer.py", 'TEXT = "two"\n')
+        api.serves(2)
+        assert api.get() == "two"
 
 
 def test_two_saves_within_a_second_that_are_equally_long_are_two(api: Reloading) -> None:
@@ -67,7 +93,7 @@ def test_a_version_that_fails_is_told_and_the_old_one_serves_on(
     assert api.get() == "one"
     assert (failed["stage"], failed["line"], failed["error"]) == (stage, line, error)
     assert failed["file"] == ("memos/answer.py" if line else "")
-    assert "version 2 failed, version 1 serves on: " in api.log
+    assert f"version {api.base + 2} failed, version {api.base + 1} serves on: " in api.log
 
     api.write("answer.py", 'TEXT = "mended"\n')
     api.serves(3)
@@ -175,17 +201,22 @@ def test_a_checkout_of_two_hundred_files_is_one_version(api: Reloading) -> None:
     (api.source / "memos" / "__pycache__" / "answer.cpython-311.pyc").write_text("code")
     api.write("answer.py", 'TEXT = "two"\n')
     api.serves(3)
+    shutil.rmtree(api.source / "memos" / "__pycache__")
+    for file in api.source.glob("memos/many_*.py"):
+        file.unlink()
 
-    assert api.last["first_files"] == ["memos/answer.py"]
-    assert api.told["runs"][1]["files"] == 200
+    assert api.ends(3, "answers")["first_files"] == ["memos/answer.py"]
+    assert api.ends(2, "answers")["files"] == 200
 
 
 def test_a_reload_can_be_asked_for(api: Reloading) -> None:
     """Also when nothing has changed, and it says that it was."""
+    before = api.told["asked"]
     api.process.send_signal(signal.SIGHUP)
     api.serves(2)
 
-    assert (api.told["asked"], api.last["asked"], api.last["files"]) == (1, 1, 0)
+    assert api.told["asked"] == api.last["asked"] == before + 1
+    assert api.last["files"] == 0
 
 
 def test_a_source_that_vanishes_is_told_and_comes_back(api: Reloading) -> None:
@@ -204,24 +235,24 @@ def test_a_source_that_vanishes_is_told_and_comes_back(api: Reloading) -> None:
     assert api.get() == "three"
 
 
-def test_a_version_that_is_killed_is_started_again(api: Reloading) -> None:
+def test_a_version_that_is_killed_is_started_again(alone: Reloading) -> None:
     """As the engine does with a container."""
-    template, serving = sorted(api.processes())
+    template, serving = sorted(alone.processes())
     del template
     os.kill(serving, signal.SIGKILL)
-    api.serves(2)
+    alone.serves(2)
 
-    assert api.get() == "one"
-    assert "version 1 has ended by itself (it was ended by SIGKILL)" in api.log
+    assert alone.get() == "one"
+    assert "version 1 has ended by itself (it was ended by SIGKILL)" in alone.log
 
 
-def test_a_template_that_is_killed_is_made_again(api: Reloading) -> None:
+def test_a_template_that_is_killed_is_made_again(alone: Reloading) -> None:
     """The version that serves does not notice."""
-    os.kill(min(api.processes()), signal.SIGKILL)
-    assert api.get() == "one"
-    api.write("answer.py", 'TEXT = "two"\n')
-    api.serves(2)
-    assert api.get() == "two"
+    os.kill(min(alone.processes()), signal.SIGKILL)
+    assert alone.get() == "one"
+    alone.write("answer.py", 'TEXT = "two"\n')
+    alone.serves(2)
+    assert alone.get() == "two"
 
 
 def test_a_package_that_starts_a_thread_is_left_to_the_versions(tmp_path: Path) -> None:
@@ -276,19 +307,19 @@ def test_one_that_is_to_give_up_ends_with_its_first_version(tmp_path: Path) -> N
         api.until(lambda: not api.processes(), "the end of all")
 
 
-def test_a_stop_ends_all_of_it_as_the_signal_does(api: Reloading) -> None:
+def test_a_stop_ends_all_of_it_as_the_signal_does(alone: Reloading) -> None:
     """Nothing is left, and the exit code is that of a program without a supervisor."""
-    api.begin("/stuck")
-    api.process.terminate()
+    alone.begin("/stuck")
+    alone.process.terminate()
 
-    assert api.process.wait(20) == -signal.SIGTERM
-    api.until(lambda: not api.processes(), "the end of all")
+    assert alone.process.wait(20) == -signal.SIGTERM
+    alone.until(lambda: not alone.processes(), "the end of all")
 
 
-def test_a_supervisor_that_is_killed_leaves_nobody_behind(api: Reloading) -> None:
+def test_a_supervisor_that_is_killed_leaves_nobody_behind(alone: Reloading) -> None:
     """Its versions hold the port."""
-    api.process.kill()
-    api.until(lambda: not api.processes(), "the end of all")
+    alone.process.kill()
+    alone.until(lambda: not alone.processes(), "the end of all")
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path, api: Reloading) -> None:

@@ -293,3 +293,29 @@ def test_settings_are_read_of_the_environment() -> None:
     assert (settings.host, settings.port, settings.gives_up) == ("::1", 8000, True)
     assert settings.modules == Path("/app/reload-modules.json")
     assert settings.bytecode == Path("/app/reload-bytecode")
+
+
+def test_only_what_python_imports_is_looked_at(tmp_path: Path) -> None:
+    """No hidden files and folders, byte code, or what editors leave."""
+    seen = ("memos/a.py", "memos/fast.abi3.so", "top.py")
+    others = (".git/a.py", ".a.py.swp", "memos/__pycache__/a.py", "memos/a.py~", "memos/a.txt")
+    for name in (*seen, *others):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+
+    assert tuple(sorted(watch.look(tmp_path))) == seen
+
+
+def test_a_folder_that_cannot_be_read_is_no_change(tmp_path: Path) -> None:
+    """Nor is one that has become empty: a mount whose folder was deleted is that."""
+    with pytest.raises(watch.LostError, match="nothing that Python imports"):
+        watch.look(tmp_path)
+    with pytest.raises(watch.LostError, match="is not there"):
+        watch.look(tmp_path / "gone")
+
+
+def test_a_file_that_may_not_be_read_is_told_without_a_line() -> None:
+    """It has none."""
+    error = PermissionError(13, "Permission denied", "/app/src/memos/x.py")
+    told = "memos/x.py: PermissionError: Permission denied: /app/src/memos/x.py"
+    assert str(where.fault(error, SOURCE)) == told
