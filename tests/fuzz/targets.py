@@ -44,9 +44,10 @@ from scripts.watch.reload import asking
 from scripts.watch.reload import findings as reloads
 from scripts.watch.reload import state as states
 from tests.kit.builders import container, stack
-from tests.kit.bundles import MANIFEST, archived, bundled
+from tests.kit.bundles import MANIFEST, bundled
 from tests.kit.checkout import lay_out
 from tests.kit.fake_engine import RECORDED, framed
+from tests.kit.image_archives import archived
 from tests.kit.places import ROOT, TESTS_DATA
 from tests.kit.reloads import failed, run, state
 

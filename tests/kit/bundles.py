@@ -1,10 +1,7 @@
 """Bundles for tests: small ones, made as `inv images.save` makes them."""
 
 import hashlib
-import io
-import json
 import platform
-import tarfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -33,33 +30,6 @@ MEMBERS: Mapping[str, bytes] = {
     "engine/docker.io_1%3a26_amd64.deb": b"a package",
     "images.tar": b"layers" * 100_000,
 }
-
-
-def archived(images: Mapping[str, str], **more: object) -> bytes:
-    """Return an archive of these images, ids by name, as an engine makes it, without their layers.
-
-    `more` are documents of other members, by their names without the ending.
-    """
-    listed = [
-        {"Config": f"blobs/sha256/{number.removeprefix('sha256:')}", "RepoTags": [name]}
-        for name, number in images.items()
-    ]
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w:", format=tarfile.USTAR_FORMAT) as archive:
-        for name, document in {"manifest": listed, **more}.items():
-            text = json.dumps(document).encode()
-            entry = tarfile.TarInfo(name if name == "repositories" else f"{name}.json")
-            entry.size = len(text)
-            archive.addfile(entry, io.BytesIO(text))
-    return made.getvalue()
-
-
-def listed(archive: bytes) -> list[str]:
-    """Return the names of the images in an archive."""
-    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-        source = opened.extractfile("manifest.json")
-        assert source is not None
-        return [name for image in json.load(source) for name in image["RepoTags"]]
 
 
 def pins(members: Mapping[str, bytes] = MEMBERS) -> str:

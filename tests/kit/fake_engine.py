@@ -14,8 +14,8 @@ from queue import Queue
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.kit.bundles import archived, listed
 from tests.kit.fake_disk import Disk
+from tests.kit.image_archives import archived, listed
 from tests.kit.places import TESTS_DATA
 from tests.kit.servers import Answer, Request, unix
 

@@ -21,9 +21,10 @@ from scripts.engine.private import programs
 from scripts.images.bundle import bundle_file, packing
 from scripts.machine.apt import Deb
 from scripts.machine.system import System
-from tests.kit.bundles import MANIFEST, archived, bundled
+from tests.kit.bundles import MANIFEST, bundled
 from tests.kit.changes import Change, nothing, put
 from tests.kit.checkout import Checkout, service
+from tests.kit.image_archives import archived
 from tests.kit.places import ROOT
 
 
