@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from scripts.config.rules.schema import validate
 from tests.e2e.kit import releases
 from tests.e2e.kit.checkout import Checkout, made
 
@@ -117,6 +118,17 @@ class Edited:
             self.stack.docker("exec", name, "cat", "/app/reload.json").stdout
         )
         return found
+
+    def row(self) -> dict[str, Any]:
+        """Return the API's row of `inv ps`."""
+        found = self.stack.inv("ps", "--service", "memos", "--format", "json").document
+        assert validate(found, "ps") == ()
+        return dict(found["services"][0])
+
+    def codes(self) -> list[str]:
+        """Return what `inv doctor` finds of the API."""
+        found = self.stack.inv("doctor", "--format", "json", check=False).document["findings"]
+        return [one["code"] for one in found if one["service"] == "memos"]
 
     def processes(self) -> int:
         """Return how many processes run in the container."""
@@ -238,3 +250,65 @@ def test_a_checkout_of_two_hundred_files_is_one_version(api: Edited) -> None:
 
     run = api.told()["runs"][-1]
     assert (run["version"], run["files"], run["outcome"]) == (before + 1, len(files), "answers")
+
+
+def test_an_edit_that_answers_is_told_with_its_seconds(api: Edited) -> None:
+    """By `inv reload`, which ends when the new code answers; `ps` has the version."""
+    said = api.stack.inv("up", "--service", "memos").stderr
+    assert f"reload is on: an edit below {api.source} is taken when it is saved" in said
+    before = api.row()["reload"]
+    number = api.save()
+
+    done = api.stack.inv("reload", "--format", "json").document
+
+    assert api.call() == number
+    assert validate(done, "reload") == ()
+    assert done["run"]["seconds"]["answer"] > 0
+    after = api.row()["reload"]
+    assert after["version"] == done["serving"] > before["version"]
+    assert (after["changed"], after["error"], after["watching"]) == (0, None, "events")
+    assert "answers after" in api.stack.inv("timeline", "--reload", "1").stdout
+
+
+def test_an_edit_that_is_wrong_is_told_until_it_is_mended(api: Edited) -> None:
+    """With the file's path on this machine and its line; the version before serves on."""
+    before = api.save()
+    api.stack.inv("reload")
+    api.save("def broken(:\n")
+    line = len(api.text.splitlines()) + 1
+
+    wrong = api.stack.inv("reload", check=False)
+
+    assert wrong.exit_code == 5
+    assert wrong.stdout.startswith(f"{api.file}:{line}: SyntaxError: ")
+    assert f"next: mend {api.file}:{line}" in wrong.stderr
+    assert api.call() == before
+    row = api.row()
+    assert (row["ready"], row["reload"]["error"]["line"]) == (True, line)
+    assert "reload-failed" in api.codes()
+    said = api.stack.inv("logs", "--service", "memos", "--level", "error", "--tail", "50").stdout
+    assert "memos: reload: version" in said
+
+    after = api.save()
+    api.stack.inv("reload")
+
+    assert api.call() == after
+    assert api.row()["reload"]["error"] is None
+    assert "reload-failed" not in api.codes()
+
+
+def test_a_start_with_code_that_is_wrong_ends_with_its_place(api: Edited) -> None:
+    """The container lives on, and takes the mended file by itself."""
+    api.save("def broken(:\n")
+    line = len(api.text.splitlines()) + 1
+
+    said = api.stack.inv("restart", "--service", "memos", check=False)
+
+    assert said.exit_code == 5
+    assert f"✗ memos: memos/api/server_api.py:{line} in MEMOS_SRC" in said.stderr
+    assert f"next: mend memos/api/server_api.py:{line}," in said.stderr
+
+    after = api.save()
+    api.stack.inv("reload")
+
+    assert api.call() == after
