@@ -266,7 +266,7 @@ def test_where_no_engine_can_be_brought_its_absence_is_fatal(
     facts = world.ask()
     assert facts.stack is None
     assert facts.unknown["compose"] == "Docker Compose is not here yet"
-    assert facts.ports_wanted == 11
+    assert facts.ports_wanted == 13
     assert facts.engine.problem is not None
     assert "needs root" in str(facts.engine.problem)
     assert areas.document(facts)["exit_code"] == 5
