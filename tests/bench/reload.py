@@ -96,7 +96,7 @@ def environment(source: Path) -> None:
     pins = release.pins(locks, found.version)
     wanted = (*found.requirements, "debugpy")
     packages = Packages(wanted=wanted, pinned=requirements.pinned(wanted, pins))
-    made_environment.made(source.parent, packages, workspace(ROOT, run))
+    made_environment.made(source.parent, packages, workspace(ROOT, run, os.environ))
 
 
 # ---- the figures ----------------------------------------------------------------------------
@@ -249,7 +249,8 @@ def processes(bench: Bench) -> tuple[int, int]:
     state = bench.stack.docker("exec", name, "cat", STATE).stdout
     inner = state.partition('"pid":')[2].partition(",")[0].strip()
     supervisor = next(pid for pid in parents if inner_number(pid) == inner)
-    template = next(pid for pid, parent in parents.items() if parent == supervisor)
+    below = (pid for pid, parent in parents.items() if parent == supervisor)
+    template = next(pid for pid in below if pid in parents.values())  # versions are its forks
     return supervisor, template
 
 
