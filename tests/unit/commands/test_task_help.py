@@ -29,6 +29,8 @@ def test_every_flag_has_a_help_text_and_none_took_h(context: ParserContext) -> N
     [
         *("up", "ps", "logs", "restart", "down", "smoke", "config", "env"),
         *("images.status", "images.build", "images.pull", "images.save", "images.load"),
+        *("reload", "api.host", "api.container", "shell", "editor", "memos.test"),
+        *("console.neo4j", "console.milvus", "console.qdrant"),
         *("engine.start", "engine.stop", "engine.status", "engine.env", "engine.remove"),
     ],
 )
