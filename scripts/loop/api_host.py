@@ -125,7 +125,7 @@ def host(start: Starter, here: Checkout, wanted: Wanted, tell: Reporter) -> int:
 
         if wanted.words or place.found is None:
             return _command(space, place, wanted.words, begun, here.environ.get("PATH", ""))
-        return _api(space, place, place.found.python, begun, tell)
+        return _api(space, place, here.environ, begun, tell)
 
 
 Begun = Callable[[int, Path], HostProcess]
@@ -258,7 +258,9 @@ def _command(space: Workspace, place: Place, words: Sequence[str], begun: Begun,
             on_host.forget(space.cache, one)
 
 
-def _api(space: Workspace, place: Place, python: Path, begun: Begun, tell: Reporter) -> int:
+def _api(
+    space: Workspace, place: Place, environ: Mapping[str, str], begun: Begun, tell: Reporter
+) -> int:
     """Run the API under its supervisor until Ctrl-C, or until it ends."""
     folder = host_variables.folder(space)
     for said in SAID:  # of an earlier one
@@ -274,13 +276,13 @@ def _api(space: Workspace, place: Place, python: Path, begun: Begun, tell: Repor
     more = {
         "MEMOS_RELOAD_SOURCE": str(place.source),
         "MEMOS_RELOAD_STATE": str(folder / STATE),
-        "MEMOS_RELOAD_PYTHON": str(python),
+        "MEMOS_RELOAD_PYTHON": str(place.found.python if place.found else place.supervisor),
         "MEMOS_RELOAD_BIND": f"{place.port.host}:{place.port.published}",
     }
     if place.debug_port is not None:
         more |= {"MEMOS_DEBUG": "yes", "MEMOS_DEBUG_BIND": f"{LOOPBACK}:{place.debug_port}"}
     with closing(log), process.ended_by(signal.SIGTERM, signal.SIGHUP):
-        env = {**place.variables, **more}
+        env = {**place.variables, **more, **host_variables.compiled(space, environ)}
         running = process.Relayed(
             [str(place.supervisor), str(program)], folder=folder, env=env, heard=heard
         )

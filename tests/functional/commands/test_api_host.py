@@ -142,6 +142,20 @@ def test_the_api_runs_under_its_supervisor_until_ctrl_c(at: Checkout, source: Pa
     assert state_of(at) == "exited"
 
 
+def test_what_python_compiles_is_kept_apart_where_it_may_lie_nowhere_else(
+    at: Checkout, source: Path
+) -> None:
+    """Else each start would compile all packages again."""
+    del source
+    at.patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+    assert at.inv("api.host") == 0
+
+    given = json.loads((cache(at) / "host" / "given.json").read_text())
+    assert given["PYTHONDONTWRITEBYTECODE"] == ""
+    assert given["PYTHONPYCACHEPREFIX"] == str(cache(at) / "host" / "compiled")
+
+
 def test_what_it_wrote_is_kept_for_its_owner_and_nobody_is_noted_any_more(
     at: Checkout, source: Path
 ) -> None:
