@@ -3,6 +3,7 @@
 It needs a host of the Debian family for apt and dpkg, and any engine.
 """
 
+import os
 import shutil
 import signal
 import sys
@@ -90,6 +91,8 @@ def prepare(folder: Path, mirror: Mirror, runner: Runner, say: Say) -> None:
     tree = folder / "rootfs"
     unpack(tree, apt.debs, debs, runner=runner, say=say)
     tar = ["tar", "--create", "--file", str(archive), "--numeric-owner", "--sort=name"]
+    if os.geteuid():  # who is not root has unpacked all as their own
+        tar += ["--owner=0", "--group=0"]
     packed = runner([*tar, "--directory", str(tree), "."])
     if packed.exit_code:
         reason = packed.stderr.strip()

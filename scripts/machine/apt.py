@@ -210,7 +210,7 @@ def unpack(into: Path, folder: Path, debs: tuple[Deb, ...], *, runner: Runner, s
     pace, done, what = Pace(say), count(1), f"unpacking {len(debs)} packages"
     pace(what)
     largest_first = sorted(debs, key=lambda deb: -deb.size)
-    script = 'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$0" && echo "$1"'
+    script = 'dpkg-deb --fsys-tarfile "$1" | tar -xp --keep-directory-symlink -C "$0" && echo "$1"'
     unpacked = runner(
         ["xargs", "-0", "-P", str(os.cpu_count() or 1), "-n", "1", "sh", "-c", script, str(into)],
         stdin="\0".join(str(folder / deb.name) for deb in largest_first),

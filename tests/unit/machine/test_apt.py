@@ -217,6 +217,21 @@ class Tools(Apt):
         return super().__call__(argv, **words)
 
 
+@pytest.mark.parametrize(("uid", "owner"), [(0, False), (1000, True)])
+def test_a_base_image_belongs_to_root_whoever_makes_it(
+    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch, uid: int, owner: bool
+) -> None:
+    """Its folders would else be another user's, and nobody could write to /tmp."""
+    monkeypatch.setattr("os.geteuid", lambda: uid)
+    runner = Tools(tmp_path / "debs").answer("tar")
+
+    base_image.prepare(tmp_path, MIRROR, runner, said.append)
+
+    (packed,) = (line for line in runner.commands() if line.startswith("tar "))
+    assert ("--owner=0 --group=0" in packed) == owner
+    assert any("tar -xp " in line for line in runner.commands())
+
+
 def test_the_context_of_the_base_image_is_made_once(tmp_path: Path, said: list[str]) -> None:
     """The packages are unpacked by the host, so that dpkg can run inside."""
     runner = Tools(tmp_path / "debs").answer("tar")
