@@ -15,7 +15,9 @@ from dotenv import dotenv_values
 
 from scripts.config import release
 from scripts.config.second_stack import other_files
+from scripts.core.inventory import Engine
 from scripts.core.look import HostProcess
+from scripts.data.context import DataContext
 from scripts.loop import api_host
 from scripts.machine import processes
 from scripts.watch import on_host
@@ -520,3 +522,77 @@ def test_its_file_is_no_settings_file(at: Checkout, source: Path) -> None:
     (at.root / ".env.host").write_text("NEO4J_HTTP_PORT=27474\n")
 
     assert "NEO4J_HTTP_PORT" not in str(other_files(at.root, at.env_file))
+
+
+# what goes wrong on the way ---------------------------------------------------------------------
+
+
+def test_an_engine_elsewhere_has_its_ports_elsewhere(at: Checkout, source: Path) -> None:
+    """No process of this machine reaches them."""
+    del source
+    at.patch.setattr(Engine, "local", property(lambda _: False))
+
+    assert at.inv("api.host") == 3
+
+    assert "is on another machine, and so are its ports" in at.shown().err
+
+
+def test_a_container_that_does_not_stop_keeps_the_port(at: Checkout, source: Path) -> None:
+    """Nothing is started beside it."""
+    del source
+    at.patch.setattr(DataContext, "stop", lambda *_: None)
+
+    assert at.inv("api.host") == 5
+
+    assert "its container does not stop: memos is running" in at.shown().err
+    assert not (cache(at) / "host.json").exists()
+
+
+def test_a_home_of_the_users_own_models_is_left_as_it_is(at: Checkout, source: Path) -> None:
+    """The real tokenizer may be there; no stand-in is written."""
+    del source
+    at.patch.setenv("HF_HOME", str(at.folder / "models"))
+
+    assert at.inv("api.host") == 0
+
+    given = json.loads((cache(at) / "host" / "given.json").read_text())
+    assert given["HF_HOME"] == str(at.folder / "models")
+    assert not (at.folder / "models").exists()
+
+
+def test_a_tokenizer_that_cannot_be_written_is_told(at: Checkout, source: Path) -> None:
+    """Before the container is stopped."""
+    del source
+    program = at.root / "docker" / "memos-api" / "tokenizer.py"
+    program.unlink()
+    program.write_text("raise SystemExit('the disk is full')\n")
+
+    assert at.inv("api.host") == 4
+
+    assert "the tokenizer cannot be written: the disk is full" in at.shown().err
+    assert state_of(at) == "running"
+
+
+def denied(pid: int, **_: object) -> None:
+    """Be another user than the process is of."""
+    raise PermissionError(1, "Operation not permitted", pid)
+
+
+@pytest.mark.parametrize(
+    ("ends", "code", "told"),
+    [
+        (denied, 2, ("belongs to another user", "sudo kill ")),
+        (lambda *_: None, 5, ("does not end", "ps -o pid,stat,cmd -p ")),
+    ],
+)
+def test_a_process_that_cannot_be_ended_is_told(
+    at: Checkout, process: HostProcess, ends: object, code: int, told: tuple[str, ...]
+) -> None:
+    """It goes on, and the container stays as it is."""
+    at.patch.setattr(processes, "end", ends)
+
+    assert at.inv("api.container") == code
+
+    shown = at.shown().err
+    assert all(text in shown for text in told)
+    assert on_host.read(cache(at)) == process
