@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from scripts.core.errors import ConfigError
 from scripts.core.look import State
 from scripts.core.stack import Service
 from scripts.engine.api import Api
 from scripts.engine.containers import containers
+from scripts.watch import on_host
 
 SHELL = "/bin/sh"
 BEST = "command -v bash >/dev/null 2>&1 && exec bash; exec sh"
@@ -58,13 +60,19 @@ class Call:
         return ["docker", "exec", *flags, *user, self.container, *words]
 
 
-def running(api: Api, project: str, service: Service) -> str:
-    """Return the id of the container of a service.
+def running(api: Api, project: str, service: Service, cache: Path) -> str:
+    """Return the id of the container of a service; `cache` is the stack's.
 
     Raises ConfigError where nothing can be run in one, with the next step.
     """
-    found = next(iter(containers(api, project, service.name)), None)
+    there = on_host.seen(cache, containers(api, project, service.name))
+    found = next((one for one in there if one.service == service.name), None)
     step = f"inv up --service {service.name}"
+    if found is not None and found.host is not None:
+        raise ConfigError(
+            f"{service.name} runs on this machine ({found.name}), in no container",
+            next_step="inv api.container, or look around right here",
+        )
     if found is None:
         raise ConfigError(f"{service.name} has no container", next_step=step)
     if found.state is State.PAUSED:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from scripts.config.rules import schema
 from scripts.core.polling import poll
 from tests.e2e.kit.checkout import Checkout, made
 from tests.e2e.kit.memories import preferences, say
@@ -103,3 +104,18 @@ def test_nobody_gets_in_without_the_password(taste: Taste) -> None:
     told = taste.stack.inv("doctor", check=False).stdout
 
     assert f"{taste.group}: a wrong password is rejected" in told
+
+
+def test_what_is_preferred_is_found_with_a_query_in_its_store(taste: Taste) -> None:
+    """In Milvus' words, also where a stand-in keeps it; a change is not even sent."""
+    stack, name = taste.stack, "explicit_preference"
+    query = f'entities/query {{"collectionName": "{name}", "filter": "id != \\"\\"", "limit": 100}}'
+    words = ("--service", taste.group, "--format", "json")
+
+    found = stack.inv("console.milvus", query, *words).document
+
+    assert schema.validate(found, "console") == ()
+    assert "I prefer tea over coffee." in str(found["rows"])
+    drop = f'collections/drop {{"collectionName": "{name}"}}'
+    assert stack.inv("console.milvus", drop, *words, check=False).exit_code == 2
+    assert stack.inv("console.milvus", query, *words).document["count"] == found["count"]

@@ -29,7 +29,7 @@ def shell(space: Workspace, named: Sequence[str], words: tuple[str, ...], *, roo
             next_step=f"--service with one of: {', '.join(stack.names())}",
         )
     service = stack.service(found[0])
-    container = calls.running(space.api, stack.project, service)
+    container = calls.running(space.api, stack.project, service, space.cache)
     if not words:
         calls.require_shell(space.api, container, service)
     looked_at = sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,10 +1,14 @@
 """`inv shell`: which container, whose shell, and whose exit code."""
 
+import os
 from collections.abc import Callable
 
 import pytest
 
 from scripts.commands.flows import shell
+from scripts.core.look import HostProcess
+from scripts.machine import processes
+from scripts.watch import on_host
 from tests.kit.checkout import Checkout
 
 HAS_A_SHELL = {"id-memos": "sh", "id-neo4j": "sh"}
@@ -80,6 +84,22 @@ def test_a_container_that_does_not_run_is_told(
     assert f"error: {told}" in shown
     assert f"next: {step}" in shown
     assert not any("exec" in call for call in at.calls())
+
+
+def test_an_api_on_this_machine_has_no_container_to_look_into(at: Checkout) -> None:
+    """The command that brings it back is told."""
+    me, folder = os.getpid(), at.folder
+    process = HostProcess(
+        pid=me, started=processes.birth(me), folder=folder, port=1, log=folder, state=folder
+    )
+    on_host.note(at.root / ".cache" / "memos-test", process)
+
+    assert at.inv("shell", "--service", "memos", "--", "ls") == 2
+
+    told = at.shown().err
+    assert f"error: memos runs on this machine (pid {me}), in no container" in told
+    assert "next: inv api.container" in told
+    assert at.inv("shell", "--service", "neo4j", "--", "ls") == 5
 
 
 @pytest.mark.parametrize(
