@@ -40,7 +40,7 @@ def _files():
 """At the end of server_api.py: which edit is in, whose Python answers, what it has loaded."""
 MARK = '\nimport builtins as _b; _b.memos_bench = max({number}, getattr(_b, "memos_bench", 0))\n'
 """At the end of an edited file: what the other files have said counts unless it is newer."""
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which what does not answer is a failure."""
 LOOK = 0.01
 """Seconds between two questions for the new code."""

@@ -29,6 +29,8 @@ from tests.kit.places import ROOT
 
 API = Path("memos", "api", "server_api.py")
 STATE = "/app/reload.json"
+LAST = 2000
+"""Characters of the log of uvicorn, where it does not answer."""
 FILES = 3000
 """In the folder that is watched while nothing changes."""
 POLLING = """
@@ -117,8 +119,9 @@ def uvicorn(bench: Bench, source: Path) -> Iterator[Subject]:
     variables = bench.stack.inv("env", "--host").stdout
     words = ["-m", "uvicorn", "memos.api.server_api:app", "--port", str(port)]
     words += ["--reload", "--reload-dir", str(source)]
+    said = bench.folder / "uvicorn.log"
     with (
-        (bench.folder / "uvicorn.log").open("w") as log,
+        said.open("w") as log,
         subprocess.Popen(
             ["sh", "-c", f'{variables}\nexec "$@"', "sh", str(bench.python), *words],
             cwd=source.parent,
@@ -132,6 +135,8 @@ def uvicorn(bench: Bench, source: Path) -> Iterator[Subject]:
         try:
             subject.until("/bench", 0)
             yield subject
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{said.read_text()[-LAST:]}") from error
         finally:
             os.killpg(process.pid, signal.SIGKILL)  # asked politely it may wait for ever
 
