@@ -203,12 +203,16 @@ def value_unreadable(failure: Failure, match: re.Match[str]) -> Cause | None:
 
 @known_by(r"(?:Error|Exception|Timeout)\b.*/nacos/v1/cs/configs", r"Nacos AK/SK fail")
 def nacos(failure: Failure, _: re.Match[str]) -> Cause:
-    """Settings are to come from a Nacos server that does not answer (memos/api/config.py)."""
+    """Settings are to come from a Nacos server that does not answer (memos/api/config.py).
+
+    Nobody here starts that server: where MemOS has ended for it once, waiting is in vain.
+    """
+    container = failure.container
     return Cause(
         "nacos-unreachable",
         "the Nacos server of NACOS_SERVER_ADDR does not give its settings",
         f"remove NACOS_SERVER_ADDR from .env, then: {failure.up}",
-        fatal=failure.over,
+        fatal=container.state is not State.RUNNING or container.restarts > 0,
     )
 
 

@@ -176,6 +176,12 @@ FAULTS = {
         said="requests.exceptions.ConnectTimeout: HTTPConnectionPool(host='n', port=80): Max"
         " retries exceeded with url: /nacos/v1/cs/configs?dataId=d",
         wanted=("nacos-unreachable", "NACOS_SERVER_ADDR", "remove NACOS_SERVER_ADDR"),
+    ),
+    "settings that do not come, and it goes on without": Case(
+        said="requests.exceptions.ConnectTimeout: HTTPConnectionPool(host='n', port=80): Max"
+        " retries exceeded with url: /nacos/v1/cs/configs?dataId=d",
+        state="running",
+        wanted=("nacos-unreachable", "NACOS_SERVER_ADDR", "remove NACOS_SERVER_ADDR"),
         fatal=False,
     ),
     "a syntax error in the source": Case(
