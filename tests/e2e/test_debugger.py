@@ -3,11 +3,13 @@
 import json
 import threading
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from scripts.core.files import Json
+from scripts.core.polling import poll
 from scripts.loop.editor import entries
 from scripts.loop.editor.entries import Place
 from tests.e2e.kit import releases
@@ -17,9 +19,9 @@ from tests.kit.places import ROOT
 
 pytestmark = pytest.mark.docker
 
-ROUTER = Path("memos", "api", "routers", "server_router.py")
-HANDLER = "    return handlers.scheduler_handler.handle_scheduler_status("
-"""A line of it, in the function `scheduler_status`."""
+HANDLERS = Path("memos", "api", "handlers", "scheduler_handler.py")
+FUNCTION, LINE = "handle_scheduler_status", "    response_data: list[StatusResponseItem] = []"
+"""A statement of one line: one of several is stopped at again when its call is made."""
 CALL = "/product/scheduler/status?user_id=nobody"
 
 
@@ -40,8 +42,8 @@ class Call(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Wait for the answer."""
-        with urllib.request.urlopen(self._url) as answer:
+        """Wait for the answer; it is lost where an edit ends who should give it."""
+        with suppress(OSError), urllib.request.urlopen(self._url) as answer:
             self._answer = answer.read()
 
     def answer(self) -> Json:
@@ -50,18 +52,26 @@ class Call(threading.Thread):
         return json.loads(self._answer)
 
 
+def name_of(stack: Checkout) -> str:
+    """Return the name of the API's container."""
+    return f"{stack.project}-memos-api-docker"
+
+
+def answered(stack: Checkout) -> int:
+    """Return how many versions have answered: until the next one can, that before serves on."""
+    return stack.docker("logs", name_of(stack)).stderr.count(" answers after ")
+
+
 def line_of(file: Path) -> int:
     """Return the line of the handler."""
-    return file.read_text().splitlines().index(HANDLER) + 1
+    return file.read_text().splitlines().index(LINE) + 1
 
 
 def hit(editor: Editor, stack: Checkout, file: Path) -> None:
     """Call, stop at the handler's line, go on, and get the answer."""
     call = Call(stack)
     stop = editor.stopped()
-    assert editor.frames(stop)[0] == Frame(
-        file=file, line=line_of(file), function="scheduler_status"
-    )
+    assert editor.frames(stop)[0] == Frame(file=file, line=line_of(file), function=FUNCTION)
     editor.go_on(stop)
     assert call.answer()["code"] == 200
 
@@ -93,12 +103,14 @@ def test_an_edit_is_stopped_at_again_without_attaching_again(
     """Also one that comes while the program stands, which must not keep the old version alive."""
     del engine
     changes = {"WITH_MILVUS": "no", "MEMOS_SRC": str(source)}
-    file = source / ROUTER
+    file = source / HANDLERS
 
-    def edited(editor: Editor) -> None:
-        file.write_text(file.read_text().replace(HANDLER, f"    assert user_id\n{HANDLER}"))
+    def edited(stack: Checkout, editor: Editor) -> None:
+        before = answered(stack)
+        file.write_text(file.read_text().replace(LINE, f"    assert user_id\n{LINE}"))
         editor.break_at(file, line_of(file))
         editor.next_process()
+        assert any(now > before for now in poll(lambda: answered(stack), timeout=60, interval=0.2))
 
     with made(tmp_path, "memos-e2e-debugger", changes=changes) as stack:
         up = stack.inv("up", "--debug", "--service", "memos")
@@ -109,14 +121,14 @@ def test_an_edit_is_stopped_at_again_without_attaching_again(
         editor.next_process()
         hit(editor, stack, file)
 
-        edited(editor)
+        edited(stack, editor)
         hit(editor, stack, file)
 
         Call(stack)
         editor.stopped()
         (row,) = stack.inv("ps", "--service", "memos", "--format", "json").document["services"]
         assert [one["code"] for one in row["findings"]] == ["halted"]
-        edited(editor)
+        edited(stack, editor)
         hit(editor, stack, file)
         editor.close()
 
@@ -131,10 +143,9 @@ def test_the_released_code_can_be_stopped_too(
 
     with made(tmp_path, "memos-e2e-debugger", changes=changes) as stack:
         stack.inv("up", "--service", "memos")
-        name = f"{stack.project}-memos-api-docker"
-        there = stack.docker("exec", name, "python", "-c", where).stdout.strip()
+        there = stack.docker("exec", name_of(stack), "python", "-c", where).stdout.strip()
         editor = editor_of(stack, source / "memos", there)
-        editor.break_at(source / ROUTER, line_of(source / ROUTER))
+        editor.break_at(source / HANDLERS, line_of(source / HANDLERS))
         editor.attach()
-        hit(editor, stack, source / ROUTER)
+        hit(editor, stack, source / HANDLERS)
         editor.close()
