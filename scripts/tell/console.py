@@ -12,8 +12,8 @@ CELL = 300
 """Characters of a value that are shown; JSON has all of it."""
 INNER = 80
 """Of a text inside of another value."""
-LEAST = 14
-"""Columns of a screen that a column of the answer should have; else each value has its own line."""
+LINES = 2
+"""Of a screen that a row of a table may take, about; else each value has its own line."""
 GAP = 2
 NUMBERS = 8
 """Numbers of a list that are shown: more are a vector."""
@@ -26,7 +26,7 @@ def answer(document: Mapping[str, Any], width: int) -> Iterator[Drawn]:
     """Draw what a console was answered, in `width` columns."""
     names, found = document["columns"], document["rows"]
     cells = [[written(value) for value in row] for row in found]
-    if cells and _fits(names, cells, width):
+    if cells and (len(names) == 1 or _fits(names, cells, width)):
         yield table(names, cells)
     else:
         yield from _records(names, cells)
@@ -34,9 +34,12 @@ def answer(document: Mapping[str, Any], width: int) -> Iterator[Drawn]:
 
 
 def _fits(names: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> bool:
-    """Say whether a table is readable; cells of a few columns may take several lines each."""
-    needed = (max(columns(one) for one in column) for column in zip(names, *cells, strict=True))
-    return width // max(len(names), 1) >= LEAST or sum(needed) + GAP * len(names) <= width
+    """Say whether a table is readable: in one line a row, or in a few where no word is broken."""
+    by_column = [[name, *column] for name, *column in zip(names, *cells, strict=True)]
+    wide = sum(max(map(columns, column)) + GAP for column in by_column)
+    words = ([columns(word) for one in column for word in one.split()] for column in by_column)
+    narrow = sum(max(column, default=0) + GAP for column in words)
+    return wide <= width or (wide <= LINES * width and narrow <= width)
 
 
 def _records(names: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[Drawn]:
@@ -45,7 +48,7 @@ def _records(names: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[D
     for number, row in enumerate(cells, start=1):
         yield line(f"row {number}", "bold")
         for name, cell in zip(names, row, strict=True):
-            yield joined((f"  {name:<{room}}  ", "dim"), cell)
+            yield joined((f"  {name:<{room}}  ", "dim"), cell.rstrip())
 
 
 def _count(document: Mapping[str, Any]) -> str:

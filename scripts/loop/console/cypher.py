@@ -71,13 +71,15 @@ class Cypher:
         )
 
     def _end(self, number: str) -> None:
-        self._call("DELETE", f"{BEGIN}/{number}", None)
+        self._call("DELETE", f"{BEGIN}/{number}", None, timeout=HURRY)
 
-    def _call(self, method: str, path: str, body: Json) -> list[dict[str, Any]]:
+    def _call(
+        self, method: str, path: str, body: Json, timeout: float | None = None
+    ) -> list[dict[str, Any]]:
         """Return the events of an answer, among which no error is."""
         mode = {"access-mode": "WRITE" if self.door.write else "READ", "Accept": JOLT}
         text = "" if body is None else json.dumps(body)
-        status, answer = self.door.call(method, path, text, mode)
+        status, answer = self.door.call(method, path, text, mode, timeout)
         events: list[dict[str, Any]] = []
         with shaped(self.door.name):
             events += _events(answer)

@@ -66,14 +66,21 @@ class Door:
         return self.service.name
 
     def call(
-        self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: str = "",
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
     ) -> tuple[int, Json]:
         """Make one call and wait for its end; give the status, and the JSON or text of the answer.
+
+        `timeout` in seconds; None for any time: Ctrl-C ends what takes too long.
 
         Raises BrokenError where there is no answer, or the login is rejected.
         """
         asked = replace(self.probe, method=method, path=path, body=body)
-        status, answer = call(asked, timeout=None, headers=headers)
+        status, answer = call(asked, timeout=timeout, headers=headers)
         if not status and answer == TOO_LONG:
             raise self.wrong(
                 f"its answer is longer than {size(documents.MOST)}: ask for fewer rows, or fewer"

@@ -17,8 +17,8 @@ KEPT = 1000
 LOGIN = re.compile(r"password|secret|token|api_?key", re.IGNORECASE)
 """Words of queries that are not remembered: a login may stand in them."""
 QUIT = frozenset({":quit", ":q", ":exit", "exit", "quit"})
-WORD_ENDS = " \t\n\"'`(){}[],;=<>"
-"""What ends a word that Tab completes; names have colons and slashes before them."""
+WORD_ENDS = " \t\n\"'`(){}[],;=<>:/"
+"""What stands before a word that Tab completes: names have colons and slashes before them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class Prompt:
 
         def complete(text: str, state: int) -> str | None:
             if not known:
-                known.extend([*self.words(), ":help", ":quit"])
+                known.extend([*self.words(), "help", "quit"])
             found = [word for word in known if word.startswith(text)]
             return found[state] if state < len(found) else None
 

@@ -34,8 +34,8 @@ def test_few_columns_are_a_table() -> None:
     assert str(count) == "2 rows, 0.50 s"
 
 
-def test_many_columns_are_a_line_for_each_value() -> None:
-    """What does not fit the screen as a table is read from the top."""
+def test_what_does_not_fit_is_a_line_for_each_value() -> None:
+    """Read from the top: many columns, long texts, or ids that would be broken."""
     names = [f"column{one}" for one in range(8)]
     lines = [str(one) for one in drawn(names, ["x" * 30] * 8, ["y"] * 8)]
 
@@ -43,6 +43,17 @@ def test_many_columns_are_a_line_for_each_value() -> None:
     assert lines[1] == f"  column0  {'x' * 30}"
     assert lines[9:11] == ["row 2", "  column0  y"]
     assert isinstance(drawn(names, ["x" * 30] * 8, width=400)[0], Table)
+    assert isinstance(drawn(["id", "text"], ["i" * 36, "a word " * 40])[0], Line)
+    assert isinstance(drawn(["id", "of", "text"], ["i" * 36, "o" * 36, "a word"])[0], Line)
+
+
+def test_a_row_may_take_two_lines() -> None:
+    """Where no word is broken; one column alone takes what it takes."""
+    assert isinstance(
+        drawn(["cube", "text", "at"], ["me", "a word " * 9, "2026-01-31T12:00:00.123456Z"])[0],
+        Table,
+    )
+    assert isinstance(drawn(["text"], ["a word " * 99])[0], Table)
 
 
 def test_nodes_relationships_and_paths_are_drawn_as_cypher_has_them() -> None:

@@ -91,7 +91,8 @@ def test_tab_completes_names(typed: Typed) -> None:
     complete = readline.get_completer()
 
     assert [complete("Mem", one) for one in range(2)] == ["Memory", None]
-    assert complete(":h", 0) == ":help"
+    assert complete("h", 0) == "help"
+    assert {":", "/"} <= set(readline.get_completer_delims())
 
 
 def test_a_python_without_readline_has_a_prompt_too(
