@@ -1,8 +1,10 @@
 """The API's entry point: it loads at once, connects to nothing, and waits for its databases."""
 
 import gc
+import logging.config
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Self
 
@@ -17,6 +19,12 @@ STACK = {
     "QDRANT_PORT": "6333",
     "MILVUS_URI": "http://milvus-standalone:19530",
 }
+
+
+@pytest.fixture(autouse=True)
+def others_log_as_they_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is loaded changes how logs are configured, for as long as the process lives."""
+    monkeypatch.setattr(logging.config, "dictConfig", logging.config.dictConfig)
 
 
 class Time:
@@ -217,3 +225,53 @@ def test_neo4j_is_there_when_it_answers_the_login(
     monkeypatch.setitem(sys.modules, "neo4j", Neo4j(error))
 
     assert memos_start.ask_neo4j("bolt://db", ("neo4j", "secret")) == why
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mounted", "watched"),
+    [("", True, True), ("yes", True, True), ("no", True, False), ("", False, False)],
+)
+def test_a_mounted_source_is_watched_unless_that_is_not_wanted(
+    tmp_path: Path, *, wanted: str, mounted: bool, watched: bool
+) -> None:
+    """Without one, the process is as it always was."""
+    if mounted:
+        (tmp_path / "memos").mkdir()
+    assert memos_start.watched(wanted, tmp_path) == (tmp_path if watched else None)
+
+
+def test_the_copy_in_the_image_is_watched_where_that_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package itself: what lies beside it is others'."""
+    assert memos_start.watched("yes", tmp_path) is None
+    package = tmp_path / "site-packages" / "memos"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(package.parent)
+    assert memos_start.watched("yes", tmp_path) == package
+
+
+def test_the_supervisor_ends_at_the_first_failure_once(tmp_path: Path) -> None:
+    """The engine starts it again, and then it stays for the edit that mends it."""
+    state = tmp_path / "reload.json"
+    first = memos_start.supervised(Path("/app/src"), state)
+    state.write_text('{"runs": [{"outcome": "failed"}]}')
+    second = memos_start.supervised(Path("/app/src"), state)
+
+    assert (first["MEMOS_RELOAD_FIRST"], second["MEMOS_RELOAD_FIRST"]) == ("exit", "")
+    assert first["MEMOS_RELOAD_BIND"] == "0.0.0.0:8000"
+
+
+def test_a_configuration_of_the_log_that_is_in_force_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another one is not, nor the first one after it: it has taken away what that had made."""
+    made: list[object] = []
+    monkeypatch.setattr(logging.config, "dictConfig", made.append)
+    memos_start.configure_logs_once()
+    memos, uvicorn = {"version": 1}, {"version": 1}
+    for config in (memos, memos, memos, uvicorn, memos, memos):
+        logging.config.dictConfig(config)
+
+    assert [id(one) for one in made] == [id(memos), id(uvicorn), id(memos)]
