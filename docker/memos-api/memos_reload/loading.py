@@ -11,6 +11,7 @@ from memos_reload.settings import Settings
 from memos_reload.state import Loaded
 from memos_reload.wire import Message
 
+PACKAGES = (".dist-info", ".egg-info", ".egg-link", ".pth")
 LIMIT = 120.0
 """Seconds for a template to load all packages."""
 LOADING = "the packages are being loaded"
@@ -39,7 +40,7 @@ class Loading:
         self.full = ""
         """Why nothing is loaded, and each version is a full start."""
         self._template: Template | None = None
-        self._grounds: tuple[float, ...] = ()
+        self._grounds: tuple[object, ...] = ()
         self._turn = asyncio.Lock()
         self._background: asyncio.Task[None] | None = None
 
@@ -122,15 +123,26 @@ class Loading:
         with suppress(GoneError, OSError):  # the next version meets it again, and tells
             await self.template()
 
-    def _now(self, template: Template) -> tuple[float, ...]:
+    def _now(self, template: Template) -> tuple[object, ...]:
         beside = [self.settings.source.parent / name for name in REQUIREMENTS]
-        return tuple(map(changed, [*map(Path, template.sites), *beside]))
+        return (*map(installed, map(Path, template.sites)), *map(changed, beside))
 
 
-def changed(path: Path) -> float:
-    """Return when a file, or what lies in a folder, has changed; 0 where there is none."""
+def installed(site: Path) -> frozenset[str]:
+    """Return the packages in a folder, each with its version in its name; none where it is gone.
+
+    The folder's own time is that of its byte code, too.
+    """
     try:
-        return path.stat().st_mtime
+        return frozenset(one.name for one in site.iterdir() if one.suffix in PACKAGES)
+    except OSError:
+        return frozenset()
+
+
+def changed(file: Path) -> float:
+    """Return when a file has changed; 0 where there is none."""
+    try:
+        return file.stat().st_mtime
     except OSError:
         return 0.0
 

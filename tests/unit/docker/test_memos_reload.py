@@ -319,3 +319,14 @@ def test_a_file_that_may_not_be_read_is_told_without_a_line() -> None:
     error = PermissionError(13, "Permission denied", "/app/src/memos/x.py")
     told = "memos/x.py: PermissionError: Permission denied: /app/src/memos/x.py"
     assert str(where.fault(error, SOURCE)) == told
+
+
+def test_packages_are_others_when_one_comes_or_changes_its_version(tmp_path: Path) -> None:
+    """Byte code that is written beside them changes nothing."""
+    (tmp_path / "numpy-2.3.0.dist-info").mkdir()
+    before = loading.installed(tmp_path)
+    (tmp_path / "__pycache__").mkdir()
+    assert loading.installed(tmp_path) == before == {"numpy-2.3.0.dist-info"}
+    (tmp_path / "numpy-2.3.0.dist-info").rename(tmp_path / "numpy-2.3.1.dist-info")
+    assert loading.installed(tmp_path) != before
+    assert loading.installed(tmp_path / "gone") == frozenset()
