@@ -146,7 +146,9 @@ def test_only_who_says_so_himself_may_lose_his_data(stack: Stack, seen: Look) ->
         deleted = DELETES.findall(finding.next_step)
         one, container = stack.service(finding.service), seen.container(finding.service)
         assert container is not None
-        own = Failure.of(one, container, seen).lines
+        own = list(Failure.of(one, container, seen).lines)
+        if (answer := seen.reading(finding.service)) is not None:
+            own.append(answer.detail)  # also one that tells nothing
         if deleted:
             assert deleted == ["inv reset"]
             assert f"inv reset --service {finding.service} (" in finding.next_step
