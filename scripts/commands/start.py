@@ -30,7 +30,8 @@ def up(
         wanted = up.Wanted(services=service, timeout=limit, rebuild=build, yes=yes, began=BEGAN)
         here = checkout(tell)
         if debug:
-            here = replace(here, environ={**here.environ, "MEMOS_DEBUG": "yes"})
+            environ = {**here.environ, "MEMOS_DEBUG": "yes"}
+            here = replace(here, environ=environ, by_flag=frozenset({"MEMOS_DEBUG"}))
         return up.up(here, wanted, tell)
 
 

@@ -81,21 +81,21 @@ def shown_settings(checkout: Checkout) -> Settings:
 def told_settings(checkout: Checkout) -> Settings:
     """Like `read_settings`, and tell in a line what the environment changes."""
     settings = read_settings(checkout)
-    for line in notes(settings, checkout.environ):
+    for line in notes(settings, checkout):
         checkout.say(line)
     return settings
 
 
-def notes(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
+def notes(settings: Settings, checkout: Checkout) -> Iterator[str]:
     """Yield a line where the environment beats the file, and one where it has no say."""
-    if overruled := settings.overruled():
+    if overruled := [one for one in settings.overruled() if one not in checkout.by_flag]:
         told = ", ".join(
             name if is_secret(name) else f"{settings.shown(name)} ({settings.place(name)})"
             for name in overruled
         )
         file = ".env" if settings.missing else settings.file.name
         yield f"the environment beats {file}: {told}"
-    if foreign := sorted(FOREIGN & environ.keys()):
+    if foreign := sorted(FOREIGN & checkout.environ.keys()):
         yield f"of the environment these do not count here: {', '.join(foreign)}"
 
 

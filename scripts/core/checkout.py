@@ -18,3 +18,5 @@ class Checkout:
     """How processes are started."""
     say: Say
     """Told a line of progress."""
+    by_flag: frozenset[str] = frozenset()
+    """Variables of the environment that a flag of this command has set."""

@@ -19,7 +19,9 @@ def test_a_debugger_is_there_for_one_start(at: Checkout) -> None:
     """Its compose file lies over the others then, and where it attaches is told."""
     assert at.inv("up", "--debug", "--timeout", "20") == 0
 
-    assert "a debugger attaches to 127.0.0.1:5678 (docs/debugger.md)" in at.shown().err
+    told = at.shown().err
+    assert "a debugger attaches to 127.0.0.1:5678 (docs/debugger.md)" in told
+    assert "the environment beats" not in told  # a flag is not the environment
     assert f"{OVERLAY} --progress" in asked(at)
     assert "MEMOS_DEBUG" not in at.env_file.read_text()
 
