@@ -172,9 +172,9 @@ def _reload(document: Document) -> Iterable[str]:
             " over the package, is saved with another line, and the API is asked each 10 ms until"
             " the new line answers. Beside it runs `uvicorn --reload` on the same machine with a"
             " copy of the checkout and the same databases, edited in turn. Both are called 20"
-            " times a second meanwhile. Memory is proportional (PSS) beside one version. Nothing"
-            " running: after `inv down`; a client of the debugger's protocol does what an editor"
-            f" does. `nox -s bench -- --reload`, {found['measured']}."
+            " times a second meanwhile. Memory is beside one version, with all that the template"
+            " shares with it. Nothing running: after `inv down`; a debugger's client"
+            f" does what an editor does. `nox -s bench -- --reload`, {found['measured']}."
         ),
         "",
         *_table(
