@@ -358,3 +358,17 @@ def test_a_commit_of_the_past_is_one_version(tmp_path: Path) -> None:
         git("checkout", "--quiet", "HEAD~1")
         api.serves(2)
         assert (api.get(), api.last["files"]) == ("one", 201)
+
+
+def test_a_package_itself_can_be_the_source(tmp_path: Path) -> None:
+    """As the copy that is installed in the image; what lies beside it is no part of it."""
+    source = toy(tmp_path)
+    env = {"MEMOS_RELOAD_SOURCE": str(source / "memos"), "PYTHONPATH": str(source)}
+    with reloading(tmp_path, env=env) as api:
+        api.serves(1)
+        api.rested()
+        write(source / "beside.py", "")
+        api.write("answer.py", 'TEXT = "two"\n')
+        api.serves(2)
+        assert (api.get(), api.last["first_files"]) == ("two", ["answer.py"])
+        assert "memos.answer" not in (tmp_path / "reload-modules.json").read_text()
