@@ -1,0 +1,156 @@
+"""The API of a checkout on this machine, with its databases in containers."""
+
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from scripts.config import release
+from scripts.core import checkout, process
+from scripts.core.polling import poll
+from scripts.loop import made_environment
+from scripts.loop.made_environment import Packages
+from tests.e2e.kit import releases
+from tests.e2e.kit.checkout import Checkout, made
+from tests.e2e.kit.memories import recall, remember
+from tests.kit.places import ROOT
+
+pytestmark = pytest.mark.docker
+
+VERSION = "2.0.6"
+TEXT = "The ferryman keeps a barometer beside the wheel."
+WRONG = "NEO4J_URI=bolt://127.0.0.1:1\nQDRANT_PORT=1\nOPENAI_API_KEY=of-the-checkout\n"
+"""A settings file as upstream has people write one in their checkout."""
+ROUTE = '\n\n@app.get("/edited")\ndef edited():\n    return "here"\n'
+PATIENCE = 240.0
+"""Seconds for the API to answer: the first time Python compiles all packages."""
+
+
+def environment(folder: Path, source: Path) -> None:
+    """Make an environment with the packages of the API's image, where a checkout has its own."""
+    wanted = (ROOT / release.LOCKS / f"{VERSION}.txt").read_text().splitlines()
+    here = checkout.Checkout(root=ROOT, environ=os.environ, runner=process.run, say=print)
+    found = made_environment.made(folder, Packages(wanted=wanted), here)
+    (source.parent / ".venv").symlink_to(found.folder)
+
+
+class Running:
+    """`inv api.host` in the background, and what it has printed so far."""
+
+    def __init__(self, started: "subprocess.Popen[str]") -> None:
+        """Read what it prints, so that it never waits for us."""
+        self.process = started
+        self.lines: list[str] = []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "".join(self.lines)
+
+    def until(self, pattern: str) -> None:
+        """Wait until it has printed something."""
+        looks = poll(lambda: re.search(pattern, self.text), timeout=PATIENCE, interval=0.1)
+        assert any(looks), self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnHost:
+    """A stack whose API runs on this machine."""
+
+    stack: Checkout
+    source: Path
+    running: Running
+
+
+@pytest.fixture(scope="module")
+def host(engine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnHost]:
+    """Bring the stack up with the source of a release, then its API to this machine."""
+    del engine
+    folder = tmp_path_factory.mktemp("host")
+    source = releases.source(folder, VERSION)
+    (source.parent / ".env").write_text(WRONG)
+    environment(folder / "environment", source)
+    changes = {"MEMOS_SRC": str(source), "WITH_MILVUS": "no"}
+    with made(folder, "memos-e2e-host", changes=changes) as stack:
+        stack.inv("up", "--service", "memos")
+        with stack.started("api.host") as started:
+            running = Running(started)
+            running.until("memos: reload: version 1 answers")
+            yield OnHost(stack=stack, source=source, running=running)
+
+
+def test_its_process_is_shown_as_the_service(host: OnHost) -> None:
+    """Ready by the same call; its container is stopped, and nothing is wrong with that."""
+    rows = host.stack.inv("ps", "--format", "json").document["services"]
+    memos = next(row for row in rows if row["service"] == "memos")
+
+    assert (memos["state"], memos["ready"]) == ("running", True)
+    assert memos["host_pid"] != host.running.process.pid
+    assert memos["memory_bytes"] > 50 << 20
+    assert memos["mended"].startswith("mended: #")
+    assert memos["reload"]["version"] == 1
+    assert [one for one in memos["findings"] if one["fatal"]] == []
+    name = f"{host.stack.values()['CONTAINER_PREFIX']}memos-api-docker"
+    state = host.stack.docker("inspect", "--format", "{{.State.Status}}", name).stdout
+    assert state.strip() == "exited"
+    log = host.stack.inv("logs", "--service", "memos").stdout
+    assert "memos: reload: version 1 answers" in log
+
+
+def test_the_env_file_of_the_checkout_does_not_count(host: OnHost) -> None:
+    """MemOS would read it over what it was given, and find no database."""
+    assert (host.source.parent / ".env").read_text() == WRONG
+    assert "waiting for neo4j at bolt://127.0.0.1:1" not in host.running.text
+
+
+def test_a_memory_that_goes_in_through_it_is_kept_and_the_job_is_done(host: OnHost) -> None:
+    """Its databases are those of the containers, and so are the models."""
+    remember(host.stack, "host", TEXT)
+
+    assert TEXT in recall(host.stack, "host")
+    smoke = host.stack.inv("smoke", check=False)
+    assert smoke.exit_code == 0, smoke.stdout + smoke.stderr
+
+
+def test_an_edit_answers(host: OnHost) -> None:
+    """As in the container."""
+    file = host.source / "memos" / "api" / "server_api.py"
+    file.write_text(file.read_text() + ROUTE)
+
+    host.stack.inv("reload")
+
+    answer = requests.get(host.stack.url("MEMOS_PORT", "/edited"), timeout=5)
+    assert answer.json() == "here"
+    assert host.stack.inv("ps", "--format", "json").document["services"]
+
+
+def test_up_starts_no_second_one(host: OnHost) -> None:
+    """It says where the API runs; nobody takes its port away."""
+    assert "memos runs on this machine" in host.stack.inv("up").stderr
+
+    again = host.stack.inv("api.host", check=False)
+    assert again.exit_code == 4
+    assert "runs on this machine already" in again.stderr
+
+
+def test_the_container_comes_back_with_what_was_put_in(host: OnHost) -> None:
+    """The process ends cleanly, and says what it was."""
+    host.stack.inv("api.container")
+
+    assert TEXT in recall(host.stack, "host")
+    assert host.running.process.wait(10) == 0
+    assert "memos has ended on this machine" in host.running.text
+    rows = host.stack.inv("ps", "--format", "json").document["services"]
+    assert {row["host_pid"] for row in rows} == {None}
