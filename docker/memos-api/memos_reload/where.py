@@ -15,6 +15,8 @@ SLOW, SLOWEST = 30.0, 120.0
 """Seconds when it moves: where it should need one, and where all packages are to be imported."""
 LONGEST = 300
 """Characters of an error."""
+OURS = re.compile(r"^<|/importlib/|/memos_reload/|/memos_start\.py$")
+"""Files that an error of an import goes through, whatever it is."""
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:,)? in (?P<name>.*)$')
 _LOGIN = re.compile(r"//[^/@\s]*@")
 
@@ -109,7 +111,7 @@ def inside(file: str, source: Path) -> bool:
 
 
 def _told(frames: Iterable[tuple[str, int]], text: str, source: Path) -> Fault:
-    everything = list(frames)
+    everything = [frame for frame in frames if not OURS.search(frame[0])]
     ours = [frame for frame in everything if inside(frame[0], source)]
     file, line = [("", 0), *everything, *ours][-1]
     return _at(file, line, text, source)

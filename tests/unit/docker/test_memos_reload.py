@@ -122,6 +122,9 @@ def test_an_error_without_a_line_in_the_source_has_the_last_there_is() -> None:
     """A package's own."""
     assert where.fault(raised("nothing", "/opt/x.py"), SOURCE).file == "/opt/x.py"
     assert str(where.fault(ValueError("no"), SOURCE)) == "ValueError: no"
+    frames = "/opt/memos-start/memos_reload/child.py", "<frozen importlib._bootstrap>"
+    for file in frames:
+        assert where.fault(raised("nothing", file), SOURCE).file == __file__
 
 
 def test_a_traceback_that_others_wrote_is_read_too() -> None:
