@@ -19,6 +19,9 @@ from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageSource
 from scripts.core.texts import MASK, is_secret, short
 
+GIVEN = "MEMOS_DEV_GIVEN"
+"""Names the variables of an environment that `.env.host` has filled: they are one stack's, made for
+the API, and no settings of a command that is typed there, perhaps about another stack."""
 WORKSPACE_VARIABLES = (
     *("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "SNAPSHOTS_KEEP", "ENV_FILE", "BUNDLE_FILE"),
     "MEMOS_DEBUG",
@@ -304,12 +307,13 @@ def _over(
             "\n".join(f"{file.name} line {line.number}: {line.problem}" for line in wrong),
             next_step=f"edit {file}; .env.example shows the form",
         )
+    given = environ.get(GIVEN, "").split()
     return Settings(
         root=root,
         file=file,
         missing=missing,
         lines={line.name: line for line in written if line.name},
-        exported={name: value for name, value in environ.items() if name in defaults},
+        exported={n: value for n, value in environ.items() if n in defaults and n not in given},
         defaults=defaults,
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.config import compose
+from scripts.config.settings import GIVEN
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.process import Runner, last_words
@@ -53,9 +54,15 @@ def variables(space: Workspace, environ: Mapping[str, str]) -> dict[str, str]:
             f" address in {space.settings.file}",
         )
     kept = {HOME: str(folder(space) / "huggingface")} if not environ.get(HOME) else {}
-    own = {name: value for name, value in given.variables.items() if name not in CONTAINERS}
+    own = {name: value for name, value in given.variables.items() if not _left_out(name)}
     found = (str(space.settings.root / CODE / QUIET), own.get(PATH, ""))
-    return {**ALWAYS, **kept, **own, PATH: ":".join(filter(None, found))}
+    made = {**ALWAYS, **kept, **own, PATH: ":".join(filter(None, found))}
+    return {**made, GIVEN: " ".join(sorted(made))}
+
+
+def _left_out(name: str) -> bool:
+    """Say whether a variable is no process' of this machine: plain Compose would take its own."""
+    return name in CONTAINERS or name.startswith("COMPOSE_")
 
 
 def compiled(space: Workspace, environ: Mapping[str, str]) -> dict[str, str]:

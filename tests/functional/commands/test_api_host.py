@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from scripts.config import release
+from scripts.config import release, settings
 from scripts.config.second_stack import other_files
 from scripts.core.inventory import Engine
 from scripts.core.look import HostProcess
@@ -522,6 +522,24 @@ def test_its_file_is_no_settings_file(at: Checkout, source: Path) -> None:
     (at.root / ".env.host").write_text("NEO4J_HTTP_PORT=27474\n")
 
     assert "NEO4J_HTTP_PORT" not in str(other_files(at.root, at.env_file))
+
+
+def test_what_a_shell_was_given_is_no_setting_of_another_stack(at: Checkout, source: Path) -> None:
+    """Else `down --volumes` with a second file would be about the first stack."""
+    del source
+    assert at.inv("env", "--host") == 0
+    given = dotenv_values(at.root / ".env.host")
+    assert given["NEO4J_PASSWORD"] == "s e c r e t"
+    assert not any(name.startswith("COMPOSE_") for name in given)
+    second = at.root / "second.env"
+    second.write_text("COMPOSE_PROJECT_NAME=another\nNEO4J_PASSWORD=its-own-one\n")
+    environ = {**{name: value or "" for name, value in given.items()}, "ENV_FILE": str(second)}
+
+    found = settings.load(at.root, environ)
+
+    assert found.get("NEO4J_PASSWORD") == "its-own-one"
+    assert found.overruled() == []
+    assert settings.load(at.root, {**environ, "MEMOS_DEV_GIVEN": ""}).overruled()
 
 
 # what goes wrong on the way ---------------------------------------------------------------------
