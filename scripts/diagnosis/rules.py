@@ -106,13 +106,14 @@ def rejected(failure: Failure) -> Finding | None:
 
 def halted(failure: Failure) -> Finding | None:
     """A debugger may attach to it: who stands at a breakpoint answers nothing, and is well."""
-    container = failure.container
+    container, reading = failure.container, failure.look.reading(failure.name)
     started = container.state is State.RUNNING and container.health is not Health.STARTING
     if not container.debugger or not started or not failure.failing:
         return None
+    if reading is not None and re.match(r"[1-5]\d\d\b", reading.detail):
+        return None  # it answers
     step = f"let it go on in the editor; where none is attached: inv logs --service {failure.name}"
     told = f"it does not answer: a debugger ({container.debugger}) may hold it at a breakpoint"
-    reading = failure.look.reading(failure.name)
     said = reading.detail if reading is not None else container.health_output
     return failure.finding(Cause("halted", told, step, fatal=False), said)
 

@@ -26,7 +26,9 @@ ENDED = frozenset({"Z", "X"})
 def birth(pid: int) -> str:
     """Return when a process began, in words that no other one of its number has; empty for none."""
     if not PROC.is_dir():
-        said = run(["ps", "-o", "stat=,lstart=", "-p", str(pid)]).stdout.split(maxsplit=1)
+        asked = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
+        # every shell must be told the same words
+        said = run(asked, env={"LC_ALL": "C", "TZ": "UTC"}).stdout.split(maxsplit=1)
         return said[1].strip() if len(said) > 1 and said[0][:1] not in ENDED else ""
     fields = _fields(pid)
     return fields[BEGAN] if fields and fields[STATE] not in ENDED else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from scripts.config import selection
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError, ExitCode, StackError
+from scripts.core.look import State
 from scripts.core.stack import Stack
 from scripts.core.units import size
 from scripts.engine.containers import containers
@@ -81,9 +82,11 @@ def console(space: Workspace, kind: Kind, asked: Asked, tell: Report) -> int:
 def opened(space: Workspace, kind: Kind, asked: Asked) -> Console:
     """Return the console of the store that was asked for.
 
-    Raises ConfigError for a service that is none of its kind, BrokenError where it does not run.
+    Raises ConfigError for a service that is none of its kind, BrokenError where it does not run, or
+    is paused: it would never answer.
     """
-    alive = running(space.stack, containers(space.api, space.stack.project))
+    there = containers(space.api, space.stack.project)
+    alive = running(space.stack, [one for one in there if one.state is State.RUNNING])
     port = _port(alive, kind, asked.service)
     return kind.made(Door.to(alive, port, f"console.{kind.name}", write=asked.write))
 

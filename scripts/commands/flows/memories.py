@@ -115,12 +115,18 @@ def _vectors_made(stores: Stores, bare: Sequence[Bare], embed: Embed, tell: Data
 def _embedder(space: Workspace, context: DataContext) -> Embed:
     """Return the configured model, once it has given a vector; BrokenError where it gives none."""
     service = serving(space.stack, API)
-    running = {one.service for one in context.containers() if one.state is State.RUNNING}
+    running = {one.service: one for one in context.containers() if one.state is State.RUNNING}
     if service is None or service.name not in running:
         raise BrokenError(
             "memories lack their vector, and only the API reaches the embedding model; it does not"
             " run",
             next_step="inv up, then again",
+        )
+    if running[service.name].host is not None:
+        raise BrokenError(
+            "memories lack their vector, and only the API's container reaches the embedding model;"
+            " the API runs on this machine",
+            next_step="inv api.container, then again",
         )
     if space.settings.get("MOS_EMBEDDER_BACKEND") == embedding.OLLAMA:
         raise BrokenError(

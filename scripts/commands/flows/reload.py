@@ -152,7 +152,7 @@ def _overdue(state: State, timeout: float) -> Finding:
     at = state.pending
     where = f": version {at.version} is at {at.stage}" if at is not None and at.stage else ""
     cause = f"no new version answers after {timeout:g} s{where}"
-    return fatal("reload-overdue", cause, f"{SAID}; or: --timeout 300", service=SERVICE)
+    return fatal("reload-overdue", cause, f"{SAID}; or: inv reload --timeout 300", service=SERVICE)
 
 
 def _ended() -> Finding:

@@ -29,7 +29,7 @@ OWN_TRANSACTIONS = re.compile(r"\bIN\s+(\S+\s+CONCURRENT\s+)?TRANSACTIONS\b", re
 """What Neo4j runs in no transaction that somebody else has begun."""
 NUMBER = re.compile(r"/tx/(\d+)(?:/|\Z)")
 HURRY = 5.0
-"""Seconds for the end of a transaction."""
+"""Seconds for the begin and the end of a transaction."""
 HELP = """\
 One query of Cypher, such as:
   MATCH (n:Memory) RETURN n.user_name, count(*)
@@ -59,7 +59,7 @@ class Cypher:
 
     def _begin(self) -> str:
         """Begin a transaction; give its number."""
-        events = self._call("POST", BEGIN, {"statements": []})
+        events = self._call("POST", BEGIN, {"statements": []}, timeout=HURRY)
         with shaped(self.door.name):
             (info,) = (event["info"] for event in events if "info" in event)
             found = NUMBER.search(info["commit"])

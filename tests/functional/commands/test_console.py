@@ -168,9 +168,10 @@ def test_a_wrong_value_of_a_flag_is_told(at: Checkout, words: tuple[str, ...], t
     assert told in at.shown().err
 
 
-def test_a_store_that_does_not_run_is_told(at: Checkout) -> None:
-    """Whoever else may listen at its port by now is not told the login."""
-    at.state["containers"]["id-neo4j"]["State"]["Status"] = "exited"
+@pytest.mark.parametrize("state", ["exited", "paused"])
+def test_a_store_that_does_not_run_is_told(at: Checkout, state: str) -> None:
+    """Whoever else may listen at its port by now is not told the login; a paused one never ends."""
+    at.state["containers"]["id-neo4j"]["State"]["Status"] = state
 
     assert at.inv("console.neo4j", "RETURN 1") == 5
 

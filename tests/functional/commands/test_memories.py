@@ -13,6 +13,7 @@ from scripts.data import archive, transfer
 from tests.kit.checkout import DataCheckout as Checkout
 from tests.kit.checkout import services
 from tests.kit.fakes import raising
+from tests.kit.on_host import noted
 
 SCROLL = "/collections/neo4j_vec_db/points/scroll"
 EVIL = "\x1b[2Jevil\u202e"
@@ -252,6 +253,17 @@ def test_where_the_api_does_not_run_nobody_reaches_the_model(at: Checkout) -> No
     assert at.inv("memories", "--repair") == 7
 
     assert "only the API reaches the embedding model; it does not run" in at.shown().err
+
+
+def test_of_an_api_on_this_machine_the_model_is_not_asked(at: Checkout) -> None:
+    """Its container stands still; the next step starts it."""
+    noted(at.root / ".cache" / "memos-test")
+
+    assert at.inv("memories", "--repair") == 2
+
+    told = at.shown().err
+    assert "the API runs on this machine" in told
+    assert "inv api.container, then again" in told
 
 
 def test_a_model_that_is_not_spoken_here_is_told(at: Checkout) -> None:

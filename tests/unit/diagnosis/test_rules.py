@@ -143,6 +143,8 @@ def test_who_may_stand_at_a_breakpoint_is_not_called_sick(health: str) -> None:
     assert "a debugger (127.0.0.1:5678) may hold it" in finding.cause
     assert findings(look(replace(held, health=Health.STARTING), UNREADY)) == []
     assert findings(look(replace(held, health=Health.HEALTHY), reading("web"))) == []
+    answering = look(held, reading("web", "500: it failed", ok=False))
+    assert "halted" not in [one.code for one in findings(answering)]
 
 
 @pytest.mark.parametrize(
