@@ -110,7 +110,7 @@ def halted(failure: Failure) -> Finding | None:
     started = container.state is State.RUNNING and container.health is not Health.STARTING
     if not container.debugger or not started or not failure.failing:
         return None
-    if reading is not None and re.match(r"[1-5]\d\d\b", reading.detail):
+    if reading is not None and re.match(r"5\d\d: ", reading.detail):
         return None  # it answers
     step = f"let it go on in the editor; where none is attached: inv logs --service {failure.name}"
     told = f"it does not answer: a debugger ({container.debugger}) may hold it at a breakpoint"
