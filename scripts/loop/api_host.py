@@ -45,8 +45,6 @@ ASKED = frozenset({0, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128
 """Exit codes of what ended because somebody asked it to."""
 WATCHER = "watchfiles"
 """The package that tells of file events; MemOS' fastapi[all] brings it."""
-OUR_OLDEST = (3, 11)
-"""The oldest Python that runs our own programs."""
 FREE = 5.0
 """Seconds for the engine to give the port back."""
 BACK = "inv api.container brings its container back"
@@ -153,7 +151,7 @@ def _place(space: Workspace, here: Checkout, wanted: Wanted) -> Place:
             here.say(f"other versions than this MemOS wants: {'; '.join(other)}")
     if not wanted.words:
         _require_whole(found, contents, settings, *(("debugpy",) if debugged else ()))
-    events = contents and contents.python >= OUR_OLDEST and WATCHER in contents.packages
+    events = contents and contents.python >= packages.OLDEST and WATCHER in contents.packages
     return Place(
         source=source,
         found=found,

@@ -12,8 +12,8 @@ from scripts.core.foreign import documents
 from scripts.core.process import Runner, last_words
 from scripts.loop.environment import PATIENCE, Environment
 
-OLDEST = (3, 10)
-"""The oldest Python that MemOS takes (its pyproject.toml)."""
+OLDEST = (3, 11)
+"""The oldest Python that loads versions of the API: MemOS takes 3.10 too, our programs do not."""
 SCRIPT = """
 import json, os, sys
 found = {}
@@ -58,8 +58,8 @@ def require(environment: Environment, contents: Contents, settings: Settings, *e
     if contents.python < OLDEST:
         here = release.dotted(contents.python)
         raise ConfigError(
-            f"{environment.python} ({environment.origin}) is Python {here}; MemOS wants"
-            f" {release.dotted(OLDEST)} or newer",
+            f"{environment.python} ({environment.origin}) is Python {here}; what loads"
+            f" the API wants {release.dotted(OLDEST)} or newer",
             next_step=f"remove {environment.folder}, and make another of a newer Python",
         )
     source = settings.memos_source

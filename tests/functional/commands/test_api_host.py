@@ -302,8 +302,8 @@ def lacking(at: Checkout) -> None:
 
 
 def old_python(at: Checkout) -> None:
-    """Have one of a Python that MemOS does not take."""
-    has(at.folder / "my MemOS", python=(3, 9))
+    """Have one of a Python that MemOS takes, and what loads its versions does not."""
+    has(at.folder / "my MemOS", python=(3, 10))
 
 
 def no_database(at: Checkout) -> None:
@@ -329,7 +329,7 @@ def taken(at: Checkout) -> None:
         (no_environment, 2, ("there is no environment", "python3 -m venv ", "2.0.6.txt")),
         (broken_environment, 2, ("does not run: no libpython",)),
         (lacking, 2, ("lacks neo4j, jieba", "-m pip install neo4j==5.", "jieba==0.42")),
-        (old_python, 2, ("is Python 3.9; MemOS wants 3.10 or newer",)),
+        (old_python, 2, ("is Python 3.10; what loads the API wants 3.11 or newer",)),
         (no_database, 5, ("neo4j: exited", "inv up --service neo4j")),
         (unpublished, 2, ("X_API_BASE names etcd:8080, which is not published",)),
         (taken, 5, ("is taken by python", "stop it, or give MEMOS_PORT another port")),

@@ -93,10 +93,12 @@ def test_what_is_lacking_is_named_with_how_it_is_had(
     assert step[-1] == "debugpy"
 
 
-def test_a_python_that_memos_does_not_take_is_told(own: Settings, environment: Environment) -> None:
-    """Before its packages are."""
-    with pytest.raises(ConfigError, match=r"is Python 3\.9; MemOS wants 3\.10 or newer"):
-        packages.require(environment, Contents(python=(3, 9), packages={}), own)
+def test_a_python_that_loads_no_version_is_told(own: Settings, environment: Environment) -> None:
+    """Though MemOS itself would take it."""
+    with pytest.raises(
+        ConfigError, match=r"is Python 3\.10; what loads the API wants 3\.11 or newer"
+    ):
+        packages.require(environment, Contents(python=(3, 10), packages=WHOLE), own)
 
 
 def test_other_versions_are_told_and_no_obstacle(own: Settings) -> None:
