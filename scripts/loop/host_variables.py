@@ -55,9 +55,13 @@ def variables(space: Workspace, environ: Mapping[str, str]) -> dict[str, str]:
         )
     kept = {HOME: str(folder(space) / "huggingface")} if not environ.get(HOME) else {}
     own = {name: value for name, value in given.variables.items() if not _left_out(name)}
-    found = (str(space.settings.root / CODE / QUIET), own.get(PATH, ""))
-    made = {**ALWAYS, **kept, **own, PATH: ":".join(filter(None, found))}
+    made = {**ALWAYS, **kept, **own, PATH: path(space.settings.root, own.get(PATH, ""))}
     return {**made, GIVEN: " ".join(sorted(made))}
+
+
+def path(root: Path, *more: str) -> str:
+    """Return a PYTHONPATH with which no .env of a checkout counts, and `more` behind that."""
+    return ":".join(filter(None, (str(root / CODE / QUIET), *more)))
 
 
 def _left_out(name: str) -> bool:

@@ -13,11 +13,13 @@ from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError
 from scripts.loop import environment, made_environment, requirements
 from scripts.loop.environment import Environment
+from scripts.loop.host_variables import PATH, path
 from scripts.loop.made_environment import Packages
 
 FOLDER, MODULES = "tests", "test_*.py"
 ALWAYS = {"PYTHON_DOTENV_DISABLED": "1"}
-"""Else MemOS and its packages read the first .env above themselves: the checkout's, and ours."""
+"""Else MemOS and its packages read the first .env above themselves: the checkout's, and ours. A
+python-dotenv before 1.2 does so all the same, unless our folder is on its path."""
 CACHE = Path(".cache", "memos-tests")
 """Below the root: an environment for each checkout that has none of its own."""
 
@@ -30,6 +32,8 @@ class Run:
     """Of the MemOS that is tested."""
     source: Path
     """Its src/."""
+    root: Path
+    """Of the workspace."""
     environment: Environment
     left_out: Sequence[Path] = ()
     """Modules of tests that import what the environment has not."""
@@ -51,7 +55,7 @@ class Run:
     @property
     def variables(self) -> dict[str, str]:
         """What it runs with: some tests start a Python of their own, which finds MemOS too."""
-        return {**ALWAYS, "PYTHONPATH": str(self.source)}
+        return {**ALWAYS, PATH: path(self.root, str(self.source))}
 
     @property
     def told(self) -> str:
@@ -88,6 +92,7 @@ def prepared(settings: Settings, words: Sequence[str], checkout: Checkout) -> Ru
     return Run(
         version=settings.memos.version,
         source=source.folder,
+        root=settings.root,
         environment=made,
         left_out=left_out,
         words=words,

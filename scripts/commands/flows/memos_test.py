@@ -24,7 +24,7 @@ def run(checkout: Checkout, words: Sequence[str]) -> int:
 def _given(checkout: Checkout, settings: Settings) -> Mapping[str, str]:
     """Return what the API of the stack is given, as `inv api.host` would give it.
 
-    Most tests call nothing, so they are run without a stack too; that is told.
+    Most tests call nothing, so they are run without it too; that is told.
     """
     try:
         engine = discovery.required(checkout)
@@ -32,7 +32,7 @@ def _given(checkout: Checkout, settings: Settings) -> Mapping[str, str]:
         given = host_variables.variables(space, checkout.environ)
         host_variables.write(space, given, checkout.runner)
         found = containers.containers(space.api, space.stack.project)
-    except StackError as error:
+    except (StackError, OSError) as error:  # or a disk that is full
         checkout.say(f"without the stack's variables: {str(error).splitlines()[0]}")
         return {}
     runs = {one.service for one in found if one.state is State.RUNNING}

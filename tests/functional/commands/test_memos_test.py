@@ -38,8 +38,9 @@ def memos(at: Checkout) -> Path:
     )
     python.chmod(0o755)
     put("MEMOS_SRC", str(folder))(at)
-    tokenizer = Path("docker", "memos-api", "tokenizer.py")
-    (at.root / tokenizer).symlink_to(ROOT / tokenizer)
+    for name in ("tokenizer.py", "on_host"):
+        part = Path("docker", "memos-api", name)
+        (at.root / part).symlink_to(ROOT / part)
     return folder
 
 
@@ -104,6 +105,48 @@ def test_without_a_stack_the_tests_are_run_all_the_same(at: Checkout, memos: Pat
     at.patch.setenv("DOCKER_HOST", f"unix://{at.folder}/nowhere")
     assert at.inv("memos.test") == 0
     assert "without the stack's variables: " in at.shown().err
+
+
+OLD_DOTENV = """import os
+
+def load_dotenv(**_):
+    os.environ["READ"] = "yes"
+"""
+READS = """import os
+import dotenv
+
+def test_one():
+    dotenv.load_dotenv(override=True)
+    assert "READ" not in os.environ
+"""
+
+
+@pytest.mark.parametrize("engine", [True, False], ids=["beside a stack", "without one"])
+def test_no_env_file_is_read_by_an_old_dotenv_either(
+    at: Checkout, memos: Path, *, engine: bool
+) -> None:
+    """Before 1.2 it listens to no variable, and MemOS' own lock has 1.1.1."""
+    package = memos / "src" / "dotenv"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .main import load_dotenv\n")
+    (package / "main.py").write_text(OLD_DOTENV)
+    (memos / "tests" / "test_all.py").write_text(READS)
+    if not engine:
+        at.patch.setenv("DOCKER_HOST", f"unix://{at.folder}/nowhere")
+
+    assert at.inv("memos.test") == 0, (at.folder / "said").read_text()
+
+
+def test_what_cannot_be_written_for_the_tests_is_told(at: Checkout, memos: Path) -> None:
+    """As on a full disk; they are run all the same, as without a stack."""
+    assertion = "assert 'MOS_CHAT_MODEL' not in os.environ"
+    (memos / "tests" / "test_all.py").write_text(ENVIRON.format(assertion=assertion))
+    (at.root / ".env.host").mkdir()
+
+    assert at.inv("memos.test") == 0
+    told = at.shown().err
+    assert "without the stack's variables: " in told
+    assert ".env.host" in told
 
 
 def test_without_tests_it_is_the_settings_that_are_wrong(at: Checkout, memos: Path) -> None:

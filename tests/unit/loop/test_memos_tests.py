@@ -69,7 +69,8 @@ def test_the_environment_of_the_checkout_is_used_as_it_is(
 
     assert found.argv == [str(python), "-m", "pytest", "-o", "testpaths=tests", "-k", "a or b"]
     assert found.folder == memos
-    assert found.variables["PYTHONPATH"] == str(memos / "src")
+    quiet = memos / "workspace" / "docker" / "memos-api" / "on_host"
+    assert found.variables["PYTHONPATH"] == f"{quiet}:{memos / 'src'}"
     assert "the tests of MemOS 2.0.6" in found.told
     assert "python -m pytest -o testpaths=tests -k 'a or b'" in found.told
     assert f"{memos}/.venv, the checkout's own .venv" in found.told
