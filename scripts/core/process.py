@@ -219,22 +219,33 @@ class Relayed:
             start_new_session=True,
         )
         self.pid = self._started.pid
+        self._deaf: Exception | None = None
         self._reader = threading.Thread(target=self._read, args=(heard,), daemon=True)
         self._reader.start()
 
     def _read(self, heard: OnLine) -> None:
+        # read on whatever happens: a process whose lines nobody takes stands still
         for line in self._started.stdout or ():
-            heard(line.decode(errors="replace").rstrip("\n"))
+            if self._deaf is not None:
+                continue
+            try:
+                heard(line.decode(errors="replace").rstrip("\n"))
+            except Exception as error:  # noqa: BLE001 - `wait` raises it
+                self._deaf = error
 
     def wait(self) -> int:
         """Wait for its end, and for what it wrote last; its exit code is negative for a signal.
 
-        Not for what somebody else goes on writing to its streams.
+        Not for what somebody else goes on writing to its streams. What went wrong where its lines
+        were heard is raised here.
         """
         code = self._started.wait()
         self._reader.join(LAST_LINES)
         if self._started.stdout is not None and not self._reader.is_alive():
             self._started.stdout.close()
+        if (error := self._deaf) is not None:
+            self._deaf = None  # once is enough
+            raise error
         return code
 
 

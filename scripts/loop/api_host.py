@@ -100,6 +100,7 @@ def host(start: Starter, here: Checkout, wanted: Wanted, tell: Reporter) -> int:
     place = _place(space, here, wanted)
     with ExitStack() as lock:
         lock.enter_context(files.held(space.cache, "api.host"))
+        guards.require_own(space)
         _require_alone(space)
         _require_ready(space)
         _require_ports(space, place.debug_port)

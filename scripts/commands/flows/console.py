@@ -18,6 +18,7 @@ from scripts.loop.console.door import Console, Door
 from scripts.loop.console.milvus import Milvus
 from scripts.loop.console.prompt import Prompt
 from scripts.loop.console.qdrant import Qdrant
+from scripts.start import guards
 from scripts.tell.report import Report
 from scripts.watch.published import CYPHER, MILVUS, VECTORS, published, running, serving
 
@@ -61,7 +62,12 @@ class Asked:
 
 
 def console(space: Workspace, kind: Kind, asked: Asked, tell: Report) -> int:
-    """Ask what was asked and tell the answers; errors as `Console.ask` raises them."""
+    """Ask what was asked and tell the answers; errors as `Console.ask` raises them.
+
+    ConfigError where a store is to be written to that is another checkout's.
+    """
+    if asked.write:
+        guards.require_own(space)
     if asked.query is None and sys.stdin.isatty():
         if not sys.stdout.isatty():
             raise ConfigError(

@@ -13,6 +13,7 @@ from scripts.core.finding import Finding, fatal
 from scripts.core.look import Look, Reading
 from scripts.core.polling import poll
 from scripts.engine.containers import containers
+from scripts.start import guards
 from scripts.tell.report import Report
 from scripts.watch import on_host, probes
 from scripts.watch.reload import asking, findings
@@ -32,9 +33,10 @@ ANSWER = 5.0
 def reload(space: Workspace, timeout: float, tell: Report) -> ExitCode:
     """Have the code taken as it is now, and tell what became of it, within `timeout` seconds.
 
-    Raises ConfigError where no reload is on, or no API runs.
+    Raises ConfigError where no reload is on, no API runs, or it is another checkout's.
     """
     deadline = time.monotonic() + timeout
+    guards.require_own(space)
     supervisor, before = _required(space, min(timeout, WRITTEN))
     with suppress(RefusedError):  # it has ended: that is seen below
         supervisor.reload()

@@ -10,6 +10,7 @@ from scripts.engine.api import Api
 from scripts.engine.containers import volume_labels
 from tests.kit.checkout import Checkout, DataCheckout
 from tests.kit.fake_engine import made
+from tests.kit.reloads import edited, run, state
 
 
 @pytest.fixture
@@ -49,6 +50,23 @@ def test_another_checkout_that_is_there_is_never_taken_over(
     assert at.inv(*words.split()) == 2
 
     assert f"belongs to the checkout at {other}\n" in at.shown().err
+
+
+@pytest.mark.parametrize(
+    "words", ["api.host -- true", "reload", "console.neo4j RETURN --write", "api.container"]
+)
+def test_the_loop_of_another_checkout_is_left_alone(at: Checkout, other: Path, words: str) -> None:
+    """Its API goes on as it runs, and nothing is written to its stores."""
+    edited(at, state(run(7)), state(run(7), run(8, asked=1), asked=1))
+    by(at, other)
+
+    assert at.inv(*words.split()) == 2
+
+    assert f"belongs to the checkout at {other}\n" in at.shown().err
+    assert at.inv("ps", "--format", "json") == 0
+    rows = {row["service"]: row for row in at.document("ps")["services"]}
+    assert rows["memos"]["state"] == "running"
+    assert rows["memos"]["reload"]["version"] == 7
 
 
 def test_containers_that_were_made_through_a_link_are_our_own(at: Checkout) -> None:

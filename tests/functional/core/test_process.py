@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.core.errors import RefusedError
-from scripts.core.process import Running, attached, detach, dial, run
+from scripts.core.process import Relayed, Running, attached, detach, dial, run
 
 PATIENCE = 30.0
 """Seconds after which a test gives up; none of them measures time."""
@@ -229,6 +229,20 @@ def test_ctrl_c_is_answered_by_an_attached_process(
         assert told == [True]
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_relayed_process_goes_on_when_nobody_can_keep_its_lines(tmp_path: Path) -> None:
+    """It would stand still once the pipe is full; what went wrong is told at its end."""
+
+    def heard(_: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    script = shell("yes | head -n 100000; exit 3")
+    running = Relayed(script, folder=tmp_path, env={}, heard=heard)
+
+    with pytest.raises(OSError, match="No space left"):
+        running.wait()
+    assert running.wait() == 3
 
 
 def test_a_detached_process_outlives_its_starter(tmp_path: Path) -> None:
