@@ -3,7 +3,7 @@
 In both languages the commands are the same (tests/unit/repository/test_readme.py). What is another
 here: MemOS is cloned from a repository that is made of the release on PyPI, with one test, because
 GitHub need not be in reach; the port in the address of the API, and by the environment all ports
-and names, because another stack may run.
+and names, because another stack may run, and no Milvus, which saves a minute.
 """
 
 import os
@@ -53,7 +53,7 @@ def typed(
         for name, value in names.values().items()
         if name.endswith(("_PORT", "_PREFIX", "_PROJECT_NAME"))
     }
-    environ = {**os.environ, **stack.engine, **values}
+    environ = {**os.environ, **stack.engine, **values, "WITH_MILVUS": "no"}
     environ.pop("ENV_FILE", None)
     others = {
         UPSTREAM: f"{upstream(folder)} MemOS",
@@ -105,7 +105,7 @@ def test_the_edited_line_answers_after_six_commands(typed: Mapping[str, Ran]) ->
 def test_the_editor_and_the_debugger_are_ready(typed: Mapping[str, Ran]) -> None:
     """Its tasks lie in the checkout of MemOS; the API listens for a debugger."""
     assert ".vscode/launch.json" in of(typed, "inv editor").stdout
-    assert of(typed, "inv up --debug").exit_code == 0
+    assert "a debugger attaches to" in of(typed, "inv up --debug").stderr
 
 
 def test_the_tests_of_memos_are_run(typed: Mapping[str, Ran]) -> None:
