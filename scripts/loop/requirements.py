@@ -41,24 +41,27 @@ def _group(document: Mapping[str, Any], extras: Mapping[str, list[str]]) -> list
     return [RUNNER, *extras.get(GROUP, ())]
 
 
-def _included(groups: Mapping[str, list[Any]], name: str) -> Iterator[str]:
+def _included(groups: Mapping[str, list[Any]], name: str, *above: str) -> Iterator[str]:
     for line in groups.get(name, ()):
         if isinstance(line, str):
             yield line
-        elif (other := line.get("include-group", name)) != name:
-            yield from _included(groups, other)
+        elif (other := line.get("include-group", name)) not in (name, *above):  # no circle
+            yield from _included(groups, other, name, *above)
 
 
 def of_poetry(name: str, wanted: str | Mapping[str, Any]) -> str:
-    """Return a line of poetry's as everybody else writes it; any version where it is a place."""
+    """Return a line of poetry's as everybody else writes it; any version where it is a place.
+
+    ValueError for a range of no number.
+    """
     table = {"version": wanted} if isinstance(wanted, str) else wanted
     extras = ",".join(table.get("extras", ()))
     named = f"{name}[{extras}]" if extras else name
-    ranges = ",".join(map(_range, str(table.get("version", "*")).split(",")))
+    ranges = ",".join(_range(name, one) for one in str(table.get("version", "*")).split(","))
     return f"{named}{ranges.strip(',')}"
 
 
-def _range(written: str) -> str:
+def _range(name: str, written: str) -> str:
     """Return `^1.2` as `>=1.2,<2` and `~1.2` as `>=1.2,<1.3`; a bare version is that one."""
     text = written.strip()
     if text in {"", "*"}:
@@ -67,6 +70,8 @@ def _range(written: str) -> str:
         return f"=={text}" if text[0].isdigit() else text
     version = text[1:].strip()
     numbers = [int(one) for one in _NUMBERS.findall(version)[:3]]
+    if not numbers:
+        raise ValueError(f"{name} is '{text}', wanted a version behind {text[0]}")
     last = len(numbers) - 1
     place = (
         next((at for at, one in enumerate(numbers) if one), last)

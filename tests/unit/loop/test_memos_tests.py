@@ -147,13 +147,19 @@ def test_a_checkout_without_tests_is_told(memos: Path, runner: FakeRunner, said:
     assert runner.calls == []
 
 
+@pytest.mark.parametrize(
+    ("group", "told"),
+    [
+        ('[dependency-groups]\ntest = ["py test"]\n', "py test"),
+        ('[tool.poetry.group.test.dependencies]\nx = "^abc"\n', r"x is '\^abc'"),
+    ],
+)
 def test_what_is_no_requirement_is_told_with_its_file(
-    memos: Path, runner: FakeRunner, said: list[str]
+    memos: Path, runner: FakeRunner, said: list[str], group: str, told: str
 ) -> None:
     """Settings refuse it before, in what the API needs; here it is in what only tests do."""
-    group = '[dependency-groups]\ntest = ["py test"]\n'
     (memos / "pyproject.toml").write_text(PROJECT + group)
 
-    with pytest.raises(ConfigError, match=r"MemOS/pyproject\.toml cannot be resolved: .*py test"):
+    with pytest.raises(ConfigError, match=rf"MemOS/pyproject\.toml cannot be resolved: .*{told}"):
         run(memos, runner, said)
     assert runner.calls == []

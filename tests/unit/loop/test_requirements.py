@@ -20,6 +20,11 @@ POETRY = """
 pytest = "^8.3.5"
 pytest-asyncio = "^0.23.5"
 """
+CIRCLE = """
+[dependency-groups]
+test = [{include-group = "b"}, "y"]
+b = ["x", {include-group = "test"}]
+"""
 
 
 def wanted(text: str) -> tuple[str, ...]:
@@ -47,9 +52,10 @@ def test_without_an_extra_of_all_every_extra_is_wanted() -> None:
         ("", ()),
         ('[dependency-groups]\ntest = ["pytest-cov", {include-group = "b"}]\nb = ["x"]', ("x",)),
         ('[dependency-groups]\ntest = [{include-group = "test"}, "y"]', ("y",)),
+        (CIRCLE, ("x", "y")),
         ('[project.optional-dependencies]\nall = []\ntest = ["pytest-html>=4"]', ("pytest-html",)),
     ],
-    ids=["none", "PEP 735", "PEP 735, in a circle", "an extra"],
+    ids=["none", "PEP 735", "PEP 735, of itself", "PEP 735, in a circle", "an extra"],
 )
 def test_the_group_of_tests_is_found_in_whatever_form(text: str, found: tuple[str, ...]) -> None:
     """There is pytest without any."""
@@ -82,6 +88,13 @@ def test_ranges_of_poetry_are_written_as_everybody_else_does(line: str, told: st
 def test_a_place_instead_of_a_version_is_any_version() -> None:
     """The folder of another project is not on this machine."""
     assert of_poetry("x", {"path": "../x"}) == "x"
+
+
+@pytest.mark.parametrize("line", ["^abc", "~", "^", ">=1,^x"])
+def test_a_range_of_no_number_is_a_value_error(line: str) -> None:
+    """With what was written."""
+    with pytest.raises(ValueError, match=r"x is '[~^].*', wanted a version behind"):
+        of_poetry("x", line)
 
 
 def test_what_is_no_requirement_is_a_value_error() -> None:
