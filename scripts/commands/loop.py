@@ -115,7 +115,7 @@ def _asked(query: str | None, limit: str, service: Sequence[str] = (), *, write:
     return Asked(query=query, service=service, write=write, limit=count)
 
 
-@command("host", debug="let a debugger attach, at MEMOS_DEBUG_PORT of this machine")
+@command("host", debug="let a debugger attach to the API, at MEMOS_DEBUG_PORT of this machine")
 def api_host(*, words: tuple[str, ...], debug: bool = False) -> int:
     """Run the API of MEMOS_SRC on this machine instead of its container, until Ctrl-C.
 

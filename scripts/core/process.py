@@ -1,6 +1,7 @@
 """The only module that starts processes, and so the only importer of `sh` and `subprocess`."""
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -79,7 +80,7 @@ class Running:
         """Why nobody hears the lines any more."""
         import sh
 
-        program = sh.Command(_path(argv[0], env))
+        program = sh.Command(located(argv[0], env))
         self._left = LONGEST
         out, err = map(self._collector, self._streams)
         self._command = program(
@@ -185,19 +186,26 @@ def attached(
 
     Ctrl-C reaches it as it reaches us, and what it makes of that counts; `interrupted` is called
     too. One that a signal ended has 128 and the signal's number, as in a shell. `begun` is told its
-    number.
+    number; where that cannot be, OSError, the process is ended. RefusedError for no such program.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     started = subprocess.Popen(  # noqa: S603 - as in `dial`
-        [_path(argv[0], env), *argv[1:]], cwd=folder, env=_environment(env or {})
+        [located(argv[0], env, folder), *argv[1:]], cwd=folder, env=_environment(env or {})
     )
-    begun(started.pid)
+    told = False
     while True:
         try:
+            if not told:
+                begun(started.pid)
+                told = True
             code = started.wait()
         except KeyboardInterrupt:
             interrupted()
+        except OSError:
+            started.kill()
+            started.wait()
+            raise
         else:
             return code if code >= 0 else 128 - code
 
@@ -210,7 +218,7 @@ class Relayed:
     ) -> None:
         """Start `argv` in a folder; `heard` is given each line of both streams, in a thread."""
         self._started = subprocess.Popen(  # noqa: S603 - as in `dial`
-            [_path(argv[0], env), *argv[1:]],
+            [located(argv[0], env), *argv[1:]],
             cwd=folder,
             env=_environment(env),
             stdin=subprocess.DEVNULL,
@@ -270,7 +278,7 @@ def dial(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> socket
     Any thread may do so, hence no `sh`: that runs Python in the child between fork and exec, where
     a lock of another thread stays held for ever.
     """
-    path = _path(argv[0], env)
+    path = located(argv[0], env)
     ours, theirs = socket.socketpair()
     with theirs:
         started = subprocess.Popen(  # noqa: S603 - the words are ours
@@ -292,9 +300,18 @@ def _environment(added: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **added}
 
 
-def _path(name: str, env: Mapping[str, str] | None) -> str:
-    """Find a program on the PATH that it will run with: the private engine brings its own."""
+def located(name: str, env: Mapping[str, str] | None, folder: Path | None = None) -> str:
+    """Find a program on the PATH that it will run with: the private engine brings its own.
+
+    One that is named by its path is looked for from the folder that it runs in. RefusedError for
+    none.
+    """
+    if os.sep in name and folder is not None:
+        name = str(folder / name)
     path = shutil.which(name, path=(env or {}).get("PATH"))
+    if path is None and os.sep in name:
+        problem = f"there is no program {name}"
+        raise RefusedError(problem, next_step=f"ls -l {shlex.quote(name)}; it must be executable")
     if path is None:
         raise RefusedError(f"there is no program {name!r} on PATH", next_step=f"install {name}")
     return path

@@ -1,5 +1,6 @@
 """`inv api.host`: the API as a process of this machine, with its databases in their containers."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -80,6 +81,8 @@ class Place:
     found: Environment | None
     port: Port
     variables: Mapping[str, str]
+    path: str
+    """The user's PATH."""
     supervisor: Path = Path(sys.executable)
     """The Python of the supervisor: the checkout's, where that tells it of file events."""
     debug_port: int | None = None
@@ -104,6 +107,8 @@ def host(start: Starter, here: Checkout, wanted: Wanted, tell: Reporter) -> int:
         _require_alone(space)
         _require_ready(space)
         _require_ports(space, place.debug_port)
+        for word in wanted.words[:1]:  # before the container is stopped for it
+            process.located(word, _environment(place), place.checkout)
         file = host_variables.write(space, place.variables, here.runner)
         tell.say(f"wrote {file}: what the container gets, with the addresses of this machine")
         _stop_container(start, place.port)
@@ -123,7 +128,7 @@ def host(start: Starter, here: Checkout, wanted: Wanted, tell: Reporter) -> int:
             return found
 
         if wanted.words or place.found is None:
-            return _command(space, place, wanted.words, begun, here.environ.get("PATH", ""))
+            return _command(space, place, wanted.words, begun, tell)
         return _api(space, place, here.environ, begun, tell)
 
 
@@ -142,7 +147,12 @@ def _place(space: Workspace, here: Checkout, wanted: Wanted) -> Place:
         )
     if service is None:
         raise ConfigError(f"no service publishes port {API}", next_step="inv config")
-    debugged = wanted.debug or bool(settings.debugger)
+    if wanted.debug and wanted.words:
+        raise ConfigError(
+            "--debug is for the API itself, and not for a command",
+            next_step="inv api.host --debug; or the command without --debug",
+        )
+    debugged = not wanted.words and (wanted.debug or bool(settings.debugger))
     found = environment.found(source.parent, here.environ, here.runner)
     contents = None
     if found is not None:
@@ -158,6 +168,7 @@ def _place(space: Workspace, here: Checkout, wanted: Wanted) -> Place:
         found=found,
         port=next(port for port in service.ports if port.target == API),
         variables=host_variables.variables(space, here.environ),
+        path=here.environ.get("PATH", ""),
         supervisor=found.python if found is not None and events else Path(sys.executable),
         debug_port=int(settings.get("MEMOS_DEBUG_PORT")) if debugged else None,
     )
@@ -233,28 +244,29 @@ def _stop_container(start: Starter, port: Port) -> None:
     until_none(held, timeout=FREE, interval=0.05)
 
 
-def _environment(place: Place, path: str) -> dict[str, str]:
+def _environment(place: Place) -> dict[str, str]:
     """Return the variables of a process: as in an environment that is activated."""
     if place.found is None:
         return {**place.variables}
     home, programs = place.found.folder, place.found.python.parent
-    return {**place.variables, "VIRTUAL_ENV": str(home), "PATH": f"{programs}:{path}"}
+    return {**place.variables, "VIRTUAL_ENV": str(home), "PATH": f"{programs}:{place.path}"}
 
 
-def _command(space: Workspace, place: Place, words: Sequence[str], begun: Begun, path: str) -> int:
+def _command(
+    space: Workspace, place: Place, words: Sequence[str], begun: Begun, tell: Reporter
+) -> int:
     """Run a command in the checkout, on our own terminal; give its exit code."""
     nowhere = host_variables.folder(space) / COMMAND / LOG
-    running: list[HostProcess] = []
     try:
         return process.attached(
             words,
             folder=place.checkout,
-            env=_environment(place, path),
-            begun=lambda pid: running.append(begun(pid, nowhere)),
+            env=_environment(place),
+            begun=lambda pid: begun(pid, nowhere),
         )
     finally:
-        for one in running:
-            on_host.forget(space.cache, one)
+        on_host.forget(space.cache)
+        tell.say(BACK)
 
 
 def _api(
@@ -285,15 +297,20 @@ def _api(
         running = process.Relayed(
             [str(place.supervisor), str(program)], folder=folder, env=env, heard=heard
         )
-        found = begun(running.pid, folder / LOG)
+        found = None
         try:
+            found = begun(running.pid, folder / LOG)
             code = running.wait()
         except KeyboardInterrupt:
             processes.end(running.pid)
             code = running.wait() and 0
+        except OSError:  # nobody would know of it
+            processes.end(running.pid)
+            running.wait()
+            raise
         finally:
-            on_host.forget(space.cache, found)
-    if code in ASKED:
+            on_host.forget(space.cache)
+    if found is None or code in ASKED:
         tell.say(f"{SERVICE} has ended on this machine; {BACK}")
         return ExitCode.OK
     for finding in _why(space, found, code):
@@ -312,11 +329,16 @@ def _why(space: Workspace, found: HostProcess, code: int) -> tuple[Finding, ...]
 def end(cache: Path, say: Callable[[str], None]) -> bool:
     """End what runs in the container's place, if anything does; say whether it did.
 
-    ConfigError where it belongs to another user.
+    ConfigError where it belongs to another user, or this very command runs in it.
     """
     found = on_host.read(cache)
     if found is None:
         return False
+    if os.getpid() in processes.family(found.pid):
+        raise ConfigError(
+            f"this runs in what is to be ended: {SERVICE} on this machine (pid {found.pid})",
+            next_step="leave that, as a shell by exit; then the same again",
+        )
     say(f"ending {SERVICE} on this machine (pid {found.pid})")
     try:
         processes.end(found.pid)
@@ -330,7 +352,7 @@ def end(cache: Path, say: Callable[[str], None]) -> bool:
             f"process {found.pid}, which runs {SERVICE} here, does not end",
             next_step=f"ps -o pid,stat,cmd -p {found.pid} shows what it waits for",
         )
-    on_host.forget(cache, found)
+    on_host.forget(cache)
     return True
 
 

@@ -74,6 +74,8 @@ def end(pid: int, *, grace: float = GRACE) -> None:
     PermissionError for one of another user.
     """
     every = {one: birth(one) for one in family(pid)}
+    if not every[pid]:  # it has ended, and its number may be another one's by now
+        return
 
     def left() -> list[int]:
         return [one for one, began in every.items() if began and birth(one) == began]

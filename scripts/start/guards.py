@@ -102,11 +102,12 @@ def conditions(space: Workspace, names: tuple[str, ...]) -> preflight.Conditions
         return conditions
     folder = Path((space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root)
     own = on_host.read(space.cache)
+    ours = set[int | None]() if own is None else {own.port, own.debug_port}
     held = holders(space.api, space.stack, names)
     return replace(
         conditions,
         host=resources.look(folder),
-        holders={port: one for port, one in held.items() if own is None or port != own.port},
+        holders={port: one for port, one in held.items() if port not in ours},
         variables=space.settings.port_variables(),
     )
 

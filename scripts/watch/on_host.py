@@ -27,9 +27,9 @@ def note(cache: Path, process: HostProcess) -> None:
     files.write_json(cache / FILE, {"format": FORMAT, **facts, **places})
 
 
-def forget(cache: Path, process: HostProcess) -> None:
-    """Forget a process that has ended, unless another one is noted by now."""
-    if files.read_own(cache / FILE).get("pid") == process.pid:
+def forget(cache: Path) -> None:
+    """Forget the process that is noted, unless it lives: another one may be noted by now."""
+    if read(cache) is None:
         (cache / FILE).unlink(missing_ok=True)
 
 

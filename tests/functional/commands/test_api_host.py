@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -263,12 +264,88 @@ def test_a_command_needs_no_environment(at: Checkout, source: Path) -> None:
     assert at.inv("api.host", "--", "true") == 0
 
 
-def test_a_command_that_is_not_there_is_told(at: Checkout, source: Path) -> None:
-    """With what to do about it."""
+@pytest.mark.parametrize("name", ["no-such-program", "./no-such-program"])
+def test_a_command_that_is_not_there_is_told(at: Checkout, source: Path, name: str) -> None:
+    """Before the container is stopped for it."""
     del source
-    assert at.inv("api.host", "--", "no-such-program") == 4
+    assert at.inv("api.host", "--", name) == 4
 
     assert "no-such-program" in at.shown().err
+    assert state_of(at) == "running"
+
+
+def test_a_program_of_the_checkout_is_found_there(at: Checkout, source: Path) -> None:
+    """Wherever the command is typed; and how the container comes back is said at its end."""
+    program = source / "run.sh"
+    program.write_text("#!/bin/sh\npwd >said; exit 9\n")
+    program.chmod(0o755)
+
+    assert at.inv("api.host", "--", "./run.sh") == 9
+
+    assert (source / "said").read_text() == f"{source}\n"
+    assert "inv api.container brings its container back" in at.shown().err
+
+
+def test_what_runs_in_it_does_not_end_it(at: Checkout, source: Path) -> None:
+    """It would end itself half-way, and leave the container stopped."""
+    del source
+    noted(cache(at), pid=os.getppid())
+
+    assert at.inv("api.container") == 2
+    assert "leave that, as a shell by exit" in at.shown().err
+    assert at.inv("down") == 2
+    assert on_host.read(cache(at)) is not None
+
+
+def test_no_debugger_is_told_of_a_command(at: Checkout, source: Path) -> None:
+    """Nobody would listen there."""
+    put("MEMOS_DEBUG", "yes")(at)
+
+    assert at.inv("api.host", "--debug", "--", "true") == 2
+    assert "--debug is for the API itself" in at.shown().err
+    note = shlex.quote(str(cache(at) / "host.json"))
+    script = f"until cp {note} . 2>/dev/null; do sleep 0.01; done"
+    assert at.inv("api.host", "--", "sh", "-c", script) == 0
+
+    assert json.loads((source / "host.json").read_text())["debug_port"] is None
+
+
+@pytest.mark.parametrize("words", [(), ("--", "sleep", "60")])
+def test_what_cannot_be_noted_is_not_left_running(
+    at: Checkout, source: Path, words: tuple[str, ...]
+) -> None:
+    """It would hold the port, and no command knew of it."""
+    del source
+    supervise(at, "time.sleep(60)")
+    begun = list[int]()
+
+    def full(_: Path, process: HostProcess) -> None:
+        begun.append(process.pid)
+        raise OSError(28, "No space left on device")
+
+    at.patch.setattr(on_host, "note", full)
+
+    assert at.inv("api.host", *words) == 2
+
+    assert [processes.birth(pid) for pid in begun] == [""]
+    assert "No space left on device" in at.shown().err
+
+
+def test_ctrl_c_while_the_api_is_noted_ends_it(at: Checkout, source: Path) -> None:
+    """As at any other moment."""
+    del source
+    supervise(at, "time.sleep(60)")
+    begun = list[int]()
+
+    def typed(_: Path, process: HostProcess) -> None:
+        begun.append(process.pid)
+        raise KeyboardInterrupt
+
+    at.patch.setattr(on_host, "note", typed)
+
+    assert at.inv("api.host") == 0
+
+    assert [processes.birth(pid) for pid in begun] == [""]
 
 
 # what is missing, before anything is stopped ----------------------------------------------------
@@ -393,6 +470,20 @@ def test_ps_shows_the_process_as_the_service(at: Checkout, process: HostProcess)
     assert {row["host_pid"] for row in rows.values()} == {None}
     assert at.inv("ps") == 0
     assert f"on this machine, pid {process.pid}" in at.shown().out
+
+
+def test_its_debugger_is_no_stranger(at: Checkout, process: HostProcess) -> None:
+    """Whoever looks knows who holds that port, too."""
+    at.config["services"]["memos"]["ports"].append(
+        {"target": 5678, "published": "0", "host_ip": "127.0.0.1", "protocol": "tcp"}
+    )
+    with servers.tcp(servers.silent) as port:
+        at.config["services"]["memos"]["ports"][-1]["published"] = str(port)
+        on_host.note(cache(at), replace(process, debug_port=port))
+        at.inv("doctor", "--format", "json")
+        codes = [one["code"] for one in at.document("doctor")["findings"]]
+
+    assert "port-taken" not in codes
 
 
 def test_logs_and_doctor_read_what_it_wrote(at: Checkout, process: HostProcess) -> None:

@@ -75,12 +75,13 @@ def test_a_note_that_is_none_is_nobody(tmp_path: Path, text: str) -> None:
     assert on_host.read(tmp_path) is None
 
 
-def test_only_the_own_note_is_removed(tmp_path: Path, process: HostProcess) -> None:
-    """Another one may have begun since."""
-    on_host.forget(tmp_path, replace(process, pid=1))
+def test_only_what_has_ended_is_forgotten(tmp_path: Path, process: HostProcess) -> None:
+    """Another one may have begun since, and what was not to be ended is still to be found."""
+    on_host.forget(tmp_path)
     assert on_host.read(tmp_path) == process
 
-    on_host.forget(tmp_path, process)
+    on_host.note(tmp_path, replace(process, started="1"))
+    on_host.forget(tmp_path)
     assert not (tmp_path / "host.json").exists()
 
 
