@@ -85,6 +85,16 @@ def opened(file: Path) -> BinaryIO:
         raise
 
 
+def content(file: Path, *, start: int = 0, most: int = -1) -> bytes:
+    """Return what a file holds from a byte on, `most` bytes of it; nothing where none is read."""
+    try:
+        with opened(file) as source:
+            source.seek(start)
+            return source.read(most)
+    except OSError:
+        return b""
+
+
 def _require_regular(number: int, file: Path) -> None:
     if not stat.S_ISREG(os.fstat(number).st_mode):
         raise OSError(errno.EINVAL, "it is no regular file", str(file))

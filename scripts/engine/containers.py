@@ -63,20 +63,12 @@ def file_of(api: Api, container: Container, path: str) -> bytes:
     A process in its place has what lies in its working directory beside what it says of itself.
     """
     if container.host is not None:
-        return _bytes(container.host.state.with_name(Path(path).name))
+        return files.content(container.host.state.with_name(Path(path).name), most=MOST)
     archive = b""
     with suppress(RefusedError):  # it is just being removed
         archive = api.raw(f"/containers/{container.id}/archive", path=path)
     # an archive of one small file: what stands between its braces is the file
     return archive[archive.find(b"{") : archive.rfind(b"}") + 1]
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        with files.opened(file) as source:
-            return source.read(MOST)
-    except OSError:
-        return b""
 
 
 @shaped("a container")

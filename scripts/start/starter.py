@@ -23,6 +23,7 @@ from scripts.start.events import Event, EventKind
 from scripts.start.history import created, parts, runs
 from scripts.watch import early, mends
 from scripts.watch.observer import Observer
+from scripts.watch.on_host import SERVICE
 
 AS_IT_IS = ("--no-build", "--pull", "never")
 """Images are there when Compose is asked; it neither builds nor pulls."""
@@ -148,13 +149,13 @@ def with_news(events: Iterable[Event], api: Api, stack: Stack) -> Iterator[Event
     started = False
     for event in events:
         yield event
-        started |= event.service == mends.SERVICE and event.kind is EventKind.STARTED
-        if started and event.service == mends.SERVICE and event.kind is EventKind.READY:
+        started |= event.service == SERVICE and event.kind is EventKind.STARTED
+        if started and event.service == SERVICE and event.kind is EventKind.READY:
             started = False
             with suppress(StackError):  # that is worth no failed start
                 look = Look(
                     containers=containers(api, stack.project),
-                    readings=(Reading(service=mends.SERVICE, ok=True, detail=event.detail),),
+                    readings=(Reading(service=SERVICE, ok=True, detail=event.detail),),
                 )
                 if line := mends.told(api, look):
                     yield replace(event, kind=EventKind.MENDED, detail=line)
@@ -169,9 +170,9 @@ def with_edits(events: Iterable[Event], space: Workspace) -> Iterator[Event]:
     told = False
     for event in events:
         yield event
-        if event.service == mends.SERVICE and event.kind is EventKind.READY and not told:
+        if event.service == SERVICE and event.kind is EventKind.READY and not told:
             told = True
             with suppress(StackError):  # that is worth no failed start
-                made = containers(space.api, space.stack.project, mends.SERVICE)
+                made = containers(space.api, space.stack.project, SERVICE)
                 if line := asking.line(space, Look(containers=made)):
                     yield replace(event, kind=EventKind.RELOAD, detail=line)

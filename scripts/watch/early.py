@@ -14,7 +14,7 @@ from scripts.engine.api import Api
 from scripts.watch import inside
 from scripts.watch.inside import Wanted
 from scripts.watch.log_lines import level
-from scripts.watch.mends import SERVICE
+from scripts.watch.on_host import SERVICE
 
 FIRST = 30
 """Seconds from its start on: what comes later belongs to a call."""

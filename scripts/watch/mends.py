@@ -7,9 +7,8 @@ from scripts.core.foreign.documents import Json
 from scripts.core.look import Look, State
 from scripts.engine.api import Api
 from scripts.engine.containers import file_of
-from scripts.watch import on_host
+from scripts.watch.on_host import SERVICE
 
-SERVICE = on_host.SERVICE
 FILE = "/app/mends.json"
 """Written by docker/memos-api/memos_mends.py; a log goes round, and costs more to read."""
 

@@ -13,6 +13,7 @@ from scripts.machine import processes
 from scripts.watch.log_lines import clean
 
 SERVICE = "memos"
+"""The API, as the compose file names it."""
 FILE = "host.json"
 """In the stack's cache."""
 FORMAT = 1
@@ -140,7 +141,7 @@ def _more(log: Path, mark: _Mark) -> _Mark:
     """Read on in a log, or from the beginning of another one of its name; whole lines only."""
     inode = _inode(log)
     offset = mark.offset if inode == mark.inode else 0
-    raw = _bytes(log, offset)
+    raw = files.content(log, start=offset)
     whole = raw[: raw.rfind(b"\n") + 1]
     found = (one for line in whole.splitlines() for one in _line(line))
     return _Mark(inode=inode, offset=offset + len(whole), lines=tuple(found))
@@ -151,15 +152,6 @@ def _inode(file: Path) -> int:
         return file.stat().st_ino
     except OSError:
         return 0
-
-
-def _bytes(file: Path, offset: int = 0) -> bytes:
-    try:
-        with files.opened(file) as source:
-            source.seek(offset)
-            return source.read()
-    except OSError:
-        return b""
 
 
 def _line(raw: bytes) -> Iterator[tuple[int, str]]:

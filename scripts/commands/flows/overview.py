@@ -15,6 +15,7 @@ from scripts.start.history import ready_moments
 from scripts.tell.report import Report
 from scripts.watch import early, measuring, mends, status
 from scripts.watch.observer import Observer
+from scripts.watch.on_host import SERVICE
 
 WATCHED = 2.0
 """Seconds between two pictures of `inv ps --watch`."""
@@ -46,7 +47,7 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
     def look() -> Look:
         # what is wrong with a service depends on those that it needs
         seen = observer.look(space.stack.closure(names))
-        if mends.SERVICE in names:
+        if SERVICE in names:
             seen = mends.added(space.api, seen)
             seen = replace(seen, advice=early.found(space.api, space.stack, seen))
             if settings.reloads:

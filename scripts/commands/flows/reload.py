@@ -16,10 +16,11 @@ from scripts.engine.containers import containers
 from scripts.start import guards
 from scripts.tell.report import Report
 from scripts.watch import on_host, probes
+from scripts.watch.on_host import SERVICE
 from scripts.watch.reload import asking, findings
 from scripts.watch.reload import state as states
 from scripts.watch.reload.asking import Supervisor
-from scripts.watch.reload.findings import SAID, SERVICE
+from scripts.watch.reload.findings import SAID
 from scripts.watch.reload.state import Outcome, Run, State
 
 INTERVAL = 0.1

@@ -16,9 +16,9 @@ from scripts.engine.api import Api
 from scripts.engine.containers import container, file_of
 from scripts.machine import processes
 from scripts.watch import on_host
+from scripts.watch.on_host import SERVICE
 from scripts.watch.reload import findings, version
 from scripts.watch.reload import state as states
-from scripts.watch.reload.findings import SERVICE
 from scripts.watch.reload.state import State
 
 FILE = "/app/reload.json"

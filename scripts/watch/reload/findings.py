@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from scripts.core.finding import Finding, advice
+from scripts.watch.on_host import SERVICE
 from scripts.watch.reload.state import How, Run, State, Version
 
-SERVICE = "memos"
 CONNECTED = frozenset({"connect", "serve"})
 """Stages in which MemOS calls its databases."""
 OF_CODE = (

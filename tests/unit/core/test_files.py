@@ -20,6 +20,17 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def test_a_part_of_a_file_is_read_and_none_is_nothing(tmp_path: Path) -> None:
+    """As of a log that grows, or of a folder where a file should be."""
+    file = tmp_path / "log"
+    file.write_bytes(b"0123456789")
+
+    assert files.content(file) == b"0123456789"
+    assert files.content(file, start=4) == b"456789"
+    assert files.content(file, start=4, most=2) == b"45"
+    assert files.content(tmp_path) == files.content(tmp_path / "none") == b""
+
+
 @pytest.mark.parametrize("umask", [0o000, 0o277])
 def test_only_its_owner_may_read_it_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     """Also where a file that anybody may read lies already; folders are made for the owner too."""
