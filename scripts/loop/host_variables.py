@@ -28,6 +28,8 @@ CONTAINERS = frozenset({"MEMOS_DEBUG", "MEMOS_DEBUG_BIND"})
 NOWHERE = "PYTHONDONTWRITEBYTECODE"
 HOME = "HF_HOME"
 """Where MemOS looks for its tokenizer."""
+TOKENIZER = Path("hub", "models--gpt2", "refs", "main")
+"""Below that; written last, so all is there with it."""
 
 
 def folder(space: Workspace) -> Path:
@@ -84,10 +86,13 @@ def write(space: Workspace, given: Mapping[str, str], runner: Runner) -> Path:
 
     RefusedError where the tokenizer cannot be written.
     """
+    work = folder(space)
+    work.mkdir(mode=0o700, parents=True, exist_ok=True)
+    work.chmod(0o700)  # whoever made it: MemOS' own files in it are open to all
     file = space.settings.host_file
     host_env.write(file, space.settings.file, given)
-    home = folder(space) / "huggingface"
-    if given.get(HOME) == str(home) and not home.exists():
+    home = work / "huggingface"
+    if given.get(HOME) == str(home) and not (home / TOKENIZER).exists():
         script = space.settings.root / CODE / "tokenizer.py"
         done = runner([sys.executable, str(script), str(home)], timeout=30)
         if done.exit_code:

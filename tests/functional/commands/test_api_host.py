@@ -174,6 +174,28 @@ def test_what_it_wrote_is_kept_for_its_owner_and_nobody_is_noted_any_more(
     assert not (cache(at) / "host.json").exists()
 
 
+def test_what_is_written_beside_it_is_for_its_owner_only(at: Checkout, source: Path) -> None:
+    """MemOS makes its files as it likes; so the folder is closed, also one that was open."""
+    del source
+    folder = cache(at) / "host"
+    folder.mkdir(mode=0o755, parents=True)
+
+    assert at.inv("api.host") == 0
+
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_tokenizer_that_was_written_in_part_is_written_anew(at: Checkout, source: Path) -> None:
+    """Ctrl-C, or a full disk, may have ended that."""
+    del source
+    tokenizer = cache(at) / "host" / "huggingface" / "hub" / "models--gpt2"
+    (tokenizer / "snapshots").mkdir(parents=True)
+
+    assert at.inv("api.host") == 0
+
+    assert (tokenizer / "refs" / "main").exists()
+
+
 def test_the_secrets_are_in_the_file_alone_which_shell_and_dotenv_read_alike(
     at: Checkout, source: Path
 ) -> None:
