@@ -16,7 +16,7 @@ LIMIT = 120.0
 """Seconds for a template to load all packages."""
 LOADING = "the packages are being loaded"
 OFFENDERS = 3
-"""So many modules that start threads are left to the versions; with more each is a full start."""
+"""So many packages that start threads are left to the versions; with more each is a full start."""
 REQUIREMENTS = ("pyproject.toml", "poetry.lock", "uv.lock", "requirements.txt")
 """Files beside a source that say which packages it wants."""
 
@@ -46,7 +46,7 @@ class Loading:
 
     async def fork(self, number: int) -> Version:
         """Return a new version, forked when all that can be loaded is; raises GoneError."""
-        for _ in range(2):
+        for _ in range(OFFENDERS + 2):  # each of them may cost one, and so may what comes after
             template = await self.template()
             try:
                 await asyncio.wait_for(template.settled.wait(), LIMIT)
@@ -77,8 +77,9 @@ class Loading:
 
     def learn(self, names: list[str]) -> None:
         """Keep the names of modules that a version had to import itself."""
-        kept = {*self.modules, *self.offenders}
-        if new := [name for name in names if name not in kept]:
+        kept = {*self.modules}
+        new = [one for one in names if one not in kept and package(one) not in self.offenders]
+        if new:
             self.modules += new
             write(self.settings.modules, self.modules, self.say)
             self.tell(Loaded(why=self.full or LOADING))
@@ -103,10 +104,11 @@ class Loading:
         elif "threads" in message:
             self._spoiled(message["threads"])
 
-    def _spoiled(self, name: str) -> None:
+    def _spoiled(self, module: str) -> None:
         """Give up a template that has a second thread: its versions could hang for ever."""
+        name = package(module)  # each of its modules imports the package itself
         self.offenders.append(name)
-        self.modules = [one for one in self.modules if one != name]
+        self.modules = [one for one in self.modules if package(one) != name]
         write(self.settings.modules, self.modules, self.say)
         self.say(f"{name} starts a thread when it is imported: each version imports it itself")
         if len(self.offenders) > OFFENDERS:
@@ -126,6 +128,11 @@ class Loading:
     def _now(self, template: Template) -> tuple[object, ...]:
         beside = [self.settings.source.parent / name for name in REQUIREMENTS]
         return (*map(installed, map(Path, template.sites)), *map(changed, beside))
+
+
+def package(module: str) -> str:
+    """Return the package that a module is of, the outermost one."""
+    return module.partition(".")[0]
 
 
 def installed(site: Path) -> frozenset[str]:

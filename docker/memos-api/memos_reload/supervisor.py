@@ -30,8 +30,8 @@ GRACE = 1.0
 """Seconds for an old version to answer what it was asked, and to end."""
 CLOSE = 0.25
 """Seconds for it to take no more connections; one that needs longer does nothing any more."""
-SERVE = 2.0
-"""Seconds for a version that has all it needs to take connections."""
+SERVE = 10.0
+"""Seconds for a version that has all it needs to take connections, on a busy machine too."""
 LOOK = 1.0
 """Seconds between two looks at where a version is."""
 LASTED = 10.0
@@ -167,6 +167,8 @@ class Supervisor:
             self.making = None
             async with self.turn:
                 fault = await self._take_over(version)
+            if fault is not None:  # it had all it needs, and the one before it is no more
+                self._task(self._restart())
         if fault is not None:
             if version is not None:
                 version.kill()
@@ -258,12 +260,12 @@ class Supervisor:
         version.kill()  # what it has started
         self.serving = None
         self.journal.ended(version.number, await version.end())
-        lasted = time.monotonic() - self.served > LASTED
-        self.pause = 0.0 if lasted else min(max(1.0, 2 * self.pause), LONGEST_PAUSE)
-        await asyncio.sleep(self.pause)
-        self._again()
+        await self._restart(at_once=time.monotonic() - self.served > LASTED)
 
-    def _again(self) -> None:
+    async def _restart(self, *, at_once: bool = False) -> None:
+        """Make a version, unless there is one; later and later when they do not last."""
+        self.pause = 0.0 if at_once else min(max(1.0, 2 * self.pause), LONGEST_PAUSE)
+        await asyncio.sleep(self.pause)
         if self.serving is None and self.making is None:
             self._renew((), state.now())
 

@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 from memos_reload import child, debugger, loading
@@ -88,10 +89,8 @@ class Template:
             gc.freeze()
             self.control.say(loaded=len(sys.modules))
             return
-        try:
+        with suppress(Exception, SystemExit):  # a version will say what it thinks of it
             importlib.import_module(name)
-        except (Exception, SystemExit):  # noqa: BLE001 - a version will say what it thinks of it
-            return
         if threads() > 1:
             self.wanted.clear()
             self.control.say(threads=name)

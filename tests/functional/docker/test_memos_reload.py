@@ -246,6 +246,32 @@ def test_a_version_that_is_killed_is_started_again(alone: Reloading) -> None:
     assert "version 1 has ended by itself (it was ended by SIGKILL)" in alone.log
 
 
+ENDS_ONCE = """
+import os, pathlib, uvicorn
+TEXT = "two"
+once = pathlib.Path({file!r})
+async def ends(server, sockets=None):
+    await server.lifespan.startup()  # until it is told to serve
+    os._exit(3)
+if not once.exists():
+    once.touch()
+    uvicorn.Server.startup = ends
+"""
+
+
+def test_a_version_that_ends_as_it_takes_over_is_started_again(
+    api: Reloading, tmp_path: Path
+) -> None:
+    """The one before it has left already: nobody else would answer until the next edit."""
+    api.write("answer.py", ENDS_ONCE.format(file=str(tmp_path / "once")))
+
+    failed = api.ends(2, "failed")
+    assert (failed["stage"], failed["error"]) == ("serve", "it ended with exit code 3")
+    api.serves(3)
+    assert api.get() == "two"
+    assert api.last["first_files"] == ["memos/answer.py"]
+
+
 def test_a_template_that_is_killed_is_made_again(alone: Reloading) -> None:
     """The version that serves does not notice."""
     os.kill(min(alone.processes()), signal.SIGKILL)
@@ -255,18 +281,45 @@ def test_a_template_that_is_killed_is_made_again(alone: Reloading) -> None:
     assert alone.get() == "two"
 
 
-def test_a_package_that_starts_a_thread_is_left_to_the_versions(tmp_path: Path) -> None:
-    """It is named, and each version still answers."""
-    source = toy(tmp_path)
-    write(tmp_path / "site" / "busy.py", THREAD.replace("args", "daemon=True, args"))
-    write(source / "memos" / "answer.py", 'import busy\nTEXT = "one"\n')
+DAEMON = THREAD.replace("args", "daemon=True, args")
+FIRST = """
+import sys
+if "memos" not in sys.modules:
+    raise ImportError("too early")
+"""
+
+
+@pytest.mark.parametrize("more", ["", FIRST], ids=["a thread", "a thread, and an error"])
+def test_a_package_that_starts_a_thread_is_left_to_the_versions(tmp_path: Path, more: str) -> None:
+    """It is named once, whatever it consists of, and each version still answers."""
+    modules = [f"busy.part_{number}" for number in range(6)]
+    for name in modules:
+        write(tmp_path / "site" / f"{name.replace('.', '/')}.py", "")
+    write(tmp_path / "site" / "busy" / "__init__.py", DAEMON + more)
+    text = f"import {', '.join(modules)}\nTEXT = "
+    write(toy(tmp_path) / "memos" / "answer.py", f'{text}"one"\n')
     with reloading(tmp_path, env={"PYTHONPATH": str(tmp_path / "site")}) as api:
         api.serves(1)
         api.until(lambda: "busy starts a thread" in api.log, "the name")
         api.rested()
-        api.write("answer.py", 'import busy\nTEXT = "two"\n')
+        api.write("answer.py", f'{text}"two"\n')
         api.serves(2)
         assert api.get() == "two"
+        assert api.log.count("starts a thread when it is imported") == 1
+
+
+def test_an_edit_waits_for_all_packages_that_are_left_to_the_versions(tmp_path: Path) -> None:
+    """Each of them costs the template in which it is met."""
+    for name in ("busy", "busy_too", "busy_as_well"):
+        write(tmp_path / "site" / f"{name}.py", f"import time\ntime.sleep(0.3)\n{DAEMON}")
+    text = "import busy, busy_too, busy_as_well\nTEXT = "
+    write(toy(tmp_path) / "memos" / "answer.py", f'{text}"one"\n')
+    with reloading(tmp_path, env={"PYTHONPATH": str(tmp_path / "site")}) as api:
+        api.serves(1)
+        api.write("answer.py", f'{text}"two"\n')
+        api.serves(2)
+        assert api.get() == "two"
+        assert api.log.count("starts a thread when it is imported") == 3
 
 
 def test_other_packages_are_loaded_anew(tmp_path: Path) -> None:
