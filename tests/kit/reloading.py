@@ -18,15 +18,16 @@ import requests
 from tests.kit import servers
 from tests.kit.places import ROOT
 
-PATIENCE = 20.0
-"""Seconds for what takes a tenth of one."""
+PATIENCE = 60.0
+"""Seconds for what takes a tenth of one: other tests may be running."""
 RUN = """
 import sys
 sys.path.insert(0, {place!r})
 from memos_reload import supervisor, watch, where
 if {polling}:
     watch.file_system = lambda folder, mounts: "9p"
-supervisor.LOOK, where.HANGS, where.STILL = 0.1, 1.0, 0.5
+if {hurried}:
+    supervisor.LOOK, where.HANGS, where.STILL = 0.1, 1.0, 0.5
 sys.exit(supervisor.main())
 """
 SERVER_API = """
@@ -174,6 +175,12 @@ class Reloading:
         """Wait until the template has loaded what it can."""
         self.until(lambda: self.told["template"].get("ready"), "the template")
 
+    @property
+    def template(self) -> int:
+        """The process that versions are forked from: the supervisor's own, without a debugger."""
+        (found,) = (pid for pid in self.processes() if parent(pid) == self.process.pid)
+        return found
+
     def processes(self) -> list[int]:
         """Return the processes that run for this supervisor, itself left out."""
         mark = f"MEMOS_RELOAD_STATE={self.folder}/".encode()
@@ -183,6 +190,12 @@ class Reloading:
                 if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
                     found.append(int(entry.name))
         return [pid for pid in found if pid != self.process.pid]
+
+
+def parent(pid: int) -> int:
+    """Return the process that started another one."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    return int(status.partition("\nPPid:")[2].split()[0])
 
 
 def write(file: Path, text: str) -> None:
@@ -203,15 +216,22 @@ def toy(folder: Path) -> Path:
 
 @contextmanager
 def reloading(
-    folder: Path, *, env: Mapping[str, str] | None = None, polling: bool = False
+    folder: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    polling: bool = False,
+    hurried: bool = False,
 ) -> Iterator[Reloading]:
-    """Run a supervisor on the source in `folder`, or on a new one, while the block runs."""
+    """Run a supervisor on the source in `folder`, or on a new one, while the block runs.
+
+    One that is hurried calls a second without progress a hang.
+    """
     if not (folder / "src").exists():
         toy(folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    program = RUN.format(place=str(ROOT / "docker" / "memos-api"), polling=polling)
+    program = RUN.format(place=str(ROOT / "docker" / "memos-api"), polling=polling, hurried=hurried)
     with (
         servers.http(lambda _: (200, {"result": None})) as qdrant,
         (folder / "log").open("wb") as log,

@@ -70,6 +70,8 @@ class Supervisor:
         """Why changes are not waited for by events."""
         self.dirty: dict[str, int] = {}
         """Files that changed since the version that answers began, and the first one with them."""
+        self.leaving: set[Version] = set()
+        """Those that were told to stop, and may still run."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
@@ -87,6 +89,8 @@ class Supervisor:
         if self.serving is not None:
             self.serving.say(do="stop")
             await self._retire(self.serving)
+        for version in self.leaving:
+            version.kill()
         self.loading.leave()
         self.anchor.leave()
         return reason
@@ -231,6 +235,7 @@ class Supervisor:
         old, self.serving = self.serving, version
         if old is not None:
             old.say(do="stop")
+            self.leaving.add(old)
             with suppress(TimeoutError):
                 await asyncio.wait_for(old.closed.wait(), CLOSE)
             self._task(self._retire(old))
@@ -276,6 +281,7 @@ class Supervisor:
         with suppress(TimeoutError):
             await asyncio.wait_for(version.gone.wait(), GRACE)
         version.kill()
+        self.leaving.discard(version)
 
     async def _failed(self, number: int, fault: Fault) -> None:
         if self.making is asyncio.current_task():
@@ -305,8 +311,9 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def log(line: str) -> None:
-    """Write a line of the log."""
-    print(f"memos: reload: {line}", file=sys.stderr, flush=True)
+    """Write a line of the log; nobody may read it any more."""
+    with suppress(OSError):
+        print(f"memos: reload: {line}", file=sys.stderr, flush=True)
 
 
 async def _run(settings: Settings) -> int:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from memos_reload import child, debugger, loading
-from memos_reload.wire import Channel, Message
+from memos_reload.wire import Channel, Message, keep
 
 SITES = ("site-packages", "dist-packages")
 TASKS = Path("/proc/self/task")
@@ -26,6 +26,8 @@ TASKS = Path("/proc/self/task")
 def main(control: int, listening: int) -> None:
     """Serve the supervisor behind `control`; in each fork, run a version for it."""
     gc.disable()  # it would only look through what stays
+    for file in (control, listening):  # what a version starts is to have neither
+        keep(file)
     channel = Channel(socket.socket(fileno=control))
     channel.say(sites=[path for path in sys.path if path.endswith(SITES)])
     debugger.loaded()

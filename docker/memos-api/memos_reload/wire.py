@@ -1,6 +1,7 @@
 """Messages between supervisor, template and versions: one JSON object a line."""
 
 import array
+import fcntl
 import json
 import socket
 from collections import deque
@@ -52,10 +53,17 @@ class Channel:
                 return
             if not chunk:
                 return
+            for file in files:
+                keep(file)
             self.files.extend(files)
             self._rest += chunk
         *whole, self._rest = self._rest.split(b"\n")
         yield from map(parsed, whole)
+
+
+def keep(file: int) -> None:
+    """Keep an open file from the programs that this process starts."""
+    fcntl.fcntl(file, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
 
 
 def send_with(end: socket.socket, message: Message, file: int) -> None:

@@ -18,10 +18,10 @@ LINE = "    return PlainTextResponse(TEXT)"
 
 
 @contextmanager
-def debugged(folder: Path, port: int) -> Iterator[Reloading]:
+def debugged(folder: Path, port: int, *, hurried: bool = False) -> Iterator[Reloading]:
     """Run the toy with a debugger at a port; its first version answers."""
     env = {"MEMOS_DEBUG": "yes", "MEMOS_DEBUG_BIND": f"127.0.0.1:{port}"}
-    with reloading(folder, env=env) as found:
+    with reloading(folder, env=env, hurried=hurried) as found:
         found.serves(1)
         yield found
 
@@ -41,6 +41,13 @@ def editor() -> Iterator[Editor]:
 def api(tmp_path: Path, editor: Editor) -> Iterator[Reloading]:
     """The toy, at which the editor may attach."""
     with debugged(tmp_path, editor.port) as found:
+        yield found
+
+
+@pytest.fixture
+def hurried(tmp_path: Path, editor: Editor) -> Iterator[Reloading]:
+    """The same, for what takes long."""
+    with debugged(tmp_path, editor.port, hurried=True) as found:
         yield found
 
 
@@ -124,8 +131,11 @@ def test_who_stands_at_a_breakpoint_keeps_no_edit_waiting(api: Reloading, editor
     assert call.text() == "two"
 
 
-def test_an_import_may_be_looked_at_as_long_as_one_likes(api: Reloading, editor: Editor) -> None:
+def test_an_import_may_be_looked_at_as_long_as_one_likes(
+    hurried: Reloading, editor: Editor
+) -> None:
     """Elsewhere one that takes so long is given up."""
+    api = hurried
     api.rested()
     attached(editor, api)
     file = api.source / "memos" / "answer.py"
@@ -193,3 +203,10 @@ def test_an_anchor_that_is_gone_is_there_again_with_the_next_version(
     api.write("answer.py", 'TEXT = "three"\n')
     api.serves(3)
     assert api.get() == "three"
+
+    other = Editor(port=editor.port)
+    attached(other, api)
+    call, stop = stopped(other, api)
+    other.go_on(stop)
+    assert call.text() == "three"
+    other.close()

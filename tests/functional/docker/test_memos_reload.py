@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,15 @@ from tests.kit.reloading import Reloading, reloading, toy, write
 def alone(tmp_path: Path) -> Iterator[Reloading]:
     """A source whose first version answers, and a template that has loaded its packages."""
     with reloading(tmp_path) as found:
+        found.serves(1)
+        found.rested()
+        yield found
+
+
+@pytest.fixture
+def hurried(tmp_path: Path) -> Iterator[Reloading]:
+    """The same, for what hangs."""
+    with reloading(tmp_path, hurried=True) as found:
         found.serves(1)
         found.rested()
         yield found
@@ -100,8 +108,9 @@ def test_a_version_that_fails_is_told_and_the_old_one_serves_on(
     assert api.get() == "mended"
 
 
-def test_an_import_that_hangs_is_told_by_its_line(api: Reloading) -> None:
+def test_an_import_that_hangs_is_told_by_its_line(hurried: Reloading) -> None:
     """And is given up while the old version serves on."""
+    api = hurried
     api.write("api/__init__.py", "import threading\n\nthreading.Event().wait()\n")
     failed = api.ends(2, "failed")
 
@@ -111,9 +120,10 @@ def test_an_import_that_hangs_is_told_by_its_line(api: Reloading) -> None:
 
 
 def test_a_version_that_does_not_connect_is_told_and_waits_beside_the_old_one(
-    api: Reloading,
+    hurried: Reloading,
 ) -> None:
     """What it waits for may come; another edit takes its place."""
+    api = hurried
     api.write("answer.py", "import time\nTEXT = 'two'\ntime.sleep(600)\n")
     api.until(lambda: (api.told["pending"] or {}).get("error"), "where it is")
 
@@ -155,6 +165,7 @@ def test_what_the_old_version_does_keeps_no_new_one_away(tmp_path: Path, habit: 
     with reloading(tmp_path) as api:
         api.serves(1)
         api.rested()
+        template = api.template
         before = api.processes()
         if call:
             api.begin(call)
@@ -164,30 +175,37 @@ def test_what_the_old_version_does_keeps_no_new_one_away(tmp_path: Path, habit: 
 
         assert api.get() == "two"
         api.until(lambda: len(api.processes()) <= 2 + 2 * ("pool" in habit), "the old one's end")
-        assert set(before) & set(api.processes()) == {min(before)}  # the template
+        assert set(before) & set(api.processes()) == {template}
 
 
 def test_no_connection_is_refused_or_lost_over_edits(api: Reloading) -> None:
     """Calls wait while one version takes over from another; each answer is a whole one."""
     answers: list[str] = []
+    failed: list[str] = []
     done = threading.Event()
 
     def call() -> None:
-        while not done.is_set():
-            answers.append(api.get())
-            time.sleep(0.01)
+        while not done.wait(0.01):
+            try:
+                answers.append(api.get())
+            except requests.RequestException as error:
+                failed.append(str(error))
 
     callers = [threading.Thread(target=call) for _ in range(3)]
     for one in callers:
         one.start()
-    for number in range(2, 8):
-        api.write("answer.py", f'TEXT = "text {number}"\n')
-        api.serves(number)
-        assert api.get() == f"text {number}"
-    done.set()
-    for one in callers:
-        one.join()
+    try:
+        for number in range(2, 8):
+            api.write("answer.py", f'TEXT = "text {number}"\n')
+            api.serves(number)
+            assert api.get() == f"text {number}"
+    finally:
+        done.set()
+        for one in callers:
+            one.join()
 
+    assert failed == []
+    assert len(answers) > 50
     assert {"one", *(f"text {number}" for number in range(2, 8))} >= set(answers)
 
 
@@ -237,8 +255,7 @@ def test_a_source_that_vanishes_is_told_and_comes_back(api: Reloading) -> None:
 
 def test_a_version_that_is_killed_is_started_again(alone: Reloading) -> None:
     """As the engine does with a container."""
-    template, serving = sorted(alone.processes())
-    del template
+    (serving,) = {*alone.processes()} - {alone.template}
     os.kill(serving, signal.SIGKILL)
     alone.serves(2)
 
@@ -274,7 +291,7 @@ def test_a_version_that_ends_as_it_takes_over_is_started_again(
 
 def test_a_template_that_is_killed_is_made_again(alone: Reloading) -> None:
     """The version that serves does not notice."""
-    os.kill(min(alone.processes()), signal.SIGKILL)
+    os.kill(alone.template, signal.SIGKILL)
     assert alone.get() == "one"
     alone.write("answer.py", 'TEXT = "two"\n')
     alone.serves(2)
@@ -367,6 +384,32 @@ def test_a_stop_ends_all_of_it_as_the_signal_does(alone: Reloading) -> None:
 
     assert alone.process.wait(20) == -signal.SIGTERM
     alone.until(lambda: not alone.processes(), "the end of all")
+
+
+def test_a_stop_ends_the_version_that_is_being_ended_as_well(tmp_path: Path) -> None:
+    """It has a second for that, which nobody waits for any more."""
+    write(toy(tmp_path) / "memos" / "habit.py", IGNORES)
+    with reloading(tmp_path) as api:
+        api.serves(1)
+        api.rested()
+        before = api.processes()
+        api.write("answer.py", 'TEXT = "two"\n')
+        api.serves(2)
+        api.process.terminate()
+        for pid in {*api.processes()} - {*before}:
+            os.kill(pid, signal.SIGKILL)
+
+        api.process.wait(20)
+        api.until(lambda: not api.processes(), "the end of all")
+
+
+def test_what_a_version_starts_has_nothing_of_its_open_files(api: Reloading) -> None:
+    """Neither the port nor the supervisor's ear: it may live longer than the version."""
+    numbers = "map(int, os.listdir('/proc/self/fd'))"
+    found = f"[n for n in {numbers} if n > 2 and os.path.exists(f'/proc/self/fd/{{n}}')"
+    api.write("answer.py", f"import os\nTEXT = str({found} and os.get_inheritable(n)])\n")
+    api.serves(2)
+    assert api.get() == "[]"
 
 
 def test_a_supervisor_that_is_killed_leaves_nobody_behind(alone: Reloading) -> None:

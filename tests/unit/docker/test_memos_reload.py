@@ -1,11 +1,12 @@
 """What the supervisor decides and tells: how to watch, where a version failed, when it hangs."""
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from memos_reload import loading, state, watch, where, wire
+from memos_reload import loading, state, supervisor, watch, where, wire
 from memos_reload.settings import Settings
 from memos_reload.state import Journal
 from memos_reload.where import Fault, Stay
@@ -333,3 +334,17 @@ def test_packages_are_others_when_one_comes_or_changes_its_version(tmp_path: Pat
     (tmp_path / "numpy-2.3.0.dist-info").rename(tmp_path / "numpy-2.3.1.dist-info")
     assert loading.installed(tmp_path) != before
     assert loading.installed(tmp_path / "gone") == frozenset()
+
+
+class Closed:
+    """A log whose reader is gone."""
+
+    def write(self, text: str) -> int:
+        """Write nothing."""
+        raise BrokenPipeError(32, text)
+
+
+def test_a_log_that_nobody_reads_any_more_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On this machine it is a pipe to a command that may be killed."""
+    monkeypatch.setattr(sys, "stderr", Closed())
+    supervisor.log("version 2 answers after 0.31 s")
