@@ -88,6 +88,15 @@ class Memos:
         return numbers(self.version) < OWN_PREFERENCES
 
 
+def top(folder: Path) -> Path:
+    """Return the checkout whose src/ a folder is; one that is none's src/ is all there is.
+
+    What is beside that may be anything, such as a home.
+    """
+    is_src = folder.name == "src" or (folder.parent / "pyproject.toml").is_file()
+    return folder.parent if is_src else folder
+
+
 def memos(version: str, source: Source | None, locks: Path) -> Memos:
     """Return what runs by the settings; `version` counts only without a checkout."""
     known = pinned(locks)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from scripts.config import release
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core import files, process
@@ -89,8 +90,8 @@ class Place:
 
     @property
     def checkout(self) -> Path:
-        """The folder above src/."""
-        return self.source.parent
+        """The checkout that src/ is of."""
+        return release.top(self.source)
 
 
 def host(start: Starter, here: Checkout, wanted: Wanted, tell: Reporter) -> int:
@@ -153,7 +154,7 @@ def _place(space: Workspace, here: Checkout, wanted: Wanted) -> Place:
             next_step="inv api.host --debug; or the command without --debug",
         )
     debugged = not wanted.words and (wanted.debug or bool(settings.debugger))
-    found = environment.found(source.parent, here.environ, here.runner)
+    found = environment.found(release.top(source), here.environ, here.runner)
     contents = None
     if found is not None:
         here.say(f"the Python is {found.python} ({found.origin})")
@@ -178,7 +179,7 @@ def _require_whole(
     found: Environment | None, contents: Contents | None, settings: Settings, *extra: str
 ) -> None:
     """Raise ConfigError unless there is an environment with all that the API imports."""
-    folder = settings.memos_src.parent if settings.memos_src is not None else settings.root
+    folder = release.top(settings.memos_src) if settings.memos_src else settings.root
     if found is None or contents is None:
         raise ConfigError(
             f"there is no environment with what MemOS imports: neither .venv in {folder}, nor one"

@@ -43,7 +43,7 @@ class Run:
     @property
     def folder(self) -> Path:
         """Its checkout."""
-        return self.source.parent
+        return release.top(self.source)
 
     @property
     def argv(self) -> list[str]:
@@ -74,7 +74,7 @@ def prepared(settings: Settings, words: Sequence[str], checkout: Checkout) -> Ru
     had.
     """
     source = _source(settings)
-    folder = source.folder.parent
+    folder = release.top(source.folder)
     own = _own(folder, checkout)
     if own is None:
         packages = _packages(settings, source)
@@ -108,7 +108,7 @@ def _source(settings: Settings) -> Source:
             next_step="git clone https://github.com/MemTensor/MemOS,"
             f" and set MEMOS_SRC to its path: {settings.step(['MEMOS_SRC'])}",
         )
-    tests = source.folder.parent / FOLDER
+    tests = release.top(source.folder) / FOLDER
     if next(tests.rglob(MODULES), None) is None:
         raise ConfigError(
             f"{settings.told('MEMOS_SRC')}, and there are no tests in {tests}",

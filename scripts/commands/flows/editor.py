@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.config import workspace
+from scripts.config import release, workspace
 from scripts.config.settings import ENVIRONMENT, Settings
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ExitCode
@@ -53,7 +53,7 @@ def places(settings: Settings, checkout: Checkout) -> Iterator[Place]:
     if (source := settings.memos_src) is not None:
         port = int(settings.get("MEMOS_DEBUG_PORT"))
         file = settings.host_file
-        folder = source.parent
+        folder = release.top(source)
         yield replace(here, folder=folder, source=source, debug_port=port, variables=file)
     yield here
 

@@ -187,7 +187,8 @@ def _matcher(base: Path, pattern: str, **groups: int) -> Mapping[str, Json]:
 
 def _launches(place: Place) -> Iterator[Mapping[str, Json]]:
     """Yield the ways to debug MemOS: its API, which may have another path, and its tests."""
-    here = f"{OPENED}/{place.source.name}" if place.source else OPENED
+    below = place.source.relative_to(place.folder).parts if place.source else ()
+    here = "/".join((OPENED, *below))
     for where, there, before in (
         ("in its container", IN_CONTAINER, DEBUGGED),
         ("on the host", str(place.source), HOST_DEBUGGED),

@@ -195,6 +195,21 @@ def test_the_settings_file_of_this_stack_is_named_to_every_command(at: Checkout)
     assert "MEMOS_SRC is empty" in at.shown().err
 
 
+def test_nothing_is_written_beside_a_source_that_is_no_src(at: Checkout) -> None:
+    """Such as a home, in which a folder has the package memos."""
+    source = at.folder / "home" / "lib"
+    (source / "memos").mkdir(parents=True)
+    (source / "memos" / "__init__.py").write_text('__version__ = "2.0.6"\n')
+    at.patch.setenv("MEMOS_SRC", str(source))
+
+    assert at.inv("editor") == 0
+
+    assert [one.name for one in source.parent.iterdir()] == ["lib"]
+    launches = json.loads((source / ".vscode" / "launch.json").read_text())["configurations"]
+    (roots,) = launches[0]["pathMappings"]
+    assert roots["localRoot"] == "${workspaceFolder}"
+
+
 def test_a_path_that_editors_would_read_as_another_is_refused(at: Checkout) -> None:
     """VS Code puts values in the place of ${...}, and there is no way to quote it."""
     folder = at.folder / "${HOME}"

@@ -213,3 +213,14 @@ def test_the_nearest_release_is_the_one_before(version: str, near: str) -> None:
 def test_releases_are_in_order_by_their_numbers() -> None:
     """As text 2.0.33 would come before 2.0.7."""
     assert numbers("2.0.7") < numbers("2.0.33") < numbers("2.1.0.dev3")
+
+
+def test_a_checkout_is_above_its_src_and_a_bare_folder_is_all_there_is(tmp_path: Path) -> None:
+    """Its pyproject.toml tells the one from the other where the folder has another name."""
+    bare, named = tmp_path / "home" / "lib", tmp_path / "MemOS" / "lib"
+    named.mkdir(parents=True)
+    (tmp_path / "MemOS" / "pyproject.toml").touch()
+
+    assert release.top(tmp_path / "home" / "src") == tmp_path / "home"
+    assert release.top(named) == tmp_path / "MemOS"
+    assert release.top(bare) == bare
