@@ -265,7 +265,8 @@ def test_a_debug_port_that_is_taken_is_told_with_its_variable(at: Checkout, sour
 def test_a_command_runs_in_the_checkout_with_the_same_variables(at: Checkout, source: Path) -> None:
     """As in its activated environment, beside a note of who it is; its exit code is ours."""
     note = shlex.quote(str(cache(at) / "host.json"))
-    script = f'printf "%s\\n" "$NEO4J_URI" "$PWD" "$VIRTUAL_ENV" "$PATH" >said; cp {note} .; exit 9'
+    copied = f"until cp {note} . 2>/dev/null; do sleep 0.01; done"  # it is, once it has begun
+    script = f'printf "%s\\n" "$NEO4J_URI" "$PWD" "$VIRTUAL_ENV" "$PATH" >said; {copied}; exit 9'
 
     assert at.inv("api.host", "--", "sh", "-c", script) == 9
 
