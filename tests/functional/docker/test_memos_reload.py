@@ -386,21 +386,18 @@ def test_a_stop_ends_all_of_it_as_the_signal_does(alone: Reloading) -> None:
     alone.until(lambda: not alone.processes(), "the end of all")
 
 
-def test_a_stop_ends_the_version_that_is_being_ended_as_well(tmp_path: Path) -> None:
+def test_a_stop_ends_the_version_that_is_being_ended_as_well(alone: Reloading) -> None:
     """It has a second for that, which nobody waits for any more."""
-    write(toy(tmp_path) / "memos" / "habit.py", IGNORES)
-    with reloading(tmp_path) as api:
-        api.serves(1)
-        api.rested()
-        before = api.processes()
-        api.write("answer.py", 'TEXT = "two"\n')
-        api.serves(2)
-        api.process.terminate()
-        for pid in {*api.processes()} - {*before}:
-            os.kill(pid, signal.SIGKILL)
+    before = alone.processes()
+    alone.begin("/still")  # it hears of nothing
+    alone.write("answer.py", 'TEXT = "two"\n')
+    alone.serves(2)
+    alone.process.terminate()
+    for pid in {*alone.processes()} - {*before}:
+        os.kill(pid, signal.SIGKILL)
 
-        api.process.wait(20)
-        api.until(lambda: not api.processes(), "the end of all")
+    alone.process.wait(20)
+    alone.until(lambda: not alone.processes(), "the end of all")
 
 
 def test_what_a_version_starts_has_nothing_of_its_open_files(api: Reloading) -> None:
