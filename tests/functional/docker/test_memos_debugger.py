@@ -188,10 +188,8 @@ def test_a_port_that_somebody_else_has_is_told_and_the_api_answers(tmp_path: Pat
         api.serves(2)
 
 
-def test_an_anchor_that_is_gone_is_there_again_with_the_next_version(
-    api: Reloading, editor: Editor
-) -> None:
-    """Somebody ended it, in an editor for instance; the version that runs keeps its adapter."""
+def test_an_anchor_that_somebody_ends_keeps_no_version_away(api: Reloading, editor: Editor) -> None:
+    """As an editor can; each edit answers as before."""
     api.until(lambda: "a debugger may attach" in api.log, "the debugger")
     attached(editor, api)
     editor.sessions[0].request("disconnect", {"terminateDebuggee": True})
@@ -203,10 +201,3 @@ def test_an_anchor_that_is_gone_is_there_again_with_the_next_version(
     api.write("answer.py", 'TEXT = "three"\n')
     api.serves(3)
     assert api.get() == "three"
-
-    other = Editor(port=editor.port)
-    attached(other, api)
-    call, stop = stopped(other, api)
-    other.go_on(stop)
-    assert call.text() == "three"
-    other.close()
