@@ -20,11 +20,12 @@ from scripts.machine import processes
 def test_ps_is_asked_where_there_is_no_proc(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, birth: str
 ) -> None:
-    """As on macOS; what has ended and was not waited for has ended."""
+    """As on macOS, in the same words to every shell; what was not waited for has ended too."""
     asked: list[tuple[str, ...]] = []
 
-    def run(argv: list[str]) -> Completed:
+    def run(argv: list[str], *, env: dict[str, str]) -> Completed:
         asked.append(tuple(argv))
+        assert env == {"LC_ALL": "C", "TZ": "UTC"}
         return Completed(argv=tuple(argv), exit_code=0, stdout=said, stderr="")
 
     monkeypatch.setattr(processes, "PROC", tmp_path / "none")
