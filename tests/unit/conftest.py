@@ -33,12 +33,23 @@ def _sleep(seconds: float) -> None:
     pytest.fail(f"a unit test slept for {seconds} s")
 
 
-sys.addaudithook(_audit)  # one hook, switched on and off: there is no way to remove it
+@pytest.fixture(scope="session")
+def audited() -> None:
+    """Install one hook, switched on and off: there is no way to remove it.
+
+    Not before the first unit test: while a hook in Python runs, Python 3.11 lets no second thread
+    begin under coverage ("Cannot install a trace function while another …"), and functional tests
+    have many.
+    """
+    sys.addaudithook(_audit)
 
 
 @pytest.fixture(autouse=True)
-def nothing_of_the_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def nothing_of_the_world(
+    audited: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
     """Make processes, sockets and sleeping fail the test, and leave an almost empty environment."""
+    del audited
     for name in [name for name in os.environ if not name.startswith(KEPT)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
