@@ -94,7 +94,8 @@ def rejected(failure: Failure) -> Finding | None:
         return None
     former = f"put the former value back into .env, then: {failure.up}"
     mismatch = "it holds data of another kind; its volume was made with another setting"
-    cause = Cause("data-mismatch", mismatch, former, resets=True)
+    # without words of its own no next step may delete its data
+    cause = Cause("data-mismatch", mismatch, former, resets=bool(reading.detail.strip()))
     if "login" in reading.detail:
         kinds = {probe.auth.kind for probe in failure.service.probes if probe.auth is not None}
         cause = Cause(

@@ -4,7 +4,7 @@ import ast
 import re
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.config import compose
@@ -139,6 +139,7 @@ DELETES = re.compile(
 )
 
 
+@settings(max_examples=500)
 @given(stacks(), looks())
 def test_only_who_says_so_himself_may_lose_his_data(stack: Stack, seen: Look) -> None:
     """No next step deletes what a neighbour's words, or a guess, are about."""
