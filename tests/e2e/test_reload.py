@@ -18,6 +18,7 @@ import pytest
 from scripts.config.rules.schema import validate
 from tests.e2e.kit import releases
 from tests.e2e.kit.checkout import Checkout, made
+from tests.kit.reloading import POOL, THREAD
 
 pytestmark = pytest.mark.docker
 
@@ -53,15 +54,6 @@ def stuck_shutdown():
 IGNORES = SHUTDOWN.replace(
     "    time", "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    time"
 )
-THREAD = """
-import threading, time
-threading.Thread(target=time.sleep, args=(600,)).start()
-"""
-POOL = """
-import concurrent.futures, multiprocessing, time
-pool = concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("fork"))
-pool.submit(time.sleep, 600)
-"""
 HABITS = {
     "an open stream": (CALLS, "/stream"),
     "a stuck thread": (CALLS, "/stuck"),

@@ -68,6 +68,17 @@ HABIT = """
 def shut_down():
     pass
 """
+THREAD = """
+import threading, time
+threading.Thread(target=time.sleep, args=(600,)).start()
+"""
+"""A module that leaves a thread which nobody ends."""
+POOL = """
+import concurrent.futures, multiprocessing, time
+pool = concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("fork"))
+pool.submit(time.sleep, 600)
+"""
+"""A module that leaves processes."""
 TOY = {
     "__init__.py": '__version__ = "0.0.1"\n',
     "api/__init__.py": "",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.kit.reloading import Reloading, reloading, toy, write
+from tests.kit.reloading import POOL, THREAD, Reloading, reloading, toy, write
 
 
 @pytest.fixture
@@ -140,12 +140,6 @@ def test_a_version_that_does_not_connect_is_told_and_waits_beside_the_old_one(
 QUIET = "\ndef shut_down():\n    pass\n"
 STUCK = "import signal, time\ndef shut_down():\n    time.sleep(600)\n"
 IGNORES = STUCK.replace("    t", "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    t")
-THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
-POOL = """
-import concurrent.futures, multiprocessing, time
-pool = concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("fork"))
-pool.submit(time.sleep, 600)
-"""
 OLD_HABITS = {
     "an open stream": (QUIET, "/stream"),
     "a call that is stuck": (QUIET, "/stuck"),

@@ -91,7 +91,7 @@ class Store:
         def run(query: str, **words: Any) -> SimpleNamespace:
             if "SKIP" in query:
                 assert words["type"] == "WorkingMemory"
-                ago = datetime.now() - datetime.fromisoformat(words["before"])  # noqa: DTZ005
+                ago = datetime.now() - datetime.fromisoformat(words["before"])  # noqa: DTZ005 - as MemOS has it
                 assert timedelta(minutes=1) <= ago < timedelta(minutes=2)
                 cubes = {words["cube"]} if words["cube"] else {*self.nodes.values()}
                 newest = [node for node in reversed(self.nodes) if self.nodes[node] in cubes]
