@@ -182,6 +182,11 @@ def _reload(document: Document) -> Iterable[str]:
             _edits(found),
         ),
         "",
+        (
+            "What hangs others is saved (a stream that is open, a thread that is stuck, …), then an"
+            " edit: its seconds are in the table of goals. An error is told by `inv reload`."
+        ),
+        "",
     )
 
 

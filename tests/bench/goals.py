@@ -142,6 +142,10 @@ def reload_goals(document: Document) -> list[Goal]:
             (f"watching 3,000 files by {how}", "% of a core", 0.5, [percent])
             for how, percent in watcher.items()
         ),
+        *(
+            (f"{name}: the next edit answers, or it is told; slowest", "s", 3, [max(runs)])
+            for name, runs in found.get("hangs", {}).items()
+        ),
         ("`inv api.host` → first answer", "s", 6, host.get("to_host", ())),
         ("`inv api.container` → ready", "s", 5, host.get("to_container", ())),
         ("F5, nothing running → breakpoint", "s", 15, debug.get("first", ())),

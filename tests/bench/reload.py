@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,14 @@ from tests.e2e.kit.checkout import Checkout, free_ports, made
 from tests.kit.dap import Editor
 from tests.kit.fakes import checkout as workspace
 from tests.kit.places import ROOT
+from tests.kit.reloading import ERRORS, HABITS
 
 API = Path("memos", "api", "server_api.py")
 STATE = "/app/reload.json"
 LAST = 2000
 """Characters of the log of uvicorn, where it does not answer."""
+FIRST = 1000
+"""The number of the first edit after those that are counted elsewhere."""
 FILES = 3000
 """In the folder that is watched while nothing changes."""
 POLLING = """
@@ -174,6 +178,52 @@ def watcher(bench: Bench) -> Mapping[str, Any]:
     return {"events": round(events, 3), "polling": round(polling, 3)}
 
 
+def hangs(bench: Bench) -> Mapping[str, Any]:
+    """Return the seconds until what follows a habit that hangs others answers, or an error is told.
+
+    A save of ours mends both; each is told right, or the figure is none.
+    """
+    file, numbers = bench.subject.source / API, count(FIRST)
+    text = file.read_text(encoding="utf-8")
+    found: dict[str, list[float]] = {name: [] for name in HABITS}
+    for name, (more, call) in list(HABITS.items()) * bench.sizes.rounds:
+        bench.subject.edited(file, next(numbers), text + more)
+        with begun(f"{bench.subject.url}{call}") if call else nullcontext():
+            time.sleep(BETWEEN)
+            found[name].append(bench.subject.edited(file, next(numbers), text))
+        time.sleep(BETWEEN)
+    for (name, more), error in list(ERRORS.items()) * bench.sizes.rounds:
+        kind = error.partition(":")[0]
+        found.setdefault(kind, []).append(told(bench, bench.subject.source / name, more, error))
+        bench.subject.edited(file, next(numbers), text)
+        time.sleep(BETWEEN)
+    file.write_text(text, encoding="utf-8")
+    bench.stack.inv("reload")
+    return found
+
+
+def told(bench: Bench, file: Path, more: str, error: str) -> float:
+    """Save a file with an error; give the seconds until `inv reload` has told its place."""
+    text = file.read_text(encoding="utf-8")
+    began = time.monotonic()
+    file.write_text(text + more, encoding="utf-8")
+    line = len(file.read_text(encoding="utf-8").splitlines())
+    said = bench.stack.inv("reload", check=False).stdout
+    took = round(time.monotonic() - began, 3)
+    file.write_text(text, encoding="utf-8")
+    assert said.startswith(f"{file}:{line}: {error}"), said
+    return took
+
+
+@contextmanager
+def begun(url: str) -> Iterator[None]:
+    """Make a call that does not end, while the block runs."""
+    words = ["curl", "--silent", "--output", "/dev/null", url]
+    with subprocess.Popen(words) as calling:
+        yield
+        calling.kill()
+
+
 def host(bench: Bench) -> Mapping[str, Any]:
     """Return the seconds until the API answers on this machine, and until it does in Docker."""
     found: dict[str, list[float]] = {"to_host": [], "to_container": []}
@@ -217,6 +267,7 @@ FIGURES: Mapping[str, Callable[[Bench], Mapping[str, Any]]] = {
     "edits": edits,
     "memory": memory,
     "watcher": watcher,
+    "hangs": hangs,
     "host": host,
     "debug": debug,
 }

@@ -18,7 +18,7 @@ import pytest
 from scripts.config.rules.schema import validate
 from tests.e2e.kit import releases
 from tests.e2e.kit.checkout import Checkout, made
-from tests.kit.reloading import POOL, THREAD
+from tests.kit.reloading import ERRORS, HABITS
 
 pytestmark = pytest.mark.docker
 
@@ -29,39 +29,6 @@ ROUTE = """
 def edited():
     return {number}
 """
-CALLS = """
-import asyncio, time
-from starlette.responses import StreamingResponse
-
-@app.get("/stream")
-async def stream():
-    async def events():
-        while True:
-            yield "data: more\\n\\n"
-            await asyncio.sleep(0.1)
-    return StreamingResponse(events(), media_type="text/event-stream")
-
-@app.get("/stuck")
-def stuck():
-    time.sleep(600)
-"""
-SHUTDOWN = """
-import signal, time
-@app.on_event("shutdown")
-def stuck_shutdown():
-    time.sleep(600)
-"""
-IGNORES = SHUTDOWN.replace(
-    "    time", "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    time"
-)
-HABITS = {
-    "an open stream": (CALLS, "/stream"),
-    "a stuck thread": (CALLS, "/stuck"),
-    "a stuck shutdown": (SHUTDOWN, ""),
-    "SIGTERM ignored": (IGNORES, ""),
-    "a thread that nobody ends": (THREAD, ""),
-    "a process pool": (POOL, ""),
-}
 
 
 @dataclass(kw_only=True)
@@ -162,14 +129,7 @@ def test_what_hangs_others_keeps_no_edit_away(api: Edited, habit: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "more", "error"),
-    [
-        ("memos/log.py", "\ndef broken(:\n", "SyntaxError: invalid syntax"),
-        (
-            "memos/api/config.py",
-            "\nimport absent\n",
-            "ModuleNotFoundError: No module named 'absent'",
-        ),
-    ],
+    [(*one, error) for one, error in ERRORS.items()],
 )
 def test_an_error_is_told_by_its_line_and_the_old_version_serves_on(
     api: Edited, name: str, more: str, error: str

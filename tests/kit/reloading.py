@@ -79,6 +79,45 @@ pool = concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("fo
 pool.submit(time.sleep, 600)
 """
 """A module that leaves processes."""
+CALLS = """
+import asyncio, time
+from starlette.responses import StreamingResponse
+
+@app.get("/stream")
+async def stream():
+    async def events():
+        while True:
+            yield "data: more\\n\\n"
+            await asyncio.sleep(0.1)
+    return StreamingResponse(events(), media_type="text/event-stream")
+
+@app.get("/stuck")
+def stuck():
+    time.sleep(600)
+"""
+SHUTDOWN = """
+import signal, time
+@app.on_event("shutdown")
+def stuck_shutdown():
+    time.sleep(600)
+"""
+IGNORES = SHUTDOWN.replace(
+    "    time", "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    time"
+)
+HABITS: Mapping[str, tuple[str, str]] = {
+    "an open stream": (CALLS, "/stream"),
+    "a stuck thread": (CALLS, "/stuck"),
+    "a stuck shutdown": (SHUTDOWN, ""),
+    "SIGTERM ignored": (IGNORES, ""),
+    "a thread that nobody ends": (THREAD, ""),
+    "a process pool": (POOL, ""),
+}
+"""What hangs others: what is added to MemOS' server_api.py, and a call that is begun then."""
+ERRORS = {
+    ("memos/log.py", "\ndef broken(:\n"): "SyntaxError: invalid syntax",
+    ("memos/api/config.py", "\nimport absent\n"): ("ModuleNotFoundError: No module named 'absent'"),
+}
+"""What is told of a file that ends so."""
 TOY = {
     "__init__.py": '__version__ = "0.0.1"\n',
     "api/__init__.py": "",

@@ -124,6 +124,7 @@ EDITED = {
     },
     "memory": {"supervisor": 30.5, "template": 380.0},
     "watcher": {"events": 0.1, "polling": 0.6},
+    "hangs": {"a stuck thread": [1.0, 1.5, 3.5]},
     "host": {"to_host": [5.0, 7.0], "to_container": [4.0]},
     "debug": {"first": [14.0], "after_edit": [1.0]},
 }
@@ -142,6 +143,7 @@ def test_edits_are_held_against_what_is_wanted(document: dict[str, Any]) -> None
         "supervisor and template": 410.5,
         "watching 3,000 files by events": 0.1,
         "watching 3,000 files by polling": 0.6,
+        "a stuck thread: the next edit answers, or it is told; slowest": 3.5,
         "`inv api.host` → first answer": 6.0,
         "`inv api.container` → ready": 4.0,
         "F5, nothing running → breakpoint": 14.0,
@@ -151,6 +153,7 @@ def test_edits_are_held_against_what_is_wanted(document: dict[str, Any]) -> None
         "the same, 95 of 100, 2.0.6",
         "calls refused over the edits, of 900, 2.0.6",
         "watching 3,000 files by polling",
+        "a stuck thread: the next edit answers, or it is told; slowest",
     ]
 
 
