@@ -65,7 +65,7 @@ class Loading:
             if self._template is not None and self._grounds != self._now(self._template):
                 self.say("the packages, or what the source wants of them, have changed:")
                 self.say("all is loaded anew, a full start")
-                self._template.leave()
+                self._template.kill()
                 self._template = None
             if self._template is None or self._template.gone.is_set():
                 self._template = await start(
@@ -96,7 +96,7 @@ class Loading:
     def leave(self) -> None:
         """End the template."""
         if self._template is not None:
-            self._template.leave()
+            self._template.kill()
 
     def _told(self, message: Message) -> None:
         if "loaded" in message:
@@ -116,7 +116,7 @@ class Loading:
             self.full = f"{several} start threads when they are imported"
             self.say(f"each version is a full start: {self.full}")
         if self._template is not None:
-            self._template.leave()
+            self._template.kill()
             self._template = None
         self.tell(Loaded(why=self.full or LOADING))
         self._background = asyncio.create_task(self._prepare())

@@ -181,20 +181,14 @@ class Template:
     def load(self, file: Path) -> None:
         """Have it load the modules that a file names; it is settled when it has."""
         self.settled.clear()
-        self._say({"do": "load", "file": str(file)})
-
-    def leave(self) -> None:
-        """End it, and let its versions be."""
-        self._say({"do": "leave"})
+        with suppress(OSError):
+            self._sending.send(wire.line({"do": "load", "file": str(file)}))
 
     def kill(self) -> None:
-        """End it, whatever it does."""
-        with suppress(OSError):
-            os.kill(self.pid, signal.SIGKILL)
-
-    def _say(self, message: Message) -> None:
-        with suppress(OSError):
-            self._sending.send(wire.line(message))
+        """End it, whatever it does, and let its versions be."""
+        if not self.gone.is_set():
+            with suppress(OSError):
+                os.kill(self.pid, signal.SIGKILL)
 
 
 async def start(
