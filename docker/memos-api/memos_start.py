@@ -13,7 +13,6 @@ import gc
 import importlib
 import json
 import logging.config
-import os
 import re
 import signal
 import subprocess
@@ -252,8 +251,7 @@ def main() -> None:
     if (source := watched(environ.get("RELOAD", ""))) is not None:
         environ.update(supervised(source))
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a reload asked for before it can be
-        supervisor = Path(__file__).with_name("memos_reload")
-        os.execv(sys.executable, [sys.executable, str(supervisor)])  # noqa: S606 - our own program
+        sys.exit(importlib.import_module("memos_reload.supervisor").main())
     load()
     log("loaded; nothing has been connected to yet")
     debug(debugger.asked(environ))

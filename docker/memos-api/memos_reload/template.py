@@ -88,6 +88,8 @@ class Template:
             gc.freeze()  # a collection before would take 0.3 s, and find nothing
             self.control.say(loaded=len(sys.modules))
             return
+        if name in sys.modules:  # another one has imported it
+            return
         with suppress(Exception, SystemExit):  # a version will say what it thinks of it
             importlib.import_module(name)
         if threads() > 1:
