@@ -91,9 +91,10 @@ class Edited:
         return [one["code"] for one in found if one["service"] == "memos"]
 
     def processes(self) -> int:
-        """Return how many processes run in the container."""
-        top = self.stack.docker("top", f"{self.stack.project}-memos-api-docker").stdout
-        return sum("memos_reload" in line for line in top.splitlines())
+        """Return how many processes run in the container, its init left out."""
+        name = f"{self.stack.project}-memos-api-docker"
+        rows = self.stack.docker("top", name, "-eo", "pid,args").stdout.splitlines()[1:]
+        return sum("python" in row.split()[1] for row in rows)
 
 
 @pytest.fixture(scope="module")
