@@ -7,7 +7,7 @@ import inspect
 import os
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from scripts.commands import flags
-from scripts.core.errors import ExitCode, StackError, known
+from scripts.core.errors import ConfigError, ExitCode, StackError, known
 
 if TYPE_CHECKING:
     from scripts.config.settings import Settings
@@ -74,6 +74,7 @@ def _told(body: Body) -> Callable[..., None]:
     @functools.wraps(body)
     def wrapper(context: Context, /, *args: object, **kwargs: object) -> None:
         try:
+            _require_no_flags(signature, kwargs)
             code = body(*args, **kwargs, **_passed_on(signature, context))
         except KeyboardInterrupt:
             raise Exit("interrupted; inv ps shows what runs", ExitCode.INTERRUPTED) from None
@@ -91,6 +92,17 @@ def _told(body: Body) -> Callable[..., None]:
         parameters=[first, *flags], return_annotation=None
     )
     return wrapper
+
+
+def _require_no_flags(signature: inspect.Signature, values: Mapping[str, object]) -> None:
+    """Raise ConfigError for a flag that was taken for a value: invoke does so with unknown ones."""
+    for name, value in values.items():
+        wanted = signature.parameters[name].default is inspect.Parameter.empty
+        if wanted and isinstance(value, str) and value.startswith("-"):
+            raise ConfigError(
+                f"{value} is no flag of this task, and is not taken for its {name.upper()}",
+                next_step="--help in its place shows those that it has",
+            )
 
 
 def _passed_on(signature: inspect.Signature, context: Context) -> dict[str, tuple[str, ...]]:

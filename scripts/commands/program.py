@@ -41,7 +41,7 @@ def run() -> None:
     keep_compiled()
     # without this flag invoke has Python compile all of our modules anew for each command
     try:
-        inv().run([sys.argv[0], "--write-pyc", *passed_on(sys.argv[1:])])
+        inv().run([sys.argv[0], "--write-pyc", *passed_on(helped(sys.argv[1:]))])
     finally:
         streams.finish()
 
@@ -77,6 +77,16 @@ def wanted(tasks: Iterable["ParserContext"], words: Sequence[str]) -> list["Pars
     every = list(tasks)
     named = [task for task in every if {task.name, *task.aliases} & {*words}]
     return every if "--complete" in words or not named else named
+
+
+def helped(words: Sequence[str]) -> Sequence[str]:
+    """Return these words, or --help and the task that it stands behind.
+
+    invoke takes it for the value of a task that wants one: a bundle, by the name of --help.
+    """
+    ours = words[: words.index("--")] if "--" in words else words
+    asked = ours[1:] and not ours[0].startswith("-") and {"--help", "-h"} & {*ours[1:]}
+    return ["--help", ours[0]] if asked else words
 
 
 def passed_on(words: Sequence[str]) -> list[str]:

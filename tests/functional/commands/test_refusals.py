@@ -79,6 +79,8 @@ def no_create(at: Checkout) -> None:
         ("down --volumes", nothing, 7, "memos-test_etcd_data\nDelete these volumes?"),
         ("engine.remove", nothing, 7, "nothing was changed\nnext: the same command with --yes"),
         ("fly", nothing, 1, "No idea what 'fly' is!"),
+        ("images.save --engin", nothing, 2, "--engin is no flag of this task"),
+        ("snapshot.delete -x", nothing, 2, "-x is no flag of this task"),
         ("up --higher", nothing, 1, "No idea what '--higher' is!"),
     ],
 )

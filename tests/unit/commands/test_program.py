@@ -103,6 +103,23 @@ def test_flags_are_read_of_the_tasks_that_are_named(typed: list[str], kept: list
     assert [task.name for task in program.wanted(tasks, typed)] == kept
 
 
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("images.save --help", "--help images.save"),
+        ("snapshot.restore --yes -h", "--help snapshot.restore"),
+        ("memos.test -- --help", "memos.test -- --help"),
+        ("--help ps", "--help ps"),
+        ("--help", "--help"),
+        ("", ""),
+        ("ps", "ps"),
+    ],
+)
+def test_help_is_asked_for_behind_any_task(typed: str, read: str) -> None:
+    """No bundle is made that is called --help; what is behind -- is another program's."""
+    assert list(program.helped(typed.split())) == read.split()
+
+
 def test_what_is_meant_for_another_program_keeps_its_words() -> None:
     """Invoke makes one text of what stands after --."""
     words = ["memos.test", "-f", "json", "--", "-k", "a or b", "", "--"]
