@@ -2,12 +2,13 @@
 
 from invoke.collection import Collection
 
-from scripts.commands import config, data, engine, images, loop, start, watch
+from scripts.commands import config, data, engine, images, live, loop, start, watch
 
 ns = Collection(
     *(start.up, watch.ps, watch.logs, start.restart, data.down, data.reset, watch.doctor),
     *(watch.timeline, watch.graph, watch.smoke, watch.memories),
     *(config.config, config.env),
+    live.page,
     *(loop.editor, loop.reload, loop.shell),
 )
 ns.add_collection(

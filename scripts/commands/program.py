@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
-from scripts.commands import streams
+from scripts.machine import streams
 
 if TYPE_CHECKING:
     from invoke.collection import Collection

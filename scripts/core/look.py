@@ -68,6 +68,17 @@ class HostProcess:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealthResult:
+    """What a health check of the engine's came to."""
+
+    at: str
+    """When it ended, RFC 3339."""
+    exit_code: int
+    output: str
+    """The beginning of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """A container as the engine sees it at one moment."""
 
@@ -93,6 +104,8 @@ class Container:
     """Where the compose file that made it lies."""
     health_output: str = ""
     """What the last health check printed, when it failed."""
+    healths: tuple[HealthResult, ...] = field(default=(), compare=False)
+    """The last ones, the newest last; one more of the same changes nothing of the container."""
     check: tuple[str, ...] = ()
     """Its health check: CMD and words, or CMD-SHELL and a line; empty without one."""
     proxy: str = ""

@@ -168,6 +168,41 @@ def run(argv: Sequence[str], **options: Unpack[Options]) -> Completed:
     return Running(argv, **options).wait()
 
 
+def run_beside(argv: Sequence[str], **options: Unpack[Options]) -> Completed:
+    """Like `run`, from any thread, as `dial`; its lines are heard when it has ended."""
+    env = options.get("env") or {}
+    with (
+        subprocess.Popen(  # noqa: S603 - as in `dial`
+            [located(argv[0], env), *argv[1:]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(env),
+            text=True,
+            errors="replace",
+        ) as started
+    ):
+        try:
+            out, err = started.communicate(options.get("stdin", ""), options.get("timeout"))
+            code = started.returncode
+        except subprocess.TimeoutExpired:
+            out, err, code = *_ended(started), TIME_IS_UP
+    if (heard := options.get("on_line")) is not None:
+        for line in (*out.splitlines(), *err.splitlines()):
+            heard(line)
+    return Completed(argv=tuple(argv), exit_code=code, stdout=out, stderr=err)
+
+
+def _ended(started: "subprocess.Popen[str]") -> tuple[str, str]:
+    """Ask a process to end, and end it where it does not; give what it has written."""
+    started.terminate()
+    try:
+        return started.communicate(timeout=LAST_LINES)
+    except subprocess.TimeoutExpired:
+        started.kill()
+        return "", ""
+
+
 def detach(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> None:
     """Start a process that outlives us, in a session of its own, its output appended to `log`."""
     script = 'log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null'

@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.core import files
 from scripts.core.errors import RefusedError
-from scripts.core.look import Container, Health, State
+from scripts.core.look import Container, Health, HealthResult, State
 from scripts.core.texts import empty_talk, host
 from scripts.core.units import NEVER, nanoseconds
 from scripts.engine.api import Api, shaped
@@ -26,6 +26,8 @@ DEBUGGER_LABEL = "dev.memos.debugger"
 """Of a container: where an editor may attach a debugger to what runs in it."""
 MOST = 1 << 20
 """Bytes of a small file."""
+HEALTH_OUTPUT = 500
+"""Characters that are kept of what a health check printed."""
 CHECKOUT_LABEL, MACHINE_LABEL = "dev.memos.checkout", "dev.memos.machine"
 """Of a volume: the checkout that made it, and on which machine that was."""
 
@@ -159,7 +161,15 @@ def container(found: dict[str, Any]) -> Container:
         debugger=str(marks.get(DEBUGGER_LABEL, "")),
         **_proxy(found["Config"].get("Env") or ()),
         health_output=_said(last.get("Output", "")) if last.get("ExitCode") else "",
+        healths=tuple(map(_result, health.get("Log") or ())),
     )
+
+
+def _result(check: dict[str, Any]) -> HealthResult:
+    """Return the result of one health check, of which no more is kept than people read."""
+    said = _said(str(check.get("Output", ""))[:HEALTH_OUTPUT])
+    at = _moment(check, "End")
+    return HealthResult(at=at, exit_code=int(check.get("ExitCode", 0)), output=said)
 
 
 def _said(output: str) -> str:

@@ -87,6 +87,15 @@ def end(pid: int, *, grace: float = GRACE) -> None:
     until_none(left, timeout=grace, interval=0.05)
 
 
+def stop(pid: int, *, grace: float = GRACE) -> None:
+    """Like `end`, of a process alone: what it has started goes on."""
+    began = birth(pid)
+    for one in (signal.SIGTERM, signal.SIGKILL):
+        if began and birth(pid) == began:
+            _send([pid], one)
+            until_none(lambda: birth(pid) == began, timeout=grace, interval=0.05)
+
+
 def hang_up(pid: int) -> None:
     """Send what a supervisor takes for: begin anew."""
     _send([pid], signal.SIGHUP)

@@ -39,11 +39,18 @@ class Observer:
     """
 
     def __init__(
-        self, api: Api, stack: Stack, *, live: bool = False, cache: Path | None = None
+        self,
+        api: Api,
+        stack: Stack,
+        *,
+        live: bool = False,
+        cache: Path | None = None,
+        full: float = FULL_LOOK,
     ) -> None:
         """Watch the containers of `stack` on the engine behind `api`.
 
-        With the stack's `cache` also what `on_host` finds noted there, in their place.
+        With the stack's `cache` also what `on_host` finds noted there, in their place. `full` is
+        after how many seconds all are asked for again.
         """
         self.api = api
         self.stack = stack
@@ -54,7 +61,8 @@ class Observer:
             Events(api, labels(stack.project), self._began, self._news.set) if live else None
         )
         self._seen: dict[str, Container] = {}
-        self._looked = -FULL_LOOK
+        self._full = full
+        self._looked = -full
         self._pending: dict[str, Future[Reading]] = {}
         self._starting: dict[str, tuple[str, Future[Any]]] = {}
         """The container that each service is started in, and the call that does it."""
@@ -90,6 +98,10 @@ class Observer:
                 self._readings[name] = reading
         return Look(containers=present, readings=tuple(self._readings.values()))
 
+    def wake(self) -> None:
+        """End a nap, from any thread."""
+        self._news.set()
+
     def nap(self, seconds: float) -> bool:
         """Wait for news: an event, an answer that is another one, a start; `seconds` at most.
 
@@ -110,7 +122,7 @@ class Observer:
 
     def _containers(self) -> tuple[Container, ...]:
         touched = self._events.touched() if self._events is not None else None
-        if touched is None or time.monotonic() - self._looked >= FULL_LOOK:
+        if touched is None or time.monotonic() - self._looked >= self._full:
             self._looked = time.monotonic()
             self._seen = {one.id: one for one in containers(self.api, self.stack.project)}
         else:

@@ -49,12 +49,12 @@ def frames(
         picture = document(stack, look, kinds, about)
         for row in picture["services"]:
             name = row["service"]
-            row["cpu_percent"] = _percent(before.usage.get(name), look.usage.get(name))
+            row["cpu_percent"] = percent(before.usage.get(name), look.usage.get(name))
         before = look
         yield picture
 
 
-def _percent(before: Usage | None, now: Usage | None) -> float | None:
+def percent(before: Usage | None, now: Usage | None) -> float | None:
     if before is None or now is None or now.read_at <= before.read_at or now.cpu < before.cpu:
         return None  # started again since, for instance
     return round(100 * (now.cpu - before.cpu) / (now.read_at - before.read_at), 1)

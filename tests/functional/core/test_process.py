@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.core.errors import RefusedError
-from scripts.core.process import Relayed, Running, attached, detach, dial, run
+from scripts.core.process import Relayed, Runner, Running, attached, detach, dial, run, run_beside
 
 PATIENCE = 30.0
 """Seconds after which a test gives up; none of them measures time."""
@@ -36,28 +36,35 @@ def shell(script: str) -> list[str]:
     return ["sh", "-c", script]
 
 
-def test_a_process_leaves_both_streams_and_its_exit_code() -> None:
+either = pytest.mark.parametrize("runs", [run, run_beside], ids=["run", "beside"])
+"""From our own thread, and from any."""
+
+
+@either
+def test_a_process_leaves_both_streams_and_its_exit_code(runs: Runner) -> None:
     """They are kept apart, and an exit code is a value, not an exception."""
-    done = run(shell("echo out; echo err >&2; exit 3"))
+    done = runs(shell("echo out; echo err >&2; exit 3"))
 
     assert (done.exit_code, done.stdout, done.stderr) == (3, "out\n", "err\n")
     assert done.argv == ("sh", "-c", "echo out; echo err >&2; exit 3")
 
 
-def test_arguments_arrive_as_they_are() -> None:
+@either
+def test_arguments_arrive_as_they_are(runs: Runner) -> None:
     """No shell looks at them: blanks, quotes and stars stay, empty ones too."""
     words = ["a b", "'", "*", "", "$HOME"]
-    done = run([sys.executable, "-c", "import sys; print(sys.argv[1:])", *words])
+    done = runs([sys.executable, "-c", "import sys; print(sys.argv[1:])", *words])
 
     assert done.stdout == f"{words}\n"
 
 
-def test_variables_are_added_to_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+@either
+def test_variables_are_added_to_ours(runs: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process sees both, the given ones winning."""
     monkeypatch.setenv("OURS", "1")
     monkeypatch.setenv("BOTH", "ours")
 
-    done = run(shell("echo $OURS $BOTH $GIVEN"), env={"BOTH": "given", "GIVEN": "2"})
+    done = runs(shell("echo $OURS $BOTH $GIVEN"), env={"BOTH": "given", "GIVEN": "2"})
 
     assert done.stdout == "1 given 2\n"
 
@@ -102,10 +109,11 @@ def test_a_program_that_is_not_there_is_refused_by_name() -> None:
         assert caught.value.next_step == "install no-such-program"
 
 
+@either
 @pytest.mark.parametrize("text", ["", "two\nlines\n"])
-def test_input_is_written_and_closed(text: str) -> None:
+def test_input_is_written_and_closed(runs: Runner, text: str) -> None:
     """A process that reads to the end gets there, also when there is nothing."""
-    assert run(["cat"], stdin=text, timeout=PATIENCE).stdout == text
+    assert runs(["cat"], stdin=text, timeout=PATIENCE).stdout == text
 
 
 def test_lines_are_seen_while_the_process_runs(tmp_path: Path) -> None:
@@ -135,23 +143,26 @@ def test_an_error_where_lines_are_heard_is_raised_and_holds_up_nobody() -> None:
         run(shell("seq 100000"), on_line=full, timeout=PATIENCE)
 
 
-def test_bytes_that_are_no_text_are_replaced() -> None:
+@either
+def test_bytes_that_are_no_text_are_replaced(runs: Runner) -> None:
     """A log in another encoding does not end the command."""
-    assert run(["printf", r"a\377b\n"]).stdout == "a�b\n"
+    assert runs(["printf", r"a\377b\n"]).stdout == "a�b\n"
 
 
-def test_a_process_that_takes_too_long_is_asked_to_end(tmp_path: Path) -> None:
+@either
+def test_a_process_that_takes_too_long_is_asked_to_end(runs: Runner, tmp_path: Path) -> None:
     """It gets SIGTERM, may clean up, and 124 says why it ended."""
     trap = f"trap 'touch {tmp_path}/cleaned; exit 0' TERM"
-    done = run(shell(f"{trap}; echo begun; while :; do sleep 0.01; done"), timeout=0.5)
+    done = runs(shell(f"{trap}; echo begun; while :; do sleep 0.01; done"), timeout=0.5)
 
     assert (done.exit_code, done.stdout) == (124, "begun\n")
     assert (tmp_path / "cleaned").exists()
 
 
-def test_a_process_that_a_signal_ended_has_its_negative_number() -> None:
+@either
+def test_a_process_that_a_signal_ended_has_its_negative_number(runs: Runner) -> None:
     """As in `subprocess`, so that it is not taken for an exit code."""
-    assert run(shell("kill -KILL $$")).exit_code == -signal.SIGKILL
+    assert runs(shell("kill -KILL $$")).exit_code == -signal.SIGKILL
 
 
 def test_a_process_can_be_watched_and_stopped(tmp_path: Path) -> None:
@@ -302,3 +313,29 @@ def test_a_dialled_process_that_has_ended_is_no_zombie(tmp_path: Path) -> None:
         pid = int(written(tmp_path / "pid"))
 
     until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_lines_of_a_process_beside_are_heard_when_it_has_ended() -> None:
+    """Whoever looks only wants to know; nobody waits for them."""
+    heard: list[str] = []
+
+    run_beside(shell("echo out; echo err >&2"), on_line=heard.append)
+
+    assert heard == ["out", "err"]
+
+
+def test_a_deaf_process_beside_is_ended() -> None:
+    """Also while what it has started holds its streams."""
+    script = "trap '' TERM; sleep 5 & while :; do sleep 1; done"
+
+    done = run_beside(shell(script), timeout=0.1)
+
+    assert (done.exit_code, done.stdout) == (124, "")
+
+
+def test_threads_may_run_at_once() -> None:
+    """No lock of another thread stays held in the child."""
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        done = list(pool.map(lambda number: run_beside(["echo", str(number)]).stdout, range(32)))
+
+    assert done == [f"{number}\n" for number in range(32)]

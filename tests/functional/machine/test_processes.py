@@ -90,6 +90,19 @@ def test_what_does_not_end_when_asked_is_ended_with_its_children(script: str) ->
         assert not any(map(alive, family))
 
 
+@pytest.mark.parametrize("script", [DEAF, WITH_CHILD], ids=["deaf", "with a deaf child"])
+def test_what_is_stopped_alone_leaves_what_it_has_started(script: str) -> None:
+    """A server ends, what it was asked to do goes on."""
+    with running(script) as (found, line):
+        processes.stop(found.pid, grace=0.3)
+
+        assert found.wait() in {-signal.SIGTERM, -signal.SIGKILL}
+        if script is WITH_CHILD:
+            assert alive(int(line))
+            os.kill(int(line), signal.SIGKILL)
+        processes.stop(found.pid, grace=0.1)
+
+
 def test_to_end_what_has_ended_is_no_error() -> None:
     """It may end between the look and the call."""
     with running("print(1)") as (found, _):

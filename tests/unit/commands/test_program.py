@@ -13,7 +13,8 @@ from invoke.parser.argument import Argument
 from invoke.parser.context import ParserContext
 from invoke.program import Program
 
-from scripts.commands import program, streams
+from scripts.commands import program
+from scripts.machine import streams
 
 NAMES = ("importlib.metadata", "invoke.vendor.yaml", "unittest.mock")
 

@@ -17,6 +17,8 @@ OWNERS = {
     "requests": {"doctor/ask_models"},
     "rich": {"tell/screen"},
     "zstandard": {"data/archive"},
+    "starlette": {"serve/page/app", "serve/page/streams"},
+    "uvicorn": {"serve/page/server"},
 }
 """Who alone imports a package; invoke is imported by the commands alone."""
 ASKING = {
@@ -29,6 +31,8 @@ PURE = (
     *("loop/editor/entries", "loop/editor/jsonc"),
     *("data/volume_scripts", "doctor/areas", "doctor/details", "doctor/env_lines", "doctor/facts"),
     *("doctor/rules", "engine/versions", "images/build_output", "start/events"),
+    *("live/changes", "live/looking/moments", "live/looking/paces", "live/patch", "live/state"),
+    "serve/page/access",
     *("start/history/timeline", "start/scheduler", "start/tracking", "tell/board"),
     *("loop/console/answer", "loop/console/rest", "loop/console/statements", "tell/console"),
     *("tell/data_report", "tell/drawing", "tell/memories", "tell/report", "tell/start_report"),

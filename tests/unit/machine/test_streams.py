@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.commands import streams
-from scripts.commands.streams import Output
+from scripts.machine import streams
+from scripts.machine.streams import Output
 
 
 @pytest.fixture

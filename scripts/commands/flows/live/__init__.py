@@ -1,0 +1,1 @@
+"""Following what goes on: the page, and what programs ask."""

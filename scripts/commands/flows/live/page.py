@@ -1,0 +1,102 @@
+"""`inv page`: the live page of this stack, one server for all who look at it."""
+
+import os
+import signal
+import sys
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.config import workspace
+from scripts.core import files, process
+from scripts.core.checkout import Checkout
+from scripts.core.errors import ConfigError
+from scripts.live import feed
+from scripts.live.feed import Feed, Judged
+from scripts.machine import processes
+from scripts.serve.page import place
+from scripts.serve.page.access import Access
+from scripts.serve.page.place import Note
+from scripts.tell.report import Report
+
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+"""One is set where a browser of its own window is to be had."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """How the page is to be served, as it was typed."""
+
+    port: int = 0
+    """0 for a free one."""
+    read_only: bool = False
+    open: bool = False
+
+
+def page(here: Checkout, wanted: Wanted, tell: Report, judged: Judged) -> None:
+    """Serve the page until Ctrl-C, or tell where it is served already.
+
+    Raises ConfigError where that is in another way; errors as `server.listening` has them.
+    """
+    cache = _cache(here)
+    found = place.running(cache)
+    if found is None:
+        _serve(here, wanted, tell, judged)
+    elif (wanted.port and wanted.port != found.port) or wanted.read_only > found.read_only:
+        how = f"on port {found.port}{', read-only' if found.read_only else ', with its actions'}"
+        raise ConfigError(
+            f"the page of this stack is served already, {how}",
+            next_step="inv page --stop, then the same again",
+        )
+    else:
+        _tell(found, cache, wanted, tell)
+
+
+def stop(here: Checkout, tell: Report) -> None:
+    """End the server of this stack, if one runs."""
+    if (found := place.running(_cache(here))) is None:
+        tell.say("no page of this stack is served")
+        return
+    processes.stop(found.pid)
+    tell.say("the page is served no more")
+
+
+def _serve(here: Checkout, wanted: Wanted, tell: Report, judged: Judged) -> None:
+    from scripts.serve.page.server import Server, listening
+
+    stack = Feed(here, read_only=wanted.read_only, keep=True, judged=judged)
+    cache = stack.cache
+    with files.held(place.folder(cache), "page"):
+        before = place.read(cache)
+        secret = before.secret if before is not None else place.new_secret()
+        again = before.port if before is not None else 0
+        with (
+            closing(listening(wanted.port, again)) as listens,
+            process.ended_by(signal.SIGTERM),
+            suppress(KeyboardInterrupt),  # the way to end it
+        ):
+            port = listens.getsockname()[1]
+            server = Server(stack, Access(port, secret), read_only=wanted.read_only, judged=judged)
+            noted = place.note(cache, os.getpid(), port, secret, read_only=wanted.read_only)
+            _tell(noted, cache, wanted, tell)
+            tell.say("Ctrl-C ends it")
+            server.run([listens])
+        place.forget(cache)
+
+
+def _tell(found: Note, cache: Path, wanted: Wanted, tell: Report) -> None:
+    tell.text(found.url)
+    if wanted.open and not _open(cache, found.url):
+        tell.say("no browser is known here: open the address by hand")
+
+
+def _open(cache: Path, url: str) -> bool:
+    """Open a browser, and say whether there is one."""
+    import webbrowser
+
+    shown = sys.platform == "darwin" or any(map(os.environ.get, DISPLAYS))
+    return shown and webbrowser.open(place.opener(cache, url).as_uri())
+
+
+def _cache(here: Checkout) -> Path:
+    return workspace.cache(here.root, feed.loosely(here).get("COMPOSE_PROJECT_NAME"))

@@ -1,0 +1,273 @@
+"""What is going on, for all who follow it: one observer, in one thread, while anybody does."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from threading import Event as Signal
+from threading import RLock, Thread
+from typing import Any
+
+from scripts.config import settings as env_file
+from scripts.config import workspace
+from scripts.config.settings import Settings
+from scripts.config.workspace import Workspace
+from scripts.core import texts
+from scripts.core.checkout import Checkout
+from scripts.core.errors import BugError, ConfigError, StackError, known
+from scripts.core.foreign.documents import Json
+from scripts.core.process import run_beside
+from scripts.core.units import written
+from scripts.live import state, usage
+from scripts.live.changes import Changes, Event
+from scripts.live.looking.scene import Scene, Source
+from scripts.live.looking.starts import Starts
+from scripts.live.patch import without_nulls
+from scripts.live.usage import Ring
+
+AGAIN = 1.0
+"""Seconds until what could not be asked is asked again."""
+SPAN = usage.KEPT * usage.EVERY
+"""Seconds of use that whoever comes is told of."""
+
+Wake = Callable[[], object]
+Judged = Callable[[Exception], StackError]
+
+
+class Mask:
+    """Hides the secrets of settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Hide what `inv env` hides."""
+        self._secrets = settings.secrets()
+
+    def document(self, value: Json) -> Json:
+        """Return a document without secrets in any of its texts."""
+        if isinstance(value, dict):
+            return {name: self.document(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self.document(one) for one in value]
+        return texts.masked(value, self._secrets) if isinstance(value, str) else value
+
+
+class Cursor:
+    """How far one follower is."""
+
+    def __init__(self, number: int | None = None) -> None:
+        """Begin behind the change of that number; None for who knows nothing."""
+        self.number = number
+        self.used: float | None = None
+        """The moment of the last row of use; None before the first."""
+
+
+def unexpected(error: Exception) -> StackError:
+    """Return an error of ours for any; of what nobody expected no more than its kind."""
+    bug = BugError(f"unexpected: {type(error).__name__}", next_step="inv doctor")
+    return known(error) or bug
+
+
+def loosely(checkout: Checkout) -> Settings:
+    """Return the settings as far as they can be read; ConfigError where ENV_FILE names none."""
+    try:
+        return env_file.load(checkout.root, checkout.environ, strict=False)
+    except ConfigError:
+        if checkout.environ.get("ENV_FILE"):
+            raise
+        return env_file.of_example(checkout.root, checkout.environ)
+
+
+class Feed:
+    """The document of one stack, and who follows it; any thread may call.
+
+    Nothing is asked while nobody follows. What cannot be asked is told in the document, which keeps
+    what was seen last.
+    """
+
+    def __init__(
+        self,
+        checkout: Checkout,
+        *,
+        sources: Sequence[Source] = (),
+        read_only: bool = False,
+        keep: bool = False,
+        judged: Judged = unexpected,
+    ) -> None:
+        """Follow the stack of a checkout; with `keep` also for whoever follows after our end.
+
+        `judged` makes an error of ours of any exception.
+        """
+        self._said: list[str] = []
+        self._checkout = replace(checkout, runner=run_beside, say=self._said.append)
+        self._sources, self._judged = sources, judged
+        settings = loosely(checkout)
+        project = settings.get("COMPOSE_PROJECT_NAME")
+        self.cache = workspace.cache(checkout.root, project)
+        self.mask = Mask(settings)
+        self._changes = Changes()
+        self._ring = Ring(self.cache / usage.FILE if keep else None)
+        self._starts = Starts(self.cache)
+        self._lock = RLock()
+        self._parts: dict[str, object] = {}
+        self._shown: dict[str, Any] = {}
+        """The parts as they may be seen: without nulls and secrets."""
+        self._followers: list[Wake] = []
+        self._thread: Thread | None = None
+        self._fresh = False
+        """It was looked since somebody followed."""
+        self._scene: Scene | None = None
+        self._wanted = Signal()
+        """Set to end a pause of the thread."""
+        self._asking: set[str] = set()
+        """Sources that have not answered yet."""
+        root = str(checkout.root)
+        self.put(project=project, checkout=root, language="", read_only=read_only)
+
+    @property
+    def looking(self) -> bool:
+        """Say whether anybody is asked anything now."""
+        return self._thread is not None
+
+    def follow(self, number: int | None = None) -> Iterator[Event]:
+        """Yield what happens, for ever: the state first, or what came after that number."""
+        news, cursor = Signal(), Cursor(number)
+        with self.followed(news.set):
+            while True:
+                yield from self.news(cursor)
+                news.wait()
+                news.clear()
+
+    @contextmanager
+    def followed(self, wake: Wake) -> Iterator[None]:
+        """Have the stack looked at while the block runs; `wake` is called when there is news."""
+        with self._lock:
+            self._followers.append(wake)
+            if self._thread is None:
+                self._fresh = False
+                self._thread = Thread(target=self._work, name="feed", daemon=True)
+                self._thread.start()
+        wake()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._followers.remove(wake)
+            self._wanted.set()
+            if (scene := self._scene) is not None:
+                scene.wake()
+
+    def news(self, cursor: Cursor) -> list[Event]:
+        """Return what a follower has not been told; nothing before the first look."""
+        if not self._fresh:
+            return []
+        events, now = self._changes.since(cursor.number), time.time()
+        if events and events[0][1] == "state":
+            number, kind, document = events[0]
+            events = [(number, kind, document | {"now": written(now)})]
+        cursor.number = events[-1][0] if events else cursor.number or 0
+        known = cursor.used
+        rows = self._ring.after(now - SPAN if known is None else known)
+        cursor.used = rows[-1]["at"] if rows else known or now
+        if known is None:
+            return [*events, (cursor.number, "usages", {"rows": rows})]
+        return [*events, *((cursor.number, "usage", row) for row in rows)]
+
+    def put(self, **parts: object) -> None:
+        """Let the document have these parts from now on, None for none."""
+        with self._lock:
+            changed = {
+                name: value for name, value in parts.items() if self._parts.get(name) != value
+            }
+            self._parts |= changed
+            self._show(changed)
+
+    def _show(self, parts: dict[str, object]) -> None:
+        """Have the document tell of these parts what may be seen."""
+        for name in parts:
+            self._shown.pop(name, None)
+        self._shown |= self.mask.document(without_nulls(parts))
+        if self._changes.become(self._shown):
+            self._tell()
+
+    def _tell(self) -> None:
+        for wake in tuple(self._followers):
+            wake()
+
+    def _work(self) -> None:
+        """Look as long as anybody follows; whatever goes wrong is told, and tried again."""
+        while not self._left():
+            self._wanted.clear()
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001 - told; a thread that ended would tell nothing
+                silent = state.silent(self._judged(error))
+                self._take(engine=silent, notes=list(self._said), **self._starts.parts())
+                self._wanted.wait(AGAIN)
+
+    def _left(self) -> bool:
+        """Say whether nobody follows any more; then this thread is no longer the one that looks."""
+        with self._lock:
+            if not self._followers:
+                self._thread = None
+            return self._thread is None
+
+    def _look(self) -> None:
+        """Look at the stack as its settings are now, until they change or nobody follows."""
+        before = self._inputs()
+        self._said.clear()
+        with self._lock:
+            self.mask = Mask(loosely(self._checkout))
+            self._show(self._parts)
+        space = workspace.look(self._checkout)
+        self._starts = Starts(space.cache)
+        facts = {
+            "project": space.stack.project,
+            "engine": state.engine(space.engine),
+            "notes": list(self._said),
+        }
+        with closing(Scene(space, self._sources)) as scene:
+            self._scene = scene
+            while self._followers and self._inputs() == before:
+                self._take(**facts, **scene.parts(), **self._starts.parts())
+                self._use(scene)
+                for source in scene.due():
+                    self._ask(source, space, scene)
+                scene.nap()
+
+    def _take(self, **parts: object) -> None:
+        self.put(**parts)
+        if not self._fresh:
+            self._fresh = True
+            self._tell()
+
+    def _use(self, scene: Scene) -> None:
+        used = scene.usage(usage.EVERY)
+        if used is not None and self._ring.add(used, time.time()) is not None:
+            self._tell()
+
+    def _ask(self, source: Source, space: Workspace, scene: Scene) -> None:
+        """Ask a source aside, unless it has not answered since the last time."""
+
+        def work() -> None:
+            # after an error it stays as it was: what is wrong is told by the look
+            with suppress(StackError):
+                self.put(**{source.name: source.ask(space, scene.look)})
+            self._asking.discard(source.name)
+
+        if source.name not in self._asking:
+            self._asking.add(source.name)
+            Thread(target=work, daemon=True).start()
+
+    def _inputs(self) -> list[tuple[str, int]]:
+        """Return the ages of the files that say what the stack is."""
+        root = self._checkout.root
+        named = self._checkout.environ.get("ENV_FILE")
+        composes = sorted((root / "docker").glob("docker-compose*.yml"))
+        return [(str(file), _age(file)) for file in (Path(named or root / ".env"), *composes)]
+
+
+def _age(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0

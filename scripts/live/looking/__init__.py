@@ -1,0 +1,1 @@
+"""How a stack is looked at while somebody follows: calmly, and at once when something happens."""

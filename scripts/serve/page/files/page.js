@@ -1,0 +1,3 @@
+const stream = new EventSource("stream");
+const page = /** @type {HTMLElement} */ (document.getElementById("page"));
+stream.addEventListener("state", (event) => { page.textContent = event.data; });
