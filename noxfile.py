@@ -180,12 +180,16 @@ def lock(session: nox.Session) -> None:
     on_trixie = [*compile_, "--python-version", "3.13", "--only-binary", ":all:"]
     compile_ += ["--python-version", "3.11"]
     project = ["pyproject.toml"]
+    # what is installed later leaves what .venv has as it is, and is what was tested
+    beside = ["--constraint", "requirements/runtime.txt", "--constraint", "requirements/test.txt"]
     for name, words in {
         "runtime": project,
         "test": [*project, "--group", "test"],
         "typing": [*project, "--group", "typing"],
         "lint": ["--group", "lint"],
         "fuzz": ["--group", "fuzz"],
+        "page": ["--group", "page", *beside],
+        "mcp": ["--group", "mcp", *beside],
     }.items():
         session.run(*compile_, *words, "--output-file", f"requirements/{name}.txt", env=os.environ)
     wanted = Path(session.create_tmp()) / "wanted.in"

@@ -11,10 +11,8 @@ from scripts.core.checkout import Checkout
 from scripts.core.errors import RefusedError
 from scripts.core.process import last_words
 from scripts.loop.environment import Environment
-from scripts.machine import pip_config
+from scripts.machine import groups
 
-BROUGHT = Path(".cache", "dev", "uv", "bin", "uv")
-"""Below the root: the uv that `dev` brings to a machine that has none."""
 PLACE = "venv"
 HOLDS = "holds.txt"
 """In the environment: what was installed; it is written last, so nothing half made has it."""
@@ -57,7 +55,7 @@ def _holds(environment: Environment, packages: Packages) -> bool:
 
 
 def _make(folder: Path, environment: Environment, packages: Packages, checkout: Checkout) -> None:
-    uv = _uv(checkout)
+    uv = groups.uv(checkout)
     how = "uv" if uv else "pip"
     checkout.say(f"making {environment.folder} with {how}: {len(packages.wanted)} requirements")
     shutil.rmtree(environment.folder, ignore_errors=True)
@@ -67,7 +65,7 @@ def _make(folder: Path, environment: Environment, packages: Packages, checkout: 
         file = folder / f"{flag.strip('-')}.txt"
         files.write(file, "\n".join([*lines, ""]))
         words += [flag, str(file)]
-    env: Mapping[str, str] = pip_config.for_uv(checkout.environ, pip_config.home()) if uv else {}
+    env: Mapping[str, str] = groups.uv_environ(checkout) if uv else {}
     for argv in _commands(uv, environment, words):
         done = checkout.runner(argv, env=env)
         if done.exit_code:
@@ -94,10 +92,3 @@ def _commands(uv: str, environment: Environment, words: Sequence[str]) -> list[l
         [sys.executable, "-m", "venv", "--without-pip", folder],
         [sys.executable, "-m", "pip", "--python", python, *install],
     ]
-
-
-def _uv(checkout: Checkout) -> str:
-    """Return the user's uv, or the one that `dev` has brought; empty for none."""
-    own = checkout.root / BROUGHT
-    brought = str(own) if own.exists() else ""
-    return shutil.which("uv", path=checkout.environ.get("PATH")) or brought

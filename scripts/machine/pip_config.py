@@ -19,6 +19,8 @@ GLOBAL = (
     Path("/etc/pip.conf"),
 )
 """Files for all users (https://pip.pypa.io/en/stable/topics/configuration/), the last one wins."""
+BUNDLED = Path(".cache", "bundle", "wheels")
+"""Below the root: where `dev --bundle` brings wheels, for a pip without a network."""
 FOR_UV = {
     "index-url": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
     "extra-index-url": ("UV_INDEX", "UV_EXTRA_INDEX_URL"),

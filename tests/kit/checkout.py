@@ -88,6 +88,7 @@ def lay_out(root: Path) -> None:
     for file in (ROOT / "docker").glob("docker-compose*.yml"):
         shutil.copy(file, root / "docker")
     shutil.copy(ROOT / ".env.example", root)
+    (root / "requirements").symlink_to(ROOT / "requirements")
     locks = root / release.LOCKS
     locks.parent.mkdir()
     locks.symlink_to(ROOT / release.LOCKS)

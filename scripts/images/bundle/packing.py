@@ -1,6 +1,5 @@
 """Makes a bundle of this stack: wheels, the private engine's packages, images."""
 
-import re
 import shutil
 import sys
 import tomllib
@@ -23,6 +22,7 @@ from scripts.engine.private import programs
 from scripts.images import availability
 from scripts.images.bundle import wheels as bundle_wheels
 from scripts.images.bundle.bundle_file import ENGINE, IMAGES, WHEELS, BundleWriter, Manifest
+from scripts.machine import groups
 from scripts.machine.system import System, obstacle, this_system
 
 STEPS = ("wheels", "engine", "images")
@@ -31,8 +31,6 @@ PIP = (
     *("-m", "pip", "download", "--disable-pip-version-check", "--progress-bar", "off"),
     *("--require-hashes", "--only-binary", ":all:"),
 )
-MARKER = re.compile(r" *;[^\\\n]*")
-"""pip would hold it against the Python that runs it, not the one that the wheels are for."""
 PIP_TIME = 600.0
 """Seconds for pip, which itself gives a silent server up after some."""
 
@@ -125,14 +123,19 @@ def _require_room(folder: Path, total: int) -> None:
 
 
 def _wheels(packing: Packing) -> list[Path]:
-    """Bring what .venv is made of through the ordinary pip, with this host's settings."""
+    """Bring what .venv is made of, and what is added later, through the ordinary pip of this host.
+
+    pip would hold markers against the Python that runs it, not the one that the wheels are for.
+    """
     folder = packing.root / bundle_wheels.FOLDER
     shutil.rmtree(folder, ignore_errors=True)  # what other pins wanted
     folder.mkdir(parents=True)
     pins = folder.with_suffix(".txt")
-    text = (packing.root / bundle_wheels.PINS).read_text(encoding="utf-8")
-    pins.write_text(MARKER.sub("", text), encoding="utf-8")
+    lists = [bundle_wheels.PINS, *(groups.file(Path(), one) for one in groups.ALL)]
+    texts = [(packing.root / file).read_text(encoding="utf-8") for file in lists]
     for version in packing.pythons:
+        wanted = {name: words for one in texts for name, words in groups.pins(one, version).items()}
+        pins.write_text("".join(wanted.values()), encoding="utf-8")
         packing.step("wheels", f"pip downloads those for Python {version}")
         _download(packing, version, pins, folder)
     wheels = sorted(folder.glob("*.whl"))

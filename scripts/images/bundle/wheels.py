@@ -14,10 +14,11 @@ from pathlib import Path
 from scripts.core.errors import ConfigError, report
 from scripts.images.bundle import bundle_file
 from scripts.images.bundle.bundle_file import Manifest
+from scripts.machine import pip_config
 
 ROOT = Path(__file__).resolve().parents[3]
 PINS = Path("requirements", "runtime.txt")
-FOLDER = Path(".cache", "bundle", "wheels")
+FOLDER = pip_config.BUNDLED
 _PIN = re.compile(r"--hash=sha256:([0-9a-f]{64})\b")
 
 
@@ -58,11 +59,12 @@ def require(file: Path, manifest: Manifest, root: Path) -> None:
             f" packages than {PINS} wants here",
             next_step="use the checkout that made it, or make a new one: inv images.save FILE",
         )
-    pinned = set(_PIN.findall((root / PINS).read_text(encoding="utf-8")))
+    lists = (root / PINS.parent).glob("*.txt")  # some packages are installed when they are used
+    pinned = {one for file in lists for one in _PIN.findall(file.read_text(encoding="utf-8"))}
     wheels = manifest.under(bundle_file.WHEELS)
     if others := ", ".join(wheel.name for wheel in wheels if wheel.sha256 not in pinned):
         raise ConfigError(
-            f"{others} in {name} is none of the packages that {PINS} wants here",
+            f"{others} in {name} is none of the packages that {PINS.parent}/ pins here",
             next_step="copy the bundle from where you trust it, or make one: inv images.save FILE",
         )
 

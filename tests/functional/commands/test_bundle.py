@@ -41,9 +41,14 @@ def wheel(at: Checkout) -> Path:
         file.writestr("demo-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
         file.writestr("demo-1.0.dist-info/RECORD", "")
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    (at.root / "requirements").mkdir()
-    pins = at.root / "requirements" / "runtime.txt"
-    pins.write_text(f"demo==1.0 --hash=sha256:{digest}\n")
+    pins = at.root / "requirements"
+    pins.unlink()
+    pins.mkdir()
+    # a mark that does not hold here is of no concern to the bundle; nor is what is wanted twice
+    elsewhere = f"other==1 ; sys_platform == 'win32' \\\n    --hash=sha256:{digest}\n"
+    for name in ("runtime", "page", "mcp"):
+        text = f"demo==1.0 \\\n    --hash=sha256:{digest}\n{elsewhere}"
+        (pins / f"{name}.txt").write_text(text)
     shutil.copy(ROOT / "pyproject.toml", at.root)
     at.patch.setenv("PIP_CONFIG_FILE", os.devnull)
     at.patch.setenv("PIP_NO_INDEX", "1")

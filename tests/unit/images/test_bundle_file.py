@@ -356,7 +356,7 @@ def test_a_wheel_that_the_checkout_does_not_pin_is_not_brought(
 
     shown = capsys.readouterr()
     assert shown.out == ""
-    told = f"error: {name} in some bundle.tar is none of the packages that requirements/runtime.txt"
+    told = f"error: {name} in some bundle.tar is none of the packages that requirements/ pins here"
     assert shown.err.startswith(told)
     assert not (root / wheels.FOLDER).exists()
 

@@ -8,7 +8,8 @@ import pytest
 
 from scripts.core.checkout import Checkout
 from scripts.core.errors import RefusedError
-from scripts.loop.made_environment import BROUGHT, Packages, made
+from scripts.loop.made_environment import Packages, made
+from scripts.machine.groups import BROUGHT
 from tests.kit.fakes import FakeRunner, checkout
 
 PACKAGES = Packages(wanted=("pytest", "openai>=1"), pinned=("openai==1.99",))
