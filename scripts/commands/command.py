@@ -190,6 +190,8 @@ def starter(tell: "DataReport", *, stopping: bool = False) -> "Starter":
 
     With `stopping` nothing is: what only a start needs is in nobody's way.
     """
+    from scripts.start.history.recorder import Recorder
     from scripts.start.starter import Starter
 
-    return Starter(space=(look if stopping else as_set)(tell), tell=tell, began=BEGAN)
+    space = (look if stopping else as_set)(tell)
+    return Starter(space=space, tell=tell, recorder=Recorder(BEGAN, rest="data"))

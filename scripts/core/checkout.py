@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.core.process import Runner
-from scripts.core.progress import Say
+from scripts.core.progress import Note, Say, unnoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +20,5 @@ class Checkout:
     """Told a line of progress."""
     by_flag: frozenset[str] = frozenset()
     """Variables of the environment that a flag of this command has set."""
+    note: Note = unnoted
+    """Told what the command is at."""

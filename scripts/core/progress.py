@@ -1,7 +1,13 @@
-"""How progress is told: a line, a line about one of several things, and not too many of either."""
+"""How progress is told: a line, a line about one of several things, and not too many of either.
+
+And noted: what a command is at before anything starts, for `inv timeline`.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Protocol
 
 from scripts.core.units import size_of
 
@@ -13,6 +19,51 @@ OnBytes = Callable[[int], None]
 """Called with how many bytes are done so far, as often as you like."""
 PACE = 1.5
 """Seconds between two lines of progress about one thing."""
+
+
+class Outcome(StrEnum):
+    """What has become of a phase, in the words of `schemas/timeline.schema.json`."""
+
+    GOING = "going"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class End(Protocol):
+    """Called when a phase has ended, so many seconds `ago`; a second time it means nothing."""
+
+    def __call__(self, outcome: Outcome, *, ago: float = 0.0) -> None: ...
+
+
+Note = Callable[[str, str], End]
+"""Called when a phase begins, with its name and what it is about; gives what is called at its end.
+
+Phases may go on beside each other; one that is short is left out of what is kept.
+"""
+
+
+def unnoted(name: str, what: str) -> End:  # noqa: ARG001 - as `Note` has it
+    """Note nothing, where nobody wants to know."""
+
+    def end(outcome: Outcome, *, ago: float = 0.0) -> None: ...
+
+    return end
+
+
+@contextmanager
+def phase(note: Note, name: str, what: str = "") -> Iterator[None]:
+    """Note the block as a phase."""
+    end = note(name, what)
+    try:
+        yield
+    except KeyboardInterrupt:
+        end(Outcome.STOPPED)
+        raise
+    except BaseException:
+        end(Outcome.FAILED)
+        raise
+    end(Outcome.DONE)
 
 
 class Pace:

@@ -32,6 +32,8 @@ from scripts.machine.apt import PrivateApt, unpack
 from scripts.machine.apt_sources import Mirror, find_mirror
 from scripts.machine.system import this_system
 
+PHASE = "base"
+
 
 def wanted(services: Iterable[Service]) -> bool:
     """Say whether one of these services is built upon this image."""
@@ -50,6 +52,7 @@ def ahead(root: Path) -> Job:
         argv=[sys.executable, "-P", "-m", "scripts.images.base_image", str(_folder(root))],
         log=_folder(root) / "log" / "packages.log",
         what="the packages of the base image",
+        phase=PHASE,
         env={"PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"},
     )
 
@@ -68,7 +71,9 @@ def jobs(api: Api, env: Mapping[str, str], root: Path) -> tuple[Job, ...]:
     argv = ["docker", "build", "--progress", "plain", "--tag", BASE_TAG, "--file", str(file)]
     argv += ["--label", f"{RECIPE_LABEL}={recipe}", str(_folder(root))]
     log = _folder(root) / "log" / "base.log"
-    made = Job(name="base", argv=argv, log=log, env={**env, **ENV}, after=packages.name)
+    made = Job(
+        name="base", argv=argv, log=log, env={**env, **ENV}, after=packages.name, phase=PHASE
+    )
     return packages, made
 
 

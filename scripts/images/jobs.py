@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts.core.errors import RefusedError
 from scripts.core.polling import until_none
 from scripts.core.process import Completed, Running, last_words
-from scripts.core.progress import Step
+from scripts.core.progress import End, Note, Outcome, Step, unnoted
 from scripts.diagnosis.causes.pulls import kind, pull_cause
 from scripts.images.build_output import Output, cause, plain, told_error, without_logins, words
 
@@ -56,6 +56,8 @@ class Job:
     """The job that has to end well before this one begins."""
     seconds: float = 0.0
     """About how long it takes; the longest begin first."""
+    phase: str = "build"
+    """As what `inv timeline` shows it."""
 
 
 @unique
@@ -70,23 +72,38 @@ class State(StrEnum):
 @dataclass(slots=True)
 class _Begun:
     process: Running
+    end: End
+    alive: float
+    """When it was last seen to go on, by itself or by what it said; monotonic seconds."""
     completed: Completed | None = None
 
     def look(self) -> State:
         """Ask how it is."""
-        if self.completed is None and not self.process.running():
-            self.completed = self.process.wait()
-        if self.completed is None:
+        if self.completed is not None:
+            return State.FAILED if self.completed.exit_code else State.DONE
+        if self.process.running():
+            self.alive = time.monotonic()
             return State.RUNNING
-        return State.FAILED if self.completed.exit_code else State.DONE
+        ago = time.monotonic() - self.alive  # nobody looks while the engine starts
+        self.completed = self.process.wait()
+        self.end(Outcome.FAILED if self.completed.exit_code else Outcome.DONE, ago=ago)
+        return self.look()
+
+    def stop(self) -> None:
+        """Have it end."""
+        self.process.stop()
+        self.end(Outcome.STOPPED)
 
 
 class Jobs(AbstractContextManager["Jobs"]):
     """Jobs that run side by side; what still runs when the block ends is stopped."""
 
-    def __init__(self, say: Step, state: Step) -> None:
-        """Tell `say` what each job says, and `state` what becomes of it, under its name."""
-        self._say, self._state = say, state
+    def __init__(self, say: Step, state: Step, note: Note = unnoted) -> None:
+        """Tell `say` what each job says, and `state` what becomes of it, under its name.
+
+        `note` is told when each begins and ends.
+        """
+        self._say, self._state, self.note = say, state, note
         self._begun: dict[str, _Begun] = {}
         self._heard = 0.0
         """When one last said something."""
@@ -98,7 +115,7 @@ class Jobs(AbstractContextManager["Jobs"]):
     def stop(self) -> None:
         """Stop what still runs, and wait until it has ended, STOP_TIME at most."""
         for name in self._running():
-            self._begun[name].process.stop()
+            self._begun[name].stop()
         until_none(self._running, timeout=STOP_TIME, interval=0.05)
 
     def _running(self) -> list[str]:
@@ -117,12 +134,15 @@ class Jobs(AbstractContextManager["Jobs"]):
                 log.write(line + "\n")
             if (news := words(line)) != last:  # apt repeats itself while nothing arrives
                 last, self._heard = news, time.monotonic()
+                if begun := self._begun.get(job.name):
+                    begun.alive = self._heard
             if told := output.tells(line):
                 self._say(job.name, told)
 
         self._heard = time.monotonic()
         process = Running(job.argv, env=job.env, on_line=on_line, terminal=job.terminal)
-        self._begun[job.name] = _Begun(process)
+        end = self.note(job.phase, job.name)
+        self._begun[job.name] = _Begun(process=process, end=end, alive=self._heard)
 
     def finish(self, batch: Batch, jobs: Sequence[Job]) -> None:
         """Run all jobs to their end, each after the one that it needs, a few at once.
@@ -143,7 +163,7 @@ class Jobs(AbstractContextManager["Jobs"]):
         for name, begun in list(self._begun.items()):
             state = begun.look()
             if state is State.RUNNING and name not in names:
-                begun.process.stop()
+                begun.stop()
             if state is State.FAILED or (state is State.DONE and name not in names):
                 del self._begun[name]
         waiting = [job for job in jobs if job.name not in self._begun]

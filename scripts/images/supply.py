@@ -11,6 +11,7 @@ from scripts.core.errors import RefusedError
 from scripts.core.files import held
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import run
+from scripts.core.progress import phase
 from scripts.core.stack import Service
 from scripts.images import availability, base_image, build_settings, build_words, resolution
 from scripts.images.bundle import bundle_file, unpacking
@@ -40,7 +41,8 @@ def supply(
     services = [space.stack.service(status.service) for status in statuses]
     bundle = bundle_file.named(os.environ)
     if bundle and unpacking.missing(statuses):
-        load(bundle, space, tell)
+        with phase(jobs.note, "load", bundle.file.name):
+            load(bundle, space, tell)
         statuses = [availability.status(space.api, service) for service in services]
         unpacking.require_all(bundle, statuses)
     to_build, to_pull = availability.needed(statuses, rebuild=rebuild)
@@ -123,6 +125,7 @@ def pulls(services: Sequence[Service], env: Mapping[str, str], logs: Path) -> li
             log=logs / f"{one.name}.log",
             env=env,
             terminal=True,  # docker tells how far it is only there
+            phase="pull",
         )
         for one in services
     ]

@@ -11,6 +11,7 @@ from scripts.config.workspace import Workspace, compose_project, read_settings, 
 from scripts.core.checkout import Checkout
 from scripts.core.errors import RefusedError
 from scripts.core.inventory import Engine, ImageSource
+from scripts.core.progress import phase
 from scripts.engine.api import Api
 from scripts.engine.discovery import discover
 from scripts.engine.private import control, programs
@@ -34,7 +35,8 @@ def prepared(
     selection.require_known(named, resolving.names(files, settings.get("CONTAINER_PREFIX")))
     running = discover(checkout)
     if running is None and packed:
-        unpacking.bring_engine(packed, checkout, this_system())
+        with phase(checkout.note, "engine", "unpack"):
+            unpacking.bring_engine(packed, checkout, this_system())
     if running is None and system.packages_possible():
         if settings.image_source is not ImageSource.REGISTRY and not packed:
             meanwhile()
@@ -45,7 +47,9 @@ def prepared(
         unpacking.require_architecture(packed, Api.of(running))
     if not settings.image_source:
         why = f"{packed.file.name} holds them" if packed else ""
-        source, why = (source, why) if why else _chosen(checkout, settings, running)
+        if not why:
+            with phase(checkout.note, "images", "source"):
+                source, why = _chosen(checkout, settings, running)
         settings = _settled(checkout, settings, source, why)
     return resolved(checkout, settings, running, source)
 

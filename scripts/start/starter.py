@@ -11,6 +11,7 @@ from scripts.core.errors import ExitCode, StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import ImageStatus
 from scripts.core.look import Look, Reading
+from scripts.core.progress import phase
 from scripts.core.stack import Stack
 from scripts.data import context, recovery, snapshots, volumes
 from scripts.data.context import DataContext
@@ -20,7 +21,8 @@ from scripts.engine.places import places
 from scripts.images import availability
 from scripts.start import guards, scheduler
 from scripts.start.events import Event, EventKind
-from scripts.start.history import created, parts, runs
+from scripts.start.history import created, parts
+from scripts.start.history.recorder import Recorder
 from scripts.watch import early, mends
 from scripts.watch.observer import Observer
 from scripts.watch.on_host import SERVICE
@@ -47,8 +49,7 @@ class Starter:
 
     space: Workspace
     tell: Reporter
-    began: float
-    """When the command began, seconds since 1970."""
+    recorder: Recorder
     timeout: float = 300.0
     """Seconds from the first start until all must be ready."""
 
@@ -62,6 +63,12 @@ class Starter:
         self._make(names)
         return self.statuses(names)
 
+    def preflight(self, findings: Sequence[Finding]) -> ExitCode:
+        """Tell what was found before any container is touched; BROKEN when it cannot go on."""
+        if code := self.tell.preflight(findings):
+            self.recorder.refused(findings)
+        return code
+
     def _make(self, names: Sequence[str], *how: str) -> None:
         """Have Compose make containers and networks; volumes get a label that says whose they are.
 
@@ -70,8 +77,9 @@ class Starter:
         space, root = self.space, self.space.settings.root
         mounted = {name for one in names for name in space.stack.service(one).volumes}
         wanted = [volume for volume in space.stack.volumes if volume.name in mounted]
-        volumes.create(space.api, space.stack.project, wanted, volumes.own(root))
-        space.compose.change("create", *AS_IT_IS, *how, *names)
+        with phase(self.recorder.note, "create"):
+            volumes.create(space.api, space.stack.project, wanted, volumes.own(root))
+            space.compose.change("create", *AS_IT_IS, *how, *names)
         if space.engine.private:
             from scripts.engine.private import network
 
@@ -92,8 +100,8 @@ class Starter:
         With `last` false another start comes after this one.
         """
         space, wanted = self.space, tuple(names)
-        observer = Observer(space.api, space.stack, live=True)
-        recorder = runs.Recorder(self.began)
+        observer, recorder = Observer(space.api, space.stack, live=True), self.recorder
+        recorder.of(space.cache, space.stack, wanted)
         try:
             events = scheduler.start(space.stack, wanted, observer, timeout=self.timeout)
             told = with_news(recorder.noted(events), space.api, space.stack)
@@ -116,7 +124,7 @@ class Starter:
             if not names:
                 return ExitCode.OK
             needed = self.space.stack.closure(names)
-            if code := self.tell.preflight(tuple(parts.incomplete(self.space, needed))):
+            if code := self.preflight(tuple(parts.incomplete(self.space, needed))):
                 return code
             if anew:
                 self.create(names)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from scripts.config import drift, selection
@@ -10,11 +10,13 @@ from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, ExitCode
 from scripts.core.files import held
+from scripts.core.progress import phase
 from scripts.data import journal, snapshots
 from scripts.engine.containers import made
 from scripts.images.jobs import Jobs
 from scripts.start import guards, starter
 from scripts.start.history import created, parts
+from scripts.start.history.recorder import Recorder
 from scripts.start.prepare import for_builds
 from scripts.start.starter import Starter
 
@@ -50,17 +52,21 @@ def up(checkout: Checkout, wanted: Wanted, tell: Reporter) -> ExitCode:
 
     Checks first and makes what is missing: `.env`, an engine, images, containers.
     """
-    with Jobs(tell.step, tell.state) as jobs:
-        space = for_builds(checkout, jobs, named=wanted.services)
-        return _up(space, wanted, jobs, tell)
+    recorder = Recorder(wanted.began)
+    noted = replace(checkout, note=recorder.note)
+    with recorder.whole(), Jobs(tell.step, tell.state, recorder.note) as jobs:
+        space = for_builds(noted, jobs, named=wanted.services, known=recorder.within)
+        start = Starter(space=space, tell=tell, recorder=recorder, timeout=wanted.timeout)
+        return _up(start, wanted, jobs, tell)
 
 
-def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
+def _up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
     """Start from what is there; where nothing changed, images and containers are not touched."""
-    start = Starter(space=space, tell=tell, began=wanted.began, timeout=wanted.timeout)
+    space = start.space
     names = space.stack.closure(selection.services(space.stack, wanted.services))
     names = guards.in_containers(space, names, tell.say)
     with held(space.cache, "up"):
+        start.recorder.of(space.cache, space.stack, names)
         if gone := guards.left_by(space):
             tell.confirm(take_over(space.stack.project, gone), (), yes=wanted.yes)
         statuses = start.statuses(names)
@@ -70,7 +76,7 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCod
         changed = bool(gone) or wanted.rebuild or pending or not created.unchanged(space, statuses)
         drifted = drift.drifted(space.settings.memos, statuses)
         beyond = guards.findings(space, names) if changed else ()
-        if code := tell.preflight((*drifted, *beyond)):
+        if code := start.preflight((*drifted, *beyond)):
             return code
         if changed:
             from scripts.images import supply
@@ -78,9 +84,10 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCod
             supply.supply(space, statuses, jobs, tell, rebuild=wanted.rebuild)
         jobs.stop()
         if gone:
-            space.compose.remove(
-                space.stack.project, made(space.api, space.stack.project), tell.say
-            )
+            with phase(jobs.note, "remove"):
+                space.compose.remove(
+                    space.stack.project, made(space.api, space.stack.project), tell.say
+                )
         if code := start.finish_interrupted(anew=True):
             return code
         if changed:
@@ -90,7 +97,7 @@ def _up(space: Workspace, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCod
 
 def _made_anew(start: Starter, names: Sequence[str]) -> ExitCode:
     """Have Compose make what changed, and start it; not on data of which a part is missing."""
-    if code := start.tell.preflight(tuple(parts.incomplete(start.space, names))):
+    if code := start.preflight(tuple(parts.incomplete(start.space, names))):
         return code
     code = start.start(start.create(names))
     if code is ExitCode.OK:
@@ -111,7 +118,8 @@ def restart(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:
 
     Raises ConfigError for one that has no container. What runs on this machine goes on.
     """
-    start = Starter(space=space, tell=tell, began=wanted.began, timeout=wanted.timeout)
+    recorder = Recorder(wanted.began)
+    start = Starter(space=space, tell=tell, recorder=recorder, timeout=wanted.timeout)
     chosen = selection.services(space.stack, wanted.services)
     names = guards.in_containers(space, chosen, tell.say)
     if chosen and not names:
@@ -119,10 +127,12 @@ def restart(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:
             f"{chosen[0]} is in no container now",
             next_step="inv reload starts it anew where it is; inv api.container brings it back",
         )
-    with held(space.cache, "restart"):
+    with held(space.cache, "restart"), recorder.whole():
+        recorder.of(space.cache, space.stack, names)
         guards.require_own(space)
         if code := start.finish_interrupted(anew=True):
             return code
         guards.require_created(space, names)
-        space.compose.change("stop", *names)
+        with phase(recorder.note, "stop"):
+            space.compose.change("stop", *names)
         return _made_anew(start, space.stack.closure(names))

@@ -5,9 +5,10 @@ from enum import StrEnum
 from typing import Any
 
 from scripts.core.look import Look, State
+from scripts.core.progress import Outcome
 from scripts.core.stack import Service, Stack
 from scripts.diagnosis.readiness import answers
-from scripts.start.history.timeline import Bar, Run
+from scripts.start.history.timeline import Bar, Phase, Run
 from scripts.tell import views
 
 WIDEST = 120
@@ -15,7 +16,7 @@ WIDEST = 120
 LEAST = 16
 """Columns of the bars where the terminal is narrow."""
 LIGHT, DARK = "░", "█"
-HEAD = ("service", "created", "started", "answer", "ready", "held by")
+HEAD = ("what", "created", "started", "answer", "ready", "held by")
 
 
 class Condition(StrEnum):
@@ -27,25 +28,37 @@ class Condition(StrEnum):
 
 
 def timeline(run: Run, width: int) -> list[str]:
-    """Draw a start within `width` columns: a line for each service, and the way that took longest.
+    """Draw a start within `width` columns: a line for each phase and service, and the longest way.
 
-    A bar is light while the container was there and waited for others, dark while it started.
+    A bar is light while the container was there and waited for others, dark while it started; that
+    of a phase is dark.
     """
-    rows = [HEAD, *(cells(bar) for bar in run.bars)]
+    rows = [HEAD, *map(cells, run.rows)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     space = max(LEAST, min(width, WIDEST) - sum(widths) - len(widths) - 3)
-    lines = [
-        f"{run.began}: {run.verdict} after {run.seconds:.1f} s, first start at {run.prepared:.1f}",
-        "  " + _joined(HEAD, widths),
-    ]
-    for bar in run.bars:
-        mark = "*" if bar.critical else " "
-        drawn = _drawn(bar, run.seconds, space)
-        lines.append(f"{mark} {_joined(cells(bar), widths)} {drawn}".rstrip())
-    if run.critical:
-        way = " → ".join(f"{bar.service} {_moment(bar.ready)}" for bar in run.critical)
+    lines = [f"{run.began}: {summary(run)}", "  " + _joined(HEAD, widths)]
+    for row in run.rows:
+        mark = "*" if row.critical else " "
+        drawn = _drawn(row, run.seconds, space)
+        lines.append(f"{mark} {_joined(cells(row), widths)} {drawn}".rstrip())
+    if way := longest(run):
         lines.append(f"* took longest: {way}")
+    if run.why:
+        lines += [run.why, f"next: {run.next_step}"]
     return lines
+
+
+def summary(run: Run) -> str:
+    """Say in a line how a start ended, and when its first container was started."""
+    how = "goes on for" if run.going else f"{run.verdict} after"
+    first = f"first start at {run.prepared:.1f}" if run.started else "no container started"
+    return f"{how} {run.seconds:.1f} s, {first}"
+
+
+def longest(run: Run) -> str:
+    """Return the way that took longest, with the moments at which each was done; or nothing."""
+    done = ((row.title, row.moments[-1]) for row in run.critical)
+    return " → ".join(f"{title} {_moment(at)}" for title, at in done)
 
 
 def version(document: Mapping[str, Any], width: int) -> list[str]:
@@ -106,9 +119,16 @@ def _state(service: Service, look: Look) -> str:
     return Condition.NOT_READY if container.state is State.RUNNING else container.state
 
 
-def cells(bar: Bar) -> tuple[str, ...]:
-    """Return the columns of a service, in the order of HEAD."""
-    return (bar.service, *map(_moment, bar.moments), bar.held_by or "-")
+def cells(row: Phase | Bar) -> tuple[str, ...]:
+    """Return the columns of a phase or a service, in the order of HEAD."""
+    return (row.title, *map(_moment, row.moments), note(row) or "-")
+
+
+def note(row: Phase | Bar) -> str:
+    """Return what is to be said of one beside its moments: how it ended, or what held it."""
+    if isinstance(row, Bar):
+        return row.held_by
+    return "" if row.outcome is Outcome.DONE else row.outcome
 
 
 def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -121,10 +141,11 @@ def _moment(at: float | None) -> str:
     return "-" if at is None else f"{at:.1f}"
 
 
-def _drawn(bar: Bar, seconds: float, space: int) -> str:
+def _drawn(row: Phase | Bar, seconds: float, space: int) -> str:
     """Draw one bar: blanks, light until it was started, dark until it was ready."""
-    if bar.started is None or seconds <= 0:
+    created, started, _, ready = row.moments
+    if started is None or seconds <= 0:
         return ""
-    moments = (bar.created or bar.started, bar.started, seconds if bar.ready is None else bar.ready)
+    moments = (created or started, started, seconds if ready is None else ready)
     made, start, end = (round(min(at / seconds, 1.0) * space) for at in moments)
     return " " * made + LIGHT * (start - made) + DARK * max(end - start, 1)

@@ -13,10 +13,11 @@ from scripts.core import files
 from scripts.core.stack import Stack
 from scripts.core.texts import printable
 from scripts.core.units import written
-from scripts.start.history.timeline import Bar, Run
-from scripts.tell.drawing import HEAD, Condition, cells
+from scripts.start.history.timeline import Bar, Phase, Run
+from scripts.tell.drawing import HEAD, Condition, cells, longest, note, summary
 
 TEMPLATE = Path(__file__).with_suffix(".html")
+STYLE = Path(__file__).with_suffix(".css")
 FILE = "stack.html"
 """In the stack's cache."""
 ROW = 46
@@ -56,32 +57,39 @@ def escape(text: str) -> str:
 def page(stack: Stack, runs: Sequence[Run], states: Mapping[str, str], moment: str) -> str:
     """Return the page: the first of `runs` as a timeline, and the graph with states of `moment`."""
     shown = runs[0] if runs else None
-    way = {bar.service for bar in shown.critical} if shown else set()
+    way = {row.title for row in shown.critical if isinstance(row, Bar)} if shown else set()
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        style=STYLE.read_text(encoding="utf-8"),
         project=escape(stack.project),
         timeline=timeline(shown) if shown else "<p>No start has been kept yet: inv up</p>",
         graph=graph(stack, states, way),
         moment=escape(moment),
-        table=_table("Moments, in seconds", HEAD, map(cells, shown.bars)) if shown else "",
+        table=_table("Moments, in seconds", HEAD, map(cells, shown.rows)) if shown else "",
         history=_history(runs),
     )
 
 
-def timeline(run: Run) -> str:
-    """Draw a start: a row for each service, its bar light until it was started."""
+def timeline(run: Run, *, level: int = 2) -> str:
+    """Draw a start: a row for each phase and service, its bar light until it was started.
+
+    `level` is that of its heading.
+    """
     whole = max(run.seconds, 0.1)
     step = next((step for step in STEPS if whole / step <= MOST_LINES), whole)
-    ends = ROW * len(run.bars)
+    ends = ROW * len(run.rows)
     times = (step * number for number in range(int(whole / step) + 1))
     lines = [_line(at / whole * 100, ends, f"{at:g} s") for at in times]
-    rows = [_row(bar, whole, ROW * place) for place, bar in enumerate(run.bars)]
+    rows = [_row(bar, whole, ROW * place) for place, bar in enumerate(run.rows)]
     key = "".join(f'<li><i style="background: var(--{name})"></i>{KEY[name]}</li>' for name in KEY)
-    way = " → ".join(f"{bar.service} {bar.ready or 0:.1f}" for bar in run.critical)
-    text = f"{run.verdict} after {run.seconds:.1f} s; the first start was at {run.prepared:.1f} s."
+    way, why = longest(run), f"{run.why} Next: {run.next_step}" if run.why else ""
     return "\n".join(
         (
-            f"<h2>The start of {escape(run.began)}</h2>",
-            f"<p>{escape(f'{text} Took longest: {way}.' if way else text)}</p>",
+            f"<h{level}>The start of {escape(run.began)}</h{level}>",
+            *(
+                f"<p>{escape(text)}</p>"
+                for text in (f"{summary(run)}.", way and f"Took longest: {way}.", why)
+                if text
+            ),
             f'<svg role="img" aria-label="timeline" height="{ends + 22}">',
             *lines,
             *rows,
@@ -141,27 +149,29 @@ def _line(percent: float, ends: int, label: str) -> str:
     )
 
 
-def _row(bar: Bar, whole: float, top: int) -> str:
-    end = whole if bar.ready is None else bar.ready
-    start = end if bar.started is None else bar.started
-    times = bar.state if bar.ready is None else f"{start:.1f} → {end:.1f} s"
-    held = f" · held by {bar.held_by}" if bar.held_by else ""
-    pieces = [("track", 0.0, whole), ("wait", bar.created or start, start), ("work", start, end)]
+def _row(row: Phase | Bar, whole: float, top: int) -> str:
+    created, started, answered, ready = row.moments
+    end = whole if ready is None else ready
+    start = end if started is None else started
+    times = row.state if ready is None else f"{start:.1f} → {end:.1f} s"
+    more = f"held by {note(row)}" if isinstance(row, Bar) and row.held_by else note(row)
+    told = " · ".join(filter(None, dict.fromkeys((times, more))))
+    pieces = [("track", 0.0, whole), ("wait", created or start, start), ("work", start, end)]
     drawn = "".join(
         f'<rect class="{kind}" x="{a / whole * 100:.2f}%" y="{top + 24}" rx="2"'
         f' width="{(b - a) / whole * 100:.2f}%" height="14"/>'
         for kind, a, b in pieces
         if b > a
     )
-    if bar.answered is not None and bar.answered < end:
-        place = f"{bar.answered / whole * 100:.2f}%"
+    if answered is not None and answered < end:
+        place = f"{answered / whole * 100:.2f}%"
         drawn += f'<line class="tick" x1="{place}" x2="{place}" y1="{top + 24}" y2="{top + 38}"/>'
     return (
-        f'<g class="{"critical" if bar.critical else ""}">'
-        f"<title>{escape(f'{bar.service}: {bar.state}')}</title>"
-        f'<text class="name" x="0" y="{top + 17}">{escape(bar.service)}</text>'
+        f'<g class="{"critical" if row.critical else ""}">'
+        f"<title>{escape(f'{row.title}: {row.state}')}</title>"
+        f'<text class="name" x="0" y="{top + 17}">{escape(row.title)}</text>'
         f'<text class="soft" x="100%" y="{top + 17}" text-anchor="end">'
-        f"{escape(times + held)}</text>"
+        f"{escape(told)}</text>"
         f"{drawn}</g>"
     )
 
@@ -193,9 +203,14 @@ def _history(runs: Sequence[Run]) -> str:
 
 
 def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return f"<h2>{title}</h2>\n{table(head, rows)}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return rows of cells below the names of their columns."""
     drawn = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
     return (
-        f'<h2>{title}</h2>\n<div class="scroll"><table><thead><tr>'
+        '<div class="scroll" tabindex="0"><table><thead><tr>'
         + "".join(f"<th>{escape(name)}</th>" for name in head)
         + "</tr></thead><tbody>"
         + "".join(f"<tr>{row}</tr>\n" for row in drawn)

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 from scripts.commands import flags
 from scripts.config import selection
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError
 from scripts.core.look import ALIVE
+from scripts.core.units import SECOND, nanoseconds
 from scripts.engine.containers import containers
 from scripts.start.history import runs
 from scripts.start.history import timeline as bars
@@ -27,11 +29,13 @@ def timeline(space: Workspace, number: int, tell: Report) -> None:
         step = "inv restart (what runs is stopped and started)" if up else "inv up"
         raise ConfigError("no start has been kept yet", next_step=step)
     run = flags.chosen("run", number, kept)
+    if run.going:
+        run = replace(run, seconds=time.time() - nanoseconds(run.began) / SECOND)
     if tell.form == "json":
         tell.json_line(bars.document(run))
     else:
         tell.text("\n".join(drawing.timeline(run, tell.out.width)))
-        _page(space, kept[number - 1 :], {bar.service: bar.state for bar in run.bars}, tell)
+        _page(space, (run, *kept[number:]), {bar.service: bar.state for bar in run.bars}, tell)
 
 
 def graph(space: Workspace, services: Sequence[str], tell: Report) -> None:

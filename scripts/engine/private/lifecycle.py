@@ -14,7 +14,7 @@ from scripts.core.errors import EngineError, RefusedError, StackError
 from scripts.core.files import held, turn
 from scripts.core.polling import poll
 from scripts.core.process import detach
-from scripts.core.progress import Say
+from scripts.core.progress import Say, phase
 from scripts.core.texts import telling
 from scripts.engine.api import Api
 from scripts.engine.places import Places, daemon_env, keep_mark, places
@@ -55,7 +55,7 @@ def start(checkout: Checkout) -> None:
             _leave(at, at.before, say)
         keep_mark(checkout.root)
         at = places(checkout.root)
-        with _network(at, say):
+        with phase(checkout.note, "engine", "start"), _network(at, say):
             before = network.prepare(at, checkout.runner)
             if processes.daemon(at) is None:
                 say("engine: starting")

@@ -14,7 +14,7 @@ from scripts.core import files
 from scripts.core.checkout import Checkout
 from scripts.core.errors import RefusedError
 from scripts.core.process import Runner
-from scripts.core.progress import Say
+from scripts.core.progress import Say, phase
 from scripts.engine.places import Places, client_env, places
 from scripts.machine.apt import Deb, PrivateApt, unpack
 from scripts.machine.apt_sources import SECURITY, find_mirror
@@ -93,7 +93,10 @@ def bring(checkout: Checkout) -> None:
         checkout.say(f"engine: {line}")
 
     if not present(at, system):
-        install(at, system, fetched(at, system, runner=runner, say=say), runner=runner, say=say)
+        with phase(checkout.note, "engine", "download"):
+            debs = fetched(at, system, runner=runner, say=say)
+        with phase(checkout.note, "engine", "unpack"):
+            install(at, system, debs, runner=runner, say=say)
     link(at)
 
 

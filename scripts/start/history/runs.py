@@ -1,63 +1,81 @@
-"""Keeps what the last starts of a stack saw, for `inv timeline` and `inv ps`."""
+"""The last starts of a stack, and the one that goes on, for `inv timeline` and who follows."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+import os
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from scripts.core import files
-from scripts.core.look import Container
-from scripts.core.stack import Stack
-from scripts.core.units import SECOND, nanoseconds, written
-from scripts.start.events import Event, EventKind
-from scripts.start.history import ready_moments, timeline
+from scripts.core.files import Json
+from scripts.machine import processes
+from scripts.start.events import Ending
+from scripts.start.history import timeline
 from scripts.start.history.timeline import Run
 
 FOLDER = "runs"
-"""In the stack's cache, a file for each start that started something."""
+"""In the stack's cache, a file for each start that is kept."""
 KEPT = 20
-
-
-class Recorder:
-    """Notes what happens while a start goes on."""
-
-    def __init__(self, began: float, clock: Callable[[], float] = time.time) -> None:
-        """Begin; the command began at `began`, seconds since 1970 as `clock` gives them."""
-        self._began, self._clock = began, clock
-        self._before = 0.0
-        self._events: list[Event] = []
-
-    def noted(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Pass the events of a start on; it begins when the first is asked for."""
-        self._before = self._clock() - self._began
-        for event in events:
-            self._events.append(event)
-            yield event
-
-    def keep(
-        self, folder: Path, stack: Stack, names: Sequence[str], containers: Iterable[Container]
-    ) -> None:
-        """Write down who became ready, and a start that started something; forget the oldest."""
-        made = tuple(containers)
-        ready_moments.keep(folder, made, self._events, self._began + self._before)
-        if not any(event.kind is EventKind.STARTED for event in self._events):
-            return
-        created = {
-            container.service: nanoseconds(container.created_at) / SECOND - self._began
-            for container in made
-        }
-        bars, began = timeline.blank(stack, names, created), written(self._began)
-        run = timeline.run(bars, self._events, began=began, before=self._before)
-        name = f"{run.began.replace(':', '')}.json"
-        files.write_json(folder / FOLDER / name, timeline.document(run))
-        for old in sorted((folder / FOLDER).glob("*.json"))[:-KEPT]:
-            old.unlink(missing_ok=True)
+GOING = "run.json"
+"""In the stack's cache: the start that goes on, and the process whose it is; gone at its end."""
 
 
 def read(folder: Path) -> tuple[Run, ...]:
-    """Return the starts that are kept, the last one first; a file that is no start is left out."""
-    starts = []
-    for file in sorted((folder / FOLDER).glob("*.json"), reverse=True):
-        with suppress(ValueError):
-            starts.append(timeline.parsed(files.read_json(file)))
-    return tuple(starts)
+    """Return the starts that are known: the one that goes on, then the last one first.
+
+    A file that is no start is left out.
+    """
+    kept = sorted((folder / FOLDER).glob("*.json"), reverse=True)
+    found = map(_read, (folder / GOING, *kept))
+    return tuple(run for run in found if run is not None)
+
+
+def keep(folder: Path, run: Run) -> None:
+    """Write a start down; forget the oldest."""
+    name = f"{run.began.replace(':', '')}.json"
+    files.write_json(folder / FOLDER / name, timeline.document(run))
+    for old in sorted((folder / FOLDER).glob("*.json"))[:-KEPT]:
+        old.unlink(missing_ok=True)
+
+
+def free(folder: Path) -> bool:
+    """Say whether no start goes on; one that was killed is kept with the others."""
+    left = _read(folder / GOING)
+    if left is not None and left.going:
+        return False
+    if left is not None:
+        keep(folder, left)
+        end(folder)
+    return True
+
+
+def go_on(folder: Path, run: Run) -> None:
+    """Write down how far the start of this process is."""
+    files.write_json(folder / GOING, timeline.document(run) | _ourselves())
+
+
+def end(folder: Path) -> None:
+    """Say that no start goes on."""
+    (folder / GOING).unlink(missing_ok=True)
+
+
+def _read(file: Path) -> Run | None:
+    """Return a start; one that says it goes on, and whose process has gone, was interrupted."""
+    document = files.read_object(file)
+    owner = {name: document.pop(name, None) for name in ("pid", "born")}
+    try:
+        run = timeline.parsed(document)
+    except ValueError:
+        return None
+    if run.going and not _lives(owner):
+        return replace(run, going=False, verdict=Ending.INTERRUPTED)
+    return run
+
+
+@cache
+def _ourselves() -> dict[str, Json]:
+    return {"pid": os.getpid(), "born": processes.birth(os.getpid())}
+
+
+def _lives(owner: dict[str, Json]) -> bool:
+    pid = owner["pid"]
+    return isinstance(pid, int) and processes.birth(pid) == owner["born"] != ""

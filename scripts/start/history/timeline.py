@@ -1,4 +1,7 @@
-"""Pure: what one start amounts to: when each service came how far, and what held it back."""
+"""Pure: what one start amounts to: what came first, how far each service came when, what held it.
+
+What came first are phases: an engine, images, containers, before the first of them was started.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,11 +10,14 @@ from typing import Any, assert_never
 
 from scripts.core.foreign import records
 from scripts.core.foreign.documents import Json
+from scripts.core.progress import Outcome
 from scripts.core.stack import Stack
 from scripts.start.events import Ending, Event, EventKind
 
 LONGEST = 1e6
 """Seconds of a start that is kept: eleven days."""
+SHORTEST = 0.2
+"""Seconds of a phase that is kept, and of what no phase has noted."""
 _ANSWER = re.compile(r"[1-5]\d\d\b")
 """How the detail of a reading begins when a server has answered, if not well."""
 
@@ -44,6 +50,40 @@ class Bar:
         """When it was created, started, answered and ready."""
         return (self.created, self.started, self.answered, self.ready)
 
+    @property
+    def title(self) -> str:
+        """Its service."""
+        return self.service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """What a command was at before its first container started; as moments of `Bar`."""
+
+    name: str
+    what: str = ""
+    began: float
+    ended: float | None = None
+    """None while it goes on."""
+    outcome: Outcome = Outcome.GOING
+    critical: bool = False
+    """It held the first container back: sooner done, and that was started sooner."""
+
+    @property
+    def title(self) -> str:
+        """Its name, and what it is about."""
+        return f"{self.name} {self.what}".rstrip()
+
+    @property
+    def state(self) -> str:
+        """What has become of it."""
+        return self.outcome
+
+    @property
+    def moments(self) -> tuple[float | None, ...]:
+        """Those of a bar: it was started and is done."""
+        return (None, self.began, None, self.ended)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -55,18 +95,32 @@ class Run:
     """Until the result."""
     verdict: Ending
     bars: tuple[Bar, ...]
+    phases: tuple[Phase, ...] = ()
+    going: bool = False
+    why: str = ""
+    """What ended it before its first container, and what to type next."""
+    next_step: str = ""
 
     @property
     def prepared(self) -> float:
-        """The seconds before the first start: checks, images, containers."""
-        return min((bar.started for bar in self.bars if bar.started is not None), default=0.0)
+        """The seconds before the first start: checks, images, containers; all, where none came."""
+        return min(self.started, default=self.seconds)
 
     @property
-    def critical(self) -> tuple[Bar, ...]:
+    def started(self) -> tuple[float, ...]:
+        """When containers were started."""
+        return tuple(bar.started for bar in self.bars if bar.started is not None)
+
+    @property
+    def rows(self) -> tuple[Phase | Bar, ...]:
+        """All that went on, phases first."""
+        return (*self.phases, *self.bars)
+
+    @property
+    def critical(self) -> tuple[Phase | Bar, ...]:
         """The way that took longest, in order of time."""
-        return tuple(
-            sorted((bar for bar in self.bars if bar.critical), key=lambda bar: bar.ready or 0.0)
-        )
+        way = (row for row in self.rows if row.critical)
+        return tuple(sorted(way, key=lambda row: row.moments[-1] or self.seconds))
 
 
 def blank(stack: Stack, names: Iterable[str], created: Mapping[str, float]) -> tuple[Bar, ...]:
@@ -85,10 +139,18 @@ def blank(stack: Stack, names: Iterable[str], created: Mapping[str, float]) -> t
     )
 
 
-def run(blanks: Iterable[Bar], events: Sequence[Event], *, began: str, before: float) -> Run:
+def run(
+    blanks: Iterable[Bar],
+    events: Sequence[Event],
+    *,
+    began: str,
+    before: float,
+    now: float | None = None,
+) -> Run:
     """Return what the events of a start amount to.
 
-    `before` are the seconds from the beginning of the command to that of the events.
+    `before` are the seconds from the beginning of the command to that of the events, `now` those
+    until a start was cut off, or is looked at.
     """
     bars = {bar.service: bar for bar in blanks}
     seconds, ending = _rounded(before), Ending.INTERRUPTED
@@ -102,10 +164,48 @@ def run(blanks: Iterable[Bar], events: Sequence[Event], *, began: str, before: f
     path = _longest({bar.service: bar for bar in held})
     return Run(
         began=began,
-        seconds=seconds,
+        seconds=seconds if now is None else _rounded(now),
         verdict=ending,
         bars=tuple(replace(bar, critical=bar.service in path) for bar in held),
     )
+
+
+def phases(noted: Iterable[Phase], until: float, rest: str) -> tuple[Phase, ...]:
+    """Return the phases of the seconds until the first start, without those that were short.
+
+    Where nothing went on that was noted, one named `rest` did. What held the first start back is
+    critical: whatever ended last, then whatever ended last before that began, and so on.
+    """
+    long = [
+        replace(one, began=_rounded(one.began), ended=None if one.ended is None else _rounded(end))
+        for one in noted
+        if (end := _end(one, until)) - one.began >= SHORTEST or one.ended is None
+    ]
+    covered = 0.0
+    for one in sorted(long, key=lambda one: one.began):
+        long += _gap(rest, covered, one.began)
+        covered = max(covered, _end(one, until))
+    long += _gap(rest, covered, until)
+    way, at = set[Phase](), until
+    while before := [one for one in long if one.began < at]:
+        # what goes on beside others, and ended with them, may have begun first
+        last = max(before, key=lambda one: (min(_end(one, until), at), -one.began))
+        way.add(last)
+        at = last.began
+    return tuple(
+        replace(one, critical=one in way) for one in sorted(long, key=lambda one: one.began)
+    )
+
+
+def _end(phase: Phase, until: float) -> float:
+    return until if phase.ended is None else min(phase.ended, until)
+
+
+def _gap(rest: str, began: float, ended: float) -> list[Phase]:
+    """Return what went on between two moments of which nothing was noted, if it was not short."""
+    if ended - began < SHORTEST:
+        return []
+    return [Phase(name=rest, began=_rounded(began), ended=_rounded(ended), outcome=Outcome.DONE)]
 
 
 def document(run: Run) -> dict[str, Any]:
@@ -113,9 +213,13 @@ def document(run: Run) -> dict[str, Any]:
     services = [{**asdict(bar), "needs": list(bar.needs)} for bar in run.bars]
     return {
         "began": run.began,
+        "going": run.going,
         "seconds": run.seconds,
         "prepared": run.prepared,
         "verdict": run.verdict,
+        "why": run.why,
+        "next_step": run.next_step,
+        "phases": [asdict(one) for one in run.phases],
         "services": services,
     }
 
@@ -126,8 +230,9 @@ def parsed(document: Json) -> Run:
         document = {name: value for name, value in document.items() if name != "prepared"}
         document["bars"] = document.pop("services", None)
     found = records.made(Run, document)
-    moments = [found.seconds, *(at for bar in found.bars for at in bar.moments if at is not None)]
-    if not all(0 <= at <= LONGEST for at in moments):
+    moments = [found.seconds, *(at for bar in found.bars for at in bar.moments)]
+    moments += [at for one in found.phases for at in (one.began, one.ended)]
+    if not all(0 <= at <= LONGEST for at in moments if at is not None):
         raise ValueError("no start takes as long as that")
     return found
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 
+from scripts.core.progress import Outcome
 from scripts.start.events import Ending
 from scripts.start.history import timeline
 from scripts.tell import page
@@ -28,6 +29,19 @@ WIDTHS = {"desktop": 1280, "phone": 360}
 HEIGHT = 1600
 READABLE = 12
 """Pixels of the smallest letters."""
+BEFORE = 14.0
+"""Seconds of a first start that lie before the moments below."""
+NOTED = (
+    ("engine", "download", 0.9, 3.1),
+    ("engine", "unpack", 3.1, 5.2),
+    ("engine", "start", 5.2, 6.6),
+    ("base", "packages", 0.9, 4.0),
+    ("base", "base", 7.1, 8.8),
+    ("build", "memos", 8.9, 13.0),
+    ("build", "neo4j", 8.9, 11.2),
+    ("create", "", 13.1, 14.7),
+)
+"""Phases: name, what, began, ended."""
 MOMENTS = {
     # needs, created, started, answered, ready
     "etcd": ((), 0.6, 0.8, 2.1, 2.1),
@@ -70,17 +84,27 @@ def sample() -> str:
             service=name,
             needs=needs,
             early=name in {"memos", "milvus"},
-            created=created,
-            started=started,
-            answered=answered,
-            ready=ready,
+            created=BEFORE + created,
+            started=BEFORE + started,
+            answered=BEFORE + answered,
+            ready=ready and BEFORE + ready,
             held_by={"milvus": "minio", "attu": "milvus", "memos": "neo4j"}.get(name, ""),
             critical=name in {"neo4j", "memos"},
             state="ready" if ready else "503: the model is not loaded",
         )
         for name, (needs, created, started, answered, ready) in MOMENTS.items()
     )
-    run = timeline.Run(began="2026-01-31T12:00:00.000Z", seconds=7, verdict=Ending.READY, bars=bars)
+    noted = [
+        timeline.Phase(name=name, what=what, began=began, ended=ended, outcome=Outcome.DONE)
+        for name, what, began, ended in NOTED
+    ]
+    run = timeline.Run(
+        began="2026-01-31T12:00:00.000Z",
+        seconds=BEFORE + 7,
+        verdict=Ending.READY,
+        bars=bars,
+        phases=timeline.phases(noted, BEFORE + 0.8, "checks"),
+    )
     services = (service(name, *needs) for name, (needs, *_) in MOMENTS.items())
     states = {bar.service: "ready" if bar.ready else "not ready" for bar in bars}
     return page.page(stack(*services), [run] * 3, states, "2026-01-31T12:00:09.000Z")

@@ -2,7 +2,20 @@
 
 import pytest
 
+from scripts.core.files import Json
+from scripts.start.history import runs
+from tests.kit.changes import built
 from tests.kit.checkout import Checkout
+
+MILVUS = "docker.io/library/milvus:1.2"
+
+
+def timeline(at: Checkout) -> Json:
+    """Return the last start as JSON; nothing says any more that it goes on."""
+    assert not list((at.root / ".cache").rglob(runs.GOING))
+    at.shown()
+    assert at.inv("timeline", "--format", "json") == 0
+    return at.document("timeline")
 
 
 def test_a_start_is_drawn_as_text_and_as_a_page(at: Checkout) -> None:
@@ -29,3 +42,74 @@ def test_a_start_that_is_not_kept_is_told(at: Checkout, number: str, told: str) 
     """With what to type instead."""
     assert at.inv("timeline", "--run", number) == 2
     assert told in at.shown().err
+
+
+def test_what_comes_before_the_first_container_is_shown(at: Checkout) -> None:
+    """Each build and each pull with its name, and making the containers, one after the other."""
+    at.state["containers"]["id-etcd"] = at.container("etcd", "created")
+    built(at, "qdrant")
+    del at.state["images"][MILVUS]
+    at.answer("pip config", "true")
+    for words in ("build --progress", "pull docker.io", " create "):
+        at.answer(words, "sleep 0.3")
+
+    assert at.inv("up", "--timeout", "20") == 0
+
+    found = timeline(at)
+    noted = [one for one in found["phases"] if one["name"] != "checks"]
+    titles = [f"{one['name']} {one['what']}".strip() for one in noted]
+    assert titles == ["build qdrant", "pull milvus", "create"]
+    assert [(one["outcome"], one["critical"]) for one in noted] == [("done", True)] * 3
+    assert at.inv("timeline") == 0
+    assert "→ build qdrant" in at.shown().out
+
+
+def test_a_start_that_fails_before_its_first_container_is_kept_with_why(at: Checkout) -> None:
+    """A pull that cannot be: how far it came, what it said, and what to type."""
+    del at.state["images"][MILVUS]
+    at.answer("pull docker.io", "sleep 0.3; echo 'dial tcp: lookup x: no such host' >&2; exit 1")
+
+    assert at.inv("up") == 4
+
+    told = at.shown().err
+    found = timeline(at)
+    assert (found["verdict"], found["phases"][-1]["outcome"]) == ("refused", "failed")
+    assert f"error: {found['why']}\n" in told
+    assert f"next: {found['next_step']}\n" in told
+    assert {one["started"] for one in found["services"]} == {None}
+    assert at.inv("timeline") == 0
+    shown = at.shown().out
+    assert f"{found['why']}\nnext: {found['next_step']}\n" in shown
+    assert "no container started" in shown
+
+
+def test_ctrl_c_in_a_build_is_kept_as_far_as_it_came(at: Checkout) -> None:
+    """The build was stopped, and is shown so."""
+    built(at, "qdrant")
+    at.answer("pip config", "true")
+    at.answer("build --progress", "sleep 0.3; kill -INT $PPID; exec sleep 600")
+
+    assert at.inv("up") == 130
+
+    found = timeline(at)
+    assert (found["verdict"], found["why"]) == ("interrupted", "")
+    assert [one["outcome"] for one in found["phases"] if one["name"] == "build"] == ["stopped"]
+
+
+def test_a_port_that_is_taken_is_why_a_start_came_to_nothing(at: Checkout) -> None:
+    """It is on the screen of who typed it, and here for who did not."""
+    at.state["containers"]["id-memos"] = at.container("memos", "exited")
+
+    assert at.inv("up") == 5
+
+    found = timeline(at)
+    assert found["verdict"] == "broken"
+    assert "is taken by" in found["why"]
+
+
+def test_a_name_that_is_wrong_is_no_start(at: Checkout) -> None:
+    """Nothing was begun."""
+    assert at.inv("up", "--service", "nobody") == 2
+
+    assert not list((at.root / ".cache").rglob("run*.json"))
+    assert at.inv("timeline") == 2

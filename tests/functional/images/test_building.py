@@ -4,12 +4,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.core.errors import BrokenError, RefusedError
+from scripts.core.progress import End, Outcome
 from scripts.core.stack import Build, Service
 from scripts.images import jobs as jobs_module
 from scripts.images.jobs import Batch, Job, Jobs
@@ -243,6 +245,37 @@ def test_what_was_begun_ahead_is_not_begun_again(heard: Heard, jobs: Jobs, tmp_p
 
     assert (tmp_path / "times").read_text() == "x\n"
     assert heard.lines == {"once": ["had", "done"], "flaky": ["done"]}
+
+
+def test_each_job_is_noted_from_its_beginning_to_its_end(heard: Heard, tmp_path: Path) -> None:
+    """Also what ended while nobody looked, failed, or was stopped."""
+    told: list[str] = []
+    late: list[float] = []
+
+    def note(name: str, what: str) -> End:
+        told.append(f"{name} {what} begins")
+
+        def end(outcome: Outcome, *, ago: float = 0.0) -> None:
+            told.append(f"{name} {what} {outcome}")
+            late.append(ago)
+
+        return end
+
+    with Jobs(heard, heard, note) as jobs:
+        early = replace(shell("early", "echo $$", tmp_path), phase="pull")
+        jobs.begin(early)
+        assert ended(whole_lines(early.log, 2)[1])
+        time.sleep(0.3)
+        with pytest.raises(RefusedError):
+            jobs.finish(QUICK, [early, shell("bad", "exit 1", tmp_path)])
+        jobs.begin(endless := shell("endless", "echo $$; exec sleep 600", tmp_path))
+        whole_lines(endless.log, 2)
+
+    assert late[0] >= 0.3
+    assert told == [
+        *("pull early begins", "pull early done", "build bad begins", "build bad failed"),
+        *("build endless begins", "build endless stopped", "build endless failed"),
+    ]
 
 
 def test_what_was_begun_for_nothing_is_stopped(jobs: Jobs, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from scripts.core.finding import advice
 from scripts.core.inventory import ImageStatus
 from scripts.data.model import Snapshot
 from scripts.start.events import Ending, Event, EventKind
-from scripts.start.history.timeline import Bar, Run
+from scripts.start.history.timeline import Bar, Phase, Run
 from scripts.tell import drawing, page
 from scripts.tell.data_report import DataReport
 from scripts.tell.screen import Screen, Table, joined, line
@@ -37,7 +37,16 @@ TRICKS = (
 HOSTILE = "a" + "".join(TRICKS) + "z"
 Capture = pytest.CaptureFixture[str]
 BAR = Bar(service=HOSTILE, state=HOSTILE, held_by=HOSTILE, started=0.0, ready=1.0)
-RUN = Run(began=HOSTILE, seconds=1.0, verdict=Ending.READY, bars=(BAR,))
+PHASE = Phase(name=HOSTILE, what=HOSTILE, began=0.0, ended=0.5)
+RUN = Run(
+    began=HOSTILE,
+    seconds=1.0,
+    verdict=Ending.REFUSED,
+    bars=(BAR,),
+    phases=(PHASE,),
+    why=HOSTILE,
+    next_step=HOSTILE,
+)
 IMAGE = ImageStatus(
     service="neo4j",
     image=HOSTILE,

@@ -6,6 +6,7 @@ from pathlib import Path
 from scripts.core.finding import Verdict
 from scripts.start.events import Event, EventKind
 from scripts.start.history import runs
+from scripts.start.history.recorder import Recorder
 from tests.kit.builders import container, service, stack
 
 STACK = stack(service("db"))
@@ -18,7 +19,7 @@ STARTED = (
 
 def keep(folder: Path, *events: Event, began: float = 1000.0) -> None:
     """Let a start happen whose events began 0.7 s after the command."""
-    recorder = runs.Recorder(began, clock=lambda: began + 0.7)
+    recorder = Recorder(began, clock=lambda: began + 0.7)
     assert tuple(recorder.noted(events)) == events
     made = container("db", created_at="1970-01-01T00:16:40.500Z")
     recorder.keep(folder, STACK, ("db",), [made])

@@ -1,8 +1,8 @@
 """What a start amounts to, and how it is drawn."""
 
+import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -10,11 +10,13 @@ import pytest
 from scripts.config.rules import schema
 from scripts.core.finding import Verdict
 from scripts.core.look import Look
-from scripts.start.events import Event, EventKind
+from scripts.core.progress import Outcome
+from scripts.start.events import Ending, Event, EventKind
 from scripts.start.history import timeline
-from scripts.start.history.timeline import Run
+from scripts.start.history.timeline import Phase, Run
 from scripts.tell import drawing, page
 from tests.kit.builders import container, reading, service, stack
+from tests.kit.pages import Reader
 
 STACK = stack(
     service("db"),
@@ -46,6 +48,25 @@ def ran(*events: Event) -> Run:
 
 
 RUN = ran(*EVENTS)
+NOTED = (
+    Phase(name="engine", what="start", began=1.0, ended=3.0, outcome=Outcome.DONE),
+    Phase(name="base", what="packages", began=1.1, ended=2.0, outcome=Outcome.DONE),
+    Phase(name="images", what="source", began=3.0, ended=3.1, outcome=Outcome.DONE),
+    Phase(name="build", what="db", began=4.0, ended=9.0, outcome=Outcome.DONE),
+    Phase(name="build", what="api", began=4.0, ended=8.0, outcome=Outcome.DONE),
+    Phase(name="create", began=9.1, ended=10.0, outcome=Outcome.DONE),
+)
+FAILED = Run(
+    began="2026-01-02T03:04:05.678Z",
+    seconds=8.5,
+    verdict=Ending.REFUSED,
+    bars=timeline.blank(STACK, STACK.names(), {}),
+    phases=timeline.phases(
+        (*NOTED[:3], replace(NOTED[3], ended=8.5, outcome=Outcome.FAILED)), 8.5, "checks"
+    ),
+    why="the image of db could not be had: <no route>",
+    next_step="inv up",
+)
 
 
 def test_each_service_has_its_moments_and_what_held_it_back() -> None:
@@ -71,7 +92,7 @@ def test_each_service_has_its_moments_and_what_held_it_back() -> None:
 
 def test_the_way_that_took_longest_leads_to_who_was_ready_last() -> None:
     """Through what held it back, to what needed nothing."""
-    assert [bar.service for bar in RUN.critical] == ["db", "api"]
+    assert [bar.title for bar in RUN.critical] == ["db", "api"]
 
 
 def test_a_start_that_did_not_end_well_keeps_what_was_told_last() -> None:
@@ -87,18 +108,69 @@ def test_a_start_that_did_not_end_well_keeps_what_was_told_last() -> None:
 
 
 def test_nothing_to_start_is_no_way() -> None:
-    """All were ready when the command came."""
+    """All were ready when the command came: all its seconds were before a first start."""
     found = ran(Event(kind=EventKind.READY, seconds=0.0, service="db"))
 
-    assert (found.critical, found.prepared) == ((), 0.0)
+    assert (found.critical, found.prepared) == ((), 0.5)
 
 
-def test_a_run_as_json_keeps_its_schema_and_comes_back_the_same() -> None:
+def test_what_was_noted_before_the_first_start_leaves_no_gap() -> None:
+    """What nobody noted is told as what it was; what was short, of either, is left out."""
+    found = timeline.phases(NOTED, 10.1, "checks")
+
+    assert [(one.title, one.began, one.ended) for one in found] == [
+        ("checks", 0.0, 1.0),
+        ("engine start", 1.0, 3.0),
+        ("base packages", 1.1, 2.0),
+        ("checks", 3.0, 4.0),
+        ("build db", 4.0, 9.0),
+        ("build api", 4.0, 8.0),
+        ("create", 9.1, 10.0),
+    ]
+
+
+def test_what_held_the_first_start_back_is_what_ended_last_each_time() -> None:
+    """What was done sooner beside it held nobody back."""
+    found = timeline.phases(NOTED, 10.1, "checks")
+
+    assert [one.title for one in found if not one.critical] == ["base packages", "build api"]
+
+
+def test_a_phase_that_goes_on_is_shown_from_its_first_moment() -> None:
+    """And until it ends it has no end."""
+    (_, going) = timeline.phases([Phase(name="pull", what="db", began=1.0)], 1.0, "checks")
+
+    assert (going.title, going.ended, going.outcome) == ("pull db", None, "going")
+
+
+def test_the_longest_way_begins_with_what_held_the_first_start_back() -> None:
+    """In one line, from what came first to who was ready last."""
+    run = replace(RUN, phases=timeline.phases(NOTED[:1], 3.0, "checks"))
+
+    assert drawing.longest(run) == "checks 1.0 → engine start 3.0 → db 5.5 → api 6.5"
+
+
+@pytest.mark.parametrize("run", [RUN, FAILED, replace(FAILED, going=True)])
+def test_a_run_as_json_keeps_its_schema_and_comes_back_the_same(run: Run) -> None:
     """What is kept on disk is what `--format json` prints."""
-    found = timeline.document(RUN)
+    found = json.loads(json.dumps(timeline.document(run)))
 
     assert schema.validate(found, "timeline") == ()
-    assert timeline.parsed(found) == RUN
+    assert timeline.parsed(found) == run
+
+
+def test_a_start_that_was_refused_is_drawn_as_far_as_it_came_with_why() -> None:
+    """As text and as a page; no container was started, and what failed says so."""
+    lines = drawing.timeline(FAILED, 80)
+    text = page.page(STACK, [FAILED], {}, "now")
+
+    assert lines[0].endswith("refused after 8.5 s, no container started")
+    (failed,) = (line for line in lines if line.startswith("* build db"))
+    assert re.search(r"^\* build db +- +4\.0 +- +8\.5 failed +█+$", failed)
+    assert lines[-2:] == ["the image of db could not be had: <no route>", "next: inv up"]
+    assert max(map(len, lines)) <= 80
+    assert "could not be had: &lt;no route&gt; Next: inv up" in text
+    assert "4.0 → 8.5 s · failed" in text
 
 
 @pytest.mark.parametrize("width", [80, 240])
@@ -148,31 +220,6 @@ def test_a_state_is_what_a_look_has_seen() -> None:
         "index": "exited",
         "api": "absent",
     }
-
-
-class Reader(HTMLParser):
-    """Reads a page: what it refers to, its texts, and whether every element is closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.refers: list[str] = []
-        self.texts: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what is opened."""
-        self.refers += [value or "" for name, value in attrs if name in {"src", "href"}]
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        """What was opened last is closed first."""
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        """Note a text."""
-        self.texts.append(data)
 
 
 def test_the_page_needs_nothing_but_itself() -> None:
