@@ -16,16 +16,19 @@ class Starts:
         """Read what lies in the cache of a stack."""
         self._cache = cache
         self._ages: tuple[float, ...] | None = None
+        self._going = False
 
     def parts(self) -> dict[str, Any]:
         """Return `start` and `starts` where they may be others than the last time."""
-        ages = tuple(_age(file) for file in (self._cache / runs.FOLDER,))
-        if ages == self._ages:
+        ages = tuple(_age(self._cache / name) for name in (runs.FOLDER, runs.GOING))
+        # one whose process is killed writes no more
+        if ages == self._ages and self._going == runs.goes_on(self._cache):
             return {}
-        self._ages = ages
-        kept = [timeline.document(run) for run in runs.read(self._cache)]
+        found = [timeline.document(run) for run in runs.read(self._cache)]
+        self._ages, self._going = ages, any(run["going"] for run in found)
+        kept = [run for run in found if not run["going"]]
         listed = [{name: run[name] for name in LISTED} for run in kept]
-        return {"start": kept[0] | {"going": False} if kept else None, "starts": listed}
+        return {"start": found[0] if found else None, "starts": listed}
 
 
 def _age(path: Path) -> float:

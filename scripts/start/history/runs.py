@@ -37,6 +37,12 @@ def keep(folder: Path, run: Run) -> None:
         old.unlink(missing_ok=True)
 
 
+def goes_on(folder: Path) -> bool:
+    """Say whether a start goes on, and its process lives."""
+    run = _read(folder / GOING)
+    return run is not None and run.going
+
+
 def free(folder: Path) -> bool:
     """Say whether no start goes on; one that was killed is kept with the others."""
     left = _read(folder / GOING)
