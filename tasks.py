@@ -8,8 +8,8 @@ ns = Collection(
     *(start.up, watch.ps, watch.logs, start.restart, data.down, data.reset, watch.doctor),
     *(watch.timeline, watch.graph, watch.smoke, watch.memories),
     *(config.config, config.env),
-    live.page,
     *(loop.editor, loop.reload, loop.shell),
+    *(live.page, live.wait),
 )
 ns.add_collection(
     Collection(

@@ -3,20 +3,31 @@
 import time
 
 from scripts.commands import flags
-from scripts.commands.command import as_set, checkout, command, look, report, starter
+from scripts.commands.command import as_set, checkout, command, judged, look, report, starter
 from scripts.core.errors import ExitCode
 
 
 @command(
     watch="look again every 2 s until Ctrl-C, with the CPU in percent",
     all="every stack of this kind on the engine, of other checkouts too",
+    follow="with --format json: how all is, then a line for each change until Ctrl-C",
 )
-def ps(*, service: list[str], watch: bool = False, all: bool = False, format: str = "text") -> None:
+def ps(
+    *,
+    service: list[str],
+    watch: bool = False,
+    all: bool = False,
+    format: str = "text",
+    follow: bool = False,
+) -> None:
     """Show each service: state, since when it is ready, its answer, what it uses, its image."""
     from scripts.commands.flows import overview
 
     tell = report(format)
-    if all:
+    if follow:
+        flags.alone("follow", service=service, watch=watch, all=all)
+        overview.follow(checkout(tell), tell, judged)
+    elif all:
         flags.alone("all", service=service, watch=watch)
         overview.every_stack(checkout(tell), tell)
     else:

@@ -211,6 +211,21 @@ def held(folder: Path, command: str, wait: Callable[[str], object] | None = None
         os.close(number)
 
 
+def holder(folder: Path) -> str:
+    """Return who holds the lock of a folder, as in: inv up, pid 7; empty for nobody.
+
+    Nothing is locked for that: another command, which would wait for nobody, may begin meanwhile.
+    """
+    try:
+        who = (folder / LOCK).read_text(encoding="utf-8", errors="replace").strip()
+        os.kill(int(who.rpartition("pid ")[2]), 0)
+    except PermissionError:
+        return "somebody"  # what it is is another user's to know
+    except (OSError, ValueError, OverflowError):
+        return ""  # it has ended, or was killed
+    return who
+
+
 def _lock(folder: Path) -> tuple[int, Path]:
     """Open what is locked for a folder, which is made: a file in it.
 

@@ -56,7 +56,12 @@ def start(
     STARTING as the verdict means that `timeout` seconds were not enough. A service that runs
     already is left alone.
     """
-    run = Start(stack, wanted, world, clock)
+    yield from course(Start(stack, wanted, world, clock), timeout)
+
+
+def course(run: "Start", timeout: float) -> Iterator[Event]:
+    """Follow a start to its end, one of our own or as an onlooker; the last event is as above."""
+    stack, wanted, world, clock = run.stack, run.wanted, run.world, run.clock
     findings: tuple[Finding, ...] = ()
     result = Verdict.STARTING
     for look in poll(run.look, timeout=timeout, interval=INTERVAL, clock=clock, sleep=world.nap):
@@ -220,3 +225,40 @@ class Start:
         if needs and (stopped or self.stack.service(name).early):
             return "waits for " + ", ".join(needs)
         return last_answer(look, name)
+
+
+class Onlooker(Start):
+    """What is seen of a start that somebody else makes, now or soon."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        wanted: tuple[str, ...],
+        world: World,
+        busy: Callable[[], object],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin now, by `clock`.
+
+        `busy` says whether a command of this workspace is at work: it may start again who stopped.
+        """
+        super().__init__(stack, wanted, world, clock)
+        self._busy = busy
+        self._diagnosis = Diagnosis(stack, ())  # no container is no finding: it is yet to come
+        self._before: set[str] | None = None
+        """Ids of containers that did not run when we came: how they ended says nothing of now."""
+
+    def launches(self, look: Look) -> Iterator[Event]:
+        """Start nothing."""
+        del look
+        return iter(())
+
+    def _touched(self, look: Look) -> tuple[str, ...]:
+        """Return who runs, or has ended or was refused since we came, and is left so."""
+        alive = {one.id for one in look.containers if one.state in ALIVE}
+        if self._before is None:
+            self._before = {one.id for one in look.containers} - alive
+        self._before -= alive
+        over = {one.id for one in look.containers if one.state in GONE or one.error}
+        final = alive if self._busy() else alive | (over - self._before)
+        return tuple(one.service for one in look.containers if one.id in final)

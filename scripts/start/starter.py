@@ -35,7 +35,7 @@ class Reporter(context.Reporter, Protocol):
     """Who is told, and what."""
 
     def follow(
-        self, names: Sequence[str], events: Iterable[Event], *, last: bool = True
+        self, names: Sequence[str], events: Iterable[Event], *, last: bool = True, late: str = ""
     ) -> ExitCode: ...
 
     def preflight(self, findings: Sequence[Finding]) -> ExitCode: ...

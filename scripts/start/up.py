@@ -1,24 +1,29 @@
 """`inv up` and `inv restart`: from what is wanted to all of it answering."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from scripts.config import drift, selection
 from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, ExitCode
-from scripts.core.files import held
+from scripts.core.files import held, holder
 from scripts.core.progress import phase
 from scripts.data import journal, snapshots
 from scripts.engine.containers import made
 from scripts.images.jobs import Jobs
-from scripts.start import guards, starter
+from scripts.start import guards, scheduler, starter
 from scripts.start.history import created, parts
 from scripts.start.history.recorder import Recorder
 from scripts.start.prepare import for_builds
 from scripts.start.starter import Starter
+from scripts.watch.observer import Observer
+
+LATE = "inv ps shows how they are; inv up starts them"
+"""What to do when waiting took too long: whoever was to start them may not have."""
 
 
 class Reporter(starter.Reporter, Protocol):
@@ -136,3 +141,18 @@ def restart(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:
         with phase(recorder.note, "stop"):
             space.compose.change("stop", *names)
         return _made_anew(start, space.stack.closure(names))
+
+
+def wait(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:
+    """Wait until services and all that they need answer, whoever starts them; start nothing.
+
+    What has no container yet is waited for; what is broken for good, or stopped meanwhile, is not.
+    """
+    names = space.stack.closure(selection.services(space.stack, wanted.services))
+    tell.say(f"waiting for {', '.join(names)}, {wanted.timeout:g} s at most")
+    observer = Observer(space.api, space.stack, live=True, cache=space.cache)
+    with closing(observer):
+        busy = partial(holder, space.cache)
+        onlooker = scheduler.Onlooker(space.stack, names, observer, busy)
+        events = scheduler.course(onlooker, wanted.timeout)
+        return tell.follow(names, events, late=LATE)

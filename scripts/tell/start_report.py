@@ -20,17 +20,19 @@ MARKS = {
     EventKind.WAITING: ("·", "dim"),
 }
 """Before live lines, with their colours; findings and the result are told at the end."""
+LATE = "inv up --timeout 600, or: inv logs"
 
 
 class StartReport(Report):
     """Tells what happens while services start, what was wrong before, and how it ended."""
 
     def follow(
-        self, names: Sequence[str], events: Iterable[Event], *, last: bool = True
+        self, names: Sequence[str], events: Iterable[Event], *, last: bool = True, late: str = LATE
     ) -> ExitCode:
         """Tell what happens while services start; give the exit code of the result.
 
-        Where another start comes after this one, that all is ready is not the `last` line.
+        Where another start comes after this one, that all is ready is not the `last` line. `late`
+        is the next step when time is up.
         Ctrl-C is passed on, after saying how far all has come.
         """
         course = Course(names)
@@ -48,8 +50,7 @@ class StartReport(Report):
         for finding in course.findings:
             self.finding(finding)
         if course.verdict is Verdict.STARTING:
-            late = f"time is up: {course.waits()}"
-            self.error(OverdueError(late, next_step="inv up --timeout 600, or: inv logs"))
+            self.error(OverdueError(f"time is up: {course.waits()}", next_step=late))
         return exit_code(course.verdict)
 
     def _happened(self, event: Event) -> None:

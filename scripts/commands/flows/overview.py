@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from scripts.config import workspace
 from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
+from scripts.core.errors import ConfigError
 from scripts.core.look import Look
 from scripts.core.polling import poll
 from scripts.data import journal, snapshots
@@ -16,6 +18,9 @@ from scripts.tell.report import Report
 from scripts.watch import early, measuring, mends, status
 from scripts.watch.observer import Observer
 from scripts.watch.on_host import SERVICE
+
+if TYPE_CHECKING:
+    from scripts.live.feed import Judged
 
 WATCHED = 2.0
 """Seconds between two pictures of `inv ps --watch`."""
@@ -63,6 +68,22 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
                 tell.watch(status.frames(space.stack, looks, images, about))
         else:
             tell.status(status.document(space.stack, look(), images, about))
+
+
+def follow(checkout: Checkout, tell: Report, judged: "Judged") -> None:
+    """Tell programs how the stack is, then what changes, an event a line until Ctrl-C."""
+    if tell.form != "json":
+        raise ConfigError(
+            "--follow writes events for programs, and --format json was not given",
+            next_step="inv ps --follow --format json; for people: inv ps --watch",
+        )
+    from scripts.live.feed import Feed
+
+    with suppress(KeyboardInterrupt):  # the way to end it
+        for number, event, data in Feed(checkout, judged=judged).follow():
+            tell.json_line({"event": event, "number": number, "data": data})
+            if tell.out.unheard:
+                break
 
 
 def every_stack(checkout: Checkout, tell: Report) -> None:

@@ -2,16 +2,25 @@
 
 import base64
 import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
+
+import pytest
 
 from scripts.config.rules.schema import validate
 from scripts.core import polling
 from scripts.core.look import Look, Usage
 from scripts.engine.stacks import KIND_LABEL
+from scripts.live.feed import Feed
+from scripts.tell.screen import Screen
 from scripts.watch import measuring
 from tests.kit.changes import put
 from tests.kit.checkout import Checkout
 from tests.kit.fake_engine import framed, made
+from tests.kit.places import ROOT
 
 
 def test_ps_as_json_keeps_its_schema(at: Checkout) -> None:
@@ -163,3 +172,58 @@ def test_watching_ends_with_ctrl_c(at: Checkout) -> None:
     assert "1.0 s CPU" in shown
     assert "100.0 % CPU" in shown
     assert waited == [2, 2]
+
+
+def test_programs_are_told_the_state_first_until_ctrl_c(at: Checkout) -> None:
+    """A document a line; no secret is in it, and the end is none of its failures."""
+    put("NEO4J_PASSWORD", "correct-horse-battery")(at)
+    at.state["containers"]["id-etcd"] = at.container("etcd", "exited")
+    at.serve()
+    argv = [sys.executable, "-m", "tests.kit.inv_at", str(at.root), "ps", "--follow"]
+
+    with subprocess.Popen(
+        [*argv, "--format", "json"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+
+    event = json.loads(line)
+    assert validate(event, "follow") == ()
+    assert event["event"] == "state"
+    assert validate(event["data"], "state") == ()
+    assert event["data"]["services"]["etcd"]["state"] == "exited"
+    assert b"correct-horse-battery" not in line
+    assert (process.returncode, err) == (0, b"")
+
+
+def test_following_ends_where_nobody_reads_any_more(at: Checkout) -> None:
+    """Quietly, after the first line that nobody has read."""
+    told: list[int] = []
+
+    def events(_: Feed) -> Iterator[tuple[int, str, dict[str, str]]]:
+        for number in range(1, 4):
+            told.append(number)
+            yield number, "change", {}
+
+    at.patch.setattr(Feed, "follow", events)
+    at.patch.setattr(Screen, "unheard", True)
+
+    assert at.inv("ps", "--follow", "--format", "json") == 0
+
+    assert told == [1]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--follow",), "for people: inv ps --watch"),
+        (("--follow", "--format", "json", "--service", "etcd"), "--follow does not go with"),
+        (("--follow", "--format", "json", "--watch"), "--follow does not go with --watch"),
+    ],
+)
+def test_what_follows_is_made_for_programs(at: Checkout, words: tuple[str, ...], told: str) -> None:
+    """2, and who looks at a screen is told what is made for that."""
+    assert at.inv("ps", *words) == 2
+    assert told in at.shown().err

@@ -9,7 +9,7 @@ from scripts.core.finding import Verdict
 from scripts.core.look import Container, Look, Reading
 from scripts.core.stack import Service
 from scripts.start.events import Event, EventKind
-from scripts.start.scheduler import STEADY, start
+from scripts.start.scheduler import STEADY, Onlooker, course, start
 from tests.kit.builders import container, reading, service, stack
 
 BEGAN = 50.0
@@ -488,3 +488,88 @@ def test_a_login_that_is_rejected_is_not_tried_ten_times_a_second() -> None:
 
     assert codes(events) == ["login-rejected"]
     assert len(world.probed) <= 4
+
+
+def waited(
+    world: FakeWorld, *services: Service, timeout: float = 10.0, busy: bool = False
+) -> list[Event]:
+    """Wait for these services, which somebody else starts or not; give the events."""
+    names = tuple(one.name for one in services)
+    run = Onlooker(stack(*services), names, world, lambda: busy, world.clock)
+    events = list(course(run, timeout))
+    assert kinds(events, "started") == []
+    return events
+
+
+def test_what_somebody_else_starts_is_waited_for() -> None:
+    """Also where there is no container yet; whoever waits starts nothing."""
+    world = FakeWorld({"db": well("db", after=1.0), "web": well("web", after=0.5)})
+    world.lives["web"].before = None
+    world.launches |= {"db": BEGAN + 2, "web": BEGAN + 4}
+
+    events = waited(world, DB, replace(WEB, needs=("db",)))
+
+    assert kinds(events, "ready") == ["ready db", "ready web"]
+    assert events[-1].verdict is Verdict.READY
+    assert events[-1].seconds == pytest.approx(4.5)
+
+
+@pytest.mark.parametrize("before", [None, container("db", "created"), container("db", "exited")])
+def test_what_nobody_starts_is_waited_for_until_time_is_up(before: Container | None) -> None:
+    """How a container ended before is no finding: `inv up` is yet to come, for all that is known.
+
+    Neither is an error that the engine has kept of a start back then.
+    """
+    if before is not None:
+        before = replace(before, error="no such device")
+    events = waited(FakeWorld({"db": Life(before=before)}), DB)
+
+    assert codes(events) == []
+    assert events[-1].verdict is Verdict.STARTING
+    assert events[-1].seconds == pytest.approx(10.0)
+
+
+OVER = [
+    ("ended", container("db", "exited", exit_code=3)),
+    ("start-refused", container("db", "created", error="no such device")),
+]
+
+
+@pytest.mark.parametrize(("code", "left"), OVER)
+def test_waiting_ends_as_soon_as_it_cannot_help(code: str, left: Container) -> None:
+    """What ended or was refused since we came stays so: its cause is told at once."""
+    runs = container("db", health="starting")
+    world = FakeWorld({"db": Life(before=runs, steps=[(2.0, left, None)])})
+    if code == "start-refused":  # it is another container than the one that ran
+        world.lives["db"].steps[0] = (2.0, replace(left, id="another"), None)
+
+    events = waited(world, DB)
+
+    assert codes(events) == [code]
+    assert events[-1].verdict is Verdict.BROKEN
+    assert events[-1].seconds == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("code", "left"), OVER)
+def test_who_has_stopped_may_come_again_while_a_command_is_at_work(
+    code: str, left: Container
+) -> None:
+    """`inv restart` stops before it starts."""
+    runs, healthy = container("db", health="starting"), container("db", health="healthy")
+    steps: list[Step] = [(2.0, left, None), (4.0, healthy, reading("db"))]
+
+    events = waited(FakeWorld({"db": Life(before=runs, steps=steps)}), DB, busy=True)
+
+    assert code not in codes(events)
+    assert events[-1].verdict is Verdict.READY
+
+
+def test_a_crash_loop_ends_the_wait_whoever_is_at_work() -> None:
+    """Nobody mends that by waiting."""
+    runs, falls = container("db"), container("db", "restarting", restarts=5, exit_code=1)
+    world = FakeWorld({"db": Life(before=runs, steps=[(2.0, falls, None)])})
+
+    events = waited(world, DB, busy=True)
+
+    assert codes(events) == ["crash-loop"]
+    assert events[-1].verdict is Verdict.BROKEN

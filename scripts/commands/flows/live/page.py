@@ -13,7 +13,7 @@ from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError
 from scripts.live import feed
 from scripts.live.feed import Feed, Judged
-from scripts.machine import processes
+from scripts.machine import groups, processes
 from scripts.serve.page import place
 from scripts.serve.page.access import Access
 from scripts.serve.page.place import Note
@@ -62,6 +62,7 @@ def stop(here: Checkout, tell: Report) -> None:
 
 
 def _serve(here: Checkout, wanted: Wanted, tell: Report, judged: Judged) -> None:
+    groups.need("page", here, tell.say)
     from scripts.serve.page.server import Server, listening
 
     stack = Feed(here, read_only=wanted.read_only, keep=True, judged=judged)

@@ -1,0 +1,16 @@
+"""`inv` on another checkout, as a process: python -m tests.kit.inv_at ROOT WORDS..."""
+
+import sys
+from pathlib import Path
+
+from scripts.commands import command, program
+
+
+def main(root: str) -> None:
+    """Let what is typed work on the checkout at `root`."""
+    command.ROOT = Path(root)
+    program.run()
+
+
+if __name__ == "__main__":
+    main(sys.argv.pop(1))
