@@ -4,6 +4,7 @@
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -14,6 +15,7 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_external_run = True
 nox.options.stop_on_first_error = True
 
+TYPESCRIPT = "typescript@7.0.2"
 PYTHON = ["scripts", "tests", "docker", "tasks.py", "noxfile.py"]
 
 
@@ -25,10 +27,23 @@ def install(session: nox.Session, name: str, *flags: str) -> None:
 
 @nox.session(tags=["ci", "fast"])
 def lint(session: nox.Session) -> None:
-    """Style and common mistakes: ruff with every rule but six."""
+    """Style and common mistakes: ruff with every rule but six, and tsc for the live page."""
     install(session, "lint")
     session.run("ruff", "check", *(session.posargs or PYTHON))
     session.run("ruff", "format", "--check", *(session.posargs or PYTHON))
+    if not session.posargs:
+        script(session)
+
+
+def script(session: nox.Session) -> None:
+    """Check the script of the live page against its types; CI does not go without."""
+    if shutil.which("npx"):
+        words = ("npx", "--yes", "--package", TYPESCRIPT, "--", "tsc", "--project")
+        session.run(*words, "scripts/serve/page", external=True)
+    elif os.environ.get("CI"):
+        session.error("there is no npx, so nobody checked page.js: apt-get install npm")
+    else:
+        session.warn("there is no npx, so nobody checked page.js; for that: apt-get install npm")
 
 
 @nox.session(tags=["ci", "fast"])

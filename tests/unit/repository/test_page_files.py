@@ -1,0 +1,89 @@
+"""The files of the live page: small, in both languages, and nothing is written inline."""
+
+import json
+import re
+
+import pytest
+
+from tests.kit.places import ROOT
+
+FOLDER = ROOT / "scripts" / "serve" / "page" / "files"
+MARKUP, STYLE, SCRIPT = (
+    (FOLDER / f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+)
+MOST = 60_000
+"""Bytes of all three, as they are sent."""
+WORDS = re.findall(
+    r'^  "?([\w.]+)"?: "(.*)",$',
+    SCRIPT.partition("const WORDS")[2].partition("\n};")[0],
+    re.MULTILINE,
+)
+"""Each word, and what stands for it: English|Chinese."""
+UNSAFE = (
+    *("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "DOMParser", "Fragment("),
+    *("eval(", "Function(", "cssText", 'setAttribute("style"', "srcdoc", "import("),
+)
+"""What makes markup or code of a text, or is refused by the page's policy."""
+HAN = re.compile("[\u4e00-\u9fff]")
+SAME = {"cpu"}
+"""Words that are the same in both languages."""
+
+
+def test_all_three_are_small() -> None:
+    """A person can read them, and they are there at once."""
+    assert sum(file.stat().st_size for file in FOLDER.iterdir()) <= MOST
+
+
+@pytest.mark.parametrize("unsafe", UNSAFE)
+def test_no_text_becomes_markup(unsafe: str) -> None:
+    """Whatever a log or a name says, it is shown as text."""
+    assert unsafe not in SCRIPT
+
+
+def test_nothing_is_written_inline() -> None:
+    """The policy of the page allows no script or style within it, and none from elsewhere."""
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]* src=\"/page\.js\")", MARKUP)
+    addresses = re.findall(r"https?://[^'\")\s]+", MARKUP + STYLE + SCRIPT)
+    assert set(addresses) == {"http://www.w3.org/2000/svg"}
+    assert "@import" not in STYLE
+    assert "url(" not in STYLE
+
+
+def test_every_word_is_there_in_both_languages() -> None:
+    """With the same gaps to fill, and once only."""
+    assert len(WORDS) > 100
+    assert len(dict(WORDS)) == len(WORDS)
+    for word, both in WORDS:
+        english, chinese = both.split("|")
+        assert english, word
+        assert not HAN.search(english), word
+        assert word in SAME or HAN.search(chinese), word
+        gaps = [sorted(re.findall(r"\{\w+\}", one)) for one in (english, chinese)]
+        assert gaps[0] == gaps[1], word
+
+
+def test_no_word_is_left_over() -> None:
+    """Each is asked for by its name, or by the kind of word that it is."""
+    code = SCRIPT.partition("@typedef {keyof typeof WORDS} Word")[2]
+    asked = set(re.findall(r'["`](\w+)["`]', code))
+    asked |= set(re.findall(r"\w+", re.findall(r"const VIEWS = .*", code)[0]))
+    kinds = tuple(f"{kind}_" for kind in re.findall(r'called\("(\w+)"', code))
+    ends = tuple(re.findall(r"\$\{\w+\}(_\w+)`", code))
+    begins = tuple(re.findall(r"`(\w+_)\$\{", code))
+    left = {word for word, _ in WORDS if word not in asked}
+    left = {one for one in left if not one.startswith(kinds + begins) and not one.endswith(ends)}
+    assert left == set()
+
+
+def test_all_that_the_document_may_say_has_a_word() -> None:
+    """How a start ended, and what became of an edit, are told in both languages."""
+    known = {word for word, _ in WORDS}
+    timeline, reload = (
+        json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text())
+        for name in ("timeline", "reload")
+    )
+    told = {
+        "verdict": timeline["properties"]["verdict"]["enum"],
+        "outcome": reload["$defs"]["run"]["properties"]["outcome"]["enum"],
+    }
+    assert {f"{kind}_{word}" for kind, words in told.items() for word in words} <= known
