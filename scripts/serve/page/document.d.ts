@@ -51,12 +51,18 @@ export interface Run {
     critical?: boolean;
     state?: string;
   }[];
-  phases?: { name: string; what?: string; began: number; ended?: number; outcome?: string }[];
+  phases?: {
+    name: string;
+    what?: string;
+    began: number;
+    ended?: number;
+    outcome?: string;
+    critical?: boolean;
+  }[];
 }
 export interface Reload {
   version: number;
   outcome: string;
-  first_files?: string[];
   began: string;
   seconds?: Record<string, number>;
   file?: string;
@@ -76,6 +82,7 @@ export interface State {
   project?: string;
   checkout?: string;
   read_only?: boolean;
+  notes?: string[];
   engine?: { answers: boolean; error?: string; next?: string };
   services: Record<string, Service>;
   order: string[];
@@ -90,7 +97,12 @@ export interface State {
     models?: { models: object[] };
     silent?: { service: string; error: string; next: string }[];
   };
-  memories?: { cubes?: object[]; orphans?: number };
+  memories?: {
+    cubes?: object[];
+    nodes_without_vector?: number;
+    vectors_without_node?: number;
+    orphans?: number;
+  };
   past?: { at: string; kind: string; service?: string; text: string; until?: string }[];
 }
 /** What was asked for, and the plan and question that came. */

@@ -20,7 +20,7 @@ const WORDS = {
   lost: "connection lost|连接中断",
   locked: "key changed|密钥已变",
   lost_more: "This is how it was at {at}; it is tried again all the time. If the page has ended:|当前显示 {at} 的内容，正在不断重试。若页面服务已停止：",
-  locked_more: "This browser has no key of this page. Open the address that this prints:|此浏览器没有本页的密钥。请打开以下命令给出的地址：",
+  locked_more: "Open the address that this prints:|请打开以下命令给出的地址：",
   no_engine: "No container engine answers|容器引擎没有响应",
   nothing_runs: "Nothing is running|没有服务在运行",
   all_ready: "All {all} services are ready|全部 {all} 个服务已就绪",
@@ -59,6 +59,7 @@ const WORDS = {
   start_long: "Took longest: {way}.|耗时最长：{way}。",
   verdict_ready: "ready|就绪",
   verdict_starting: "time was up|超时",
+  verdict_refused: "refused|被拒绝",
   verdict_broken: "broken|故障",
   verdict_interrupted: "interrupted|被中断",
   before: "Before the first container|第一个容器之前",
@@ -66,6 +67,8 @@ const WORDS = {
   phase_base: "base image|基础镜像",
   phase_pull: "pull|拉取",
   phase_build: "build|构建",
+  phase_load: "load|载入",
+  phase_checks: "checks|检查",
   phase_create: "create|创建",
   held: "held by {name}|等待 {name}",
   key_wait: "made, not started yet|已创建，未启动",
@@ -75,6 +78,7 @@ const WORDS = {
   starts: "The last starts|最近的启动",
   reloads: "Reloads of the API|API 重新加载",
   outcome_answers: "answers|已响应",
+  outcome_stopped: "stopped|已停止",
   outcome_failed: "failed|失败",
   outcome_superseded: "a newer edit came|被更新的修改取代",
   level: "Level|级别",
@@ -110,13 +114,11 @@ const WORDS = {
   "do_snapshot.restore": "Restore a snapshot|恢复快照",
   "do_snapshot.undo": "Undo the restore|撤销恢复",
   do_reset: "Delete data|清除数据",
-  service: "Service|服务",
   yes: "Do it|执行",
   no: "Cancel|取消",
   runs: "running|运行中",
   done: "done|完成",
-  failed: "failed, exit code {n}|失败，退出码 {n}",
-  past_none: "Nothing has happened yet that is worth keeping.|还没有值得记录的事。",
+  past_none: "Nothing has happened yet.|还没有记录。",
   past_finding: "finding|问题",
   past_start: "start|启动",
   past_reload: "reload|重载",
@@ -130,7 +132,6 @@ const WORDS = {
   col_enqueued: "queued|入队",
   col_errors: "errors|错误",
   col_failed: "failed|失败",
-  col_first_files: "changed|改动",
   col_model: "model|模型",
   col_nodes: "memories|记忆",
   col_nodes_without_vector: "without vector|缺向量",
@@ -213,7 +214,7 @@ const since = (moment) => el("time", { datetime: moment, title: clock(moment) },
 
 const number = (n = 0) => n.toLocaleString("en", { maximumFractionDigits: 3 });
 const tenths = (n = 0) => n.toFixed(1);
-const percent = (n = 0) => `${n < 10 ? tenths(n) : Math.round(n)} %`;
+const percent = (n = 0) => `${tenths(n)} %`;
 const bytes = (n = 0) => (n < 2 ** 30 ? `${Math.round(n / 2 ** 20)} MiB` : `${tenths(n / 2 ** 30)} GiB`);
 const short = (text = "", most = 0) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
@@ -359,6 +360,7 @@ function take(event, data) {
   if (event === "state" || event === "change") {
     const whole = /** @type {State} */ (event === "state" ? data : merged(state, data));
     state = { ...whole, services: whole.services ?? {}, order: whole.order ?? [], findings: whole.findings ?? [] };
+    if (data.now) ahead = Date.parse(data.now) - Date.now();
     const [kind, text] = verdict();
     const action = state.action ? `; ${state.action.task}: ${outcome(state.action)}` : "";
     if (told && told !== text + action) tell(text + action);
@@ -394,8 +396,6 @@ const follow = async (url, from, end, hear, say) => {
       const headers = from.id ? { "Last-Event-ID": from.id } : undefined;
       const answer = await fetch(url, { headers, cache: "no-store", signal: AbortSignal.any([end, silent.signal]) });
       if (answer.status === 401) is = "locked";
-      const off = Date.parse(answer.headers.get("date") ?? "") - Date.now();
-      ahead = Math.abs(off) > 2000 ? off : 0;
       const reader = answer.ok && answer.body?.getReader();
       if (reader) say("live");
       for (let rest = "", decoder = new TextDecoder(); reader; wait = 100) {
@@ -494,7 +494,7 @@ function line(name, which, large) {
   const last = rows.at(-1);
   const is = last && last[0] > end - 15 ? written(last[which]) : "–";
   const most = t("most", { most: written(highest) });
-  return el("div", { class: large ? "use large" : "use", "data-use": cpu ? "cpu" : "memory" },
+  return el("div", { class: large ? "use large" : "use" },
     svg("svg", { viewBox: `0 0 300 ${high}`, preserveAspectRatio: "none", role: "img", "aria-label": `${name}: ${what} ${is}, ${most}` },
       svg("path", { d: points.join("") })),
     large ? [el("span", `${what} ${is}`), el("span.soft", most)] : el("span", is));
@@ -520,6 +520,7 @@ function services() {
     engine && refused(engine),
     kind === "off" && el("div.finding", t("to_start"), step("./dev inv up")),
     findings(state.findings),
+    state.notes?.map((note) => el("p.soft", note)),
     names().length > 0 && [
       el("ul.services", names().map((name) => {
         const one = state.services[name];
@@ -611,7 +612,7 @@ function service(name = "") {
     findings(wrong(name)),
     el("div.charts", line(name, 1, true), line(name, 2, true)),
     el("dl", facts.map(([word, value]) => (value ? [el("dt", t(word)), el("dd", value)] : ""))),
-    part("healths", (one.healths ?? []).map((each) => [
+    part("healths", (one.healths ?? []).toReversed().map((each) => [
       el(`p.${each.exit_code ? "bad" : "soft"}`, `${clock(each.at)} · ${t("exit", { n: each.exit_code })}`), pre(each.output || "–")])),
   ];
 }
@@ -633,10 +634,11 @@ function drawnStart(run) {
       pieces.map(([piece, a, b]) => b > a && svg("rect", { class: piece, x: x(a), y: 2, width: Math.max(x(b) - x(a), 2), height: 12 })),
       answered < whole && svg("path", { class: "first", d: `M${x(answered)} 0V16` })),
     el("span.note.soft", note));
-  const phases = (run.phases ?? []).map(({ name, what = "", began, ended, outcome = "" }, n) => {
+  const phases = (run.phases ?? []).map(({ name, what, began, ended, outcome = "", critical }, n) => {
     const end = ended ?? (run.going ? whole : began);
-    return bar(`${n} ${name}`, [called("phase", name), " ", el("span.soft", what)], "phase", [["work", began, end]],
-      `${tenths(end - began)} s ${["", "done", "ok"].includes(outcome) ? "" : outcome}`);
+    const wrong = ["failed", "stopped"].includes(outcome);
+    return bar(`${n} ${name}`, [called("phase", name), " ", el("span.soft", what)], wrong ? "never" : critical ? "critical" : "phase",
+      [["work", began, end]], `${tenths(end - began)} s ${wrong ? called("outcome", outcome) : ""}`);
   });
   const bars = all.map((one) => {
     const end = one.ready ?? whole;
@@ -673,13 +675,12 @@ function start() {
         svg("rect", { class: "work", width: (100 * one.seconds) / longest, height: 8 })), ` ${tenths(one.seconds)}`],
       one.prepared === undefined ? "–" : tenths(one.prepared),
     ]))),
-    part("reloads", table(["version", "began", "verdict", "seconds", "first_files"], reloads.map((one) => [
+    part("reloads", table(["version", "began", "verdict", "seconds"], reloads.map((one) => [
       one.version,
       clock(one.began),
       [el(`span.${{ failed: "bad", answers: "good" }[one.outcome] ?? "soft"}`, called("outcome", one.outcome)),
         one.error && el("pre", `${one.file}:${one.line}: ${one.error}`)],
       Object.entries(one.seconds ?? {}).map(([stage, time]) => `${stage} ${time.toFixed(2)}`).join(" · "),
-      one.first_files?.join(", "),
     ]))),
   ];
 }
@@ -688,7 +689,7 @@ function start() {
 let tried = {};
 
 function memories() {
-  const { cubes, orphans = 0 } = state.memories ?? {};
+  const { cubes, nodes_without_vector: lone = 0, vectors_without_node: loose = 0, orphans = lone + loose } = state.memories ?? {};
   const { api, models, silent = [] } = state.memos ?? {};
   const { form, waiting, error, seconds = 0, memories: found = [] } = tried;
   return [
@@ -735,7 +736,7 @@ const TASKS = {
 let asked = null;
 
 /** @param {Action} one */
-const outcome = (one) => (!one.ended ? t("runs") : one.exit_code ? t("failed", { n: one.exit_code }) : t("done"));
+const outcome = (one) => (!one.ended ? t("runs") : one.exit_code ? t("exit", { n: one.exit_code }) : t("done"));
 
 /** @param {Action} one */
 const typed = ({ task, words = [task] }) => `inv ${words.join(" ")}`;
@@ -782,7 +783,7 @@ function actions() {
       action.lines?.length ? pre(action.lines.join("\n"), { class: "output" }) : ""),
     state.read_only ? el("p.soft", t("reading")) : el("ul.tasks", Object.entries(TASKS).map(([task, field]) =>
       el("li", el("form", { "data-do": "plan", "data-task": task },
-        field === "service" && el("label", t("service"), el("select", { name: "service" },
+        field === "service" && el("label", t("services"), el("select", { name: "service" },
           task !== "down" && el("option", { value: "" }, t("every")), names().map((name) => el("option", { value: name }, name)))),
         field === "name" && el("label", t("name"), el("input", { name: "name", autocomplete: "off", required: task === "snapshot.restore" })),
         el("button", { disabled: busy }, called("do", task)))))),
