@@ -9,10 +9,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypedDict, Unpack
+from typing import IO, Protocol, TypedDict, Unpack
 
 from scripts.core.errors import RefusedError
 from scripts.core.inventory import FOREIGN
@@ -249,32 +249,53 @@ class Relayed:
     """A process in a session of its own, which Ctrl-C reaches only through us."""
 
     def __init__(
-        self, argv: Sequence[str], *, folder: Path, env: Mapping[str, str], heard: OnLine
+        self,
+        argv: Sequence[str],
+        *,
+        folder: Path,
+        env: Mapping[str, str],
+        heard: OnLine,
+        result: OnLine | None = None,
     ) -> None:
-        """Start `argv` in a folder; `heard` is given each line of both streams, in a thread."""
+        """Start `argv` in a folder; `heard` is given each line of both streams, in a thread.
+
+        With `result` that has the lines of stdout.
+        """
         self._started = subprocess.Popen(  # noqa: S603 - as in `dial`
             [located(argv[0], env), *argv[1:]],
             cwd=folder,
             env=_environment(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.STDOUT if result is None else subprocess.PIPE,
             start_new_session=True,
         )
         self.pid = self._started.pid
         self._deaf: Exception | None = None
-        self._reader = threading.Thread(target=self._read, args=(heard,), daemon=True)
-        self._reader.start()
+        streams = ((self._started.stdout, result or heard), (self._started.stderr, heard))
+        self._readers = [
+            (stream, threading.Thread(target=self._read, args=(stream, takes), daemon=True))
+            for stream, takes in streams
+            if stream is not None
+        ]
+        for _, reader in self._readers:
+            reader.start()
 
-    def _read(self, heard: OnLine) -> None:
+    def _read(self, stream: IO[bytes], heard: OnLine) -> None:
         # read on whatever happens: a process whose lines nobody takes stands still
-        for line in self._started.stdout or ():
+        for line in stream:
             if self._deaf is not None:
                 continue
             try:
                 heard(line.decode(errors="replace").rstrip("\n"))
             except Exception as error:  # noqa: BLE001 - `wait` raises it
                 self._deaf = error
+
+    def interrupt(self) -> None:
+        """Let it and what it has started hear what Ctrl-C says in a terminal."""
+        with suppress(ProcessLookupError):  # it has ended by itself
+            if self._started.poll() is None:
+                os.killpg(self.pid, signal.SIGINT)
 
     def wait(self) -> int:
         """Wait for its end, and for what it wrote last; its exit code is negative for a signal.
@@ -283,9 +304,10 @@ class Relayed:
         were heard is raised here.
         """
         code = self._started.wait()
-        self._reader.join(LAST_LINES)
-        if self._started.stdout is not None and not self._reader.is_alive():
-            self._started.stdout.close()
+        for stream, reader in self._readers:
+            reader.join(LAST_LINES)
+            if not reader.is_alive():
+                stream.close()
         if (error := self._deaf) is not None:
             self._deaf = None  # once is enough
             raise error

@@ -2,15 +2,19 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 _SECRET = re.compile(r"PASSWORD|SECRET|(^|_)(TOKEN|KEY)$|^AK$|^SK$|^CHAT_MODEL_LIST$")
 MASK = "********"
 """What stands for a secret."""
 MOST_SHOWN = 60
 """Characters of a value that a message shows."""
+_CODED = re.compile("%[0-9A-F]{2}")
+"""A byte as a URL has it; its letters may be small too."""
+_LOGIN = re.compile(r"""(:(?:\\?/){2})[^\s/"'<>]+@""")
+"""Of a URL; JSON of some writers has a backslash before each stroke."""
 _SHORT = 4
 """Characters from which a secret is masked wherever it stands: a shorter one is in other words."""
 
@@ -112,16 +116,38 @@ def masked(text: str, secrets: Iterable[str], mask: str = MASK) -> str:
 
     One shorter than 4 characters is replaced only between blanks or quotes, as a value stands.
     """
-    forms = {form for secret in secrets for form in _written(secret)}
+    pattern = _hiding(tuple(secrets))
+    return pattern.sub(mask, text) if pattern else text
+
+
+@lru_cache(maxsize=64)
+def _hiding(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Return what finds these secrets in whatever form; None where there are none."""
+    forms = {form for secret in secrets if secret for form in _written(secret)}
     # the longest first: one secret may begin with another
     pattern = "|".join(map(_pattern, sorted(forms, key=len, reverse=True)))
-    return re.sub(pattern, mask, text) if pattern else text
+    return re.compile(pattern) if pattern else None
 
 
-def _written(secret: str) -> set[str]:
-    """Return the forms of a secret: itself, and as Compose writes it between quotes in YAML."""
-    quoted = (secret, secret.replace("'", "''"), json.dumps(secret, ensure_ascii=False)[1:-1])
-    return {secret, *(form.replace("$", "$$") for form in quoted)}
+def _written(secret: str) -> Iterator[str]:
+    """Yield the forms of a secret: itself, as YAML and JSON have it between quotes, in a URL."""
+    quoted = {secret, secret.replace("'", "''")}
+    for ascii_only in (False, True):
+        once = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        quoted |= {once, json.dumps(once)[1:-1]}  # JSON may be a text in JSON
+    for form in quoted:
+        yield form
+        yield form.replace("$", "$$")  # as Compose writes it
+    for coded in (quote, quote_plus):
+        for safe in ("", "/"):
+            form = coded(secret, safe=safe, errors="replace")
+            yield form
+            yield _CODED.sub(lambda code: code[0].lower(), form)
+
+
+def without_logins(text: str, mask: str = MASK) -> str:
+    """Return `text` with the login of every URL in it replaced by the mask."""
+    return _LOGIN.sub(rf"\1{mask}@", text)
 
 
 def _pattern(form: str) -> str:

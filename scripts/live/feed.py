@@ -13,16 +13,15 @@ from scripts.config import settings as env_file
 from scripts.config import workspace
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
-from scripts.core import texts
 from scripts.core.checkout import Checkout
 from scripts.core.errors import BugError, ConfigError, StackError, known
-from scripts.core.foreign.documents import Json
 from scripts.core.process import run_beside
 from scripts.core.units import written
 from scripts.live import state, usage
 from scripts.live.changes import Changes, Event
 from scripts.live.looking.scene import Scene, Source
 from scripts.live.looking.starts import Starts
+from scripts.live.masks import Mask
 from scripts.live.patch import without_nulls
 from scripts.live.usage import Ring
 
@@ -33,22 +32,6 @@ SPAN = usage.KEPT * usage.EVERY
 
 Wake = Callable[[], object]
 Judged = Callable[[Exception], StackError]
-
-
-class Mask:
-    """Hides the secrets of settings."""
-
-    def __init__(self, settings: Settings) -> None:
-        """Hide what `inv env` hides."""
-        self._secrets = settings.secrets()
-
-    def document(self, value: Json) -> Json:
-        """Return a document without secrets in any of its texts."""
-        if isinstance(value, dict):
-            return {name: self.document(one) for name, one in value.items()}
-        if isinstance(value, list):
-            return [self.document(one) for one in value]
-        return texts.masked(value, self._secrets) if isinstance(value, str) else value
 
 
 class Cursor:

@@ -256,6 +256,32 @@ def test_a_relayed_process_goes_on_when_nobody_can_keep_its_lines(tmp_path: Path
     assert running.wait() == 3
 
 
+def test_the_result_of_a_relayed_process_comes_apart(tmp_path: Path) -> None:
+    """Where somebody wants it; else both streams come in the order of their lines."""
+    script = shell("echo one; echo two >&2")
+    told, result = list[str](), list[str]()
+
+    assert Relayed(script, folder=tmp_path, env={}, heard=told.append).wait() == 0
+    assert told == ["one", "two"]
+    told.clear()
+    Relayed(script, folder=tmp_path, env={}, heard=told.append, result=result.append).wait()
+    assert (told, result) == (["two"], ["one"])
+
+
+def test_a_relayed_process_is_interrupted_with_what_it_has_started(tmp_path: Path) -> None:
+    """As by Ctrl-C in a terminal; one that has ended hears nothing."""
+    heard: list[str] = []
+    script = "trap 'echo heard; exit 130' INT; echo ready; sleep 600; echo woken"
+    running = Relayed(shell(script), folder=tmp_path, env={}, heard=heard.append)
+    until(lambda: heard == ["ready"])
+
+    running.interrupt()
+
+    assert running.wait() == 130
+    assert heard == ["ready", "heard"]
+    running.interrupt()
+
+
 def test_a_detached_process_outlives_its_starter(tmp_path: Path) -> None:
     """It has a session of its own, no input, and adds its output to the log."""
     log = tmp_path / "a log"
