@@ -4,22 +4,30 @@ from scripts.commands import flags
 from scripts.commands.command import checkout, command, project, report, starter
 from scripts.core.errors import ExitCode
 
+DRY_RUN = "only show what would happen"
 SNAPSHOT = "its name, as inv snapshot.list has it, or the path of one from elsewhere"
 
 
-@command(volumes="delete the data too, after asking")
-def down(*, volumes: bool = False, yes: bool = False) -> None:
+@command(
+    service="stop only this one, and keep its container; may be repeated",
+    volumes="delete the data too, after asking",
+)
+def down(*, service: list[str], volumes: bool = False, yes: bool = False) -> None:
     """Stop and remove the containers; the data stays unless --volumes."""
     from scripts.commands.flows import data
 
     tell = report()
-    data.down(starter(tell, stopping=True), tell, delete_data=volumes, yes=yes)
+    if service:
+        flags.alone("service", volumes=volumes)
+        data.stop(starter(tell, stopping=True), tell, service)
+    else:
+        data.down(starter(tell, stopping=True), tell, delete_data=volumes, yes=yes)
 
 
 @command(
     service="service whose data group is meant; may be repeated",
     all="all data groups",
-    dry_run="only show what would happen",
+    dry_run=DRY_RUN,
     no_snapshot="delete without a snapshot: the data is lost for good",
 )
 def reset(
@@ -42,13 +50,14 @@ def reset(
     "save",
     service="service whose data group is meant; may be repeated; none means all",
     name="what to call it",
+    dry_run=DRY_RUN,
 )
-def snapshot_save(*, service: list[str], name: str = "") -> ExitCode:
+def snapshot_save(*, service: list[str], name: str = "", dry_run: bool = False) -> ExitCode:
     """Save the data as one file under snapshots/; what has to stop for it starts again."""
     from scripts.commands.flows import data
 
     tell = report()
-    return data.save(starter(tell), tell, service, name)
+    return data.save(starter(tell), tell, service, name, dry_run=dry_run)
 
 
 @command("list")
@@ -70,21 +79,30 @@ def snapshot_verify(name: str, *, format: str = "text") -> ExitCode:
     return data.verify(checkout(tell).root, project(tell), tell, name)
 
 
-@command("restore", name=SNAPSHOT, anyway="also with another image source or an older server")
-def snapshot_restore(name: str, *, yes: bool = False, anyway: bool = False) -> ExitCode:
+@command(
+    "restore",
+    name=SNAPSHOT,
+    anyway="also with another image source or an older server",
+    dry_run=DRY_RUN,
+)
+def snapshot_restore(
+    name: str, *, yes: bool = False, anyway: bool = False, dry_run: bool = False
+) -> ExitCode:
     """Put a snapshot in the place of the data; that stays until all is ready on the new one."""
     from scripts.commands.flows import data
 
     tell = report()
-    return data.restore(starter(tell), tell, name, yes=yes, anyway=anyway)
+    wanted = data.Restore(name=name, anyway=anyway, dry_run=dry_run)
+    return data.restore(starter(tell), tell, wanted, yes=yes)
 
 
-@command("undo")
-def snapshot_undo() -> ExitCode:
+@command("undo", dry_run=DRY_RUN)
+def snapshot_undo(*, dry_run: bool = False) -> ExitCode:
     """Bring back the data from before a restore on which not all became ready."""
     from scripts.commands.flows import data
 
-    return data.undo(starter(report()))
+    tell = report()
+    return data.undo(starter(tell), tell, dry_run=dry_run)
 
 
 @command("delete", name="its name, as inv snapshot.list has it")

@@ -193,16 +193,22 @@ def _brought_back(context: DataContext, entry: Entry) -> ExitCode:
     return code
 
 
+def unready(context: DataContext) -> Entry:
+    """Return the restore that never became ready; ConfigError when there is none."""
+    entry = journal.read(context.folder)
+    if entry is None or entry.phase not in UNDONE:
+        raise ConfigError("there is no unfinished restore", next_step="inv snapshot.list")
+    _require_own(context, entry)
+    return entry
+
+
 def undo(context: DataContext) -> ExitCode:
     """Bring back the data from before a restore that never became ready, however far it came.
 
     Raises ConfigError when there is no such restore.
     """
     throwaway.clear(context.api, context.stack.project)
-    entry = journal.read(context.folder)
-    if entry is None or entry.phase not in UNDONE:
-        raise ConfigError("there is no unfinished restore", next_step="inv snapshot.list")
-    _require_own(context, entry)
+    entry = unready(context)
     if entry.phase is not Phase.UNPACKING:  # then nothing has taken its place yet
         entry = context.note(_stopped(context, entry), Phase.UNDOING)
     return finish(context, entry)

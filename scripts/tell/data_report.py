@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.core.errors import BrokenError, ExitCode
 from scripts.core.progress import OnBytes
 from scripts.core.units import size, size_of
-from scripts.data.model import Command, Plan, Snapshot
+from scripts.data.model import Command, Entry, Plan, Snapshot
 from scripts.tell.start_report import StartReport
 
 if TYPE_CHECKING:
@@ -110,6 +110,13 @@ class DataReport(StartReport):
         if removed + added < wanted:
             left = wanted - removed - added
             self.say(f"{left:,} are gone, are whole by now or have no text, and were left alone")
+
+    def undo(self, entry: Entry) -> None:
+        """Write what would be brought back."""
+        self.text(f"brings back {', '.join(entry.volumes.values())}, as before inv {entry.command}")
+        self.text(
+            f"starts      {', '.join(reversed(entry.running)) or 'nothing: nothing of it ran'}"
+        )
 
     def restored(self, plan: Plan, code: ExitCode) -> None:
         """Write that a restore came to its end."""

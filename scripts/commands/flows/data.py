@@ -8,6 +8,7 @@ from scripts.config import selection, workspace
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ExitCode, StackError
 from scripts.core.files import held
+from scripts.core.look import ALIVE
 from scripts.data import archive, manifest, operations, recovery, snapshots, volumes
 from scripts.data.model import Command
 from scripts.engine import stacks
@@ -17,6 +18,7 @@ from scripts.start import guards
 from scripts.start.starter import Starter
 from scripts.start.up import take_over
 from scripts.tell.data_report import DataReport
+from scripts.watch import on_host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,32 @@ class Reset:
     dry_run: bool = False
     keep: bool = True
     """A snapshot is made first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Which snapshot is to be put in the place of the data, as it was typed."""
+
+    name: str
+    anyway: bool = False
+    """Also where it was made by other servers."""
+    dry_run: bool = False
+
+
+def stop(start: Starter, tell: DataReport, services: Sequence[str]) -> None:
+    """Stop these services alone: their containers stay, and what needs them is told."""
+    space, context = start.space, start.data_context()
+    names = selection.services(space.stack, services)
+    with held(space.cache, "down"):
+        guards.require_own(space)
+        if on_host.SERVICE in names:
+            api_host.end(space.cache, tell.say)
+        context.stop(names)
+        alive = [one.service for one in context.containers() if one.state in ALIVE]
+    for name in names:
+        users = [user for user in alive if name in space.stack.service(user).needs]
+        left = f"; {', '.join(users)} needs it, and goes on without" if users else ""
+        tell.say(f"{name} is stopped{left}; inv up --service {name} starts it")
 
 
 def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> None:
@@ -129,7 +157,9 @@ def _finished(
         return None
 
 
-def save(start: Starter, tell: DataReport, services: Sequence[str], name: str) -> ExitCode:
+def save(
+    start: Starter, tell: DataReport, services: Sequence[str], name: str, *, dry_run: bool
+) -> ExitCode:
     """Write the data of these services' groups as one file; an empty `name` is made up."""
     space, context = start.space, start.data_context()
     groups = selection.data_groups(space.stack, services)
@@ -137,11 +167,13 @@ def save(start: Starter, tell: DataReport, services: Sequence[str], name: str) -
     with held(space.cache, "snapshot.save"), recovery.unfinished(context.folder):
         guards.require_own(space)
         file = snapshots.new_file(context.folder, name)
-        if code := start.finish_interrupted():
+        if not dry_run and (code := start.finish_interrupted()):
             return code
         operation = operations.prepare(context, Command.SAVE, groups, snapshot=name)
         operation.require_data()
-        tell.plan(operation.plan, result=False)
+        tell.plan(operation.plan, result=dry_run)
+        if dry_run:
+            return ExitCode.OK
         code = operations.save(
             operation, file, manifest.describe(space, operation.plan, automatic=False)
         )
@@ -149,22 +181,24 @@ def save(start: Starter, tell: DataReport, services: Sequence[str], name: str) -
     return code
 
 
-def restore(start: Starter, tell: DataReport, name: str, *, yes: bool, anyway: bool) -> ExitCode:
+def restore(start: Starter, tell: DataReport, wanted: Restore, *, yes: bool) -> ExitCode:
     """Put a snapshot in the place of the data, which stays until all is ready on the new one."""
     space, context = start.space, start.data_context()
-    file = snapshots.find(context.folder, name)
+    file = snapshots.find(context.folder, wanted.name)
     contents = archive.manifest(file)
-    manifest.require_restorable(space, file, contents, anyway=anyway)
+    manifest.require_restorable(space, file, contents, anyway=wanted.anyway)
     with held(space.cache, "snapshot.restore"), recovery.unfinished(context.folder):
         guards.require_own(space)
-        if code := start.finish_interrupted():
+        if not wanted.dry_run and (code := start.finish_interrupted()):
             return code
         operation = operations.prepare(
             context, Command.RESTORE, contents["groups"], snapshot=snapshots.name(file)
         )
         operation.require_nothing_beside()
         operation.require_space(contents["tar_bytes"])
-        tell.plan(operation.plan, result=False)
+        tell.plan(operation.plan, result=wanted.dry_run)
+        if wanted.dry_run:
+            return ExitCode.OK
         names = operation.plan.names.values()
         _confirm(space, tell, "Replace this data?", (), names, yes=yes)
         code = operations.restore(operation, file, contents["tar_bytes"])
@@ -172,12 +206,15 @@ def restore(start: Starter, tell: DataReport, name: str, *, yes: bool, anyway: b
     return code
 
 
-def undo(start: Starter) -> ExitCode:
+def undo(start: Starter, tell: DataReport, *, dry_run: bool) -> ExitCode:
     """Bring back the data from before a restore on which not all became ready."""
     context = start.data_context()
     with held(start.space.cache, "snapshot.undo"), recovery.unfinished(context.folder):
         guards.require_own(start.space)
-        return recovery.undo(context)
+        if not dry_run:
+            return recovery.undo(context)
+        tell.undo(recovery.unready(context))
+        return ExitCode.OK
 
 
 def verify(root: Path, project: str, tell: DataReport, name: str) -> ExitCode:

@@ -193,6 +193,26 @@ def test_a_stack_that_was_down_stays_down(at: Checkout) -> None:
     assert at.inv("reset", "--all", "--yes") == 0  # there is nothing left to delete
 
 
+def test_every_plan_can_be_looked_at_alone(at: Checkout) -> None:
+    """A save and a restore stop services, an undo throws away what was restored: 0, as a reset."""
+    assert at.inv("snapshot.save", "--service", "etcd", "--name", "no", "--dry-run") == 0
+    saves = at.shown()
+    at.save("one")
+    assert at.inv("snapshot.restore", "one", "--dry-run") == 0
+    restores = at.shown()
+    at.interrupted("restore", "starting", "etcd_data")
+    assert at.inv("snapshot.undo", "--dry-run") == 0
+
+    assert "stops     memos, milvus, etcd\nsaves     memos-test_etcd_data (" in saves.out
+    assert "snapshot  one, read whole and checked first" in restores.out
+    assert at.shown().out.splitlines() == [
+        "brings back memos-test_etcd_data, as before inv restore",
+        "starts      qdrant, neo4j, memos",
+    ]
+    assert (at.held(), at.names()) == (OLD_DATA, ["one"])
+    assert journal.read(at.kept) is not None
+
+
 # restore --------------------------------------------------------------------------------------
 
 
