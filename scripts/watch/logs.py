@@ -1,13 +1,13 @@
 """Asks the engine for the logs of several services: what is there, and what comes."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import inf
 from pathlib import Path
 from queue import Queue
-from threading import Event, Thread
+from threading import Condition, Event, Thread
 from typing import Any
 
 from scripts.core.errors import RefusedError, StackError
@@ -56,8 +56,25 @@ class LogReader:
         """The container, and since when it ran, that was last followed to its end."""
         self._queue: Queue[LogLine | StackError | None] = Queue(maxsize=WAITING)
         self._ended = Event()
+        self._again = AGAIN
+        self._looks = Condition()
+        self._news = 0
         self._streams: dict[str, Stream] = {}
         self._threads: list[Thread] = []
+
+    def resumed(self, last: Mapping[str, int], again: float) -> "LogReader":
+        """Read on, in those services that have one, after the moment of the last line known.
+
+        A container is looked for every `again` seconds, and at each `look`.
+        """
+        self._last, self._again = dict(last), again
+        return self
+
+    def look(self) -> None:
+        """Look for containers now: something has happened to one; from any thread."""
+        with self._looks:
+            self._news += 1
+            self._looks.notify_all()
 
     def lines(self, *, follow: bool = False) -> Iterator[LogLine]:
         """Yield what was written so far, and with `follow` all that comes until `close`.
@@ -70,7 +87,7 @@ class LogReader:
         restarts = _restarts(self._api, self._project, present, since=0)
         yield from merged([self._past(container, restarts) for container in present])
         if follow:
-            yield from self._coming()
+            yield from self.coming()
 
     @property
     def waiting(self) -> int:
@@ -85,6 +102,7 @@ class LogReader:
     def close(self) -> None:
         """End following; safe at any time, and from any thread."""
         self._ended.set()
+        self.look()
         for stream in list(self._streams.values()):
             stream.close()
         for thread in self._threads:
@@ -96,10 +114,12 @@ class LogReader:
         self._queue.put(None)
 
     def _past(self, container: Container, restarts: Sequence[Restart]) -> Iterator[LogLine]:
-        own = [restart for restart in restarts if restart.service == container.service]
-        return self._read(container, own, self._wanted)
+        last, wanted = self._last.get(container.service, -1), self._wanted
+        own = [one for one in restarts if one.service == container.service and one.at > last]
+        return self._read(container, own, wanted if last < 0 else replace(wanted, since=last + 1))
 
-    def _coming(self) -> Iterator[LogLine]:
+    def coming(self) -> Iterator[LogLine]:
+        """Yield what is written from then on, until `close`; errors as in `lines`."""
         for name in self._names:
             self._threads.append(Thread(target=self._follow, args=(name,), daemon=True))
             self._threads[-1].start()
@@ -117,19 +137,24 @@ class LogReader:
 
     def _follow(self, name: str) -> None:
         """Put what one service writes into the queue: of this container, and of the next ones."""
+        seen = 0
+
+        def present() -> tuple[Container, ...]:
+            nonlocal seen
+            seen = self._news
+            return self._present(name)
+
+        def pause(seconds: float) -> None:
+            with self._looks:
+                self._looks.wait_for(lambda: self._news != seen, seconds)
+
         try:
-            looks = poll(
-                lambda: self._present(name),
-                timeout=inf,
-                interval=AGAIN,
-                sleep=self._ended.wait,
-            )
-            for present in looks:
+            for found in poll(present, timeout=inf, interval=self._again, sleep=pause):
                 if self._ended.is_set():
                     return
-                if present and self._news(present[0]):
+                if found and self._unread(found[0]):
                     with suppress(RefusedError):  # it is just being removed
-                        self._follow_run(present[0])
+                        self._follow_run(found[0])
         except StackError as error:
             if not self._ended.is_set():
                 self._queue.put(error)
@@ -138,7 +163,7 @@ class LogReader:
         found = on_host.seen(self._cache, containers(self._api, self._project, name))
         return tuple(one for one in found if one.service == name)
 
-    def _news(self, container: Container) -> bool:
+    def _unread(self, container: Container) -> bool:
         """Say whether a container can have written what was not read yet."""
         run = (container.id, container.started_at)
         return bool(container.started_at) and (
