@@ -41,6 +41,18 @@ case "$*" in
     *" config") cat {folder}/config.yml ;;
 esac
 """
+PROGRAM = f"""\
+import signal, sys
+from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.path.insert(0, {str(ROOT)!r})
+from scripts.commands import program
+with program.stand_ins():
+    from scripts.commands import command
+command.ROOT = Path(sys.argv.pop(1))
+program.run()
+"""
+"""As .venv/bin/inv, on another checkout."""
 RESOLVED = TESTS_DATA / "config"
 TARGETS = {"memos": 8000, "neo4j": 7474, "qdrant": 6333, "milvus": 19530}
 CHECK = {"test": ["CMD", "true"], "interval": "30s", "timeout": "5s", "start_period": "2m0s"}
@@ -185,6 +197,11 @@ class Checkout:
         except SystemExit as end:
             return int(end.code or 0)
         return 0
+
+    def program(self) -> tuple[str, ...]:
+        """Return what runs tasks of this checkout in a process of its own."""
+        self.serve()
+        return (sys.executable, "-c", PROGRAM, str(self.root))
 
     def document(self, schema: str = "") -> Json:
         """Return the JSON that was shown on stdout since the last time; it keeps its schema."""
