@@ -119,6 +119,7 @@ def bench(session: nox.Session) -> None:
 
     With `-- --fresh` also from nothing to a first memory, in a bare Debian. With `-- --reload` only
     how fast edits of MemOS answer, ten minutes; `-- --reload memory watcher` some figures of that.
+    With `-- --page` only the live page in a browser, five minutes.
     """
     install(session, "test")
     session.run(
@@ -171,9 +172,12 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def pages(session: nox.Session) -> None:
-    """The page of `inv timeline` and `inv graph`, seen by a real browser: .cache/pages/*.png."""
-    install(session, "runtime")
-    session.run("python", "-m", "tests.e2e.machines.pages")
+    """The pages in a real browser: every view and action, attacks; .cache/pages, docs/page.png."""
+    install(session, "test")
+    session.run(
+        *("python", "-m", "tests.e2e.machines.pages"),
+        interrupt_timeout=600.0,  # after Ctrl-C it removes what it made
+    )
 
 
 @nox.session(default=False, venv_backend="none")

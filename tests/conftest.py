@@ -11,6 +11,7 @@ from scripts.core.errors import StackError
 from scripts.core.process import run
 from scripts.engine import discovery
 from scripts.machine import system
+from tests.e2e.kit.browser import NO_BROWSER
 from tests.kit.fakes import FakeRunner
 from tests.kit.places import ROOT
 
@@ -58,11 +59,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly, at the end, how many promises about containers were not tried."""
+    """Say loudly, at the end, how many promises about containers and pages were not tried."""
     skipped = terminalreporter.stats.get("skipped", [])
-    count = sum(NO_ENGINE in report.longreprtext for report in skipped)
-    if count:
-        terminalreporter.write_line(f"NOT TRIED: {count} tests with containers: {NO_ENGINE}")
+    for what, why in {"containers": NO_ENGINE, "a browser": NO_BROWSER}.items():
+        if count := sum(why in report.longreprtext for report in skipped):
+            terminalreporter.write_line(f"NOT TRIED: {count} tests with {what}: {why}")
 
 
 @pytest.fixture

@@ -114,6 +114,7 @@ def markdown(document: Document) -> str:
         *_table(("way", "run", "seconds", "CPU-seconds", "÷ cores"), _anew(document)),
         "",
         *_reload(document),
+        *_page(document),
     ]
     return "\n".join(text)
 
@@ -185,6 +186,31 @@ def _reload(document: Document) -> Iterable[str]:
         (
             "What hangs others is saved (a stream that is open, a thread that is stuck, …), then an"
             " edit: its seconds are in the table of goals. An error is told by `inv reload`."
+        ),
+        "",
+    )
+
+
+def _page(document: Document) -> Iterable[str]:
+    """The part about the live page; nothing where it was never measured."""
+    found = document.get("page", {})
+    if not found:
+        return
+    yield from (
+        "## The live page",
+        "",
+        (
+            "`inv page` of a stack with the API, seen by a headless Chromium on the same machine."
+            " First paint: of a browser that has nothing of it, by its PerformanceObserver. On"
+            " screen: a container is killed and started; from the time in the engine's event to"
+            " the frame that shows it. CPU: of the server's process over a minute, in which one"
+            " page is open, or none was for a while. Lines: a container of the stack writes them;"
+            " those that the page got and those that it said it lacks are all of them, or the"
+            " rest is lost and not said. Killed: from the signal until the page shows what is"
+            " (service), from the command that starts the server again until the page is whole,"
+            " from the signal until it says that no engine answers, and from the engine's first"
+            " answer until all is shown again, whichever takes longer."
+            f" `nox -s bench -- --page`, {found['measured']}."
         ),
         "",
     )

@@ -121,7 +121,7 @@ def goals(document: Document) -> list[Goal]:
         ),
         ("fresh machine to first memory", "s", 80, [one["seconds"] for one in document["fresh"]]),
     ]
-    return [*_goals(rows), *reload_goals(document)]
+    return [*_goals(rows), *reload_goals(document), *page_goals(document)]
 
 
 def _goals(rows: Iterable[Row]) -> list[Goal]:
@@ -150,6 +150,36 @@ def reload_goals(document: Document) -> list[Goal]:
         ("`inv api.container` → ready", "s", 5, host.get("to_container", ())),
         ("F5, nothing running → breakpoint", "s", 15, debug.get("first", ())),
         ("an edit → breakpoint", "s", 2, debug.get("after_edit", ())),
+    ]
+    return _goals(row for row in rows if row[3])
+
+
+def page_goals(document: Document) -> list[Goal]:
+    """Hold what was measured of the live page against what is wanted; nothing of what never was."""
+    found = document.get("page", {})
+    screen, server = found.get("screen", {}), found.get("server", {})
+    lines, again = found.get("lines", {}), found.get("again", {})
+    shown = [moment for moments in screen.values() for moment in moments]
+    files = found.get("files", {})
+    rows: list[Row] = [
+        ("page: its files", "kB", 60, [sum(files.values()) / 1000] if files else ()),
+        ("page: first paint", "ms", 300, found.get("paint", {}).get("first", ())),
+        ("page: engine event → on screen, 95 of 100", "ms", 500, [p95(shown)] if shown else ()),
+        *(
+            (f"page: server, {name}", unit, most, [server[key]] if server else ())
+            for name, unit, most, key in (
+                ("memory", "MB", 60, "memory_mb"),
+                ("CPU with one viewer", "% of a core", 1, "viewer"),
+                ("CPU with none", "% of a core", 0, "nobody"),
+            )
+        ),
+        ("page: 10,000 lines a second, longest task", "ms", 200, lines.get("longest_task", ())),
+        ("page: the same, lines lost and not said", "", 0, lines.get("silent", ())),
+        *(
+            (f"page: {what} killed, right again after", "s", most, again.get(what, ()))
+            for what, most in (("service", 1), ("server", 2), ("engine", 3))
+        ),
+        ("page: the same, lost that was shown", "", 0, [sum(again["lost"])] if again else ()),
     ]
     return _goals(row for row in rows if row[3])
 

@@ -3,7 +3,7 @@
 `nox -s bench` runs on the engine that is used here, in a stack of its own, with the images that are
 there. Flags make it shorter: `nox -s bench -- --rounds 1 --official-rounds 0 --quick --dry`; with
 `--fresh` the way from nothing to a first memory is measured too. `--reload` measures edits alone,
-or some figures of them, and leaves all others as they were.
+`--page` the live page, or some figures of them, and leave all others as they were.
 """
 
 import argparse
@@ -13,14 +13,14 @@ import platform
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from scripts.config.rules import schema
-from tests.bench import anew, cypher, figures, meters, reload, running
-from tests.bench.goals import A, B, C, goals, reload_goals
+from tests.bench import anew, cypher, figures, meters, page, reload, running
+from tests.bench.goals import A, B, C, goals, page_goals, reload_goals
 from tests.bench.meters import Cost
 from tests.bench.starts import COLD, Bench, Start, clean, told
 from tests.e2e.kit.checkout import checkout
@@ -48,6 +48,9 @@ def arguments() -> argparse.Namespace:
         help="only how fast edits answer, or these figures of it",
     )
     parser.add_argument("--edits", type=int, default=50, help="with --reload: of each release")
+    parser.add_argument(
+        "--page", nargs="*", choices=page.FIGURES, help="only the live page, or these figures of it"
+    )
     parser.add_argument("--dry", action="store_true", help="print the table, write nothing")
     return parser.parse_args()
 
@@ -58,8 +61,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what it made is removed then too
     with tempfile.TemporaryDirectory() as folder:
         if flags.reload is not None:
-            document = with_edits(Path(folder), flags)
+            sizes = reload.Sizes(edits=flags.edits)
+            document = with_part("reload", reload.measured(Path(folder), flags.reload, sizes))
             judged = reload_goals(document)
+        elif flags.page is not None:
+            document = with_part("page", page.measured(Path(folder), flags.page))
+            judged = page_goals(document)
         else:
             bench = made(Path(folder))
             try:
@@ -78,15 +85,15 @@ def main() -> int:
     return 1 if missed else 0
 
 
-def with_edits(folder: Path, flags: argparse.Namespace) -> dict[str, Any]:
-    """Measure edits; all else is as it was written the last time."""
+def with_part(part: str, figures: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Measure one part; all else is as it was written the last time."""
     document: dict[str, Any] = json.loads(WRITTEN.read_text(encoding="utf-8"))
-    found = document.get("reload", {})
-    for name, figure in reload.measured(folder, flags.reload, reload.Sizes(edits=flags.edits)):
+    found = document.get(part, {})
+    for name, figure in figures:
         sys.stderr.write(f"{json.dumps({name: figure})}\n")
         found[name] = figure
     found["measured"] = today()
-    return {**document, "reload": found}
+    return {**document, part: found}
 
 
 def today() -> str:
@@ -119,6 +126,7 @@ def made(folder: Path) -> Bench:
 def measured(bench: Bench, flags: argparse.Namespace) -> dict[str, Any]:
     """Measure all that the flags ask for; first what a network can spoil."""
     possible = anew.possible()
+    before = json.loads(WRITTEN.read_text(encoding="utf-8"))
     build = costs(anew.build()) if possible and not flags.quick else []
     memory = costs(anew.memory()) if possible and flags.fresh else []
     found = list(starts(bench, flags.rounds, flags.official_rounds))
@@ -141,7 +149,8 @@ def measured(bench: Bench, flags: argparse.Namespace) -> dict[str, Any]:
         "cypher": [] if flags.quick else list(queries(bench, flags.cypher)),
         "build": build,
         "fresh": memory,
-        "reload": json.loads(WRITTEN.read_text(encoding="utf-8")).get("reload", {}),
+        "reload": before.get("reload", {}),
+        "page": before.get("page", {}),
     }
 
 

@@ -1,34 +1,57 @@
-"""Look at the page of `inv timeline` and `inv graph` in a real browser, and keep screenshots.
+"""Look at the pages in a real browser, use the live one, attack it, and keep screenshots.
 
-`nox -s pages`: light and dark, as wide as a desktop and as a telephone. No stack is needed; the
-start that is shown is a recorded one, in which one service is sick.
+`nox -s pages`: the page of `inv timeline` and `inv graph` with a recorded start in which one
+service is sick, and that of `inv page` on a stack of its own: every view in both languages, light
+and dark, as wide as a desktop and as a telephone, looked over by axe-core; every action; the attack
+list. The pictures are below .cache/pages; that of the README is made anew.
 """
 
-import shutil
-import subprocess
+import itertools
 import sys
 import tempfile
+from pathlib import Path
 
 from scripts.core.progress import Outcome
 from scripts.start.events import Ending
 from scripts.start.history import timeline
 from scripts.tell import page
+from tests.e2e.kit import attacks, browser
+from tests.e2e.kit.attacks import SCRIPT
+from tests.e2e.kit.browser import Browser
+from tests.e2e.kit.checkout import Checkout, made
+from tests.e2e.kit.live_page import Served, act, agree, opened, remember, served, view
+from tests.e2e.machines import looking
+from tests.e2e.machines.looking import LANGUAGES, TARGET, THEMES, WIDTHS, Look
+from tests.e2e.machines.trial import Trial
 from tests.kit.builders import service, stack
 from tests.kit.places import ROOT
 
-TARGET = ROOT / ".cache" / "pages"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--allow-file-access-from-files", "--virtual-time-budget=2000"),
+PICTURE = ROOT / "docs" / "page.png"
+SIZE = (1000, 640)
+"""Pixels of the picture."""
+VIEWS = {
+    "services": "/services",
+    "service": "/services/memos",
+    "start": "/start",
+    "logs": "/logs",
+    "memories": "/memories",
+    "actions": "/actions",
+    "past": "/past",
+}
+"""Each with the part of its address behind the #."""
+ACTIONS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("restart", {"service": "qdrant"}),
+    ("stop", {"service": "qdrant"}),
+    ("start", {"service": "qdrant"}),
+    ("doctor", {}),
+    ("smoke", {}),
+    ("snapshot.save", {"name": "by-page"}),
+    ("snapshot.list", {}),
+    ("snapshot.restore", {"name": "by-page"}),
+    ("snapshot.undo", {}),
+    ("reset", {"service": "qdrant"}),
 )
-THEMES = {"dark": "0", "light": "1"}
-"""Values of Chromium's preferredColorScheme."""
-WIDTHS = {"desktop": 1280, "phone": 360}
-HEIGHT = 1600
-READABLE = 12
-"""Pixels of the smallest letters."""
+"""In an order in which each can be done."""
 BEFORE = 14.0
 """Seconds of a first start that lie before the moments below."""
 NOTED = (
@@ -53,28 +76,37 @@ MOMENTS = {
     "models": ((), 0.6, 0.8, 1.9, None),
     "memos": (("neo4j", "qdrant", "milvus", "models"), 0.6, 0.8, 6.9, 6.9),
 }
-FRAME = """<!DOCTYPE html><title>x</title><style>body {{ margin: 0 }}</style>
-<iframe src="stack.html" style="border: 0" width="{width}" height="{height}"></iframe>
-<script>onload = () => {{
-  const page = document.querySelector("iframe").contentDocument;
-  const small = [...page.querySelectorAll("text, p, td, li")].map(
-    (one) => parseFloat(page.defaultView.getComputedStyle(one).fontSize));
-  document.title = page.documentElement.scrollWidth + " " + Math.min(...small);
-}};</script>"""
 
 
 def main() -> int:
-    """Write the page, look at it, and say what was seen; 1 when something is wrong."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
+    """Look at everything, and say what was seen; 1 when something is wrong."""
+    path = browser.program()
+    if path is None:
         sys.stderr.write(
-            f"error: there is no browser ({', '.join(BROWSERS)}): nobody looked at the page\n"
-            "next: apt-get install chromium, then: ./dev nox -s pages\n"
+            f"error: {browser.NO_BROWSER}: nobody looked at the pages\n"
+            "next: install chromium, then: ./dev nox -s pages\n"
         )
         return 1
     TARGET.mkdir(parents=True, exist_ok=True)
-    (TARGET / "stack.html").write_text(sample(), encoding="utf-8")
-    return max(look(browser, name, theme) for name in WIDTHS for theme in THEMES)
+    trial = Trial(ports={})
+
+    def everything(folder: Path) -> None:
+        changes = {"WITH_MILVUS": "no"}
+        with browser.browser(path) as chromium:
+            with trial.check("the page of inv timeline"):
+                still(chromium, folder / "stack.html")
+            with made(folder, "memos-pages", changes=changes) as stack:
+                with trial.check("inv up"):
+                    stack.inv("up")
+                with served(stack) as server:
+                    live(trial, chromium, stack, server)
+            with trial.check("no page has thrown, or asked for what it may not"):
+                assert not chromium.problems, "\n".join(chromium.problems)
+
+    return trial.within(Path(tempfile.gettempdir()), "memos-dev-pages-", everything)
+
+
+# ---- the page that stands still ---------------------------------------------------------------
 
 
 def sample() -> str:
@@ -110,37 +142,103 @@ def sample() -> str:
     return page.page(stack(*services), [run] * 3, states, "2026-01-31T12:00:09.000Z")
 
 
-def look(browser: str, name: str, theme: str) -> int:
-    """Take one screenshot; 1 when the page is wider than its window, or letters are too small."""
-    width = WIDTHS[name]
-    frame = TARGET / f"{name}.html"
-    # the window itself cannot be as narrow as a telephone
-    frame.write_text(FRAME.format(width=width, height=HEIGHT), encoding="utf-8")
-    shot = TARGET / f"{name}-{theme}.png"
-    size = f"--window-size={max(width, 500)},{HEIGHT}"
-    colours = f"--blink-settings=preferredColorScheme={THEMES[theme]}"
-    run(browser, size, colours, f"--screenshot={shot}", frame.as_uri())
-    shown = run(browser, size, colours, "--dump-dom", frame.as_uri())
-    wide, letters = shown.partition("<title>")[2].partition("</title>")[0].split()
-    good = int(wide) <= width and float(letters) >= READABLE
-    sys.stdout.write(
-        f"{'ok ' if good else 'BAD'} {name} {theme}: {wide} of {width} pixels wide, letters of"
-        f" {letters} pixels or more: {shot.relative_to(ROOT)}\n"
-    )
-    return 0 if good else 1
+def still(chromium: Browser, file: Path) -> None:
+    """Look at it as wide as both, light and dark."""
+    file.write_text(sample(), encoding="utf-8")
+    with chromium.tab() as tab:
+        for width, theme in itertools.product(WIDTHS, THEMES):
+            tab.look(width=WIDTHS[width], dark=THEMES[theme])
+            tab.open(file.as_uri())
+            looking.kept(tab, f"timeline-{width}-{theme}", width)
 
 
-def run(browser: str, *words: str) -> str:
-    """Run the browser with a profile of its own; give what it printed."""
-    with tempfile.TemporaryDirectory() as profile:
-        done = subprocess.run(
-            [browser, *QUIET, f"--user-data-dir={profile}", *words],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=True,
-        )
-    return done.stdout
+# ---- the live page ----------------------------------------------------------------------------
+
+
+def live(trial: Trial, chromium: Browser, stack: Checkout, server: Served) -> None:
+    """Use the page in every way, and attack it."""
+    axe = ""
+    with trial.check("npm has the rules of accessibility"):
+        axe = looking.rules()
+    with (
+        trial.check("a memory, added and found; a script in it is text"),
+        opened(chromium, server) as tab,
+    ):
+        assert "cello" in remember(tab, f"Emma plays the cello. {SCRIPT}", "an instrument")
+        looking.harmless(tab)
+    for look in looking.looks():
+        with trial.check(f"every view, {look.name}"):
+            views(chromium, server, look, axe)
+    with trial.check("by keys alone"), opened(chromium, server) as tab:
+        for path in VIEWS.values():
+            view(tab, path)
+            looking.by_keys(tab)
+    for task, fields in ACTIONS:
+        with trial.check(f"action {task}"), opened(chromium, server) as tab:
+            act(tab, task, fields)
+    with trial.check("a service that is paused, and the question before a change"):
+        trouble(chromium, server, stack, axe)
+    with trial.check("a script in every text is text"):
+        scripts(chromium, server)
+    with trial.check("the picture"), opened(chromium, server, width=SIZE[0]) as tab:
+        tab.until("!document.querySelector('[data-service]:not([data-kind=good])')")
+        tab.shot(PICTURE, height=SIZE[1])
+    visitor = server.visitor()
+    visitor.enter()
+    for name, wrong in attacks.refused(visitor):
+        with trial.check(f"refused: {name}"):
+            assert not wrong, wrong
+
+
+def views(chromium: Browser, server: Served, look: Look, axe: str) -> None:
+    """Look at every view in one way; all that is wrong is told together."""
+    wrong = []
+    with opened(
+        chromium,
+        server,
+        width=WIDTHS[look.width],
+        dark=THEMES[look.theme],
+        language=LANGUAGES[look.language],
+    ) as tab:
+        for name, path in VIEWS.items():
+            view(tab, path)
+            try:
+                looking.kept(tab, f"{name}-{look.name}", look.width)
+                looking.accessible(tab, axe)
+            except AssertionError as error:
+                wrong.append(f"{name}: {error}")
+    assert not wrong, "\n".join(wrong)
+
+
+def trouble(chromium: Browser, server: Served, stack: Checkout, axe: str) -> None:
+    """Pause a service: the page says so, with a way out, and asks before it takes one."""
+    name = stack.values()["CONTAINER_PREFIX"] + "qdrant"
+    stack.docker("pause", name)
+    try:
+        with opened(chromium, server) as tab:
+            tab.until("document.querySelector('[data-finding=paused]')")
+            looking.kept(tab, "trouble", "desktop")
+            looking.accessible(tab, axe)
+            view(tab, "/services/qdrant")
+            tab.click('[data-do=plan][data-task="restart"]')
+            tab.until("document.querySelector('#ask').open")
+            looking.kept(tab, "question", "desktop")
+            looking.accessible(tab, axe)
+            tab.press("Escape")
+            tab.until("!document.querySelector('#ask').open")
+            assert not agree(tab)
+    finally:
+        stack.docker("unpause", name)
+
+
+def scripts(chromium: Browser, server: Served) -> None:
+    """Show every view with a script in every text that the page is given."""
+    with opened(chromium, server, before=looking.POISON) as tab:
+        for path in VIEWS.values():
+            view(tab, path)
+            if path == "/logs":
+                tab.until("document.querySelector('.line')")
+            looking.harmless(tab)
 
 
 if __name__ == "__main__":

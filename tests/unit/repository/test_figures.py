@@ -7,7 +7,7 @@ import pytest
 
 from scripts.config.rules import schema
 from tests.bench import figures
-from tests.bench.goals import A, B, C, goals, reload_goals
+from tests.bench.goals import A, B, C, goals, page_goals, reload_goals
 from tests.kit.places import ROOT
 
 DOCS = ROOT / "docs"
@@ -169,3 +169,50 @@ def test_edits_stand_on_the_page_beside_those_of_uvicorn(document: dict[str, Any
     )
     assert reload_goals(document) == []
     assert "## Edits" not in figures.markdown(document)
+
+
+SEEN = {
+    "measured": "2026-01-31",
+    "files": {"page.html": 2000, "page.js": 57_000},
+    "paint": {"first": [100.0, 500.0, 200.0]},
+    "screen": {"die": [40.0] * 10, "start": [50.0] * 8 + [600.0, 700.0]},
+    "server": {"memory_mb": 59.0, "viewer": 0.5, "nobody": 0.1},
+    "lines": {
+        "written": [100_000],
+        "got": [99_000],
+        "told": [900],
+        "silent": [100],
+        "seconds": [10.0],
+        "longest_task": [80.0],
+    },
+    "again": {"service": [0.2], "server": [1.5, 2.5, 1.0], "engine": [2.0], "lost": [0, 0]},
+}
+
+
+def test_the_live_page_is_held_against_what_is_wanted(document: dict[str, Any]) -> None:
+    """Lines that are lost and told are no fault; what was never measured is left out."""
+    found = {one.figure: one for one in page_goals({**document, "page": SEEN})}
+
+    assert {name: one.measured for name, one in found.items()} == {
+        "page: its files": 59.0,
+        "page: first paint": 200.0,
+        "page: engine event → on screen, 95 of 100": 700.0,
+        "page: server, memory": 59.0,
+        "page: server, CPU with one viewer": 0.5,
+        "page: server, CPU with none": 0.1,
+        "page: 10,000 lines a second, longest task": 80.0,
+        "page: the same, lines lost and not said": 100,
+        "page: service killed, right again after": 0.2,
+        "page: server killed, right again after": 1.5,
+        "page: engine killed, right again after": 2.0,
+        "page: the same, lost that was shown": 0,
+    }
+    assert [name for name, one in found.items() if one.verdict != "ok"] == [
+        "page: engine event → on screen, 95 of 100",
+        "page: server, CPU with none",
+        "page: the same, lines lost and not said",
+    ]
+    assert schema.validate({**document, "page": SEEN}, "performance") == ()
+    assert "`nox -s bench -- --page`, 2026-01-31." in figures.markdown({**document, "page": SEEN})
+    assert "## The live page" not in figures.markdown(document)
+    assert page_goals(document) == []
