@@ -10,6 +10,7 @@ from scripts.core.errors import ExitCode
 @command(
     build="build the images again (quick where nothing changed)",
     yes="take over without asking what this checkout left where it was before",
+    page="serve the live page beside it, until inv page --stop",
     debug="let an editor attach a debugger to the API; MEMOS_DEBUG=yes in .env does it always",
 )
 def up(
@@ -19,6 +20,7 @@ def up(
     build: bool = False,
     yes: bool = False,
     debug: bool = False,
+    page: bool = False,
     format: str = "text",
 ) -> ExitCode:
     """Start what is named and all that it needs; return when every one of them answers."""
@@ -29,6 +31,10 @@ def up(
         limit = flags.seconds("timeout", timeout)
         wanted = up.Wanted(services=service, timeout=limit, rebuild=build, yes=yes, began=BEGAN)
         here = checkout(tell)
+        if page:
+            from scripts.commands.flows.live import page as pages
+
+            pages.beside(here, tell)
         if debug:
             environ = {**here.environ, "MEMOS_DEBUG": "yes"}
             here = replace(here, environ=environ, by_flag=frozenset({"MEMOS_DEBUG"}))

@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.live.patch import difference
 
-KEPT = 500
+KEPT = 100
 """Changes that are kept for who comes back."""
 
 Event = tuple[int, str, dict[str, Any]]

@@ -35,6 +35,8 @@ SLOW = 60.0
 """Seconds between two readings of what hardly ever changes."""
 PATIENCE = 0.05
 """Seconds that a look waits for answers; those that come later are news."""
+FIRST_PATIENCE = 1.0
+"""The same of the first look: what is not known yet looks like what does not answer."""
 ENGINE_PATIENCE = 5.0
 """Seconds for an answer of the engine."""
 
@@ -93,7 +95,8 @@ class Scene:
 
         Raises EngineError where the engine does not answer.
         """
-        look = self._observer.look(self._due(), patience=PATIENCE)
+        patience = PATIENCE if self._seen else FIRST_PATIENCE
+        look = self._observer.look(self._due(), patience=patience)
         look = ready_moments.added(self.space.cache, look)
         look = self._moments.of_ready(self.space.stack, look, _now())
         look = self._with_logs(self._reloads.added(self._with_api(look)))

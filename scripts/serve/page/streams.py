@@ -16,6 +16,8 @@ from scripts.live.feed import Cursor, Feed, Wake
 
 ALIVE = 15.0
 """Seconds of silence after which a comment says that somebody is there."""
+RETRY = 500
+"""Milliseconds after which a browser asks again; its own are up to five seconds."""
 MEDIA_TYPE = "text/event-stream"
 LAST = "last-event-id"
 
@@ -69,7 +71,7 @@ class Streams:
         self._open[wake] = None
         try:
             with followed(wake):
-                yield ": \n\n"  # so that the reader knows that it is heard
+                yield f"retry: {RETRY}\n\n"
                 while not self._ended:
                     if told := "".join(news()):
                         yield told

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from scripts.commands.flows.live import page
+from scripts.core.errors import RefusedError
 from scripts.core.files import held
 from scripts.core.polling import until_none
-from scripts.machine import processes
+from scripts.live import tasks
+from scripts.machine import groups, processes
 from scripts.serve.page import place
 from tests.kit.checkout import Checkout
+from tests.kit.places import ROOT
 from tests.kit.servers import closed_port
 
 PATIENCE = 20.0
@@ -96,6 +101,58 @@ def test_a_port_may_be_named(at: Checkout, cache: Path) -> None:
     while_served(at, cache, urls.append, "--port", free)
 
     assert str(urlsplit(urls[0]).port) == free
+
+
+def test_a_start_may_begin_it_beside(
+    at: Checkout, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It outlives the command, and its log, in which its address is, is its owner's alone."""
+    argv = (sys.executable, "-m", "tests.kit.inv_at", str(at.root))
+    monkeypatch.setattr(tasks, "PROGRAM", argv)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+    assert at.inv("up", "--page") == 0
+
+    note = place.running(cache)
+    assert note is not None
+    try:
+        assert f"the page: {note.url}" in at.shown().err
+        assert asked(note.url) == 303
+        assert (cache / "page" / "log").stat().st_mode & 0o777 == 0o600
+        assert at.inv("up", "--page") == 0
+        assert note.url in at.shown().err
+        assert at.inv("page", "--stop") == 0
+    finally:
+        processes.stop(note.pid)
+    assert place.read(cache) is None
+
+
+def test_a_start_goes_on_without_its_page(
+    at: Checkout, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked for is the stack."""
+
+    def refused(*_: object) -> None:
+        raise RefusedError("no packages can be had", next_step="look at the network")
+
+    monkeypatch.setattr(groups, "need", refused)
+
+    assert at.inv("up", "--page") == 0
+
+    assert "no page: no packages can be had; next: look at the network" in at.shown().err
+    assert place.read(cache) is None
+
+
+def test_a_page_that_does_not_begin_says_where_its_words_are(
+    at: Checkout, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not waited for longer than it takes."""
+    monkeypatch.setattr(tasks, "PROGRAM", ("false",))
+    monkeypatch.setattr(page, "PATIENCE", 0.2)
+
+    assert at.inv("up", "--page") == 0
+
+    assert f"next: read {cache / 'page' / 'log'}, or: inv page" in at.shown().err
 
 
 @pytest.mark.parametrize(

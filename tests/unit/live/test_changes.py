@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from scripts.live.changes import Changes
 
 
-def changed(*documents: Mapping[str, object], kept: int = 500) -> Changes:
+def changed(*documents: Mapping[str, object], kept: int = 100) -> Changes:
     """Return what has become each of these documents."""
     changes = Changes(kept)
     for document in documents:

@@ -10,8 +10,9 @@ from pathlib import Path
 from scripts.config import workspace
 from scripts.core import files, process
 from scripts.core.checkout import Checkout
-from scripts.core.errors import ConfigError
-from scripts.live import feed
+from scripts.core.errors import ConfigError, RefusedError, StackError
+from scripts.core.polling import poll
+from scripts.live import feed, tasks
 from scripts.live.feed import Feed, Judged
 from scripts.machine import groups, processes
 from scripts.serve.page import place
@@ -19,6 +20,8 @@ from scripts.serve.page.access import Access
 from scripts.serve.page.place import Note
 from scripts.tell.report import Report
 
+PATIENCE = 15.0
+"""Seconds for a server to begin."""
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 """One is set where a browser of its own window is to be had."""
 
@@ -61,6 +64,35 @@ def stop(here: Checkout, tell: Report) -> None:
     tell.say("the page is served no more")
 
 
+def beside(here: Checkout, tell: Report) -> None:
+    """Serve the page in a process that outlives this one, and tell where.
+
+    What fails is told and no more: the stack is what was asked for.
+    """
+    cache = _cache(here)
+    try:
+        if place.running(cache) is None:
+            _start(here, cache, tell)
+        looks = poll(lambda: place.running(cache), timeout=PATIENCE, interval=0.1)
+        if (found := next(filter(None, looks), None)) is None:
+            step = f"read {_log(cache)}, or: inv page"
+            raise RefusedError("its server did not begin", next_step=step)
+        tell.say(f"the page: {found.url}")
+    except StackError as error:
+        tell.say(f"no page: {error}; next: {error.next_step}")
+
+
+def _start(here: Checkout, cache: Path, tell: Report) -> None:
+    """Have `inv page` run in a session of its own; what it tells is its owner's alone."""
+    groups.need("page", here, tell.say)
+    log = _log(cache)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.begun(log).close()
+    named = here.environ.get("ENV_FILE")
+    env = {"ENV_FILE": str(files.absolute(named, Path.cwd()))} if named else {}
+    process.detach([*tasks.PROGRAM, "page"], log=log, env=env)
+
+
 def _serve(here: Checkout, wanted: Wanted, tell: Report, judged: Judged) -> None:
     groups.need("page", here, tell.say)
     from scripts.serve.page.server import Server, listening
@@ -97,6 +129,10 @@ def _open(cache: Path, url: str) -> bool:
 
     shown = sys.platform == "darwin" or any(map(os.environ.get, DISPLAYS))
     return shown and webbrowser.open(place.opener(cache, url).as_uri())
+
+
+def _log(cache: Path) -> Path:
+    return place.folder(cache) / place.LOG
 
 
 def _cache(here: Checkout) -> Path:
