@@ -2,7 +2,7 @@
 
 from scripts.commands import flags
 from scripts.commands.command import checkout, command, judged, look, report, result_line
-from scripts.core.errors import ExitCode
+from scripts.core.errors import ConfigError, ExitCode
 
 
 @command(
@@ -39,3 +39,26 @@ def wait(*, service: list[str], timeout: str = "300", format: str = "text") -> E
     with result_line(tell):
         wanted = up.Wanted(services=service, timeout=flags.seconds("timeout", timeout))
         return up.wait(look(tell), wanted, tell)
+
+
+@command(write="offer what changes something too: restart, reload, snapshot_save, smoke")
+def mcp(*, write: bool = False) -> None:
+    """Answer a client of the Model Context Protocol over stdin and stdout, until it leaves.
+
+    A client starts it by itself: docs/programs.md says how two of them are told to.
+    """
+    import sys
+
+    from scripts.machine import groups
+
+    tell = report()
+    here = checkout(tell)
+    if sys.stdin.isatty():
+        raise ConfigError(
+            "inv mcp speaks with a program over stdin and stdout, and stdin is a terminal",
+            next_step=f"have a client run it (docs/programs.md): {here.root}/dev inv mcp",
+        )
+    groups.need("mcp", here, tell.say)
+    from scripts.serve.mcp import server
+
+    server.serve(here, write=write)

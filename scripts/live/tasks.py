@@ -19,7 +19,7 @@ from scripts.core.process import Relayed
 FORMATTED = frozenset(
     {
         *("up", "ps", "restart", "doctor", "timeline", "smoke", "memories", "editor", "reload"),
-        *("snapshot.list", "snapshot.verify"),
+        *("snapshot.list", "snapshot.verify", "wait"),
         *("console.neo4j", "console.qdrant", "console.milvus"),
     }
 )
@@ -34,7 +34,7 @@ sys.path.insert(0, {str(HERE)!r})
 from scripts.commands import program
 program.run()
 """
-PROGRAM = (sys.executable, "-c", CODE)
+PROGRAM: tuple[str, ...] = (sys.executable, "-c", CODE)
 """What .venv/bin/inv does."""
 KEPT = 1000
 """Lines of a task, from the end."""

@@ -1,12 +1,19 @@
 """What one can see of a running stack."""
 
+import asyncio
+import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from scripts.config.rules import schema
+from scripts.live.patch import merged
 from tests.e2e.kit.checkout import Checkout
 
 pytestmark = pytest.mark.docker
@@ -108,3 +115,65 @@ def test_logs_follow_through_a_restart(running: Checkout) -> None:
         assert "etcd" in process.stdout.readline()
         os.killpg(process.pid, signal.SIGINT)
         assert "Traceback" not in process.stdout.read()
+
+
+def test_programs_follow_what_happens_and_wait_for_what_is_to_come(running: Checkout) -> None:
+    """A pause is a change a moment later; waiting cannot help then, and afterwards all answers."""
+    name = running.values()["CONTAINER_PREFIX"] + "milvus-attu"
+    with running.started("ps", "--follow", "--format", "json") as process:
+        assert process.stdout is not None
+        events = map(json.loads, process.stdout)
+        document = next(events)["data"]
+        assert {one["state"] for one in document["services"].values()} == {"running"}
+        running.docker("pause", name)
+        try:
+            while document["services"]["attu"]["state"] != "paused":
+                event = next(events)
+                if event["event"] == "change":
+                    document = merged(document, event["data"])
+            waited = running.inv("wait", "--service", "attu", check=False)
+        finally:
+            running.docker("unpause", name)
+        assert waited.exit_code == 5
+        assert "attu: it is paused" in waited.stderr
+        running.inv("wait", "--service", "attu")
+        os.killpg(process.pid, signal.SIGINT)
+        assert "Traceback" not in process.stdout.read()
+    assert process.returncode == 0
+
+
+def spoken(running: Checkout, calls: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """Return what the tools of `inv mcp` give to these calls of a client."""
+    words = ["-m", "scripts.commands.program", "mcp"]
+    server = StdioServerParameters(
+        command=sys.executable, args=words, cwd=running.root, env=running.environ
+    )
+
+    async def speak() -> dict[str, Any]:
+        async with Client(stdio_client(server)) as client:
+            return {
+                name: (await client.call_tool(name, given)).structured_content
+                for name, given in calls
+            }
+
+    return asyncio.run(speak())
+
+
+def test_an_assistant_is_told_what_a_person_is(running: Checkout) -> None:
+    """The client holds each document against its schema; none of them is an error."""
+    found = spoken(
+        running,
+        [
+            ("status", {}),
+            ("findings", {}),
+            ("logs", {"service": ["neo4j"], "tail": 50}),
+            ("timeline", {}),
+            ("memories", {}),
+        ],
+    )
+
+    assert [one["service"] for one in found["status"]["services"] if not one["ready"]] == []
+    assert found["findings"]["exit_code"] == 0
+    assert any("Started" in line for line in found["logs"]["lines"])
+    assert found["timeline"]["verdict"] == "ready"
+    assert found["memories"].keys() >= {"nodes", "vectors", "cubes"}

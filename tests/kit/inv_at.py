@@ -4,11 +4,13 @@ import sys
 from pathlib import Path
 
 from scripts.commands import command, program
+from scripts.live import tasks
 
 
 def main(root: str) -> None:
-    """Let what is typed work on the checkout at `root`."""
+    """Let what is typed, by us too, work on the checkout at `root`."""
     command.ROOT = Path(root)
+    tasks.PROGRAM = (sys.executable, "-m", "tests.kit.inv_at", root)
     program.run()
 
 

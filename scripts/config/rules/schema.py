@@ -57,7 +57,16 @@ def validate(document: object, schema_name: str, file: str = "") -> tuple[Breach
 
     `file` is what the breaches call the document. FileNotFoundError when there is no such schema.
     """
-    errors = _validator(schema_name, SCHEMAS).iter_errors(document)
+    return _sorted(_validator(schema_name, SCHEMAS), document, file)
+
+
+def against(rules: Mapping[str, Json], document: object, file: str = "") -> tuple[Breach, ...]:
+    """Return what in `document` breaks a schema that lies in no file, as `validate` does."""
+    return _sorted(_kind()(rules), document, file)
+
+
+def _sorted(validator: "Draft202012Validator", document: object, file: str) -> tuple[Breach, ...]:
+    errors = validator.iter_errors(document)
     breaches = [breach for error in errors for breach in _breaches(_deepest(error), file)]
     return tuple(sorted(dict.fromkeys(breaches), key=lambda breach: (breach.service, breach.key)))
 
@@ -94,15 +103,20 @@ def describe(value: object) -> str:
 
 @cache
 def _validator(name: str, folder: Path) -> "Draft202012Validator":
+    text = (folder / f"{name}.schema.json").read_text(encoding="utf-8")
+    return _kind()(json.loads(text))
+
+
+@cache
+def _kind() -> "type[Draft202012Validator]":
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
     _extended: Callable[..., Json] = extend  # its stubs say nothing of what it takes
     # 1.0 and 1e300 are integers to JSON Schema, and none to who counts with them
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
-    text = (folder / f"{name}.schema.json").read_text(encoding="utf-8")
     kind: type[Draft202012Validator] = _extended(Draft202012Validator, type_checker=types)
-    return kind(json.loads(text))
+    return kind
 
 
 def _is_integer(_: object, value: object) -> bool:

@@ -17,6 +17,7 @@ OWNERS = {
     "requests": {"doctor/ask_models"},
     "rich": {"tell/screen"},
     "zstandard": {"data/archive"},
+    "mcp": {"serve/mcp/server"},
     "starlette": {"serve/page/app", "serve/page/streams"},
     "uvicorn": {"serve/page/server"},
 }
@@ -36,6 +37,7 @@ PURE = (
     *("start/history/timeline", "start/scheduler", "start/tracking", "tell/board"),
     *("loop/console/answer", "loop/console/rest", "loop/console/statements", "tell/console"),
     *("tell/data_report", "tell/drawing", "tell/memories", "tell/report", "tell/start_report"),
+    "serve/mcp/tools",
     *("tell/screen", "tell/views", "watch/calls/s3_signing", "watch/log_lines"),
     *("watch/memories/halves", "watch/status"),
 )
