@@ -206,7 +206,7 @@ const secondsSince = (moment = "") => (now() - Date.parse(moment)) / 1000;
 function clock(moment) {
   const at = new Date(moment);
   const other = at.toDateString() !== new Date(now()).toDateString() && at.toLocaleDateString(language(), { month: "short", day: "numeric" });
-  return `${other || ""} ${at.toTimeString().slice(0, 8)}`;
+  return `${other ? `${other} ` : ""}${at.toTimeString().slice(0, 8)}`;
 }
 
 /** How long it has been so. @param {string} moment */
@@ -376,6 +376,7 @@ function take(event, data) {
 /** @param {Link} is */
 function linked(is) {
   if (is !== link && told) tell(t(is));
+  if (link === "live") heardAt = now();
   link = is;
   draw();
 }
@@ -946,7 +947,7 @@ function followLogs() {
 
 /** @type {Record<string, (name: string) => Content>} */
 const VIEWS = { services: (name) => (name ? service(name) : services()), start, logs, memories, actions, past };
-const path = () => decodeURIComponent(location.hash.slice(2).split("?")[0]).split(/\/(.*)/s);
+const path = () => (new URLSearchParams(`at=${location.hash.slice(2).split("?")[0]}`).get("at") ?? "").split(/\/(.*)/s);
 const view = () => (path()[0] in VIEWS ? path()[0] : "services");
 
 let drawing = false;
