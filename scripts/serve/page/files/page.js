@@ -765,7 +765,7 @@ function drawAsked() {
   const { task, error, plan = [], question } = asked;
   morph(box, [
     el("h2", { id: "ask-title" }, called("do", task)),
-    el("div", error && refused(asked), pre(plan.join("\n")), el("p", question)),
+    el("div", error && refused(asked), plan.length > 0 && pre(plan.join("\n")), el("p", question)),
     el("p.buttons", question && button("act", { class: "main" }, t("yes")),
       button("cancel", { autofocus: true }, t("no"))),
   ]);
