@@ -5,6 +5,9 @@
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nox
@@ -17,12 +20,24 @@ nox.options.stop_on_first_error = True
 
 TYPESCRIPT = "typescript@7.0.2"
 PYTHON = ["scripts", "tests", "docker", "tasks.py", "noxfile.py"]
+KINDS = ("functional", "unit")
+"""Of tests without containers, those that take longer first."""
 
 
 def install(session: nox.Session, name: str, *flags: str) -> None:
     """Install one of the pinned sets of requirements/, checked by its hashes."""
     words = ["--quiet", "--require-hashes", "--requirement", f"requirements/{name}.txt"]
     session.install(*words, *flags)
+
+
+@contextmanager
+def place() -> Iterator[str]:
+    """Yield pytest's word for a folder of this run alone: two at a time do not meet in it.
+
+    Its path is short, because those of sockets may have 107 characters.
+    """
+    with tempfile.TemporaryDirectory(prefix="memos-", ignore_cleanup_errors=True) as folder:
+        yield f"--basetemp={folder}/t"
 
 
 @nox.session(tags=["ci", "fast"])
@@ -67,9 +82,19 @@ def schema(session: nox.Session) -> None:
 
 @nox.session(tags=["ci", "fast"])
 def tests(session: nox.Session) -> None:
-    """Unit and functional tests; 95 % of scripts/ and tasks.py is covered, and of each room."""
+    """Unit and functional tests; 95 % of scripts/ and tasks.py is covered, and of each room.
+
+    All of them on every core. The two kinds after each other: what guards unit tests stays in a
+    process, and would be in the way of the others' threads (tests/unit/conftest.py).
+    """
     install(session, "test")
-    session.run("coverage", "run", "-m", "pytest", "-m", "not docker", *session.posargs)
+    session.run("coverage", "erase")
+    kinds = [["--numprocesses=auto", "--dist=worksteal", f"tests/{kind}"] for kind in KINDS]
+    for words in [session.posargs] if session.posargs else kinds:
+        with place() as temporary:
+            pytest = ("coverage", "run", "-m", "pytest", temporary, "-m", "not docker")
+            session.run(*pytest, *words)
+    session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--skip-covered")
     for room in sorted(Path("scripts").glob("*/__init__.py")):
         session.run("coverage", "report", f"--include={room.parent}/**", "--format=total")
@@ -80,7 +105,9 @@ def clients(session: nox.Session) -> None:
     """The Qdrant stand-in against the next qdrant-client too; MemOS' own is in `tests`."""
     install(session, "test")
     install(session, "qdrant-1.15", "--no-deps")
-    session.run("pytest", "tests/functional/docker/test_qdrant_front.py", *session.posargs)
+    with place() as temporary:
+        file = "tests/functional/docker/test_qdrant_front.py"
+        session.run("pytest", temporary, file, *session.posargs)
 
 
 @nox.session(tags=["ci"])
@@ -88,7 +115,9 @@ def e2e(session: nox.Session) -> None:
     """Promises held on real containers, in a stack of their own that is gone afterwards."""
     install(session, "test")
     words = session.posargs or ["tests/e2e"]
-    session.run("pytest", "-m", "docker", "--require-docker", "--no-showlocals", *words)
+    flags = ["-m", "docker", "--require-docker", "--no-showlocals"]
+    with place() as temporary:
+        session.run("pytest", temporary, *flags, *words)
 
 
 @nox.session(default=False)
@@ -100,7 +129,8 @@ def faults(session: nox.Session) -> None:
     install(session, "test")
     words = ["tests/e2e/test_faults.py", "tests/e2e/test_starts_in_a_row.py", *session.posargs]
     flags = ["-m", "docker", "--require-docker", "--all-faults", "--no-showlocals"]
-    session.run("pytest", *flags, *words)
+    with place() as temporary:
+        session.run("pytest", temporary, *flags, *words)
 
 
 @nox.session(default=False)

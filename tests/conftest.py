@@ -38,6 +38,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection() -> None:
+    """Measure no Python that a test starts: the workers of pytest-xdist were started before."""
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
 @functools.cache
 def docker_possible() -> bool:
     """Say whether an engine answers, or a private one can be brought; asked once a run."""
