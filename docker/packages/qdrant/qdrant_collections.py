@@ -103,12 +103,12 @@ def index(
     """The kind of a payload index, given as its name or as an object with `type` and more."""
     body = {"type": value} if isinstance(value, str) else fields(value, "field_schema")
     required(body, "type")
-    kind = choice(body, "type", INDEXES)
+    kind: core.PayloadSchemaType = choice(body, "type", INDEXES)
     own = {"integer": INTEGER_FIELDS, "text": TEXT_FIELDS}.get(body["type"], ())
     fields(body, "field_schema", "type", *own, *INDEX_TUNING)
     given: Body = {key: body[key] for key in own if body.get(key) is not None}
     if not given:
-        return kind  # type: ignore[no-any-return]
+        return kind
     if kind == core.PayloadSchemaType.Integer:
         return core.IntegerIndexParams(**given)
     lengths = {key: whole(given, key, 0, 0, LONGEST_TOKEN) for key in given if "token_len" in key}

@@ -201,7 +201,8 @@ class _Examples:
                 404, f"Not found: Vector with name {self.name!r} for point not found"
             )
         self.named.add(one)
-        return held  # type: ignore[no-any-return]
+        named: core.NamedVector = held
+        return named
 
     def vectors(self, value: Json) -> "list[core.NamedVector]":
         """Several, or one."""

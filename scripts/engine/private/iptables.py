@@ -52,10 +52,7 @@ class Ours:
 
     def _behind(self, address: str) -> bool:
         network = ip_network(address, strict=False)
-        return any(
-            network.version == ours.version and network.subnet_of(ours)  # type: ignore[arg-type]
-            for ours in self.networks
-        )
+        return any(_within(network, ours) for ours in self.networks)
 
 
 def removal(saved: str, ours: Ours, before: str | None) -> str:
@@ -192,6 +189,12 @@ def our_bridges(main: str, store: Path, chain: str = "") -> Ours:
         networks=frozenset(n for n in networks if n is not None),
         chain=chain,
     )
+
+
+def _within(inner: Network, outer: Network) -> bool:
+    if isinstance(inner, IPv4Network):
+        return isinstance(outer, IPv4Network) and inner.subnet_of(outer)
+    return isinstance(outer, IPv6Network) and inner.subnet_of(outer)
 
 
 def _network(name: str) -> Network | None:

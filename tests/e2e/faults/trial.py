@@ -166,9 +166,10 @@ def up(bench: Bench, fault: Fault) -> Told:
         stderr=subprocess.PIPE,
     ) as process:
         assert process.stdout is not None
-        assert process.stderr is not None
+        told = process.stderr
+        assert told is not None
         stderr: list[str] = []
-        reader = threading.Thread(target=lambda: stderr.append(process.stderr.read()))  # type: ignore[union-attr]  # asserted above
+        reader = threading.Thread(target=lambda: stderr.append(told.read()))
         reader.start()
         for line in process.stdout:
             events.append(json.loads(line))

@@ -52,7 +52,10 @@ class World:
         milvus = probed("milvus", port)
         probes: Any = milvus["x-probe"]
         probes[0]["auth"] = {"kind": "bearer", "user": "root", "password": PASSWORD}
-        self.services = {"milvus": milvus, "etcd": service("etcd", **{"x-no-probe": "no port"})}
+        self.services: dict[str, dict[str, Any]] = {
+            "milvus": milvus,
+            "etcd": service("etcd", **{"x-no-probe": "no port"}),
+        }
         self.engine = FakeEngine(
             {
                 "containers": {f"id-{name}": self.container(name) for name in self.services},
@@ -71,8 +74,8 @@ class World:
 
     def container(self, name: str, state: str = "running") -> dict[str, Any]:
         """Return a container of this checkout."""
-        ports = self.services[name].get("ports")
-        published = {one["target"]: int(one["published"]) for one in ports} if ports else {}  # type: ignore[attr-defined]
+        ports = self.services[name].get("ports", ())
+        published = {one["target"]: int(one["published"]) for one in ports}
         folder = str(self.root / "docker")
         return made(name, state, folder=folder, project="memos-test", ports=published)
 

@@ -51,7 +51,7 @@ WEB = {
     "x-open": [{"target": 80, "path": "/", "label": "Web"}],
     "x-start": "early",
 }
-DB = {
+DB: dict[str, Any] = {
     **COMMON,
     "image": "registry.example:5000/db@sha256:" + "0" * 64,
     "container_name": "db",
@@ -615,7 +615,7 @@ def test_a_job_is_waited_for_until_it_has_ended() -> None:
 
 def test_services_that_share_a_volume_are_in_one_group() -> None:
     """What is deleted with one of them would be missing in the other."""
-    document = broken("web/volumes/0", deepcopy(DB)["volumes"][0])  # type: ignore[index]
+    document = broken("web/volumes/0", deepcopy(DB)["volumes"][0])
     document["services"]["web"]["x-data-group"] = "web"
 
     assert messages(document) == [
@@ -625,7 +625,7 @@ def test_services_that_share_a_volume_are_in_one_group() -> None:
 
 def test_a_port_of_another_protocol_is_another_port() -> None:
     """TCP 8080 and UDP 8080 can both be published."""
-    ports = [DB["ports"][0], {"target": 1, "published": "8080", "protocol": "udp"}]  # type: ignore[index]
+    ports = [DB["ports"][0], {"target": 1, "published": "8080", "protocol": "udp"}]
 
     assert messages(broken("db/ports", ports)) == []
 

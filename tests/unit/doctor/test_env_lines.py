@@ -1,5 +1,7 @@
 """`.env` is judged line by line: each defect with its line, and no value is ever shown."""
 
+from typing import Any
+
 import pytest
 
 from scripts.config.rules.env import Problem
@@ -11,9 +13,9 @@ from scripts.doctor.facts import SettingsFile
 EXAMPLE = "# a port\nMEMOS_PORT=8000\n# a key\nOPENAI_API_KEY=EMPTY\n# off\n# ENV_FILE=\n"
 
 
-def findings(text: str, **facts: object) -> list[Finding]:
+def findings(text: str, **facts: Any) -> list[Finding]:
     """Return the findings about a file with this text, without those about what it lacks."""
-    seen = SettingsFile(text=text, example=EXAMPLE, **facts)  # type: ignore[arg-type]
+    seen = SettingsFile(text=text, example=EXAMPLE, **facts)
     return [one for one in judge(seen) if one.code != "env-missing"]
 
 

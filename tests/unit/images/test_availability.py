@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,10 +172,10 @@ def test_a_recipe_holds_that_of_our_own_base(tmp_path: Path, base: str, *, chang
     ],
 )
 def test_only_what_is_absent_or_stale_is_had(
-    facts: dict[str, bool], rebuild: object, build: object, pull: object
+    facts: dict[str, Any], rebuild: object, build: object, pull: object
 ) -> None:
     """A built image is built when absent, stale or asked for; an official one only pulled."""
-    one = ImageStatus(service="a", image="a:1", **{"present": False, **facts})  # type: ignore[arg-type]
+    one = ImageStatus(service="a", image="a:1", **{"present": False, **facts})
 
     assert needed([one], rebuild=bool(rebuild)) == (build, pull)
 

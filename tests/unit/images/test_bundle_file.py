@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -320,10 +321,10 @@ NOW = f"{sys.version_info.major}.{sys.version_info.minor}"
     ],
 )
 def test_what_does_not_fit_is_2_and_said(
-    file: Path, root: Path, capsys: pytest.CaptureFixture[str], facts: dict[str, object], told: str
+    file: Path, root: Path, capsys: pytest.CaptureFixture[str], facts: dict[str, Any], told: str
 ) -> None:
     """The Python, the machine, the checkout: each with what is here and what is in the bundle."""
-    bundled(file, manifest=replace(fitting(root), **facts))  # type: ignore[arg-type]
+    bundled(file, manifest=replace(fitting(root), **facts))
 
     assert wheels.main([str(file)], root) == 2
 

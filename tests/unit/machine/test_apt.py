@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,9 +38,9 @@ class Apt(FakeRunner):
         self.answer("apt-get install")
         self.answer("--print-uris", "Reading package lists...\n" + URIS)
 
-    def __call__(self, argv: Sequence[str], **words: object) -> Completed:
+    def __call__(self, argv: Sequence[str], **words: Any) -> Completed:
         """Bring the files for a call of download or install."""
-        done = super().__call__(argv, **words)  # type: ignore[arg-type]
+        done = super().__call__(argv, **words)
         if "--print-uris" not in argv and {"download", "install"} & set(argv):
             for name, text in self.brings.items():
                 (self.debs / name).write_bytes(text)

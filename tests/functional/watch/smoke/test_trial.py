@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -64,13 +65,13 @@ def stack_at(
     )
 
 
-def trial_at(at: Stack, **scope: object) -> Trial:
+def trial_at(at: Stack, **scope: Any) -> Trial:
     """Return a trial of all but preferences, or of what `scope` says."""
-    wanted = replace(Scope(dimension=384, no_preference="off"), **scope)  # type: ignore[arg-type]
+    wanted = replace(Scope(dimension=384, no_preference="off"), **scope)
     return Trial(stack=at, cube=CUBE, scope=wanted, say=lambda _: None)
 
 
-def tried(at: Stack, **scope: object) -> list[Stage]:
+def tried(at: Stack, **scope: Any) -> list[Stage]:
     """Run the whole trial."""
     return list(trial_at(at, **scope).run())
 

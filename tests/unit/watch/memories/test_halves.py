@@ -1,6 +1,7 @@
 """Which memories are whole: the counts agree whatever ids there are, and in whatever order."""
 
 from collections.abc import Set as AbstractSet
+from random import Random
 from uuid import UUID
 
 import pytest
@@ -40,7 +41,7 @@ def store(*groups: Nodes, vectors: AbstractSet[str] = frozenset(), cube: str = "
     order=st.randoms(use_true_random=False),
 )
 def test_counts_agree_for_any_ids_in_any_order(
-    groups: list[tuple[str, list[str]]], vectors: frozenset[str], order: object
+    groups: list[tuple[str, list[str]]], vectors: frozenset[str], order: Random
 ) -> None:
     """As slow sets say it, and as the document's own sums do."""
     made = [nodes(cube, *ids) for cube, ids in groups]
@@ -48,7 +49,7 @@ def test_counts_agree_for_any_ids_in_any_order(
     there = {one for _, one in ids}
 
     document = halves.document("p", store(*made, vectors=vectors))
-    order.shuffle(made)  # type: ignore[attr-defined]
+    order.shuffle(made)
 
     assert validate(document, "memories") == ()
     assert document["nodes"] == len(ids)
