@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -56,13 +56,18 @@ def command(name: str = "", /, **flags: str) -> Callable[[Body], Task[Callable[.
         parameters = inspect.signature(body).parameters
         many = [flag for flag in parameters if parameters[flag].annotation == list[str]]
         texts = {flag: text for flag, text in HELP.items() if flag in parameters} | flags
-        # -h is for help: where a flag would take it, flags have no short form
-        short = not any(flag.startswith("h") for flag in parameters)
-        return Task(
-            _told(body), name=name or None, iterable=many, help=texts, auto_shortflags=short
-        )
+        return _Task(_told(body), name=name or None, iterable=many, help=texts)
 
     return made
+
+
+class _Task(Task[Callable[..., None]]):
+    """A task of which no flag is -h: that is for help."""
+
+    def arg_opts(self, name: str, default: str, taken_names: set[str]) -> dict[str, Any]:
+        """Return how a flag is read; one that would be -h has no short form."""
+        found = super().arg_opts(name, default, taken_names)
+        return {**found, "names": [one for one in found["names"] if one != "h"]}
 
 
 def _told(body: Body) -> Callable[..., None]:

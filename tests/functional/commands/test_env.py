@@ -31,7 +31,7 @@ def test_the_settings_of_a_second_stack_are_written_once(at: Checkout) -> None:
     assert at.inv(*words) == 2
     assert f"there is a file {file} already" in at.shown().err
     at.patch.setattr(host_ports, "taken", lambda _, port: port == 9100)
-    assert at.inv("env", "--offset", "100", "--write", f"{file}.new") == 2
+    assert at.inv("env", "-o", "100", "-w", f"{file}.new") == 2
     assert "MINIO_API_PORT would be 9100, which is taken by" in at.shown().err
     assert not Path(f"{file}.new").exists()
 

@@ -24,6 +24,17 @@ def test_every_flag_has_a_help_text_and_none_took_h(context: ParserContext) -> N
     assert "h" not in context.args
 
 
+def test_only_the_flag_that_would_be_h_has_no_short_form() -> None:
+    """`inv env --host`: those beside it keep theirs."""
+    (env,) = (one for one in CONTEXTS if one.name == "env")
+
+    assert {name: env.args[name].names for name in ("offset", "write", "host")} == {
+        "offset": ("offset", "o"),
+        "write": ("write", "w"),
+        "host": ("host",),
+    }
+
+
 @pytest.mark.parametrize(
     "name",
     [
