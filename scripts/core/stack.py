@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+MEMOS = "memos"
+"""The API, as the compose file names it: it has behaviour of its own, as no other service has."""
 LAST_PORT = 65535
 REFUSED_BY_BROWSERS = frozenset(
     {

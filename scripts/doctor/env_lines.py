@@ -8,6 +8,7 @@ from scripts.config.env_text import EnvLine, form, lines
 from scripts.config.rules.written import read_example
 from scripts.core.finding import Finding, advice, fatal
 from scripts.core.foreign import documents
+from scripts.core.stack import MEMOS
 from scripts.doctor.facts import SettingsFile
 
 LIKE = 0.85
@@ -77,7 +78,7 @@ def _breaks_memos(file: str, entries: tuple[EnvLine, ...]) -> Iterator[Finding]:
             continue
         cause = f"{file} line {line.number}: {line.name} {why}"
         step = f"remove {line.name} from {file}"
-        yield fatal("env-breaks-memos", cause, step, service="memos")
+        yield fatal("env-breaks-memos", cause, step, service=MEMOS)
 
 
 def _is_json(text: str) -> bool:

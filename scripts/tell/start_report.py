@@ -8,7 +8,7 @@ from typing import Any, assert_never
 from scripts.config.settings import Settings
 from scripts.core.errors import ExitCode, OverdueError, StackError
 from scripts.core.finding import Finding, Verdict
-from scripts.core.stack import Stack
+from scripts.core.stack import MEMOS, Stack
 from scripts.start.events import Ending, Event, EventKind, exit_code
 from scripts.tell.report import Report
 from scripts.tell.screen import joined
@@ -99,7 +99,7 @@ class StartReport(Report):
         for name in names:
             for link in stack.service(name).links:
                 self.text(f"{name:<9} {link.label:<17} {link.url}")
-        if "memos" not in names:
+        if MEMOS not in names:
             return
         self.say(f"this is {settings.memos.described}")
         if settings.debugger:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.core.finding import Finding
 from scripts.core.inventory import EngineStatus, ImageStatus
+from scripts.core.stack import MEMOS
 from scripts.core.units import SECOND, duration, nanoseconds, size
 from scripts.tell.screen import Drawn, Line, Table, joined, line
 from scripts.watch.log_lines import LogLine
@@ -42,7 +43,7 @@ def status(document: Mapping[str, Any], width: int, now: float) -> Iterator[Draw
         for row in rows:
             main, rest = status_lines(row, now)
             yield from _entry(main, filter(None, (rest, edits(row))), well=row["ready"])
-    if any(row["service"] == "memos" for row in rows):
+    if any(row["service"] == MEMOS for row in rows):
         yield line(f"this is {document['memos']}", style="dim")
     for row in rows:
         if row["debugger"]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from scripts.core import files, units
 from scripts.core.look import Container, HostProcess, State, Usage
+from scripts.core.stack import MEMOS
 from scripts.machine import processes
 from scripts.watch.log_lines import clean
 
-SERVICE = "memos"
-"""The API, as the compose file names it."""
+SERVICE = MEMOS
 FILE = "host.json"
 """In the stack's cache."""
 FORMAT = 1
