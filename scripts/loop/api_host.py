@@ -163,7 +163,7 @@ def _place(space: Workspace, here: Checkout, wanted: Wanted) -> Place:
             here.say(f"other versions than this MemOS wants: {'; '.join(other)}")
     if not wanted.words:
         _require_whole(found, contents, settings, *(("debugpy",) if debugged else ()))
-    events = contents and contents.python >= packages.OLDEST and WATCHER in contents.packages
+    events = contents and contents.python >= environment.OLDEST and WATCHER in contents.packages
     return Place(
         source=source,
         found=found,

@@ -10,10 +10,8 @@ from scripts.config.settings import Settings
 from scripts.core.errors import ConfigError
 from scripts.core.foreign import documents
 from scripts.core.process import Runner, last_words
-from scripts.loop.environment import PATIENCE, Environment
+from scripts.loop.environment import OLDEST, PATIENCE, Environment
 
-OLDEST = (3, 11)
-"""The oldest Python that loads versions of the API: MemOS takes 3.10 too, our programs do not."""
 SCRIPT = """
 import json, os, sys
 found = {}
@@ -49,7 +47,7 @@ def read(environment: Environment, runner: Runner) -> Contents:
     except (ValueError, LookupError, TypeError, AttributeError):
         raise ConfigError(
             f"{environment.python} ({environment.origin}) does not run: {last_words(done)}",
-            next_step=f"remove {environment.folder} if it is broken, then the same again",
+            next_step=f"if it is broken: {environment.replaced}; then the same again",
         ) from None
 
 
@@ -60,7 +58,7 @@ def require(environment: Environment, contents: Contents, settings: Settings, *e
         raise ConfigError(
             f"{environment.python} ({environment.origin}) is Python {here}; what loads"
             f" the API wants {release.dotted(OLDEST)} or newer",
-            next_step=f"remove {environment.folder}, and make another of a newer Python",
+            next_step=f"{environment.replaced}; then the same again",
         )
     source = settings.memos_source
     requirements = source.requirements if source is not None else ()

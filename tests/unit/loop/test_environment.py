@@ -24,6 +24,7 @@ def test_the_one_in_the_checkout_comes_first(tmp_path: Path) -> None:
 
     assert environment == Environment(python=python, origin="the checkout's own .venv")
     assert environment.folder == tmp_path / ".venv"
+    assert environment.replaced.startswith(f"remove {tmp_path}/.venv, and make one of Python 3.11")
 
 
 def test_a_place_without_python_is_none(tmp_path: Path) -> None:
@@ -46,7 +47,9 @@ def test_poetry_is_asked_where_the_checkout_is_its(tmp_path: Path) -> None:
     (tmp_path / "poetry.lock").touch()
     environment = found(tmp_path, environ, runner)
 
-    assert environment == Environment(python=python, origin="poetry's for this checkout")
+    assert environment is not None
+    assert (environment.python, environment.origin) == (python, "poetry's for this checkout")
+    assert f"poetry --directory {tmp_path} env use 3.11" in environment.replaced
     assert found(tmp_path, {"PATH": ""}, runner) is None
 
 
@@ -81,6 +84,7 @@ def test_uv_may_keep_it_under_another_name(tmp_path: Path) -> None:
     assert environment is not None
     assert environment.python == python
     assert environment.origin == "uv's, by UV_PROJECT_ENVIRONMENT=of-uv"
+    assert environment.replaced.startswith(f"uv sync --directory {tmp_path} --python 3.11")
 
 
 @pytest.mark.parametrize("name", ["VIRTUAL_ENV", "CONDA_PREFIX"])
@@ -90,7 +94,9 @@ def test_an_activated_one_is_the_last_choice(tmp_path: Path, name: str) -> None:
     environ = {name: str(tmp_path / "active")}
 
     environment = found(tmp_path, environ, FakeRunner())
-    assert environment == Environment(python=python, origin=f"the activated one, by {name}")
+    assert environment is not None
+    assert (environment.python, environment.origin) == (python, f"the activated one, by {name}")
+    assert environment.replaced.startswith("deactivate it, or activate one of Python 3.11")
 
     program(tmp_path / ".venv" / "bin" / "python")
     own = found(tmp_path, environ, FakeRunner())

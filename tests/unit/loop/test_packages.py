@@ -97,8 +97,10 @@ def test_a_python_that_loads_no_version_is_told(own: Settings, environment: Envi
     """Though MemOS itself would take it."""
     with pytest.raises(
         ConfigError, match=r"is Python 3\.10; what loads the API wants 3\.11 or newer"
-    ):
+    ) as told:
         packages.require(environment, Contents(python=(3, 10), packages=WHOLE), own)
+
+    assert told.value.next_step == f"{environment.replaced}; then the same again"
 
 
 def test_other_versions_are_told_and_no_obstacle(own: Settings) -> None:
