@@ -18,15 +18,22 @@ def drifted(memos: Memos, images: Iterable[ImageStatus]) -> Iterator[Finding]:
     for image in images:
         if not image.packages or image.stale:
             continue
-        installed = {
-            release.canonical(name): [version]
-            for name, _, version in (pin.partition("==") for pin in image.packages)
-        }
-        if missed := release.drift(memos.source.requirements, installed):
+        if missed := release.drift(memos.source.requirements, installed(image.packages)):
             yield advice(
                 "packages-drift",
                 f"{memos.source.project} wants other packages than its image holds",
-                f"inv images.build --service {image.service}, then: inv up",
+                anew(image.service),
                 service=image.service,
                 evidence="; ".join(missed),
             )
+
+
+def installed(pins: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the version of each package of lines as `name==version`."""
+    parts = (pin.partition("==") for pin in pins)
+    return {release.canonical(name): (version,) for name, _, version in parts}
+
+
+def anew(service: str) -> str:
+    """Return what brings an image, and a container, with what the checkout wants by now."""
+    return f"inv images.build --service {service}, then: inv up"

@@ -14,6 +14,8 @@ from pathlib import Path
 from scripts.core import files
 
 PACKAGE = "memoryos"
+CODE = "memos"
+"""What is imported of it."""
 LOCKS = Path("docker", "memos-api", "requirements")
 """Below the root: a lock for each pinned release, and what the API needs beside `memoryos`."""
 FIRST = (2, 0, 6)
@@ -183,8 +185,8 @@ def checkout(folder: Path, extras: Iterable[str]) -> Source:
     `extras` are the packages that the API needs and `memoryos` does not bring: where the checkout
     has a range for one, that range counts.
     """
-    code = folder / "memos" / "__init__.py"
-    if not files.is_folder(folder / "memos"):
+    code = folder / CODE / "__init__.py"
+    if not files.is_folder(folder / CODE):
         return Source(folder=folder, problem="wanted MemOS: its src/ folder, with memos/ in it")
     text = code.read_text(encoding="utf-8", errors="replace") if code.is_file() else ""
     written = _OF_SOURCE.search(text)

@@ -21,6 +21,11 @@ FOREIGN = frozenset(
 """Variables by which docker, Compose and buildx would do another thing than the call means: other
 files, another platform, another builder, output that we cannot read. They are not handed on."""
 
+VERSION_LABEL = "org.opencontainers.image.version"
+PACKAGES_LABEL = "dev.memos.packages"
+"""Labels of an image, and of its containers: its version; NAME==VERSION of all that was found for
+it when it was built, with blanks between."""
+
 
 @unique
 class ImageSource(StrEnum):

@@ -8,11 +8,12 @@ from typing import Any
 from scripts.config.workspace import Workspace
 from scripts.core import units
 from scripts.core.errors import ConfigError
+from scripts.core.inventory import VERSION_LABEL
 from scripts.core.stack import Service, Stack
 from scripts.data.model import Command, Plan
 from scripts.engine.api import Api, shaped
 from scripts.engine.versions import numbers
-from scripts.images.availability import VERSION_LABEL, image_labels
+from scripts.images.availability import image_labels
 
 
 def describe(space: Workspace, plan: Plan, *, automatic: bool, command: str = "") -> dict[str, Any]:

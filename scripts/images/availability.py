@@ -9,13 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from scripts.core.errors import EngineError, RefusedError
-from scripts.core.inventory import ImageStatus
+from scripts.core.inventory import PACKAGES_LABEL, VERSION_LABEL, ImageStatus
 from scripts.core.stack import Service
 from scripts.engine.api import Api, shaped
-from scripts.images.recipes import PACKAGES_LABEL, RECIPE_LABEL, recipe
+from scripts.images.recipes import RECIPE_LABEL, recipe
 
 CONTAINS_LABEL = "dev.memos.contains"
-VERSION_LABEL = "org.opencontainers.image.version"
 DESCRIPTION_LABEL = "org.opencontainers.image.description"
 REGISTRY_PATIENCE = 6.0
 """Seconds for a registry to answer."""

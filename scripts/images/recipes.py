@@ -9,8 +9,6 @@ from pathlib import Path
 from scripts.core.stack import Build
 
 RECIPE_LABEL = "dev.memos.recipe"
-PACKAGES_LABEL = "dev.memos.packages"
-"""NAME==VERSION of all that was found for an image when it was built, with blanks between."""
 BASE_RELEASE = "trixie"
 """Of Debian."""
 BASE_TAG = f"memos-dev.invalid/base:{BASE_RELEASE}"

@@ -11,10 +11,10 @@ from pathlib import Path
 from scripts.config.release import Memos
 from scripts.core import files
 from scripts.core.errors import ConfigError, StackError
+from scripts.core.inventory import PACKAGES_LABEL
 from scripts.core.stack import Build, Service
 from scripts.images import build_settings, build_words
 from scripts.images.jobs import Job
-from scripts.images.recipes import PACKAGES_LABEL
 
 VERSION = "MEMOS_VERSION"
 """The build argument by which a Dockerfile looks for a lock in its requirements/."""

@@ -104,7 +104,8 @@ class Report(Board):
             self.text(said)
         if document["finding"] is not None:
             # what the line says needs no evidence
-            known = {"evidence": ""} if said and said in document["finding"]["evidence"] else {}
+            _, found, more = document["finding"]["evidence"].partition(said or "\0")
+            known = {"evidence": more.lstrip("; ")} if found else {}
             for part in views.finding(Finding(**{**document["finding"], **known})):
                 self.err.print(part)
 

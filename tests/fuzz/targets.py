@@ -290,7 +290,7 @@ def reload(data: bytes) -> None:
     """Read what the supervisor of the API writes, and show it."""
     with suppress(ValueError):
         found = states.told(states.parsed(data), SERVICE, ROOT)
-        for finding in (*reloads.standing(found), *reloads.slow(found)):
+        for finding in (*reloads.standing(found), *reloads.slow(found, None, there=False)):
             drawn(list(views.finding(finding)))
         drawn([line(reloads.how(found, "/src"))])
         drawn([line(views.edits({"reload": asking.row(found, None, nobody)}))])

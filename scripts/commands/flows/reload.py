@@ -51,6 +51,7 @@ def reload(space: Workspace, timeout: float, tell: Report) -> ExitCode:
     else:
         finding = _wrong(supervisor, run, after)
         code = ExitCode.OK if finding is None else ExitCode.BROKEN
+        finding = finding or next(findings.unused(run), None)
     tell.reload(document(run, after, finding, code))
     return code
 
@@ -129,7 +130,7 @@ def _awaited(supervisor: Supervisor, before: State, timeout: float) -> State:
 def _wrong(supervisor: Supervisor, run: Run, state: State) -> Finding | None:
     """Return why the version is no good: it failed, or does not answer a real call."""
     if run.outcome is Outcome.FAILED:
-        return findings.failed(run, state)
+        return supervisor.explained(findings.failed(run, state))
     reading = _answer(supervisor)
     if reading.ok:
         return None

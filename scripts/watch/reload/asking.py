@@ -5,8 +5,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from scripts.config import drift, release
+from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
+from scripts.core import files
 from scripts.core.finding import Finding
+from scripts.core.inventory import PACKAGES_LABEL, VERSION_LABEL
 from scripts.core.look import Container, Look
 from scripts.core.look import State as ContainerState
 from scripts.core.process import Runner
@@ -36,8 +40,17 @@ class Supervisor:
     api: Api
     container: Container
     service: Service
-    source: Path | None
-    """The folder of this machine that it watches, where that is MEMOS_SRC."""
+    settings: Settings
+
+    @property
+    def source(self) -> Path | None:
+        """The folder of this machine that it watches, where that is MEMOS_SRC."""
+        return self.settings.memos_src
+
+    @property
+    def mounted(self) -> Path | None:
+        """The folder of this machine that its container has."""
+        return self.source if self.container.host is None else None
 
     def text(self) -> bytes:
         """Return its state as it was written; empty where it has written none."""
@@ -64,6 +77,29 @@ class Supervisor:
             return
         self.api.post(f"/containers/{self.container.id}/kill", signal="HUP")
 
+    def findings(self, state: State) -> tuple[Finding, ...]:
+        """Return what is wrong with the code as it is now."""
+        return tuple(map(self.explained, findings.standing(state)))
+
+    def explained(self, found: Finding) -> Finding:
+        """Return a finding with another step where the image lacks what the checkout wants."""
+        missed = self._lacks() if findings.LACKS in found.evidence else ()
+        return findings.drifted(found, missed) if missed else found
+
+    def _lacks(self) -> tuple[str, ...]:
+        """Return what the checkout wants of the packages of its container's image, and lacks."""
+        checkout = self.settings.memos_source
+        if checkout is None or self.container.host is not None:
+            return ()
+        found = self.api.get(f"/containers/{self.container.id}/json") or {}
+        labels = (found.get("Config") or {}).get("Labels") or {}
+        built, locks = str(labels.get(VERSION_LABEL, "")), self.settings.locks
+        if pins := str(labels.get(PACKAGES_LABEL, "")).split():
+            return release.drift(checkout.requirements, drift.installed(pins))
+        if built in release.pinned(locks):
+            return release.drift(checkout.requirements, release.pins(locks, built))
+        return ()
+
     def lives(self) -> bool:
         """Say whether its process is there, or will be again by itself."""
         if self.container.host is not None:
@@ -81,44 +117,47 @@ def supervisor(space: Workspace, look: Look) -> Supervisor | None:
         api=space.api,
         container=api,
         service=space.stack.service(SERVICE),
-        source=space.settings.memos_src,
+        settings=space.settings,
     )
 
 
-def state(space: Workspace, look: Look) -> State | None:
-    """Return how edits are taken; None where they are not, or nobody says.
+def _asked(space: Workspace, look: Look) -> tuple[Supervisor, State] | None:
+    """Return who takes edits, and how; None where nobody does, or says.
 
     Where the settings have none taken nobody is asked.
     """
     asked = supervisor(space, look) if space.settings.reloads else None
-    return None if asked is None else asked.state()
+    found = None if asked is None else asked.state()
+    return None if asked is None or found is None else (asked, found)
 
 
 def added(space: Workspace, look: Look) -> Look:
     """Return the look with how edits are taken, and with the version that failed, if it stands."""
-    found = state(space, look)
-    if found is None:
+    if (known := _asked(space, look)) is None:
         return look
+    asked, found = known
     return replace(
         look,
-        reload={SERVICE: row(found, space.settings.memos_src, space.compose.runner)},
-        advice=(*look.advice, *findings.standing(found)),
+        reload={SERVICE: row(found, asked.source, space.compose.runner)},
+        advice=(*look.advice, *asked.findings(found)),
     )
 
 
 def told(space: Workspace, look: Look) -> tuple[Finding, ...]:
     """Return all that is worth knowing of how edits are taken."""
-    found = state(space, look)
-    return () if found is None else (*findings.standing(found), *findings.slow(found))
+    if (known := _asked(space, look)) is None:
+        return ()
+    asked, found = known
+    there = asked.mounted is not None and files.is_folder(asked.mounted / release.CODE)
+    return (*asked.findings(found), *findings.slow(found, asked.mounted, there=there))
 
 
 def line(space: Workspace, look: Look) -> str:
     """Return in one line that edits are taken, and how; empty where they are not."""
-    found = state(space, look)
-    if found is None:
+    if (known := _asked(space, look)) is None:
         return ""
-    where = space.settings.memos_src or found.watching.folder
-    return f"reload is on: {findings.how(found, str(where))}"
+    asked, found = known
+    return f"reload is on: {findings.how(found, str(asked.source or found.watching.folder))}"
 
 
 def row(state: State, source: Path | None, runner: Runner) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """Pure: what is worth knowing of a reload: a version that failed, edits that are noticed late."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from scripts.config.drift import anew
 from scripts.core.finding import Finding, advice
 from scripts.watch.on_host import SERVICE
-from scripts.watch.reload.state import How, Run, State, Version
+from scripts.watch.reload.state import How, Outcome, Run, State, Version, Watching
 
 CONNECTED = frozenset({"connect", "serve"})
 """Stages in which MemOS calls its databases."""
@@ -14,6 +16,11 @@ OF_CODE = (
     *("ImportError", "ModuleNotFoundError", "AttributeError", "TypeError"),
 )
 """How an error begins for which no database can be blamed."""
+LACKS = "ModuleNotFoundError"
+"""The error of code whose packages are not installed, or of a name that is wrong."""
+EMPTY = "has nothing that Python imports"
+"""How the reason ends for which a mounted folder is not watched once it was deleted: the container
+has what is left of that, whatever has its name by now."""
 SAID = f"inv logs --service {SERVICE} --tail 50"
 
 
@@ -26,11 +33,25 @@ def standing(state: State) -> Iterator[Finding]:
         yield replace(hangs, next_step=step, fatal=False)
     elif state.standing is not None:
         yield failed(state.standing, state)
+    elif state.running is not None:
+        yield from unused(state.running)
 
 
 def failed(run: Run, state: State) -> Finding:
     """Return the finding of a version that failed; fatal where no other one answers."""
     return _wrong("reload-failed", "failed", run, state)
+
+
+def unused(run: Run) -> Iterator[Finding]:
+    """Yield a file that does not compile, where the version that answers has not imported it."""
+    if run.outcome is Outcome.ANSWERS and run.error:
+        yield advice(
+            "reload-unused",
+            f"version {run.version} of the code answers without a file that does not compile",
+            f"mend {run.place}; nothing has imported it so far",
+            service=SERVICE,
+            evidence=f"{run.place}: {run.error}",
+        )
 
 
 def _wrong(code: str, what: str, one: Version, state: State) -> Finding:
@@ -53,8 +74,18 @@ def _wrong(code: str, what: str, one: Version, state: State) -> Finding:
     return replace(found, fatal=serving is None)
 
 
-def slow(state: State) -> Iterator[Finding]:
-    """Yield why edits are noticed late, or not, and why a version takes longer than it could."""
+def drifted(found: Finding, missed: Sequence[str]) -> Finding:
+    """Return the finding of a version that may lack what its image does not hold."""
+    step = f"{anew(found.service)}; where it is not that: {found.next_step}"
+    wants = f"its pyproject.toml wants other packages than its image holds: {'; '.join(missed)}"
+    return replace(found, next_step=step, evidence=f"{found.evidence}; {wants}")
+
+
+def slow(state: State, mounted: Path | None, *, there: bool) -> Iterator[Finding]:
+    """Yield why edits are noticed late, or not, and why a version takes longer than it could.
+
+    `mounted` is the folder of this machine that the container has, and whether MemOS is `there`.
+    """
     watching, template = state.watching, state.template
     if watching.how is How.POLLING:
         yield advice(
@@ -67,7 +98,7 @@ def slow(state: State) -> Iterator[Finding]:
         yield advice(
             "reload-unwatched",
             f"edits are not noticed{_because(watching.why)}",
-            "MEMOS_SRC in .env: a folder that the container may read; then: inv up",
+            _back(watching, mounted, there=there),
             service=SERVICE,
         )
     if not template.ready and template.why:
@@ -77,6 +108,15 @@ def slow(state: State) -> Iterator[Finding]:
             f"{SAID} says more; edits are taken all the same",
             service=SERVICE,
         )
+
+
+def _back(watching: Watching, mounted: Path | None, *, there: bool) -> str:
+    """Return what has a folder watched again."""
+    other = "another MEMOS_SRC in .env, then: inv up"
+    if mounted is None or not watching.why.endswith(EMPTY):
+        return f"bring it back, so that it may be read: that is noticed; or {other}"
+    again = f"inv restart --service {SERVICE}"
+    return again if there else f"bring {mounted} back, then: {again}; or {other}"
 
 
 def how(state: State, where: str) -> str:

@@ -56,7 +56,7 @@ NOT_MADE = {
         *("scheduler-failed", "memos-defect"),
     ),
     "an advice, with exit code 0": (
-        *("api-errors", "reload-polling", "reload-unwatched", "reload-template"),
+        *("api-errors", "reload-polling", "reload-unwatched", "reload-template", "reload-unused"),
     ),
     "`inv reload` tells it, in tests of its own": (
         *("reload-failed", "reload-hangs", "reload-ended", "reload-overdue", "reload-unready"),

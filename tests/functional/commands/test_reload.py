@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from scripts.commands.flows import reload as flow
+from scripts.config import release
+from scripts.watch.reload import findings
 from tests.kit.changes import put
 from tests.kit.checkout import Checkout
 from tests.kit.fake_engine import framed
 from tests.kit.on_host import noted
+from tests.kit.places import ROOT
 from tests.kit.reloading import reloading, toy
 from tests.kit.reloads import edited, failed, run, state
 
@@ -65,6 +68,62 @@ def test_a_version_that_fails_is_told_as_compilers_do(at: Checkout) -> None:
     assert "version 8 of the code failed at compile, version 7 serves on" in shown.err
     assert f"next: mend {place}; to save it is enough" in shown.err
     assert "evidence" not in shown.err
+
+
+def test_a_file_that_is_not_used_and_does_not_compile_is_told_and_no_failure(at: Checkout) -> None:
+    """As compilers tell it; the version answers."""
+    wrong = {"file": "memos/page.py", "line": 3, "error": "SyntaxError: invalid syntax"}
+    source = edited(at, state(run(7)), state(run(7), run(8, asked=1, **wrong), asked=1))
+
+    assert at.inv("reload") == 0
+
+    shown = at.shown()
+    assert shown.out == f"{source}/memos/page.py:3: SyntaxError: invalid syntax\n"
+    assert "version 8 of the code answers without a file that does not compile" in shown.err
+
+
+ABSENT = "ModuleNotFoundError: No module named 'absent'"
+BUILT = " ".join(["absent==1.5", *(f"{one}==9" for one in release.extras(ROOT / release.LOCKS))])
+PROJECT = '[project]\nname = "MemoryOS"\nversion = "2.0.6"\ndependencies = ["absent>={}"]\n'
+
+
+@pytest.mark.parametrize(
+    ("labels", "wants", "lacks"),
+    [
+        ({"org.opencontainers.image.version": "2.0.6"}, 1, "absent is not installed"),
+        ({"dev.memos.packages": BUILT}, 2, "absent is 1.5, it wants >=2"),
+        ({"dev.memos.packages": BUILT}, 1, ""),
+        ({"org.opencontainers.image.version": "of-a-colleague"}, 1, ""),
+    ],
+)
+def test_a_package_that_the_image_lacks_leads_to_another_image(
+    at: Checkout, labels: dict[str, str], wants: int, lacks: str
+) -> None:
+    """Where the branch wants others than the image holds; else the code is to be mended."""
+    wrong = failed(8, asked=1, stage="import", error=ABSENT)
+    source = edited(at, state(run(7)), state(run(7), wrong, asked=1))
+    (source.parent / "pyproject.toml").write_text(PROJECT.format(wants))
+    at.state["containers"]["id-memos"]["Config"]["Labels"] |= labels
+
+    assert at.inv("reload") == 5
+
+    said = at.shown().err
+    mend = f"mend {source}/memos/api/x.py:12; to save it is enough"
+    anew = "inv images.build --service memos, then: inv up; where it is not that: " if lacks else ""
+    assert f"next: {anew}{mend}" in said
+    assert lacks in said
+    assert [one["next_step"] for one in memos(at)["findings"]] == [f"{anew}{mend}"]
+
+
+def test_a_source_that_was_cloned_anew_is_taken_by_a_restart(at: Checkout) -> None:
+    """Its container has the folder that was deleted."""
+    watching = {"folder": "/app/src", "how": "events", "files": 0}
+    edited(at, state(run(7), watching={**watching, "why": f"/app/src {findings.EMPTY}"}))
+
+    at.inv("doctor", "--format", "json")
+
+    found = {one["code"]: one for one in at.document("doctor")["findings"]}
+    assert found["reload-unwatched"]["next_step"] == "inv restart --service memos"
 
 
 def test_what_was_on_its_way_is_no_answer(at: Checkout) -> None:

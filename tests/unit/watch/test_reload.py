@@ -219,10 +219,48 @@ def test_what_makes_reloads_slow_is_an_advice_with_its_reason(
     """A template that is only being made is none yet, and no fault."""
     watching = {"folder": "/app/src", "how": how, "why": why, "files": 1}
     template = {"ready": ready, "modules": 0, "why": "" if ready else why}
-    found = list(findings.slow(told(state(run(1), watching=watching, template=template))))
+    asked = told(state(run(1), watching=watching, template=template))
+    found = list(findings.slow(asked, SOURCE, there=True))
 
     assert [one.code for one in found] == codes
     assert all(why in one.cause and not one.fatal for one in found)
+
+
+@pytest.mark.parametrize(
+    ("why", "mounted", "there", "step"),
+    [
+        (findings.EMPTY, SOURCE, True, "inv restart --service memos"),
+        (findings.EMPTY, SOURCE, False, f"bring {SOURCE} back, then: inv restart --service memos;"),
+        (findings.EMPTY, None, False, "bring it back, so that it may be read: that is noticed;"),
+        (
+            "may not be read",
+            SOURCE,
+            True,
+            "bring it back, so that it may be read: that is noticed;",
+        ),
+    ],
+)
+def test_a_folder_that_is_gone_is_had_back_by_what_works(
+    why: str, mounted: Path | None, step: str, *, there: bool
+) -> None:
+    """A container keeps the folder that it was given, though another one has its name by now."""
+    watching = {"folder": "/app/src", "how": "events", "why": f"/app/src {why}", "files": 0}
+
+    (found,) = findings.slow(told(state(run(1), watching=watching)), mounted, there=there)
+
+    assert found.next_step.startswith(step)
+
+
+def test_a_file_that_does_not_compile_and_is_not_used_is_told_while_its_version_answers() -> None:
+    """It holds nobody up: the version answers, and the one after it has nothing to tell of it."""
+    unused = run(8, file="memos/page.py", line=3, error="SyntaxError: invalid syntax")
+
+    (found,) = findings.standing(told(state(run(7), unused)))
+
+    assert (found.code, found.fatal) == ("reload-unused", False)
+    assert found.evidence == f"{SOURCE}/memos/page.py:3: SyntaxError: invalid syntax"
+    assert found.next_step.startswith(f"mend {SOURCE}/memos/page.py:3;")
+    assert list(findings.standing(told(state(unused, run(9))))) == []
 
 
 @pytest.mark.parametrize(
