@@ -8,7 +8,7 @@ import importlib.util
 import py_compile
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
@@ -56,14 +56,23 @@ def keep(source: Path, folder: Path) -> None:
         del sys.path_importer_cache[path]
 
 
-def compile_all(source: Path, files: Iterable[str], folder: Path) -> None:
-    """Compile changed files, as they are named below `source`; raises what is wrong with one."""
+def compile_all(source: Path, files: Iterable[str], folder: Path) -> list[BaseException]:
+    """Compile changed files, as they are named below `source`; return what is wrong with some.
+
+    Who imports one of these hears the same from Python. Others hold nobody up: a template, or a
+    test that is being written.
+    """
+    wrong: list[BaseException] = []
     with kept_in(folder):
         for file in files:
             path = str(source / file)
             if not file.endswith(".py") or not Path(path).exists():
                 continue
+            kept = importlib.util.cache_from_source(path)
             try:
-                py_compile.compile(path, importlib.util.cache_from_source(path), doraise=True)
-            except py_compile.PyCompileError as error:
-                raise error.exc_value from None
+                py_compile.compile(path, kept, doraise=True)
+            except (py_compile.PyCompileError, OSError) as error:
+                wrong.append(getattr(error, "exc_value", error))
+                with suppress(OSError):  # what it said before may not be taken for this
+                    Path(kept).unlink(missing_ok=True)
+    return wrong

@@ -68,7 +68,7 @@ def run(channel: Channel, listening: int) -> None:
     debugger.enter(job.door, memos_start.log)
     known = set(sys.modules)
     with Telling(channel, job.source):
-        load(job, channel)
+        wrong = load(job, channel)
         channel.say(stage="connect")
         if job.first:
             connect(channel)
@@ -78,6 +78,7 @@ def run(channel: Channel, listening: int) -> None:
         importlib.import_module(memos_start.APP.partition(":")[0])
         version.load()
         channel.say(names=list(packages(known, job.source)))
+        channel.say(unused=[asdict(where.fault(one, job.source)) for one in wrong])
     version.serve_on(socket.socket(fileno=listening))
 
 
@@ -108,15 +109,16 @@ class Telling:
         sys.exit(1)
 
 
-def load(job: Job, channel: Channel) -> None:
-    """Import what connects to nothing, and mend it."""
+def load(job: Job, channel: Channel) -> list[BaseException]:
+    """Import what connects to nothing, and mend it; return why changed files do not compile."""
     bytecode.keep(job.source, job.bytecode)
-    bytecode.compile_all(job.source, job.files, job.bytecode)
+    wrong = bytecode.compile_all(job.source, job.files, job.bytecode)
     if (entry := str(path_entry(job.source))) not in sys.path:
         sys.path.insert(0, entry)
     channel.say(stage="import")
     memos_start.load()
     memos_mends.apply(os.environ, memos_start.log if job.first else unheard)
+    return wrong
 
 
 def unheard(_: str) -> None:

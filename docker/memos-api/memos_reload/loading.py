@@ -107,13 +107,16 @@ class Loading:
     def _spoiled(self, module: str) -> None:
         """Give up a template that has a second thread: its versions could hang for ever."""
         name = package(module)  # each of its modules imports the package itself
-        self.offenders.append(name)
-        self.modules = [one for one in self.modules if package(one) != name]
-        write(self.settings.modules, self.modules, self.say)
-        self.say(f"{name} starts a thread when it is imported: each version imports it itself")
-        if len(self.offenders) > OFFENDERS:
-            several = ", ".join(self.offenders)
-            self.full = f"{several} start threads when they are imported"
+        if name:
+            self.offenders.append(name)
+            self.modules = [one for one in self.modules if package(one) != name]
+            write(self.settings.modules, self.modules, self.say)
+            self.say(f"{name} starts a thread when it is imported: each version imports it itself")
+        if not name:
+            self.full = "a package starts a thread some time after it was imported"
+        elif len(self.offenders) > OFFENDERS:
+            self.full = f"{', '.join(self.offenders)} start threads when they are imported"
+        if self.full:
             self.say(f"each version is a full start: {self.full}")
         if self._template is not None:
             self._template.kill()

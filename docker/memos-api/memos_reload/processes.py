@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from memos_reload import wire
+from memos_reload.where import Fault
 from memos_reload.wire import Message
 
 LIMIT = 2**24
@@ -39,6 +40,8 @@ class Version:
         self.closed, self.gone = asyncio.Event(), asyncio.Event()
         """It takes no connections any more; it is no more."""
         self.code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.unused: tuple[Fault, ...] = ()
+        """What is wrong with files that it has not imported."""
         self._dump = ""
         self._writer: asyncio.StreamWriter | None = None
         self._listening: asyncio.Task[None] | None = None

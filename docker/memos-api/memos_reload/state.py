@@ -1,7 +1,7 @@
 """What is known of the versions, in a file that others read from outside."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +55,8 @@ class Run:
     seconds: dict[str, float] = field(default_factory=dict)
     outcome: Outcome | Literal[""] = ""
     fault: Fault | None = None
-    """Why it failed; of one that is being made, where it seems to hang."""
+    """Why it failed; of one that is being made, where it seems to hang; of one that answers, a file
+    that does not compile, and that nothing has imported."""
 
     def document(self) -> dict[str, Any]:
         """Return it as others read it."""
@@ -141,12 +142,15 @@ class Journal:
             self.say(f"version {version} does not come, {self.others}: {fault}")
             self.write()
 
-    def answers(self, version: int) -> None:
-        """The version is the one that serves."""
+    def answers(self, version: int, unused: Sequence[Fault] = ()) -> None:
+        """The version is the one that serves, without files that do not compile."""
         self.serving = version
         if (run := self._pending(version)) is not None:
-            run = self._over(replace(self._timed(run), stage="", fault=None), "answers")
+            fault = next(iter(unused), None)
+            run = self._over(replace(self._timed(run), stage="", fault=fault), "answers")
             self.say(f"version {version} answers after {run.seconds['answer']:.2f} s{run.cause}")
+            for one in unused:
+                self.say(f"nothing has imported what does not compile: {one}")
         self.write()
 
     def failed(self, version: int, fault: Fault) -> None:

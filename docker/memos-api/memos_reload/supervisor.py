@@ -206,6 +206,8 @@ class Supervisor:
                 stay = Stay(quick=False, began=time.monotonic())
             elif "names" in message:
                 self.loading.learn(message["names"])
+            elif "unused" in message:
+                version.unused = tuple(Fault(**one) for one in message["unused"])
             elif "failed" in message:
                 return Fault(**message["failed"])
             elif "ready" in message:
@@ -252,7 +254,7 @@ class Supervisor:
             return Fault(error=str(error) or "it takes no connections")
         self.served = time.monotonic()
         self.dirty = {file: n for file, n in self.dirty.items() if n > version.number}
-        self.journal.answers(version.number)
+        self.journal.answers(version.number, version.unused)
         self._task(self._guard(version))
         self.loading.load()
         return None

@@ -48,6 +48,7 @@ class Template:
         """Hear of ended versions through a pipe, as of everything else."""
         self.control = control
         self.wanted: deque[str] = deque()
+        self.loaded = False
         self.children: set[int] = set()
         self.ended, wake = socket.socketpair()
         for end in (self.ended, wake):
@@ -90,6 +91,7 @@ class Template:
             return
         if name in sys.modules:  # another one has imported it
             return
+        self.loaded = True
         with suppress(Exception, SystemExit):  # a version will say what it thinks of it
             importlib.import_module(name)
         if threads() > 1:
@@ -98,6 +100,10 @@ class Template:
 
     def _fork(self, version: int) -> socket.socket | None:
         channel = self.control.files.popleft()
+        if self.loaded and threads() > 1:
+            os.close(channel)
+            self.control.say(threads="")
+            return None
         gc.freeze()
         pid = os.fork()
         if pid:

@@ -81,7 +81,13 @@ def look(folder: Path) -> Seen:
     return found
 
 
-def _files(folder: str, below: str) -> Iterator[tuple[str, tuple[int, int]]]:
+def _files(
+    folder: str, below: str, links: tuple[str, ...] = ()
+) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield the files below a folder; `links` are those that were followed to it, by their folders.
+
+    A link is followed to a package alone: what else it leads to may be everything.
+    """
     try:
         entries = list(os.scandir(folder))
     except FileNotFoundError:  # it has just been removed
@@ -92,14 +98,23 @@ def _files(folder: str, below: str) -> Iterator[tuple[str, tuple[int, int]]]:
         name = entry.name
         if name.startswith((".", "__pycache__")):
             continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files(entry.path, f"{below}{name}/")
+        if entry.is_dir():
+            way = (*links, os.path.realpath(folder)) if entry.is_symlink() else links
+            if way is links or _leads_on(entry.path, way):
+                yield from _files(entry.path, f"{below}{name}/", way)
         elif name.endswith(SUFFIXES):
             try:
                 stat = entry.stat()
             except OSError:  # gone, or a link to nothing
                 continue
             yield f"{below}{name}", (stat.st_size, stat.st_mtime_ns)
+
+
+def _leads_on(link: str, way: tuple[str, ...]) -> bool:
+    """Say whether a link leads to a package, and not back to a folder on the way to it."""
+    target = os.path.realpath(link)
+    back = any(f"{one}/".startswith(f"{target.rstrip('/')}/") for one in way)
+    return not back and Path(target, "__init__.py").exists()
 
 
 def changed(before: Seen, after: Seen) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ def test_two_saves_within_a_second_that_are_equally_long_are_two(api: Reloading)
 @pytest.mark.parametrize(
     ("text", "stage", "line", "error"),
     [
-        ("TEXT = (\n", "compile", 1, "SyntaxError: '(' was never closed"),
+        ("TEXT = (\n", "connect", 1, "SyntaxError: '(' was never closed"),
         ("\nTEXT = nothing\n", "connect", 2, "NameError: name 'nothing' is not defined"),
         ("import absent\n", "connect", 1, "ModuleNotFoundError: No module named 'absent'"),
         ("raise SystemExit('no')\n", "connect", 1, "no"),
@@ -106,6 +106,22 @@ def test_a_version_that_fails_is_told_and_the_old_one_serves_on(
     api.write("answer.py", 'TEXT = "mended"\n')
     api.serves(3)
     assert api.get() == "mended"
+
+
+def test_a_file_that_nothing_imports_holds_nobody_up(api: Reloading) -> None:
+    """A template, or a test that is being written; it is told all the same, once."""
+    api.write("page.py", "class {{ name }}:\n")
+    api.write("answer.py", 'TEXT = "two"\n')
+    api.until(lambda: api.get() == "two", "the edit")
+    api.until(
+        lambda: "nothing has imported what does not compile: memos/page.py:1: " in api.log, "it"
+    )
+
+    assert any(run["file"] == "memos/page.py" for run in api.told["runs"])
+    api.write("answer.py", 'TEXT = "three"\n')
+    api.until(lambda: api.get() == "three", "the next edit")
+    assert api.last["error"] == ""
+    (api.source / "memos" / "page.py").unlink()
 
 
 def test_an_import_that_hangs_is_told_by_its_line(hurried: Reloading) -> None:
@@ -317,6 +333,30 @@ def test_a_package_that_starts_a_thread_is_left_to_the_versions(tmp_path: Path, 
         api.serves(2)
         assert api.get() == "two"
         assert api.log.count("starts a thread when it is imported") == 1
+
+
+LATE = """
+import signal, threading, time
+def late(*_):
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+signal.signal(signal.SIGALRM, late)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+"""
+
+
+def test_a_thread_that_begins_after_its_import_is_seen_before_a_fork(tmp_path: Path) -> None:
+    """Nobody knows whose it is: nothing is loaded any more, and it is said."""
+    write(tmp_path / "site" / "late.py", LATE)
+    write(toy(tmp_path) / "memos" / "answer.py", 'import late\nTEXT = "one"\n')
+    with reloading(tmp_path, env={"PYTHONPATH": str(tmp_path / "site")}) as api:
+        api.serves(1)
+        api.rested()
+        tasks = Path(f"/proc/{api.template}/task")
+        api.until(lambda: len(list(tasks.iterdir())) > 1, "the thread")
+        api.write("answer.py", 'TEXT = "two"\n')
+        api.serves(2)
+        assert api.get() == "two"
+        assert "each version is a full start: a package starts a thread some time after" in api.log
 
 
 def test_an_edit_waits_for_all_packages_that_are_left_to_the_versions(tmp_path: Path) -> None:

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from memos_reload import loading, state, supervisor, watch, where, wire
+from memos_reload import bytecode, loading, state, supervisor, watch, where, wire
 from memos_reload.settings import Settings
-from memos_reload.state import Journal
+from memos_reload.state import Journal, Stage
 from memos_reload.where import Fault, Stay
+
+from scripts.watch.reload.findings import EMPTY
 
 SOURCE = Path("/app/src")
 MOUNTS = """\
@@ -173,9 +175,10 @@ def test_a_version_that_answers_is_told_with_its_stages() -> None:
     began = journal.time()
     journal.time.passes(0.05)
     journal.began(1, ("memos/a.py", "memos/b.py"), began)
-    for stage, seconds in (("import", 0.01), ("connect", 0.4), ("serve", 0.2)):
+    stages: tuple[tuple[Stage, float], ...] = (("import", 0.01), ("connect", 0.4), ("serve", 0.2))
+    for stage, seconds in stages:
         journal.time.passes(seconds)
-        journal.reached(1, stage)  # type: ignore[arg-type]
+        journal.reached(1, stage)
     journal.answers(1)
 
     (run,) = journal.document()["runs"]
@@ -310,9 +313,41 @@ def test_only_what_python_imports_is_looked_at(tmp_path: Path) -> None:
     assert tuple(sorted(watch.look(tmp_path))) == seen
 
 
+def test_links_are_followed_to_packages_and_not_in_circles(tmp_path: Path) -> None:
+    """What else a link leads to may be everything."""
+    for name in ("src/memos/__init__.py", "shared/__init__.py", "shared/a.py", "data/b.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for place, target in (
+        *(("src/memos/shared", tmp_path / "shared"), ("src/data", tmp_path / "data")),
+        *(("src/memos/again", tmp_path / "src" / "memos"), ("src/all", Path("/"))),
+        *(("shared/back", tmp_path / "src" / "memos"), ("src/nothing", tmp_path / "nothing")),
+    ):
+        (tmp_path / place).symlink_to(target)
+
+    assert sorted(watch.look(tmp_path / "src")) == [
+        "memos/__init__.py",
+        "memos/shared/__init__.py",
+        "memos/shared/a.py",
+    ]
+
+
+def test_what_does_not_compile_is_said_and_its_former_byte_code_goes(tmp_path: Path) -> None:
+    """Else Python could take that for the new text: of the same size, and of the same second."""
+    (tmp_path / "a.py").write_text("A = (1)\n")
+    assert bytecode.compile_all(tmp_path, ["a.py", "gone.py", "a.txt"], tmp_path / "kept") == []
+    assert len(list((tmp_path / "kept").rglob("*.pyc"))) == 1
+    (tmp_path / "a.py").write_text("A = (1 \n")
+
+    (wrong,) = bytecode.compile_all(tmp_path, ["a.py"], tmp_path / "kept")
+
+    assert str(where.fault(wrong, tmp_path)) == "a.py:1: SyntaxError: '(' was never closed"
+    assert list((tmp_path / "kept").rglob("*.pyc")) == []
+
+
 def test_a_folder_that_cannot_be_read_is_no_change(tmp_path: Path) -> None:
     """Nor is one that has become empty: a mount whose folder was deleted is that."""
-    with pytest.raises(watch.LostError, match="nothing that Python imports"):
+    with pytest.raises(watch.LostError, match=f"{EMPTY}$"):
         watch.look(tmp_path)
     with pytest.raises(watch.LostError, match="is not there"):
         watch.look(tmp_path / "gone")
