@@ -81,7 +81,7 @@ def timeline(*, run: str = "", reload: str = "", format: str = "text") -> None:
     else:
         from scripts.commands.flows import drawings
 
-        drawings.timeline(look(tell), number, tell)
+        drawings.timeline(checkout(tell), number, tell)
 
 
 @command()

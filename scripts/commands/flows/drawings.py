@@ -6,9 +6,10 @@ from contextlib import closing
 from dataclasses import replace
 
 from scripts.commands import flags
-from scripts.config import selection
+from scripts.config import selection, workspace
 from scripts.config.workspace import Workspace
-from scripts.core.errors import ConfigError
+from scripts.core.checkout import Checkout
+from scripts.core.errors import ConfigError, EngineError
 from scripts.core.look import ALIVE
 from scripts.core.units import SECOND, nanoseconds
 from scripts.engine.containers import containers
@@ -20,10 +21,21 @@ from scripts.tell.report import Report
 from scripts.watch.observer import Observer
 
 
-def timeline(space: Workspace, number: int, tell: Report) -> None:
-    """Draw a start that is kept, 1 for the last; ConfigError when there is no such."""
-    kept = runs.read(space.cache)
-    if not kept:
+def timeline(checkout: Checkout, number: int, tell: Report) -> None:
+    """Draw a start that is kept, 1 for the last; ConfigError when there is no such.
+
+    The page shows the stack too, for which an engine is asked. A start that got no engine has none.
+    """
+    space, why = None, ""
+    try:
+        space = workspace.look(checkout)
+        kept = runs.read(space.cache)
+    except EngineError as error:
+        kept = runs.read(workspace.cache(checkout.root, workspace.look_project(checkout)))
+        if not kept:
+            raise
+        why = str(error)
+    if space and not kept:
         # a start that starts nothing is not kept
         up = any(one.state in ALIVE for one in containers(space.api, space.stack.project))
         step = "inv restart (what runs is stopped and started)" if up else "inv up"
@@ -35,6 +47,9 @@ def timeline(space: Workspace, number: int, tell: Report) -> None:
         tell.json_line(bars.document(run))
     else:
         tell.text("\n".join(drawing.timeline(run, tell.out.width)))
+        if space is None:
+            tell.say(f"not written as a page: {why}")
+            return
         _page(space, (run, *kept[number:]), {bar.service: bar.state for bar in run.bars}, tell)
 
 

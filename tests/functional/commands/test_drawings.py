@@ -113,3 +113,18 @@ def test_a_name_that_is_wrong_is_no_start(at: Checkout) -> None:
 
     assert not list((at.root / ".cache").rglob("run*.json"))
     assert at.inv("timeline") == 2
+
+
+def test_a_start_that_got_no_engine_is_shown_without_one(at: Checkout) -> None:
+    """Where it came to nothing is what is asked; the page would show a stack that nobody knows."""
+    at.patch.setenv("COMPOSE_PROJECT_NAME", "memos-test")
+    at.state["containers"]["id-memos"] = at.container("memos", "exited")
+    assert at.inv("up") == 5
+    at.patch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    at.shown()
+
+    assert at.inv("timeline") == 0
+
+    shown = at.shown()
+    assert "is taken by" in shown.out
+    assert "not written as a page: DOCKER_HOST=unix:///nowhere.sock is set, but no" in shown.err
