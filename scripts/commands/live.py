@@ -62,3 +62,15 @@ def mcp(*, write: bool = False) -> None:
     from scripts.serve.mcp import server
 
     server.serve(here, write=write)
+
+
+@command("report", yes="replace the file, if it is there")
+def handed_over(file: str, *, yes: bool = False) -> None:
+    """Write all that is known of the stack into FILE.html or FILE.json, to hand it over.
+
+    Secrets are masked; it works with no engine and with a broken .env too.
+    """
+    from scripts.commands.flows.live import handover
+
+    tell = report()
+    handover.write(checkout(tell), file, tell, yes=yes)

@@ -32,15 +32,17 @@ Entry = dict[str, Any]
 class History:
     """Entries with the moment when each began, and when it ended if it has an end."""
 
-    def __init__(self, cache: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, cache: Path, clock: Callable[[], float] = time.time, *, writes: bool = True
+    ) -> None:
         """Go on with what is kept in a stack's cache.
 
-        One process writes it, which holds its lock; another one reads, and remembers for itself.
+        One process that `writes` does, which holds its lock; another one remembers for itself.
         """
         self._file = cache / FILE
         self._clock = clock
         self._turn = RLock()
-        self._lock = _locked(self._file.with_suffix(".lock"))
+        self._lock = _locked(self._file.with_suffix(".lock")) if writes else None
         self._entries: list[Entry] = []
         self._keys: set[str] = set()
         self._open: dict[str, Entry] = {}

@@ -58,7 +58,7 @@ def summary(run: Run) -> str:
 def longest(run: Run) -> str:
     """Return the way that took longest, with the moments at which each was done; or nothing."""
     done = ((row.title, row.moments[-1]) for row in run.critical)
-    return " → ".join(f"{title} {_moment(at)}" for title, at in done)
+    return " → ".join(f"{title} {'…' if at is None else _moment(at)}" for title, at in done)
 
 
 def version(document: Mapping[str, Any], width: int) -> list[str]:

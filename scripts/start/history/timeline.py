@@ -72,7 +72,7 @@ class Phase:
     @property
     def title(self) -> str:
         """Its name, and what it is about."""
-        return f"{self.name} {self.what}".rstrip()
+        return self.name if self.what in {"", self.name} else f"{self.name} {self.what}"
 
     @property
     def state(self) -> str:
@@ -174,7 +174,7 @@ def phases(noted: Iterable[Phase], until: float, rest: str) -> tuple[Phase, ...]
     """Return the phases of the seconds until the first start, without those that were short.
 
     Where nothing went on that was noted, one named `rest` did. What held the first start back is
-    critical: whatever ended last, then whatever ended last before that began, and so on.
+    critical: whatever ended last, then whatever had ended last when that began, and so on.
     """
     long = [
         replace(one, began=_rounded(one.began), ended=None if one.ended is None else _rounded(end))
@@ -188,8 +188,9 @@ def phases(noted: Iterable[Phase], until: float, rest: str) -> tuple[Phase, ...]
     long += _gap(rest, covered, until)
     way, at = set[Phase](), until
     while before := [one for one in long if one.began < at]:
-        # what goes on beside others, and ended with them, may have begun first
-        last = max(before, key=lambda one: (min(_end(one, until), at), -one.began))
+        # what went on beside it held it back only where nothing had ended by then
+        over = [one for one in before if _end(one, until) <= at]
+        last = max(over or before, key=lambda one: (_end(one, until), -one.began))
         way.add(last)
         at = last.began
     return tuple(

@@ -50,7 +50,7 @@ def ran(*events: Event) -> Run:
 RUN = ran(*EVENTS)
 NOTED = (
     Phase(name="engine", what="start", began=1.0, ended=3.0, outcome=Outcome.DONE),
-    Phase(name="base", what="packages", began=1.1, ended=2.0, outcome=Outcome.DONE),
+    Phase(name="base", what="packages", began=1.1, ended=5.0, outcome=Outcome.DONE),
     Phase(name="images", what="source", began=3.0, ended=3.1, outcome=Outcome.DONE),
     Phase(name="build", what="db", began=4.0, ended=9.0, outcome=Outcome.DONE),
     Phase(name="build", what="api", began=4.0, ended=8.0, outcome=Outcome.DONE),
@@ -121,8 +121,7 @@ def test_what_was_noted_before_the_first_start_leaves_no_gap() -> None:
     assert [(one.title, one.began, one.ended) for one in found] == [
         ("checks", 0.0, 1.0),
         ("engine start", 1.0, 3.0),
-        ("base packages", 1.1, 2.0),
-        ("checks", 3.0, 4.0),
+        ("base packages", 1.1, 5.0),
         ("build db", 4.0, 9.0),
         ("build api", 4.0, 8.0),
         ("create", 9.1, 10.0),
@@ -130,10 +129,17 @@ def test_what_was_noted_before_the_first_start_leaves_no_gap() -> None:
 
 
 def test_what_held_the_first_start_back_is_what_ended_last_each_time() -> None:
-    """What was done sooner beside it held nobody back."""
+    """What was done sooner beside it, or later than the next had begun, held nobody back."""
     found = timeline.phases(NOTED, 10.1, "checks")
 
     assert [one.title for one in found if not one.critical] == ["base packages", "build api"]
+
+
+def test_where_nothing_had_ended_what_went_on_counts() -> None:
+    """The way has no hole at its beginning."""
+    both = [replace(NOTED[0], began=0.0, ended=5.0), replace(NOTED[3], began=3.0)]
+
+    assert [one.critical for one in timeline.phases(both, 9.0, "checks")] == [True, True]
 
 
 def test_a_phase_that_goes_on_is_shown_from_its_first_moment() -> None:
