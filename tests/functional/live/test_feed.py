@@ -21,6 +21,8 @@ from scripts.start.history.timeline import Run
 from tests.kit.checkout import Checkout
 from tests.kit.fake_engine import FakeEngine
 from tests.kit.live import PATIENCE, following
+from tests.kit.reloads import edited, failed, state
+from tests.kit.reloads import run as run_of
 from tests.kit.servers import unix
 
 
@@ -162,6 +164,28 @@ def test_an_engine_that_goes_is_told_and_what_was_seen_stays(
         back = one.until(lambda seen: seen["engine"]["answers"])
         assert back["services"]["qdrant"]["state"] == "absent"
         follower.__exit__(None, None, None)
+
+
+def test_edits_are_told_as_their_versions_are_made(
+    at: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which one answers, what became of the last ones, and what is wrong with the newest."""
+    monkeypatch.setenv("COMPOSE_PROJECT_NAME", "memos-test")
+    edited(at, state(run_of(7)))
+    engine = FakeEngine(at.state)
+    with unix(engine.respond, at.socket):
+        at.serve()
+        with following(Feed(seen(at))) as follower:
+            before = follower.until(lambda one: one["reloads"])
+            assert before["services"]["memos"]["reload"]["version"] == 7
+            assert before["findings"] == []
+            engine.state["files"]["id-memos"] = state(run_of(7), failed(8))
+            document = follower.until(lambda one: len(one["reloads"]) == 2)
+
+    assert [one["outcome"] for one in document["reloads"]] == ["failed", "answers"]
+    assert [one["code"] for one in document["findings"]] == ["reload-failed"]
+    assert document["services"]["memos"]["reload"]["error"]["line"] == 12
+    assert validate(document, "state") == ()
 
 
 def test_settings_that_break_are_told_and_the_stack_is_as_it_was_last(
