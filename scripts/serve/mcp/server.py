@@ -1,6 +1,8 @@
 """Serves the tools over stdin and stdout; each call is a task of ours, as it is typed."""
 
 import json
+import os
+import signal
 import tomllib
 from collections import deque
 from collections.abc import Iterable
@@ -30,7 +32,7 @@ AT_ONCE = 2
 
 
 def serve(checkout: Checkout, *, write: bool) -> None:
-    """Serve until the client closes stdin; stdout carries the protocol alone."""
+    """Serve until the client closes stdin, or a signal; stdout carries the protocol alone."""
     anyio.run(_serve, Calls(checkout, write=write))
 
 
@@ -43,8 +45,18 @@ async def _serve(calls: "Calls") -> None:
         on_list_tools=calls.listed,
         on_call_tool=calls.called,
     )
-    async with stdio_server() as (reading, writing):
+    async with stdio_server() as (reading, writing), anyio.create_task_group() as group:
+        group.start_soon(_ended_by_signal, calls)
         await server.run(reading, writing, server.create_initialization_options())
+        group.cancel_scope.cancel()
+
+
+async def _ended_by_signal(calls: "Calls") -> None:
+    """End at once: the thread that reads stdin hears of no signal, and would be waited for."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for number in signals:
+            calls.interrupt()
+            os._exit(tasks.SIGNALLED + number)
 
 
 class Calls:
@@ -54,6 +66,7 @@ class Calls:
         """Work on this checkout; with `write` also what changes something."""
         self._checkout, self._write = checkout, write
         self._places = anyio.CapacityLimiter(AT_ONCE)
+        self._running: set[tasks.Running] = set()
 
     async def listed(self, *_: object) -> types.ListToolsResult:
         """Return what may be called."""
@@ -68,20 +81,26 @@ class Calls:
             here = settings.load(self._checkout.root, self._checkout.environ, strict=False)
             tail = Tail()
             async with self._places:
-                running = tasks.Running(self._checkout, words, tail.add)
-                done = await _ended(running)
+                done = await self._ended(tasks.Running(self._checkout, words, tail.add))
         except StackError as error:
             return failed([f"error: {error}", f"next: {error.next_step}"])
         return answer(tool, done, tail, Mask(here))
 
+    async def _ended(self, running: tasks.Running) -> Result:
+        """Wait for a task; one whose caller cancels it, or has gone, hears Ctrl-C."""
+        self._running.add(running)
+        try:
+            return await anyio.to_thread.run_sync(running.wait, abandon_on_cancel=True)
+        except anyio.get_cancelled_exc_class():
+            running.interrupt()
+            raise
+        finally:
+            self._running.discard(running)
 
-async def _ended(running: tasks.Running) -> Result:
-    """Wait for a task; one whose caller cancels it, or has gone, hears Ctrl-C."""
-    try:
-        return await anyio.to_thread.run_sync(running.wait, abandon_on_cancel=True)
-    except anyio.get_cancelled_exc_class():
-        running.interrupt()
-        raise
+    def interrupt(self) -> None:
+        """Let all that runs hear Ctrl-C; each cleans up after itself."""
+        for running in self._running:
+            running.interrupt()
 
 
 class Tail:

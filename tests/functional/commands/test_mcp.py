@@ -5,16 +5,20 @@ import base64
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types import CallToolResult, TextContent, Tool
 
 from scripts.config.rules.schema import validate
+from scripts.core.files import holder
+from scripts.core.polling import poll
 from tests.kit.changes import put
 from tests.kit.checkout import Checkout
 from tests.kit.fake_engine import framed
@@ -48,6 +52,32 @@ def spoken(
                 return offered, [await client.call_tool(name, given) for name, given in calls]
 
     return asyncio.run(speak())
+
+
+HELLO = "".join(
+    json.dumps({"jsonrpc": "2.0", **one}) + "\n"
+    for one in (
+        {
+            "id": 1,
+            "method": "initialize",
+            "params": {
+                "protocolVersion": "2025-06-18",
+                "capabilities": {},
+                "clientInfo": {"name": "a test", "version": "1"},
+            },
+        },
+        {"method": "notifications/initialized"},
+    )
+)
+"""How a client begins."""
+
+
+def speaking(at: Checkout, *words: str) -> subprocess.Popen[str]:
+    """Start the server for a test that speaks the protocol itself."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        argv(at, *words), cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    )
 
 
 def text(result: CallToolResult) -> str:
@@ -127,29 +157,12 @@ def test_stdout_carries_the_protocol_alone_and_ends_with_its_client(at: Checkout
     """What is told beside goes to stderr; a line that is no message is answered, not fatal."""
     at.env_file.unlink()
     at.serve()
-    hello = {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "a test", "version": "1"},
-    }
-    messages = [
-        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
-        {"jsonrpc": "2.0", "method": "notifications/initialized"},
-        {"jsonrpc": "2.0", "id": 2, "method": "no/such/method"},
-    ]
-    typed = "".join(json.dumps(one) + "\n" for one in messages)
+    wrong = {"jsonrpc": "2.0", "id": 2, "method": "no/such/method"}
 
-    with subprocess.Popen(
-        argv(at),
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with speaking(at) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(f"no json\n{typed}")
+        process.stdin.write(f"no json\n{HELLO}{json.dumps(wrong)}\n")
         process.stdin.flush()
         by_id = {}
         while 2 not in by_id:
@@ -162,6 +175,42 @@ def test_stdout_carries_the_protocol_alone_and_ends_with_its_client(at: Checkout
     assert by_id[2]["error"]["message"] == "Method not found"
     assert (process.returncode, rest) == (0, "")
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("leave", "code"),
+    [
+        (lambda process: process.stdin.close(), 0),
+        (lambda process: process.send_signal(signal.SIGINT), 130),
+    ],
+    ids=["the client leaves", "Ctrl-C"],
+)
+def test_what_runs_ends_with_the_server(
+    at: Checkout, leave: Callable[[subprocess.Popen[str]], object], code: int
+) -> None:
+    """A restart that would wait for ten minutes hears Ctrl-C, and leaves the lock."""
+    at.config["services"]["memos"]["ports"][0]["published"] = "1"
+    at.patch.setenv("COMPOSE_PROJECT_NAME", "memos-test")
+    at.serve()
+    given = {"name": "restart", "arguments": {"service": ["memos"], "timeout": 600}}
+    call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": given}
+    cache = at.root / ".cache" / "memos-test"
+
+    with speaking(at, "--write") as process:
+        assert process.stdin is not None
+        process.stdin.write(HELLO + json.dumps(call) + "\n")
+        process.stdin.flush()
+        assert observed(lambda: any(one.endswith("stop memos") for one in at.calls()))
+        assert holder(cache).startswith("inv restart")
+        leave(process)
+        assert process.wait(60) == code
+
+    assert observed(lambda: not holder(cache))
+
+
+def observed(what: Callable[[], object]) -> bool:
+    """Wait until that is so; False when it has not become so for a minute."""
+    return any(seen for seen in poll(what, timeout=60, interval=0.05))
 
 
 def test_a_person_who_types_it_is_told_who_starts_it(at: Checkout) -> None:
