@@ -284,6 +284,11 @@ class Actions:
         self._history.ended(KIND, record["began"], until=record["ended"], text=told, record=record)
 
 
+def going_on(history: History) -> str:
+    """Return what is typed for the action that has not ended; empty for none."""
+    return next((str(one["text"]) for one in history.of(KIND) if "until" not in one), "")
+
+
 def words(task: str, options: Mapping[str, Json]) -> tuple[str, ...]:
     """Return what is typed for a task; ConfigError for one not offered, and for wrong options."""
     offer = OFFERS.get(task)

@@ -19,6 +19,8 @@ from scripts.core.process import run_beside
 from scripts.core.units import written
 from scripts.live import state, usage
 from scripts.live.changes import Changes, Event
+from scripts.live.history import History
+from scripts.live.looking.moments import Moments
 from scripts.live.looking.scene import Scene, Source
 from scripts.live.looking.starts import Starts
 from scripts.live.masks import Mask
@@ -90,6 +92,8 @@ class Feed:
         self._changes = Changes()
         self._ring = Ring(self.cache / usage.FILE if keep else None)
         self._starts = Starts(self.cache)
+        self.history = History(self.cache, writes=keep)
+        self._moments = Moments(self.history.since())
         self._lock = RLock()
         self._parts: dict[str, object] = {}
         self._shown: dict[str, Any] = {}
@@ -104,7 +108,8 @@ class Feed:
         self._asking: set[str] = set()
         """Sources that have not answered yet."""
         root = str(checkout.root)
-        self.put(project=project, checkout=root, language="", read_only=read_only)
+        past = self.history.past()
+        self.put(project=project, checkout=root, language="", read_only=read_only, past=past)
 
     @property
     def looking(self) -> bool:
@@ -163,6 +168,8 @@ class Feed:
             }
             self._parts |= changed
             self._show(changed)
+            if self.history.saw({name: self._shown.get(name) for name in changed}):
+                self.put(past=self.history.past())
 
     def _show(self, parts: dict[str, object]) -> None:
         """Have the document tell of these parts what may be seen."""
@@ -208,7 +215,7 @@ class Feed:
             "engine": state.engine(space.engine),
             "notes": list(self._said),
         }
-        with closing(Scene(space, self._sources)) as scene:
+        with closing(Scene(space, self._sources, moments=self._moments)) as scene:
             self._scene = scene
             while self._followers and self._inputs() == before:
                 self._take(**facts, **scene.parts(), **self._starts.parts())

@@ -13,7 +13,7 @@ from typing import Any
 from scripts.core import files
 from scripts.core.foreign import documents
 from scripts.core.texts import short
-from scripts.core.units import written
+from scripts.core.units import SECOND, nanoseconds, written
 
 FILE = Path("live") / "history.jsonl"
 """In the stack's cache: an entry a line, and where it ends a line more with the same key."""
@@ -43,6 +43,8 @@ class History:
         self._clock = clock
         self._turn = RLock()
         self._lock = _locked(self._file.with_suffix(".lock")) if writes else None
+        self._news = 0
+        """How often something was noted."""
         self._entries: list[Entry] = []
         self._keys: set[str] = set()
         self._open: dict[str, Entry] = {}
@@ -55,8 +57,10 @@ class History:
         """Return at, kind, service, text and until of the last entries, the newest first."""
         names, oldest = ("at", "kind", "service", "text", "until"), self._oldest()
         with self._turn:
-            newest = [one for one in self._entries[-SHOWN:] if _recent(one, oldest)]
-            return [{name: one[name] for name in names if name in one} for one in newest[::-1]]
+            found = [one for one in self._entries[-SHOWN:] if _recent(one, oldest)]
+        found.reverse()
+        found.sort(key=lambda one: str(one["at"]), reverse=True)
+        return [{name: one[name] for name in names if name in one} for one in found]
 
     def of(self, kind: str) -> list[Entry]:
         """Return the whole entries of a kind, the oldest first."""
@@ -72,7 +76,7 @@ class History:
             at = more.pop("at", written(self._clock()))
             entry = {"key": key, "at": at, "kind": kind, "text": short(text, LONGEST), **more}
             self._remember(entry)
-            self._append(entry)
+            self._note(entry)
             return entry
 
     def ended(self, kind: str, key: str, **more: object) -> None:
@@ -82,7 +86,7 @@ class History:
             if entry is not None:
                 more = {"until": written(self._clock()), **more}
                 entry |= more
-                self._append({"key": entry["key"], **more})
+                self._note({"key": entry["key"], **more})
 
     def happened(self, kind: str, at: str, text: str, **more: object) -> None:
         """Note once what is over: a start, a reload; `until` it went on, if that is known."""
@@ -101,15 +105,42 @@ class History:
                 if key not in now:
                     self.ended(FINDING, key)
             for key, one in now.items():
-                entry = self.began(FINDING, key, str(one["cause"]), service=one.get("service", ""))
+                at = one.get("since") or written(self._clock())
+                service = one.get("service", "")
+                entry = self.began(FINDING, key, str(one["cause"]), service=service, at=at)
                 told.append({**one, "since": entry["at"]})
         return told
+
+    def since(self) -> dict[tuple[str, str], str]:
+        """Return when each finding that was not seen to end began, by service and code."""
+        with self._turn:
+            found = [one for one in self._open.values() if one["kind"] == FINDING]
+        return {(one.get("service", ""), one["key"].split()[1]): one["at"] for one in found}
+
+    def saw(self, parts: Mapping[str, Any]) -> bool:
+        """Note what these parts of the document tell; say whether that is news."""
+        with self._turn:
+            before = self._news
+            if parts.get("findings") is not None:
+                self.findings(parts["findings"])
+            for run in reversed(parts.get("starts") or []):
+                until = _later(run["began"], run["seconds"])
+                self.happened("start", run["began"], run["verdict"], until=until)
+            for run in reversed(parts.get("reloads") or []):
+                told = f"version {run['version']}: {run['outcome']}"
+                until = _later(run["began"], run["seconds"].get("answer", 0))
+                self.happened("reload", run["began"], f"{told} {run['error']}".strip(), until=until)
+            return self._news != before
 
     def close(self) -> None:
         """Let another process write."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _note(self, line: Mapping[str, object]) -> None:
+        self._news += 1
+        self._append(line)
 
     def _remember(self, entry: Entry) -> None:
         self._entries.append(entry)
@@ -154,6 +185,14 @@ class History:
         if self._lock is not None:
             with suppress(OSError):
                 files.write(self._file, "".join(reversed(lines[: len(kept)])))
+
+
+def _later(moment: str, seconds: float) -> str:
+    """Return the moment so many seconds after one; of none the same."""
+    try:
+        return written(nanoseconds(moment) / SECOND + seconds)
+    except ValueError:
+        return moment
 
 
 def _recent(entry: Mapping[str, object], oldest: str) -> bool:

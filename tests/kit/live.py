@@ -4,7 +4,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from scripts.live.feed import Cursor, Feed
 from scripts.live.patch import merged
 from scripts.serve.page.access import Access
 from scripts.serve.page.server import Server, listening
+from scripts.serve.page.streams import Part
 
 PATIENCE = 20.0
 """Seconds after which a test gives up; none of them measures time."""
@@ -153,12 +154,14 @@ class Viewer:
 
 
 @contextmanager
-def served(feed: Feed, secret: str = SECRET, port: int = 0) -> Iterator[Viewer]:
+def served(
+    feed: Feed, secret: str = SECRET, port: int = 0, parts: Sequence[Part] = ()
+) -> Iterator[Viewer]:
     """Serve the page of a feed while the block runs; give somebody who is let in."""
     with listening(port) as listens:
         port = listens.getsockname()[1]
         access = Access(port, secret)
-        server = Server(feed, access)
+        server = Server(feed, access, parts)
         thread = threading.Thread(target=server.run, args=([listens],))
         thread.start()
         try:

@@ -1,6 +1,6 @@
 """Pure: since when things are so, as far as whoever watches has seen them become so."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from scripts.core.finding import Finding
@@ -12,9 +12,9 @@ from scripts.diagnosis.readiness import answers
 class Moments:
     """Remembers what was seen to become so, and when; moments are RFC 3339."""
 
-    def __init__(self) -> None:
-        """Nothing was seen yet."""
-        self._findings: dict[tuple[str, str], str] = {}
+    def __init__(self, findings: Mapping[tuple[str, str], str] | None = None) -> None:
+        """Nothing was seen yet but these findings, by service and code, with since when."""
+        self._findings = dict(findings or {})
         self._runs: dict[tuple[str, str], str | None] = {}
         """Runs of containers, by id and start: since when ready; empty where it always was."""
 

@@ -57,15 +57,19 @@ class Scene:
     """What is seen of one stack from one moment on, as long as its settings stay as they are."""
 
     def __init__(
-        self, space: Workspace, sources: Sequence[Source] = (), clock: Clock = time.monotonic
+        self,
+        space: Workspace,
+        sources: Sequence[Source] = (),
+        clock: Clock = time.monotonic,
+        moments: Moments | None = None,
     ) -> None:
-        """Watch the stack of a workspace."""
+        """Watch the stack of a workspace; `moments` remembers what was seen before."""
         self.space = space
         self.look = Look()
         self._sources = sources
         self._api = space.api.within(ENGINE_PATIENCE)
         self._paces = Paces(clock)
-        self._moments = Moments()
+        self._moments = moments or Moments()
         self._reloads = Reloads(space, self._paces)
         self._observer = Observer(self._api, space.stack, live=True, cache=space.cache, full=CALM)
         self._seen: tuple[object, ...] = ()

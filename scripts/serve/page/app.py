@@ -19,8 +19,11 @@ from scripts.serve.page.access import HEADERS, Access, LogIn, Refusal
 FILES = Path(__file__).with_name("files")
 TYPES = {"/": "text/html", "/page.css": "text/css", "/page.js": "text/javascript"}
 NAMES = {"/": "page.html", "/page.css": "page.css", "/page.js": "page.js"}
-STATUSES = {ConfigError: 400, RefusedError: 409, EngineError: 503}
+STATUSES: Mapping[type[StackError], int] = {ConfigError: 400, RefusedError: 409, EngineError: 503}
 """What an error of ours is in HTTP; any other one is 500."""
+FORBIDDEN = 403
+READ_ONLY = "read-only"
+"""The code of an error of who may only look."""
 ONWARD = (
     '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/">'
     "<title>MemOS</title>"
@@ -56,7 +59,8 @@ def app(
 def refused(error: StackError) -> Response:
     """Return what a program reads of an error."""
     told = {"error": str(error), "next": error.next_step}
-    return JSONResponse(told, STATUSES.get(type(error), 500))
+    known = (status for kind, status in STATUSES.items() if isinstance(error, kind))
+    return JSONResponse(told, FORBIDDEN if error.code == READ_ONLY else next(known, 500))
 
 
 def unexpected(error: Exception) -> StackError:

@@ -4,7 +4,7 @@ import asyncio
 import errno
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import uvicorn
@@ -15,7 +15,7 @@ from scripts.live.feed import Feed
 from scripts.machine import ports
 from scripts.serve.page import app, streams
 from scripts.serve.page.access import Access
-from scripts.serve.page.streams import Streams
+from scripts.serve.page.streams import Part, Streams
 
 HOST = "127.0.0.1"
 LONGEST = 16384
@@ -56,14 +56,16 @@ class Server(uvicorn.Server):
         self,
         feed: Feed,
         access: Access,
+        parts: Sequence[Part] = (),
         *,
         read_only: bool = False,
         judged: Callable[[Exception], StackError] = app.unexpected,
     ) -> None:
-        """Serve what `feed` tells to whom `access` lets in."""
+        """Serve what `feed` tells, and what these parts do, to whom `access` lets in."""
         boot = secrets.token_hex(4)
         self.streams = Streams(boot)
-        routes = [*streams.routes(feed, self.streams)]
+        others = (route for part in parts for route in part(self.streams))
+        routes = [*streams.routes(feed, self.streams), *others]
         session = {"read_only": read_only, "boot": boot}
         super().__init__(
             uvicorn.Config(

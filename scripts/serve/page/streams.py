@@ -37,16 +37,19 @@ class Streams:
         for wake in tuple(self._open):
             wake()
 
+    def place(self, request: Request) -> str:
+        """Return what the last event that a reader has is known by; empty for another server's."""
+        boot, _, place = request.headers.get(LAST, "").partition("-")
+        return place if boot == self.boot else ""
+
     def known(self, request: Request) -> int | None:
         """Return the number of the last event that a reader has; None for one of another server."""
-        boot, _, number = request.headers.get(LAST, "").partition("-")
-        if boot != self.boot or not number.isascii() or not number.isdigit():
-            return None
-        return int(number)
+        number = self.place(request)
+        return int(number) if number.isascii() and number.isdigit() else None
 
-    def event(self, kind: str, data: object, number: int | None = None) -> str:
-        """Return an event as it is sent."""
-        mark = "" if number is None else f"id: {self.boot}-{number}\n"
+    def event(self, kind: str, data: object, place: int | str | None = None) -> str:
+        """Return an event as it is sent, with what a reader may go on from."""
+        mark = "" if place is None else f"id: {self.boot}-{place}\n"
         return f"event: {kind}\n{mark}data: {json.dumps(data, separators=(',', ':'))}\n\n"
 
     def answer(
@@ -83,6 +86,10 @@ class Streams:
                 yield self.event("bye", {})
         finally:
             del self._open[wake]
+
+
+Part = Callable[[Streams], list[Route]]
+"""Gives the routes of a part of the page."""
 
 
 def routes(feed: Feed, streams: Streams) -> list[Route]:

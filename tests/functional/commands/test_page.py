@@ -17,9 +17,12 @@ from scripts.core.errors import RefusedError
 from scripts.core.files import held
 from scripts.core.polling import until_none
 from scripts.live import tasks
+from scripts.live.history import History
 from scripts.machine import groups, processes
 from scripts.serve.page import place
+from scripts.serve.page.access import Access
 from tests.kit.checkout import Checkout
+from tests.kit.live import Viewer
 from tests.kit.places import ROOT
 from tests.kit.servers import closed_port
 
@@ -206,13 +209,57 @@ def test_stopping_ends_the_one_of_this_stack(
 ) -> None:
     """And says so where none is."""
     ended: list[int] = []
-    monkeypatch.setattr(processes, "stop", ended.append)
+    monkeypatch.setattr(processes, "stop", lambda pid, **_: ended.append(pid))
 
     assert at.inv("page", "--stop") == 0
     assert "no page" in at.shown().err
     living(cache)
     assert at.inv("page", "--stop") == 0
     assert ended == [os.getpid()]
+
+
+def test_stopping_waits_for_what_the_page_has_begun(
+    at: Checkout, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after some seconds it would leave nobody to tell how that ended."""
+    waited: list[float] = []
+    monkeypatch.setattr(processes, "stop", lambda _, *, grace: waited.append(grace))
+    living(cache)
+    history = History(cache)
+    history.began("action", "x", "inv reset --all", at="x", record={"words": ["reset", "--all"]})
+    assert at.inv("page", "--stop") == 0
+    assert "waiting until inv reset --all has ended, which the page has begun" in at.shown().err
+    history.ended("action", "x")
+    assert at.inv("page", "--stop") == 0
+    history.close()
+
+    assert waited[0] > waited[1] == processes.GRACE
+
+
+def test_ctrl_c_waits_for_what_was_begun(
+    at: Checkout, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left half done without a word: it is waited for, and that is said."""
+    go = at.folder / "go"
+    code = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.01)"
+    monkeypatch.setattr(tasks, "PROGRAM", (sys.executable, "-c", code))
+    timer = threading.Timer(1.0, go.touch)
+
+    def act(_: str) -> None:
+        note = place.running(cache)
+        assert note is not None
+        viewer = Viewer(note.port, Access(note.port, note.secret))
+        token = json.loads(viewer.ask("/session").body)["token"]
+        answer = viewer.ask("/action", "POST", '{"task": "smoke"}', X_Token=token)
+        assert json.loads(answer.body) == {"id": 1}
+        timer.start()
+
+    assert while_served(at, cache, act) == 0
+
+    assert go.exists()
+    assert "waiting until inv smoke has ended; Ctrl-C interrupts it" in at.shown().err
+    (past,) = History(cache, writes=False).past()
+    assert past["text"] == "inv smoke: done"
 
 
 def test_the_one_after_a_killed_one_has_its_address(at: Checkout, cache: Path) -> None:

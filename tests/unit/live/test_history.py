@@ -206,3 +206,29 @@ def test_more_than_is_shown_is_kept_with_an_entry(tmp_path: Path, clock: Clock) 
     assert [one["record"] for one in again.of("action")] == [{"id": 7, "exit_code": 0}]
     assert again.of("start") == []
     assert json.dumps(again.past()).count("record") == 0
+
+
+def test_what_the_document_tells_is_noted(tmp_path: Path, clock: Clock) -> None:
+    """Once: each look tells all of it again."""
+    found = History(tmp_path, clock)
+    start = {"began": written(BEGAN - 60), "seconds": 30.0, "verdict": "ready", "prepared": 1.0}
+    reload = {
+        "began": written(BEGAN - 20),
+        "version": 2,
+        "outcome": "failed",
+        "error": "NameError: x",
+        "seconds": {"compile": 0.1},
+    }
+    parts = {"findings": [sick("a")], "starts": [start], "reloads": [reload], "order": []}
+
+    assert [found.saw(parts), found.saw(parts), found.saw({})] == [True, False, False]
+
+    assert [(one["kind"], one["text"], one.get("until")) for one in found.past()] == [
+        ("finding", "it is a", None),
+        ("reload", "version 2: failed NameError: x", written(BEGAN - 20)),
+        ("start", "ready", written(BEGAN - 30)),
+    ]
+    assert found.since() == {("", "a"): written(BEGAN)}
+    assert found.saw({"findings": []})
+    found.happened("start", "no moment", "odd")
+    assert found.saw({"starts": [{**start, "began": "9999"}]})

@@ -18,7 +18,7 @@ OWNERS = {
     "rich": {"tell/screen"},
     "zstandard": {"data/archive"},
     "mcp": {"serve/mcp/server"},
-    "starlette": {"serve/page/app", "serve/page/streams"},
+    "starlette": {f"serve/page/{name}" for name in ("actions", "app", "logs", "streams")},
     "uvicorn": {"serve/page/server"},
 }
 """Who alone imports a package; invoke is imported by the commands alone."""

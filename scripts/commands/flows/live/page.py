@@ -4,8 +4,10 @@ import os
 import signal
 import sys
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scripts.config import workspace
 from scripts.core import files, process
@@ -13,15 +15,23 @@ from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, RefusedError, StackError
 from scripts.core.polling import poll
 from scripts.live import feed, tasks
+from scripts.live.actions import Actions, going_on
 from scripts.live.feed import Feed, Judged
+from scripts.live.history import History
+from scripts.live.lines import Book, Source
 from scripts.machine import groups, processes
 from scripts.serve.page import place
 from scripts.serve.page.access import Access
 from scripts.serve.page.place import Note
 from scripts.tell.report import Report
 
+if TYPE_CHECKING:
+    from scripts.serve.page.streams import Part
+
 PATIENCE = 15.0
 """Seconds for a server to begin."""
+LONGEST = 3600.0
+"""Seconds that an action of the page is waited for."""
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 """One is set where a browser of its own window is to be had."""
 
@@ -57,10 +67,14 @@ def page(here: Checkout, wanted: Wanted, tell: Report, judged: Judged) -> None:
 
 def stop(here: Checkout, tell: Report) -> None:
     """End the server of this stack, if one runs."""
-    if (found := place.running(_cache(here))) is None:
+    cache = _cache(here)
+    if (found := place.running(cache)) is None:
         tell.say("no page of this stack is served")
         return
-    processes.stop(found.pid)
+    goes_on = going_on(History(cache, writes=False))
+    if goes_on:
+        tell.say(f"waiting until {goes_on} has ended, which the page has begun")
+    processes.stop(found.pid, grace=LONGEST if goes_on else processes.GRACE)
     tell.say("the page is served no more")
 
 
@@ -98,7 +112,7 @@ def _serve(here: Checkout, wanted: Wanted, tell: Report, judged: Judged) -> None
     from scripts.serve.page.server import Server, listening
 
     stack = Feed(here, read_only=wanted.read_only, keep=True, judged=judged)
-    cache = stack.cache
+    cache, doing = stack.cache, _doing(here, stack, read_only=wanted.read_only)
     with files.held(place.folder(cache), "page"):
         before = place.read(cache)
         secret = before.secret if before is not None else place.new_secret()
@@ -106,15 +120,40 @@ def _serve(here: Checkout, wanted: Wanted, tell: Report, judged: Judged) -> None
         with (
             closing(listening(wanted.port, again)) as listens,
             process.ended_by(signal.SIGTERM),
-            suppress(KeyboardInterrupt),  # the way to end it
         ):
-            port = listens.getsockname()[1]
-            server = Server(stack, Access(port, secret), read_only=wanted.read_only, judged=judged)
-            noted = place.note(cache, os.getpid(), port, secret, read_only=wanted.read_only)
-            _tell(noted, cache, wanted, tell)
-            tell.say("Ctrl-C ends it")
-            server.run([listens])
-        place.forget(cache)
+            with suppress(KeyboardInterrupt):  # the way to end it
+                port = listens.getsockname()[1]
+                access, parts = Access(port, secret), _parts(here, doing)
+                server = Server(stack, access, parts, read_only=wanted.read_only, judged=judged)
+                noted = place.note(cache, os.getpid(), port, secret, read_only=wanted.read_only)
+                _tell(noted, cache, wanted, tell)
+                tell.say("Ctrl-C ends it")
+                server.run([listens])
+            place.forget(cache)
+            doing.finish(tell.say)
+
+
+def _doing(here: Checkout, stack: Feed, *, read_only: bool) -> Actions:
+    """Return what runs tasks for viewers, and tells of it in the document."""
+
+    def mask(text: str) -> str:
+        return stack.mask.mask(text)
+
+    def changed() -> None:
+        stack.put(**doing.document(), past=stack.history.past())
+
+    doing = Actions(here, stack.history, mask, changed, read_only=read_only)
+    changed()
+    return doing
+
+
+def _parts(here: Checkout, doing: Actions) -> "tuple[Part, ...]":
+    """Return what the page does beside telling the document."""
+    from scripts.serve.page import actions, logs
+
+    quiet = replace(here, runner=process.run_beside, say=lambda _: None)
+    book = Book(lambda: Source.of(workspace.look(quiet)))
+    return (partial(logs.routes, book), partial(actions.routes, doing))
 
 
 def _tell(found: Note, cache: Path, wanted: Wanted, tell: Report) -> None:
