@@ -54,7 +54,6 @@ const WORDS = {
   holds_up: "holds up|影响",
   copy: "Copy|复制",
   graph: "Dependencies: what is needed stands above|依赖关系：下方的依赖上方的",
-  start_none: "No start has been kept yet|还没有启动记录",
   start_was: "Start of {at}: {verdict} after {time}|{at} 的启动：{time} 后{verdict}",
   start_long: "Took longest: {way}.|耗时最长：{way}。",
   verdict_ready: "ready|就绪",
@@ -80,7 +79,7 @@ const WORDS = {
   outcome_answers: "answers|已响应",
   outcome_stopped: "stopped|已停止",
   outcome_failed: "failed|失败",
-  outcome_superseded: "a newer edit came|被更新的修改取代",
+  outcome_superseded: "superseded|被取代",
   level: "Level|级别",
   find: "Text|文本",
   every: "All|全部",
@@ -118,7 +117,7 @@ const WORDS = {
   no: "Cancel|取消",
   runs: "running|运行中",
   done: "done|完成",
-  past_none: "Nothing has happened yet.|还没有记录。",
+  none: "Nothing has happened yet|还没有记录",
   past_finding: "finding|问题",
   past_start: "start|启动",
   past_reload: "reload|重载",
@@ -457,9 +456,9 @@ function verdict() {
   const all = kinds.length;
   const broken = kinds.filter((kind) => kind === "bad").length;
   const n = names().filter((name) => state.services[name].ready).length;
-  if (state.engine?.answers === false) return ["bad", t("no_engine")];
   if (broken) return ["bad", t("some_broken", { n: broken, all })];
   if (state.start?.going) return ["work", t("going_on", { n, all })];
+  if (state.engine?.answers === false) return ["bad", t("no_engine")];
   if (n === all) return [state.findings.length ? "warn" : "good", t("all_ready", { all })];
   if (kinds.every((kind) => kind === "off")) return ["off", t("nothing_runs")];
   return [kinds.includes("warn") ? "warn" : "work", t("some_ready", { n, all })];
@@ -515,7 +514,7 @@ function how(name = "") {
 
 function services() {
   const [kind, text] = verdict();
-  const engine = state.engine?.answers === false && state.engine;
+  const engine = state.engine?.answers === false && !state.start?.going && state.engine;
   return [
     title(text, dot(kind), { "data-verdict": kind }),
     engine && refused(engine),
@@ -618,7 +617,7 @@ function service(name = "") {
   ];
 }
 
-const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200];
+const STEPS = [0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200];
 
 /** @param {Run} run */
 function drawnStart(run) {
@@ -668,7 +667,7 @@ function start() {
   const { start: run, starts: past = [], reloads = [] } = state;
   const longest = Math.max(...past.map((one) => one.seconds), 0.1);
   return [
-    run ? drawnStart(run) : [title(t("start_none")), step("./dev inv up")],
+    run ? drawnStart(run) : [title(t("none")), step("./dev inv up")],
     part("starts", table(["began", "verdict", "seconds", "prepared"], past.map((one) => [
       clock(one.began),
       el(`span.${one.verdict === "ready" ? "good" : "bad"}`, called("verdict", one.verdict)),
@@ -716,7 +715,7 @@ function past() {
   const all = state.past ?? [];
   return [
     title(t("past")),
-    !all.length && el("p.soft", t("past_none")),
+    !all.length && el("p.soft", t("none")),
     el("ul.past", all.map(({ at, kind, service, text, until }) => el("li", { "data-past": kind },
       el("time", { datetime: at }, clock(at)),
       el("span.soft", called("past", kind)),
