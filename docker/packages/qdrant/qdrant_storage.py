@@ -59,7 +59,8 @@ class Collection:
             for operation in operations:
                 self.shard.update(operation)
         finally:
-            self.shard.flush()
+            if operations:
+                self.shard.flush()
         return next(self._numbers)
 
 
