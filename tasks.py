@@ -9,7 +9,7 @@ ns = Collection(
     *(watch.timeline, watch.graph, watch.smoke, watch.memories),
     *(config.config, config.env),
     *(loop.editor, loop.reload, loop.shell),
-    *(live.page, live.wait, live.mcp, live.handed_over),
+    *(live.page, live.wait, live.metrics, live.mcp, live.handed_over),
 )
 ns.add_collection(
     Collection(

@@ -28,14 +28,15 @@ from pathlib import Path
 
 import memos_mends
 import memos_vectors
-from memos_reload import debugger, settings, state
+from memos_reload import debugger, listening, settings, state
 
 SOURCE = Path("/app/src")
 """Where the compose file mounts MEMOS_SRC, or an empty folder."""
 STATE = Path("/app/reload.json")
 """What the supervisor tells, and is read from outside."""
 APP = "memos.api.server_api:app"
-PORT = 8000
+CALLS, METRICS = "0.0.0.0:8000", "0.0.0.0:9464"
+"""Where the API is asked, and where it tells of itself, in a container."""
 QUIET = (
     # all that server_api imports but server_router, which connects
     *("memos.api.handlers.component_init", "memos.api.handlers.add_handler"),
@@ -229,7 +230,8 @@ def supervised(source: Path, state_file: Path = STATE) -> dict[str, str]:
     return {
         "MEMOS_RELOAD_SOURCE": str(source),
         "MEMOS_RELOAD_STATE": str(state_file),
-        "MEMOS_RELOAD_BIND": f"0.0.0.0:{PORT}",
+        "MEMOS_RELOAD_BIND": CALLS,
+        "MEMOS_RELOAD_METRICS": METRICS,
         "MEMOS_RELOAD_FIRST": "" if stays else settings.EXIT,
     }
 
@@ -261,7 +263,9 @@ def main() -> None:
         memos_vectors.check(environ, log)
     except memos_vectors.OtherModelError as error:
         sys.exit(f"memos: {error}")
-    importlib.import_module("uvicorn").run(APP, host="0.0.0.0", port=PORT)
+    addresses = listening.address(CALLS), listening.address(METRICS)
+    sockets = listening.sockets(*addresses, log)
+    importlib.import_module("memos_metrics").serve(APP, sockets)
 
 
 if __name__ == "__main__":

@@ -103,10 +103,10 @@ def since(value: str, now: float) -> int:
     return units.since(moment("since", value), now) if value else 0
 
 
-def form(value: str) -> str:
+def form(value: str, known: Sequence[str] = FORMATS) -> str:
     """Return an output format; ConfigError for an unknown one."""
-    if value not in FORMATS:
-        raise _wrong("format", value, " or ".join(FORMATS), "--format json")
+    if value not in known:
+        raise _wrong("format", value, " or ".join(known), "--format json")
     return value
 
 

@@ -74,3 +74,13 @@ def handed_over(file: str, *, yes: bool = False) -> None:
 
     tell = report()
     handover.write(checkout(tell), file, tell, yes=yes)
+
+
+@command(format="text for people, json for programs, prometheus as it is served")
+def metrics(*, format: str = "text") -> None:
+    """Show what the API and the models tell of themselves: calls, how long they took, tasks."""
+    from scripts.commands.flows.live import metrics
+
+    form = flags.form(format, metrics.FORMATS)
+    tell = report(form if form in flags.FORMATS else "text")
+    metrics.show(look(tell), tell, raw=form == metrics.RAW)

@@ -213,6 +213,7 @@ def _service(
         memory=int(keys.get("mem_limit", 0)),
         cpu_flags=tuple(keys.get("x-cpu-flags") or ()),
         cpu_wishes=tuple(keys.get("x-cpu-wishes") or ()),
+        metrics=int(keys.get("x-metrics", 0)),
         shell_user=keys.get("x-shell-user", ""),
     )
 

@@ -65,6 +65,8 @@ class HostProcess:
     state: Path
     """What its supervisor says of its versions; beside it lies what else it says of itself."""
     debug_port: int | None = None
+    metrics_port: int | None = None
+    """Where it tells of itself; None where it does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

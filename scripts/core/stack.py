@@ -130,6 +130,8 @@ class Service:
     """Features that the processor must have."""
     cpu_wishes: tuple[str, ...] = ()
     """Features without which it may break off all the same."""
+    metrics: int = 0
+    """The port in its container where it tells of itself (`x-metrics`); 0 for none."""
     shell_user: str = ""
     """Whose a shell in it is (`x-shell-user`); empty for the user of the image."""
 

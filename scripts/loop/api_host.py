@@ -87,6 +87,7 @@ class Place:
     supervisor: Path = Path(sys.executable)
     """The Python of the supervisor: the checkout's, where that tells it of file events."""
     debug_port: int | None = None
+    metrics_port: int | None = None
 
     @property
     def checkout(self) -> Path:
@@ -123,6 +124,7 @@ def host(start: Starter, here: Checkout, wanted: Wanted, tell: Reporter) -> int:
                 log=log,
                 state=log.with_name(STATE),
                 debug_port=place.debug_port,
+                metrics_port=place.metrics_port,
             )
             on_host.note(space.cache, found)
             lock.close()
@@ -172,6 +174,7 @@ def _place(space: Workspace, here: Checkout, wanted: Wanted) -> Place:
         path=here.environ.get("PATH", ""),
         supervisor=found.python if found is not None and events else Path(sys.executable),
         debug_port=int(settings.get("MEMOS_DEBUG_PORT")) if debugged else None,
+        metrics_port=None if wanted.words else ports.free(LOOPBACK),
     )
 
 
@@ -290,6 +293,7 @@ def _api(
         "MEMOS_RELOAD_STATE": str(folder / STATE),
         "MEMOS_RELOAD_PYTHON": str(place.found.python if place.found else place.supervisor),
         "MEMOS_RELOAD_BIND": f"{place.port.host}:{place.port.published}",
+        "MEMOS_RELOAD_METRICS": f"{LOOPBACK}:{place.metrics_port}",
     }
     if place.debug_port is not None:
         more |= {"MEMOS_DEBUG": "yes", "MEMOS_DEBUG_BIND": f"{LOOPBACK}:{place.debug_port}"}

@@ -47,6 +47,13 @@ def taken(host: str, port: int) -> bool:
         return probe.connect_ex(("127.0.0.1" if anywhere else host, port)) == 0
 
 
+def free(host: str) -> int:
+    """Return a port that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
 def owner(port: int, proc: Path = PROC) -> str:
     """Return who listens on a port, as far as this user may see (/proc/net/tcp, /proc/PID/fd)."""
     inodes = {inode for file in ("net/tcp", "net/tcp6") for inode in _inodes(proc / file, port)}

@@ -118,9 +118,17 @@ class Report(Board):
 
     def memories(self, document: Mapping[str, Any], findings: Sequence[Finding]) -> None:
         """Write what MemOS keeps, and under it what lacks its other half."""
-        from scripts.tell import memories
+        from scripts.tell.numbers import memories
 
         self.result(document, memories.memories(document, findings, self.out.width))
+
+    def metrics(self, document: Mapping[str, Any]) -> None:
+        """Write what the API and the models tell of themselves."""
+        from scripts.tell.numbers import metrics
+
+        silent = [{**one, "next": self.origins.step(one["next"])} for one in document["silent"]]
+        told = {**document, "silent": silent}
+        self.result(told, metrics.metrics(told))
 
     def console(self, document: Mapping[str, Any]) -> None:
         """Write what a store has answered."""

@@ -24,7 +24,8 @@ AGAIN = 0.3
 def note(cache: Path, process: HostProcess) -> None:
     """Remember a process; who reads it knows whether that still lives."""
     places = {name: str(getattr(process, name)) for name in ("folder", "log", "state")}
-    facts = {name: getattr(process, name) for name in ("pid", "started", "port", "debug_port")}
+    names = ("pid", "started", "port", "debug_port", "metrics_port")
+    facts = {name: getattr(process, name) for name in names}
     files.write_json(cache / FILE, {"format": FORMAT, **facts, **places})
 
 
@@ -41,7 +42,10 @@ def read(cache: Path) -> HostProcess | None:
     """
     kept = files.read_own(cache / FILE)
     try:
-        port = kept.get("debug_port")
+        ports = {
+            name: None if kept.get(name) is None else int(kept[name])
+            for name in ("debug_port", "metrics_port")
+        }
         found = HostProcess(
             pid=int(kept["pid"]),
             started=str(kept["started"]),
@@ -49,7 +53,7 @@ def read(cache: Path) -> HostProcess | None:
             port=int(kept["port"]),
             log=Path(kept["log"]),
             state=Path(kept["state"]),
-            debug_port=None if port is None else int(port),
+            **ports,
         )
     except (LookupError, TypeError, ValueError):  # never written, or by hand
         return None

@@ -98,7 +98,7 @@ def test_the_api_connects_to_nothing_before_its_databases_answer(other: Checkout
 
     other.docker("start", neo4j)
     assert any(states(other)["memos"]["ready"] for _ in looks(log))
-    assert log().index("the databases answer") < log().index("Uvicorn running")
+    assert log().index("the databases answer") < log().index("Application startup complete")
     assert states(other)["memos"]["restarts"] == 0
 
 

@@ -12,7 +12,9 @@ SECOND = 1_795_399_200
 """Of 2026-11-23: the first line of a log in tests."""
 
 
-def noted(cache: Path, port: int = 8000, pid: int | None = None) -> HostProcess:
+def noted(
+    cache: Path, port: int = 8000, pid: int | None = None, metrics_port: int | None = None
+) -> HostProcess:
     """Note a process, by default this one, as what `inv api.host` has started; return it."""
     pid = pid or os.getpid()
     folder = cache / "host"
@@ -24,6 +26,7 @@ def noted(cache: Path, port: int = 8000, pid: int | None = None) -> HostProcess:
         port=port,
         log=folder / "log",
         state=folder / "reload.json",
+        metrics_port=metrics_port,
     )
     on_host.note(cache, found)
     return found

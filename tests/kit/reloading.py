@@ -248,6 +248,12 @@ def parent(pid: int) -> int:
     return int(status.partition("\nPPid:")[2].split()[0])
 
 
+def listens(port: int) -> bool:
+    """Say whether anybody takes calls there."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
 def write(file: Path, text: str) -> None:
     """Put a file in the place of the one before."""
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ def lead(pid: int) -> None:
         os.setpgid(pid, pid)
 
 
-def run(channel: Channel, listening: int) -> None:
+def run(channel: Channel, listening: Sequence[int]) -> None:
     """Become a version; returns when it has served, and exits when it cannot."""
     lead(0)
     os.register_at_fork(after_in_child=channel.end.close)
@@ -74,12 +74,13 @@ def run(channel: Channel, listening: int) -> None:
             connect(channel)
         # as uvicorn does it: it configures its log before the application is imported
         serving = importlib.import_module("memos_reload.serving")
-        version = serving.Version(memos_start.APP, channel, job.source)
+        sockets = [socket.socket(fileno=one) for one in listening]
+        version = serving.Version(memos_start.APP, channel, job.source, sockets)
         importlib.import_module(memos_start.APP.partition(":")[0])
         version.load()
         channel.say(names=list(packages(known, job.source)))
         channel.say(unused=[asdict(where.fault(one, job.source)) for one in wrong])
-    version.serve_on(socket.socket(fileno=listening))
+    version.serve_all()
 
 
 class Telling:

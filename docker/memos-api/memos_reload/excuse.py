@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
 
 READ = 1.0
 """Seconds for a caller to say what it wants."""
@@ -9,25 +10,27 @@ STATUS = "HTTP/1.1 503 Service Unavailable"
 
 
 class Excuse:
-    """Answers each call on the listening socket, until a version can."""
+    """Answers each call on the listening sockets, until a version can."""
 
-    def __init__(self, listening: socket.socket) -> None:
+    def __init__(self, listening: Sequence[socket.socket]) -> None:
         """Answer nobody yet."""
         self._listening = listening
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._why = ""
 
     async def start(self, why: str) -> None:
         """Tell every caller why there is no version."""
         self._why = why
-        if self._server is None:
-            self._server = await asyncio.start_server(self._answer, sock=self._listening.dup())
+        if self._servers:
+            return
+        for one in self._listening:
+            self._servers.append(await asyncio.start_server(self._answer, sock=one.dup()))
 
     def stop(self) -> None:
         """Leave the callers to a version."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        for server in self._servers:
+            server.close()
+        self._servers = []
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         body = f"memos: reload: {self._why}\n".encode()

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class Loading:
     def __init__(
         self,
         settings: Settings,
-        listening: int,
+        listening: Sequence[int],
         env: Mapping[str, str],
         tell: Callable[[Loaded], object],
         say: Callable[[str], object],

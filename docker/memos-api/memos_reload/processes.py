@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -195,14 +195,18 @@ class Template:
 
 
 async def start(
-    python: str, listening: int, env: Mapping[str, str], tell: Callable[[Message], object]
+    python: str,
+    listening: Sequence[int],
+    env: Mapping[str, str],
+    tell: Callable[[Message], object],
 ) -> Template:
     """Start a template; raises GoneError when it does not begin, OSError without such a Python."""
     ours, theirs = socket.socketpair()
     with theirs:
+        files = (theirs.fileno(), *listening)
         process = await asyncio.create_subprocess_exec(
-            *(python, str(Path(__file__).parent), str(theirs.fileno()), str(listening)),
-            pass_fds=(theirs.fileno(), listening),
+            *(python, str(Path(__file__).parent), *map(str, files)),
+            pass_fds=files,
             env={**dict.fromkeys(THREADS, "1"), **MACOS, **env},
             stdin=asyncio.subprocess.DEVNULL,
             process_group=0,

@@ -4,12 +4,13 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from uvicorn import Config, Server
+from memos_metrics import Config
+from uvicorn import Server
 from uvicorn.lifespan.on import LifespanOn
 
 from memos_reload import where
@@ -25,19 +26,21 @@ TICK = 0.05
 class Version(Server):
     """A server that has started all that it needs before it takes the first connection."""
 
-    def __init__(self, app: str, channel: Channel, source: Path) -> None:
-        """Serve an application for the supervisor behind this channel."""
-        super().__init__(Config(app))
-        self.channel, self.source = channel, source
+    def __init__(
+        self, app: str, channel: Channel, source: Path, sockets: Sequence[socket.socket]
+    ) -> None:
+        """Serve an application for the supervisor behind this channel, on bound sockets."""
+        super().__init__(Config(app, sockets))
+        self.channel, self.source, self.sockets = channel, source, sockets
 
     def load(self) -> None:
         """Find the application."""
         self.config.load()
         self.config.lifespan_class = gate(self._turn, self._failed)
 
-    def serve_on(self, listening: socket.socket) -> None:
-        """Serve on a socket that is bound, until told to stop."""
-        self.run(sockets=[listening])
+    def serve_all(self) -> None:
+        """Serve until told to stop."""
+        self.run(sockets=list(self.sockets))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, wait, and take connections."""

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from memos_reload.listening import Address, address
+
 EXIT = "exit"
 
 
@@ -18,21 +20,23 @@ class Settings:
     """The file that tells others; what is learned is kept beside it."""
     python: str
     """Of template and versions: the one that has MemOS' packages."""
-    host: str
-    port: int
+    calls: Address
+    """Where the API is asked."""
+    metrics: Address | None
+    """Where it tells of itself, if it does."""
     gives_up: bool
     """Ends when its first version fails, for whoever starts it again and tells why."""
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Settings":
         """Read them; raises KeyError and ValueError for what cannot be read."""
-        host, _, port = env["MEMOS_RELOAD_BIND"].rpartition(":")
+        metrics = env.get("MEMOS_RELOAD_METRICS")
         return cls(
             source=Path(env["MEMOS_RELOAD_SOURCE"]),
             state=Path(env["MEMOS_RELOAD_STATE"]),
             python=env.get("MEMOS_RELOAD_PYTHON") or sys.executable,
-            host=host.strip("[]"),
-            port=int(port),
+            calls=address(env["MEMOS_RELOAD_BIND"]),
+            metrics=address(metrics) if metrics else None,
             gives_up=env.get("MEMOS_RELOAD_FIRST") == EXIT,
         )
 

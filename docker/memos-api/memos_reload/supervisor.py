@@ -7,7 +7,6 @@ can stop it. `_make` is one version, from the change to the answer.
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Coroutine
@@ -16,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from importlib.util import find_spec
 
-from memos_reload import debugger, state, watch
+from memos_reload import debugger, listening, state, watch
 from memos_reload.debugger import Anchor
 from memos_reload.excuse import Excuse
 from memos_reload.loading import Loading
@@ -48,12 +47,11 @@ class Supervisor:
     def __init__(self, settings: Settings) -> None:
         """Begin with nothing; raises OSError when somebody else has the port."""
         self.settings = settings
-        self.socket = bound(settings.host, settings.port)
+        self.sockets = listening.sockets(settings.calls, settings.metrics, log)
         self.journal = Journal(settings.state, log, pid=os.getpid())
-        self.loading = Loading(
-            settings, self.socket.fileno(), os.environ, tell=self._loaded, say=log
-        )
-        self.excuse = Excuse(self.socket)
+        numbers = [one.fileno() for one in self.sockets]
+        self.loading = Loading(settings, numbers, os.environ, tell=self._loaded, say=log)
+        self.excuse = Excuse(self.sockets)
         self.anchor = Anchor(settings.python, debugger.asked(os.environ), log)
         self.done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.version = 0
@@ -303,15 +301,6 @@ class Supervisor:
         return task
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """Return a socket that has its address; who calls is refused until a version serves."""
-    family, kind, *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listening = socket.socket(family, kind)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
-    return listening
-
-
 def log(line: str) -> None:
     """Write a line of the log; nobody may read it any more."""
     with suppress(OSError):
@@ -328,7 +317,7 @@ def main() -> int:
     try:
         reason = asyncio.run(_run(settings))
     except OSError as error:
-        where = f"{settings.host}:{settings.port}"
+        where = ":".join(map(str, settings.calls))
         log(f"{where} cannot be listened on, or a process not be started: {error}")
         return 1
     if reason == FAILED:

@@ -23,10 +23,10 @@ SITES = ("site-packages", "dist-packages")
 TASKS = Path("/proc/self/task")
 
 
-def main(control: int, listening: int) -> None:
-    """Serve the supervisor behind `control`; in each fork, run a version for it."""
+def main(control: int, *listening: int) -> None:
+    """Serve the supervisor behind `control`; in each fork, run a version on these sockets."""
     gc.disable()  # it would only look through what stays
-    for file in (control, listening):  # what a version starts is to have neither
+    for file in (control, *listening):  # what a version starts is to have none of them
         keep(file)
     channel = Channel(socket.socket(fileno=control))
     channel.say(sites=[path for path in sys.path if path.endswith(SITES)])

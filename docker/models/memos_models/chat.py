@@ -44,6 +44,11 @@ class Reply:
     read: int
     """Characters of the prompt."""
 
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """How many were read and written; a guess."""
+        return self.read // 4, len(self.content) // 4
+
 
 class Counts:
     """How many prompts of which kind were answered and refused since the start."""
@@ -64,7 +69,7 @@ class Counts:
         with self._lock:
             self._refused[call] += 1
 
-    def document(self) -> Json:
+    def document(self) -> dict[str, dict[str, int]]:
         """Return both, for GET /healthz and `inv doctor`."""
         with self._lock:
             return {"answered": dict(self._answered), "refused": dict(self._refused)}
@@ -113,7 +118,7 @@ def content(answer: object) -> str:
 
 def document(reply: Reply, *, created: int) -> Json:
     """Return the answer to a request as OpenAI's clients read it; tokens are guessed."""
-    read, written = reply.read // 4, len(reply.content) // 4
+    read, written = reply.tokens
     return {
         "id": f"chatcmpl-{READER}",
         "object": "chat.completion",

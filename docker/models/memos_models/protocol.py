@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+EMBEDDINGS, CHAT = "/v1/embeddings", "/v1/chat/completions"
 READER = "memos-reader-stand-in"
 """What answers the chat call; rules, no model."""
 MAX_TEXTS = 2048  # as in OpenAI's own API

@@ -1,4 +1,7 @@
-"""The HTTP front: POST /v1/embeddings, POST /v1/chat/completions, GET /v1/models, GET /healthz."""
+"""The HTTP front: POST /v1/embeddings, POST /v1/chat/completions, GET /v1/models, GET /healthz.
+
+GET /metrics tells what was asked.
+"""
 
 import contextlib
 import json
@@ -10,8 +13,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
 
-from memos_models import chat, protocol
-from memos_models.protocol import ApiError, Json
+from memos_models import chat, metrics, protocol
+from memos_models.metrics import Metrics
+from memos_models.protocol import READER, ApiError, Json
 
 MAX_BODY = 8 * 1024 * 1024  # bytes: 2048 texts of 4 KB; as JSON it may take 35 times as much
 MOST_BODIES = 2 * MAX_BODY  # bytes of all bodies that are held at the same time
@@ -65,25 +69,32 @@ class Server(ThreadingHTTPServer):
         self.reading = threading.Lock()  # one body at a time becomes values
         self.bodies = Bodies()
         self.counts = chat.Counts()
+        self.metrics = Metrics()
+        # what each call is counted as
+        self.known = {
+            protocol.EMBEDDINGS: {"model": name, "call": "embeddings"},
+            protocol.CHAT: {"model": READER, "call": "chat"},
+        }
         super().__init__(address, Handler)
 
     def answer(self, method: str, path: str, body: bytes) -> Json:
         """Answer one request; raise ApiError 400 or 404 for one that cannot be answered."""
-        match method, path.partition("?")[0].rstrip("/"):
+        match method, plain(path):
             case "GET", "/healthz":
                 reader = self.counts.document()
                 return {"status": "ok", "dimensions": self.model.dimensions, "reader": reader}
             case "GET", "/v1/models":
                 return protocol.models(self.name)
-            case "POST", "/v1/embeddings":
+            case "POST", protocol.EMBEDDINGS:
                 with self.reading:
                     request = protocol.parse(
                         body, model=self.name, dimensions=self.model.dimensions
                     )
                 with self.slots:
                     embedded = self.model.embed(request.texts)
+                self.worked(protocol.EMBEDDINGS, texts=len(request.texts), tokens=embedded.tokens)
                 return protocol.answer(request, embedded.vectors, embedded.tokens)
-            case "POST", "/v1/chat/completions":
+            case "POST", protocol.CHAT:
                 return self.chat(body)
             case _:
                 known = "POST /v1/embeddings, POST /v1/chat/completions, GET /v1/models"
@@ -98,7 +109,24 @@ class Server(ThreadingHTTPServer):
             print(f"reader stand-in: {error.log or 'refused a request'}", file=sys.stderr)
             raise
         print(f"reader stand-in: answered a prompt for {reply.task}", file=sys.stderr)
+        self.worked(protocol.CHAT, texts=1, tokens=reply.tokens[0] + reply.tokens[1])
         return chat.document(reply, created=int(time.time()))
+
+    def worked(self, path: str, *, texts: int, tokens: int) -> None:
+        """Count what a call was given to do."""
+        self.metrics.add(metrics.TEXTS, texts, **self.known[path])
+        self.metrics.add(metrics.TOKENS, tokens, **self.known[path])
+
+    def answered(self, path: str, status: int, seconds: float) -> None:
+        """Count a call, if it is one of a model."""
+        if (labels := self.known.get(plain(path))) is not None:
+            self.metrics.add(metrics.CALLS, 1, **labels, status=str(status))
+            self.metrics.add(metrics.SECONDS, seconds, **labels)
+
+
+def plain(path: str) -> str:
+    """Return a path without what may stand behind it."""
+    return path.partition("?")[0].rstrip("/")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -117,8 +145,12 @@ class Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def do_GET(self) -> None:
-        """Answer /healthz and /v1/models."""
-        self._respond(b"")
+        """Answer /metrics, /healthz and /v1/models."""
+        if plain(self.path) == "/metrics":
+            refused = self.server.counts.document()["refused"]
+            self._write(200, self.server.metrics.text(refused), metrics.CONTENT)
+        else:
+            self._respond(b"")
 
     def do_POST(self) -> None:
         """Answer /v1/embeddings and /v1/chat/completions."""
@@ -129,8 +161,9 @@ class Handler(BaseHTTPRequestHandler):
         except ApiError as error:
             self.close_connection = True  # the body, or a part of it, is left unread
             status = self._send(error.status, error.body())
-        milliseconds = (time.monotonic() - started) * 1000
-        print(f"POST {self.path} {status} {milliseconds:.0f} ms", file=sys.stderr)
+        seconds = time.monotonic() - started
+        self.server.answered(self.path, status, seconds)
+        print(f"POST {self.path} {status} {seconds * 1000:.0f} ms", file=sys.stderr)
 
     def _length(self) -> int:
         length = self.headers.get("Content-Length", "")
@@ -183,9 +216,11 @@ class Handler(BaseHTTPRequestHandler):
             raise ApiError(415, "Content-Type must be application/json")
 
     def _send(self, status: int, answer: Json) -> int:
-        body = json.dumps(answer).encode()
+        return self._write(status, json.dumps(answer).encode(), "application/json")
+
+    def _write(self, status: int, body: bytes, kind: str) -> int:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         if self.close_connection:
             self.send_header("Connection", "close")

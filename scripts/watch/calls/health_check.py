@@ -33,12 +33,18 @@ def read(api: Api, container: Container) -> Reading:
     return Reading(service=container.service, ok=False, detail=said or f"exit code {code}")
 
 
-@shaped("a health check")
 def run(api: Api, container: Container, argv: Sequence[str]) -> tuple[int, str]:
     """Run a program in a container; return its exit code (-1: not known) and what it said."""
+    code, raw = executed(api, container, argv)
+    said = " ".join(text for _, text in split([raw], moments=False) if not empty_talk(text))
+    return code, said
+
+
+@shaped("a program in a container")
+def executed(api: Api, container: Container, argv: Sequence[str]) -> tuple[int, bytes]:
+    """Like `run`, with both streams as the engine sends them."""
     wanted = {"Cmd": list(argv), "AttachStdout": True, "AttachStderr": True}
     made = api.post(f"/containers/{container.id}/exec", wanted)["Id"]
     raw = api.post_raw(f"/exec/{made}/start", {"Detach": False, "Tty": False})
     code = (api.get(f"/exec/{made}/json") or {}).get("ExitCode")
-    said = " ".join(text for _, text in split([raw], moments=False) if not empty_talk(text))
-    return -1 if code is None else int(code), said
+    return -1 if code is None else int(code), raw

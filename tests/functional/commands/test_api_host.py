@@ -134,6 +134,7 @@ def test_the_api_runs_under_its_supervisor_until_ctrl_c(at: Checkout, source: Pa
     assert given["PYTHONPATH"] == f"{quiet}:{source}/src"
     assert given["MEMOS_RELOAD_PYTHON"] == str(source / ".venv" / "bin" / "python")
     assert given["MEMOS_RELOAD_BIND"] == f"127.0.0.1:{port['published']}"
+    assert given["MEMOS_RELOAD_METRICS"].startswith("127.0.0.1:")
     assert given["MEMOS_RELOAD_STATE"] == str(cache(at) / "host" / "reload.json")
     assert given["NEO4J_URI"] == f"bolt://{neo4j(at)}"
     assert given["ODD_ONE"] == 'a "b" $c #d'

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.kit.reloading import POOL, THREAD, Reloading, reloading, toy, write
+from tests.kit.reloading import POOL, THREAD, Reloading, listens, reloading, toy, write
 
 
 @pytest.fixture
@@ -392,7 +392,8 @@ def test_a_first_version_that_fails_is_what_callers_are_told(tmp_path: Path) -> 
     write(toy(tmp_path) / "memos" / "answer.py", "TEXT = nothing\n")
     with reloading(tmp_path) as api:
         api.ends(1, "failed")
-        api.until(lambda: "nothing answers" in api.log, "the reason")
+        api.until(lambda: listens(api.port), "the reason")
+        assert "nothing answers" in api.log
         answer = requests.get(f"http://127.0.0.1:{api.port}/", timeout=20)
         assert answer.status_code == 503
         assert "version 1 failed: memos/answer.py:1: NameError" in answer.text

@@ -12,6 +12,7 @@ import pytest
 from memos_models.protocol import ApiError
 from memos_models.server import MAX_BODY, Bodies, Server
 
+from scripts.core.foreign.exposition import samples
 from tests.kit.places import TESTS_DATA
 
 JSON = {"Content-Type": "application/json"}
@@ -112,6 +113,35 @@ def test_whatever_is_asked_the_answer_is_json(
     assert words in json.dumps(answer)
 
 
+def told(client: http.client.HTTPConnection) -> dict[tuple[str, ...], float]:
+    """Return the numbers that are served for Prometheus, by name and labels."""
+    client.request("GET", "/metrics")
+    response = client.getresponse()
+    assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    found = samples(response.read().decode())
+    return {(one.name, *one.labels.values()): one.value for one in found}
+
+
+def test_what_was_asked_is_counted_by_model(connection: http.client.HTTPConnection) -> None:
+    """Texts and tokens of what was answered, calls that were refused too, and no health check."""
+    began = told(connection)
+    assert [name for name, *_ in began] == ["memos_models_start_time_seconds"]
+    for texts in (["tea", "coffee"], "tea", [""][:0]):
+        call(connection, "POST", "/v1/embeddings?x=1", {"input": texts})
+    call(connection, "GET", "/healthz")
+    call(connection, "POST", "/embeddings", {"input": "tea"})
+
+    found = told(connection)
+    seconds = found.pop(("memos_models_seconds_total", "lengths", "embeddings"))
+    assert seconds > 0
+    assert found == began | {
+        ("memos_models_calls_total", "lengths", "embeddings", "200"): 2,
+        ("memos_models_calls_total", "lengths", "embeddings", "400"): 1,
+        ("memos_models_texts_total", "lengths", "embeddings"): 3,
+        ("memos_models_tokens_total", "lengths", "embeddings"): 12,
+    }
+
+
 def test_a_body_that_is_too_large_is_refused_unread(connection: http.client.HTTPConnection) -> None:
     """The announced length is enough to refuse it."""
     connection.putrequest("POST", "/v1/embeddings")
@@ -191,6 +221,23 @@ def chat(client: http.client.HTTPConnection, text: str) -> Answer:
     """Send one chat message."""
     fields = {"model": "none", "messages": [{"role": "user", "content": text}]}
     return call(client, "POST", "/v1/chat/completions", fields)
+
+
+def test_prompts_are_counted_and_what_takes_a_chat_model(
+    connection: http.client.HTTPConnection,
+) -> None:
+    """By what MemOS wanted; tokens are a quarter of the letters."""
+    status, answer = chat(connection, EXTRACT)
+    assert status == 200
+    assert chat(connection, "Query rewriting: say it in other words")[0] == 400
+
+    found = told(connection)
+    model = ("memos-reader-stand-in", "chat")
+    assert found["memos_models_calls_total", *model, "200"] == 1
+    assert found["memos_models_calls_total", *model, "400"] == 1
+    assert found["memos_models_texts_total", *model] == 1
+    assert found["memos_models_tokens_total", *model] == answer["usage"]["total_tokens"]
+    assert found["memos_models_refused_total", "fine search"] == 1
 
 
 def test_the_reader_stand_in_answers_and_refuses_on_one_connection(

@@ -17,7 +17,7 @@ RECORDED = sorted((ROOT / "tests" / "data" / "config").glob("*.yml"))
 GONE = object()
 X_KEYS = (
     "x-probe, x-no-probe, x-one-shot, x-data-group, x-open, x-not-offered, x-start, x-cpu-flags,"
-    " x-cpu-wishes, x-build-seconds, x-wanted, x-image-volumes, x-shell-user"
+    " x-cpu-wishes, x-build-seconds, x-wanted, x-image-volumes, x-shell-user, x-metrics"
 )
 
 HEALTH = {
@@ -475,6 +475,7 @@ def test_what_stands_for_a_probe_says_something(key: str, value: object, message
         ("db/x-not-offered", [1], "x-not-offered[0]"),
         ("db/x-cpu-flags", [132], "x-cpu-flags[0]"),
         ("db/x-shell-user", "--privileged", "x-shell-user"),
+        ("web/x-metrics", "9464", "x-metrics"),
         ("web/x-open/0/link", "/", "x-open[0].link"),
         ("web/x-open/0/label", "", "x-open[0].label"),
         ("web/x-open/0/path", GONE, "x-open[0].path"),

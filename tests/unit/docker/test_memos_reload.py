@@ -294,10 +294,12 @@ def test_settings_are_read_of_the_environment() -> None:
             "MEMOS_RELOAD_SOURCE": "/app/src",
             "MEMOS_RELOAD_STATE": "/app/reload.json",
             "MEMOS_RELOAD_BIND": "[::1]:8000",
+            "MEMOS_RELOAD_METRICS": "0.0.0.0:9464",
             "MEMOS_RELOAD_FIRST": "exit",
         }
     )
-    assert (settings.host, settings.port, settings.gives_up) == ("::1", 8000, True)
+    assert (settings.calls, settings.metrics) == (("::1", 8000), ("0.0.0.0", 9464))
+    assert settings.gives_up
     assert settings.modules == Path("/app/reload-modules.json")
     assert settings.bytecode == Path("/app/reload-bytecode")
 

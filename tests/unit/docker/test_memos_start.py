@@ -261,6 +261,7 @@ def test_the_supervisor_ends_at_the_first_failure_once(tmp_path: Path) -> None:
 
     assert (first["MEMOS_RELOAD_FIRST"], second["MEMOS_RELOAD_FIRST"]) == ("exit", "")
     assert first["MEMOS_RELOAD_BIND"] == "0.0.0.0:8000"
+    assert first["MEMOS_RELOAD_METRICS"] == "0.0.0.0:9464"
 
 
 def test_a_configuration_of_the_log_that_is_in_force_is_left_alone(

@@ -36,8 +36,8 @@ PURE = (
     "serve/page/access",
     *("start/history/timeline", "start/scheduler", "start/tracking", "tell/board"),
     *("loop/console/answer", "loop/console/rest", "loop/console/statements", "tell/console"),
-    *("tell/data_report", "tell/drawing", "tell/memories", "tell/report", "tell/start_report"),
-    "serve/mcp/tools",
+    *("tell/data_report", "tell/drawing", "tell/numbers/memories", "tell/numbers/metrics"),
+    *("tell/report", "tell/start_report", "serve/mcp/tools"),
     *("tell/screen", "tell/views", "watch/calls/s3_signing", "watch/log_lines"),
     *("watch/memories/halves", "watch/status"),
 )

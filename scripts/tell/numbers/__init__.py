@@ -1,0 +1,1 @@
+"""How counts are drawn: of what MemOS keeps, and of what it was asked."""
