@@ -287,8 +287,8 @@ const to = (name = "") => (name in state.services ? el("a", { href: href(name) }
 const listed = (all) => all.map((name, n) => [n ? ", " : "", to(name)]);
 /** @param {string} text @param {Attributes} [rest] */
 const pre = (text, rest = {}) => el("pre", { tabindex: "0", ...rest }, text);
-/** @param {Refusal} refusal */
-const refused = ({ error, next }) => el("div.finding.bad", error && pre(error), step(next));
+/** @param {Refusal} refusal @param {Attributes} [rest] */
+const refused = ({ error, next }, rest = {}) => el("div.finding.bad", rest, error && pre(error), step(next));
 /** @param {Word} word @param {Content} content */
 const part = (word, content) => (Array.isArray(content) && !content.length ? null : [el("h2", t(word)), content]);
 
@@ -480,7 +480,7 @@ function findings(all) {
 /** A line of 15 minutes. @param {string} name @param {1 | 2} which of a row of `used` @param {boolean} [large] */
 function line(name, which, large) {
   const cpu = which === 1;
-  const what = t(cpu ? "cpu" : "memory");
+  const what = cpu ? "cpu" : "memory";
   const written = cpu ? percent : bytes;
   const rows = used.get(name) ?? [];
   const highest = Math.max(...rows.map((row) => row[which]), 0);
@@ -492,12 +492,12 @@ function line(name, which, large) {
     return `${n && row[0] - rows[n - 1][0] < 15 ? "L" : "M"}${tenths(x)} ${tenths(y)}`;
   });
   const last = rows.at(-1);
-  const is = last && last[0] > end - 15 ? written(last[which]) : "–";
+  const is = last && last[0] === end ? written(last[which]) : "–";
   const most = t("most", { most: written(highest) });
-  return el("div", { class: large ? "use large" : "use" },
-    svg("svg", { viewBox: `0 0 300 ${high}`, preserveAspectRatio: "none", role: "img", "aria-label": `${name}: ${what} ${is}, ${most}` },
+  return el("div", { class: large ? "use large" : "use", "data-use": what },
+    svg("svg", { viewBox: `0 0 300 ${high}`, preserveAspectRatio: "none", role: "img", "aria-label": `${name}: ${t(what)} ${is}, ${most}` },
       svg("path", { d: points.join("") })),
-    large ? [el("span", `${what} ${is}`), el("span.soft", most)] : el("span", is));
+    large ? [el("span", `${t(what)} ${is}`), el("span.soft", most)] : el("span", is));
 }
 
 /** @param {Service} one */
@@ -517,7 +517,7 @@ function services() {
   const engine = state.engine?.answers === false && !state.start?.going && state.engine;
   return [
     title(text, dot(kind), { "data-verdict": kind }),
-    engine && refused(engine),
+    engine && refused(engine, { "data-finding": "engine" }),
     kind === "off" && el("div.finding", t("to_start"), step("./dev inv up")),
     findings(state.findings),
     state.notes?.map((note) => el("p.soft", note)),
@@ -627,7 +627,7 @@ function drawnStart(run) {
   const marks = Array.from({ length: Math.floor(whole / gap) + 1 }, (_, n) => n * gap);
   const x = (at = 0) => (Math.min(at, whole) / whole) * 1000;
   /** @type {Bar} */
-  const bar = (name, label, kind, pieces, note, answered = whole) => el(`li.${kind}`, { "data-key": name, "data-bar": name },
+  const bar = (name, label, kind, pieces, note, answered = whole) => el(`li.${kind}`, { "data-key": name },
     el("span.label", label),
     svg("svg", { viewBox: "0 0 1000 16", preserveAspectRatio: "none", "aria-hidden": "true" },
       marks.map((at) => svg("path", { class: "grid", d: `M${x(at)} 0V16` })),
@@ -655,8 +655,8 @@ function drawnStart(run) {
     title(run.going ? `${t("going_on", { n, all: all.length })} · ${tenths(whole)} s`
       : t("start_was", { at: clock(run.began), verdict: called("verdict", run.verdict), time: `${tenths(run.seconds)} s` })),
     el("p.soft", way.length ? t("start_long", { way: way.map((one) => `${one.service} ${tenths(one.ready)}`).join(" → ") }) : ""),
-    part("before", phases.length ? el("ol.bars", { "data-bars": "phases" }, phases) : []),
-    part("services", bars.length ? el("ol.bars", { "data-bars": "services" }, bars) : []),
+    part("before", phases.length ? el("ol.bars", phases) : []),
+    part("services", bars.length ? el("ol.bars", bars) : []),
     el("div.axis.soft", { "aria-hidden": "true" }, svg("svg", { height: 18 }, marks.map((at) =>
       svg("text", { x: `${x(at) / 10}%`, y: 14, "text-anchor": !at ? "start" : x(at) > 960 ? "end" : "middle" }, `${+at.toFixed(1)} s`)))),
     el("ul.key.soft", /** @type {const} */ (["wait", "work", "long", "first"]).map((one) => el("li", el(`i.${one}`), t(`key_${one}`)))),
@@ -777,14 +777,14 @@ function actions() {
   const before = actions.filter((one) => one.id !== action?.id);
   return [
     title(t("actions")),
-    action && el("section", { "data-action": action.task, "data-key": `action ${action.id}` },
+    action && el("section", { "data-action": action.task },
       el("h2", dot(busy ? "work" : action.exit_code ? "bad" : "good"), typed(action)),
       el("p.soft", outcome(action), " · ", busy ? since(action.began) : clock(action.began)),
       action.lines?.length ? pre(action.lines.join("\n"), { class: "output" }) : ""),
     state.read_only ? el("p.soft", t("reading")) : el("ul.tasks", Object.entries(TASKS).map(([task, field]) =>
       el("li", el("form", { "data-do": "plan", "data-task": task },
-        field === "service" && el("label", t("services"), el("select", { name: "service" },
-          task !== "down" && el("option", { value: "" }, t("every")), names().map((name) => el("option", { value: name }, name)))),
+        field === "service" && el("label", t("services"), el("select", { name: "service" }, [...(task === "up" || task === "restart" ? [""] : []),
+          ...names(), ...(task === "reset" ? [""] : [])].map((name) => el("option", { value: name }, name || t("every"))))),
         field === "name" && el("label", t("name"), el("input", { name: "name", autocomplete: "off", required: task === "snapshot.restore" })),
         el("button", { disabled: busy }, called("do", task)))))),
     part("past", before.length ? el("ul.past", before.map((one) => el("li",
