@@ -76,6 +76,7 @@ class _Begun:
     alive: float
     """When it was last seen to go on, by itself or by what it said; monotonic seconds."""
     completed: Completed | None = None
+    stopped: bool = False
 
     def look(self) -> State:
         """Ask how it is."""
@@ -86,13 +87,14 @@ class _Begun:
             return State.RUNNING
         ago = time.monotonic() - self.alive  # nobody looks while the engine starts
         self.completed = self.process.wait()
-        self.end(Outcome.FAILED if self.completed.exit_code else Outcome.DONE, ago=ago)
+        ended = Outcome.FAILED if self.completed.exit_code else Outcome.DONE
+        self.end(Outcome.STOPPED if self.stopped else ended, ago=ago)
         return self.look()
 
     def stop(self) -> None:
-        """Have it end."""
+        """Have it end, because it is not wanted any more."""
+        self.stopped = True
         self.process.stop()
-        self.end(Outcome.STOPPED)
 
 
 class Jobs(AbstractContextManager["Jobs"]):
@@ -117,6 +119,8 @@ class Jobs(AbstractContextManager["Jobs"]):
         for name in self._running():
             self._begun[name].stop()
         until_none(self._running, timeout=STOP_TIME, interval=0.05)
+        for name in self._running():
+            self._begun[name].end(Outcome.STOPPED)
 
     def _running(self) -> list[str]:
         return [name for name, begun in self._begun.items() if begun.look() is State.RUNNING]

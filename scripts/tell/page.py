@@ -31,7 +31,7 @@ STEPS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 MOST_LINES = 6
 KEY = {
     "long": "took longest",
-    "work": "until it was ready",
+    "work": "until it was ready, or done",
     "wait": "made, not started yet",
     "ink": "first answer, where it was not good enough yet",
 }

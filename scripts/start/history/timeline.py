@@ -171,7 +171,7 @@ def run(
 
 
 def phases(noted: Iterable[Phase], until: float, rest: str) -> tuple[Phase, ...]:
-    """Return the phases of the seconds until the first start, without those that were short.
+    """Return the phases of the seconds until the first start, without short ones that went well.
 
     Where nothing went on that was noted, one named `rest` did. What held the first start back is
     critical: whatever ended last, then whatever had ended last when that began, and so on.
@@ -179,7 +179,7 @@ def phases(noted: Iterable[Phase], until: float, rest: str) -> tuple[Phase, ...]
     long = [
         replace(one, began=_rounded(one.began), ended=None if one.ended is None else _rounded(end))
         for one in noted
-        if (end := _end(one, until)) - one.began >= SHORTEST or one.ended is None
+        if (end := _end(one, until)) - one.began >= SHORTEST or one.outcome is not Outcome.DONE
     ]
     covered = 0.0
     for one in sorted(long, key=lambda one: one.began):

@@ -135,6 +135,14 @@ def test_what_held_the_first_start_back_is_what_ended_last_each_time() -> None:
     assert [one.title for one in found if not one.critical] == ["base packages", "build api"]
 
 
+def test_what_failed_is_shown_however_short_it_was() -> None:
+    """A registry whose name nobody knows is told in no time."""
+    failed = Phase(name="pull", what="db", began=1.3, ended=1.4, outcome=Outcome.FAILED)
+
+    found = timeline.phases([failed], 1.4, "checks")
+    assert [(one.title, one.critical) for one in found] == [("checks", True), ("pull db", True)]
+
+
 def test_where_nothing_had_ended_what_went_on_counts() -> None:
     """The way has no hole at its beginning."""
     both = [replace(NOTED[0], began=0.0, ended=5.0), replace(NOTED[3], began=3.0)]
