@@ -5,12 +5,17 @@ import re
 
 import pytest
 
+from scripts.live.actions import OFFERS
 from tests.kit.places import ROOT
 
 FOLDER = ROOT / "scripts" / "serve" / "page" / "files"
 MARKUP, STYLE, SCRIPT = (
     (FOLDER / f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
 )
+SCHEMAS = {
+    name: json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text())
+    for name in ("state", "timeline", "reload")
+}
 MOST = 60_000
 """Bytes of all three, as they are sent."""
 WORDS = re.findall(
@@ -78,12 +83,34 @@ def test_no_word_is_left_over() -> None:
 def test_all_that_the_document_may_say_has_a_word() -> None:
     """How a start ended, and what became of an edit, are told in both languages."""
     known = {word for word, _ in WORDS}
-    timeline, reload = (
-        json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text())
-        for name in ("timeline", "reload")
-    )
+    phase = SCHEMAS["timeline"]["$defs"]["phase"]["properties"]
+    edit = SCHEMAS["reload"]["$defs"]["run"]["properties"]
     told = {
-        "verdict": timeline["properties"]["verdict"]["enum"],
-        "outcome": reload["$defs"]["run"]["properties"]["outcome"]["enum"],
+        "verdict": SCHEMAS["timeline"]["properties"]["verdict"]["enum"],
+        "outcome": [*edit["outcome"]["enum"], "failed", "stopped"],
     }
+    assert {"going", "done", "failed", "stopped"} == set(phase["outcome"]["enum"])
     assert {f"{kind}_{word}" for kind, words in told.items() for word in words} <= known
+
+
+def test_what_the_page_offers_can_be_done() -> None:
+    """Each task by its name, asked for an option that it takes."""
+    known = SCRIPT.partition("const TASKS = {")[2].partition("};")[0]
+    asked = re.findall(r'"?([\w.]+)"?: "(\w*)"', known)
+    assert len(asked) > 8
+    for task, option in asked:
+        assert {option} - {""} <= OFFERS[task].takes, task
+
+
+@pytest.mark.parametrize(
+    ("interface", "place"), [("State", ()), ("Service", ("service",)), ("Finding", ("finding",))]
+)
+def test_the_page_reads_only_what_the_document_has(interface: str, place: tuple[str, ...]) -> None:
+    """Its types name no field that schemas/state.schema.json does not."""
+    types = (FOLDER.parent / "document.d.ts").read_text()
+    body = types.partition(f"interface {interface} {{\n")[2].partition("\n}")[0]
+    document = SCHEMAS["state"]
+    found = document["$defs"][place[0]] if place else document
+    fields = set(re.findall(r"^  (\w+)\??:", body, re.MULTILINE))
+    assert fields
+    assert fields <= set(found["properties"])
