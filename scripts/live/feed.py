@@ -15,6 +15,7 @@ from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.errors import BugError, ConfigError, StackError, known
+from scripts.core.foreign.documents import Json
 from scripts.core.process import run_beside
 from scripts.core.units import written
 from scripts.live import state, usage
@@ -159,6 +160,10 @@ class Feed:
         if known is None:
             return [*events, (cursor.number, "usages", {"rows": rows})]
         return [*events, *((cursor.number, "usage", row) for row in rows)]
+
+    def masked(self, document: Json) -> Json:
+        """Return a document without the secrets of the settings as they are now."""
+        return self.mask.document(document)
 
     def put(self, **parts: object) -> None:
         """Let the document have these parts from now on, None for none."""

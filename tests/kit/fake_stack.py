@@ -77,7 +77,7 @@ class FakeStack:
 
     def _add(self, path: str, body: Json) -> Answer:
         del path
-        cube = body["writable_cube_ids"][0]
+        (cube,) = body.get("writable_cube_ids") or [body["user_id"]]
         text = body["messages"][0]["content"]
         memory = self._store(cube, text)
         if "async_mode" not in body:
@@ -111,7 +111,7 @@ class FakeStack:
 
     def _search(self, path: str, body: Json) -> Answer:
         del path
-        (cube,) = body["readable_cube_ids"]
+        (cube,) = body.get("readable_cube_ids") or [body["user_id"]]
         question = body["query"]
         scored = [
             (self._score(question, text), memory, text)

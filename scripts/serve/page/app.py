@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scripts.core.errors import BugError, ConfigError, EngineError, RefusedError, StackError, known
+from scripts.core.foreign.documents import Json
 from scripts.serve.page.access import HEADERS, Access, LogIn, Refusal
 
 FILES = Path(__file__).with_name("files")
@@ -31,19 +32,24 @@ ONWARD = (
 """A page of ours that leads on: only then a browser that came from elsewhere sends the cookie."""
 
 Judged = Callable[[Exception], StackError]
+Mask = Callable[[Json], Json]
 
 
 def app(
-    access: Access, routes: Sequence[Route], session: Mapping[str, object], judged: Judged
+    access: Access,
+    routes: Sequence[Route],
+    session: Mapping[str, object],
+    judged: Judged,
+    mask: Mask,
 ) -> ASGIApp:
     """Return the application: the page's own routes and these, behind the guard.
 
     `session` is what `GET /session` gives beside the token of changes; `judged` makes an error of
-    ours of any exception.
+    ours of any exception, `mask` hides the secrets in what is told of it.
     """
 
     async def told(_: Request, error: Exception) -> Response:
-        return refused(error if isinstance(error, StackError) else judged(error))
+        return refused(error if isinstance(error, StackError) else judged(error), mask)
 
     async def described(_: Request) -> Response:
         return JSONResponse({"token": access.change_token, **session})
@@ -56,9 +62,9 @@ def app(
     return Guard(inner, access)
 
 
-def refused(error: StackError) -> Response:
+def refused(error: StackError, mask: Mask) -> Response:
     """Return what a program reads of an error."""
-    told = {"error": str(error), "next": error.next_step}
+    told = mask({"error": str(error), "next": error.next_step})
     known = (status for kind, status in STATUSES.items() if isinstance(error, kind))
     return JSONResponse(told, FORBIDDEN if error.code == READ_ONLY else next(known, 500))
 

@@ -69,7 +69,7 @@ class Server(uvicorn.Server):
         session = {"read_only": read_only, "boot": boot}
         super().__init__(
             uvicorn.Config(
-                app.app(access, routes, session, judged),
+                app.app(access, routes, session, judged, feed.masked),
                 loop="asyncio",
                 http="h11",
                 ws="none",

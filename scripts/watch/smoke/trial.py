@@ -202,7 +202,7 @@ class Trial:
         A failed search answers 200 and nothing, too.
         """
         answer = self._searched(memory.question)
-        ranked = _memories(answer, "text_mem")
+        ranked = found_in(answer, "text_mem")
         if not ranked:
             raise BrokenError(
                 f"memos: POST /product/search found nothing, though all is stored: {short(answer)}",
@@ -264,7 +264,7 @@ class Trial:
         for answer in poll(
             lambda: self._searched(PREFERENCE.question), timeout=SETTLE, interval=1.0
         ):
-            if found := _memories(answer, "pref_mem"):
+            if found := found_in(answer, "pref_mem"):
                 return f"{len(found)} found by other words after {time.monotonic() - began:.1f} s"
         self.late = True
         raise BrokenError(
@@ -340,7 +340,7 @@ class Trial:
         return "no trace of it left"
 
 
-def _memories(answer: dict[str, Any], kind: str) -> list[Found]:
+def found_in(answer: dict[str, Any], kind: str) -> list[Found]:
     """Return the memories of a search's answer, the nearest first."""
     found: list[Found] = []
     with shaped("memos"):

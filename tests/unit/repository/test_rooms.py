@@ -18,7 +18,7 @@ OWNERS = {
     "rich": {"tell/screen"},
     "zstandard": {"data/archive"},
     "mcp": {"serve/mcp/server"},
-    "starlette": {f"serve/page/{name}" for name in ("actions", "app", "logs", "streams")},
+    "starlette": {f"serve/page/{name}" for name in ("actions", "app", "logs", "streams", "trying")},
     "uvicorn": {"serve/page/server"},
 }
 """Who alone imports a package; invoke is imported by the commands alone."""

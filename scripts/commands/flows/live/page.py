@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.config import workspace
+from scripts.config.workspace import Workspace
 from scripts.core import files, process
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, RefusedError, StackError
@@ -19,6 +20,7 @@ from scripts.live.actions import Actions, going_on
 from scripts.live.feed import Feed, Judged
 from scripts.live.history import History
 from scripts.live.lines import Book, Source
+from scripts.live.looking.asked import sources
 from scripts.machine import groups, processes
 from scripts.serve.page import place
 from scripts.serve.page.access import Access
@@ -111,8 +113,9 @@ def _serve(here: Checkout, wanted: Wanted, tell: Report, judged: Judged) -> None
     groups.need("page", here, tell.say)
     from scripts.serve.page.server import Server, listening
 
-    stack = Feed(here, read_only=wanted.read_only, keep=True, judged=judged)
-    cache, doing = stack.cache, _doing(here, stack, read_only=wanted.read_only)
+    read_only = wanted.read_only
+    stack = Feed(here, sources=sources(), read_only=read_only, keep=True, judged=judged)
+    cache, doing = stack.cache, _doing(here, stack, read_only=read_only)
     with files.held(place.folder(cache), "page"):
         before = place.read(cache)
         secret = before.secret if before is not None else place.new_secret()
@@ -123,9 +126,10 @@ def _serve(here: Checkout, wanted: Wanted, tell: Report, judged: Judged) -> None
         ):
             with suppress(KeyboardInterrupt):  # the way to end it
                 port = listens.getsockname()[1]
-                access, parts = Access(port, secret), _parts(here, doing)
-                server = Server(stack, access, parts, read_only=wanted.read_only, judged=judged)
-                noted = place.note(cache, os.getpid(), port, secret, read_only=wanted.read_only)
+                access = Access(port, secret)
+                parts = _parts(here, stack, doing, read_only=read_only)
+                server = Server(stack, access, parts, read_only=read_only, judged=judged)
+                noted = place.note(cache, os.getpid(), port, secret, read_only=read_only)
                 _tell(noted, cache, wanted, tell)
                 tell.say("Ctrl-C ends it")
                 server.run([listens])
@@ -147,13 +151,18 @@ def _doing(here: Checkout, stack: Feed, *, read_only: bool) -> Actions:
     return doing
 
 
-def _parts(here: Checkout, doing: Actions) -> "tuple[Part, ...]":
+def _parts(here: Checkout, stack: Feed, doing: Actions, *, read_only: bool) -> "list[Part]":
     """Return what the page does beside telling the document."""
-    from scripts.serve.page import actions, logs
+    from scripts.serve.page import actions, logs, trying
 
     quiet = replace(here, runner=process.run_beside, say=lambda _: None)
-    book = Book(lambda: Source.of(workspace.look(quiet)))
-    return (partial(logs.routes, book), partial(actions.routes, doing))
+
+    def look() -> Workspace:
+        return workspace.look(quiet)
+
+    book = Book(lambda: Source.of(look()))
+    changes = [] if read_only else [partial(trying.routes, look, stack.masked)]
+    return [partial(logs.routes, book), partial(actions.routes, doing), *changes]
 
 
 def _tell(found: Note, cache: Path, wanted: Wanted, tell: Report) -> None:
