@@ -211,7 +211,7 @@ class Feed:
         before = self._inputs()
         self._said.clear()
         with self._lock:
-            self.mask = Mask(loosely(self._checkout))
+            self.mask = Mask(loosely(self._checkout), self.mask)
             self._show(self._parts)
         space = workspace.look(self._checkout)
         self._starts = Starts(space.cache)

@@ -8,12 +8,13 @@ import pytest
 
 from scripts.config.env_text import lines
 from scripts.core.checkout import Checkout as Here
+from scripts.core.polling import until_none
 from scripts.core.process import run
 from scripts.core.texts import is_secret
 from scripts.live.feed import Feed
 from tests.kit.checkout import Checkout
 from tests.kit.fake_engine import FakeEngine, framed
-from tests.kit.live import served
+from tests.kit.live import PATIENCE, served
 from tests.kit.places import ROOT
 from tests.kit.servers import unix
 
@@ -47,6 +48,14 @@ def test_no_masked_value_of_the_settings_is_in_anything_that_is_sent(
             stream.until("state")
             feed.put(memos={"said": said})
             while "memos" not in stream.until("change")[1]:
+                pass
+            # what runs goes on with it
+            at.env_file.write_text("NEO4J_PASSWORD=another-one\n")
+            until_none(
+                lambda: "another-one" not in feed.mask.secrets, timeout=PATIENCE, interval=0.05
+            )
+            feed.put(memories={"said": said})
+            while "memories" not in stream.until("change")[1]:
                 pass
             sent = stream.text + viewer.ask("/session").body + viewer.ask("/").body
 
