@@ -71,7 +71,10 @@ def logs(
     reload="of the last edits of MEMOS_SRC that the API took instead: 1 is the last, up to 20",
 )
 def timeline(*, run: str = "", reload: str = "", format: str = "text") -> None:
-    """Show when each service of a start was made, started and ready, and what held it back."""
+    """Show what came before a start's first container, and when each service was ready, and why.
+
+    The last start, or the one that goes on; of one that failed how far it came.
+    """
     number, tell = flags.count("run", run or "1"), report(format)
     if reload:
         from scripts.commands.flows import reload as versions

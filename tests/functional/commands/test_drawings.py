@@ -128,3 +128,13 @@ def test_a_start_that_got_no_engine_is_shown_without_one(at: Checkout) -> None:
     shown = at.shown()
     assert "is taken by" in shown.out
     assert "not written as a page: DOCKER_HOST=unix:///nowhere.sock is set, but no" in shown.err
+
+
+def test_a_restart_shows_how_long_it_took_to_stop(at: Checkout) -> None:
+    """What runs goes on until then, so it is what a start waits for."""
+    at.answer(" stop ", "sleep 0.3")
+    at.state["containers"]["id-etcd"] = at.container("etcd", "exited")
+
+    assert at.inv("restart", "--service", "etcd", "--timeout", "20") == 0
+
+    assert [one["name"] for one in timeline(at)["phases"] if one["name"] != "checks"] == ["stop"]
