@@ -19,7 +19,7 @@ from scripts.core.process import Relayed
 FORMATTED = frozenset(
     {
         *("up", "ps", "restart", "doctor", "timeline", "smoke", "memories", "editor", "reload"),
-        *("snapshot.list", "snapshot.verify", "wait"),
+        *("snapshot.list", "snapshot.verify", "wait", "metrics"),
         *("console.neo4j", "console.qdrant", "console.milvus"),
     }
 )

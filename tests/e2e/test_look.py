@@ -169,6 +169,7 @@ def test_an_assistant_is_told_what_a_person_is(running: Checkout) -> None:
             ("logs", {"service": ["neo4j"], "tail": 50}),
             ("timeline", {}),
             ("memories", {}),
+            ("metrics", {}),
         ],
     )
 
@@ -176,4 +177,5 @@ def test_an_assistant_is_told_what_a_person_is(running: Checkout) -> None:
     assert found["findings"]["exit_code"] == 0
     assert any("Started" in line for line in found["logs"]["lines"])
     assert found["timeline"]["verdict"] == "ready"
+    assert found["metrics"]["silent"] == {}
     assert found["memories"].keys() >= {"nodes", "vectors", "cubes"}

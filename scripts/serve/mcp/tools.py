@@ -116,6 +116,13 @@ TOOLS = (
         gives="memories",
     ),
     Tool(
+        name="metrics",
+        task="metrics",
+        does="What the API and the local models have counted since they started: calls, errors, how"
+        " long they took, the tasks of MemOS' scheduler.",
+        gives="metrics",
+    ),
+    Tool(
         name="smoke",
         task="smoke",
         does="Proves that the stack does its job: adds memories of its own to MemOS, finds them by"

@@ -99,7 +99,9 @@ def test_a_client_asks_what_a_person_would(at: Checkout) -> None:
 
     offered, (status, findings, logs) = spoken(at, calls=calls)
 
-    assert [one.name for one in offered] == ["status", "findings", "logs", "timeline", "memories"]
+    assert [one.name for one in offered] == [
+        *("status", "findings", "logs", "timeline", "memories", "metrics")
+    ]
     assert all(one.annotations and one.annotations.read_only_hint for one in offered)
     assert validate(status.structured_content, "ps") == ()
     rows = {one["service"]: one["state"] for one in status.structured_content["services"]}

@@ -1,5 +1,7 @@
 """What a program may call, what it is told of it, and what is typed for it."""
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -10,13 +12,16 @@ from scripts.core.errors import ConfigError
 from scripts.live import tasks
 from scripts.serve.mcp import tools
 from tasks import ns
+from tests.kit.places import ROOT
+
+GUIDE = (ROOT / "docs" / "programs.md").read_text(encoding="utf-8")
 
 
 def test_only_what_reads_is_offered_by_default() -> None:
     """What changes something, be it for a moment as smoke, is behind --write."""
     reading, every = tools.offered(write=False), tools.offered(write=True)
 
-    assert list(reading) == ["status", "findings", "logs", "timeline", "memories"]
+    assert list(reading) == ["status", "findings", "logs", "timeline", "memories", "metrics"]
     assert [*every][len(reading) :] == ["smoke", "restart", "reload", "snapshot_save"]
 
 
@@ -86,7 +91,7 @@ def test_wrong_arguments_are_told_with_what_is_taken(
     ("name", "step"),
     [
         ("restart", "ask your user to start it as: inv mcp --write"),
-        ("rm", "one of: status, findings, logs, timeline, memories"),
+        ("rm", "one of: status, findings, logs, timeline, memories, metrics"),
     ],
 )
 def test_a_tool_that_is_not_offered_is_told(name: str, step: str) -> None:
@@ -95,3 +100,23 @@ def test_a_tool_that_is_not_offered_is_told(name: str, step: str) -> None:
         tools.chosen(name, write=False)
 
     assert caught.value.next_step == step
+
+
+@pytest.mark.parametrize("tool", tools.TOOLS, ids=lambda one: one.name)
+def test_the_guide_names_every_tool_and_its_task(tool: tools.Tool) -> None:
+    """And says behind what it is."""
+    row = next(line for line in GUIDE.splitlines() if f"`{tool.name}`" in line)
+
+    assert f"`inv {tool.task}`" in row
+    assert ("`--write`" in row) == tool.writes
+
+
+def test_the_settings_of_clients_in_the_guide_can_be_pasted() -> None:
+    """Each is JSON, and starts the server of a checkout by its whole path."""
+    blocks = re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)
+
+    found = [next(iter(json.loads(block).values()))["memos-dev"] for block in blocks]
+
+    assert [(one["command"], one["args"]) for one in found] == [
+        ("/path/to/checkout/dev", ["inv", "mcp"])
+    ] * 2
