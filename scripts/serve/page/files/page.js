@@ -487,15 +487,14 @@ function line(name, which, large) {
   const end = Math.max(...[...used.values()].map((all) => all.at(-1)?.[0] ?? 0), 0);
   const high = large ? 96 : 24;
   const points = rows.map((row, n) => {
-    const x = 300 - ((end - row[0]) / USED_SECONDS) * 300;
     const y = high - 1 - (row[which] / Math.max(highest * 1.1, 5)) * (high - 2);
-    return `${n && row[0] - rows[n - 1][0] < 15 ? "L" : "M"}${tenths(x)} ${tenths(y)}`;
+    return `${n && row[0] - rows[n - 1][0] < 15 ? "L" : "M"}${Math.round(USED_SECONDS - end + row[0])} ${Math.round(y)}`;
   });
   const last = rows.at(-1);
   const is = last && last[0] === end ? written(last[which]) : "–";
   const most = t("most", { most: written(highest) });
   return el("div", { class: large ? "use large" : "use", "data-use": what },
-    svg("svg", { viewBox: `0 0 300 ${high}`, preserveAspectRatio: "none", role: "img", "aria-label": `${name}: ${t(what)} ${is}, ${most}` },
+    svg("svg", { viewBox: `0 0 ${USED_SECONDS} ${high}`, preserveAspectRatio: "none", role: "img", "aria-label": `${name}: ${t(what)} ${is}, ${most}` },
       svg("path", { d: points.join("") })),
     large ? [el("span", `${t(what)} ${is}`), el("span.soft", most)] : el("span", is));
 }
@@ -582,7 +581,7 @@ function graph() {
     const label = `${name}: ${called("kind", kind)}`;
     return svg("a", { href: href(name), class: `box ${kind}`, "data-node": name }, svg("title", label),
       svg("rect", { x: x - wide / 2, y: top, width: wide, height: high, rx: 6 }),
-      svg("text", { x, y: top + 18 }, short(name, letters)),
+      svg("text", { x, y: top + 18 }, short(plain(name), letters)),
       svg("text", { x, y: top + 35 }, called("kind", kind)));
   });
   return svg("svg", { class: "graph", width, height: y - 38, role: "group", "aria-label": t("graph") }, edges, boxes);
@@ -1070,5 +1069,5 @@ document.addEventListener("visibilitychange", draw);
 if (choice("theme")) document.documentElement.dataset.theme = choice("theme");
 refit();
 redraw();
-setInterval(draw, 1000); // times go on, and so does a start
+setInterval(() => state.start?.going && draw(), 500);
 void follow("/stream", { id: "" }, new AbortController().signal, take, linked);
