@@ -3,7 +3,7 @@
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from scripts.config import settings as env_file
@@ -13,11 +13,12 @@ from scripts.config.settings import Settings
 from scripts.core.checkout import Checkout
 from scripts.core.errors import EngineError, RefusedError, StackError
 from scripts.core.files import Json
+from scripts.core.texts import is_secret
 from scripts.core.units import SECOND, written
 from scripts.doctor import areas, ask, ask_settings
 from scripts.doctor.facts import Facts
+from scripts.engine import containers
 from scripts.engine.api import Api
-from scripts.engine.containers import containers
 from scripts.live.history import History
 from scripts.live.masks import Mask
 from scripts.machine.system import this_system
@@ -68,7 +69,24 @@ def document(checkout: Checkout) -> Json:
         "logs": logs,
         "unknown": unknown,
     }
-    return Mask(settings).document(found)
+    mask = Mask(settings)
+    mask.secrets = (*mask.secrets, *_given(facts, project))
+    return mask.document(found)
+
+
+def _given(facts: Facts, project: str) -> set[str]:
+    """Return the secrets that what runs was started with: by now the settings may have others."""
+    if (engine := facts.engine.usable) is None:
+        return set()
+    with suppress(StackError):  # then no log is read either
+        found = containers.given(Api.of(engine), project)
+        return {
+            value
+            for service in found.values()
+            for name, value in service.items()
+            if is_secret(name.rpartition(".")[2]) and value not in {"", "EMPTY"}
+        }
+    return set()
 
 
 def _services(facts: Facts, settings: Settings, cache: Path) -> list[Json]:
@@ -87,7 +105,9 @@ def _logs(facts: Facts, project: str, cache: Path) -> list[Json]:
     if engine is None:
         raise EngineError("no engine to ask", next_step="inv up")
     api = Api.of(engine)
-    names = sorted({one.service for one in on_host.seen(cache, containers(api, project))})
+    names = sorted(
+        {one.service for one in on_host.seen(cache, containers.containers(api, project))}
+    )
     found: dict[str, list[Json]] = {name: [] for name in names}
     with closing(LogReader(api, project, names, Wanted(tail=LINES), cache=cache)) as reader:
         for one in reader.lines():

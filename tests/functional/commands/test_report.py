@@ -118,6 +118,17 @@ def test_no_secret_is_in_it_in_any_form(at: Checkout) -> None:
         assert json.dumps(one)[1:-1] not in text
 
 
+def test_a_secret_that_was_changed_since_is_hidden_too(at: Checkout) -> None:
+    """What runs was started with it, and may write it."""
+    at.state["containers"]["id-neo4j"]["Config"]["Env"] = ["NEO4J_PASSWORD=before-it-changed"]
+    said(at, "id-memos", "ERROR: no login as neo4j/before-it-changed")
+
+    text = reported(at)
+
+    assert f"no login as neo4j/{MASK}" in text
+    assert "before-it-changed" not in text
+
+
 def example_secrets() -> list[str]:
     """Return the variables of `.env.example` that are secrets."""
     given = settings.of_example(ROOT, {})
