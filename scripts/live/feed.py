@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event as Signal
 from threading import RLock, Thread
@@ -12,7 +13,6 @@ from typing import Any
 from scripts.config import settings as env_file
 from scripts.config import workspace
 from scripts.config.settings import Settings
-from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.errors import BugError, ConfigError, StackError, known
 from scripts.core.foreign.documents import Json
@@ -220,13 +220,15 @@ class Feed:
             "engine": state.engine(space.engine),
             "notes": list(self._said),
         }
-        with closing(Scene(space, self._sources, moments=self._moments)) as scene:
+        with closing(Scene(space, moments=self._moments)) as scene:
             self._scene = scene
             while self._followers and self._inputs() == before:
                 self._take(**facts, **scene.parts(), **self._starts.parts())
-                self._use(scene)
-                for source in scene.due():
-                    self._ask(source, space, scene)
+                if scene.is_due("usage", usage.EVERY):
+                    self._aside("usage", partial(self._use, scene))
+                for source in self._sources:
+                    if scene.is_due(source.name, source.seconds):
+                        self._aside(source.name, partial(self._ask, source, scene))
                 scene.nap()
 
     def _take(self, **parts: object) -> None:
@@ -236,21 +238,26 @@ class Feed:
             self._tell()
 
     def _use(self, scene: Scene) -> None:
-        used = scene.usage(usage.EVERY)
-        if used is not None and self._ring.add(used, time.time()) is not None:
+        if self._ring.add(scene.used(), time.time()) is not None:
             self._tell()
 
-    def _ask(self, source: Source, space: Workspace, scene: Scene) -> None:
-        """Ask a source aside, unless it has not answered since the last time."""
+    def _ask(self, source: Source, scene: Scene) -> None:
+        # after an error it stays as it was: what is wrong is told by the look
+        self.put(**{source.name: source.ask(scene.space, scene.look)})
+
+    def _aside(self, name: str, ask: Callable[[], None]) -> None:
+        """Ask in a thread, so that no event waits for it, unless that asks still."""
 
         def work() -> None:
-            # after an error it stays as it was: what is wrong is told by the look
-            with suppress(StackError):
-                self.put(**{source.name: source.ask(space, scene.look)})
-            self._asking.discard(source.name)
+            try:
+                ask()
+            except Exception as error:  # noqa: BLE001 - a bug is kept where `judged` keeps it
+                self._judged(error)
+            finally:
+                self._asking.discard(name)
 
-        if source.name not in self._asking:
-            self._asking.add(source.name)
+        if name not in self._asking:
+            self._asking.add(name)
             Thread(target=work, daemon=True).start()
 
     def _inputs(self) -> list[tuple[str, int]]:

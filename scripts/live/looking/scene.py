@@ -1,7 +1,7 @@
 """One stack, watched calmly: the engine's events say when to look, a clock says the rest."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -59,14 +59,12 @@ class Scene:
     def __init__(
         self,
         space: Workspace,
-        sources: Sequence[Source] = (),
         clock: Clock = time.monotonic,
         moments: Moments | None = None,
     ) -> None:
         """Watch the stack of a workspace; `moments` remembers what was seen before."""
         self.space = space
         self.look = Look()
-        self._sources = sources
         self._api = space.api.within(ENGINE_PATIENCE)
         self._paces = Paces(clock)
         self._moments = moments or Moments()
@@ -109,14 +107,12 @@ class Scene:
         self.look, before, self._seen = look, self._seen, seen
         return {} if seen == before else self._services(look) | {"reloads": self._reloads.runs}
 
-    def due(self) -> list[Source]:
-        """Return the sources whose time it is."""
-        return [one for one in self._sources if self._paces.due(one.name, one.seconds)]
+    def is_due(self, what: str, seconds: float) -> bool:
+        """Say whether that was done so many seconds ago, or never, and note that it is done now."""
+        return self._paces.due(what, seconds)
 
-    def usage(self, every: float) -> dict[str, Usage] | None:
-        """Return what services use, by name; None where that was asked less than so long ago."""
-        if not self._paces.due("usage", every):
-            return None
+    def used(self) -> dict[str, Usage]:
+        """Return what services use, by name; errors as in `parts`."""
         names = tuple(image.service for image in self._images)
         return dict(measuring.measured(self._api, self.look, names).usage)
 

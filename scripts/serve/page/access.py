@@ -54,6 +54,7 @@ class Access:
 
     def __init__(self, port: int, secret: str) -> None:
         """Let in who has what is made from `secret`, on this port of this machine."""
+        self._port = port
         names = ("127.0.0.1", "localhost", "[::1]")
         self._hosts = {f"{name}:{port}" for name in names}
         if port == HTTP_PORT:  # which a browser leaves out
@@ -73,7 +74,9 @@ class Access:
         `headers` by their names in small letters, those that came twice with a comma between.
         """
         if headers.get("host", "") not in self._hosts:
-            return Refusal(status=421, error="this server answers to 127.0.0.1 alone")
+            step = f"through a tunnel too: ssh -L {self._port}:127.0.0.1:{self._port} HOST"
+            told = f"this server answers as 127.0.0.1:{self._port} alone"
+            return Refusal(status=421, error=told, next_step=step)
         if headers.get("origin", "") not in {"", *self._origins}:
             return Refusal(status=403, error=FOREIGN)
         own = headers.get("sec-fetch-site", "") in OWN_SITES
