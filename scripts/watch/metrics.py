@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.core.errors import StackError
+from scripts.core.errors import BrokenError, StackError
 from scripts.core.foreign import exposition
 from scripts.core.foreign.exposition import Sample
-from scripts.core.look import Container, State
+from scripts.core.look import Container, HostProcess, State
 from scripts.core.stack import Probe, Service, Stack
 from scripts.core.texts import printable
 from scripts.core.units import written
@@ -27,10 +27,10 @@ TIMEOUT = 3
 """Seconds for one answer."""
 LIMIT = 6.0
 """Seconds for the engine to have it asked."""
-AGAIN = 10.0
-"""Seconds for which what was told is new enough for whoever only looks."""
 OK = 200
 FIRST_ERROR = 400
+LONGEST = 1e12
+"""Seconds that anything may have taken."""
 STDOUT = 1
 REFUSED = 7
 """What curl ends with where nobody listens (https://curl.se/docs/manpage.html)."""
@@ -59,42 +59,52 @@ def ask(api: Api, stack: Stack, containers: Sequence[Container]) -> tuple[Told, 
 
 
 def _asked(api: Api, service: Service, container: Container | None) -> Told:
-    start = f"inv up --service {service.name}"
-    if container is None:
-        return Told(service=service.name, error="it does not run", next=start)
-    text = ""
     try:
-        error, text = _answer(api, service, container)
-        if not error:
-            exposition.samples(text)
+        text = _answer(api, service, container)
+        exposition.samples(text)
     except StackError as wrong:
-        return Told(service=service.name, error=str(wrong), next=wrong.next_step)
+        return Told(service=service.name, error=printable(str(wrong)), next=wrong.next_step)
     except (ValueError, EOFError) as wrong:
         error = f"what it tells cannot be read: {wrong}"
-    step = f"inv logs --service {service.name}" if error else ""
-    return Told(service=service.name, text=text, error=printable(error), next=step)
+        return Told(service=service.name, error=printable(error), next=_logs(service.name))
+    return Told(service=service.name, text=text)
 
 
-def _answer(api: Api, service: Service, container: Container) -> tuple[str, str]:
-    """Return why there is no answer, and the answer."""
+def _answer(api: Api, service: Service, container: Container | None) -> str:
+    """Return what a service tells; BrokenError with the reason why it does not."""
+    start = f"inv up --service {service.name}"
+    if container is None:
+        raise BrokenError("it does not run", next_step=start)
     if container.host is not None:
-        port = container.host.metrics_port
-        if port is None:
-            return "it was started by an inv api.host that serves no metrics: start it again", ""
-        status, said = probes.call(Probe(kind="http", port=port, path=PATH), timeout=TIMEOUT)
-        text = said if isinstance(said, str) else ""
-        return ("", text) if status == OK else (text or f"it answers {status}", "")
+        return _answer_here(service, container.host)
     url = f"http://127.0.0.1:{service.metrics}{PATH}"
     words = ("curl", "--noproxy", "*", "-sS", "--fail-with-body", "-m", str(TIMEOUT), url)
     code, raw = health_check.executed(api.within(LIMIT), container, words)
     said = list(frames([raw]))
     text = b"".join(piece for stream, piece in said if stream == STDOUT).decode(errors="replace")
     if code == health_check.PASSED:
-        return "", text
+        return text
     if code == REFUSED:
-        return f"nobody listens on its port {service.metrics}", ""
+        why = f"nobody listens on its port {service.metrics}: it starts, or is of an older image"
+        raise BrokenError(why, next_step=start)
     errors = b"".join(piece for _, piece in said).decode(errors="replace")
-    return (text or errors).strip() or f"curl ended with {code}", ""
+    why = (text or errors).strip() or f"curl ended with {code}"
+    raise BrokenError(why, next_step=_logs(service.name))
+
+
+def _answer_here(service: Service, process: HostProcess) -> str:
+    if process.metrics_port is None:
+        why = "it was started by an inv api.host that tells nothing"
+        raise BrokenError(why, next_step="end it there, then again: inv api.host")
+    probe = Probe(kind="http", port=process.metrics_port, path=PATH)
+    status, said = probes.call(probe, timeout=TIMEOUT)
+    if status != OK:
+        raise BrokenError(f"{status or 'no answer'}: {said}", next_step=_logs(service.name))
+    return str(said)
+
+
+def _logs(name: str) -> str:
+    return f"inv logs --service {name}"
 
 
 def document(project: str, told: Iterable[Told], now: float) -> dict[str, Any]:
@@ -112,7 +122,7 @@ def document(project: str, told: Iterable[Told], now: float) -> dict[str, Any]:
             found |= _parts(Numbers(exposition.samples(one.text)))
         except (ValueError, LookupError, OverflowError, OSError) as wrong:
             error = f"what it tells has another shape than it should: {wrong!r}"
-            step = f"inv logs --service {one.service}"
+            step = _logs(one.service)
             silent.append({"service": one.service, "error": printable(error), "next": step})
     return {**found, "silent": silent}
 
@@ -189,7 +199,7 @@ def _call(numbers: Numbers, call: str) -> dict[str, Any]:
         "errors": sum(count for status, count in statuses.items() if int(status) >= FIRST_ERROR),
         "statuses": statuses,
         "in_flight": numbers.whole("memos_api_calls_in_flight", call=call),
-        **{name: round(value, 4) for name, value in quantiles.items() if value is not None},
+        **{name: _seconds(value) for name, value in quantiles.items() if value is not None},
     }
 
 
@@ -210,7 +220,7 @@ def _task(numbers: Numbers, task: str) -> dict[str, Any]:
     means = {}
     for name, metric in MEANS.items():
         if count := numbers.one(f"{metric}_count", task_type=task):
-            means[name] = round(numbers.one(f"{metric}_sum", task_type=task) / count, 4)
+            means[name] = _seconds(numbers.one(f"{metric}_sum", task_type=task) / count)
     counts = {name: numbers.whole(metric, task_type=task) for name, metric in TASKS.items()}
     return {"task": task, **counts, **means}
 
@@ -240,5 +250,12 @@ def _model(numbers: Numbers, model: str, call: str) -> dict[str, Any]:
             name: numbers.whole(f"memos_models_{name}_total", model=model, call=call)
             for name in ("texts", "tokens")
         },
-        "seconds": round(numbers.one("memos_models_seconds_total", model=model, call=call), 3),
+        "seconds": _seconds(numbers.one("memos_models_seconds_total", model=model, call=call)),
     }
+
+
+def _seconds(value: float) -> float:
+    """Return seconds as they are told; ValueError for what no time can be."""
+    if not 0 <= value < LONGEST:
+        raise ValueError(f"{value} s")
+    return round(value, 4)

@@ -36,8 +36,9 @@ from scripts.loop.editor import jsonc
 from scripts.start.history import ready_moments, timeline
 from scripts.tell import drawing, page, views
 from scripts.tell.data_report import snapshot_row
+from scripts.tell.numbers import metrics as numbers
 from scripts.tell.screen import Drawn, Line, line
-from scripts.watch import log_lines, logs, measuring, mends, probes, status
+from scripts.watch import log_lines, logs, measuring, mends, metrics, probes, status
 from scripts.watch.memories import halves
 from scripts.watch.memories.stores import Database, Stores
 from scripts.watch.reload import asking
@@ -317,6 +318,14 @@ def answer(data: bytes) -> None:
     mends._object(data)  # noqa: SLF001 - what the API writes
 
 
+def told(data: bytes) -> None:
+    """Read what a service tells of itself, and show it."""
+    one = metrics.Told(service=SERVICE.name, text=data.decode(errors="replace"))
+    document = metrics.document("test", [one], 1.0)
+    json.dumps(document, allow_nan=False)
+    drawn(list(numbers.metrics(document)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told(Database):
     """A database that answers the same to everything."""
@@ -484,6 +493,11 @@ TARGETS: Mapping[str, Target] = {
         read=answer,
         seeds=written_json({"result": {"config": {"params": {"vectors": {"size": 3}}}}}),
         words=WORDS,
+    ),
+    "metrics": Target(
+        read=told,
+        seeds=tuple(file.read_bytes() for file in sorted((TESTS_DATA / "metrics").glob("*.txt"))),
+        words=(b'le="+Inf"', b"1e308", b"-1e308", b"NaN", b"\\n"),
     ),
     "reload": Target(
         read=reload,

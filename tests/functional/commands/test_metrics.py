@@ -51,7 +51,7 @@ def test_a_prometheus_is_told_what_is_served(telling: Checkout) -> None:
 @pytest.mark.parametrize(
     ("answer", "error", "step"),
     [
-        ([7, REFUSED], "nobody listens on its port 9464", "inv logs --service memos"),
+        ([7, REFUSED], "nobody listens on its port 9464", "inv up --service memos"),
         ([22, "memos: reload: version 2 failed: no"], "version 2 failed", "inv logs"),
         ([28, ""], "curl ended with 28", "inv logs --service memos"),
         ([0, "<html>"], "what it tells cannot be read: line 1 has no name", "inv logs"),
@@ -90,11 +90,11 @@ def test_the_api_on_this_machine_is_asked_on_its_loopback(telling: Checkout) -> 
         assert telling.inv("metrics") == 0
         assert "12 calls, p50 0.20 s" in telling.shown().out
     assert telling.inv("metrics") == 0
-    assert "memos: connection refused\n" in telling.shown().out
+    assert "memos: no answer: connection refused\n" in telling.shown().out
 
     noted(cache)
     assert telling.inv("metrics") == 0
-    assert "started by an inv api.host that serves no metrics" in telling.shown().out
+    assert "started by an inv api.host that tells nothing" in telling.shown().out
 
 
 def test_another_format_is_refused_with_those_there_are(telling: Checkout) -> None:

@@ -68,7 +68,7 @@ def test_what_the_models_were_asked_is_told_by_model() -> None:
             "errors": 1,
             "texts": 9,
             "tokens": 120,
-            "seconds": 0.5,
+            "seconds": 0.5004,
         }
     ]
     assert models["refused"] == {"fine search": 2}
