@@ -29,7 +29,7 @@ LONGEST = 2000
 """Characters of a line that are kept."""
 FIRST = 500
 """Lines of each service, the newest, that a viewer sees before the older ones."""
-BATCH = 1000
+BATCH = 2000
 """Lines that are handed out at once."""
 LINGER = 10.0
 """Seconds that are followed on after the last viewer: one that only lost its connection is back."""
