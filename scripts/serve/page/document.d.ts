@@ -150,3 +150,4 @@ export type Bar = (
   note: string,
   answered?: number,
 ) => Element;
+export type Part = Content | Attributes;

@@ -1,7 +1,7 @@
 // The live page: a document comes in, then patches of it; a view is drawn of it anew, and what differs
 // is put on screen. What came from outside becomes a text node by `plain`, never markup.
 
-/** @import {Action, Asked, Attributes, Bar, Content, Finding, Follow, Line, Lines, Link, Refusal, Run, Service, State, Tried, Usage} from "../document" */
+/** @import {Action, Asked, Attributes, Bar, Content, Finding, Follow, Line, Lines, Link, Part, Refusal, Run, Service, State, Tried, Usage} from "../document" */
 
 // ---- words
 
@@ -221,7 +221,7 @@ const short = (text = "", most = 0) => (text.length > most ? `${text.slice(0, mo
 
 const by = (id = "") => /** @type {HTMLElement} */ (document.getElementById(id));
 
-/** @template {Element} T @param {T} node @param {(Content | Attributes)[]} rest @returns {T} */
+/** @template {Element} T @param {T} node @param {Part[]} rest @returns {T} */
 function filled(node, rest) {
   for (const one of /** @type {unknown[]} */ (/** @type {any[]} */ (rest).flat(Infinity))) {
     if (one instanceof Node) node.append(one);
@@ -234,13 +234,13 @@ function filled(node, rest) {
   return node;
 }
 
-/** `el("p.soft", {id: "x"}, "text", …)`. @param {string} kind @param {...(Content | Attributes)} rest */
+/** `el("p.soft", {id: "x"}, "text", …)`. @param {string} kind @param {...Part} rest */
 function el(kind, ...rest) {
   const [tag, ...classes] = kind.split(".");
   return filled(document.createElement(tag), [classes.length ? { class: classes.join(" ") } : null, ...rest]);
 }
 
-/** @param {string} tag @param {...(Content | Attributes)} rest */
+/** @param {string} tag @param {...Part} rest */
 const svg = (tag, ...rest) => filled(document.createElementNS("http://www.w3.org/2000/svg", tag), rest);
 
 /** @param {Node} node */
@@ -255,6 +255,7 @@ function morph(old, wanted) {
   for (const fresh of wanted) {
     const key = keyOf(fresh);
     const same = key ? keyed.get(key) : at && !keyOf(at) ? at : null;
+    keyed.delete(key);
     if (!same || same.nodeName !== fresh.nodeName) {
       old.insertBefore(fresh, at);
       continue;
@@ -278,7 +279,7 @@ function morph(old, wanted) {
 /** Say something to who does not see the screen. */
 const tell = (text = "") => (by("told").textContent = text);
 
-/** @param {Content} text @param {...(Content | Attributes)} rest */
+/** @param {Content} text @param {...Part} rest */
 const title = (text, ...rest) => el("h1", { tabindex: "-1" }, ...rest, text);
 const dot = (kind = "") => el(`i.dot.${kind}`, { "aria-hidden": "true" });
 const href = (name = "") => `#/services/${encodeURIComponent(name)}`;
@@ -292,7 +293,7 @@ const refused = ({ error, next }, rest = {}) => el("div.finding.bad", rest, erro
 /** @param {Word} word @param {Content} content */
 const part = (word, content) => (Array.isArray(content) && !content.length ? null : [el("h2", t(word)), content]);
 
-/** What is done by it is in DO. @param {string} what @param {...(Content | Attributes)} rest */
+/** What is done by it is in DO. @param {string} what @param {...Part} rest */
 const button = (what, ...rest) => el("button", { "data-do": what }, ...rest);
 
 let copied = "";
@@ -412,7 +413,7 @@ const follow = async (url, from, end, hear, say) => {
         }
       }
     } catch {
-      // refused or broken off: the same again
+      // the same again
     }
     clearTimeout(watch);
     if (!end.aborted) say(is);
@@ -589,8 +590,7 @@ function graph() {
 
 function service(name = "") {
   const one = state.services[name];
-  const back = el("p", el("a", { href: "#/services" }, `‹ ${t("services")}`));
-  if (!one) return [back, title(t("unknown", { name }))];
+  if (!one) return title(t("unknown", { name }));
   /** @type {[Word, Content][]} */
   const facts = [
     ["answer", one.answer],
@@ -603,7 +603,6 @@ function service(name = "") {
     ["needed_by", usersOf(name).length && listed(usersOf(name))],
   ];
   return [
-    back,
     title(name, { "data-verdict": kindOf(name) }),
     el("p.how", how(name), el("a", { href: `#/logs?service=${encodeURIComponent(name)}` }, t("logs")), " ", links(one)),
     !state.read_only && el("p.buttons", ["restart", "down", "up"].map((task) =>
@@ -974,7 +973,7 @@ function redraw() {
       el("div.finding", { "data-note": "action" }, dot("work"), el("a", { href: "#/actions" }, typed(action)), " ", since(action.began)),
   ].filter((one) => one instanceof Node));
   const [, name = ""] = path();
-  morph(by("main"), [el("div", { "data-key": `${view()} ${name}`, "data-view": view(), class: broken && "old" },
+  morph(by("main"), [el("div", { "data-key": `${view()} ${name}`, "data-view": view(), class: (broken || state.engine?.answers === false) && "old" },
     heardAt ? VIEWS[view()](name) : el("p.soft", t(link)))]);
   paintSoon();
   followLogs();
@@ -1059,6 +1058,8 @@ document.addEventListener("scroll", ({ target }) => {
 }, true);
 by("ask").addEventListener("close", () => (asked = null));
 addEventListener("hashchange", () => {
+  by("main").replaceChildren();
+  log.following = true;
   refit();
   redraw();
   /** @type {HTMLElement | null} */ (document.querySelector("main h1"))?.focus();
