@@ -72,6 +72,12 @@ def _from_the_bundle(machine: Machine) -> None:
     assert found == json.loads(manifest)["images"]
 
 
+def _installed_at_first_use(machine: Machine) -> None:
+    """What only one command needs came along; with nobody on stdin it ends at once."""
+    told = machine.run("./dev inv mcp </dev/null 2>&1").stdout
+    assert "once: installing" in told, told
+
+
 def everything(trial: Trial, folder: Path, release: str) -> None:
     """Make the bundle here, use it on a machine that is cut off, and leave nothing running."""
     with engine(trial, folder) as one:
@@ -91,7 +97,10 @@ def everything(trial: Trial, folder: Path, release: str) -> None:
         with fresh.removed(trial, machine):
             if not trial.failed:
                 start = f"./dev --bundle '../{NAME}' inv up"
-                more = {"its images are those that were saved": _from_the_bundle}
+                more = {
+                    "its images are those that were saved": _from_the_bundle,
+                    "inv mcp installs what it needs": _installed_at_first_use,
+                }
                 fresh.try_out(trial, machine, start, MARKS, more)
 
 
