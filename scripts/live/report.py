@@ -13,7 +13,7 @@ from scripts.config.settings import Settings
 from scripts.core.checkout import Checkout
 from scripts.core.errors import EngineError, RefusedError, StackError
 from scripts.core.files import Json
-from scripts.core.texts import is_secret
+from scripts.core.texts import is_secret, short
 from scripts.core.units import SECOND, written
 from scripts.doctor import areas, ask, ask_settings
 from scripts.doctor.facts import Facts
@@ -31,6 +31,8 @@ from scripts.watch.memories import halves
 FORMAT = 1
 LINES = 200
 """Of each service's log, from the end."""
+LONGEST = 4000
+"""Characters of a line."""
 STARTS = 5
 PATIENCE = 10.0
 """Seconds for git to say what it knows."""
@@ -71,7 +73,11 @@ def document(checkout: Checkout) -> Json:
     }
     mask = Mask(settings)
     mask.secrets = (*mask.secrets, *_given(facts, project))
-    return mask.document(found)
+    masked = mask.document(found)
+    for log in masked["logs"]:  # not before: of half a secret nobody would know that it is one
+        for line in log["lines"]:
+            line["text"] = short(line["text"], LONGEST)
+    return masked
 
 
 def _given(facts: Facts, project: str) -> set[str]:

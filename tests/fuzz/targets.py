@@ -406,6 +406,11 @@ RUN = {
     "seconds": 9.5,
     "prepared": 1.0,
     "verdict": "ready",
+    "why": "",
+    "phases": [
+        {"name": "build", "what": "memos", "began": 0.1, "ended": 0.9, "outcome": "done"},
+        {"name": "pull", "began": 0.2, "ended": None, "outcome": "going", "critical": True},
+    ],
     "services": [
         {"service": "neo4j", "needs": [], "created": 0.5, "started": 1.0, "ready": 9.5},
         {"service": "memos", "needs": ["neo4j"], "started": 9.5, "ready": None, "critical": True},

@@ -12,6 +12,7 @@ from scripts.config import settings
 from scripts.config.rules.schema import validate
 from scripts.core.files import Json
 from scripts.core.texts import MASK, is_secret
+from scripts.live.report import LONGEST
 from scripts.start.history import runs, timeline
 from scripts.tell.page import escape
 from tests.kit.changes import broken_env, no_yaml
@@ -49,7 +50,7 @@ def document(at: Checkout) -> Json:
 def test_a_report_holds_all_that_is_known(at: Checkout) -> None:
     """Services, findings, the last start, logs, settings with their origins, versions."""
     at.state["containers"]["id-etcd"] = at.container("etcd", "created")
-    said(at, "id-memos", "ERROR: it fell over")
+    said(at, "id-memos", "ERROR: it fell over", "x" * 100_000)
     assert at.inv("up", "--timeout", "20") == 0
 
     found = document(at)
@@ -58,7 +59,8 @@ def test_a_report_holds_all_that_is_known(at: Checkout) -> None:
     assert found["starts"][0]["verdict"] == "ready"
     assert found["versions"]["engine"].startswith("26.1.5")
     (log,) = (one["lines"] for one in found["logs"] if one["service"] == "memos")
-    assert log == [{"at": f"{AT[:-1]}00Z", "level": "error", "text": "ERROR: it fell over"}]
+    first = {"at": f"{AT[:-1]}00Z", "level": "error", "text": "ERROR: it fell over"}
+    assert (log[0], len(log[1]["text"])) == (first, LONGEST)
     assert {"variable": "IMAGE_SOURCE", "value": "registry", "origin": ".env line 1"} in found[
         "settings"
     ]
