@@ -20,6 +20,8 @@ nox.options.stop_on_first_error = True
 
 TYPESCRIPT = "typescript@7.0.2"
 PYTHON = ["scripts", "tests", "docker", "tasks.py", "noxfile.py"]
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""For tests that start many Pythons: each would compile all that it imports."""
 KINDS = ("functional", "unit")
 """Of tests without containers, those that take longer first."""
 
@@ -93,7 +95,7 @@ def tests(session: nox.Session) -> None:
     for words in [session.posargs] if session.posargs else kinds:
         with place() as temporary:
             pytest = ("coverage", "run", "-m", "pytest", temporary, "-m", "not docker")
-            session.run(*pytest, *words)
+            session.run(*pytest, *words, env=COMPILED)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--skip-covered")
     for room in sorted(Path("scripts").glob("*/__init__.py")):
@@ -154,7 +156,7 @@ def bench(session: nox.Session) -> None:
     install(session, "test")
     session.run(
         *("python", "-m", "tests.bench.measure", *session.posargs),
-        env={"PYTHONDONTWRITEBYTECODE": ""},
+        env=COMPILED,
         interrupt_timeout=600.0,  # after Ctrl-C it removes what it made
     )
 
