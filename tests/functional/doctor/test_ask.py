@@ -540,12 +540,13 @@ def test_a_chat_endpoint_that_answers_nonsense_is_told(world: World, body: objec
 @pytest.mark.parametrize(
     ("base", "problem"),
     [
-        (f"http://127.0.0.1:{closed_port()}/v1", "connection refused"),
+        ("http://127.0.0.1:{closed}/v1", "connection refused"),
         ("http://[::1/v1", "it is no http:// or https:// address"),
     ],
 )
 def test_an_endpoint_that_cannot_be_asked_is_told(world: World, base: str, problem: str) -> None:
     """In words of ours: an error may quote the key."""
+    base = base.format(closed=closed_port())
     world.put(f"IMAGE_SOURCE=registry\nMEMRADER_API_BASE={base}\nMEMRADER_API_KEY={KEY}\n")
 
     (one,) = world.ask().endpoints
