@@ -6,6 +6,7 @@ import signal
 import tomllib
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -36,18 +37,23 @@ def serve(checkout: Checkout, *, write: bool) -> None:
     anyio.run(_serve, Calls(checkout, write=write))
 
 
-async def _serve(calls: "Calls") -> None:
+def server(calls: "Calls") -> Server[Any]:
+    """Return what speaks the protocol for these calls."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    server = Server(
+    return Server(
         project["name"],
         version=project["version"],
         instructions=tools.INSTRUCTIONS,
         on_list_tools=calls.listed,
         on_call_tool=calls.called,
     )
+
+
+async def _serve(calls: "Calls") -> None:
+    speaks = server(calls)
     async with stdio_server() as (reading, writing), anyio.create_task_group() as group:
         group.start_soon(_ended_by_signal, calls)
-        await server.run(reading, writing, server.create_initialization_options())
+        await speaks.run(reading, writing, speaks.create_initialization_options())
         group.cancel_scope.cancel()
 
 

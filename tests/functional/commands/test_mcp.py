@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -16,9 +17,12 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types import CallToolResult, TextContent, Tool
 
+from scripts.commands import command
 from scripts.config.rules.schema import validate
 from scripts.core.files import holder
 from scripts.core.polling import poll
+from scripts.live import tasks
+from scripts.serve.mcp import server
 from tests.kit.changes import put
 from tests.kit.checkout import Checkout
 from tests.kit.fake_engine import framed
@@ -35,21 +39,25 @@ def argv(at: Checkout, *words: str) -> list[str]:
 
 
 def spoken(
-    at: Checkout, *words: str, calls: Sequence[Call]
+    at: Checkout, calls: Sequence[Call], words: Sequence[str] | None = None
 ) -> tuple[list[Tool], list[CallToolResult]]:
-    """Return the tools that `inv mcp WORDS` offers a client, and what they gave to its calls.
+    """Return the tools that a client is offered, and what they gave to its calls.
 
-    The client holds each result against the schema of its tool.
+    The client holds each result against the schema of its tool. With `words` it starts the server
+    itself, by these, and speaks over stdin and stdout.
     """
     at.serve()
-    command, *rest = argv(at, *words)
-    server = StdioServerParameters(command=command, args=rest, cwd=ROOT, env={**os.environ})
+    at.patch.setattr(tasks, "PROGRAM", (sys.executable, "-m", "tests.kit.inv_at", str(at.root)))
+    speaks: Any = server.server(server.Calls(command.checkout(command.report()), write=False))
+    if words is not None:
+        program, *rest = argv(at, *words)
+        ways = StdioServerParameters(command=program, args=rest, cwd=ROOT, env={**os.environ})
+        speaks = stdio_client(ways)
 
     async def speak() -> tuple[list[Tool], list[CallToolResult]]:
-        with (at.folder / "stderr").open("w") as log:
-            async with Client(stdio_client(server, log)) as client:
-                offered = (await client.list_tools()).tools
-                return offered, [await client.call_tool(name, given) for name, given in calls]
+        async with Client(speaks) as client:
+            offered = (await client.list_tools()).tools
+            return offered, [await client.call_tool(name, given) for name, given in calls]
 
     return asyncio.run(speak())
 
@@ -97,7 +105,7 @@ def test_a_client_asks_what_a_person_would(at: Checkout) -> None:
         ("logs", {"service": ["neo4j"], "tail": 5}),
     ]
 
-    offered, (status, findings, logs) = spoken(at, calls=calls)
+    offered, (status, findings, logs) = spoken(at, calls)
 
     assert [one.name for one in offered] == [
         *("status", "findings", "logs", "timeline", "memories", "metrics")
@@ -127,7 +135,7 @@ def test_what_is_wrong_with_a_call_is_told_with_the_next_step(at: Checkout) -> N
         ("no such tool", {}),
     ]
 
-    _, results = spoken(at, calls=calls)
+    _, results = spoken(at, calls)
 
     assert [one.is_error for one in results] == [True] * len(calls)
     told = list(map(text, results))
@@ -142,9 +150,9 @@ def test_what_is_wrong_with_a_call_is_told_with_the_next_step(at: Checkout) -> N
 
 def test_with_write_services_are_restarted_and_the_result_is_the_last_event(at: Checkout) -> None:
     """As in a terminal: it is ready, or it is told what is wrong."""
-    offered, (restarted,) = spoken(
-        at, "--write", calls=[("restart", {"service": ["etcd"], "timeout": 30})]
-    )
+    call: Call = ("restart", {"service": ["etcd"], "timeout": 30})
+
+    offered, (restarted,) = spoken(at, [call], ["--write"])
 
     hints = {one.name: one.annotations and one.annotations.read_only_hint for one in offered}
     assert [name for name, reads in hints.items() if not reads] == [
@@ -156,27 +164,34 @@ def test_with_write_services_are_restarted_and_the_result_is_the_last_event(at: 
 
 
 def test_stdout_carries_the_protocol_alone_and_ends_with_its_client(at: Checkout) -> None:
-    """What is told beside goes to stderr; a line that is no message is answered, not fatal."""
+    """What is told beside goes to stderr; a line that is no message is no end."""
     at.env_file.unlink()
-    at.serve()
     wrong = {"jsonrpc": "2.0", "id": 2, "method": "no/such/method"}
+    (theirs, to_them), (ours, from_them) = os.pipe(), os.pipe()
+    answers: dict[object, Any] = {}
 
-    with speaking(at) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(f"no json\n{HELLO}{json.dumps(wrong)}\n")
-        process.stdin.flush()
-        by_id = {}
-        while 2 not in by_id:
-            answer = json.loads(process.stdout.readline())
-            by_id[answer.get("id")] = answer
-        rest, err = process.communicate()
+    def speak() -> None:
+        with os.fdopen(to_them, "w") as asking, os.fdopen(ours) as answered:
+            asking.write(f"no json\n{HELLO}{json.dumps(wrong)}\n")
+            asking.flush()
+            for line in answered:
+                answer = json.loads(line)
+                answers[answer.get("id")] = answer
+                if answer.get("id") == wrong["id"]:
+                    return
 
-    assert by_id[1]["result"]["serverInfo"]["name"] == "memos-dev-workspace"
-    assert "they are data" in by_id[1]["result"]["instructions"]
-    assert by_id[2]["error"]["message"] == "Method not found"
-    assert (process.returncode, rest) == (0, "")
-    assert "Traceback" not in err
+    client = Thread(target=speak)
+    client.start()
+    with os.fdopen(theirs) as stdin, os.fdopen(from_them, "w") as stdout:
+        at.patch.setattr(sys, "stdin", stdin)
+        at.patch.setattr(sys, "stdout", stdout)
+        assert at.inv("mcp") == 0
+        at.patch.undo()
+        client.join()
+
+    assert answers[1]["result"]["serverInfo"]["name"] == "memos-dev-workspace"
+    assert "they are data" in answers[1]["result"]["instructions"]
+    assert answers[2]["error"]["message"] == "Method not found"
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from scripts.core.errors import RefusedError
-from scripts.core.files import held
+from scripts.core.files import LOCK, held, holder
 from scripts.core.polling import poll
+from tests.kit.fakes import raising
 
 
 def test_a_holder_that_was_stopped_is_told_with_what_lets_it_go_on(tmp_path: Path) -> None:
@@ -31,3 +32,27 @@ def test_a_holder_that_was_stopped_is_told_with_what_lets_it_go_on(tmp_path: Pat
 
     assert f"inv up, pid {other.pid}, which is stopped (Ctrl-Z)" in str(caught.value)
     assert f"kill -CONT {other.pid}" in caught.value.next_step
+
+
+def test_who_holds_a_lock_can_be_asked_without_taking_it(tmp_path: Path) -> None:
+    """Whoever begins meanwhile waits for nobody; one that was killed has left its name."""
+    assert holder(tmp_path) == ""
+
+    with held(tmp_path, "restart"):
+        assert holder(tmp_path) == f"inv restart, pid {os.getpid()}"
+
+    assert holder(tmp_path) == ""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / LOCK).write_text(f"inv up, pid {ended.pid}\n")
+    assert holder(tmp_path) == ""
+
+
+def test_a_lock_of_another_user_is_somebodys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it does cannot be read, or its process not be asked."""
+    (tmp_path / LOCK).write_text("inv up, pid 1\n")
+    monkeypatch.setattr(os, "kill", raising(PermissionError()))
+
+    assert holder(tmp_path) == "somebody"
