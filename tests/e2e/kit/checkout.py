@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,14 @@ class Checkout:
     def url(self, port_variable: str, path: str) -> str:
         """Return an address behind one of the published ports."""
         return f"http://127.0.0.1:{self.values()[port_variable]}{path}"
+
+    def varied(self, file: Path, **values: str) -> "Checkout":
+        """Return the same stack as another file has it, in which these values are others."""
+        lines = self.env_file.read_text().splitlines()
+        others = [line for line in lines if line.partition("=")[0] not in values]
+        file.touch(mode=0o600)
+        file.write_text("\n".join([*others, *map("=".join, values.items()), ""]))
+        return replace(self, env_file=file)
 
     def compose_words(self) -> list[str]:
         """Return the words that name this stack to a plain `docker compose`."""

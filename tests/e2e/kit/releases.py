@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tarfile
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tests.e2e.kit.checkout import Checkout
 from tests.e2e.kit.memories import recall, remember
 from tests.kit.places import ROOT
 
+SOURCES = ROOT / ".cache" / "sources"
+"""Where the sources of releases are kept: pip takes ten seconds for one."""
 KEPT = "The lighthouse keeper counts the ships every evening."
 
 
@@ -39,12 +42,22 @@ def pinned() -> tuple[str, ...]:
 
 def source(folder: Path, version: str) -> Path:
     """Bring the source of a release as its authors publish it; give its src/."""
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-    subprocess.run([*pip, "--dest", str(folder), f"memoryos=={version}"], check=True)
-    (archive,) = folder.glob("*.tar.gz")
-    with tarfile.open(archive) as opened:
+    with tarfile.open(archive(version)) as opened:
         opened.extractall(folder, filter="data")
     return folder / f"memoryos-{version}" / "src"
+
+
+def archive(version: str) -> Path:
+    """Return the source of a release as it is on PyPI; it is fetched once."""
+    kept = SOURCES / f"memoryos-{version}.tar.gz"
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+    if not kept.exists():
+        SOURCES.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=SOURCES) as folder:
+            subprocess.run([*pip, "--dest", folder, f"memoryos=={version}"], check=True)
+            (fetched,) = Path(folder).glob("*.tar.gz")
+            fetched.replace(kept)
+    return kept
 
 
 def tried(stack: Checkout) -> Tried:

@@ -12,8 +12,8 @@ from scripts.core.files import Json
 from scripts.core.polling import poll
 from scripts.loop.editor import entries
 from scripts.loop.editor.entries import Place
-from tests.e2e.kit import releases
-from tests.e2e.kit.checkout import Checkout, made
+from tests.e2e.kit.checkout import Checkout
+from tests.e2e.kit.edited import Edited, installed, name_of
 from tests.kit.dap import Editor, Frame
 from tests.kit.places import ROOT
 
@@ -23,12 +23,6 @@ HANDLERS = Path("memos", "api", "handlers", "scheduler_handler.py")
 FUNCTION, LINE = "handle_scheduler_status", "    response_data: list[StatusResponseItem] = []"
 """A statement of one line: one of several is stopped at again when its call is made."""
 CALL = "/product/scheduler/status?user_id=nobody"
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """The src/ of a checkout of MemOS, to be edited."""
-    return releases.source(tmp_path, "2.0.6")
 
 
 class Call(threading.Thread):
@@ -50,11 +44,6 @@ class Call(threading.Thread):
         """Return the answer; it has been let go on."""
         self.join(60)
         return json.loads(self._answer)
-
-
-def name_of(stack: Checkout) -> str:
-    """Return the name of the API's container."""
-    return f"{stack.project}-memos-api-docker"
 
 
 def answered(stack: Checkout) -> int:
@@ -97,55 +86,48 @@ def launched(stack: Checkout, source: Path) -> Json:
     return json.loads(text.replace("${workspaceFolder}", str(source.parent)))
 
 
-def test_an_edit_is_stopped_at_again_without_attaching_again(
-    engine: Checkout, tmp_path: Path, source: Path
-) -> None:
+def test_an_edit_is_stopped_at_again_without_attaching_again(edited: Edited) -> None:
     """Also one that comes while the program stands, which must not keep the old version alive."""
-    del engine
-    changes = {"WITH_MILVUS": "no", "MEMOS_SRC": str(source)}
+    stack, source = edited.stack, edited.source
     file = source / HANDLERS
+    text = file.read_text()
 
-    def edited(stack: Checkout, editor: Editor) -> None:
+    def edit(editor: Editor) -> None:
         before = answered(stack)
         file.write_text(file.read_text().replace(LINE, f"    assert user_id\n{LINE}"))
         editor.break_at(file, line_of(file))
         editor.next_process()
         assert any(now > before for now in poll(lambda: answered(stack), timeout=60, interval=0.2))
 
-    with made(tmp_path, "memos-e2e-debugger", changes=changes) as stack:
-        up = stack.inv("up", "--debug", "--service", "memos")
-        editor = editor_of(stack, source, "/app/src")
-        assert f"a debugger attaches to 127.0.0.1:{editor.port}" in up.stderr
-        editor.break_at(file, line_of(file))
-        editor.attach(launched(stack, source))
-        editor.next_process()
-        hit(editor, stack, file)
+    up = stack.inv("up", "--debug", "--service", "memos")
+    editor = editor_of(stack, source, "/app/src")
+    assert f"a debugger attaches to 127.0.0.1:{editor.port}" in up.stderr
+    editor.break_at(file, line_of(file))
+    editor.attach(launched(stack, source))
+    editor.next_process()
+    hit(editor, stack, file)
 
-        edited(stack, editor)
-        hit(editor, stack, file)
+    edit(editor)
+    hit(editor, stack, file)
 
-        Call(stack)
-        editor.stopped()
-        (row,) = stack.inv("ps", "--service", "memos", "--format", "json").document["services"]
-        assert [one["code"] for one in row["findings"]] == ["halted"]
-        edited(stack, editor)
-        hit(editor, stack, file)
-        editor.close()
+    Call(stack)
+    editor.stopped()
+    (row,) = stack.inv("ps", "--service", "memos", "--format", "json").document["services"]
+    assert [one["code"] for one in row["findings"]] == ["halted"]
+    edit(editor)
+    hit(editor, stack, file)
+    editor.close()
+    file.write_text(text)
 
 
-def test_the_released_code_can_be_stopped_too(
-    engine: Checkout, tmp_path: Path, source: Path
-) -> None:
+def test_the_released_code_can_be_stopped_too(edited: Edited, tmp_path: Path) -> None:
     """Nothing is reloaded there, and the process is attached to itself."""
-    del engine
-    changes = {"WITH_MILVUS": "no", "MEMOS_DEBUG": "yes"}
-    where = "import importlib.util as u; print(u.find_spec('memos').submodule_search_locations[0])"
+    stack = edited.stack.varied(tmp_path / "released.env", MEMOS_SRC="", MEMOS_DEBUG="yes")
+    file = edited.source / HANDLERS
 
-    with made(tmp_path, "memos-e2e-debugger", changes=changes) as stack:
-        stack.inv("up", "--service", "memos")
-        there = stack.docker("exec", name_of(stack), "python", "-c", where).stdout.strip()
-        editor = editor_of(stack, source / "memos", there)
-        editor.break_at(source / HANDLERS, line_of(source / HANDLERS))
-        editor.attach()
-        hit(editor, stack, source / HANDLERS)
-        editor.close()
+    stack.inv("up", "--service", "memos")
+    editor = editor_of(stack, edited.source / "memos", installed(stack))
+    editor.break_at(file, line_of(file))
+    editor.attach()
+    hit(editor, stack, file)
+    editor.close()

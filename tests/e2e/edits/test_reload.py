@@ -1,129 +1,36 @@
 """Reload of the real MemOS in its container: what hangs others does not hang it."""
 
 import http.client
-import json
+import shutil
 import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from scripts.config.rules.schema import validate
-from tests.e2e.kit import releases
-from tests.e2e.kit.checkout import Checkout, made
+from tests.e2e.kit.edited import Edited
 from tests.kit.reloading import ERRORS, HABITS
 
 pytestmark = pytest.mark.docker
 
-PATIENCE = 120.0
-"""Seconds for what takes one: other tests may be running."""
-ROUTE = """
-@app.get("/edited")
-def edited():
-    return {number}
-"""
-
-
-@dataclass(kw_only=True)
-class Edited:
-    """A stack whose API runs the source of a release, and the file of it that is edited."""
-
-    stack: Checkout
-    source: Path
-    file: Path
-    text: str
-    number: int = 0
-
-    def save(self, more: str = "") -> int:
-        """Save the file with this at its end, and a route that answers the next number."""
-        self.number += 1
-        self.file.write_text(self.text + more + ROUTE.format(number=self.number))
-        return self.number
-
-    def call(self, path: str = "/edited", timeout: float = 30.0) -> object:
-        """Return what the API answers."""
-        with urllib.request.urlopen(self.stack.url("MEMOS_PORT", path), timeout=timeout) as said:
-            return json.loads(said.read())
-
-    def begin(self, path: str) -> None:
-        """Make a call that does not end."""
-
-        def call() -> None:
-            with suppress(OSError, ValueError, http.client.HTTPException):
-                self.call(path, timeout=PATIENCE)
-
-        threading.Thread(target=call, daemon=True).start()
-
-    def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until something holds; a call that is answered 404 or 503 does not yet."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            with suppress(urllib.error.HTTPError):
-                if holds():
-                    return
-            assert time.monotonic() < deadline, self.told()
-            time.sleep(0.1)
-
-    def told(self) -> dict[str, Any]:
-        """Return what the supervisor tells."""
-        name = f"{self.stack.project}-memos-api-docker"
-        found: dict[str, Any] = json.loads(
-            self.stack.docker("exec", name, "cat", "/app/reload.json").stdout
-        )
-        return found
-
-    def row(self) -> dict[str, Any]:
-        """Return the API's row of `inv ps`."""
-        found = self.stack.inv("ps", "--service", "memos", "--format", "json").document
-        assert validate(found, "ps") == ()
-        return dict(found["services"][0])
-
-    def codes(self) -> list[str]:
-        """Return what `inv doctor` finds of the API."""
-        found = self.stack.inv("doctor", "--format", "json", check=False).document["findings"]
-        return [one["code"] for one in found if one["service"] == "memos"]
-
-    def processes(self) -> int:
-        """Return how many processes run in the container, its init left out."""
-        name = f"{self.stack.project}-memos-api-docker"
-        rows = self.stack.docker("top", name, "-eo", "pid,args").stdout.splitlines()[1:]
-        return sum("python" in row.split()[1] for row in rows)
-
 
 @pytest.fixture(scope="module")
-def api(engine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edited]:
-    """Run the API from the source of 2.0.6; its template is loaded."""
-    del engine
-    folder = tmp_path_factory.mktemp("source")
-    source = releases.source(folder, "2.0.6")
-    changes = {"MEMOS_SRC": str(source), "WITH_MILVUS": "no"}
-    with made(folder, "memos-e2e-reload", changes=changes) as stack:
-        stack.inv("up", "--service", "memos")
-        file = source / "memos" / "api" / "server_api.py"
-        found = Edited(stack=stack, source=source, file=file, text=file.read_text())
-        found.until(lambda: found.told()["template"]["ready"])
-        yield found
+def api(edited: Edited) -> Edited:
+    """The API of the container, as its source was released."""
+    return edited.up()
 
 
 @pytest.mark.parametrize("habit", HABITS)
 def test_what_hangs_others_keeps_no_edit_away(api: Edited, habit: str) -> None:
     """The next version answers, and of the old one nothing is left."""
     more, call = HABITS[habit]
-    before = api.save(more)
-    api.until(lambda: api.call() == before)
+    api.answered(more)
     if call:
         api.begin(call)
         time.sleep(0.5)  # it is being answered, for ever
 
-    after = api.save()
-    api.until(lambda: api.call() == after)
+    api.answered()
 
     api.until(lambda: api.processes() == 3)  # supervisor, template, version
 
@@ -138,8 +45,7 @@ def test_an_error_is_told_by_its_line_and_the_old_version_serves_on(
     """Until the line is mended."""
     file = api.source / name
     whole = file.read_text()
-    before = api.save()
-    api.until(lambda: api.call() == before)
+    before = api.answered()
     file.write_text(whole + more)
     line = len(file.read_text().splitlines())
 
@@ -149,8 +55,7 @@ def test_an_error_is_told_by_its_line_and_the_old_version_serves_on(
     assert (run["file"], run["line"], run["error"]) == (name, line, error)
     assert api.call() == before
     file.write_text(whole)
-    after = api.save()
-    api.until(lambda: api.call() == after)
+    api.answered()
 
 
 def test_no_call_is_refused_or_lost_over_edits(api: Edited) -> None:
@@ -165,19 +70,39 @@ def test_no_call_is_refused_or_lost_over_edits(api: Edited) -> None:
             except (OSError, ValueError, http.client.HTTPException) as error:
                 failed.append(str(error))
 
-    before = api.save()
-    api.until(lambda: api.call() == before)
+    api.answered()
     caller = threading.Thread(target=call)
     caller.start()
     try:
         for _ in range(4):
-            number = api.save()
-            api.until(lambda number=number: api.call() == number)  # type: ignore[misc]
+            api.answered()
     finally:
         done.set()
         caller.join()
 
     assert failed == []
+
+
+def test_a_source_that_was_cloned_anew_is_taken_by_the_step_that_is_told(api: Edited) -> None:
+    """The container has the folder that was deleted, and cannot see the new one."""
+    before = api.answered()
+    fresh = api.source.with_name("fresh")
+    shutil.copytree(api.source, fresh)
+    shutil.rmtree(api.source)
+    fresh.rename(api.source)
+    api.until(lambda: "reload-unwatched" in api.codes())
+    assert api.call() == before
+    document = api.stack.inv("doctor", "--format", "json", check=False).document
+
+    (step,) = (
+        one["next_step"] for one in document["findings"] if one["code"] == "reload-unwatched"
+    )
+    inv, *words = step.split()
+    assert inv == "inv"
+    api.stack.inv(*words)
+
+    api.answered()
+    assert "reload-unwatched" not in api.codes()
 
 
 def test_a_checkout_of_two_hundred_files_is_one_version(api: Edited) -> None:

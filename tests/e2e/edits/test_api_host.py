@@ -16,8 +16,8 @@ from scripts.core import checkout, process
 from scripts.core.polling import poll
 from scripts.loop import made_environment
 from scripts.loop.made_environment import Packages
-from tests.e2e.kit import releases
-from tests.e2e.kit.checkout import Checkout, made
+from tests.e2e.kit.checkout import Checkout
+from tests.e2e.kit.edited import Edited
 from tests.e2e.kit.memories import recall, remember
 from tests.kit.places import ROOT
 
@@ -75,20 +75,17 @@ class OnHost:
 
 
 @pytest.fixture(scope="module")
-def host(engine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnHost]:
+def host(edited: Edited, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnHost]:
     """Bring the stack up with the source of a release, then its API to this machine."""
-    del engine
-    folder = tmp_path_factory.mktemp("host")
-    source = releases.source(folder, VERSION)
+    stack, source = edited.stack, edited.source
     (source.parent / ".env").write_text(WRONG)
-    environment(folder / "environment", source)
-    changes = {"MEMOS_SRC": str(source), "WITH_MILVUS": "no"}
-    with made(folder, "memos-e2e-host", changes=changes) as stack:
-        stack.inv("up", "--service", "memos")
-        with stack.started("api.host") as started:
-            running = Running(started)
-            running.until("memos: reload: version 1 answers")
-            yield OnHost(stack=stack, source=source, running=running)
+    environment(tmp_path_factory.mktemp("environment"), source)
+    stack.inv("up", "--service", "memos")
+    with stack.started("api.host") as started:
+        running = Running(started)
+        running.until("memos: reload: version 1 answers")
+        yield OnHost(stack=stack, source=source, running=running)
+    edited.file.write_text(edited.text)
 
 
 def test_its_process_is_shown_as_the_service(host: OnHost) -> None:

@@ -1,0 +1,1 @@
+"""The inner loop of a contributor to MemOS, on one stack for all of it."""
