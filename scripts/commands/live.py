@@ -64,7 +64,11 @@ def mcp(*, write: bool = False) -> None:
     server.serve(here, write=write)
 
 
-@command("report", yes="replace the file, if it is there")
+@command(
+    "report",
+    file="the file to write; its name ends in .html or .json",
+    yes="replace the file, if it is there",
+)
 def handed_over(file: str, *, yes: bool = False) -> None:
     """Write all that is known of the stack into FILE.html or FILE.json, to hand it over.
 

@@ -114,7 +114,6 @@ def _install(group: str, wanted: Path, checkout: Checkout) -> None:
         raise RefusedError(
             f"{how} could not install what inv {group} needs: {last_words(done)}",
             next_step=f"read {log}; behind a proxy set HTTPS_PROXY, with a mirror PIP_INDEX_URL;"
-            f" without a network: rm -r .venv, then ./dev --bundle FILE inv {group}, with a FILE of"
-            " inv images.save of this version",
+            f" without a network: ./dev --bundle FILE inv {group}, with a FILE of inv images.save",
             said=done.stderr,
         )

@@ -457,6 +457,21 @@ def test_a_bundle_needs_neither_uv_nor_the_network(checkout: Checkout, packed: M
     assert packed.python
 
 
+def test_a_bundle_is_unpacked_beside_an_environment_that_is_made(
+    checkout: Checkout, packed: Manifest
+) -> None:
+    """What few commands need is installed out of it later."""
+    assert checkout.dev("--bundle", "b.tar", "true").exit_code == 0
+    wheels_of = checkout.folder / ".cache" / "bundle" / "wheels"
+    shutil.rmtree(wheels_of)
+
+    done = checkout.dev("--bundle", "b.tar", "true")
+
+    assert (done.exit_code, done.stdout) == (0, ""), done.stderr
+    assert {one.name for one in wheels_of.iterdir()} == {"pip-1-py3-none-any.whl"}
+    assert packed.python
+
+
 def test_a_pip_that_the_checkout_does_not_pin_is_not_run(
     checkout: Checkout, packed: Manifest
 ) -> None:
