@@ -53,7 +53,7 @@ def doing(here: Here, feed: Feed, ended: threading.Event) -> Actions:
     """Return what runs tasks."""
 
     def changed() -> None:
-        if "ended" in found.document()["action"]:
+        if "ended" in found.document().get("action", {}):
             ended.set()
 
     found = Actions(here, feed.history, feed.mask.mask, changed)
