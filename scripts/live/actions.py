@@ -142,7 +142,10 @@ class Actions:
         self._idle = Event()
         self._idle.set()
         self._lines: deque[str] = deque(maxlen=LINES)
-        self._records: deque[dict[str, Json]] = deque(map(_record, history.of(KIND)), maxlen=KEPT)
+        kept = history.of(KIND)
+        self._records = deque((dict(one["record"]) for one in kept), maxlen=KEPT)
+        for one in kept[-1:]:
+            self._lines.extend(one.get("lines", ()))
         for one in self._records:
             if "ended" not in one:
                 self._lost(one)
@@ -178,14 +181,14 @@ class Actions:
     def finish(self, say: Callable[[str], object]) -> None:
         """Wait for what runs. Ctrl-C meanwhile reaches it, as in a terminal: it ends in its way."""
         while not self._idle.is_set():
-            running = self._running
             typed = "inv " + " ".join(self._records[-1]["words"])
             say(f"waiting until {typed} has ended; Ctrl-C interrupts it as in a terminal")
             try:
                 self._idle.wait()
             except KeyboardInterrupt:
-                if running is not None:
-                    running.interrupt()
+                say(f"interrupting {typed}")
+                if self._running is not None:
+                    self._running.interrupt()
 
     @contextmanager
     def _free(self) -> Iterator[None]:
@@ -252,7 +255,7 @@ class Actions:
         self._history.began(KIND, record["began"], text, at=record["began"], record=record)
         self._records.append(record)
         self._idle.clear()
-        Thread(target=self._wait, args=(self._running, record, text), daemon=True).start()
+        Thread(target=self._wait, args=(self._running, record, lines, text), daemon=True).start()
         self._changed()
         return number
 
@@ -263,13 +266,20 @@ class Actions:
 
         return line
 
-    def _wait(self, running: tasks.Running, record: dict[str, Json], text: str) -> None:
+    def _wait(
+        self, running: tasks.Running, record: dict[str, Json], lines: deque[str], text: str
+    ) -> None:
         try:
             code = running.wait().exit_code
             record |= {"ended": written(time.time()), "exit_code": code}
             told = f"{text}: exit code {code}" if code else f"{text}: done"
             self._history.ended(
-                KIND, record["began"], until=record["ended"], text=told, record=record
+                KIND,
+                record["began"],
+                until=record["ended"],
+                text=told,
+                record=record,
+                lines=list(lines),
             )
         finally:
             self._idle.set()
@@ -281,7 +291,9 @@ class Actions:
         text = self._mask(f"inv {' '.join(record['words'])}")
         told = f"{text}: it went on by itself when the page ended; inv ps shows how all is"
         self._lines.append(told)
-        self._history.ended(KIND, record["began"], until=record["ended"], text=told, record=record)
+        self._history.ended(
+            KIND, record["began"], until=record["ended"], text=told, record=record, lines=[told]
+        )
 
 
 def going_on(history: History) -> str:
@@ -330,7 +342,3 @@ def _wrong(option: str, value: Json) -> StackError:
     return ConfigError(
         f"{option} is {short(repr(value))}", next_step="wanted a name, or true, or a list of names"
     )
-
-
-def _record(entry: Mapping[str, Json]) -> dict[str, Json]:
-    return dict(entry["record"])

@@ -13,7 +13,7 @@ from typing import Any
 from scripts.core import files
 from scripts.core.foreign import documents
 from scripts.core.texts import short
-from scripts.core.units import SECOND, nanoseconds, written
+from scripts.core.units import SECOND, duration, nanoseconds, written
 
 FILE = Path("live") / "history.jsonl"
 """In the stack's cache: an entry a line, and where it ends a line more with the same key."""
@@ -125,7 +125,8 @@ class History:
                 self.findings(parts["findings"])
             for run in reversed(parts.get("starts") or []):
                 until = _later(run["began"], run["seconds"])
-                self.happened("start", run["began"], run["verdict"], until=until)
+                told = f"{run['verdict']} after {duration(run['seconds'])}"
+                self.happened("start", run["began"], told, until=until)
             for run in reversed(parts.get("reloads") or []):
                 told = f"version {run['version']}: {run['outcome']}"
                 until = _later(run["began"], run["seconds"].get("answer", 0))

@@ -226,7 +226,7 @@ def test_what_the_document_tells_is_noted(tmp_path: Path, clock: Clock) -> None:
     assert [(one["kind"], one["text"], one.get("until")) for one in found.past()] == [
         ("finding", "it is a", None),
         ("reload", "version 2: failed NameError: x", written(BEGAN - 20)),
-        ("start", "ready", written(BEGAN - 30)),
+        ("start", "ready after 30 s", written(BEGAN - 30)),
     ]
     assert found.since() == {("", "a"): written(BEGAN)}
     assert found.saw({"findings": []})
