@@ -189,8 +189,8 @@ def test_the_end_of_the_page_waits_and_ctrl_c_then_reaches_the_action(
 ) -> None:
     """It ends as it does in a terminal, and that is said."""
     program(
-        "print('began', flush=True)\n"
-        "try:\n    time.sleep(600)\nexcept KeyboardInterrupt:\n    print('mended'); sys.exit(130)"
+        "try:\n    print('began', flush=True); time.sleep(600)\n"
+        "except KeyboardInterrupt:\n    print('mended'); sys.exit(130)"
     )
     doing.begin("smoke", {})
     while not doing.document()["action"]["lines"]:

@@ -123,6 +123,7 @@ def test_all_viewers_have_one_follower(book: Book, world: World) -> None:
     one.all(2)
     world.writes("id-db", (3, "three"))
     one.next()
+    until(lambda: sum("follow" in call for call in world.asked("/logs")) == 2)
     asked = len(world.asked("/logs"))
 
     two = Reader(book, "db")

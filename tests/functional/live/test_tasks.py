@@ -97,8 +97,8 @@ def test_a_task_that_is_interrupted_ends_as_after_ctrl_c(
 ) -> None:
     """It cleans up, and what it has started hears it too; once it has ended, that is no error."""
     program(
-        "print('began', flush=True)\n"
-        "try:\n    time.sleep(600)\nexcept KeyboardInterrupt:\n    print('mended'); sys.exit(130)"
+        "try:\n    print('began', flush=True); time.sleep(600)\n"
+        "except KeyboardInterrupt:\n    print('mended'); sys.exit(130)"
     )
     heard, began = list[str](), threading.Event()
 
