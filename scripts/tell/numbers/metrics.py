@@ -75,7 +75,7 @@ def _task(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         printable(row["task"]),
         _count(row["enqueued"], "task"),
-        f"{row['completed']:,} runs done",
+        f"{_count(row['completed'], 'run')} done",
         f"{row['failed']:,} failed" if row["failed"] else "",
         f"{waiting:,} waiting" if waiting > 0 else "",
         f"mean {row['seconds']:.2f} s" if "seconds" in row else "",
