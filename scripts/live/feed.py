@@ -30,6 +30,8 @@ from scripts.live.usage import Ring
 
 AGAIN = 1.0
 """Seconds until what could not be asked is asked again."""
+SHARE = 100
+"""A source that takes long is asked as seldom as it takes to be a hundredth of a processor."""
 SPAN = usage.KEPT * usage.EVERY
 """Seconds of use that whoever comes is told of."""
 
@@ -108,6 +110,8 @@ class Feed:
         """Set to end a pause of the thread."""
         self._asking: set[str] = set()
         """Sources that have not answered yet."""
+        self._taken: dict[str, float] = {}
+        """Seconds of a processor that a source took the last time."""
         root = str(checkout.root)
         past = self.history.past()
         self.put(project=project, checkout=root, language="", read_only=read_only, past=past)
@@ -227,7 +231,8 @@ class Feed:
                 if scene.is_due("usage", usage.EVERY):
                     self._aside("usage", partial(self._use, scene))
                 for source in self._sources:
-                    if scene.is_due(source.name, source.seconds):
+                    pause = max(source.seconds, SHARE * self._taken.get(source.name, 0.0))
+                    if scene.is_due(source.name, pause):
                         self._aside(source.name, partial(self._ask, source, scene))
                 scene.nap()
 
@@ -249,11 +254,13 @@ class Feed:
         """Ask in a thread, so that no event waits for it, unless that asks still."""
 
         def work() -> None:
+            began = time.thread_time()
             try:
                 ask()
             except Exception as error:  # noqa: BLE001 - a bug is kept where `judged` keeps it
                 self._judged(error)
             finally:
+                self._taken[name] = time.thread_time() - began
                 self._asking.discard(name)
 
         if name not in self._asking:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -243,6 +244,33 @@ def test_other_parts_come_beside_in_their_own_time(here: Here) -> None:
         document = follower.until(lambda one: "memories" in one)
 
     assert (document["memories"], document["memos"]) == ({"cubes": 1}, {"adds": 1})
+
+
+def test_what_takes_long_is_asked_seldom(here: Here) -> None:
+    """To look through a hundred thousand memories is a second's work."""
+    asked: list[str] = []
+
+    def heavy(*_: object) -> dict[str, int]:
+        asked.append("heavy")
+        began = time.thread_time()
+        while time.thread_time() - began < 1.0:
+            pass
+        return {"cubes": 1}
+
+    def light(*_: object) -> dict[str, int]:
+        asked.append("light")
+        return {"adds": len(asked)}
+
+    sources = [
+        Source(name="memories", seconds=0.0, ask=heavy),
+        Source(name="memos", seconds=0.0, ask=light),
+    ]
+    with following(Feed(here, sources=sources)) as follower:
+        follower.until(lambda one: "memories" in one)
+        known = asked.count("light")
+        follower.until(lambda _: asked.count("light") > known + 2)
+
+    assert asked.count("heavy") == 1
 
 
 def test_what_others_put_is_part_of_the_document(here: Here) -> None:
