@@ -41,6 +41,8 @@ export interface Run {
   prepared?: number;
   verdict: string;
   going?: boolean;
+  why?: string;
+  next_step?: string;
   services?: {
     service: string;
     created?: number;

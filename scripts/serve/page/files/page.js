@@ -652,6 +652,7 @@ function drawnStart(run) {
   return [
     title(run.going ? `${t("going_on", { n, all: all.length })} · ${tenths(whole)} s`
       : t("start_was", { at: clock(run.began), verdict: called("verdict", run.verdict), time: `${tenths(run.seconds)} s` })),
+    run.why && refused({ error: run.why, next: run.next_step }),
     el("p.soft", way.length ? t("start_long", { way: way.map((one) => `${one.service} ${tenths(one.ready)}`).join(" → ") }) : ""),
     part("before", phases.length ? el("ol.bars", phases) : []),
     part("services", bars.length ? el("ol.bars", bars) : []),
