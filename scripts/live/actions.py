@@ -142,7 +142,7 @@ class Actions:
         self._idle = Event()
         self._idle.set()
         self._lines: deque[str] = deque(maxlen=LINES)
-        kept = history.of(KIND)
+        kept = [one for one in history.of(KIND) if _is_record(one.get("record"))]
         self._records = deque((dict(one["record"]) for one in kept), maxlen=KEPT)
         for one in kept[-1:]:
             self._lines.extend(one.get("lines", ()))
@@ -294,6 +294,10 @@ class Actions:
         self._history.ended(
             KIND, record["began"], until=record["ended"], text=told, record=record, lines=[told]
         )
+
+
+def _is_record(found: Json) -> bool:
+    return isinstance(found, dict) and {"id", "task", "words", "began"} <= found.keys()
 
 
 def going_on(history: History) -> str:

@@ -206,12 +206,14 @@ def merged(lines: Iterable[Mapping[str, Any]]) -> Sequence[Entry]:
     found: list[Entry] = []
     open_: dict[str, Entry] = {}
     for line in lines:
-        key = str(line.get("key"))
-        if {"at", "kind", "text"} <= line.keys():
+        texts = {name for name in ("key", "at", "kind", "text", "until") if name in line}
+        if not all(isinstance(line[name], str) for name in texts) or "key" not in texts:
+            continue
+        if {"at", "kind", "text"} <= texts:
             found.append(dict(line))
-            open_[key] = found[-1]
-        elif key in open_:
-            open_[key] |= line
+            open_[line["key"]] = found[-1]
+        elif line["key"] in open_:
+            open_[line["key"]] |= line
     return found
 
 

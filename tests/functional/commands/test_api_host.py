@@ -547,6 +547,16 @@ def test_restart_leaves_it_alone(at: Checkout, process: HostProcess) -> None:
     assert on_host.read(cache(at)) == process
 
 
+def test_stopping_the_api_alone_ends_it(at: Checkout, process: HostProcess) -> None:
+    """What stands for a service is stopped as that is."""
+    assert at.inv("down", "--service", "memos") == 0
+
+    told = at.shown().err
+    assert f"ending memos on this machine (pid {process.pid})" in told
+    assert "memos is stopped" in told
+    assert on_host.read(cache(at)) is None
+
+
 def test_down_ends_it_too(at: Checkout, process: HostProcess) -> None:
     """It would be left without its databases."""
     assert at.inv("down") == 0

@@ -218,6 +218,7 @@ def test_what_was_going_on_when_the_page_was_killed_is_told_by_the_next(
     here: checkout.Checkout, history: History
 ) -> None:
     """It goes on by itself; how it ended nobody saw."""
+    history.began(actions.KIND, "odd", "by hand", at="w", record={"id": 1})
     record = {"id": 3, "task": "reset", "words": ["reset", "--all"], "began": "x"}
     history.began(actions.KIND, "x", "inv reset --all", at="x", record=record)
 

@@ -129,7 +129,14 @@ def test_what_was_cut_spoils_nothing_after_it(tmp_path: Path, clock: Clock) -> N
 
 @pytest.mark.parametrize(
     "text",
-    ["[1]\n", '{"key": 1}\n{"at": 1}\n', "\x00\xff\n", '{"key": "x", "until": "y"}\n', "[" * 99],
+    [
+        "[1]\n",
+        '{"key": 1}\n{"at": 1}\n',
+        "\x00\xff\n",
+        '{"key": "x", "until": "y"}\n',
+        "[" * 99,
+        '{"key": [1], "at": "a", "kind": "b", "text": "c"}\n{"key": "x", "at": 1}',
+    ],
 )
 def test_what_nobody_of_us_has_written_is_left_out(tmp_path: Path, clock: Clock, text: str) -> None:
     """And the file is right afterwards."""
