@@ -45,11 +45,12 @@ WATCH = """
 window.seen = [];
 new MutationObserver(() => requestAnimationFrame(() => {
   const now = performance.timeOrigin + performance.now();
-  const kind = %s;
-  if (kind && kind !== window.seen.at(-1)?.[1]) window.seen.push([now, kind]);
+  const row = document.querySelector('[data-service="%s"]');
+  const state = row && row.dataset.kind + row.querySelector("time")?.dateTime;
+  if (state && state !== window.seen.at(-1)?.[1]) window.seen.push([now, state]);
 })).observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
 """
-"""Notes each change of a service's state in the frame that shows it; ms since 1970."""
+"""Notes how a service is, and since when, in the frame that shows it; ms since 1970."""
 LINES = """
 window.got = 0;
 window.told = 0;
@@ -88,11 +89,6 @@ class Bench:
     stack: Checkout
     chromium: Browser
 
-    def name(self, service: str) -> str:
-        """Return the container of a service."""
-        words = ("compose", *self.stack.compose_words(), "ps", "--all", "--format", "{{.Name}}")
-        return self.stack.docker(*words, service).stdout.strip()
-
 
 def files(_: Bench) -> Mapping[str, Any]:
     """Return the bytes of each file."""
@@ -114,7 +110,7 @@ def paint(bench: Bench) -> Mapping[str, Any]:
 
 def screen(bench: Bench) -> Mapping[str, Any]:
     """Return the ms from events of the engine to the frames that show them."""
-    name = bench.name(SUBJECT)
+    name = bench.stack.container(SUBJECT)
     found: dict[str, list[float]] = {"die": [], "start": []}
     with opened(bench) as (_, tab), events(bench, name) as told:
         for _ in range(ROUNDS["screen"]):
@@ -133,7 +129,7 @@ def opened(bench: Bench, *words: str) -> Iterator[tuple[Served, Tab]]:
     """Show the page of a server, and note each change of the subject."""
     bench.stack.inv("up", "--service", "memos")
     with served(bench.stack, *words) as server, bench.chromium.tab() as tab:
-        tab.before(WATCH % kind(SUBJECT))
+        tab.before(WATCH % SUBJECT)
         tab.open(server.url)
         tab.until(f"{LIVE} && {kind(SUBJECT, 'good')}")
         yield server, tab
@@ -175,7 +171,7 @@ def spent(pid: int) -> float:
 
 def lines(bench: Bench) -> Mapping[str, Any]:
     """Write lines, and count those that the page got and those that it said it lacks."""
-    name, written = bench.name(WRITER), RATE * SECONDS
+    name, written = bench.stack.container(WRITER), RATE * SECONDS
     with served(bench.stack) as running, bench.chromium.tab() as tab:
         tab.before(LINES % (MARK, WRITER))
         tab.open(running.url)
@@ -216,7 +212,7 @@ def again(bench: Bench) -> Mapping[str, Any]:
 
 def service_killed(bench: Bench) -> float:
     """Kill the first process of a container, which the engine starts again."""
-    name = bench.name(SUBJECT)
+    name = bench.stack.container(SUBJECT)
     with opened(bench) as (_, tab):
         pid = int(bench.stack.docker("inspect", "--format", "{{.State.Pid}}", name).stdout)
         at = 1000 * time.time()

@@ -154,6 +154,12 @@ class Checkout:
         files = [word for name in names for word in ("--file", f"docker/{name}")]
         return ["--env-file", str(self.env_file), "--profile", "models", *files]
 
+    def container(self, service: str) -> str:
+        """Return the name of a service's container."""
+        labels = {"project": self.project, "service": service}.items()
+        words = (f"--filter=label=com.docker.compose.{name}={value}" for name, value in labels)
+        return self.docker("ps", "--all", *words, "--format={{.Names}}").stdout.strip()
+
     def resolved(self) -> str:
         """Return the resolved compose file, secrets and all."""
         return self.docker("compose", *self.compose_words(), "config").stdout

@@ -17,8 +17,8 @@ from tests.e2e.kit.checkout import Checkout
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)")
 LIVE = "document.querySelector('[data-link=live]')"
 """In the page: it hears its server."""
-LAST = "(document.querySelector('[data-action]')?.dataset.key ?? '')"
-"""Which action was the last."""
+LAST = "(document.querySelector('[data-action]')?.innerText.split('\\n').slice(0, 3).join() ?? '')"
+"""What is told of the last action, without its lines."""
 RESULT = "document.querySelector('[data-action] h2 .dot:not(.work)')?.className.split(' ')[1]"
 """How it ended, good or bad."""
 LONGEST = 300.0
@@ -171,7 +171,7 @@ def agree(tab: Tab) -> str:
     if not tab.ask("document.querySelector('#ask').open"):
         return ""
     plan = str(tab.ask("document.querySelector('#ask').innerText"))
-    tab.click("#yes")
+    tab.click("[data-do=act]")
     return plan
 
 

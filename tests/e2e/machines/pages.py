@@ -41,8 +41,8 @@ VIEWS = {
 """Each with the part of its address behind the #."""
 ACTIONS: tuple[tuple[str, dict[str, str]], ...] = (
     ("restart", {"service": "qdrant"}),
-    ("stop", {"service": "qdrant"}),
-    ("start", {"service": "qdrant"}),
+    ("down", {"service": "qdrant"}),
+    ("up", {"service": "qdrant"}),
     ("doctor", {}),
     ("smoke", {}),
     ("snapshot.save", {"name": "by-page"}),
@@ -212,7 +212,7 @@ def views(chromium: Browser, server: Served, look: Look, axe: str) -> None:
 
 def trouble(chromium: Browser, server: Served, stack: Checkout, axe: str) -> None:
     """Pause a service: the page says so, with a way out, and asks before it takes one."""
-    name = stack.values()["CONTAINER_PREFIX"] + "qdrant"
+    name = stack.container("qdrant")
     stack.docker("pause", name)
     try:
         with opened(chromium, server) as tab:
