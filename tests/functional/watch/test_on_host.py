@@ -48,6 +48,7 @@ def test_what_is_noted_is_read_by_its_owner_only(tmp_path: Path, process: HostPr
         "log": str(tmp_path / "host" / "log"),
         "state": str(tmp_path / "host" / "reload.json"),
         "debug_port": None,
+        "metrics_port": None,
     }
 
 
