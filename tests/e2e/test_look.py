@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from scripts.config.rules import schema
+from scripts.core.texts import is_secret
 from scripts.live.patch import merged
 from tests.e2e.kit.checkout import Checkout
 
@@ -45,6 +47,23 @@ def test_ps_is_0_when_something_is_sick(running: Checkout) -> None:
     row = next(row for row in shown.document["services"] if row["service"] == "attu")
     assert (row["ready"], row["state"]) == (False, "paused")
     assert [finding["code"] for finding in row["findings"]] == ["paused"]
+
+
+def test_a_report_holds_all_that_runs_and_no_secret(running: Checkout, tmp_path: Path) -> None:
+    """What is handed over says how each service is and what it wrote; no password is in it."""
+    page, data = tmp_path / "stack.html", tmp_path / "stack.json"
+    for file in (page, data):
+        running.inv("report", str(file))
+    found = json.loads(data.read_text(encoding="utf-8"))
+    assert schema.validate(found, "report") == ()
+    assert found["unknown"] == {}
+    assert [row["service"] for row in found["services"] if not row["ready"]] == []
+    assert {"memos", "neo4j"} <= {log["service"] for log in found["logs"] if log["lines"]}
+    values = running.values()
+    hidden = [values[name] for name in values if is_secret(name) and values[name]]
+    texts = page.read_text(encoding="utf-8") + data.read_text(encoding="utf-8")
+    assert len(hidden) > 2
+    assert [one for one in hidden if one in texts and one != "EMPTY"] == []
 
 
 def test_logs_end_without_follow(running: Checkout) -> None:

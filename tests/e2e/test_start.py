@@ -205,6 +205,8 @@ def test_a_start_is_kept_and_drawn(running: Checkout) -> None:
     assert schema.validate(found, "timeline") == ()
     assert found["verdict"] == "ready"
     assert [row["service"] for row in found["services"] if row["critical"]]
+    assert {phase["outcome"] for phase in found["phases"]} <= {"done"}
+    assert all(phase["ended"] <= found["prepared"] for phase in found["phases"])
     drawn = running.inv("graph")
     assert "✓ memos  ready" in drawn.stdout
     page = drawn.stderr.rpartition(" ")[2].strip()
