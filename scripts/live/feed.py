@@ -212,7 +212,7 @@ class Feed:
 
     def _look(self) -> None:
         """Look at the stack as its settings are now, until they change or nobody follows."""
-        before = self._inputs()
+        before = inputs(self._checkout)
         self._said.clear()
         with self._lock:
             self.mask = Mask(loosely(self._checkout), self.mask)
@@ -226,7 +226,7 @@ class Feed:
         }
         with closing(Scene(space, moments=self._moments)) as scene:
             self._scene = scene
-            while self._followers and self._inputs() == before:
+            while self._followers and inputs(self._checkout) == before:
                 self._take(**facts, **scene.parts(), **self._starts.parts())
                 if scene.is_due("usage", usage.EVERY):
                     self._aside("usage", partial(self._use, scene))
@@ -267,12 +267,12 @@ class Feed:
             self._asking.add(name)
             Thread(target=work, daemon=True).start()
 
-    def _inputs(self) -> list[tuple[str, int]]:
-        """Return the ages of the files that say what the stack is."""
-        root = self._checkout.root
-        named = self._checkout.environ.get("ENV_FILE")
-        composes = sorted((root / "docker").glob("docker-compose*.yml"))
-        return [(str(file), _age(file)) for file in (Path(named or root / ".env"), *composes)]
+
+def inputs(checkout: Checkout) -> list[tuple[str, int]]:
+    """Return the ages of the files that say what the stack is."""
+    root, named = checkout.root, checkout.environ.get("ENV_FILE")
+    composes = sorted((root / "docker").glob("docker-compose*.yml"))
+    return [(str(file), _age(file)) for file in (Path(named or root / ".env"), *composes)]
 
 
 def _age(file: Path) -> int:

@@ -16,7 +16,6 @@ from scripts.core.units import exactly
 from scripts.engine.api import Api
 from scripts.engine.containers import labels
 from scripts.engine.events import Events
-from scripts.live.masks import Mask
 from scripts.watch.inside import Wanted
 from scripts.watch.log_lines import LogLine
 from scripts.watch.logs import LogReader
@@ -53,16 +52,21 @@ class Source:
     names: Sequence[str]
     cache: Path
     mask: Callable[[str], str]
+    stamp: Callable[[], object] = bool
+    """Gives another value once the stack may have other services."""
 
     @classmethod
-    def of(cls, space: Workspace) -> "Source":
+    def of(
+        cls, space: Workspace, mask: Callable[[str], str], stamp: Callable[[], object]
+    ) -> "Source":
         """Return the logs of all services of a stack."""
         return cls(
             api=space.api,
             project=space.stack.project,
             names=space.stack.names(),
             cache=space.cache,
-            mask=Mask(space.settings).mask,
+            mask=mask,
+            stamp=stamp,
         )
 
 
@@ -274,14 +278,20 @@ class Book:
 
     def _read(self, of: Source) -> None:
         """Read what is new since the last time, and what comes, until the reader is closed."""
-        wanted = Wanted(tail=KEPT)
+        wanted, stamp = Wanted(tail=KEPT), of.stamp()
+
+        def happened() -> None:
+            reader.look()
+            if of.stamp() != stamp:
+                reader.close()  # and so the source is asked anew
+
         reader = LogReader(of.api, of.project, of.names, wanted, cache=of.cache)
         with closing(reader.resumed(self._last, PATIENCE)):
             with self.lock:
                 if not self._viewers:
                     return
                 self._reader = reader
-            with closing(Events(of.api, labels(of.project), time_ns(), reader.look)):
+            with closing(Events(of.api, labels(of.project), time_ns(), happened)):
                 self._past([*reader.lines()], of.mask)
                 for line in reader.coming():
                     self._add(line, of.mask)

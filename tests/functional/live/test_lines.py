@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,26 @@ def test_a_restart_is_a_mark_and_a_new_container_is_followed(book: Book, world: 
     shown = [line for batch in reader.batches for line in batch.lines]
     assert [line.level for line in shown[-2:]] == ["mark", "info"]
     assert looks < len(world.asked("/containers/json")) < looks + 20
+
+
+def test_a_service_that_the_settings_bring_is_followed_too(
+    source: Source, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stack is asked anew after a change, once something happens; no line comes twice."""
+    monkeypatch.setattr(lines, "LINGER", 0.0)
+    names = ["web"]
+    book = Book(lambda: replace(source, names=tuple(names), stamp=lambda: len(names)))
+    reader = Reader(book)
+    assert reader.all(1) == ["INFO one"]
+    until(lambda: any("follow" in call for call in world.asked("/logs")))
+    world.wrote("id-web")
+
+    names.append("db")
+    world.engine.tell(event("start", "db", 2))
+
+    assert reader.next() == ["ERROR two ***"]
+    book.close()
+    until(lambda: not book.following)
 
 
 def test_while_nobody_looks_nothing_is_followed_and_nothing_comes_twice(

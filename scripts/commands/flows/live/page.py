@@ -140,13 +140,10 @@ def _serve(here: Checkout, wanted: Wanted, tell: Report, judged: Judged) -> None
 def _doing(here: Checkout, stack: Feed, *, read_only: bool) -> Actions:
     """Return what runs tasks for viewers, and tells of it in the document."""
 
-    def mask(text: str) -> str:
-        return stack.mask.mask(text)
-
     def changed() -> None:
         stack.put(**doing.document(), past=stack.history.past())
 
-    doing = Actions(here, stack.history, mask, changed, read_only=read_only)
+    doing = Actions(here, stack.history, stack.masked, changed, read_only=read_only)
     changed()
     return doing
 
@@ -160,7 +157,8 @@ def _parts(here: Checkout, stack: Feed, doing: Actions, *, read_only: bool) -> "
     def look() -> Workspace:
         return workspace.look(quiet)
 
-    book = Book(lambda: Source.of(look()))
+    stamp = partial(feed.inputs, here)
+    book = Book(lambda: Source.of(look(), stack.masked, stamp))
     changes = [] if read_only else [partial(trying.routes, look, stack.masked)]
     return [partial(logs.routes, book), partial(actions.routes, doing), *changes]
 
