@@ -93,7 +93,7 @@ const WORDS = {
   calls: "Calls of the API|API 调用",
   models: "Calls of models|模型调用",
   tasks: "Tasks of the scheduler|调度任务",
-  memories_none: "Not known: the stores do not answer.|未知：存储没有响应。",
+  memories_none: "Not known: no store has answered.|未知：存储尚未响应。",
   orphans: "{n} halves lack the other:|{n} 条数据缺少另一半：",
   try: "Try it|试一试",
   add: "Add|添加",
