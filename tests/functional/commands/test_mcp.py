@@ -260,4 +260,4 @@ def test_packages_that_cannot_be_had_are_told(at: Checkout) -> None:
     shown = at.shown()
     assert shown.out == ""
     assert "could not install what inv mcp needs" in shown.err
-    assert "without a network: rm -r .venv, then ./dev --bundle FILE inv mcp" in shown.err
+    assert "without a network: ./dev --bundle FILE inv mcp" in shown.err
