@@ -3,27 +3,33 @@
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from scripts.config.rules import schema
 from tests.e2e.kit import witness
 from tests.e2e.kit.checkout import Checkout
+from tests.e2e.kit.stores import asked
 
 pytestmark = pytest.mark.docker
 
 OFFSET = 60
 """More than the ports of the first stack take."""
+PASSWORDS = ("NEO4J_PASSWORD", "MILVUS_PASSWORD", "MINIO_ROOT_PASSWORD")
 
 
-@pytest.fixture
-def second(running: Checkout, tmp_path: Path) -> Iterator[Checkout]:
-    """A second stack of the same checkout; nothing of it is started yet."""
-    file = tmp_path / "second.env"
-    running.inv("env", "--offset", str(OFFSET), "--write", str(file))
-    one = Checkout(root=running.root, env_file=file, project=f"{running.project}-{OFFSET}")
+@pytest.fixture(scope="module")
+def second(
+    stack: Checkout, cold: list[object], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Checkout]:
+    """A second stack of the same checkout, with other passwords; all of it is up."""
+    del cold
+    file = tmp_path_factory.mktemp("second") / "second.env"
+    stack.inv("env", "--offset", str(OFFSET), "--write", str(file))
+    one = Checkout(root=stack.root, env_file=file, project=f"{stack.project}-{OFFSET}")
+    one.varied(file, **{name: f"another-{name.lower()}" for name in PASSWORDS})
     try:
+        one.inv("up")
         yield one
     finally:
         one.destroy()
@@ -31,9 +37,8 @@ def second(running: Checkout, tmp_path: Path) -> Iterator[Checkout]:
 
 def test_two_full_stacks_at_once_pass_the_smoke_test(running: Checkout, second: Checkout) -> None:
     """Names, ports, networks and volumes are apart; `ps --all` shows both, all of them healthy."""
-    second.inv("up")
     for one in (running, second):
-        one.inv("smoke")
+        assert "no trace of it left" in one.inv("smoke").stdout
         assert one.left() != []
     assert set(running.left()) & set(second.left()) == set()
     document = second.inv("ps", "--all", "--format", "json").document
@@ -49,20 +54,17 @@ def test_two_full_stacks_at_once_pass_the_smoke_test(running: Checkout, second: 
     assert published[1] == {port + OFFSET for port in published[0]}
 
 
-def test_stopping_one_stack_does_not_touch_the_other(running: Checkout, second: Checkout) -> None:
-    """Not even when its data is deleted."""
-    second.inv("up", "--service", "etcd")
-    label = f"label=com.docker.compose.project={running.project}"
-    before = running.docker("ps", "--no-trunc", "--quiet", "--filter", label).stdout
-    second.inv("down", "--volumes", "--yes")
-    assert second.left() == []
-    assert running.docker("ps", "--no-trunc", "--quiet", "--filter", label).stdout == before
+def test_other_passwords_than_the_default_work_throughout(second: Checkout) -> None:
+    """Passwords from `.env` reach every service and the probes; the smoke test was passed."""
+    rows = second.inv("ps", "--format", "json").document["services"]
+    assert [row["service"] for row in rows if not row["ready"]] == []
+    assert asked(second, "milvus", "another-milvus_password")
+    assert not asked(second, "milvus", "12345678")
 
 
 def test_resetting_one_stack_does_not_touch_the_other(running: Checkout, second: Checkout) -> None:
     """The other one keeps its data, and its containers run on."""
     stores = ("qdrant", "neo4j")
-    second.inv("up", *(f"--service={one}" for one in stores))
     for stack in (running, second):
         witness.put(stack, stores)
     label = f"--filter=label=com.docker.compose.project={running.project}"
@@ -72,6 +74,17 @@ def test_resetting_one_stack_does_not_touch_the_other(running: Checkout, second:
     assert after == before
     assert witness.missing(running, stores) == []
     assert witness.missing(second, stores) == list(stores)
+
+
+def test_stopping_one_stack_does_not_touch_the_other(running: Checkout, second: Checkout) -> None:
+    """Not even when its data is deleted: of that one nothing is left."""
+    made = " ".join(second.left())
+    assert all(f"{one}_data" in made for one in ("neo4j", "qdrant", "etcd"))
+    label = f"label=com.docker.compose.project={running.project}"
+    before = running.docker("ps", "--no-trunc", "--quiet", "--filter", label).stdout
+    second.inv("down", "--volumes", "--yes")
+    assert second.left() == []
+    assert running.docker("ps", "--no-trunc", "--quiet", "--filter", label).stdout == before
 
 
 OUTSIDE = """

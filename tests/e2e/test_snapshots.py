@@ -3,12 +3,13 @@
 import re
 import signal
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.e2e.kit.checkout import Checkout
+from tests.e2e.kit.checkout import Checkout, made
 from tests.e2e.kit.memories import recall, remember
 from tests.e2e.kit.records import Records, expected, nodes, ties
 from tests.e2e.machines.kills import Kills, moments
@@ -68,18 +69,6 @@ def test_every_record_is_back_after_save_reset_and_restore(running: Checkout) ->
     assert "no trace of it left" in running.inv("smoke").stdout
 
 
-def test_a_snapshot_of_a_stack_that_is_down_leaves_it_down(running: Checkout) -> None:
-    """No container is made or started; the data is that of the snapshot."""
-    running.inv("down")
-    running.inv("snapshot.save", "--name", "while-down")
-    running.inv("reset", "--service", "qdrant", "--yes")
-    running.inv("snapshot.restore", "while-down", "--yes")
-    assert not running.docker(
-        *("ps", "--all", "--quiet"),
-        *("--filter", f"label=com.docker.compose.project={running.project}"),
-    ).stdout
-
-
 def test_ctrl_c_in_a_save_brings_back_what_was_stopped(running: Checkout) -> None:
     """130, every service answers, and no half a file is left."""
     with running.started("snapshot.save", "--name", "never") as process:
@@ -97,12 +86,14 @@ def test_ctrl_c_in_a_save_brings_back_what_was_stopped(running: Checkout) -> Non
     assert not (folder / "journal.json").exists()
 
 
-@pytest.fixture
-def kills(other: Checkout) -> Kills:
+@pytest.fixture(scope="module")
+def kills(engine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kills]:
     """A small stack of its own whose data is known."""
-    one = Kills(other)
-    one.prepare()
-    return one
+    del engine
+    with made(tmp_path_factory.mktemp("kills"), "memos-e2e-kills") as stack:
+        one = Kills(stack)
+        one.prepare()
+        yield one
 
 
 @pytest.mark.parametrize("command", ["save", "reset", "restore"])
@@ -110,6 +101,21 @@ def test_a_killed_command_loses_nothing(kills: Kills, command: str) -> None:
     """One moment of each; `nox -s kills` tries thirty."""
     (moment,) = (one for one in moments(SEED, 3) if str(one) == f"{command}:1")
     assert kills.strike(moment)
+
+
+def test_a_snapshot_of_a_stack_that_is_down_leaves_it_down(kills: Kills) -> None:
+    """No container is made or started; the data is that of the snapshot."""
+    stack = kills.stack
+    kills.fill()
+    stack.inv("down")
+    stack.inv(*kills.words("save"), "--name", "while-down")
+    stack.inv("reset", "--service", "qdrant", "--yes")
+    stack.inv("snapshot.restore", "while-down", "--yes")
+    label = f"label=com.docker.compose.project={stack.project}"
+    assert not stack.docker("ps", "--all", "--quiet", "--filter", label).stdout
+
+    stack.inv(*kills.up)
+    assert kills.points() == {kills.generation}
 
 
 def test_the_folder_of_snapshots_is_the_stacks_own(running: Checkout) -> None:

@@ -79,27 +79,26 @@ def test_nothing_starts_before_what_it_needs_is_ready(
     assert too_soon == []
 
 
-def test_the_api_connects_to_nothing_before_its_databases_answer(other: Checkout) -> None:
+def test_the_api_connects_to_nothing_before_its_databases_answer(running: Checkout) -> None:
     """One that is down is waited for as long as it takes; the log says so, and nothing restarts."""
-    other.inv("up")
-    api, neo4j = (f"{other.project}-{name}" for name in ("memos-api-docker", "neo4j-docker"))
-    other.docker("stop", neo4j)
-    other.docker("restart", api)
+    api, neo4j = (f"{running.project}-{name}" for name in ("memos-api-docker", "neo4j-docker"))
+    running.docker("stop", neo4j)
+    running.docker("restart", api)
 
     def log() -> str:
-        started = other.docker("inspect", "--format={{.State.StartedAt}}", api).stdout.strip()
-        return other.docker("logs", "--since", started, api).stderr
+        started = running.docker("inspect", "--format={{.State.StartedAt}}", api).stdout.strip()
+        return running.docker("logs", "--since", started, api).stderr
 
     assert any("waiting for neo4j" in text and "4 s so far" in text for text in looks(log))
     assert "Uvicorn" not in log()
-    sockets = other.docker("exec", api, "cat", "/proc/net/tcp").stdout.splitlines()[1:]
+    sockets = running.docker("exec", api, "cat", "/proc/net/tcp").stdout.splitlines()[1:]
     assert [line for line in sockets if line.split()[3] == ESTABLISHED] == []
-    assert [name for name, row in states(other).items() if row["findings"]] == ["neo4j"]
+    assert [name for name, row in states(running).items() if row["findings"]] == ["neo4j"]
 
-    other.docker("start", neo4j)
-    assert any(states(other)["memos"]["ready"] for _ in looks(log))
+    running.docker("start", neo4j)
+    assert any(states(running)["memos"]["ready"] for _ in looks(log))
     assert log().index("the databases answer") < log().index("Application startup complete")
-    assert states(other)["memos"]["restarts"] == 0
+    assert states(running)["memos"]["restarts"] == 0
 
 
 def test_the_image_source_is_settled_at_the_first_start(
@@ -137,10 +136,13 @@ def test_containers_are_limited_and_keep_nothing_without_a_name(running: Checkou
     assert int(soft) == min(65536, int(hard))
 
 
-def test_a_proxy_of_the_users_docker_stands_between_no_two_services(
+def test_plain_compose_starts_the_same_files_also_with_a_proxy_of_the_users(
     other: Checkout, tmp_path: Path
 ) -> None:
-    """Docker hands it to every container; nobody listens there, and all are healthy."""
+    """`docker compose up -d --wait` with the files named brings up healthy containers.
+
+    Docker hands its proxy to every container; nobody listens there, and it stands between no two.
+    """
     env = other.engine_env()
     mine = Path(env.get("DOCKER_CONFIG") or Path.home() / ".docker")
     shutil.copytree(mine, tmp_path / "docker")  # its plugins are links from there
@@ -150,7 +152,16 @@ def test_a_proxy_of_the_users_docker_stands_between_no_two_services(
     proxied = replace(other, engine={**env, "DOCKER_CONFIG": str(tmp_path / "docker")})
 
     other.inv("up", "--service", "etcd")  # settles the image source
-    proxied.docker("compose", *other.compose_words(), "up", "--detach", "--wait", "--no-build")
+    names = ["docker-compose.yml"]
+    if other.values()["IMAGE_SOURCE"] == "packages":
+        names.append("docker-compose.packages.yml")
+    files = [word for name in names for word in ("--file", f"docker/{name}")]
+    compose = ["compose", "--env-file", str(other.env_file), *files]
+    proxied.docker(*compose, "up", "--detach", "--wait", "--no-build")
+    found = states(other)
+    assert {name for name, row in found.items() if row["health"] == "healthy"} == ALL - {"models"}
+    up = ("up", "--detach", "--wait", "--no-build", "models")
+    proxied.docker(*compose, "--profile", "models", *up)
 
     name = f"{other.project}-memos-api-docker"
     assert "127.0.0.1:9" in proxied.docker("exec", name, "printenv", "HTTP_PROXY").stdout
@@ -223,19 +234,6 @@ def test_a_partial_start_brings_what_is_needed_and_nothing_else(other: Checkout)
     assert up == {"etcd", "minio", "milvus"}
 
 
-def test_plain_compose_starts_the_same_files(other: Checkout) -> None:
-    """`docker compose up -d --wait` with the files named brings up healthy containers."""
-    other.inv("up", "--service", "etcd")  # settles the image source
-    names = ["docker-compose.yml"]
-    if other.values()["IMAGE_SOURCE"] == "packages":
-        names.append("docker-compose.packages.yml")
-    files = [word for name in names for word in ("--file", f"docker/{name}")]
-    env_file = ["--env-file", str(other.env_file)]
-    other.docker("compose", *env_file, *files, "up", "--detach", "--wait", "--no-build")
-    found = states(other)
-    assert {name for name, row in found.items() if row["health"] == "healthy"} == ALL - {"models"}
-
-
 def until(process: "subprocess.Popen[str]", word: str) -> str:
     """Read what a command prints up to the line with this word."""
     assert process.stdout is not None
@@ -250,19 +248,20 @@ def rest(process: "subprocess.Popen[str]") -> str:
 
 def test_ctrl_c_leaves_a_state_that_up_can_go_on_from(other: Checkout) -> None:
     """The exit code is 130, there is no traceback, and the next `up` finishes the work."""
-    with other.started("up") as process:
+    words = ("up", "--service", "milvus")  # with two that it needs
+    with other.started(*words) as process:
         until(process, "started")
         os.killpg(process.pid, signal.SIGINT)
         text = rest(process)
     assert process.returncode == 130
     assert "Traceback" not in text
     assert "inv ps" in text
-    assert other.inv("up", "--format", "json").lines[-1]["verdict"] == "ready"
+    assert other.inv(*words, "--format", "json").lines[-1]["verdict"] == "ready"
 
 
 def test_a_second_up_says_who_holds_the_lock(other: Checkout) -> None:
     """Two at once would undo each other's work: the second ends with exit code 4."""
-    with other.started("up") as first:
+    with other.started("up", "--service", "neo4j") as first:
         until(first, "started")
         second = other.inv("up", check=False)
         rest(first)

@@ -1,15 +1,31 @@
 """The stores of a stack as their clients speak to them, over the ports that they publish."""
 
+from dataclasses import replace
 from typing import Any
 
 import requests
+import yaml
 
+from scripts.config import compose
 from scripts.core.files import Json
+from scripts.watch import probes
 from scripts.watch.calls.milvus_rest import V1, V2, MilvusWords
 from tests.e2e.kit.checkout import Checkout
+from tests.kit.places import ROOT
 
 PATIENCE = 120.0
 """Seconds for one answer; the first ones of a cold store are slow."""
+
+
+def asked(stack: Checkout, service: str, password: str) -> bool:
+    """Put a service's own probe with another password; say whether it was let in."""
+    document = yaml.safe_load(stack.resolved())
+    probe = compose.parse(document, ROOT / "docker").service(service).probes[0]
+    assert probe.auth is not None
+    answer = probes.call(replace(probe, auth=replace(probe.auth, password=password)), timeout=10)
+    assert answer[0] in {200, 401, 403}
+    # Milvus 2.5 rejects with status 200 and a code
+    return answer[0] == 200 and (not isinstance(answer[1], dict) or "message" not in answer[1])
 
 
 def cypher(stack: Checkout, statement: str, **parameters: object) -> list[list[Any]]:
