@@ -36,7 +36,7 @@ def routes(look: Look, mask: Mask, _: Streams) -> list[Route]:
 
     async def tried(request: Request) -> Response:
         word, text, cube = _wanted(await asked(request))
-        found = await run_in_threadpool(_tried, look(), word, text, cube)
+        found = await run_in_threadpool(lambda: _tried(look(), word, text, cube))
         return JSONResponse(mask(found))
 
     return [Route("/try", tried, methods=["POST"])]

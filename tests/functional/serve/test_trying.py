@@ -1,13 +1,16 @@
 """A memory added and searched for from the page, as anybody asks the API."""
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 
 import pytest
 
 from scripts.config import workspace
+from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout as Here
 from scripts.core.process import run_beside
 from scripts.live.feed import Feed
@@ -140,6 +143,22 @@ def test_what_cannot_be_meant_is_refused(viewer: Viewer, sent: dict[str, object]
     assert status == 400
     assert told.keys() == {"error", "next"}
     assert str(told["error"]).startswith("what was sent cannot be tried: ")
+
+
+def test_the_stack_is_looked_for_beside_the_server(here: Here) -> None:
+    """It takes seconds, and the streams of all viewers go on meanwhile."""
+    loops: list[object] = []
+
+    def look() -> Workspace:
+        with suppress(RuntimeError):  # there is none
+            loops.append(asyncio.get_running_loop())
+        return workspace.look(here)
+
+    feed = Feed(here)
+    with served(feed, parts=[partial(trying.routes, look, feed.masked)]) as viewer:
+        assert tried(viewer, search="tea")[0] == 200
+
+    assert loops == []
 
 
 def test_nobody_else_tries(viewer: Viewer) -> None:
