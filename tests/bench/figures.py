@@ -209,7 +209,7 @@ def _page(document: Document) -> Iterable[str]:
             " rest is lost and not said. Killed: from the signal until the page shows what is"
             " (service), from the command that starts the server again until the page is whole,"
             " from the signal until it says that no engine answers, and from the engine's first"
-            " answer until all is shown again, whichever takes longer."
+            " answer until that is shown, whichever takes longer."
             f" `nox -s bench -- --page`, {found['measured']}."
         ),
         "",

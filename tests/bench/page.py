@@ -246,9 +246,11 @@ def engine_killed(bench: Bench, pid: int) -> tuple[float, int]:
         told = time.monotonic() - began
         bench.stack.inv("engine.start")
         began = time.monotonic()
+        tab.until("!document.querySelector('[data-finding=engine]')")
+        back = time.monotonic() - began
         bench.stack.inv("up", "--service", "memos")
-        tab.until(f"!document.querySelector('[data-finding=engine]') && {kind(SUBJECT, 'good')}")
-        return round(max(told, time.monotonic() - began), 3), gone(tab, before)
+        tab.until(kind(SUBJECT, "good"))
+        return round(max(told, back), 3), gone(tab, before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
