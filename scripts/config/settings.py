@@ -17,7 +17,7 @@ from scripts.config.release import Memos, Source
 from scripts.core import files
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageSource
-from scripts.core.texts import MASK, is_secret, short
+from scripts.core.texts import MASK, is_secret, secrets_in, short
 
 GIVEN = "MEMOS_DEV_GIVEN"
 """Names the variables of an environment that `.env.host` has filled: they are one stack's, made for
@@ -226,9 +226,13 @@ class Settings:
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be printed, the longest first."""
-        names = filter(is_secret, self.names())
-        values = {value for name in names for value in (self.get(name), self.in_file(name))}
-        return tuple(sorted(values - {"", "EMPTY"}, key=len, reverse=True))
+        values = {
+            secret
+            for name in self.names()
+            for value in (self.get(name), self.in_file(name))
+            for secret in secrets_in(name, value)
+        }
+        return tuple(sorted(values, key=len, reverse=True))
 
     @property
     def preferences(self) -> bool:

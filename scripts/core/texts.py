@@ -3,12 +3,24 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from urllib.parse import quote, quote_plus, urlsplit
 
-_SECRET = re.compile(r"PASSWORD|SECRET|(^|_)(TOKEN|KEY)$|^AK$|^SK$|^CHAT_MODEL_LIST$")
+from scripts.core.foreign.documents import Json, parsed
+
+_SECRET = re.compile(
+    r"PASSWORD|SECRET|(^|_)(TOKEN|KEY)$|HEADERS_EXTRA$"
+    r"|^(AK|SK|CHAT_MODEL_LIST|NEO4J_AUTH|OSS_ACCESS_KEY_ID)$"
+)
 MASK = "********"
 """What stands for a secret."""
+_NONE = frozenset({"", "EMPTY"})
+"""Values that stand for no secret."""
+_OPEN = frozenset({"backend", "api_base", "model_name_or_path", "support_models"})
+"""What an entry of CHAT_MODEL_LIST has beside its key."""
+_LONG = 8
+"""Characters from which a text in a secret JSON document is one itself, whatever it is called."""
 MOST_SHOWN = 60
 """Characters of a value that a message shows."""
 _CODED = re.compile("%[0-9A-F]{2}")
@@ -109,6 +121,33 @@ def short(text: str, most: int = MOST_SHOWN) -> str:
 def is_secret(name: str) -> bool:
     """Say whether the value of this variable is a secret, going by its name."""
     return bool(_SECRET.search(name))
+
+
+def secrets_in(name: str, value: str) -> Iterator[str]:
+    """Yield what must not be shown of a variable's value; of JSON also each text in it."""
+    if not is_secret(name) or value in _NONE:
+        return
+    if name == "NEO4J_AUTH":  # user/password, or none
+        yield from filter(None, [value.partition("/")[2]])
+        return
+    yield value
+    with suppress(ValueError):
+        yield from _texts_in(parsed(value), name)
+
+
+def _texts_in(found: Json, name: str) -> Iterator[str]:
+    """Yield the secrets in a document that stands under this name."""
+    if isinstance(found, dict):
+        for key, one in found.items():
+            if key not in _OPEN:
+                yield from _texts_in(one, key)
+    elif isinstance(found, list):
+        for one in found:
+            yield from _texts_in(one, name)
+    elif isinstance(found, str):
+        for one in (found, found.rpartition(" ")[2]):  # "Bearer KEY"
+            if one not in _NONE and (len(one) >= _LONG or is_secret(name.upper())):
+                yield one
 
 
 def masked(text: str, secrets: Iterable[str], mask: str = MASK) -> str:

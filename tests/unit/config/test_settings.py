@@ -1,6 +1,7 @@
 """`.env` is read as Compose reads it, made private, and tells where a value comes from."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,7 @@ def test_a_chosen_image_source_is_kept_in_the_file(root: Path) -> None:
 def test_a_secret_is_known_by_its_name() -> None:
     """Passwords, keys, tokens and secrets, but not every word that holds these letters."""
     secrets = ["NEO4J_PASSWORD", "OPENAI_API_KEY", "SOME_TOKEN", "CLIENT_SECRET", "AK", "SK"]
+    secrets += ["MOS_RERANKER_HEADERS_EXTRA", "OSS_ACCESS_KEY_ID", "NEO4J_AUTH", "CHAT_MODEL_LIST"]
     others = ["KEYBOARD", "MOS_MAX_TOKENS", "TOKENIZER", "MEMOS_PORT", "TASK"]
 
     assert list(filter(texts.is_secret, [*secrets, *others])) == secrets
@@ -211,6 +213,44 @@ def test_a_secret_that_holds_another_is_masked_whole(root: Path) -> None:
     found = settings_of(root, "NEO4J_PASSWORD=password1\nMILVUS_PASSWORD=password1-and-more\n")
 
     assert texts.masked("password1-and-more password1", found.secrets()) == "******** ********"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secrets"),
+    [
+        (
+            "CHAT_MODEL_LIST",
+            (
+                '[{"backend": "deepseek", "api_base": "http://10.0.0.1:1234", "api_key": "sk-1",'
+                ' "model_name_or_path": "deepseek-r1", "support_models": ["deepseek-r1"],'
+                ' "more": {"pass": "long-enough", "effort": "high"}}, {"api_key": "EMPTY"}]'
+            ),
+            ["sk-1", "long-enough"],
+        ),
+        (
+            "MOS_RERANKER_HEADERS_EXTRA",
+            '{"Authorization": "Bearer key-of-it"}',
+            ["Bearer key-of-it", "key-of-it"],
+        ),
+        ("CHAT_MODEL_LIST", "[broken", []),
+    ],
+)
+def test_what_is_secret_in_json_is_one_by_itself_too(
+    root: Path, name: str, value: str, secrets: list[str]
+) -> None:
+    """A log has the key and not the whole list; addresses and models stay to be read."""
+    known = settings.load(root, {})
+    found = replace(known, exported={name: value})
+
+    assert set(found.secrets()) - set(known.secrets()) == {value, *secrets}
+
+
+@pytest.mark.parametrize(
+    ("value", "secrets"), [("neo4j/pass-word", ["pass-word"]), ("none", []), ("neo4j", [])]
+)
+def test_of_a_login_the_password_is_secret(value: str, secrets: list[str]) -> None:
+    """The user's name is the database's too."""
+    assert list(texts.secrets_in("NEO4J_AUTH", value)) == secrets
 
 
 def test_a_short_secret_is_masked_where_it_stands_alone(root: Path) -> None:
