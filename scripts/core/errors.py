@@ -122,6 +122,12 @@ def known(error: Exception) -> StackError | None:
     return None
 
 
+def unexpected(error: Exception) -> StackError:
+    """Return an error of ours for any; of what nobody expected no more than its kind."""
+    bug = BugError(f"unexpected: {type(error).__name__}", next_step="inv doctor")
+    return known(error) or bug
+
+
 def _of_another(error: PermissionError) -> ConfigError | None:
     """Return whose it is, for a path of this checkout that another user has made."""
     if not isinstance(error.filename, str):

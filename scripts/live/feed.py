@@ -14,7 +14,7 @@ from scripts.config import settings as env_file
 from scripts.config import workspace
 from scripts.config.settings import Settings
 from scripts.core.checkout import Checkout
-from scripts.core.errors import BugError, ConfigError, StackError, known
+from scripts.core.errors import ConfigError, StackError, unexpected
 from scripts.core.foreign.documents import Json
 from scripts.core.process import run_beside
 from scripts.core.units import written
@@ -49,12 +49,6 @@ class Cursor:
         """The moment of the last row of use; None before the first."""
 
 
-def unexpected(error: Exception) -> StackError:
-    """Return an error of ours for any; of what nobody expected no more than its kind."""
-    bug = BugError(f"unexpected: {type(error).__name__}", next_step="inv doctor")
-    return known(error) or bug
-
-
 def loosely(checkout: Checkout) -> Settings:
     """Return the settings as far as they can be read; ConfigError where ENV_FILE names none."""
     try:
@@ -87,7 +81,7 @@ class Feed:
         """
         self._said: list[str] = []
         self._checkout = replace(checkout, runner=run_beside, say=self._said.append)
-        self._sources, self._judged = sources, judged
+        self._sources, self.judged = sources, judged
         settings = loosely(checkout)
         project = settings.get("COMPOSE_PROJECT_NAME")
         self.cache = workspace.cache(checkout.root, project)
@@ -199,7 +193,7 @@ class Feed:
             try:
                 self._look()
             except Exception as error:  # noqa: BLE001 - told; a thread that ended would tell nothing
-                silent = state.silent(self._judged(error))
+                silent = state.silent(self.judged(error))
                 self._take(engine=silent, notes=list(self._said), **self._starts.parts())
                 self._wanted.wait(AGAIN)
 
@@ -258,7 +252,7 @@ class Feed:
             try:
                 ask()
             except Exception as error:  # noqa: BLE001 - a bug is kept where `judged` keeps it
-                self._judged(error)
+                self.judged(error)
             finally:
                 self._taken[name] = time.thread_time() - began
                 self._asking.discard(name)

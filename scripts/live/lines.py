@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -11,7 +11,7 @@ from time import time_ns
 from typing import NamedTuple
 
 from scripts.config.workspace import Workspace
-from scripts.core.errors import StackError
+from scripts.core.errors import unexpected
 from scripts.core.units import exactly
 from scripts.engine.api import Api
 from scripts.engine.containers import labels
@@ -198,13 +198,15 @@ class Viewer:
 class Book:
     """The last lines of all services, which one thread reads for all viewers."""
 
-    def __init__(self, source: Callable[[], Source]) -> None:
-        """Read what `source` gives, which is asked anew after each error that it raises."""
+    def __init__(
+        self, source: Callable[[], Source], judged: Callable[[Exception], object] = unexpected
+    ) -> None:
+        """Read what `source` gives, asked anew after each error, which `judged` is told."""
         self.lock = Condition()
         """Is held while rings are read."""
         self.whole = False
         """What was written before there was a viewer is in the book."""
-        self._source = source
+        self._source, self._judged = source, judged
         self._rings: dict[str, Ring] = {}
         self._last: dict[str, int] = {}
         self._number = 0
@@ -267,7 +269,9 @@ class Book:
         while True:
             try:
                 self._read(self._source())
-            except StackError:  # the state of all says what is wrong
+            except Exception as error:  # noqa: BLE001 - the state of all says what is wrong
+                with suppress(Exception):
+                    self._judged(error)
                 with self.lock:
                     self.lock.wait_for(lambda: not self._viewers, AGAIN)
             with self.lock:
@@ -317,7 +321,7 @@ class Book:
         with self.lock:
             self._number += 1
             self._rings.setdefault(line.service, Ring()).add(self._number, line, text)
-            if not line.mark:
+            if line.at and not line.mark:
                 self._last[line.service] = max(line.at, self._last.get(line.service, 0))
             if self.whole:
                 self._wake()

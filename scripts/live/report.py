@@ -11,7 +11,7 @@ from scripts.config import workspace
 from scripts.config.rules import env as settings_rules
 from scripts.config.settings import Settings
 from scripts.core.checkout import Checkout
-from scripts.core.errors import EngineError, RefusedError, StackError
+from scripts.core.errors import EngineError, RefusedError, StackError, unexpected
 from scripts.core.files import Json
 from scripts.core.texts import is_secret, short
 from scripts.core.units import SECOND, written
@@ -51,8 +51,8 @@ def document(checkout: Checkout) -> Json:
     unknown, logs = dict(facts.unknown), list[Json]()
     try:
         logs = _logs(facts, project, cache)
-    except (StackError, OSError) as error:
-        unknown["logs"] = str(error)
+    except Exception as error:  # noqa: BLE001 - all the rest is reported
+        unknown["logs"] = str(unexpected(error))
     found = {
         "report": FORMAT,
         "at": written(time.time()),

@@ -73,12 +73,14 @@ def split(data: Iterable[bytes], *, moments: bool) -> Iterator[tuple[int, str]]:
     """Yield the lines of an engine's log stream as they become whole, each with its moment.
 
     A long line comes as several pieces, each with its moment. `moments` when the stream was asked
-    for with timestamps; else each is 0. What has no end of line comes last.
+    for with timestamps; else each is 0. What has no end of line comes last. The engine's own words
+    among them ("Error grabbing logs") have no moment: they get that of the piece before.
     """
     unfinished: dict[int, tuple[int, bytes]] = {}
+    at = 0
     with suppress(EOFError):  # the engine hung up; what is whole is shown
         for stream, piece in frames(data):
-            at, text = _moment(piece) if moments else (0, piece)
+            at, text = _moment(piece, at) if moments else (0, piece)
             began, before = unfinished.pop(stream, (at, b""))
             *whole, last = (before + text).split(b"\n")
             for line in whole:
@@ -91,9 +93,12 @@ def split(data: Iterable[bytes], *, moments: bool) -> Iterator[tuple[int, str]]:
         yield from clean(began, last)
 
 
-def _moment(piece: bytes) -> tuple[int, bytes]:
+def _moment(piece: bytes, before: int) -> tuple[int, bytes]:
     moment, _, text = piece.partition(b" ")
-    return nanoseconds(moment.decode(errors="replace")), text
+    try:
+        return nanoseconds(moment.decode(errors="replace")), text
+    except ValueError:
+        return before, piece
 
 
 def clean(at: int, raw: bytes) -> Iterator[tuple[int, str]]:

@@ -10,7 +10,7 @@ from queue import Queue
 from threading import Condition, Event, Thread
 from typing import Any
 
-from scripts.core.errors import RefusedError, StackError
+from scripts.core.errors import RefusedError
 from scripts.core.foreign import documents
 from scripts.core.look import Container, State
 from scripts.core.polling import poll
@@ -54,7 +54,7 @@ class LogReader:
         """The moment of the last line that was read of each service."""
         self._runs: dict[str, tuple[str, str]] = {}
         """The container, and since when it ran, that was last followed to its end."""
-        self._queue: Queue[LogLine | StackError | None] = Queue(maxsize=WAITING)
+        self._queue: Queue[LogLine | Exception | None] = Queue(maxsize=WAITING)
         self._ended = Event()
         self._again = AGAIN
         self._looks = Condition()
@@ -130,7 +130,7 @@ class LogReader:
             lines = [item for item in items if isinstance(item, LogLine)]
             yield from sorted(lines, key=lambda line: line.at)
             for item in items:
-                if isinstance(item, StackError):
+                if isinstance(item, Exception):
                     raise item
                 if item is None:
                     return
@@ -155,7 +155,7 @@ class LogReader:
                 if found and self._unread(found[0]):
                     with suppress(RefusedError):  # it is just being removed
                         self._follow_run(found[0])
-        except StackError as error:
+        except Exception as error:  # noqa: BLE001 - raised by `coming`, or one service falls silent
             if not self._ended.is_set():
                 self._queue.put(error)
 
@@ -192,7 +192,8 @@ class LogReader:
 
     def _raw(self, container: Container, wanted: Wanted) -> Iterator[LogLine]:
         for at, text in self._lines(container, wanted):
-            self._last[container.service] = at
+            if at:
+                self._last[container.service] = at
             yield LogLine(service=container.service, at=at, text=text)
 
     def _lines(self, container: Container, wanted: Wanted) -> Iterable[tuple[int, str]]:

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scripts.core.errors import BugError, ConfigError, EngineError, RefusedError, StackError, known
+from scripts.core.errors import ConfigError, EngineError, RefusedError, StackError
 from scripts.core.foreign.documents import Json
 from scripts.serve.page.access import HEADERS, Access, LogIn, Refusal
 
@@ -67,12 +67,6 @@ def refused(error: StackError, mask: Mask) -> Response:
     told = mask({"error": str(error), "next": error.next_step})
     known = (status for kind, status in STATUSES.items() if isinstance(error, kind))
     return JSONResponse(told, FORBIDDEN if error.code == READ_ONLY else next(known, 500))
-
-
-def unexpected(error: Exception) -> StackError:
-    """Return an error of ours for any; of what nobody expected no more than its kind."""
-    bug = BugError(f"unexpected: {type(error).__name__}", next_step="inv doctor")
-    return known(error) or bug
 
 
 async def _file(request: Request) -> Response:

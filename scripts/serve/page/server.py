@@ -9,7 +9,7 @@ from types import FrameType
 
 import uvicorn
 
-from scripts.core.errors import ConfigError, RefusedError, StackError
+from scripts.core.errors import ConfigError, RefusedError, StackError, unexpected
 from scripts.core.stack import LAST_PORT, REFUSED_BY_BROWSERS
 from scripts.live.feed import Feed
 from scripts.machine import ports
@@ -59,7 +59,7 @@ class Server(uvicorn.Server):
         parts: Sequence[Part] = (),
         *,
         read_only: bool = False,
-        judged: Callable[[Exception], StackError] = app.unexpected,
+        judged: Callable[[Exception], StackError] = unexpected,
     ) -> None:
         """Serve what `feed` tells, and what these parts do, to whom `access` lets in."""
         boot = secrets.token_hex(4)

@@ -15,9 +15,11 @@ from scripts.core.texts import MASK, is_secret
 from scripts.live.report import LONGEST
 from scripts.start.history import runs, timeline
 from scripts.tell.page import escape
+from scripts.watch.logs import LogReader
 from tests.kit.changes import broken_env, no_yaml
 from tests.kit.checkout import Checkout
 from tests.kit.fake_engine import framed
+from tests.kit.fakes import raising
 from tests.kit.pages import Reader
 from tests.kit.places import ROOT
 
@@ -89,6 +91,13 @@ def test_where_little_can_be_asked_the_rest_is_reported(at: Checkout, change: ob
     assert change is broken_env or found["unknown"]
     assert found["settings"]
     assert Reader(reported(at, "report.html")).open == []
+
+
+def test_a_bug_in_reading_the_logs_leaves_the_rest(at: Checkout) -> None:
+    """What is not known says why."""
+    at.patch.setattr(LogReader, "lines", raising(ValueError("odd")))
+
+    assert document(at)["unknown"]["logs"] == "unexpected: ValueError"
 
 
 def test_no_secret_is_in_it_in_any_form(at: Checkout) -> None:

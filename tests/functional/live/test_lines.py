@@ -1,5 +1,6 @@
 """The book of lines: one follower for all viewers, the last lines kept, and every gap is said."""
 
+import base64
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from scripts.core.errors import EngineError
 from scripts.engine.api import Api
 from scripts.live import lines
 from scripts.live.lines import Batch, Book, Source, Viewer
-from tests.kit.fake_engine import END
+from tests.kit.fake_engine import END, framed
 from tests.kit.servers import unix
 from tests.kit.writing import World, at, event
 
@@ -273,25 +274,38 @@ def test_long_lines_are_cut_after_they_are_masked_and_many_of_them_are_fewer(
     assert Reader(book).next() == ["abc **… (4 more characters)"] * 2
 
 
-def test_an_engine_that_does_not_answer_is_asked_again(
-    source: Source, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [EngineError("no", next_step="x"), OSError(), ValueError()])
+def test_after_an_error_it_is_asked_again(
+    source: Source, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """Whoever looks sees the lines once it does."""
+    """Whoever looks sees the lines once the engine answers; a bug of ours ends nothing either."""
     monkeypatch.setattr(lines, "AGAIN", 0.01)
     monkeypatch.setattr(lines, "LINGER", 0.0)
-    answers = iter([EngineError("no", next_step="x")] * 2)
+    answers, told = iter([error] * 2), list[Exception]()
 
     def asked() -> Source:
         with suppress(StopIteration):
             raise next(answers)
         return source
 
-    book = Book(asked)
+    book = Book(asked, told.append)
     reader = Reader(book)
     assert len(reader.all(2)) == 2
+    assert told == [error] * 2
 
     reader.viewer.close()
     until(lambda: not book.following)
+
+
+def test_what_the_engine_says_without_a_moment_is_a_line(book: Book, world: World) -> None:
+    """It cannot read a log of its own; all others are shown."""
+    raw = framed("Error grabbing logs: invalid character", stream=2)
+    world.engine.state["logs"]["id-web"] = base64.b64encode(raw).decode()
+
+    assert sorted(Reader(book).all(2)) == [
+        "ERROR two ***",
+        "Error grabbing logs: invalid character",
+    ]
 
 
 def test_a_viewer_that_leaves_while_nothing_answers_leaves_nobody_behind() -> None:

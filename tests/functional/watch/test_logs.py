@@ -10,10 +10,12 @@ import pytest
 
 from scripts.core.errors import EngineError, RefusedError
 from scripts.engine.api import Api
+from scripts.watch import on_host
 from scripts.watch.inside import Wanted
 from scripts.watch.log_lines import LogLine
 from scripts.watch.logs import WAITING, LogReader
 from tests.kit.fake_engine import END
+from tests.kit.fakes import raising
 from tests.kit.servers import Request, unix
 from tests.kit.writing import World, at, event, nano
 
@@ -261,6 +263,16 @@ def test_an_engine_that_goes_away_ends_following(world: World, tmp_path: Path) -
     with pytest.raises(EngineError, match="does not answer"):
         shown(lines)
     found.close()
+
+
+def test_a_bug_in_following_is_raised(
+    following: Iterator[LogLine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else that one service would fall silent."""
+    monkeypatch.setattr(on_host, "seen", raising(ValueError("odd")))
+
+    with pytest.raises(ValueError, match="odd"):
+        next(following)
 
 
 def test_a_reader_that_stops_reading_holds_up_the_engine_and_not_memory(

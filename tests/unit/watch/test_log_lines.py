@@ -145,6 +145,15 @@ def test_a_stream_gives_the_same_lines_however_it_is_cut(
     assert cut(raw, step=step) == [(AT, text) for _, text in written]
 
 
+def test_what_the_engine_itself_says_among_the_lines_has_the_moment_before() -> None:
+    """It writes what it cannot read into the stream, without one."""
+    own = piece(b"Error grabbing logs: invalid character\n", 2)
+
+    told = (AT, "Error grabbing logs: invalid character")
+    assert cut(piece(f"{MOMENT} one\n".encode()) + own) == [(AT, "one"), told]
+    assert cut(own) == [(0, told[1])]
+
+
 def test_a_long_line_comes_in_pieces_each_with_its_moment() -> None:
     """The first one counts; a line of the other stream may come between."""
     later = "2026-11-23T01:55:10.000000000Z"

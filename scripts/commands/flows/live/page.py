@@ -158,7 +158,7 @@ def _parts(here: Checkout, stack: Feed, doing: Actions, *, read_only: bool) -> "
         return workspace.look(quiet)
 
     stamp = partial(feed.inputs, here)
-    book = Book(lambda: Source.of(look(), stack.masked, stamp))
+    book = Book(lambda: Source.of(look(), stack.masked, stamp), stack.judged)
     changes = [] if read_only else [partial(trying.routes, look, stack.masked)]
     return [partial(logs.routes, book), partial(actions.routes, doing), *changes]
 
