@@ -17,7 +17,7 @@ from scripts.start.history import timeline
 from scripts.tell import page
 from tests.e2e.kit import attacks, browser
 from tests.e2e.kit.attacks import SCRIPT
-from tests.e2e.kit.browser import Browser
+from tests.e2e.kit.browser import Browser, Tab
 from tests.e2e.kit.checkout import Checkout, made
 from tests.e2e.kit.live_page import Served, act, agree, opened, remember, served, view
 from tests.e2e.machines import looking
@@ -59,6 +59,12 @@ ACTIONS: tuple[tuple[str, dict[str, str]], ...] = (
     ("reset", {"service": "qdrant"}),
 )
 """In an order in which each can be done."""
+HELD = """(() => {
+    const [real, held] = [fetch, (window.held = [])];
+    window.fetch = (url, ...more) =>
+        url === "/plan" ? new Promise((answer) => held.push(answer)) : real(url, ...more);
+})()"""
+"""In the page: plans are answered by who tests."""
 BEFORE = 14.0
 """Seconds of a first start that lie before the moments below."""
 NOTED = (
@@ -185,6 +191,8 @@ def live(trial: Trial, chromium: Browser, stack: Checkout, server: Served) -> No
             act(tab, task, fields)
     with trial.check("a service that is paused, and the question before a change"):
         trouble(chromium, server, stack, axe)
+    with trial.check("a plan that is late replaces no question"), opened(chromium, server) as tab:
+        late(tab)
     with trial.check("a script in every text is text"):
         scripts(chromium, server)
     with trial.check("the picture"):
@@ -242,6 +250,20 @@ def trouble(chromium: Browser, server: Served, stack: Checkout, axe: str) -> Non
             assert not agree(tab)
     finally:
         stack.docker("unpause", name)
+
+
+def late(tab: Tab) -> None:
+    """Ask for two plans and have the second one answered first: it stays."""
+    view(tab, "/actions")
+    tab.ask(HELD)
+    for n, task in enumerate(("reset", "restart"), start=1):
+        tab.click(f'form[data-task="{task}"] button')
+        tab.until(f"held.length === {n}")
+    for n, task in ((1, "restart"), (0, "reset")):
+        tab.ask(f"held[{n}](Response.json({{id: '', plan: [], question: '{task}?'}}))")
+        tab.until("document.querySelector('#ask').open")
+    tab.ask("new Promise((done) => setTimeout(done, 200))")
+    assert "restart?" in str(tab.ask("document.querySelector('#ask').innerText"))
 
 
 def scripts(chromium: Browser, server: Served) -> None:

@@ -382,7 +382,7 @@ function linked(is) {
 }
 
 const pause = (milliseconds = 0) => new Promise((done) => setTimeout(done, milliseconds));
-/** Milliseconds without a word (a comment comes each 15 seconds) after which a connection is dead. */
+/** Milliseconds of silence (a comment comes each 15 s) after which a connection is dead. */
 const SILENCE = 40000;
 
 /** Follow server-sent events until the signal, and what was missed after a break (`from.id` is the
@@ -740,19 +740,21 @@ const outcome = (one) => (!one.ended ? t("runs") : one.exit_code ? t("exit", { n
 /** @param {Action} one */
 const typed = ({ task, words = [task] }) => `inv ${words.join(" ")}`;
 
-/** @param {string} task @param {object} options */
-async function plan(task, options) {
-  const answer = await post("/plan", { task, options });
-  asked = { task, options, ...answer };
+async function plan(task = "", options = {}) {
+  const mine = (asked = { task, options });
+  const answer = await post("/plan", mine);
+  if (asked !== mine) return; // a newer one is asked
+  asked = { ...mine, ...answer };
   if (answer.error || answer.question) drawAsked();
   else await act();
 }
 
 async function act() {
-  if (!asked) return;
-  const { task, options, id } = asked;
-  const answer = await post("/action", { task, options, plan: id });
-  asked = answer.error ? { ...asked, question: "", ...answer } : null;
+  const mine = asked;
+  if (!mine) return;
+  const answer = await post("/action", { ...mine, plan: mine.id });
+  if (asked !== mine) return;
+  asked = answer.error ? { ...mine, question: "", ...answer } : null;
   drawAsked();
   if (!asked) location.hash = "#/actions";
 }
@@ -929,7 +931,7 @@ function choose(place = 0) {
   paintSoon();
 }
 
-/** Logs are followed only while they are looked at; what was missed then comes, or is said. */
+/** Logs are followed only while looked at; what was missed then comes, or is said. */
 function followLogs() {
   const looked = view() === "logs" && !document.hidden;
   if (looked && !log.stream) {
@@ -1004,7 +1006,7 @@ const DO = {
   },
   plan(on) {
     const { service = on.dataset.name, name } = on instanceof HTMLFormElement ? Object.fromEntries(new FormData(on)) : {};
-    return plan(on.dataset.task ?? "", {
+    return plan(on.dataset.task, {
       ...(service ? { service: [service] } : on.dataset.task === "reset" && { all: true }), ...(name && { name }),
     });
   },
