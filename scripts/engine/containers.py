@@ -107,13 +107,14 @@ def _needs(marks: dict[str, str]) -> list[str]:
 
 
 @shaped("a container")
-def given(api: Api, project: str) -> dict[str, dict[str, str]]:
-    """Return what the running containers of a project were given, by service.
+def given(api: Api, project: str, *, stopped: bool = False) -> dict[str, dict[str, str]]:
+    """Return what the running containers of a project were given, by service; or the `stopped` too.
 
     Under the keys that the resolved compose file has for it: image, mem_limit, environment, ports;
     and `addresses`, which these are published at.
     """
-    found = api.get("/containers/json", filters={"label": labels(project)}) or []
+    every = {"all": True} if stopped else {}
+    found = api.get("/containers/json", **every, filters={"label": labels(project)}) or []
     details = (api.get(f"/containers/{one['Id']}/json") for one in found)
     return {
         one["Config"]["Labels"].get(SERVICE_LABEL, ""): dict(_given(one)) for one in details if one

@@ -13,12 +13,13 @@ from typing import Any
 from scripts.config import settings as env_file
 from scripts.config import workspace
 from scripts.config.settings import Settings
+from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, StackError, unexpected
 from scripts.core.foreign.documents import Json
 from scripts.core.process import run_beside
 from scripts.core.units import written
-from scripts.live import state, usage
+from scripts.live import masks, state, usage
 from scripts.live.changes import Changes, Event
 from scripts.live.history import History
 from scripts.live.looking.moments import Moments
@@ -163,6 +164,12 @@ class Feed:
         """Return a document without the secrets of the settings as they are now."""
         return self.mask.document(document)
 
+    def knows(self, space: Workspace) -> None:
+        """Hide also what the containers of this stack were made with, before they are heard."""
+        secrets = masks.given(space.api, space.stack.project)
+        with self._lock:
+            self.mask = Mask(space.settings, (*self.mask.secrets, *secrets))
+
     def put(self, **parts: object) -> None:
         """Let the document have these parts from now on, None for none."""
         with self._lock:
@@ -209,9 +216,10 @@ class Feed:
         before = inputs(self._checkout)
         self._said.clear()
         with self._lock:
-            self.mask = Mask(loosely(self._checkout), self.mask)
+            self.mask = Mask(loosely(self._checkout), self.mask.secrets)
             self._show(self._parts)
         space = workspace.look(self._checkout)
+        self.knows(space)
         self._starts = Starts(space.cache)
         facts = {
             "project": space.stack.project,

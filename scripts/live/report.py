@@ -3,7 +3,7 @@
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from scripts.config import settings as env_file
@@ -11,14 +11,15 @@ from scripts.config import workspace
 from scripts.config.rules import env as settings_rules
 from scripts.config.settings import Settings
 from scripts.core.checkout import Checkout
-from scripts.core.errors import EngineError, RefusedError, StackError, unexpected
+from scripts.core.errors import EngineError, RefusedError, unexpected
 from scripts.core.files import Json
-from scripts.core.texts import is_secret, short
+from scripts.core.texts import short
 from scripts.core.units import SECOND, written
 from scripts.doctor import areas, ask, ask_settings
 from scripts.doctor.facts import Facts
 from scripts.engine import containers
 from scripts.engine.api import Api
+from scripts.live import masks
 from scripts.live.history import History
 from scripts.live.masks import Mask
 from scripts.machine.system import this_system
@@ -71,28 +72,13 @@ def document(checkout: Checkout) -> Json:
         "logs": logs,
         "unknown": unknown,
     }
-    mask = Mask(settings)
-    mask.secrets = (*mask.secrets, *_given(facts, project))
+    engine = facts.engine.usable
+    mask = Mask(settings, masks.given(Api.of(engine), project) if engine is not None else ())
     masked = mask.document(found)
     for log in masked["logs"]:  # not before: of half a secret nobody would know that it is one
         for line in log["lines"]:
             line["text"] = short(line["text"], LONGEST)
     return masked
-
-
-def _given(facts: Facts, project: str) -> set[str]:
-    """Return the secrets that what runs was started with: by now the settings may have others."""
-    if (engine := facts.engine.usable) is None:
-        return set()
-    with suppress(StackError):  # then no log is read either
-        found = containers.given(Api.of(engine), project)
-        return {
-            value
-            for service in found.values()
-            for name, value in service.items()
-            if is_secret(name.rpartition(".")[2]) and value not in {"", "EMPTY"}
-        }
-    return set()
 
 
 def _services(facts: Facts, settings: Settings, cache: Path) -> list[Json]:

@@ -6,6 +6,7 @@ import signal
 import tomllib
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -14,11 +15,12 @@ import mcp_types as types
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 
-from scripts.config import settings
+from scripts.config import settings, workspace
 from scripts.config.rules import schema
 from scripts.core.checkout import Checkout
 from scripts.core.errors import CHECKOUT, StackError
-from scripts.live import tasks
+from scripts.core.process import run_beside
+from scripts.live import masks, tasks
 from scripts.live.masks import Mask
 from scripts.live.tasks import Result
 from scripts.serve.mcp import tools
@@ -84,13 +86,22 @@ class Calls:
         try:
             tool = tools.chosen(params.name, write=self._write)
             words = tools.words(tool, params.arguments or {})
-            here = settings.load(self._checkout.root, self._checkout.environ, strict=False)
+            mask = await anyio.to_thread.run_sync(self._mask)
             tail = Tail()
             async with self._places:
                 done = await self._ended(tasks.Running(self._checkout, words, tail.add))
         except StackError as error:
             return failed([f"error: {error}", f"next: {error.next_step}"])
-        return answer(tool, done, tail, Mask(here))
+        return answer(tool, done, tail, mask)
+
+    def _mask(self) -> Mask:
+        """Return what hides the secrets of the settings, and of the containers as they are."""
+        here = settings.load(self._checkout.root, self._checkout.environ, strict=False)
+        try:
+            space = workspace.look(replace(self._checkout, runner=run_beside, say=lambda _: None))
+        except StackError:
+            return Mask(here)
+        return Mask(here, masks.given(space.api, space.stack.project))
 
     async def _ended(self, running: tasks.Running) -> Result:
         """Wait for a task; one whose caller cancels it, or has gone, hears Ctrl-C."""

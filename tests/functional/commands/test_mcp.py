@@ -124,6 +124,18 @@ def test_a_client_asks_what_a_person_would(at: Checkout) -> None:
     assert SECRET not in text(logs) + text(status) + text(findings)
 
 
+def test_a_secret_that_was_changed_since_is_hidden_too(at: Checkout) -> None:
+    """What runs was made with it; this server began only afterwards."""
+    at.state["containers"]["id-neo4j"]["Config"]["Env"] = ["NEO4J_AUTH=neo4j/before-it-changed"]
+    log = framed("2026-11-23T02:00:00.000000000Z no login with before-it-changed")
+    at.state["logs"] = {"id-memos": base64.b64encode(log).decode()}
+
+    _, (logs,) = spoken(at, [("logs", {"service": ["memos"]})])
+
+    assert "no login with ********" in text(logs)
+    assert "before-it-changed" not in text(logs)
+
+
 def test_what_is_wrong_with_a_call_is_told_with_the_next_step(at: Checkout) -> None:
     """By the server or by the task: an error of the tool, which a model can read and mend."""
     calls: list[Call] = [

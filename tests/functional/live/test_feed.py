@@ -60,6 +60,22 @@ def idle(feed: Feed) -> None:
     assert not feed.looking
 
 
+def test_a_secret_that_was_changed_before_we_began_is_hidden_too(at: Checkout, here: Here) -> None:
+    """Containers were made with it, and write it; one that has ended has left it in its log."""
+    for name, how in (("neo4j", "running"), ("etcd", "exited")):
+        container = at.container(name, how)
+        container["Config"]["Env"] = [f"NEO4J_PASSWORD=before-it-changed-{name}"]
+        at.state["containers"][f"id-{name}"] = container
+    feed = Feed(here)
+
+    with following(feed) as follower:
+        follower.until(lambda one: one["services"])
+        feed.put(memos={"said": "before-it-changed-neo4j before-it-changed-etcd"})
+        document = follower.until(lambda one: "memos" in one)
+
+    assert document["memos"] == {"said": "******** ********"}
+
+
 def test_the_first_thing_is_the_whole_state(here: Here) -> None:
     """It keeps its schema, and says how all is."""
     with following(Feed(here)) as follower:

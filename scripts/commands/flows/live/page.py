@@ -155,7 +155,9 @@ def _parts(here: Checkout, stack: Feed, doing: Actions, *, read_only: bool) -> "
     quiet = replace(here, runner=process.run_beside, say=lambda _: None)
 
     def look() -> Workspace:
-        return workspace.look(quiet)
+        space = workspace.look(quiet)
+        stack.knows(space)
+        return space
 
     stamp = partial(feed.inputs, here)
     book = Book(lambda: Source.of(look(), stack.masked, stamp), stack.judged)
