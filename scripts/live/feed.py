@@ -31,6 +31,8 @@ from scripts.live.usage import Ring
 
 AGAIN = 1.0
 """Seconds until what could not be asked is asked again."""
+PAUSE = 2.0
+"""Seconds without news after which a follower looks whether it still has to."""
 SHARE = 100
 """A source that takes long is asked as seldom as it takes to be a hundredth of a processor."""
 SPAN = usage.KEPT * usage.EVERY
@@ -116,13 +118,13 @@ class Feed:
         """Say whether anybody is asked anything now."""
         return self._thread is not None
 
-    def follow(self, number: int | None = None) -> Iterator[Event]:
-        """Yield what happens, for ever: the state first, or what came after that number."""
-        news, cursor = Signal(), Cursor(number)
+    def follow(self, over: Callable[[], bool]) -> Iterator[Event]:
+        """Yield what happens, the state first, until it is `over`: that is asked now and then."""
+        news, cursor = Signal(), Cursor()
         with self.followed(news.set):
-            while True:
+            while not over():
                 yield from self.news(cursor)
-                news.wait()
+                news.wait(PAUSE)
                 news.clear()
 
     @contextmanager

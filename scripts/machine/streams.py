@@ -5,6 +5,7 @@ Whoever writes need not know whether a stream is there, which letters it has, an
 
 import codecs
 import os
+import select
 import sys
 from io import TextIOWrapper
 from typing import TextIO
@@ -16,8 +17,17 @@ ESCAPED = "escaped"
 class Output(TextIOWrapper):
     """Stdout or stderr: that its reader has gone, as in `inv ps | head`, stops no command."""
 
-    unheard = False
-    """Its reader has gone: what would go on for ever ends then."""
+    _unheard = False
+
+    @property
+    def unheard(self) -> bool:
+        """Say whether its reader has gone: what would go on for ever ends then."""
+        if not self._unheard:
+            looked = select.poll()
+            looked.register(self.fileno(), 0)  # that nobody reads is told unasked
+            gone = select.POLLERR | select.POLLHUP
+            self._unheard = any(event & gone for _, event in looked.poll(0))
+        return self._unheard
 
     def write(self, text: str, /) -> int:
         """Write a text, to nobody where nobody reads."""
@@ -37,7 +47,7 @@ class Output(TextIOWrapper):
 
     def to_nobody(self) -> None:
         """Give the stream another end, so that not even Python's own last flush fails."""
-        self.unheard = True
+        self._unheard = True
         nobody = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nobody, self.fileno())
         os.close(nobody)

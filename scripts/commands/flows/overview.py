@@ -80,10 +80,8 @@ def follow(checkout: Checkout, tell: Report, judged: "Judged") -> None:
     from scripts.live.feed import Feed
 
     with suppress(KeyboardInterrupt):  # the way to end it
-        for number, event, data in Feed(checkout, judged=judged).follow():
+        for number, event, data in Feed(checkout, judged=judged).follow(lambda: tell.out.unheard):
             tell.json_line({"event": event, "number": number, "data": data})
-            if tell.out.unheard:
-                break
 
 
 def every_stack(checkout: Checkout, tell: Report) -> None:

@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -14,12 +13,11 @@ from scripts.config.rules.schema import validate
 from scripts.core import polling
 from scripts.core.look import Look, Usage
 from scripts.engine.stacks import KIND_LABEL
-from scripts.live.feed import Feed
-from scripts.tell.screen import Screen
 from scripts.watch import measuring
 from tests.kit.changes import put
 from tests.kit.checkout import Checkout
 from tests.kit.fake_engine import framed, made
+from tests.kit.live import PATIENCE
 from tests.kit.places import ROOT
 
 
@@ -199,20 +197,24 @@ def test_programs_are_told_the_state_first_until_ctrl_c(at: Checkout) -> None:
 
 
 def test_following_ends_where_nobody_reads_any_more(at: Checkout) -> None:
-    """Quietly, after the first line that nobody has read."""
-    told: list[int] = []
+    """Quietly, and without any more news: where nothing runs, none comes."""
+    argv = [sys.executable, "-m", "tests.kit.inv_at", str(at.root), "ps", "--follow"]
 
-    def events(_: Feed) -> Iterator[tuple[int, str, dict[str, str]]]:
-        for number in range(1, 4):
-            told.append(number)
-            yield number, "change", {}
+    with subprocess.Popen(
+        [*argv, "--format", "json"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        events = [json.loads(process.stdout.readline())["event"] for _ in range(2)]
+        process.stdout.close()
+        try:
+            code = process.wait(PATIENCE)
+        finally:
+            process.kill()
+        err = process.stderr.read()
 
-    at.patch.setattr(Feed, "follow", events)
-    at.patch.setattr(Screen, "unheard", True)
-
-    assert at.inv("ps", "--follow", "--format", "json") == 0
-
-    assert told == [1]
+    assert events == ["state", "usages"]
+    assert (code, err) == (0, b"")
 
 
 @pytest.mark.parametrize(

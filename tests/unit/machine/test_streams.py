@@ -56,16 +56,15 @@ def test_where_nobody_reads_any_more_writing_goes_on(pipe: tuple[int, Output]) -
     output.flush()
 
 
-def test_a_small_text_for_nobody_is_known_when_it_is_flushed(pipe: tuple[int, Output]) -> None:
-    """Until then it is in our own hands."""
+def test_that_nobody_reads_is_known_before_anything_is_written(pipe: tuple[int, Output]) -> None:
+    """What waits for news would else go on until some come."""
     ends, output = pipe
-    os.close(ends)
-    output.write("x")
     before = output.unheard
-
-    output.flush()
+    os.close(ends)
 
     assert (before, output.unheard) == (False, True)
+    output.write("x")
+    output.flush()
 
 
 def test_a_stream_keeps_its_encoding_and_its_buffer() -> None:
