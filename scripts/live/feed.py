@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from scripts.config import settings as env_file
 from scripts.config import workspace
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
+from scripts.core import files
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, StackError, unexpected
 from scripts.core.foreign.documents import Json
@@ -48,8 +49,8 @@ class Cursor:
     def __init__(self, number: int | None = None) -> None:
         """Begin behind the change of that number; None for who knows nothing."""
         self.number = number
-        self.used: float | None = None
-        """The moment of the last row of use; None before the first."""
+        self.used: int | None = None
+        """The number of the last row of use; None before it was told of any."""
 
 
 def loosely(checkout: Checkout) -> Settings:
@@ -84,9 +85,9 @@ class Feed:
         """
         self._said: list[str] = []
         self._checkout = replace(checkout, runner=run_beside, say=self._said.append)
-        self._sources, self.judged = sources, judged
+        self._sources, self._judged = sources, judged
         settings = loosely(checkout)
-        project = settings.get("COMPOSE_PROJECT_NAME")
+        self._project = project = settings.get("COMPOSE_PROJECT_NAME")
         self.cache = workspace.cache(checkout.root, project)
         self.mask = Mask(settings)
         self._changes = Changes()
@@ -156,11 +157,20 @@ class Feed:
             events = [(number, kind, document | {"now": written(now)})]
         cursor.number = events[-1][0] if events else cursor.number or 0
         known = cursor.used
-        rows = self._ring.after(now - SPAN if known is None else known)
-        cursor.used = rows[-1]["at"] if rows else known or now
+        numbered = self._ring.after(known or 0)
+        cursor.used = numbered[-1][0] if numbered else known or 0
+        rows = [row for _, row in numbered]
         if known is None:
+            rows = [row for row in rows if row["at"] > now - SPAN]
             return [*events, (cursor.number, "usages", {"rows": rows})]
         return [*events, *((cursor.number, "usage", row) for row in rows)]
+
+    def judged(self, error: Exception) -> StackError:
+        """Return an error of ours for any, whatever goes wrong with that too."""
+        try:
+            return self._judged(error)
+        except Exception:  # noqa: BLE001 - a full disk, for instance
+            return unexpected(error)
 
     def masked(self, document: Json) -> Json:
         """Return a document without the secrets of the settings as they are now."""
@@ -202,9 +212,15 @@ class Feed:
             try:
                 self._look()
             except Exception as error:  # noqa: BLE001 - told; a thread that ended would tell nothing
-                silent = state.silent(self.judged(error))
-                self._take(engine=silent, notes=list(self._said), **self._starts.parts())
+                self._failed(error)
                 self._wanted.wait(AGAIN)
+
+    def _failed(self, error: Exception) -> None:
+        """Tell what went wrong, as far as that goes: what fails here too ends nothing."""
+        with suppress(Exception):
+            self._take(engine=state.silent(self.judged(error)), notes=list(self._said))
+        with suppress(Exception):
+            self._take(**self._starts.parts())
 
     def _left(self) -> bool:
         """Say whether nobody follows any more; then this thread is no longer the one that looks."""
@@ -221,8 +237,10 @@ class Feed:
             self.mask = Mask(loosely(self._checkout), self.mask.secrets)
             self._show(self._parts)
         space = workspace.look(self._checkout)
+        project = space.settings.get("COMPOSE_PROJECT_NAME")
+        if project != self._project:
+            raise other_stack(self._project, project)
         self.knows(space)
-        self._starts = Starts(space.cache)
         facts = {
             "project": space.stack.project,
             "engine": state.engine(space.engine),
@@ -251,8 +269,11 @@ class Feed:
             self._tell()
 
     def _ask(self, source: Source, scene: Scene) -> None:
-        # after an error it stays as it was: what is wrong is told by the look
-        self.put(**{source.name: source.ask(scene.space, scene.look)})
+        found = None  # after an error too: what was known once is not told as if it were so now
+        try:
+            found = source.ask(scene.space, scene.look)
+        finally:
+            self.put(**{source.name: found})
 
     def _aside(self, name: str, ask: Callable[[], None]) -> None:
         """Ask in a thread, so that no event waits for it, unless that asks still."""
@@ -272,11 +293,20 @@ class Feed:
             Thread(target=work, daemon=True).start()
 
 
+def other_stack(before: str, now: str) -> ConfigError:
+    """Return what is wrong where the settings name another stack than the one that is followed."""
+    return ConfigError(
+        f"COMPOSE_PROJECT_NAME is {now} by now; what is followed here is {before}",
+        next_step=f"COMPOSE_PROJECT_NAME={before} inv page --stop, then: inv page",
+    )
+
+
 def inputs(checkout: Checkout) -> list[tuple[str, int]]:
     """Return the ages of the files that say what the stack is."""
     root, named = checkout.root, checkout.environ.get("ENV_FILE")
     composes = sorted((root / "docker").glob("docker-compose*.yml"))
-    return [(str(file), _age(file)) for file in (Path(named or root / ".env"), *composes)]
+    settings = files.absolute(named, Path.cwd()) if named else root / ".env"
+    return [(str(file), _age(file)) for file in (settings, *composes)]
 
 
 def _age(file: Path) -> int:

@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -270,8 +270,7 @@ class Book:
             try:
                 self._read(self._source())
             except Exception as error:  # noqa: BLE001 - the state of all says what is wrong
-                with suppress(Exception):
-                    self._judged(error)
+                self._judged(error)
                 with self.lock:
                     self.lock.wait_for(lambda: not self._viewers, AGAIN)
             with self.lock:

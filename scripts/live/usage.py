@@ -31,7 +31,10 @@ class Ring:
     def __init__(self, file: Path | None) -> None:
         """Begin with what the file has, of whoever wrote it before; without one nothing is kept."""
         self._file = file
-        self._rows: deque[Row] = deque(_read(file) if file is not None else (), maxlen=KEPT)
+        read = _read(file) if file is not None else ()
+        self._rows: deque[tuple[int, Row]] = deque(enumerate(read, 1), maxlen=KEPT)
+        self.number = self._rows[-1][0] if self._rows else 0
+        """Of the last row: what a clock says may come twice."""
         self._before: Mapping[str, Usage] = {}
         self._unwritten = KEPT  # so that the first row begins the file anew
 
@@ -46,14 +49,15 @@ class Ring:
         if not services:
             return None
         row = {"at": round(at, 3), "services": services}
-        self._rows.append(row)
+        self.number += 1
+        self._rows.append((self.number, row))
         if self._file is not None:
             self._write(self._file, row)
         return row
 
-    def after(self, at: float) -> list[Row]:
-        """Return the rows after a moment, seconds since 1970."""
-        return [row for row in tuple(self._rows) if row["at"] > at]
+    def after(self, number: int) -> list[tuple[int, Row]]:
+        """Return the rows after that one, each with its number."""
+        return [one for one in tuple(self._rows) if one[0] > number]
 
     def _write(self, file: Path, row: Row) -> None:
         """Add a row to the file, which is begun anew when it has grown to twice what is kept."""
@@ -61,7 +65,7 @@ class Ring:
         with suppress(OSError):  # a full disk: it is seen all the same
             if self._unwritten > KEPT:
                 self._unwritten = 0
-                files.write(file, "".join(map(_line, tuple(self._rows))))
+                files.write(file, "".join(_line(one) for _, one in tuple(self._rows)))
             else:
                 with file.open("a", encoding="utf-8") as written:
                     written.write(_line(row))

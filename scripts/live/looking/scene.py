@@ -50,7 +50,7 @@ class Source:
     """Between two times that it is asked."""
     ask: Callable[[Workspace, Look], Any]
     """Gives JSON, None for nothing to say; in a thread of its own, so it may take its time. After
-    an error of ours stays what was there."""
+    an error there is none."""
 
 
 class Scene:

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,13 +15,15 @@ from scripts.core.checkout import Checkout as Here
 from scripts.core.errors import ConfigError
 from scripts.core.polling import until_none
 from scripts.core.process import run
-from scripts.live.feed import Feed
+from scripts.live.feed import Feed, inputs
 from scripts.live.looking.scene import Scene, Source
+from scripts.live.looking.starts import Starts
 from scripts.start.events import Ending
 from scripts.start.history import timeline
 from scripts.start.history.timeline import Run
 from tests.kit.checkout import Checkout
 from tests.kit.fake_engine import FakeEngine
+from tests.kit.fakes import raising
 from tests.kit.live import PATIENCE, following
 from tests.kit.reloads import edited, failed, state
 from tests.kit.reloads import run as run_of
@@ -237,21 +240,19 @@ def test_a_settings_file_that_is_named_and_not_there_is_an_error(here: Here) -> 
 
 
 def test_other_parts_come_beside_in_their_own_time(here: Here) -> None:
-    """One that takes long holds nobody up; one that fails leaves what was there."""
-    go, counted = threading.Event(), iter(range(9))
+    """One that takes long holds nobody up."""
+    go = threading.Event()
 
     def slow(*_: object) -> dict[str, int]:
         go.wait(PATIENCE)
         return {"cubes": 1}
 
-    def failing(*_: object) -> dict[str, int]:
-        if next(counted):
-            raise ConfigError("it cannot be asked", next_step="inv doctor")
+    def quick(*_: object) -> dict[str, int]:
         return {"adds": 1}
 
     sources = [
         Source(name="memories", seconds=60.0, ask=slow),
-        Source(name="memos", seconds=0.0, ask=failing),
+        Source(name="memos", seconds=0.0, ask=quick),
     ]
     with following(Feed(here, sources=sources)) as follower:
         follower.until(lambda one: one["services"]["memos"]["ready"] and "memos" in one)
@@ -260,6 +261,22 @@ def test_other_parts_come_beside_in_their_own_time(here: Here) -> None:
         document = follower.until(lambda one: "memories" in one)
 
     assert (document["memories"], document["memos"]) == ({"cubes": 1}, {"adds": 1})
+
+
+def test_what_cannot_be_asked_any_more_is_not_known(here: Here) -> None:
+    """Counts of hours ago would look like those of now."""
+    silent = threading.Event()
+
+    def asked(*_: object) -> dict[str, int]:
+        if silent.is_set():
+            raise ConfigError("it cannot be asked", next_step="inv doctor")
+        return {"cubes": 1}
+
+    source = Source(name="memories", seconds=0.0, ask=asked)
+    with following(Feed(here, sources=[source])) as follower:
+        follower.until(lambda one: "memories" in one)
+        silent.set()
+        follower.until(lambda one: "memories" not in one)
 
 
 def test_what_takes_long_is_asked_seldom(here: Here) -> None:
@@ -314,6 +331,50 @@ def test_a_bug_of_ours_ends_nothing(here: Here, monkeypatch: pytest.MonkeyPatch)
         assert told["engine"]["error"] == "unexpected: ZeroDivisionError"
     one.until(lambda seen: seen["engine"]["answers"])
     follower.__exit__(None, None, None)
+
+
+def test_what_cannot_even_be_told_ends_nothing(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tells of a bug, and what it tells besides, may have one too."""
+    with monkeypatch.context() as patched:
+        patched.setattr(Scene, "parts", raising(ZeroDivisionError()))
+        patched.setattr(Starts, "parts", raising(OSError()))
+        follower = following(Feed(here, judged=raising(KeyError())))
+        one = follower.__enter__()
+        told = one.until(lambda seen: "engine" in seen)
+        assert told["engine"]["error"] == "unexpected: ZeroDivisionError"
+    one.until(lambda seen: seen["engine"]["answers"])
+    follower.__exit__(None, None, None)
+
+
+def test_another_stack_is_not_mixed_with_the_one_that_is_followed(
+    here: Here, at: Checkout, engine: FakeEngine
+) -> None:
+    """The page of a stack whose name the settings change says so, and how to see the other one."""
+    environ = {name: value for name, value in here.environ.items() if "PROJECT" not in name}
+    before = at.env_file.read_text()
+    at.env_file.write_text(before + "COMPOSE_PROJECT_NAME=memos-test\n")
+    with following(Feed(replace(here, environ=environ))) as follower:
+        follower.until(lambda one: one["services"])
+        at.env_file.write_text(before + "COMPOSE_PROJECT_NAME=memos-other\n")
+        gone = follower.until(lambda one: not one["engine"]["answers"])
+        assert "COMPOSE_PROJECT_NAME is memos-other" in gone["engine"]["error"]
+        assert gone["project"] == "memos-test"
+        at.env_file.write_text(before + "COMPOSE_PROJECT_NAME=memos-test\n")
+        follower.until(lambda one: one["engine"]["answers"])
+
+    assert not [call for call in engine.calls if "memos-other" in call]
+
+
+def test_settings_below_the_home_folder_are_watched(
+    here: Here, at: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tilde is what it is for who reads them."""
+    monkeypatch.setenv("HOME", str(at.folder))
+    (at.folder / "own.env").write_text("")
+
+    (file, age), *_ = inputs(replace(here, environ={"ENV_FILE": "~/own.env"}))
+
+    assert (file, age > 0) == (str(at.folder / "own.env"), True)
 
 
 def test_a_start_that_ends_is_told(here: Here, at: Checkout) -> None:

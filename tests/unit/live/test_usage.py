@@ -40,8 +40,17 @@ def test_whoever_comes_later_gets_what_was_missed(tmp_path: Path) -> None:
     """And no more than is kept."""
     ring = filled(tmp_path / FILE, KEPT + 5)
 
-    assert [row["at"] for row in ring.after(KEPT + 2)] == [KEPT + 3, KEPT + 4, KEPT + 5]
+    assert [number for number, _ in ring.after(KEPT + 2)] == [KEPT + 3, KEPT + 4, KEPT + 5]
     assert len(ring.after(0)) == KEPT
+
+
+def test_a_clock_that_goes_back_hides_no_row() -> None:
+    """An hour comes twice, and who follows has each row once."""
+    ring = Ring(None)
+    for number, at in enumerate((4000.0, 4005.0, 400.0, 405.0)):
+        ring.add(used(number, 0.5 * number), at)
+
+    assert [row["at"] for _, row in ring.after(1)] == [400.0, 405.0]
 
 
 def test_the_next_one_begins_with_what_was_written(tmp_path: Path) -> None:
