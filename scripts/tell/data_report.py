@@ -26,6 +26,11 @@ PACE = 0.2
 class DataReport(StartReport):
     """Tells plans, bytes and snapshots; what was stopped for them starts again."""
 
+    def first(self, pending: str) -> None:
+        """Write on stdout, as a plan, what is finished before it is begun; nothing for none."""
+        if pending:
+            self.text(f"first     {pending}, and so does this")
+
     def plan(self, plan: Plan, *, result: bool) -> None:
         """Tell what is going to happen; on stdout where that is the result."""
         for line in plan_lines(plan):

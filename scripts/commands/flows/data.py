@@ -9,7 +9,7 @@ from scripts.config.workspace import Workspace
 from scripts.core.errors import ExitCode, StackError
 from scripts.core.files import held
 from scripts.core.look import ALIVE
-from scripts.data import archive, manifest, operations, recovery, snapshots, volumes
+from scripts.data import archive, journal, manifest, operations, recovery, snapshots, volumes
 from scripts.data.model import Command
 from scripts.engine import stacks
 from scripts.engine.containers import containers, made
@@ -127,6 +127,7 @@ def reset(start: Starter, tell: DataReport, wanted: Reset, *, yes: bool) -> Exit
         operation = operations.prepare(
             context, Command.RESET, groups, snapshot=name if wanted.keep else ""
         )
+        tell.first(journal.pending(context.folder) if wanted.dry_run else "")
         tell.plan(operation.plan, result=wanted.dry_run)
         if wanted.dry_run or not operation.plan.volumes:
             return ExitCode.OK
@@ -171,6 +172,7 @@ def save(
             return code
         operation = operations.prepare(context, Command.SAVE, groups, snapshot=name)
         operation.require_data()
+        tell.first(journal.pending(context.folder) if dry_run else "")
         tell.plan(operation.plan, result=dry_run)
         if dry_run:
             return ExitCode.OK
@@ -196,6 +198,7 @@ def restore(start: Starter, tell: DataReport, wanted: Restore, *, yes: bool) -> 
         )
         operation.require_nothing_beside()
         operation.require_space(contents["tar_bytes"])
+        tell.first(journal.pending(context.folder) if wanted.dry_run else "")
         tell.plan(operation.plan, result=wanted.dry_run)
         if wanted.dry_run:
             return ExitCode.OK

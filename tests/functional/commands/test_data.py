@@ -213,6 +213,25 @@ def test_every_plan_can_be_looked_at_alone(at: Checkout) -> None:
     assert journal.read(at.kept) is not None
 
 
+@pytest.mark.parametrize(
+    "words", [("reset", "--all"), ("snapshot.save",), ("snapshot.restore", "one")]
+)
+def test_a_plan_begins_with_what_is_finished_before(at: Checkout, words: Sequence[str]) -> None:
+    """Whoever agrees to it, on a page too, has read all that is done then."""
+    at.save("one")
+    at.interrupted("restore", "starting")
+
+    assert at.inv(*words, "--dry-run") == 0
+
+    first, second, *_ = at.shown().out.splitlines()
+    assert first == (
+        "first     inv restore was interrupted (starting): inv up finishes it, inv snapshot.undo"
+        " takes it back, and so does this"
+    )
+    assert second.startswith("stops ")
+    assert at.held() == OLD_DATA
+
+
 # restore --------------------------------------------------------------------------------------
 
 
