@@ -136,6 +136,10 @@ class Actions:
         self._read_only = read_only
         self._turn = Lock()
         """Held while something is planned or begun: a plan takes the lock of the tasks too."""
+        self._begins = Lock()
+        """Held for the moment in which a task begins."""
+        self._closed = False
+        """None begins any more."""
         self._plans: dict[str, Plan] = {}
         self._running: tasks.Running | None = None
         """What was begun last."""
@@ -179,7 +183,12 @@ class Actions:
         return {"action": {**newest[0], "lines": list(self._lines)}, "actions": newest}
 
     def finish(self, say: Callable[[str], object]) -> None:
-        """Wait for what runs. Ctrl-C meanwhile reaches it, as in a terminal: it ends in its way."""
+        """Wait for what runs, and let nothing begin any more.
+
+        Ctrl-C meanwhile reaches what runs, as in a terminal: it ends in its way.
+        """
+        with self._begins:
+            self._closed = True
         while not self._idle.is_set():
             typed = "inv " + " ".join(self._records[-1]["words"])
             say(f"waiting until {typed} has ended; Ctrl-C interrupts it as in a terminal")
@@ -240,6 +249,15 @@ class Actions:
         raise AnotherPlanError(why, now)
 
     def _begin(self, typed: tuple[str, ...]) -> int:
+        """Begin, unless the page has ended while the plan was made anew."""
+        with self._begins:
+            if self._closed:
+                raise RefusedError("the page has ended", next_step="inv page")
+            number = self._started(typed)
+        self._changed()
+        return number
+
+    def _started(self, typed: tuple[str, ...]) -> int:
         number = 1 + max((one["id"] for one in self._records), default=0)
         form = TEXT if typed[0] in tasks.FORMATTED else ()
         lines: deque[str] = deque(maxlen=LINES)
@@ -256,7 +274,6 @@ class Actions:
         self._records.append(record)
         self._idle.clear()
         Thread(target=self._wait, args=(self._running, record, lines, text), daemon=True).start()
-        self._changed()
         return number
 
     def _heard(self, lines: deque[str]) -> tasks.Line:

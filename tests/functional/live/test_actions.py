@@ -12,6 +12,7 @@ from scripts.config import workspace
 from scripts.core import checkout
 from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.files import Json, held
+from scripts.core.polling import until_none
 from scripts.core.process import run
 from scripts.live import actions, tasks
 from scripts.live.actions import Actions, AnotherPlanError
@@ -212,6 +213,40 @@ def test_the_end_of_the_page_waits_and_ctrl_c_then_reaches_the_action(
     found = doing.document()["action"]
     assert (found["exit_code"], found["lines"]) == (130, ["began", "mended"])
     doing.finish(told.append)
+
+
+def test_nothing_begins_once_the_page_has_ended(
+    doing: Actions, program: Callable[[str], None], history: History, tmp_path: Path
+) -> None:
+    """Its plan is made anew for seconds; by then nobody would see how it ends."""
+    go, planning, ran = (tmp_path / name for name in ("go", "planning", "ran"))
+    program("print('the plan')")
+    plan = doing.plan("reset", RESET)
+    program(
+        f"import pathlib\nfiles = {[*map(str, (go, planning, ran))]}"
+        "\ngo, planning, ran = map(pathlib.Path, files)"
+        "\nif '--dry-run' not in sys.argv: ran.touch()"
+        "\nplanning.touch()"
+        "\nwhile not go.exists(): time.sleep(0.01)"
+        "\nprint('the plan')"
+    )
+    refused: list[str] = []
+
+    def begin() -> None:
+        with pytest.raises(RefusedError) as caught:
+            doing.begin("reset", RESET, plan.id)
+        refused.append(str(caught.value))
+
+    viewer = threading.Thread(target=begin)
+    viewer.start()
+    until_none(lambda: not planning.exists(), timeout=PATIENCE, interval=0.01)
+    doing.finish(print)
+    go.touch()
+    viewer.join(PATIENCE)
+
+    assert refused == ["the page has ended"]
+    assert not ran.exists()
+    assert history.of(actions.KIND) == []
 
 
 def test_what_was_going_on_when_the_page_was_killed_is_told_by_the_next(
