@@ -1,9 +1,9 @@
 """What nobody expected is a bug of ours: its traceback is kept, for whoever mends it."""
 
+import hashlib
 import os
 import platform
 import sys
-import time
 import traceback
 from collections.abc import Iterable
 from contextlib import suppress
@@ -26,7 +26,7 @@ def told(error: Exception, root: Path) -> BugError:
     text = masked(_writable(_text(error)), secrets)
     if os.environ.get(VARIABLE) == "1":
         sys.stderr.write(shown(text))
-    file = _kept(root / ".cache" / FOLDER, text)
+    file = _kept(root / ".cache" / FOLDER / _name(error), text)
     where = f"with {file}" if file else f"with what {VARIABLE}=1 shows before the command"
     line = " ".join(_writable(f"{type(error).__name__}: {error}").split())
     return BugError(
@@ -52,9 +52,14 @@ def _secrets(root: Path) -> Iterable[str]:
     return ()
 
 
-def _kept(folder: Path, text: str) -> Path | None:
-    """Write it down for its owner alone; None where that fails."""
-    file = folder / time.strftime("%Y%m%d-%H%M%S.txt")
+def _name(error: Exception) -> str:
+    """Return a name by where it happened: one that comes each second fills no disk."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    return f"{type(error).__name__}-{hashlib.sha256(_writable(where).encode()).hexdigest()[:8]}.txt"
+
+
+def _kept(file: Path, text: str) -> Path | None:
+    """Write it down for its owner alone, in the place of the last one; None where that fails."""
     try:
         files.write(file, text)
     except OSError:

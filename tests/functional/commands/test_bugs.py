@@ -51,6 +51,16 @@ def test_a_bug_is_one_line_and_a_file(at: Checkout, error: Exception) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_bug_that_repeats_has_one_file(at: Checkout) -> None:
+    """A page that is open for days may meet it each second; another one has its own."""
+    for error in (TypeError("x"), TypeError("y"), LookupError("z")):
+        broken(at.patch, error)
+        assert at.inv("ps") == 1
+
+    assert len(reported(at)) == 2
+    assert any("TypeError: y" in file.read_text() for file in reported(at))
+
+
 def test_the_traceback_is_shown_to_who_asks_for_it(at: Checkout) -> None:
     """With MEMOS_DEV_DEBUG=1, before the line."""
     at.patch.setenv("MEMOS_DEV_DEBUG", "1")
