@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 
 from scripts.core.checkout import Checkout
-from scripts.core.errors import ConfigError, RefusedError, StackError
+from scripts.core.errors import ConfigError, RefusedError, StackError, unexpected
 from scripts.core.foreign.documents import Json
 from scripts.core.texts import short
 from scripts.core.units import written
@@ -125,14 +125,16 @@ class Actions:
         *,
         read_only: bool = False,
     ) -> None:
-        """Run tasks of this checkout; `changed` is called, from any thread, when there is news.
+        """Run tasks of this checkout; `changed` is called when there is news.
 
+        That is from any thread, but never twice at once: what it tells last is how it is.
         What they tell is masked. With `read_only` none is run.
         """
         self._checkout = checkout
         self._history = history
         self._mask = mask
-        self._changed = changed
+        self._tell = changed
+        self._telling = Lock()
         self._read_only = read_only
         self._turn = Lock()
         """Held while something is planned or begun: a plan takes the lock of the tasks too."""
@@ -146,10 +148,10 @@ class Actions:
         self._idle = Event()
         self._idle.set()
         self._lines: deque[str] = deque(maxlen=LINES)
-        kept = [one for one in history.of(KIND) if _is_record(one.get("record"))]
+        kept = [one for one in history.of(KIND) if _is_record(one.get("record"), one.get("lines"))]
         self._records = deque((dict(one["record"]) for one in kept), maxlen=KEPT)
         for one in kept[-1:]:
-            self._lines.extend(one.get("lines", ()))
+            self._lines.extend(one.get("lines") or ())
         for one in self._records:
             if "ended" not in one:
                 self._lost(one)
@@ -198,6 +200,10 @@ class Actions:
                 say(f"interrupting {typed}")
                 if self._running is not None:
                     self._running.interrupt()
+
+    def _changed(self) -> None:
+        with self._telling:
+            self._tell()
 
     @contextmanager
     def _free(self) -> Iterator[None]:
@@ -287,9 +293,10 @@ class Actions:
         self, running: tasks.Running, record: dict[str, Json], lines: deque[str], text: str
     ) -> None:
         try:
-            code = running.wait().exit_code
-            record |= {"ended": written(time.time()), "exit_code": code}
-            told = f"{text}: exit code {code}" if code else f"{text}: done"
+            told, how = self._how(running, text)
+            if not how:
+                lines.append(told)
+            record |= {"ended": written(time.time()), **how}
             self._history.ended(
                 KIND,
                 record["began"],
@@ -302,6 +309,14 @@ class Actions:
             self._idle.set()
             self._changed()
 
+    def _how(self, running: tasks.Running, text: str) -> tuple[str, dict[str, Json]]:
+        """Wait; say in words and with its exit code how it ended, without where nobody knows."""
+        try:
+            code = running.wait().exit_code
+        except Exception as error:  # noqa: BLE001 - told: a thread that ends would end nothing
+            return f"{text}: not known how it ended: {unexpected(error)}", {}
+        return f"{text}: exit code {code}" if code else f"{text}: done", {"exit_code": code}
+
     def _lost(self, record: dict[str, Json]) -> None:
         """Say of what an earlier page has begun, and did not see end, that nobody knows how."""
         record["ended"] = written(time.time())
@@ -313,8 +328,16 @@ class Actions:
         )
 
 
-def _is_record(found: Json) -> bool:
-    return isinstance(found, dict) and {"id", "task", "words", "began"} <= found.keys()
+def _is_record(found: Json, lines: Json) -> bool:
+    """Say whether an entry has what those of ours have: anybody may write to a file."""
+    if not isinstance(found, dict) or not _are_texts(lines if lines is not None else []):
+        return False
+    texts = [found.get("task"), found.get("began"), found.get("ended", "")]
+    return type(found.get("id")) is int and _are_texts(found.get("words")) and _are_texts(texts)
+
+
+def _are_texts(found: Json) -> bool:
+    return isinstance(found, list) and all(isinstance(one, str) for one in found)
 
 
 def going_on(history: History) -> str:

@@ -215,6 +215,50 @@ def test_the_end_of_the_page_waits_and_ctrl_c_then_reaches_the_action(
     doing.finish(told.append)
 
 
+def test_what_cannot_be_seen_to_its_end_has_ended_all_the_same(
+    here: checkout.Checkout, program: Callable[[str], None], history: History
+) -> None:
+    """What is told of it fails here; the next may be done."""
+    program("print('a line')")
+
+    def failing(_: str) -> str:
+        if threading.current_thread() is threading.main_thread():
+            return "masked"
+        raise LookupError("odd")
+
+    runs = Actions(here, history, failing, lambda: None)
+    runs.begin("smoke", {})
+    runs.finish(print)
+
+    found = runs.document()["action"]
+    assert found["lines"] == ["masked: not known how it ended: unexpected: LookupError"]
+    assert ("ended" in found, "exit_code" in found) == (True, False)
+    assert "until" in history.of(actions.KIND)[0]
+
+
+def test_what_is_told_last_is_how_it_is(
+    here: checkout.Checkout, program: Callable[[str], None], history: History
+) -> None:
+    """Who has made the document before the end, and is slow, does not tell it after the end."""
+    program("pass")
+    told: list[bool] = []
+    over = threading.Event()
+
+    def changed() -> None:
+        has_ended = "ended" in runs.document()["action"]
+        if not has_ended:
+            over.wait(2.0)
+        told.append(has_ended)
+        if has_ended:
+            over.set()
+
+    runs = Actions(here, history, str, changed)
+    runs.begin("smoke", {})
+    assert over.wait(PATIENCE)
+
+    assert told == [False, True]
+
+
 def test_nothing_begins_once_the_page_has_ended(
     doing: Actions, program: Callable[[str], None], history: History, tmp_path: Path
 ) -> None:
@@ -254,8 +298,16 @@ def test_what_was_going_on_when_the_page_was_killed_is_told_by_the_next(
 ) -> None:
     """It goes on by itself; how it ended nobody saw."""
     history.began(actions.KIND, "odd", "by hand", at="w", record={"id": 1})
+    fits = {"id": 1, "task": "up", "words": ["up"], "began": "w"}
+    odds: tuple[dict[str, Json], ...] = (
+        *({"id": "1"}, {"words": None}, {"words": [1]}, {"task": {}}, {"ended": 5}),
+    )
+    for odd in odds:
+        history.began(actions.KIND, repr(odd), "by hand", at="w", record={**fits, **odd})
+    for lines in ("abc", [1], {"a": 1}):
+        history.began(actions.KIND, repr(lines), "by hand", at="w", record=fits, lines=lines)
     record = {"id": 3, "task": "reset", "words": ["reset", "--all"], "began": "x"}
-    history.began(actions.KIND, "x", "inv reset --all", at="x", record=record)
+    history.began(actions.KIND, "x", "inv reset --all", at="x", record=record, lines=None)
 
     found = Actions(here, history, str, lambda: None).document()["action"]
 
