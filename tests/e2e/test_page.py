@@ -64,8 +64,12 @@ def test_what_others_send_is_refused_and_what_they_wrote_is_text(
     """The attack list, another user of this machine, and scripts in a log line and a memory."""
     name = running.container(SUBJECT)
     with served(running) as server:
+        earlier = server.visitor()
+        earlier.enter()
+    with served(running) as server:
         visitor = server.visitor()
         visitor.enter()
+        assert not attacks.outdated(earlier, visitor)
         before = visitor.state().get("action")
         assert {one: wrong for one, wrong in attacks.refused(visitor) if wrong} == {}
         assert visitor.state().get("action") == before

@@ -1,5 +1,6 @@
 """The attack list: what somebody might send to the server of the page, and how it is refused."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -114,3 +115,13 @@ def refused(visitor: Visitor) -> Iterator[tuple[str, str]]:
         answer = visitor.ask(attack.path, attack.method, headers, attack.body)
         good = answer.status in attack.status
         yield attack.name, "" if good else f"{answer.status} {answer.body[:200]!r}"
+
+
+def outdated(visitor: Visitor, now: Visitor) -> str:
+    """Show the cookie that an earlier server gave; return what is wrong with the answer.
+
+    Its name has the port: it is given that of now, for the worst case.
+    """
+    cookie = re.sub(r"\d+=", f"{now.port}=", visitor.headers[COOKIE], count=1)
+    answer = now.ask("/", headers={COOKIE: cookie})
+    return "" if answer.status == 401 else f"{answer.status} {answer.body[:200]!r}"

@@ -186,6 +186,15 @@ def act(tab: Tab, task: str, fields: Mapping[str, str]) -> str:
     return done(tab, before)
 
 
+def refused(tab: Tab, task: str) -> str:
+    """Ask for an action that cannot be done; return why, as the page says it."""
+    view(tab, "/actions")
+    tab.click(f'form[data-task="{task}"] button')
+    tab.until("document.querySelector('#ask').open")
+    assert not tab.ask("Boolean(document.querySelector('[data-do=act]'))")
+    return str(tab.ask("document.querySelector('#ask').innerText"))
+
+
 def done(tab: Tab, before: str) -> str:
     """Agree to what is asked, and wait for the action after this one; it must succeed."""
     begun = f"{LAST} !== {json.dumps(before)}"
