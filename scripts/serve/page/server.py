@@ -7,7 +7,9 @@ import socket
 from collections.abc import Callable, Sequence
 from types import FrameType
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from scripts.core.errors import ConfigError, RefusedError, StackError, unexpected
 from scripts.core.stack import LAST_PORT, REFUSED_BY_BROWSERS
@@ -20,6 +22,8 @@ from scripts.serve.page.streams import Part, Streams
 HOST = "127.0.0.1"
 LONGEST = 16384
 """Bytes of a request before its body, or of what is not yet a request."""
+IDLE = 100
+"""Connections without a request that stay open; each takes a file of this process."""
 GRACE = 2
 """Seconds for answers under way when it ends."""
 
@@ -49,6 +53,28 @@ def listening(port: int, again: int = 0) -> socket.socket:
     raise RefusedError("no port is free", next_step="ss -ltn shows who listens")
 
 
+class Connection(H11Protocol):
+    """One of a viewer, or of anybody on this machine: for a new one the oldest idle one goes.
+
+    So who opens many and says nothing keeps nobody out; a limit of all would do just that.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a new one."""
+        super().connection_made(transport)
+        self.began = self.loop.time()
+        others = (one for one in self.connections if isinstance(one, Connection))
+        idle = [one for one in others if one.idle]
+        if len(idle) > IDLE:
+            min(idle, key=lambda one: one.began).transport.abort()
+
+    @property
+    def idle(self) -> bool:
+        """Say whether it is open and nothing is answered on it."""
+        answering = self.conn.our_state in {h11.SEND_RESPONSE, h11.SEND_BODY}
+        return not answering and not self.transport.is_closing()
+
+
 class Server(uvicorn.Server):
     """Serves one feed. Without requests it does nothing at all, not even look at the clock."""
 
@@ -71,7 +97,8 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app.app(access, routes, session, judged, feed.masked),
                 loop="asyncio",
-                http="h11",
+                http=Connection,
+                backlog=IDLE,
                 ws="none",
                 lifespan="off",
                 log_config=None,

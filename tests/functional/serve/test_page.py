@@ -4,7 +4,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from scripts.core.checkout import Checkout as Here
 from scripts.core.errors import ConfigError, RefusedError, StackError
 from scripts.core.process import run
 from scripts.live.feed import Feed
-from scripts.serve.page.server import listening
+from scripts.serve.page.server import IDLE, listening
 from tests.kit.checkout import lay_out
 from tests.kit.live import Viewer, served
 
@@ -198,6 +198,22 @@ def test_a_viewer_that_hangs_up_is_missed_by_nobody(viewer: Viewer, feed: Feed) 
         stream.until("state")
         assert feed.looking
         assert viewer.ask("/").status == 200
+
+
+def test_who_connects_and_says_nothing_keeps_nobody_out(viewer: Viewer, feed: Feed) -> None:
+    """Nor one who says half a request; the oldest of them go, and streams stay."""
+    stream = viewer.stream()
+    stream.until("state")
+    address = ("127.0.0.1", viewer.port)
+    with ExitStack() as ends, closing(stream):
+        many = [ends.enter_context(socket.create_connection(address, 20)) for _ in range(IDLE + 9)]
+        for one in many[-5:]:
+            one.sendall(b"GET / HTTP/1.1\r\nHost:")
+
+        assert viewer.ask("/").status == 200
+        assert many[0].recv(1) == b""
+        feed.put(memos={"adds": 1})
+        assert stream.until("change")
 
 
 def test_an_error_is_told_in_json_and_ends_nothing(
