@@ -69,7 +69,9 @@ def kept(volume: Path) -> Kept:
         if path.is_symlink():
             found[name] = f"→ {path.readlink()}"
         elif path.is_file():
-            found[name] = f"{path.read_bytes()[:9]!r} {path.stat().st_size} {path.stat().st_nlink}"
+            with path.open("rb") as file:  # the sparse one is long
+                begins = file.read(9)
+            found[name] = f"{begins!r} {path.stat().st_size} {path.stat().st_nlink}"
         else:
             found[name] = oct(path.stat().st_mode)
     return found
