@@ -12,7 +12,9 @@ import pytest
 
 from scripts.core.errors import EngineError
 from scripts.core.look import Container, Health, Look, Reading, State
+from scripts.core.polling import until_none
 from scripts.core.stack import Probe, Stack
+from scripts.engine import events
 from scripts.engine.api import Api
 from scripts.engine.containers import container, containers
 from scripts.watch.calls import health_check
@@ -441,6 +443,32 @@ def test_when_the_engine_tells_no_more_all_are_asked_for(
     engine.state["containers"][id_of("etcd")]["State"]["Status"] = "paused"
 
     assert heard(live, "paused").id == id_of("etcd")
+
+
+def test_events_that_ended_are_followed_again(
+    engine: FakeEngine, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a full look for what was missed meanwhile, they are enough again."""
+    monkeypatch.setattr(events, "AGAIN", 0.01)
+    observer = Observer(api, watched(1), live=True, full=float("inf"))
+    observer.look(set(), patience=0.0)
+    engine.tell(None)
+    until_none(
+        lambda: sum("/events" in call for call in engine.calls) < 2, timeout=PATIENCE, interval=0.01
+    )
+    engine.state["containers"][id_of("etcd")]["State"]["Status"] = "paused"
+    heard(observer, "paused")
+    observer.look(set(), patience=0.0)
+    engine.requests.clear()
+
+    engine.state["containers"][id_of("etcd")]["State"]["Status"] = "running"
+    engine.tell(happened("etcd", "unpause"))
+
+    heard(observer, "running")
+    asked = {call for call in engine.calls if "/containers/" in call}
+    assert asked == {f"GET /v1.44/containers/{id_of('etcd')}/json"}
+    engine.tell(None)
+    observer.close()
 
 
 def test_an_engine_that_dies_is_told_by_the_next_look(tmp_path: Path) -> None:
