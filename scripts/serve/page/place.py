@@ -66,12 +66,15 @@ def running(cache: Path) -> Note | None:
     return note if note is not None and note.lives else None
 
 
-def note(cache: Path, pid: int, port: int, secret: str, *, read_only: bool) -> Note:
-    """Note a server, and return what was noted."""
+def server(pid: int, port: int, secret: str, *, read_only: bool) -> Note:
+    """Return what is to be noted of a server."""
     started = processes.birth(pid)
-    made = Note(pid=pid, started=started, port=port, secret=secret, read_only=read_only)
-    files.write_json(folder(cache) / FILE, asdict(made))
-    return made
+    return Note(pid=pid, started=started, port=port, secret=secret, read_only=read_only)
+
+
+def note(cache: Path, server: Note) -> None:
+    """Note a server."""
+    files.write_json(folder(cache) / FILE, asdict(server))
 
 
 def forget(cache: Path) -> None:

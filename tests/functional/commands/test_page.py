@@ -21,6 +21,7 @@ from scripts.live.history import History
 from scripts.machine import groups, processes
 from scripts.serve.page import place
 from scripts.serve.page.access import Access
+from scripts.serve.page.server import Server
 from tests.kit.checkout import Checkout
 from tests.kit.live import Viewer
 from tests.kit.places import ROOT
@@ -158,6 +159,32 @@ def test_a_page_that_does_not_begin_says_where_its_words_are(
     assert f"next: read {cache / 'page' / 'log'}, or: inv page" in at.shown().err
 
 
+def test_a_start_goes_on_where_its_page_may_write_nothing(at: Checkout, cache: Path) -> None:
+    """As on a full disk, or where another user made the folder."""
+    cache.mkdir(parents=True)
+    (cache / "page").write_text("no folder")
+
+    assert at.inv("up", "--page") == 0
+
+    assert f"no page: File exists: {cache / 'page'}; next: look whose" in at.shown().err
+
+
+def test_a_page_that_cannot_be_noted_is_served_all_the_same(
+    at: Checkout, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what does not work then."""
+    served: list[object] = []
+    monkeypatch.setattr(Server, "run", lambda _, sockets: served.append(sockets))
+    (cache / "page" / "page.json.new").mkdir(parents=True)
+
+    assert at.inv("page", "--open") == 0
+
+    shown = at.shown()
+    assert shown.out.startswith("http://127.0.0.1:")
+    assert "inv page --stop will not find it: Is a directory: " in shown.err
+    assert len(served) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
@@ -175,7 +202,9 @@ def test_wrong_words_are_told(at: Checkout, words: tuple[str, ...], problem: str
 
 def living(cache: Path, *, read_only: bool = False) -> place.Note:
     """Note this process as a server."""
-    return place.note(cache, os.getpid(), 4173, "a secret", read_only=read_only)
+    found = place.server(os.getpid(), 4173, "a secret", read_only=read_only)
+    place.note(cache, found)
+    return found
 
 
 def test_a_second_one_tells_where_the_first_is(at: Checkout, cache: Path) -> None:
@@ -267,7 +296,8 @@ def test_the_one_after_a_killed_one_has_its_address(at: Checkout, cache: Path) -
     urls: list[str] = []
     while_served(at, cache, urls.append)
     port = urlsplit(urls[0]).port or 0
-    killed = place.note(cache, os.getpid(), port, "its secret", read_only=False)
+    killed = place.server(os.getpid(), port, "its secret", read_only=False)
+    place.note(cache, killed)
     gone = json.loads((cache / "page" / "page.json").read_text()) | {"started": "another moment"}
     (cache / "page" / "page.json").write_text(json.dumps(gone))
 

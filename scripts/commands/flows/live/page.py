@@ -3,7 +3,8 @@
 import os
 import signal
 import sys
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from scripts.config import workspace
 from scripts.config.workspace import Workspace
 from scripts.core import files, process
 from scripts.core.checkout import Checkout
-from scripts.core.errors import ConfigError, RefusedError, StackError
+from scripts.core.errors import ConfigError, RefusedError, StackError, unexpected
 from scripts.core.polling import poll
 from scripts.live import feed, tasks
 from scripts.live.actions import Actions, going_on
@@ -85,8 +86,8 @@ def beside(here: Checkout, tell: Report) -> None:
 
     What fails is told and no more: the stack is what was asked for.
     """
-    cache = _cache(here)
-    try:
+    with _all_the_same("no page", tell):
+        cache = _cache(here)
         if place.running(cache) is None:
             _start(here, cache, tell)
         looks = poll(lambda: place.running(cache), timeout=PATIENCE, interval=0.1)
@@ -94,8 +95,16 @@ def beside(here: Checkout, tell: Report) -> None:
             step = f"read {_log(cache)}, or: inv page"
             raise RefusedError("its server did not begin", next_step=step)
         tell.say(f"the page: {found.url}")
-    except StackError as error:
-        tell.say(f"no page: {error}; next: {error.next_step}")
+
+
+@contextmanager
+def _all_the_same(what: str, tell: Report) -> Iterator[None]:
+    """Go on where the block fails, and tell why."""
+    try:
+        yield
+    except (StackError, OSError) as error:
+        told = unexpected(error)
+        tell.say(f"{what}: {told}; next: {told.next_step}")
 
 
 def _start(here: Checkout, cache: Path, tell: Report) -> None:
@@ -129,7 +138,9 @@ def _serve(here: Checkout, wanted: Wanted, tell: Report, judged: Judged) -> None
                 access = Access(port, secret)
                 parts = _parts(here, stack, doing, read_only=read_only)
                 server = Server(stack, access, parts, read_only=read_only, judged=judged)
-                noted = place.note(cache, os.getpid(), port, secret, read_only=read_only)
+                noted = place.server(os.getpid(), port, secret, read_only=read_only)
+                with _all_the_same("inv page --stop will not find it", tell):
+                    place.note(cache, noted)
                 _tell(noted, cache, wanted, tell)
                 tell.say("Ctrl-C ends it")
                 server.run([listens])
@@ -167,8 +178,9 @@ def _parts(here: Checkout, stack: Feed, doing: Actions, *, read_only: bool) -> "
 
 def _tell(found: Note, cache: Path, wanted: Wanted, tell: Report) -> None:
     tell.text(found.url)
-    if wanted.open and not _open(cache, found.url):
-        tell.say("no browser is known here: open the address by hand")
+    with _all_the_same("open the address by hand", tell):
+        if wanted.open and not _open(cache, found.url):
+            tell.say("no browser is known here: open the address by hand")
 
 
 def _open(cache: Path, url: str) -> bool:
