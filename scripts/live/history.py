@@ -20,6 +20,8 @@ FILE = Path("live") / "history.jsonl"
 DAY = 24 * 3600.0
 MOST = 10_000_000
 """Bytes of the file; half of them are left when it is made smaller."""
+AGAIN = MOST // 10
+"""Bytes more after which it is tried again where it could not be made smaller."""
 FINDING = "finding"
 SHOWN = 200
 """Entries that a document has."""
@@ -43,6 +45,8 @@ class History:
         self._clock = clock
         self._turn = RLock()
         self._lock = _locked(self._file.with_suffix(".lock")) if writes else None
+        self._room = MOST
+        """Bytes of the file at which it is made smaller."""
         self._news = 0
         """How often something was noted."""
         self._entries: list[Entry] = []
@@ -166,7 +170,8 @@ class History:
                 size = os.fstat(number).st_size
             finally:
                 os.close(number)
-            if size > MOST:
+            if size > self._room:
+                self._room = size + AGAIN  # where the disk is full
                 self._compact()
 
     def _compact(self) -> None:
@@ -186,6 +191,7 @@ class History:
         if self._lock is not None:
             with suppress(OSError):
                 files.write(self._file, "".join(reversed(lines[: len(kept)])))
+                self._room = MOST
 
 
 def _later(moment: str, seconds: float) -> str:

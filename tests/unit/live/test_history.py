@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.core import files
 from scripts.core.units import written
 from scripts.live import history
 from scripts.live.history import FILE, History
@@ -178,6 +179,30 @@ def test_the_file_stays_small(
     assert max(len(one["text"]) for one in shown) == history.LONGEST
     found.close()
     assert History(tmp_path, clock).past() == shown[: len(History(tmp_path, clock).past())]
+
+
+def test_what_cannot_be_made_smaller_is_not_tried_with_each_entry(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may be full for hours; with room again it becomes small."""
+    monkeypatch.setattr(history, "MOST", 5_000)
+    monkeypatch.setattr(history, "AGAIN", 10_000)
+    found = History(tmp_path, clock)
+    tries: list[Path] = []
+
+    def full(file: Path, _: str) -> None:
+        tries.append(file)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "write", full)
+        for number in range(30):  # 18,000 bytes
+            found.happened("start", written(BEGAN + number), f"{number} {'x' * 600}")
+    assert len(tries) == 2
+    for number in range(30, 60):
+        found.happened("start", written(BEGAN + number), f"{number} {'x' * 600}")
+
+    assert (tmp_path / FILE).stat().st_size <= 5_000
 
 
 def test_one_process_writes(tmp_path: Path, clock: Clock) -> None:
