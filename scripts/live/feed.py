@@ -180,7 +180,9 @@ class Feed:
         """Hide also what the containers of this stack were made with, before they are heard."""
         secrets = masks.given(space.api, space.stack.project)
         with self._lock:
-            self.mask = Mask(space.settings, (*self.mask.secrets, *secrets))
+            more = (*self.mask.secrets, *secrets)
+            self.mask = Mask(space.settings, more, space.stack.names())
+            self._show(self._parts)
 
     def put(self, **parts: object) -> None:
         """Let the document have these parts from now on, None for none."""

@@ -73,7 +73,8 @@ def document(checkout: Checkout) -> Json:
         "unknown": unknown,
     }
     engine = facts.engine.usable
-    mask = Mask(settings, masks.given(Api.of(engine), project) if engine is not None else ())
+    given = masks.given(Api.of(engine), project) if engine is not None else ()
+    mask = Mask(settings, given, facts.stack.names() if facts.stack else ())
     masked = mask.document(found)
     for log in masked["logs"]:  # not before: of half a secret nobody would know that it is one
         for line in log["lines"]:

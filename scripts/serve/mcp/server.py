@@ -101,7 +101,8 @@ class Calls:
             space = workspace.look(replace(self._checkout, runner=run_beside, say=lambda _: None))
         except StackError:
             return Mask(here)
-        return Mask(here, masks.given(space.api, space.stack.project))
+        given = masks.given(space.api, space.stack.project)
+        return Mask(here, given, space.stack.names())
 
     async def _ended(self, running: tasks.Running) -> Result:
         """Wait for a task; one whose caller cancels it, or has gone, hears Ctrl-C."""

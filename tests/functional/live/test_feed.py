@@ -70,6 +70,7 @@ def test_a_secret_that_was_changed_before_we_began_is_hidden_too(at: Checkout, h
         container["Config"]["Env"] = [f"NEO4J_PASSWORD=before-it-changed-{name}"]
         at.state["containers"][f"id-{name}"] = container
     feed = Feed(here)
+    feed.put(action={"lines": ["before-it-changed-neo4j"]})
 
     with following(feed) as follower:
         follower.until(lambda one: one["services"])
@@ -77,6 +78,8 @@ def test_a_secret_that_was_changed_before_we_began_is_hidden_too(at: Checkout, h
         document = follower.until(lambda one: "memos" in one)
 
     assert document["memos"] == {"said": "******** ********"}
+    assert document["action"] == {"lines": ["********"]}
+    assert not any("before-it" in str(one) for one in follower.events)
 
 
 def test_the_first_thing_is_the_whole_state(here: Here) -> None:

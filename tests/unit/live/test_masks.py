@@ -90,6 +90,18 @@ def test_the_login_of_a_url_is_hidden_whosever_it_is(text: str, shown: str | Non
     assert without_logins(text) == (shown or text)
 
 
+@pytest.mark.parametrize("word", ["milvus", "running", "healthy", "up", "snapshot.save"])
+def test_a_secret_that_is_a_word_of_ours_makes_no_other_document(tmp_path: Path, word: str) -> None:
+    """A text that is a service's name, a task, or a value of a schema stays; within one it goes."""
+    (tmp_path / ".env.example").write_text("MILVUS_PASSWORD=\n")
+    found = Mask(settings.load(tmp_path, {"MILVUS_PASSWORD": word}), (), ["memos", "milvus"])
+
+    document = {"order": ["memos", word], "state": word, "text": f"login root {word} failed"}
+
+    assert found.document(document) == document | {"text": f"login root {MASK} failed"}
+    assert found.mask(word) == MASK
+
+
 def test_what_is_no_secret_is_left_alone(tmp_path: Path) -> None:
     """EMPTY, which stands for no key, and numbers, as they are."""
     (tmp_path / ".env.example").write_text("OPENAI_API_KEY=EMPTY\nNEO4J_PASSWORD=12345678\n")
