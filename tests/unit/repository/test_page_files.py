@@ -1,7 +1,9 @@
 """The files of the live page: small, in both languages, and nothing is written inline."""
 
+import ast
 import json
 import re
+import shlex
 
 import pytest
 
@@ -114,3 +116,40 @@ def test_the_page_reads_only_what_the_document_has(interface: str, place: tuple[
     fields = set(re.findall(r"^  (\w+)\??:", body, re.MULTILINE))
     assert fields
     assert fields <= set(found["properties"])
+
+
+def _texts() -> set[str]:
+    """Every text of the code that names a command of ours or of docker, gaps filled."""
+    told = set()
+    for file in (ROOT / "scripts").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.keyword(arg="next_step" | "step", value=value):
+                    told.add(_text(value))
+                case _:
+                    pass
+    return told - {""}
+
+
+def _text(node: ast.expr) -> str:
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=values):
+            return "".join(_text(one) or "neo4j" for one in values)
+        case _:
+            return ""
+
+
+def test_what_is_copied_of_a_next_step_is_a_command() -> None:
+    """Without the prose around it, so that a shell takes it as it is."""
+    found = re.findall(r"^const STEP = /(.*)/s;$", SCRIPT, re.MULTILINE)
+    step = re.compile(found[0], re.DOTALL)
+    copied = {one[2] for text in _texts() if (one := step.match(text))}
+    assert len(copied) > 40
+    for command in copied:
+        words = list(shlex.shlex(command, posix=True, punctuation_chars=True))
+        assert not {"(", ")", ";"} & set(words), command
+        assert not re.search(r"[,:]( |$)| (tells|shows|says|brings|has|then|or)\b", command), (
+            command
+        )

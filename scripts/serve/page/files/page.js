@@ -1,11 +1,11 @@
-// The live page: a document comes in, then patches of it; a view is drawn of it anew, and what differs
-// is put on screen. What came from outside becomes a text node by `plain`, never markup.
+// A document comes in, then patches; a view is drawn anew, and what differs is put on screen.
+// What came from outside becomes a text node by `plain`, never markup.
 
 /** @import {Action, Asked, Attributes, Bar, Content, Finding, Follow, Line, Lines, Link, Part, Refusal, Run, Service, State, Tried, Usage} from "../document" */
 
 // ---- words
 
-/** Every text of the page: English|Chinese. What stands in braces is filled in. */
+/** English|Chinese; what stands in braces is filled in. */
 const WORDS = {
   nav: "Views|视图",
   services: "Services|服务",
@@ -19,9 +19,9 @@ const WORDS = {
   live: "live|实时",
   lost: "connection lost|连接中断",
   locked: "key changed|密钥已变",
-  lost_more: "This is how it was at {at}; it is tried again all the time. If the page has ended:|当前显示 {at} 的内容，正在不断重试。若页面服务已停止：",
+  lost_more: "As it was at {at}; it is tried again all the time. If the page has ended:|当前显示 {at} 的内容，正在不断重试。若页面服务已停止：",
   locked_more: "Open the address that this prints:|请打开以下命令给出的地址：",
-  no_engine: "No container engine answers|容器引擎没有响应",
+  no_engine: "The stack cannot be looked at|无法查看服务栈",
   nothing_runs: "Nothing is running|没有服务在运行",
   all_ready: "All {all} services are ready|全部 {all} 个服务已就绪",
   some_broken: "{n} of {all} services broken|{all} 个服务中 {n} 个故障",
@@ -117,6 +117,7 @@ const WORDS = {
   no: "Cancel|取消",
   runs: "running|运行中",
   done: "done|完成",
+  unseen: "nobody saw how it ended|结果未知",
   none: "Nothing has happened yet|还没有记录",
   past_finding: "finding|问题",
   past_start: "start|启动",
@@ -148,7 +149,7 @@ const WORDS = {
 };
 /** @typedef {keyof typeof WORDS} Word */
 
-/** What the browser keeps of a choice; with a value it is kept. */
+/** What the browser keeps; a value is kept. */
 function choice(name = "", value = "") {
   try {
     if (value) localStorage.setItem(name, value);
@@ -166,7 +167,7 @@ function t(word, values = {}) {
   return WORDS[word].split("|")[chinese ? 1 : 0].replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
 }
 
-/** The text for a word of the document, or that word where none is written here. */
+/** The text for a word of the document, or that word. */
 function called(kind = "", word = "") {
   const key = /** @type {Word} */ (`${kind}_${word}`);
   return key in WORDS ? t(key) : word;
@@ -177,7 +178,7 @@ function called(kind = "", word = "") {
 const CODES = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?/g;
 const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
 
-/** A text without codes of terminals; what is unseen or turns letters round is written out.
+/** Without codes of terminals; what is unseen or turns letters round is written out.
  * @param {unknown} value */
 function plain(value) {
   const text = String(value);
@@ -196,19 +197,19 @@ function span(seconds = 0) {
   return measure(n / 86400, "day");
 }
 
-/** Milliseconds that the clock of the server is ahead of the browser's. */
+/** Milliseconds that the server's clock is ahead. */
 let ahead = 0;
 const now = () => Date.now() + ahead;
 const secondsSince = (moment = "") => (now() - Date.parse(moment)) / 1000;
 
-/** A moment as time of day, with the date where it was another day. @param {string | number} moment */
+/** Time of day, with the date of another day. @param {string | number} moment */
 function clock(moment) {
   const at = new Date(moment);
   const other = at.toDateString() !== new Date(now()).toDateString() && at.toLocaleDateString(language(), { month: "short", day: "numeric" });
   return `${other ? `${other} ` : ""}${at.toTimeString().slice(0, 8)}`;
 }
 
-/** How long it has been so. @param {string} moment */
+/** @param {string} moment */
 const since = (moment) => el("time", { datetime: moment, title: clock(moment) }, t("since", { time: span(secondsSince(moment)) }));
 
 const number = (n = 0) => n.toLocaleString("en", { maximumFractionDigits: 3 });
@@ -219,11 +220,12 @@ const short = (text = "", most = 0) => (text.length > most ? `${text.slice(0, mo
 
 // ---- elements
 
+const root = document.documentElement;
 const by = (id = "") => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** @template {Element} T @param {T} node @param {Part[]} rest @returns {T} */
 function filled(node, rest) {
-  for (const one of /** @type {unknown[]} */ (/** @type {any[]} */ (rest).flat(Infinity))) {
+  for (const one of /** @type {any[]} */ (rest).flat(Infinity)) {
     if (one instanceof Node) node.append(one);
     else if (one !== null && typeof one === "object")
       for (const [name, value] of Object.entries(one)) {
@@ -246,8 +248,8 @@ const svg = (tag, ...rest) => filled(document.createElementNS("http://www.w3.org
 /** @param {Node} node */
 const keyOf = (node) => (node instanceof Element ? node.getAttribute("data-key") : null);
 
-/** Make the children of `old` look like `wanted`. What is the same is left alone, so that focus,
- * selection and what was typed stay; what is in a data-keep is drawn by somebody else.
+/** Make the children of `old` look like `wanted`. What is the same is left alone: focus, selection and
+ * what was typed stay; what is in a data-keep is drawn by others.
  * @param {Element} old @param {Node[]} wanted */
 function morph(old, wanted) {
   const keyed = new Map([...old.children].map((one) => [keyOf(one), one]));
@@ -276,12 +278,16 @@ function morph(old, wanted) {
   }
 }
 
-/** Say something to who does not see the screen. */
+/** To who does not see the screen. */
 const tell = (text = "") => (by("told").textContent = text);
 
 /** @param {Content} text @param {...Part} rest */
 const title = (text, ...rest) => el("h1", { tabindex: "-1" }, ...rest, text);
-const dot = (kind = "") => el(`i.dot.${kind}`, { "aria-hidden": "true" });
+/** @param {...Part} rest */
+const soft = (...rest) => el("span.soft", ...rest);
+const HIDDEN = { "aria-hidden": "true" };
+const STRETCHED = { preserveAspectRatio: "none" };
+const dot = (kind = "") => el(`i.dot.${kind}`, HIDDEN);
 const href = (name = "") => `#/services/${encodeURIComponent(name)}`;
 const to = (name = "") => (name in state.services ? el("a", { href: href(name) }, name) : name);
 /** @param {string[]} all */
@@ -293,18 +299,18 @@ const refused = ({ error, next }, rest = {}) => el("div.finding.bad", rest, erro
 /** @param {Word} word @param {Content} content */
 const part = (word, content) => (Array.isArray(content) && !content.length ? null : [el("h2", t(word)), content]);
 
-/** What is done by it is in DO. @param {string} what @param {...Part} rest */
+/** DO does it. @param {string} what @param {...Part} rest */
 const button = (what, ...rest) => el("button", { "data-do": what }, ...rest);
 
 let copied = "";
+/** The last command of a next step: ours with its options, another up to the prose. */
+const STEP = /^(.*[:,;] )?((?:ENV_FILE=\S+ )?(?:\.\/dev (?:--bundle \S+ )?)?inv (?:(?:snapshot\.restore|report|images\.(?:save|load)|console\.\w+)(?: (?:'[^']*'|[^\s,;()'])+)?|\w+(?:\.\w+)*)(?: --(?:(?:service|level|tail|timeout|format|offset|write)(?: [^\s,;()]+)?|[a-z-]+))*|(?:docker|sudo|doas|systemctl|apt-get|export|kill|cp|mv|git) .*?(?= \(| (?:tells|shows) |[,;] |$))(.*)$/s;
 /** What to type, with a button that copies it. */
 function step(text = "") {
-  const found = /^(?:.*[:,;] )?((?:\.\/dev|inv|docker|sudo|systemctl|apt-get|export|kill|cp) .*)$/s.exec(text);
-  const command = found ? found[1] : text;
-  if (!text) return null;
-  return el("div.step", text.slice(0, text.length - command.length), el(found ? "code" : "span", command),
+  const [, before, command, after] = STEP.exec(text) ?? ["", text];
+  return text && el("div.step", before, command && [el("code", command),
     button("copy", { class: "quiet", "data-text": command, "aria-label": `${t("copy")}: ${command}` },
-      command === copied ? "✓" : t("copy")));
+      command === copied ? "✓" : t("copy"))], after);
 }
 
 /** @param {string[]} columns @param {Content[][]} rows */
@@ -324,7 +330,7 @@ const grid = (columns, objects = []) => table(columns, objects.map((one) => colu
 
 /** @type {State} */
 let state = { services: {}, order: [], findings: [] };
-/** Of each service, for 15 minutes: seconds since 1970, percent of a core, bytes.
+/** Of each service: seconds since 1970, percent of a core, bytes.
  * @type {Map<string, [number, number, number][]>} */
 const used = new Map();
 const USED_SECONDS = 900;
@@ -382,11 +388,11 @@ function linked(is) {
 }
 
 const pause = (milliseconds = 0) => new Promise((done) => setTimeout(done, milliseconds));
-/** Milliseconds of silence (a comment comes each 15 s) after which a connection is dead. */
+/** Milliseconds after which a silent connection is dead; a comment comes each 15 s. */
 const SILENCE = 40000;
 
-/** Follow server-sent events until the signal, and what was missed after a break (`from.id` is the
- * last). By `fetch`, for an EventSource waits seconds, gives up after some errors, and forgets. @type {Follow} */
+/** Follow server-sent events until the signal, after a break from `from.id` on. By `fetch`: an
+ * EventSource waits seconds, gives up after some errors, and forgets. @type {Follow} */
 const follow = async (url, from, end, hear, say) => {
   for (let wait = 100; !end.aborted; wait = Math.min(2 * wait, 1000)) {
     const silent = new AbortController();
@@ -434,6 +440,8 @@ async function post(path, body) {
 
 // ---- judgement
 
+/** Whether nothing can be said of it now. */
+const unasked = () => state.engine?.answers === false;
 const names = () => state.order.filter((name) => name in state.services);
 
 function wrong(name = "") {
@@ -445,24 +453,24 @@ function wrong(name = "") {
 function kindOf(name = "") {
   const one = state.services[name];
   const found = wrong(name);
-  if (found.length) return found.some((each) => each.fatal) ? "bad" : "warn";
+  if (found.length) return found.some((each) => each.fatal && each.code !== "stopped") ? "bad" : "warn";
   if (one.ready) return "good";
   const going = state.start?.going && state.start.services?.some((each) => each.service === name);
   return going || ["running", "restarting", "paused"].includes(one.state) ? "work" : "off";
 }
 
-/** How all is: a kind, and a sentence. @returns {[string, string]} */
+/** @returns {[string, string]} */
 function verdict() {
   const kinds = names().map(kindOf);
   const all = kinds.length;
   const broken = kinds.filter((kind) => kind === "bad").length;
   const n = names().filter((name) => state.services[name].ready).length;
+  if (unasked() && !state.start?.going) return ["bad", t("no_engine")];
   if (broken) return ["bad", t("some_broken", { n: broken, all })];
   if (state.start?.going) return ["work", t("going_on", { n, all })];
-  if (state.engine?.answers === false) return ["bad", t("no_engine")];
-  if (n === all) return [state.findings.length ? "warn" : "good", t("all_ready", { all })];
+  if (all && n === all) return [state.findings.length ? "warn" : "good", t("all_ready", { all })];
   if (kinds.every((kind) => kind === "off")) return ["off", t("nothing_runs")];
-  return [kinds.includes("warn") ? "warn" : "work", t("some_ready", { n, all })];
+  return [kinds.includes("warn") ? "warn" : kinds.includes("work") ? "work" : "off", t("some_ready", { n, all })];
 }
 
 // ---- views
@@ -495,9 +503,9 @@ function line(name, which, large) {
   const is = last && last[0] === end ? written(last[which]) : "–";
   const most = t("most", { most: written(highest) });
   return el("div", { class: large ? "use large" : "use", "data-use": what },
-    svg("svg", { viewBox: `0 0 ${USED_SECONDS} ${high}`, preserveAspectRatio: "none", role: "img", "aria-label": `${name}: ${t(what)} ${is}, ${most}` },
+    svg("svg", { viewBox: `0 0 ${USED_SECONDS} ${high}`, ...STRETCHED, role: "img", "aria-label": `${name}: ${t(what)} ${is}, ${most}` },
       svg("path", { d: points.join("") })),
-    large ? [el("span", `${t(what)} ${is}`), el("span.soft", most)] : el("span", is));
+    large ? [el("span", `${t(what)} ${is}`), soft(most)] : el("span", is));
 }
 
 /** @param {Service} one */
@@ -508,13 +516,13 @@ function how(name = "") {
   const one = state.services[name];
   const kind = kindOf(name);
   const at = one.ready ? (one.ready_since ?? one.started_at) : (wrong(name)[0]?.since ?? (kind === "work" && one.started_at));
-  return [el(`span.state.${kind}`, dot(kind), called("kind", kind)), " ", at ? el("span.soft", since(at)) : "", " ",
+  return [el(`span.state.${kind}`, dot(kind), called("kind", kind)), " ", at ? soft(since(at)) : "", " ",
     one.restarts ? el("span.warn", t("restarted", { n: one.restarts })) : ""];
 }
 
 function services() {
   const [kind, text] = verdict();
-  const engine = state.engine?.answers === false && !state.start?.going && state.engine;
+  const engine = unasked() && !state.start?.going && state.engine;
   return [
     title(text, dot(kind), { "data-verdict": kind }),
     engine && refused(engine, { "data-finding": "engine" }),
@@ -536,7 +544,7 @@ function services() {
   ];
 }
 
-/** Services in layers, each right above the first that needs it. */
+/** In layers, each right above the first that needs it. */
 function layers() {
   /** @type {string[][]} */
   const all = [];
@@ -590,7 +598,7 @@ function graph() {
 
 function service(name = "") {
   const one = state.services[name];
-  if (!one) return title(t("unknown", { name }));
+  if (!one) return title(names().length ? t("unknown", { name }) : verdict()[1]);
   /** @type {[Word, Content][]} */
   const facts = [
     ["answer", one.answer],
@@ -627,7 +635,7 @@ function drawnStart(run) {
   /** @type {Bar} */
   const bar = (name, label, kind, pieces, note, answered = whole) => el(`li.${kind}`, { "data-key": name },
     el("span.label", label),
-    svg("svg", { viewBox: "0 0 1000 16", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("svg", { viewBox: "0 0 1000 16", ...STRETCHED, ...HIDDEN },
       marks.map((at) => svg("path", { class: "grid", d: `M${x(at)} 0V16` })),
       pieces.map(([piece, a, b]) => b > a && svg("rect", { class: piece, x: x(a), y: 2, width: Math.max(x(b) - x(a), 2), height: 12 })),
       answered < whole && svg("path", { class: "first", d: `M${x(answered)} 0V16` })),
@@ -635,7 +643,7 @@ function drawnStart(run) {
   const phases = (run.phases ?? []).map(({ name, what, began, ended, outcome = "", critical }, n) => {
     const end = ended ?? (run.going ? whole : began);
     const wrong = ["failed", "stopped"].includes(outcome);
-    return bar(`${n} ${name}`, [called("phase", name), " ", el("span.soft", what)], wrong ? "never" : critical ? "critical" : "phase",
+    return bar(`${n} ${name}`, [called("phase", name), " ", soft(what)], wrong ? "never" : critical ? "critical" : "phase",
       [["work", began, end]], `${tenths(end - began)} s ${wrong ? called("outcome", outcome) : ""}`);
   });
   const bars = all.map((one) => {
@@ -656,7 +664,7 @@ function drawnStart(run) {
     el("p.soft", way.length ? t("start_long", { way: way.map((one) => `${one.service} ${tenths(one.ready)}`).join(" → ") }) : ""),
     part("before", phases.length ? el("ol.bars", phases) : []),
     part("services", bars.length ? el("ol.bars", bars) : []),
-    el("div.axis.soft", { "aria-hidden": "true" }, svg("svg", { height: 18 }, marks.map((at) =>
+    el("div.axis.soft", HIDDEN, svg("svg", { height: 18 }, marks.map((at) =>
       svg("text", { x: `${x(at) / 10}%`, y: 14, "text-anchor": !at ? "start" : x(at) > 960 ? "end" : "middle" }, `${+at.toFixed(1)} s`)))),
     el("ul.key.soft", /** @type {const} */ (["wait", "work", "long", "first"]).map((one) => el("li", el(`i.${one}`), t(`key_${one}`)))),
   ];
@@ -670,7 +678,7 @@ function start() {
     part("starts", table(["began", "verdict", "seconds", "prepared"], past.map((one) => [
       clock(one.began),
       el(`span.${one.verdict === "ready" ? "good" : "bad"}`, called("verdict", one.verdict)),
-      [svg("svg", { class: "length", viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
+      [svg("svg", { class: "length", viewBox: "0 0 100 8", ...STRETCHED, ...HIDDEN },
         svg("rect", { class: "work", width: (100 * one.seconds) / longest, height: 8 })), ` ${tenths(one.seconds)}`],
       one.prepared === undefined ? "–" : tenths(one.prepared),
     ]))),
@@ -694,7 +702,7 @@ function memories() {
   return [
     title(t("memories")),
     orphans > 0 && el("div.finding.warn", t("orphans", { n: number(orphans) }), step("./dev inv memories")),
-    cubes ? grid(["cube", "nodes", "vectors", "nodes_without_vector", "vectors_without_node", "preferences"], cubes) : el("p.soft", t("memories_none")),
+    cubes?.length ? grid(["cube", "nodes", "vectors", "nodes_without_vector", "vectors_without_node", "preferences"], cubes) : el("p.soft", t(cubes ? "none" : "memories_none")),
     !state.read_only && part("try", [
       /** @type {const} */ (["add", "search"]).map((name) => el("form.try", { "data-do": "try", "data-form": name },
         el("label", t(`${name}_what`), el("input", { name: "text", required: true, maxlength: 2000, autocomplete: "off" })),
@@ -717,15 +725,15 @@ function past() {
     !all.length && el("p.soft", t("none")),
     el("ul.past", all.map(({ at, kind, service, text, until }) => el("li", { "data-past": kind },
       el("time", { datetime: at }, clock(at)),
-      el("span.soft", called("past", kind)),
+      soft(called("past", kind)),
       el("span", service && [to(service), " "], text, kind === "finding" &&
-        el("span.soft", ` · ${until ? span((Date.parse(until) - Date.parse(at)) / 1000) : t("still")}`))))),
+        soft(` · ${until ? span((Date.parse(until) - Date.parse(at)) / 1000) : t("still")}`))))),
   ];
 }
 
 // ---- actions
 
-/** What can be done, by the names of the tasks, and the options that are asked for. */
+/** Tasks, and the option that is asked for. */
 const TASKS = {
   up: "service", restart: "service", down: "service", smoke: "", doctor: "", reload: "", "snapshot.save": "name",
   "snapshot.list": "", "snapshot.restore": "name", "snapshot.undo": "", reset: "service",
@@ -735,7 +743,10 @@ const TASKS = {
 let asked = null;
 
 /** @param {Action} one */
-const outcome = (one) => (!one.ended ? t("runs") : one.exit_code ? t("exit", { n: one.exit_code }) : t("done"));
+const outcome = (one) => (!one.ended ? t("runs") : one.exit_code === undefined ? t("unseen") : one.exit_code ? t("exit", { n: one.exit_code }) : t("done"));
+
+/** @param {Action} one */
+const ended = ({ ended, exit_code }) => (!ended ? "work" : exit_code === undefined ? "warn" : exit_code ? "bad" : "good");
 
 /** @param {Action} one */
 const typed = ({ task, words = [task] }) => `inv ${words.join(" ")}`;
@@ -779,7 +790,7 @@ function actions() {
   return [
     title(t("actions")),
     action && el("section", { "data-action": action.task },
-      el("h2", dot(busy ? "work" : action.exit_code ? "bad" : "good"), typed(action)),
+      el("h2", dot(ended(action)), typed(action)),
       el("p.soft", outcome(action), " · ", busy ? since(action.began) : clock(action.began)),
       action.lines?.length ? pre(action.lines.join("\n"), { class: "output" }) : ""),
     state.read_only ? el("p.soft", t("reading")) : el("ul.tasks", Object.entries(TASKS).map(([task, field]) =>
@@ -789,7 +800,7 @@ function actions() {
         field === "name" && el("label", t("name"), el("input", { name: "name", autocomplete: "off", required: task === "snapshot.restore" })),
         el("button", { disabled: busy }, called("do", task)))))),
     part("past", before.length ? el("ul.past", before.map((one) => el("li",
-      el("time", { datetime: one.began }, clock(one.began)), el(`span.${one.exit_code ? "bad" : "good"}`, outcome(one)),
+      el("time", { datetime: one.began }, clock(one.began)), el(`span.${ended(one)}`, outcome(one)),
       el("code", typed(one))))) : []),
   ];
 }
@@ -802,7 +813,7 @@ const KEPT = 5000;
 const HEAVY = { error: 3, warning: 2, info: 1, mark: 4, gap: 4 };
 const log = {
   /** @type {Line[]} */ all: [],
-  /** Those that fit; while it is not followed it stands still. @type {Line[]} */ shown: [],
+  /** Those that fit; it stands still while not followed. @type {Line[]} */ shown: [],
   /** @type {(line: Line) => boolean} */ fits: () => true,
   /** @type {Line | null} */ chosen: null,
   following: true,
@@ -931,7 +942,7 @@ function choose(place = 0) {
   paintSoon();
 }
 
-/** Logs are followed only while looked at; what was missed then comes, or is said. */
+/** Only while looked at; what was missed then comes, or is said. */
 function followLogs() {
   const looked = view() === "logs" && !document.hidden;
   if (looked && !log.stream) {
@@ -951,7 +962,7 @@ const path = () => (new URLSearchParams(`at=${location.hash.slice(2).split("?")[
 const view = () => (path()[0] in VIEWS ? path()[0] : "services");
 
 let drawing = false;
-/** Draw at the next frame what has changed until then. */
+/** At the next frame. */
 function draw() {
   if (!drawing) requestAnimationFrame(redraw);
   drawing = true;
@@ -959,7 +970,7 @@ function draw() {
 
 function redraw() {
   drawing = false;
-  document.documentElement.lang = language();
+  root.lang = language();
   morph(by("head"), [
     el("p.brand", el("b", "MemOS "), el("span", { title: state.checkout }, state.project)),
     el("p.link", { "data-link": link }, t(link)),
@@ -976,15 +987,15 @@ function redraw() {
       el("div.finding", { "data-note": "action" }, dot("work"), el("a", { href: "#/actions" }, typed(action)), " ", since(action.began)),
   ].filter((one) => one instanceof Node));
   const [, name = ""] = path();
-  morph(by("main"), [el("div", { "data-key": `${view()} ${name}`, "data-view": view(), class: (broken || state.engine?.answers === false) && "old" },
+  morph(by("main"), [el("div", { "data-key": `${view()} ${name}`, "data-view": view(), class: (broken || unasked()) && "old" },
     heardAt ? VIEWS[view()](name) : el("p.soft", t(link)))]);
   paintSoon();
   followLogs();
 }
 
-const dark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+const dark = () => (root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 
-/** What buttons and forms do, by their data-do. @type {Record<string, (on: HTMLElement) => unknown>} */
+/** By data-do. @type {Record<string, (on: HTMLElement) => unknown>} */
 const DO = {
   language() {
     chinese = !chinese;
@@ -992,12 +1003,13 @@ const DO = {
     draw();
   },
   theme() {
-    document.documentElement.dataset.theme = choice("theme", dark() ? "light" : "dark");
+    root.dataset.theme = choice("theme", dark() ? "light" : "dark");
     draw();
   },
   async copy(on) {
-    copied = on.dataset.text ?? "";
-    await navigator.clipboard.writeText(copied);
+    const { text = "" } = on.dataset;
+    await navigator.clipboard.writeText(text);
+    copied = text;
     tell(t("done"));
     draw();
     await pause(2000);
@@ -1053,7 +1065,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   choose(log.chosen ? log.shown.indexOf(log.chosen) + step : log.shown.length - 1);
 });
-// scrolled away from the end it stops following, back there it goes on
+// away from the end it stops following, back there it goes on
 document.addEventListener("scroll", ({ target }) => {
   if (!(target instanceof Element) || target.id !== "lines") return;
   following(target.scrollTop + target.clientHeight > target.scrollHeight - rowHeight());
@@ -1070,7 +1082,7 @@ addEventListener("hashchange", () => {
 addEventListener("resize", draw);
 document.addEventListener("visibilitychange", draw);
 
-if (choice("theme")) document.documentElement.dataset.theme = choice("theme");
+if (choice("theme")) root.dataset.theme = choice("theme");
 refit();
 redraw();
 setInterval(() => state.start?.going && draw(), 500);
