@@ -99,7 +99,7 @@ class Calls:
         here = settings.load(self._checkout.root, self._checkout.environ, strict=False)
         try:
             space = workspace.look(replace(self._checkout, runner=run_beside, say=lambda _: None))
-        except StackError:
+        except (StackError, OSError):  # the task says what is wrong
             return Mask(here)
         given = masks.given(space.api, space.stack.project)
         return Mask(here, given, space.stack.names())
