@@ -136,6 +136,8 @@ class Actions:
         self._tell = changed
         self._telling = Lock()
         self._read_only = read_only
+        self.allowed: Callable[[], object] = bool
+        """Raises an error of ours where nothing may be done now."""
         self._turn = Lock()
         """Held while something is planned or begun: a plan takes the lock of the tasks too."""
         self._begins = Lock()
@@ -212,6 +214,7 @@ class Actions:
             raise ConfigError(
                 "this page is read-only", next_step="inv page without --read-only", code="read-only"
             )
+        self.allowed()
         with self._turn:
             if not self._idle.is_set():
                 raise RefusedError(

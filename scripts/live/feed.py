@@ -177,12 +177,25 @@ class Feed:
         return self.mask.document(document)
 
     def knows(self, space: Workspace) -> None:
-        """Hide also what the containers of this stack were made with, before they are heard."""
+        """Hide also what the containers of this stack were made with, before they are heard.
+
+        Raises ConfigError for a workspace of another stack.
+        """
+        self._is_of(space.settings)
         secrets = masks.given(space.api, space.stack.project)
         with self._lock:
             more = (*self.mask.secrets, *secrets)
             self.mask = Mask(space.settings, more, space.stack.names())
             self._show(self._parts)
+
+    def still(self) -> None:
+        """Raise ConfigError where the settings name another stack by now: nothing is done to it."""
+        self._is_of(env_file.load(self._checkout.root, self._checkout.environ, strict=False))
+
+    def _is_of(self, settings: Settings) -> None:
+        project = settings.get("COMPOSE_PROJECT_NAME")
+        if project != self._project:
+            raise other_stack(self._project, project)
 
     def put(self, **parts: object) -> None:
         """Let the document have these parts from now on, None for none."""
@@ -239,9 +252,6 @@ class Feed:
             self.mask = Mask(loosely(self._checkout), self.mask.secrets)
             self._show(self._parts)
         space = workspace.look(self._checkout)
-        project = space.settings.get("COMPOSE_PROJECT_NAME")
-        if project != self._project:
-            raise other_stack(self._project, project)
         self.knows(space)
         facts = {
             "project": space.stack.project,

@@ -15,6 +15,7 @@ from scripts.core.checkout import Checkout as Here
 from scripts.core.errors import ConfigError
 from scripts.core.polling import until_none
 from scripts.core.process import run
+from scripts.live.actions import Actions
 from scripts.live.feed import Feed, inputs
 from scripts.live.looking.scene import Scene, Source
 from scripts.live.looking.starts import Starts
@@ -352,16 +353,21 @@ def test_what_cannot_even_be_told_ends_nothing(here: Here, monkeypatch: pytest.M
 def test_another_stack_is_not_mixed_with_the_one_that_is_followed(
     here: Here, at: Checkout, engine: FakeEngine
 ) -> None:
-    """The page of a stack whose name the settings change says so, and how to see the other one."""
+    """The page of a stack whose name the settings change says so and does nothing to it."""
     environ = {name: value for name, value in here.environ.items() if "PROJECT" not in name}
     before = at.env_file.read_text()
     at.env_file.write_text(before + "COMPOSE_PROJECT_NAME=memos-test\n")
-    with following(Feed(replace(here, environ=environ))) as follower:
+    feed = Feed(replace(here, environ=environ))
+    with following(feed) as follower:
         follower.until(lambda one: one["services"])
         at.env_file.write_text(before + "COMPOSE_PROJECT_NAME=memos-other\n")
         gone = follower.until(lambda one: not one["engine"]["answers"])
         assert "COMPOSE_PROJECT_NAME is memos-other" in gone["engine"]["error"]
         assert gone["project"] == "memos-test"
+        doing = Actions(here, feed.history, str, lambda: None)
+        doing.allowed = feed.still
+        with pytest.raises(ConfigError, match="what is followed here is memos-test"):
+            doing.begin("restart", {})
         at.env_file.write_text(before + "COMPOSE_PROJECT_NAME=memos-test\n")
         follower.until(lambda one: one["engine"]["answers"])
 

@@ -155,6 +155,7 @@ def _doing(here: Checkout, stack: Feed, *, read_only: bool) -> Actions:
         stack.put(**doing.document(), past=stack.history.past())
 
     doing = Actions(here, stack.history, stack.masked, changed, read_only=read_only)
+    doing.allowed = stack.still
     changed()
     return doing
 
