@@ -32,6 +32,12 @@ UNSAFE = (
 )
 """What makes markup or code of a text, or is refused by the page's policy."""
 HAN = re.compile("[\u4e00-\u9fff]")
+PHASES = {
+    name
+    for file in (ROOT / "scripts").rglob("*.py")
+    for name in re.findall(r'phase\([\w.]+, "(\w+)"', file.read_text(encoding="utf-8"))
+}
+"""Phases of a start that the code names where they begin; the rest is named by jobs."""
 SAME = {"cpu"}
 """Words that are the same in both languages."""
 
@@ -83,14 +89,17 @@ def test_no_word_is_left_over() -> None:
 
 
 def test_all_that_the_document_may_say_has_a_word() -> None:
-    """How a start ended, and what became of an edit, are told in both languages."""
+    """How a start ended, its phases, and what became of an edit, are told in both languages."""
     known = {word for word, _ in WORDS}
     phase = SCHEMAS["timeline"]["$defs"]["phase"]["properties"]
     edit = SCHEMAS["reload"]["$defs"]["run"]["properties"]
     told = {
         "verdict": SCHEMAS["timeline"]["properties"]["verdict"]["enum"],
         "outcome": [*edit["outcome"]["enum"], "failed", "stopped"],
+        "phase": {*PHASES, "base", "pull", "build", "checks", "data"},
+        "level": ["info", "warning", "error"],
     }
+    assert {"engine", "images", "create"} <= PHASES
     assert {"going", "done", "failed", "stopped"} == set(phase["outcome"]["enum"])
     assert {f"{kind}_{word}" for kind, words in told.items() for word in words} <= known
 

@@ -9,6 +9,7 @@
 const WORDS = {
   nav: "Views|视图",
   services: "Services|服务",
+  service: "Service|服务",
   start: "Start|启动",
   logs: "Logs|日志",
   memories: "Memories|记忆",
@@ -69,18 +70,25 @@ const WORDS = {
   phase_load: "load|载入",
   phase_checks: "checks|检查",
   phase_create: "create|创建",
+  phase_data: "data|数据",
+  phase_images: "kind of images|镜像来源",
+  phase_remove: "remove|移除",
+  phase_stop: "stop|停止",
   held: "held by {name}|等待 {name}",
   key_wait: "made, not started yet|已创建，未启动",
   key_work: "until it was ready|直到就绪",
   key_long: "took longest|耗时最长",
   key_first: "first answer|首次回答",
   starts: "The last starts|最近的启动",
-  reloads: "Reloads of the API|API 重新加载",
+  reloads: "Reloads of the API|API 重载",
   outcome_answers: "answers|已响应",
   outcome_stopped: "stopped|已停止",
   outcome_failed: "failed|失败",
   outcome_superseded: "superseded|被取代",
   level: "Level|级别",
+  level_info: "info|信息",
+  level_warning: "warning|警告",
+  level_error: "error|错误",
   find: "Text|文本",
   every: "All|全部",
   follow: "Follow|跟随",
@@ -90,6 +98,7 @@ const WORDS = {
   log_gone: "{n} older ones let go: 5,000 of each service are kept|已丢弃 {n} 行旧日志：每个服务保留 5,000 行",
   log_gap: "{n} lines did not come through|{n} 行未能送达",
   lines: "Log lines; arrow keys choose one|日志行；方向键选择",
+  cubes: "Cubes|记忆库",
   calls: "Calls of the API|API 调用",
   models: "Calls of models|模型调用",
   tasks: "Tasks of the scheduler|调度任务",
@@ -105,7 +114,7 @@ const WORDS = {
   do_restart: "Restart|重启",
   do_down: "Stop|停止",
   do_up: "Start|启动",
-  do_reload: "Reload the code|重新加载代码",
+  do_reload: "Reload the code|重载代码",
   do_smoke: "Smoke test|冒烟测试",
   do_doctor: "Doctor|诊断",
   "do_snapshot.save": "Save a snapshot|保存快照",
@@ -278,7 +287,7 @@ function morph(old, wanted) {
   }
 }
 
-/** To who does not see the screen. */
+/** To who sees no screen. */
 const tell = (text = "") => (by("told").textContent = text);
 
 /** @param {Content} text @param {...Part} rest */
@@ -299,7 +308,7 @@ const refused = ({ error, next }, rest = {}) => el("div.finding.bad", rest, erro
 /** @param {Word} word @param {Content} content */
 const part = (word, content) => (Array.isArray(content) && !content.length ? null : [el("h2", t(word)), content]);
 
-/** DO does it. @param {string} what @param {...Part} rest */
+/** @param {string} what @param {...Part} rest */
 const button = (what, ...rest) => el("button", { "data-do": what }, ...rest);
 
 let copied = "";
@@ -313,15 +322,15 @@ function step(text = "") {
       command === copied ? "✓" : t("copy"))], after);
 }
 
-/** @param {string[]} columns @param {Content[][]} rows */
-function table(columns, rows) {
-  return rows.length ? el("div.scroll", { tabindex: "0", role: "region", "aria-label": called("col", columns[0]) }, el("table",
+/** @param {Word} word @param {string[]} columns @param {Content[][]} rows */
+function table(word, columns, rows) {
+  return part(word, rows.length ? el("div.scroll", { tabindex: "0", role: "region", "aria-label": t(word) }, el("table",
     el("thead", el("tr", columns.map((one) => el("th", { scope: "col" }, called("col", one))))),
-    el("tbody", rows.map((row) => el("tr", row.map((cell) => el("td", cell))))))) : [];
+    el("tbody", rows.map((row) => el("tr", row.map((cell) => el("td", cell))))))) : []);
 }
 
-/** @param {string[]} columns @param {object[]} [objects] */
-const grid = (columns, objects = []) => table(columns, objects.map((one) => columns.map((name) => {
+/** @param {Word} word @param {string[]} columns @param {object[]} [objects] */
+const grid = (word, columns, objects = []) => table(word, columns, objects.map((one) => columns.map((name) => {
   const value = /** @type {Attributes} */ (one)[name];
   return typeof value === "number" ? number(value) : String(value || "–");
 })));
@@ -367,11 +376,10 @@ function take(event, data) {
     const whole = /** @type {State} */ (event === "state" ? data : merged(state, data));
     state = { ...whole, services: whole.services ?? {}, order: whole.order ?? [], findings: whole.findings ?? [] };
     if (data.now) ahead = Date.parse(data.now) - Date.now();
-    const [kind, text] = verdict();
+    const text = verdict()[1];
     const action = state.action ? `; ${state.action.task}: ${outcome(state.action)}` : "";
     if (told && told !== text + action) tell(text + action);
     told = text + action;
-    document.title = `${{ good: "●", bad: "✕", warn: "▲" }[kind] ?? "○"} ${text} · ${plain(state.project)}`;
   } else if (event === "usages") {
     used.clear();
     data.rows.forEach(takeUsage);
@@ -388,7 +396,7 @@ function linked(is) {
 }
 
 const pause = (milliseconds = 0) => new Promise((done) => setTimeout(done, milliseconds));
-/** Milliseconds after which a silent connection is dead; a comment comes each 15 s. */
+/** Milliseconds until a silent connection is dead; a comment comes each 15 s. */
 const SILENCE = 40000;
 
 /** Follow server-sent events until the signal, after a break from `from.id` on. By `fetch`: an
@@ -440,7 +448,6 @@ async function post(path, body) {
 
 // ---- judgement
 
-/** Whether nothing can be said of it now. */
 const unasked = () => state.engine?.answers === false;
 const names = () => state.order.filter((name) => name in state.services);
 
@@ -459,6 +466,9 @@ function kindOf(name = "") {
   return going || ["running", "restarting", "paused"].includes(one.state) ? "work" : "off";
 }
 
+/** @param {Run} run */
+const readied = ({ services = [] }) => ({ n: services.filter((one) => one.ready !== undefined).length, all: services.length });
+
 /** @returns {[string, string]} */
 function verdict() {
   const kinds = names().map(kindOf);
@@ -467,7 +477,7 @@ function verdict() {
   const n = names().filter((name) => state.services[name].ready).length;
   if (unasked() && !state.start?.going) return ["bad", t("no_engine")];
   if (broken) return ["bad", t("some_broken", { n: broken, all })];
-  if (state.start?.going) return ["work", t("going_on", { n, all })];
+  if (state.start?.going) return ["work", t("going_on", readied(state.start))];
   if (all && n === all) return [state.findings.length ? "warn" : "good", t("all_ready", { all })];
   if (kinds.every((kind) => kind === "off")) return ["off", t("nothing_runs")];
   return [kinds.includes("warn") ? "warn" : kinds.includes("work") ? "work" : "off", t("some_ready", { n, all })];
@@ -564,7 +574,6 @@ function graph() {
   const most = Math.max(1, Math.floor(width / (wide + 4)));
   /** @type {Map<string, [number, number]>} */
   const places = new Map();
-  /** Where the middle of what it needs is. */
   const middle = (name = "") => {
     const above = (state.services[name].needs ?? []).map((need) => places.get(need)?.[0] ?? 0);
     return above.reduce((sum, x) => sum + x, 0) / above.length;
@@ -656,9 +665,8 @@ function drawnStart(run) {
       (one.answered ?? end) < end ? one.answered : undefined);
   });
   const way = all.filter((one) => one.critical).sort((a, b) => (a.ready ?? 0) - (b.ready ?? 0));
-  const n = all.filter((one) => one.ready !== undefined).length;
   return [
-    title(run.going ? `${t("going_on", { n, all: all.length })} · ${tenths(whole)} s`
+    title(run.going ? `${t("going_on", readied(run))} · ${tenths(whole)} s`
       : t("start_was", { at: clock(run.began), verdict: called("verdict", run.verdict), time: `${tenths(run.seconds)} s` })),
     run.why && refused({ error: run.why, next: run.next_step }),
     el("p.soft", way.length ? t("start_long", { way: way.map((one) => `${one.service} ${tenths(one.ready)}`).join(" → ") }) : ""),
@@ -675,20 +683,20 @@ function start() {
   const longest = Math.max(...past.map((one) => one.seconds), 0.1);
   return [
     run ? drawnStart(run) : [title(t("none")), step("./dev inv up")],
-    part("starts", table(["began", "verdict", "seconds", "prepared"], past.map((one) => [
+    table("starts", ["began", "verdict", "seconds", "prepared"], past.map((one) => [
       clock(one.began),
       el(`span.${one.verdict === "ready" ? "good" : "bad"}`, called("verdict", one.verdict)),
       [svg("svg", { class: "length", viewBox: "0 0 100 8", ...STRETCHED, ...HIDDEN },
         svg("rect", { class: "work", width: (100 * one.seconds) / longest, height: 8 })), ` ${tenths(one.seconds)}`],
       one.prepared === undefined ? "–" : tenths(one.prepared),
-    ]))),
-    part("reloads", table(["version", "began", "verdict", "seconds"], reloads.map((one) => [
+    ])),
+    table("reloads", ["version", "began", "verdict", "seconds"], reloads.map((one) => [
       one.version,
       clock(one.began),
       [el(`span.${{ failed: "bad", answers: "good" }[one.outcome] ?? "soft"}`, called("outcome", one.outcome)),
         one.error && el("pre", `${one.file}:${one.line}: ${one.error}`)],
       Object.entries(one.seconds ?? {}).map(([stage, time]) => `${stage} ${time.toFixed(2)}`).join(" · "),
-    ]))),
+    ])),
   ];
 }
 
@@ -702,7 +710,7 @@ function memories() {
   return [
     title(t("memories")),
     orphans > 0 && el("div.finding.warn", t("orphans", { n: number(orphans) }), step("./dev inv memories")),
-    cubes?.length ? grid(["cube", "nodes", "vectors", "nodes_without_vector", "vectors_without_node", "preferences"], cubes) : el("p.soft", t(cubes ? "none" : "memories_none")),
+    cubes?.length ? grid("cubes", ["cube", "nodes", "vectors", "nodes_without_vector", "vectors_without_node", "preferences"], cubes) : el("p.soft", t(cubes ? "none" : "memories_none")),
     !state.read_only && part("try", [
       /** @type {const} */ (["add", "search"]).map((name) => el("form.try", { "data-do": "try", "data-form": name },
         el("label", t(`${name}_what`), el("input", { name: "text", required: true, maxlength: 2000, autocomplete: "off" })),
@@ -711,9 +719,9 @@ function memories() {
         : form && [el("p.soft", `${t(form)}: ${t("tried", { n: found.length, time: seconds.toFixed(2) })}`),
           el("ol", found.map((one) => el("li", one.text, " ", one.score !== undefined && el("span.tag", one.score.toFixed(2)))))]),
     ]),
-    part("calls", grid(["call", "count", "errors", "p50", "p95"], api?.calls)),
-    part("models", grid(["model", "call", "count", "errors", "tokens", "seconds"], models?.models)),
-    part("tasks", grid(["task", "enqueued", "completed", "failed", "seconds"], api?.tasks)),
+    grid("calls", ["call", "count", "errors", "p50", "p95"], api?.calls),
+    grid("models", ["model", "call", "count", "errors", "tokens", "seconds"], models?.models),
+    grid("tasks", ["task", "enqueued", "completed", "failed", "seconds"], api?.tasks),
     silent.map((one) => el("div.finding.warn", to(one.service), ": ", one.error, step(one.next))),
   ];
 }
@@ -733,13 +741,13 @@ function past() {
 
 // ---- actions
 
-/** Tasks, and the option that is asked for. */
+/** With the option that is asked for. */
 const TASKS = {
   up: "service", restart: "service", down: "service", smoke: "", doctor: "", reload: "", "snapshot.save": "name",
   "snapshot.list": "", "snapshot.restore": "name", "snapshot.undo": "", reset: "service",
 };
 
-/** The question that is open. @type {Asked | null} */
+/** @type {Asked | null} */
 let asked = null;
 
 /** @param {Action} one */
@@ -753,6 +761,7 @@ const typed = ({ task, words = [task] }) => `inv ${words.join(" ")}`;
 
 async function plan(task = "", options = {}) {
   const mine = (asked = { task, options });
+  drawAsked();
   const answer = await post("/plan", mine);
   if (asked !== mine) return; // a newer one is asked
   asked = { ...mine, ...answer };
@@ -761,8 +770,9 @@ async function plan(task = "", options = {}) {
 }
 
 async function act() {
-  const mine = asked;
-  if (!mine) return;
+  if (!asked) return;
+  const mine = (asked = { ...asked, question: undefined });
+  drawAsked();
   const answer = await post("/action", { ...mine, plan: mine.id });
   if (asked !== mine) return;
   asked = answer.error ? { ...mine, question: "", ...answer } : null;
@@ -776,9 +786,9 @@ function drawAsked() {
   const { task, error, plan = [], question } = asked;
   morph(box, [
     el("h2", { id: "ask-title" }, called("do", task)),
-    el("div", error && refused(asked), plan.length > 0 && pre(plan.join("\n")), el("p", question)),
+    el("div", error && refused(asked), plan.length > 0 && pre(plan.join("\n")), el("p", question ?? (error ? "" : t("runs")))),
     el("p.buttons", question && button("act", { class: "main" }, t("yes")),
-      button("cancel", { autofocus: true }, t("no"))),
+      button("cancel", { autofocus: true, "data-key": "no" }, t("no"))),
   ]);
   if (!box.open) box.showModal();
 }
@@ -794,9 +804,8 @@ function actions() {
       el("p.soft", outcome(action), " · ", busy ? since(action.began) : clock(action.began)),
       action.lines?.length ? pre(action.lines.join("\n"), { class: "output" }) : ""),
     state.read_only ? el("p.soft", t("reading")) : el("ul.tasks", Object.entries(TASKS).map(([task, field]) =>
-      el("li", el("form", { "data-do": "plan", "data-task": task },
-        field === "service" && el("label", t("services"), el("select", { name: "service" }, [...(task === "up" || task === "restart" ? [""] : []),
-          ...names(), ...(task === "reset" ? [""] : [])].map((name) => el("option", { value: name }, name || t("every"))))),
+      el("li", el("form", { "data-do": "plan", "data-task": task, "aria-label": called("do", task) },
+        field === "service" && el("label", t("service"), el("select", { name: "service" }, (task === "down" ? names() : task === "reset" ? [...names(), ""] : ["", ...names()]).map((name) => el("option", { value: name }, name || t("every"))))),
         field === "name" && el("label", t("name"), el("input", { name: "name", autocomplete: "off", required: task === "snapshot.restore" })),
         el("button", { disabled: busy }, called("do", task)))))),
     part("past", before.length ? el("ul.past", before.map((one) => el("li",
@@ -807,7 +816,7 @@ function actions() {
 
 // ---- logs
 
-/** Lines of a service that are kept. */
+/** Lines of a service. */
 const KEPT = 5000;
 /** @type {Record<string, number>} */
 const HEAVY = { error: 3, warning: 2, info: 1, mark: 4, gap: 4 };
@@ -894,7 +903,7 @@ function logs() {
       chip("", !services.length), names().map((name) => chip(name, services.includes(name)))),
     el("div.tools",
       el("label", t("level"), el("select", { id: "level" }, ["", "info", "warning", "error"].map((one) =>
-        el("option", { value: one, selected: one === level }, one || t("every"))))),
+        el("option", { value: one, selected: one === level }, one ? called("level", one) : t("every"))))),
       el("label", t("find"), el("input", { id: "find", type: "search", value: text, autocomplete: "off" })),
       button("follow", { id: "follow" }, t(log.following ? "pause" : "follow"))),
     el("p.soft", { id: "counts", "data-keep": true }),
@@ -962,7 +971,6 @@ const path = () => (new URLSearchParams(`at=${location.hash.slice(2).split("?")[
 const view = () => (path()[0] in VIEWS ? path()[0] : "services");
 
 let drawing = false;
-/** At the next frame. */
 function draw() {
   if (!drawing) requestAnimationFrame(redraw);
   drawing = true;
@@ -971,6 +979,8 @@ function draw() {
 function redraw() {
   drawing = false;
   root.lang = language();
+  const [kind, said] = verdict();
+  if (heardAt) document.title = `${{ good: "●", bad: "✕", warn: "▲" }[kind] ?? "○"} ${said} · ${plain(state.project)}`;
   morph(by("head"), [
     el("p.brand", el("b", "MemOS "), el("span", { title: state.checkout }, state.project)),
     el("p.link", { "data-link": link }, t(link)),
@@ -1044,29 +1054,29 @@ const DO = {
   },
 };
 
-document.addEventListener("click", ({ target }) => {
+addEventListener("click", ({ target }) => {
   const on = target instanceof Element ? target.closest("[data-do], [data-place]") : null;
   if (!(on instanceof HTMLElement) || on instanceof HTMLFormElement) return;
   if (on.dataset.place) choose(Number(on.dataset.place));
   else DO[on.dataset.do ?? ""](on);
 });
-document.addEventListener("submit", (event) => {
+addEventListener("submit", (event) => {
   event.preventDefault();
   const on = /** @type {HTMLFormElement} */ (event.target);
   DO[on.dataset.do ?? ""](on);
 });
-document.addEventListener("input", ({ target }) => {
+addEventListener("input", ({ target }) => {
   if (target instanceof HTMLInputElement && target.id === "find") want({ text: target.value });
   if (target instanceof HTMLSelectElement && target.id === "level") want({ level: target.value });
 });
-document.addEventListener("keydown", (event) => {
+addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (!step || /** @type {Element} */ (event.target).id !== "lines") return;
   event.preventDefault();
   choose(log.chosen ? log.shown.indexOf(log.chosen) + step : log.shown.length - 1);
 });
 // away from the end it stops following, back there it goes on
-document.addEventListener("scroll", ({ target }) => {
+addEventListener("scroll", ({ target }) => {
   if (!(target instanceof Element) || target.id !== "lines") return;
   following(target.scrollTop + target.clientHeight > target.scrollHeight - rowHeight());
   paintSoon();
@@ -1080,7 +1090,7 @@ addEventListener("hashchange", () => {
   /** @type {HTMLElement | null} */ (document.querySelector("main h1"))?.focus();
 });
 addEventListener("resize", draw);
-document.addEventListener("visibilitychange", draw);
+addEventListener("visibilitychange", draw);
 
 if (choice("theme")) root.dataset.theme = choice("theme");
 refit();
