@@ -166,9 +166,13 @@ def view(tab: Tab, path: str) -> None:
     tab.until("document.querySelector('main h1')")
 
 
+QUESTION = "document.querySelector('#ask[open] [data-do=act]')"
+"""In the page: what agrees to the plan; before it is made the dialog only says so."""
+
+
 def agree(tab: Tab) -> str:
     """Read the plan that is asked about, and agree; return it, "" where nothing is asked."""
-    if not tab.ask("document.querySelector('#ask').open"):
+    if not tab.ask(f"Boolean({QUESTION})"):
         return ""
     plan = str(tab.ask("document.querySelector('#ask').innerText"))
     tab.click("[data-do=act]")
@@ -190,7 +194,7 @@ def refused(tab: Tab, task: str) -> str:
     """Ask for an action that cannot be done; return why, as the page says it."""
     view(tab, "/actions")
     tab.click(f'form[data-task="{task}"] button')
-    tab.until("document.querySelector('#ask').open")
+    tab.until("document.querySelector('#ask[open] .finding')")
     assert not tab.ask("Boolean(document.querySelector('[data-do=act]'))")
     return str(tab.ask("document.querySelector('#ask').innerText"))
 
@@ -198,7 +202,7 @@ def refused(tab: Tab, task: str) -> str:
 def done(tab: Tab, before: str) -> str:
     """Agree to what is asked, and wait for the action after this one; it must succeed."""
     begun = f"{LAST} !== {json.dumps(before)}"
-    tab.until(f"document.querySelector('#ask').open || {begun}")
+    tab.until(f"{QUESTION} || {begun}")
     agree(tab)
     tab.until(f"{begun} && {RESULT}", LONGEST)
     said = str(tab.ask("document.querySelector('[data-action]').innerText"))

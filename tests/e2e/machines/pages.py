@@ -19,7 +19,17 @@ from tests.e2e.kit import attacks, browser
 from tests.e2e.kit.attacks import SCRIPT
 from tests.e2e.kit.browser import Browser, Tab
 from tests.e2e.kit.checkout import Checkout, made
-from tests.e2e.kit.live_page import Served, act, agree, opened, refused, remember, served, view
+from tests.e2e.kit.live_page import (
+    QUESTION,
+    Served,
+    act,
+    agree,
+    opened,
+    refused,
+    remember,
+    served,
+    view,
+)
 from tests.e2e.machines import looking
 from tests.e2e.machines.looking import LANGUAGES, TARGET, THEMES, WIDTHS, Look
 from tests.e2e.machines.trial import Trial
@@ -243,7 +253,7 @@ def trouble(chromium: Browser, server: Served, stack: Checkout, axe: str) -> Non
             looking.accessible(tab, axe)
             view(tab, "/services/qdrant")
             tab.click('[data-do=plan][data-task="restart"]')
-            tab.until("document.querySelector('#ask').open")
+            tab.until(QUESTION)
             looking.kept(tab, "question", "desktop")
             looking.accessible(tab, axe)
             tab.press("Escape")
@@ -260,9 +270,12 @@ def late(tab: Tab) -> None:
     for n, task in enumerate(("reset", "restart"), start=1):
         tab.click(f'form[data-task="{task}"] button')
         tab.until(f"held.length === {n}")
+        if n == 1:
+            tab.press("Escape")
+            tab.until("!document.querySelector('#ask').open")
     for n, task in ((1, "restart"), (0, "reset")):
         tab.ask(f"held[{n}](Response.json({{id: '', plan: [], question: '{task}?'}}))")
-        tab.until("document.querySelector('#ask').open")
+        tab.until(QUESTION)
     tab.ask("new Promise((done) => setTimeout(done, 200))")
     assert "restart?" in str(tab.ask("document.querySelector('#ask').innerText"))
 
