@@ -22,6 +22,7 @@ from scripts.machine import groups, processes
 from scripts.serve.page import place
 from scripts.serve.page.access import Access
 from scripts.serve.page.server import Server
+from scripts.tell.report import Report
 from tests.kit.checkout import Checkout
 from tests.kit.live import Viewer
 from tests.kit.places import ROOT
@@ -272,7 +273,14 @@ def test_ctrl_c_waits_for_what_was_begun(
     go = at.folder / "go"
     code = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.01)"
     monkeypatch.setattr(tasks, "PROGRAM", (sys.executable, "-c", code))
-    timer = threading.Timer(1.0, go.touch)
+    say = Report.say
+
+    def heard(self: Report, text: str) -> None:
+        say(self, text)
+        if text.startswith("waiting until"):
+            go.touch()
+
+    monkeypatch.setattr(Report, "say", heard)
 
     def act(_: str) -> None:
         note = place.running(cache)
@@ -281,7 +289,6 @@ def test_ctrl_c_waits_for_what_was_begun(
         token = json.loads(viewer.ask("/session").body)["token"]
         answer = viewer.ask("/action", "POST", '{"task": "smoke"}', X_Token=token)
         assert json.loads(answer.body) == {"id": 1}
-        timer.start()
 
     assert while_served(at, cache, act) == 0
 

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import requests
 
 from scripts.core.foreign.exposition import Sample, quantile, samples
 from tests.kit.places import ROOT
-from tests.kit.reloading import Reloading, listens, reloading, toy, write
+from tests.kit.reloading import PATIENCE, Reloading, listens, reloading, toy, write
 
 SERVER_API = """
 import asyncio
@@ -251,12 +252,14 @@ def test_without_a_supervisor_it_is_the_same(tmp_path: Path) -> None:
                 assert process.poll() is None
             url = f"http://127.0.0.1:{calls}/product/add"
             session = requests.Session()
-            for attempt in range(50):  # it listens a moment after it says so
+            given_up = time.monotonic() + PATIENCE
+            while True:  # it listens a moment after it says so
                 try:
                     assert session.get(url, timeout=30).text == "one"
                     break
                 except requests.ConnectionError:
-                    assert attempt < 49
+                    assert time.monotonic() < given_up
+                    time.sleep(0.01)
             assert metrics.calls() == {("add", "200"): 1}
         finally:
             process.terminate()

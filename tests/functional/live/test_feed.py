@@ -17,6 +17,7 @@ from scripts.core.polling import until_none
 from scripts.core.process import run
 from scripts.live.actions import Actions
 from scripts.live.feed import Feed, inputs
+from scripts.live.looking import scene
 from scripts.live.looking.scene import Scene, Source
 from scripts.live.looking.starts import Starts
 from scripts.start.events import Ending
@@ -117,8 +118,11 @@ def test_all_who_follow_have_one_observer(here: Here, engine: FakeEngine) -> Non
     assert sum("/events" in call for call in engine.calls) == 1
 
 
-def test_while_nobody_follows_nothing_is_asked(here: Here, engine: FakeEngine) -> None:
+def test_while_nobody_follows_nothing_is_asked(
+    here: Here, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither before the first one comes, nor after the last has gone."""
+    monkeypatch.setattr(scene, "KEEN", 0.05)
     feed = Feed(here)
     assert engine.calls == []
     with following(feed) as follower:
@@ -126,7 +130,11 @@ def test_while_nobody_follows_nothing_is_asked(here: Here, engine: FakeEngine) -
     idle(feed)
     asked = len(engine.calls)
 
-    assert len(engine.calls) == asked
+    engine.tell(event("qdrant", "die"))
+    time.sleep(5 * scene.KEEN)
+
+    # a row of use that had begun is still asked for
+    assert [call for call in engine.calls[asked:] if "/stats" not in call] == []
 
 
 def test_who_was_away_gets_what_was_missed(here: Here, engine: FakeEngine) -> None:

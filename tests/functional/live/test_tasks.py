@@ -15,6 +15,8 @@ from scripts.live import tasks
 
 CODE = "import sys, time\n"
 """How a program begins that stands in for inv."""
+PATIENCE = 60.0
+"""Seconds after which a test gives up; none of them measures time."""
 
 
 @pytest.fixture
@@ -97,7 +99,7 @@ def test_a_task_that_is_interrupted_ends_as_after_ctrl_c(
 ) -> None:
     """It cleans up, and what it has started hears it too; once it has ended, that is no error."""
     program(
-        "try:\n    print('began', flush=True); time.sleep(600)\n"
+        "try:\n    print('began', flush=True)\n    while True: time.sleep(0.01)\n"
         "except KeyboardInterrupt:\n    print('mended'); sys.exit(130)"
     )
     heard, began = list[str](), threading.Event()
@@ -107,7 +109,7 @@ def test_a_task_that_is_interrupted_ends_as_after_ctrl_c(
         began.set()
 
     running = tasks.Running(here, ("down",), line)
-    assert began.wait(20)
+    assert began.wait(PATIENCE)
 
     running.interrupt()
 

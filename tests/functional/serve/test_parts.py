@@ -115,17 +115,26 @@ def test_what_was_not_agreed_to_is_shown_anew(viewer: Viewer, doing: Actions) ->
 
 
 def test_what_is_refused_says_why(
-    viewer: Viewer, doing: Actions, program: Callable[[str], None], ended: threading.Event
+    viewer: Viewer,
+    doing: Actions,
+    program: Callable[[str], None],
+    ended: threading.Event,
+    tmp_path: Path,
 ) -> None:
     """In the words of the task, or that another one runs; without secrets."""
     program(f"print('error: no {SECRET} here'); print('next: inv doctor'); sys.exit(4)")
     assert post(viewer, "/plan", task="reset", options=OPTIONS) == (
         *(409, {"error": "no ******** here", "next": "inv doctor"}),
     )
-    program(f"print({SECRET!r}, flush=True); sys.stdin.read(); import time; time.sleep(2)")
+    go = tmp_path / "go"
+    program(
+        f"import pathlib, time\nprint({SECRET!r}, flush=True)\n"
+        f"while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.01)"
+    )
     assert post(viewer, "/action", task="smoke")[0] == 202
     status, told = post(viewer, "/action", task="smoke")
     assert (status, told["error"]) == (409, "inv smoke runs")
+    go.touch()
     assert ended.wait(PATIENCE)
     assert doing.document()["action"]["lines"] == ["********"]
 
