@@ -11,11 +11,12 @@ import pytest
 
 from scripts.core.checkout import Checkout as Here
 from scripts.core.errors import ConfigError, RefusedError, StackError
+from scripts.core.polling import until_none
 from scripts.core.process import run
 from scripts.live.feed import Feed
 from scripts.serve.page.server import IDLE, listening
 from tests.kit.checkout import lay_out
-from tests.kit.live import Viewer, served
+from tests.kit.live import PATIENCE, Viewer, served
 
 
 @pytest.fixture
@@ -198,6 +199,8 @@ def test_a_viewer_that_hangs_up_is_missed_by_nobody(viewer: Viewer, feed: Feed) 
         stream.until("state")
         assert feed.looking
         assert viewer.ask("/").status == 200
+    until_none(lambda: feed.looking, timeout=PATIENCE, interval=0.01)
+    assert not feed.looking
 
 
 def test_who_connects_and_says_nothing_keeps_nobody_out(viewer: Viewer, feed: Feed) -> None:
