@@ -77,7 +77,7 @@ def test_what_others_send_is_refused_and_what_they_wrote_is_text(
             assert {said_to_another_user(visitor.port, path) for path in ("/", "/stream")} == {401}
         with opened(chromium, server) as tab:
             write = 'printf "%s\\n" "$1" > /proc/1/fd/1'
-            running.docker("exec", "--user", "root", name, "sh", "-c", write, "sh", SCRIPT)
+            running.docker("exec", name, "sh", "-c", write, "sh", SCRIPT)
             view(tab, f"/logs?service={SUBJECT}")
             tab.until("document.querySelector('#lines').innerText.includes('onerror')")
             assert SCRIPT in tab.text()
