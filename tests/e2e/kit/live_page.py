@@ -179,15 +179,18 @@ def agree(tab: Tab) -> str:
     return plan
 
 
-def act(tab: Tab, task: str, fields: Mapping[str, str]) -> str:
-    """Do an action to its end, its plan agreed to; it must succeed. Return what it printed."""
+def act(tab: Tab, task: str, fields: Mapping[str, str], ends: str = "good") -> str:
+    """Do an action to its end, its plan agreed to, and return what it printed.
+
+    It must end so: `good`, or `bad` where the task refuses.
+    """
     view(tab, "/actions")
     before = tab.ask(LAST)
     form = f'form[data-task="{task}"]'
     for name, value in fields.items():
         tab.ask(f"document.querySelector('{form} [name={name}]').value = {json.dumps(value)}")
     tab.click(f"{form} button")
-    return done(tab, before)
+    return done(tab, before, ends)
 
 
 def refused(tab: Tab, task: str) -> str:
@@ -199,14 +202,14 @@ def refused(tab: Tab, task: str) -> str:
     return str(tab.ask("document.querySelector('#ask').innerText"))
 
 
-def done(tab: Tab, before: str) -> str:
-    """Agree to what is asked, and wait for the action after this one; it must succeed."""
+def done(tab: Tab, before: str, ends: str = "good") -> str:
+    """Agree to what is asked, and wait for the action after this one; it must end so."""
     begun = f"{LAST} !== {json.dumps(before)}"
     tab.until(f"{QUESTION} || {begun}")
     agree(tab)
     tab.until(f"{begun} && {RESULT}", LONGEST)
     said = str(tab.ask("document.querySelector('[data-action]').innerText"))
-    assert tab.ask(RESULT) == "good", said
+    assert tab.ask(RESULT) == ends, said
     return said
 
 

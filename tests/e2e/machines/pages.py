@@ -198,6 +198,8 @@ def live(trial: Trial, chromium: Browser, stack: Checkout, server: Served) -> No
     for task, fields in ACTIONS:
         with trial.check(f"action {task}"), opened(chromium, server) as tab:
             act(tab, task, fields)
+    with trial.check("there is no code to reload"), opened(chromium, server) as tab:
+        assert "MEMOS_SRC" in act(tab, "reload", {}, ends="bad")
     with trial.check("there is nothing to undo"), opened(chromium, server) as tab:
         assert "there is no unfinished restore" in refused(tab, "snapshot.undo")
     with trial.check("a service that is paused, and the question before a change"):
