@@ -43,7 +43,7 @@ Phases may go on beside each other; one that is short is left out of what is kep
 """
 
 
-def unnoted(name: str, what: str) -> End:  # noqa: ARG001 - as `Note` has it
+def unnoted(_name: str, _what: str) -> End:
     """Note nothing, where nobody wants to know."""
 
     def end(outcome: Outcome, *, ago: float = 0.0) -> None: ...

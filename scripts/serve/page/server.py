@@ -59,7 +59,7 @@ class Connection(H11Protocol):
     So who opens many and says nothing keeps nobody out; a limit of all would do just that.
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Take a new one."""
         super().connection_made(transport)
         self.began = self.loop.time()

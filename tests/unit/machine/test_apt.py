@@ -18,6 +18,7 @@ from scripts.images import base_image
 from scripts.images.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, base_recipe
 from scripts.machine.apt import PATIENCE, PrivateApt, Watch
 from scripts.machine.apt_sources import Mirror
+from tests.kit.clock import Clock
 from tests.kit.fakes import FakeApi, FakeRunner
 
 DEBS = {"one_1_amd64.deb": b"one", "two_2_amd64.deb": b"second"}
@@ -140,15 +141,6 @@ def test_a_refusal_gives_apts_own_reason(
     assert step in caught.value.next_step
 
 
-class Clock:
-    """A clock that a test moves."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def watch(clock: Clock, said: list[str]) -> Watch:
     """Return a watch over a download of 50 MB."""
     pace = Pace(said.append, clock)
@@ -165,7 +157,7 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_progress_is_told_now_and_then(said: list[str]) -> None:
     """apt reports twice a second, which is too much for a log."""
-    clock = Clock()
+    clock = Clock(100.0)
     see = watch(clock, said)
 
     see("pid 12")
@@ -179,7 +171,7 @@ def test_progress_is_told_now_and_then(said: list[str]) -> None:
 
 def test_a_download_that_stands_still_is_ended(said: list[str], killed: list[int]) -> None:
     """apt itself would wait for each file in turn."""
-    clock = Clock()
+    clock = Clock(100.0)
     see = watch(clock, said)
 
     see("pid 12")

@@ -13,28 +13,17 @@ from scripts.start.events import Event, EventKind
 from scripts.start.history import runs
 from scripts.start.history.recorder import Recorder
 from tests.kit.builders import service, stack
+from tests.kit.clock import Clock
 
 STACK = stack(service("db"))
 STARTED = Event(kind=EventKind.STARTED, seconds=0.0, service="db")
 BEGAN = 1000.0
 
 
-class Clock:
-    """Seconds since 1970 that a test moves on."""
-
-    def __init__(self) -> None:
-        """Begin with the command."""
-        self.now = BEGAN
-
-    def __call__(self) -> float:
-        """Return the moment."""
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
     """A clock."""
-    return Clock()
+    return Clock(BEGAN)
 
 
 @pytest.fixture
