@@ -27,6 +27,7 @@ from os import environ
 from pathlib import Path
 
 import memos_mends
+import memos_structure
 import memos_vectors
 from memos_reload import debugger, listening, settings, state
 
@@ -96,6 +97,7 @@ def load(names: Iterable[str] = QUIET) -> None:
     """
     gc.disable()
     configure_logs_once()
+    memos_structure.use()
     for name in names:
         try:
             importlib.import_module(name)

@@ -16,6 +16,8 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
+import memos_structure
+
 from memos_reload import child, debugger, loading
 from memos_reload.wire import Channel, Message, keep
 
@@ -31,6 +33,7 @@ def main(control: int, *listening: int) -> None:
     channel = Channel(socket.socket(fileno=control))
     channel.say(sites=[path for path in sys.path if path.endswith(SITES)])
     debugger.loaded()
+    memos_structure.use()
     version = Template(channel).serve()
     if version is not None:
         child.run(Channel(version), listening)
