@@ -116,6 +116,10 @@ class Container:
     """Hosts, or ends of their names, that its programs call past the proxy."""
     debugger: str = ""
     """Where an editor may attach a debugger to it, host:port; empty where it may not."""
+    node: str = ""
+    """The machine of a Swarm that it is on, or is to be on; empty outside of one."""
+    address: str = ""
+    """Where what it publishes answers; empty for this machine."""
     host: HostProcess | None = None
     """The process of this machine that this stands for: the engine knows nothing of it."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
+from urllib.parse import urlsplit
 
 MEMOS = "memos"
 """The API, as the compose file names it: it has behaviour of its own, as no other service has."""
@@ -87,6 +88,11 @@ class Link:
     label: str
     url: str
 
+    def at(self, host: str) -> "Link":
+        """Return the same page on another machine."""
+        parts = urlsplit(self.url)
+        return replace(self, url=parts._replace(netloc=f"{host}:{parts.port}").geturl())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
@@ -134,6 +140,17 @@ class Service:
     """The port in its container where it tells of itself (`x-metrics`); 0 for none."""
     shell_user: str = ""
     """Whose a shell in it is (`x-shell-user`); empty for the user of the image."""
+
+    def at(self, host: str) -> "Service":
+        """Return the service as it is published on another machine; for none as it is."""
+        if not host:
+            return self
+        return replace(
+            self,
+            ports=tuple(replace(one, host=host) for one in self.ports),
+            probes=tuple(replace(one, host=host) for one in self.probes),
+            links=tuple(one.at(host) for one in self.links),
+        )
 
 
 def by_need(services: Iterable[Service]) -> tuple[Service, ...]:

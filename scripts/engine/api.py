@@ -92,6 +92,11 @@ class Api:
         """Return the same engine's API with another time for each answer."""
         return Api(self.endpoint, timeout=seconds, env=self.env)
 
+    def at(self, path: str) -> "Api":
+        """Return the engine that a call of this path is for: this one."""
+        del path
+        return self
+
     def connection(self, timeout: float | None) -> Connection:
         """Return a connection of its own to the engine; `timeout` as `Connection` has it."""
         return Connection(self.endpoint, timeout, env=self.env)

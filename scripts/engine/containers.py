@@ -160,6 +160,7 @@ def container(found: dict[str, Any]) -> Container:
         working_dir=str(marks.get(FOLDER_LABEL, "")),
         check=_check(found["Config"]),
         debugger=str(marks.get(DEBUGGER_LABEL, "")),
+        **_node(found.get("Node") or {}),
         **_proxy(found["Config"].get("Env") or ()),
         health_output=_said(last.get("Output", "")) if last.get("ExitCode") else "",
         healths=tuple(map(_result, health.get("Log") or ())),
@@ -192,6 +193,11 @@ def _proxy(variables: Iterable[str]) -> dict[str, Any]:
         "proxy": f"{named}={host(values[named])}" if named else "",
         "no_proxy": frozenset(filter(None, (one.strip().lstrip(".") for one in hosts))),
     }
+
+
+def _node(found: dict[str, Any]) -> dict[str, Any]:
+    """Return where a container of a Swarm is: see `swarm.tasks.document`."""
+    return {"node": str(found.get("Name", "")), "address": str(found.get("Addr", ""))}
 
 
 def _moment(state: dict[str, Any], name: str) -> str:

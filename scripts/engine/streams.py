@@ -29,13 +29,13 @@ class Attached:
         After `patience` seconds of silence it is given up; without, it may take its time.
         Raises EngineError when the engine does not answer, RefusedError when it says no.
         """
-        self._api = api
+        path = f"/containers/{container}"
+        self._api = api = api.at(path)
         self._connection = api.connection(patience)
         self._waiting = api.connection(patience)
         self._errors = b""
         self._closed = False
         words = {"stream": True, "stdin": True, "stdout": True, "stderr": True}
-        path = f"/containers/{container}"
         try:
             # asked now: whoever asks after the end may find the container gone
             self._end = self._post(self._waiting, f"{path}/wait", {"condition": "removed"})

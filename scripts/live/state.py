@@ -62,11 +62,12 @@ def services(seen: Seen, now: datetime) -> dict[str, Any]:
 def _row(seen: Seen, image: ImageStatus, row: Mapping[str, Json]) -> dict[str, Any]:
     """Return a row of `inv ps`, with what people look at beside it."""
     service, container = seen.stack.service(image.service), seen.look.container(image.service)
+    where = service.at(container.address) if container else service
     return {
         **{name: value for name, value in row.items() if name not in MOVING},
         "started_at": (container.started_at if container else "") or None,
         "needs": list(service.needs),
-        "links": [{"name": link.label, "url": link.url} for link in service.links],
+        "links": [{"name": link.label, "url": link.url} for link in where.links],
         "stand_in": "stand-in" in image.contains,
         "healths": [asdict(one) for one in (container.healths if container else ()) if one.at],
     }

@@ -255,7 +255,8 @@ def _entry(main: str, rest: Iterable[str], *, well: bool) -> Iterator[Drawn]:
 
 
 def _state(row: Mapping[str, Any]) -> str:
-    return str(row["state"]) + (f", {row['health']}" if row["health"] else "")
+    place = f" on {row['node']}" if row.get("node") else ""
+    return str(row["state"]) + (f", {row['health']}" if row["health"] else "") + place
 
 
 def _image(row: Mapping[str, Any], name: str) -> str:

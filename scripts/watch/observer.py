@@ -153,7 +153,7 @@ class Observer:
     def _probe(self, service: Service, container: Container) -> None:
         """Put the probes of a service; where it has none, run the check that the engine trusts."""
         if service.probes:
-            call = partial(probes.read, service)
+            call = partial(probes.read, service.at(container.address))
         elif container.check and container.health in {Health.HEALTHY, Health.UNHEALTHY}:
             call = partial(health_check.read, self.api, container)
         else:

@@ -20,8 +20,11 @@ def running(stack: Stack, containers: Iterable[Container]) -> Stack:
 
     Somebody else may listen there by now, and would be told the login.
     """
-    alive = {one.service for one in containers if one.state in {State.RUNNING, State.PAUSED}}
-    services = (one if one.name in alive else _closed(one) for one in stack.services)
+    alive = {one.service: one for one in containers if one.state in {State.RUNNING, State.PAUSED}}
+    services = (
+        one.at(alive[one.name].address) if one.name in alive else _closed(one)
+        for one in stack.services
+    )
     return replace(stack, services=tuple(services))
 
 

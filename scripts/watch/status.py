@@ -64,11 +64,13 @@ def _row(
     stack: Stack, service: Service, look: Look, kind: ImageStatus, now: datetime
 ) -> dict[str, Any]:
     container, reading = look.container(service.name), look.reading(service.name)
+    where = service.at(container.address) if container else service
     ready, used = answers(service, look), look.usage.get(service.name)
     return {
         "service": service.name,
         "container": service.container,
         "host_pid": container.host.pid if container and container.host else None,
+        "node": container.node or None if container else None,
         "state": container.state if container else "absent",
         "health": container.health if container else "",
         "ready": ready,
@@ -78,7 +80,7 @@ def _row(
         "uptime_seconds": _uptime(container, now),
         "memory_bytes": used.memory if used else None,
         "cpu_seconds": round(used.cpu / SECOND, 3) if used else None,
-        "ports": [asdict(port) for port in service.ports],
+        "ports": [asdict(port) for port in where.ports],
         "not_offered": list(service.not_offered),
         "image": service.image,
         "contains": kind.contains or "missing",

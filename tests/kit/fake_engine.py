@@ -131,11 +131,14 @@ class FakeEngine:
                 return 404, {"message": "page not found"}
 
     def _volumes(self, request: Request, words: list[str]) -> Answer:
-        """List the volumes; or make or remove one, which is no more than a name."""
+        """List the volumes; or find, make or remove one, which is no more than a name."""
         if not words:
             known = self.state.get("made", {})
             rows = [{"Name": name, **known.get(name, {})} for name in self.state["volumes"]]
             return 200, {"Volumes": rows}
+        if request.method == "GET":
+            there = words[0] in self.state["volumes"]
+            return (200, {"Name": words[0]}) if there else (404, {"message": "no such volume"})
         if request.method == "DELETE":
             self.state["volumes"].remove(words[0])
             return 204, b""

@@ -7,10 +7,11 @@ module of its noun, its name in SIGNATURES, a line in that table and a test.
 from scripts.core.finding import Finding
 from scripts.core.look import Container, Look, State
 from scripts.core.stack import Service
-from scripts.diagnosis.causes import databases, engine, memos, refusals, store
+from scripts.diagnosis.causes import databases, engine, memos, placement, refusals, store
 from scripts.diagnosis.failure import Failure, Signature
 
 REFUSED: tuple[Signature, ...] = (
+    *(placement.node_down, placement.node_silent, placement.no_node, placement.unhealthy_killed),
     *(refusals.port_taken, refusals.port_forbidden, refusals.address_unknown),
     *(refusals.name_taken, refusals.mount_missing, engine.architecture, refusals.program_missing),
     *(refusals.image_damaged, refusals.image_missing, refusals.limit_too_small),

@@ -35,12 +35,13 @@ def _last_said(failure: Failure) -> Iterable[str]:
 def port_taken(failure: Failure, match: re.Match[str]) -> Cause:
     """Another program has the port; four texts, by engine (moby, Engine 27, 28, Docker Desktop)."""
     holder, command = "another program", f"ss -ltnp 'sport = :{match['port']}'"
+    where = f"node {failure.container.node}" if failure.container.node else "this machine"
     if "windows" in match.re.groupindex:
         holder = "a program or a range that Windows reserves"
         command = "netsh interface ipv4 show excludedportrange protocol=tcp"
     return Cause(
         "port-taken",
-        f"port {match['port']} of this machine is held by {holder}",
+        f"port {match['port']} of {where} is held by {holder}",
         f"{command} tells who; stop it, or choose another port for {failure.who} in .env;"
         " then: inv up",
     )

@@ -58,6 +58,9 @@ NOT_MADE = {
     "an advice, with exit code 0": (
         *("api-errors", "reload-polling", "reload-unwatched", "reload-template", "reload-unused"),
     ),
+    "a Swarm tells it, in tests of its own": (
+        *("node-down", "node-silent", "no-node", "unhealthy-killed"),
+    ),
     "`inv reload` tells it, in tests of its own": (
         *("reload-failed", "reload-hangs", "reload-ended", "reload-overdue", "reload-unready"),
     ),

@@ -48,6 +48,7 @@ def test_a_ready_service_is_shown_with_all_that_is_known() -> None:
         "service": "web",
         "container": "web-1",
         "host_pid": None,
+        "node": None,
         "state": "running",
         "health": "healthy",
         "ready": True,

@@ -1,0 +1,242 @@
+"""A Swarm in the place of one engine, over the sockets of two engines."""
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.core.errors import ConfigError, EngineError, RefusedError
+from scripts.core.look import Health, State
+from scripts.engine.containers import containers, existing
+from scripts.engine.swarm.cluster import Cluster
+from tests.kit import swarms
+from tests.kit.fake_engine import FakeEngine
+from tests.kit.servers import Answer, Request, unix
+from tests.kit.swarms import service, task
+
+WEB, STORE = service("web"), service("store", volume="test_store")
+
+
+class FakeManager(FakeEngine):
+    """The engine of node one, with what it tells of the Swarm."""
+
+    def __init__(self, services: list[dict[str, Any]], tasks: list[dict[str, Any]]) -> None:
+        """Tell of these services and tasks, on the nodes of the kit."""
+        super().__init__({"info": {"ID": "e", "Swarm": {"NodeID": "node-one"}}})
+        self.services = {one["ID"]: one for one in services}
+        self.tasks = tasks
+        self.obeys = True
+        self.nodes = [swarms.node(name) for name in swarms.MEMBERS]
+
+    def respond(self, request: Request) -> Answer:
+        """Answer about the Swarm, or as any engine."""
+        words = request.path.partition("?")[0].strip("/").split("/")[1:]
+        told = {"nodes": self.nodes, "tasks": self.tasks, "services": [*self.services.values()]}
+        match words:
+            case [what] if what in told:
+                return 200, told[what]
+            case ["tasks", name, "logs"]:
+                return 200, f"log of {name}".encode()
+            case ["services", name, *update]:
+                return 200, self._changed_service(name, request) if update else self.services[name]
+            case _:
+                return super().respond(request)
+
+    def _changed_service(self, name: str, request: Request) -> dict[str, Any]:
+        """Take a new description, of which nothing matters but that no task may be wanted."""
+        self.services[name]["Spec"] = json.loads(request.body)
+        if self.obeys:  # tasks that nobody wants are removed
+            self.tasks[:] = [one for one in self.tasks if one["ServiceID"] != name]
+        return {}
+
+
+@pytest.fixture
+def manager() -> FakeManager:
+    """Node one has the store, node two runs the API."""
+    return FakeManager(
+        deepcopy([WEB, STORE]),
+        [task(WEB, 2, "running", on="two"), task(STORE, 1, "running", on="one")],
+    )
+
+
+@pytest.fixture
+def worker() -> FakeEngine:
+    """Node two, with what an earlier task left there."""
+    return FakeEngine({})
+
+
+@pytest.fixture
+def swarm(manager: FakeManager, worker: FakeEngine, tmp_path: Path) -> Iterator[Cluster]:
+    """A way to both."""
+    manager.state["containers"]["store-1"] = swarms.container("store-1", STORE)
+    worker.state["containers"] |= {
+        "web-2": swarms.container("web-2", WEB),
+        "web-1": swarms.container("web-1", WEB, Status="exited"),
+    }
+    with (
+        unix(manager.respond, tmp_path / "one") as one,
+        unix(worker.respond, tmp_path / "two") as two,
+    ):
+        yield Cluster(one, timeout=5.0, ways={"two": two})
+
+
+def test_containers_are_those_of_all_nodes(swarm: Cluster) -> None:
+    """Each with its node; what earlier tasks have left is none of them."""
+    found = {one.service: one for one in containers(swarm, "test")}
+
+    assert {name: (one.id, one.node) for name, one in found.items()} == {
+        "web": ("web-2", "two"),
+        "store": ("store-1", "one"),
+    }
+    assert {one.health for one in found.values()} == {Health.HEALTHY}
+    assert containers(swarm, "another") == ()
+
+
+def test_without_a_way_to_a_node_the_manager_tells(swarm: Cluster) -> None:
+    """State and health, and the log; neither use nor what would run in there."""
+    blind = Cluster(swarm.endpoint, timeout=5.0)
+    (web,) = containers(blind, "test", "web")
+
+    assert (web.state, web.health, web.node) == (State.RUNNING, Health.HEALTHY, "two")
+    assert web.check == ()
+    assert blind.get(f"/containers/{web.id}/stats") is None
+    assert blind.raw(f"/containers/{web.id}/logs", stdout=True) == b"log of service-web.2"
+    with pytest.raises(RefusedError) as refused:
+        blind.raw(f"/containers/{web.id}/archive", path="/x")
+    assert "NODES" in refused.value.next_step
+
+
+def test_a_call_goes_to_the_node_that_it_is_about(
+    swarm: Cluster, manager: FakeManager, worker: FakeEngine
+) -> None:
+    """Also by who has not listed them before."""
+    worker.state["stats"]["web-2"] = {"read": "now"}
+
+    assert swarm.get("/containers/web-2/stats") == {"read": "now"}
+    assert not any("stats" in call for call in manager.calls)
+    swarm.post("/containers/web-2/exec", {})
+    assert "POST /v1.44/containers/web-2/exec" in worker.calls
+    assert swarm.at("/exec/web-2/json").endpoint == swarm.ways["two"]
+    assert swarm.at("/version").endpoint == swarm.endpoint
+
+
+def test_an_engine_that_stops_answering_leaves_its_containers_unknown(
+    swarm: Cluster, tmp_path: Path
+) -> None:
+    """The manager has not noticed yet; the others are seen as before."""
+    (tmp_path / "two").unlink()
+
+    found = {one.service: one for one in containers(swarm, "test")}
+
+    assert found["store"].state is State.RUNNING
+    assert found["web"].state is State.UNKNOWN
+    assert "node two does not answer" in found["web"].error
+
+
+def test_to_stop_one_is_to_want_none(
+    swarm: Cluster, manager: FakeManager, worker: FakeEngine
+) -> None:
+    """A Swarm starts anew whatever ends; it is shown as one that ended, and can be started."""
+    swarm.post("/containers/web-2/stop")
+    worker.state["containers"].clear()
+
+    assert manager.services["service-web"]["Spec"]["Mode"] == {"Replicated": {"Replicas": 0}}
+    (web,) = containers(swarm, "test", "web")
+    assert web.state is State.EXITED
+
+    swarm.post(f"/containers/{web.id}/start")
+    assert manager.services["service-web"]["Spec"]["Mode"] == {"Replicated": {"Replicas": 1}}
+
+
+def test_one_that_does_not_stop_is_told(swarm: Cluster, manager: FakeManager) -> None:
+    """After the time that the call has."""
+    manager.obeys = False
+
+    with pytest.raises(EngineError) as error:
+        swarm.within(0.5).post("/containers/web-2/stop")
+    assert "web did not stop" in str(error.value)
+
+
+def test_what_runs_is_started_by_the_swarm_alone(swarm: Cluster, manager: FakeManager) -> None:
+    """A start of one that is wanted already changes nothing."""
+    swarm.post("/containers/web-2/restart")
+
+    assert not any("update" in call for call in manager.calls)
+
+
+def test_volumes_are_those_of_all_nodes(
+    swarm: Cluster, manager: FakeManager, worker: FakeEngine
+) -> None:
+    """Where each is decides where it is worked on."""
+    manager.state["volumes"], worker.state["volumes"] = ["test_store"], ["other"]
+
+    assert existing(swarm) == {"test_store", "other"}
+
+
+def test_data_that_cannot_be_reached_is_told_before_anything_is_done(
+    swarm: Cluster, manager: FakeManager
+) -> None:
+    """It would look as if there was none."""
+    manager.tasks = [task(STORE, 1, "running", on="two")]
+
+    with pytest.raises(RefusedError) as refused:
+        existing(Cluster(swarm.endpoint, timeout=5.0))
+    assert "store lies on node two" in str(refused.value)
+    assert refused.value.next_step.startswith("NODES=two=USER@HOST")
+
+
+def test_a_helper_runs_where_its_volume_is(
+    swarm: Cluster, manager: FakeManager, worker: FakeEngine
+) -> None:
+    """One that has volumes of several nodes cannot be."""
+    manager.state["volumes"], worker.state["volumes"] = ["test_store"], ["other"]
+    worker.answer("/v1.44/containers/create", {"Id": "helper"}, 201)
+
+    def mounts(*names: str) -> dict[str, Any]:
+        return {"HostConfig": {"Mounts": [{"Type": "volume", "Source": one} for one in names]}}
+
+    assert swarm.post("/containers/create", mounts("other")) == {"Id": "helper"}
+    assert swarm.at("/containers/helper/attach").endpoint == swarm.ways["two"]
+    with pytest.raises(RefusedError, match="several nodes: one, two"):
+        swarm.post("/containers/create", mounts("other", "test_store"))
+
+
+def test_a_new_volume_is_made_where_its_service_may_run(
+    swarm: Cluster, manager: FakeManager, worker: FakeEngine
+) -> None:
+    """Where several nodes would do, it is not guessed."""
+    with pytest.raises(RefusedError, match="which node is to hold the volume test_store"):
+        swarm.post("/volumes/create", {"Name": "test_store"})
+    placement = manager.services["service-store"]["Spec"]["TaskTemplate"]["Placement"]
+    placement["Constraints"] = ["node.id==node-two"]
+
+    swarm.post("/volumes/create", {"Name": "test_store", "Labels": {}})
+
+    assert (manager.state["volumes"], worker.state["volumes"]) == ([], ["test_store"])
+
+
+def test_a_volume_goes_with_what_ended_tasks_have_left(
+    swarm: Cluster, manager: FakeManager, worker: FakeEngine
+) -> None:
+    """Their containers hold it as long as they are there."""
+    worker.state["containers"]["web-1"]["mounts"] = ["old"]
+    worker.state["volumes"] = ["old"]
+    worker.answer("/v1.44/containers/web-1", None, 204)
+
+    swarm.delete("/volumes/old")
+
+    assert worker.calls[-2:] == [
+        "DELETE /v1.44/containers/web-1?force=true",
+        "DELETE /v1.44/volumes/old",
+    ]
+    assert not any("DELETE" in call for call in manager.calls)
+
+
+def test_a_node_that_nobody_has_is_told(swarm: Cluster) -> None:
+    """NODES has a mistake."""
+    with pytest.raises(ConfigError) as wrong:
+        containers(Cluster(swarm.endpoint, ways={"tow": "unix:///x"}), "test")
+    assert "NODES names tow, and the Swarm has one, two" in str(wrong.value)
