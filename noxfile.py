@@ -44,12 +44,26 @@ def place() -> Iterator[str]:
 
 @nox.session(tags=["ci", "fast"])
 def lint(session: nox.Session) -> None:
-    """Style and common mistakes: ruff with every rule but six, and tsc for the live page."""
+    """Style and common mistakes: ruff with every rule but six, tsc, and zizmor for workflows."""
     install(session, "lint")
     session.run("ruff", "check", *(session.posargs or PYTHON))
     session.run("ruff", "format", "--check", *(session.posargs or PYTHON))
     if not session.posargs:
+        workflows(session)
         script(session)
+
+
+def workflows(session: nox.Session) -> None:
+    """Check what GitHub reads, without any network: zizmor with every rule, and the schemas."""
+    quiet = ("--offline", "--no-progress", "--quiet")
+    session.run("zizmor", *quiet, "--persona=auditor", ".github", "action.yml")
+    for name, files in {
+        "github-workflows": sorted(Path(".github/workflows").glob("*.yml")),
+        "github-actions": [Path("action.yml")],
+        "dependabot": [Path(".github/dependabot.yml")],
+    }.items():
+        words = ("check-jsonschema", "--quiet", f"--builtin-schema=vendor.{name}")
+        session.run(*words, *map(str, files))
 
 
 def script(session: nox.Session) -> None:
@@ -135,6 +149,16 @@ def faults(session: nox.Session) -> None:
     install(session, "test")
     words = ["tests/e2e/test_faults.py", "tests/e2e/test_starts_in_a_row.py", *session.posargs]
     flags = ["-m", "docker", "--require-docker", "--all-faults", "--no-showlocals"]
+    with place() as temporary:
+        session.run("pytest", temporary, *flags, *words)
+
+
+@nox.session(default=False)
+def official(session: nox.Session) -> None:
+    """What must hold on official images, each row of docs/official-images.md, which it writes."""
+    install(session, "test")
+    words = session.posargs or ["tests/e2e"]
+    flags = ["-m", "row", "--require-docker", "--write-official", "--no-showlocals"]
     with place() as temporary:
         session.run("pytest", temporary, *flags, *words)
 

@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--all-faults", action="store_true", help="try every fault, and write docs/faults.md"
     )
+    parser.addoption("--write-official", action="store_true", help="write docs/official-images.md")
     parser.addoption(
         "--plain-compose", action="store_true", help="see what plain Compose says of each fault too"
     )

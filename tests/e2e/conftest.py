@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from tests.e2e.kit.checkout import Checkout, checkout, made
+from tests.e2e.kit.official import ALL, DIGEST, MEASURED, Measured, Rows, digest, need_registry
 from tests.e2e.kit.workbench import Bench, bench
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Note which rows of docs/official-images.md are seen."""
+    config.pluginmanager.register(Rows(write=config.getoption("--write-official")))
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +52,26 @@ def running(stack: Checkout, cold: list[dict[str, Any]]) -> Checkout:
     del cold
     stack.inv("up")
     return stack
+
+
+@pytest.fixture
+def official(request: pytest.FixtureRequest, running: Checkout) -> Checkout:
+    """The same on official images; the digest of the row's image is noted."""
+    need_registry(running)
+    image = request.node.get_closest_marker("row").args[0]
+    if image != ALL:
+        request.node.stash[DIGEST] = digest(running, image)
+    return running
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Measured:
+    """A function for what a row shows as measured."""
+
+    def note(value: object) -> None:
+        request.node.stash[MEASURED] = str(value)
+
+    return note
 
 
 @pytest.fixture

@@ -11,11 +11,13 @@ import requests
 
 from tests.e2e.kit.checkout import Checkout
 from tests.e2e.kit.memories import remember
+from tests.e2e.kit.official import row
 from tests.e2e.kit.stores import asked
 
 pytestmark = pytest.mark.docker
 
 
+@row("qdrant", "what it acknowledged survives `kill -9`")
 def test_qdrant_keeps_what_it_acknowledged_through_kill_9(running: Checkout) -> None:
     """A killed vector store has every memory again when it is back."""
     cube = f"killed-{uuid.uuid4().hex[:8]}"
@@ -71,6 +73,7 @@ def test_down_removes_what_is_left_when_a_needed_container_was_removed_by_hand(
     assert other.left() == []
 
 
+@row("all", "a wrong password is rejected")
 @pytest.mark.parametrize(
     ("service", "variable", "default"),
     [

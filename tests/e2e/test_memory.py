@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from tests.e2e.kit.checkout import Checkout
+from tests.e2e.kit.official import row
 
 pytestmark = pytest.mark.docker
 
@@ -64,6 +65,7 @@ def test_the_other_local_model_is_in_the_image_too(running: Checkout) -> None:
     assert sum(a * b for a, b in zip(one, other, strict=True)) == pytest.approx(PUBLISHED, abs=5e-3)
 
 
+@row("memos", "a memory goes in, is found by other words, and out again")
 def test_a_memory_goes_through_the_whole_stack_and_out_again(running: Checkout) -> None:
     """`inv smoke` finds it by its meaning and in every store, and leaves no trace."""
     lines = running.inv("smoke").stdout.splitlines()

@@ -9,6 +9,7 @@ from scripts.config.rules import schema
 from scripts.core.polling import poll
 from tests.e2e.kit.checkout import Checkout, made
 from tests.e2e.kit.memories import preferences, say
+from tests.e2e.kit.official import row
 
 pytestmark = pytest.mark.docker
 
@@ -67,6 +68,7 @@ def taste(remembered: Taste) -> Taste:
     return remembered
 
 
+@row("milvus", "preference memory of MemOS 2.0.6 finds what was said, by its meaning")
 def test_a_stated_preference_is_found_by_its_meaning(taste: Taste) -> None:
     """In English and in Chinese, before all others."""
     assert taste.found() == ASKED

@@ -11,6 +11,7 @@ import requests
 
 from tests.e2e.kit.checkout import Checkout, made
 from tests.e2e.kit.memories import recall, remember
+from tests.e2e.kit.official import row
 from tests.e2e.kit.records import Records, expected, nodes, ties
 from tests.e2e.machines.kills import Kills, moments
 
@@ -40,6 +41,7 @@ def vectors(stack: Checkout, cube: str) -> dict[str, list[float]]:
     return {one["id"]: one["vector"] for one in answer["result"]["points"]}
 
 
+@row("all", "10,000 records in each store are the same after a snapshot, a reset and a restore")
 def test_every_record_is_back_after_save_reset_and_restore(running: Checkout) -> None:
     """Vectors, nodes, relations, points and memories, compared one by one."""
     records, cube = Records(running), f"kept-{uuid.uuid4().hex[:8]}"

@@ -17,6 +17,7 @@ import yaml
 from scripts.config.rules import schema
 from scripts.core.polling import poll
 from tests.e2e.kit.checkout import Checkout
+from tests.e2e.kit.official import row
 
 pytestmark = pytest.mark.docker
 
@@ -50,6 +51,7 @@ def looks(ask: Callable[[], str]) -> Iterator[str]:
     return poll(ask, timeout=60, interval=0.5)
 
 
+@row("all", "all are ready after one `inv up`")
 def test_a_cold_start_brings_everything_up(cold: list[dict[str, Any]]) -> None:
     """Seven services and the local embedder are ready, and the result says so."""
     assert set(moments(cold, "ready")) == ALL
@@ -118,6 +120,10 @@ def test_the_engine_finds_all_healthy_too(running: Checkout) -> None:
     assert {"healthy"} in poll(health, timeout=30, interval=0.5)
 
 
+@row(
+    "all",
+    "they run with few capabilities, limited processes, 65,536 open files, and no nameless volume",
+)
 def test_containers_are_limited_and_keep_nothing_without_a_name(running: Checkout) -> None:
     """Processes, capabilities, open files; an image's own volume is covered by a mount."""
     label = f"label=com.docker.compose.project={running.project}"
@@ -136,6 +142,7 @@ def test_containers_are_limited_and_keep_nothing_without_a_name(running: Checkou
     assert int(soft) == min(65536, int(hard))
 
 
+@row("all", "a proxy of the user's Docker stands between no two; plain Compose starts them too")
 def test_plain_compose_starts_the_same_files_also_with_a_proxy_of_the_users(
     other: Checkout, tmp_path: Path
 ) -> None:

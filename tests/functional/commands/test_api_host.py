@@ -27,6 +27,7 @@ from tests.kit.changes import Change, put
 from tests.kit.checkout import Checkout, DataCheckout
 from tests.kit.on_host import noted, wrote
 from tests.kit.places import ROOT
+from tests.kit.workflows import assignments
 
 PYTHON = """#!/bin/sh
 test "$1" != -c || {{ echo '{contents}'; exit; }}
@@ -637,6 +638,25 @@ def test_a_shell_gets_the_variables_and_no_secret_is_printed(at: Checkout, sourc
     assert said.startswith("s e c r e t|")
     assert said.endswith(f":{source}/src")
     assert at.inv("env", "--host", "--offset", "100") == 2
+
+
+def test_later_steps_of_a_workflow_get_the_variables_masked(at: Checkout, source: Path) -> None:
+    """And where the API answers; what is printed is for the runner, which shows none of it."""
+    del source
+    exported = at.folder / "exported"
+    at.patch.setenv("GITHUB_ENV", str(exported))
+
+    assert at.inv("env", "--github") == 0
+
+    lines = at.shown().out.splitlines()
+    assert "::add-mask::s e c r e t" in lines
+    assert all(line.startswith("::add-mask::") for line in lines)
+    found = dict(assignments(exported.read_text()))
+    assert (found["NEO4J_PASSWORD"], found["ODD_ONE"]) == ("s e c r e t", 'a "b" $c #d')
+    assert found["NEO4J_URI"] == f"bolt://{neo4j(at)}"
+    (port,) = at.config["services"]["memos"]["ports"]
+    assert found["MEMOS_URL"] == f"http://127.0.0.1:{port['published']}"
+    assert at.inv("env", "--github", "--host") == 2
 
 
 def test_its_file_is_no_settings_file(at: Checkout, source: Path) -> None:
