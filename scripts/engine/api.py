@@ -117,12 +117,20 @@ class Api:
         timeout = None if endless else self.timeout
         return Stream(self.connection(timeout), path, target(path, query))
 
-    def send(self, path: str, pieces: Iterable[bytes], size: int, **query: object) -> "Stream":
-        """POST `size` bytes piece by piece once the answer is read, which may take its time.
+    def send(
+        self, path: str, pieces: Iterable[bytes], size: int | None, **query: object
+    ) -> "Stream":
+        """POST pieces, of `size` bytes if that is known, once the answer is read.
 
         EngineError after SILENCE without progress. An OSError of `pieces` is raised as it is.
         """
-        return Stream(self.connection(SILENCE), path, target(path, query), pieces=pieces, size=size)
+        body = Body(method="POST", pieces=pieces, size=size)
+        return Stream(self.connection(SILENCE), path, target(path, query), body)
+
+    def put(self, path: str, pieces: Iterable[bytes], /, **query: object) -> "Stream":
+        """Like `send`, a PUT of pieces whose number and size nobody knows before."""
+        body = Body(method="PUT", pieces=pieces)
+        return Stream(self.connection(SILENCE), path, target(path, query), body)
 
     def post(self, path: str, body: object = None, **query: object) -> Json:
         """Like `get`, for calls that change something: 304 (already so) gives None, 404 is a no."""
@@ -165,6 +173,16 @@ class Api:
         return judged(answer.status, text, method, path)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """What is sent piece by piece."""
+
+    method: str
+    pieces: Iterable[bytes]
+    size: int | None = None
+    """Bytes of them all; None where nobody knows before."""
+
+
 class Stream:
     """An answer that is read as it comes, until the engine or `close` ends it."""
 
@@ -173,17 +191,14 @@ class Stream:
         connection: Connection,
         path: str,
         target: str,
-        *,
-        pieces: Iterable[bytes] | None = None,
-        size: int = 0,
+        body: Body | None = None,
     ) -> None:
-        """Prepare the call, a POST of `size` bytes with `pieces`; iterating sends it."""
+        """Prepare the call, a GET unless there is a body; iterating sends it."""
         self._connection = connection
         self._path = path
         self._target = target
-        self._method = "GET" if pieces is None else "POST"
-        self._pieces = pieces
-        self._headers = {"Content-Type": "application/x-tar", "Content-Length": str(size)}
+        self._method = "GET" if body is None else body.method
+        self._body = body
         self._socket: socket.socket | None = None
         self._closed = False
         self._fault: OSError | None = None
@@ -226,13 +241,16 @@ class Stream:
             raise
 
     def _ask(self) -> None:
-        if self._pieces is None:
+        if self._body is None:
             self._connection.request("GET", self._target)
             return
+        headers = {"Content-Type": "application/x-tar"}
+        if self._body.size is not None:  # else it goes in chunks
+            headers["Content-Length"] = str(self._body.size)
         # an engine that refuses hangs up before it has everything, and says why
         with suppress(BrokenPipeError, ConnectionResetError):
-            given = self._given(self._pieces)
-            self._connection.request("POST", self._target, given, self._headers)
+            given = self._given(self._body.pieces)
+            self._connection.request(self._method, self._target, given, headers)
 
     def close(self) -> None:
         """End it, from any thread; who reads sees its end."""

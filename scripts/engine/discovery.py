@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
@@ -47,6 +48,16 @@ def discover(checkout: Checkout, *, default: Path = DEFAULT_SOCKET) -> Engine | 
     if context not in {"", "default"}:
         return _of_context(context, runner)
     return _default(default, runner) or (None if at.before else _private(at, environ, runner))
+
+
+def here(
+    root: Path, environ: Mapping[str, str], runner: Runner, *, default: Path = DEFAULT_SOCKET
+) -> Engine | None:
+    """Return an engine of this machine, whatever engine the user names; None where none runs."""
+    at = places(root)
+    with suppress(EngineError):
+        return _default(default, runner) or (None if at.before else _private(at, environ, runner))
+    return None
 
 
 def check_versions(engine: Engine, runner: Runner) -> str:

@@ -1,0 +1,133 @@
+"""Brings a folder of sources to a volume of an engine elsewhere; what is there already stays.
+
+Several processes may do so, one after the other: `inv up`, `inv reload`, and what runs beside them
+and looks at the folder. What was sent is kept in a file; it counts until somebody says otherwise.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from scripts.core import files
+from scripts.core.foreign import records
+from scripts.core.process import Runner
+from scripts.engine.api import Api
+from scripts.engine.source import parcel, tree
+from scripts.engine.source.parcel import UNKNOWN, Kept
+from scripts.engine.source.tree import LARGEST
+from scripts.engine.source.volume import Volume
+
+FOLDER = "source"
+"""In the stack's cache."""
+KNOWN, DUTY = "known.json", "duty.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """What is to be brought, and where to."""
+
+    endpoint: str
+    """Of the engine."""
+    folder: str
+    volume: str
+    project: str
+    image: str
+    """For helpers: that of the service which has the volume."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """What became of it."""
+
+    files: int
+    """That many are there now."""
+    put: tuple[str, ...]
+    gone: tuple[str, ...]
+    size: int
+    """Bytes of what was sent."""
+    refused: Mapping[str, str]
+    """What stays away, and why."""
+
+
+def keep(cache: Path, duty: Duty | None) -> None:
+    """Note what is to be brought from now on; None for nothing."""
+    if duty is None:
+        (cache / FOLDER / DUTY).unlink(missing_ok=True)
+    else:
+        files.write_json(cache / FOLDER / DUTY, asdict(duty))
+
+
+def duty(cache: Path) -> Duty | None:
+    """Return what is to be brought for the stack of this cache; None for nothing."""
+    try:
+        return records.made(Duty, files.read_own(cache / FOLDER / DUTY))
+    except ValueError:
+        return None
+
+
+def volume(duty: Duty) -> Volume:
+    """Return what is brought to."""
+    api = Api(duty.endpoint)
+    return Volume(api=api, name=duty.volume, project=duty.project, image=duty.image)
+
+
+def bring(
+    folder: Path, volume: Volume, cache: Path, runner: Runner, *, anew: bool = False
+) -> Brought:
+    """Bring what differs, and take away what is here no more; give what was done.
+
+    With `anew` the volume is read, and nothing is believed that was kept of it: another checkout
+    may have had it meanwhile. Raises ConfigError as `tree.look` does, RefusedError and EngineError
+    where the engine does not take it: what was being sent then is sent again the next time.
+    """
+    store = cache / FOLDER
+    with files.held(store, "source", wait=lambda _: None):
+        found = tree.look(folder, runner)
+        known = None if anew else _read(store)
+        if known is None:
+            known = {name: Kept(mark=one) for name, one in volume.marks().items()}
+        sent = parcel.parcel(found.files, known, partial(_content, folder), time.time_ns())
+        if sent:
+            touched = dict.fromkeys((*sent.put, *sent.gone), Kept(mark=UNKNOWN))
+            _write(store, {**known, **touched})
+            if sent.gone or not volume.put(parcel.packed(sent.put)):
+                volume.store(sent.gone, parcel.packed(sent.put))
+        if sent.now != known:
+            _write(store, sent.now)
+    return Brought(
+        files=len(sent.now),
+        put=tuple(sent.put),
+        gone=sent.gone,
+        size=sent.size,
+        refused=found.refused,
+    )
+
+
+def _content(folder: Path, name: str) -> bytes | None:
+    with suppress(OSError), files.opened(folder / name) as file:
+        return file.read(LARGEST)
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """The file beside the duty."""
+
+    files: Mapping[str, Kept]
+
+
+def _read(store: Path) -> Mapping[str, Kept] | None:
+    """Return what is known of the volume; None where nothing is."""
+    try:
+        return records.made(_Known, files.read_own(store / KNOWN)).files
+    except ValueError:
+        return None
+
+
+def _write(store: Path, known: Mapping[str, Kept]) -> None:
+    document = {name: asdict(one) for name, one in known.items()}
+    files.write(store / KNOWN, json.dumps({"files": document}))
