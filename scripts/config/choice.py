@@ -15,7 +15,9 @@ WITHOUT_MILVUS = "docker-compose.without-milvus.yml"
 """Over the others where the API does not wait for Milvus, whose services are then a profile."""
 DEBUG = "docker-compose.debug.yml"
 """Over the others where a debugger may attach to the API."""
-OVERLAYS = (WITHOUT_MILVUS, DEBUG)
+REMOTE = "docker-compose.remote.yml"
+"""Over the others where the engine is on another machine."""
+OVERLAYS = (WITHOUT_MILVUS, DEBUG, REMOTE)
 """All of them, as they lie over each other."""
 
 

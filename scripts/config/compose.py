@@ -215,6 +215,7 @@ def _service(
         cpu_wishes=tuple(keys.get("x-cpu-wishes") or ()),
         metrics=int(keys.get("x-metrics", 0)),
         shell_user=keys.get("x-shell-user", ""),
+        source=volumes.get(keys.get("x-source", ""), ""),
     )
 
 

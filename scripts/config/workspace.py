@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scripts.config import compose, compose_cache, selection
 from scripts.config import settings as env_file
+from scripts.config.choice import REMOTE
 from scripts.config.compose import Compose
 from scripts.config.rules import env as settings_rules
 from scripts.config.settings import Settings
@@ -136,7 +137,7 @@ def look(checkout: Checkout) -> Workspace:
     kept = compose_cache.last(cache(settings.root, settings.get("COMPOSE_PROJECT_NAME")))
     if kept is not None:
         checkout.say(f"this is the stack as it was last; for a start: {wrong.next_step}")
-        composed = compose_project(settings, running.env, checkout.runner, source)
+        composed = compose_project(settings, running.env, checkout.runner, source, running.remote)
         return _workspace(settings, running, source, composed, kept)
     try:
         space = resolved(checkout, settings, running, source, keep=not over)
@@ -155,15 +156,28 @@ def look_project(checkout: Checkout) -> str:
 
 
 def compose_project(
-    settings: Settings, env: Mapping[str, str], runner: Runner, source: ImageSource
+    settings: Settings,
+    env: Mapping[str, str],
+    runner: Runner,
+    source: ImageSource,
+    remote: str = "",
 ) -> Compose:
-    """Return the project as Compose is told about it; `env` is what reaches the engine."""
+    """Return the project as Compose is told about it; `env` is what reaches the engine.
+
+    `remote` as an `Engine` has it.
+    """
     return Compose(
-        files=compose.files(settings.root, source, settings.choice.overlays),
+        files=files(settings, source, remote),
         env_file=settings.file,
         env={**env, **settings.for_compose()},
         runner=runner,
     )
+
+
+def files(settings: Settings, source: ImageSource, remote: str = "") -> tuple[Path, ...]:
+    """Return the compose files for these settings and an engine here, or elsewhere."""
+    overlays = settings.choice.overlays
+    return compose.files(settings.root, source, (*overlays, REMOTE) if remote else overlays)
 
 
 def resolved(
@@ -180,7 +194,7 @@ def resolved(
     ConfigError for a compose file that breaks a rule, EngineError for an engine that is too old.
     """
     check_engine(running)
-    composed = compose_project(settings, running.env, checkout.runner, source)
+    composed = compose_project(settings, running.env, checkout.runner, source, running.remote)
     folder = cache(settings.root, settings.get("COMPOSE_PROJECT_NAME"))
     inputs = compose_cache.fingerprint(composed, checkout.environ)
     if (known := compose_cache.read(folder, inputs)) is None:

@@ -47,6 +47,8 @@ class Engine:
     api_version: str
     moved_from: str = ""
     """Where it still works, though its checkout was moved since."""
+    remote: str = ""
+    """The ssh address of its machine, as the user wrote it; empty for an engine here."""
 
     @property
     def local(self) -> bool:

@@ -140,6 +140,8 @@ class Service:
     """The port in its container where it tells of itself (`x-metrics`); 0 for none."""
     shell_user: str = ""
     """Whose a shell in it is (`x-shell-user`); empty for the user of the image."""
+    source: str = ""
+    """Name on the engine of the volume that has what MEMOS_SRC names (`x-source`); else empty."""
 
     def at(self, host: str) -> "Service":
         """Return the service as it is published on another machine; for none as it is."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from scripts.config import compose, resolving, selection
+from scripts.config import resolving, selection, workspace
 from scripts.config import settings as env_file
 from scripts.config.rules import schema
 from scripts.config.settings import Settings
@@ -26,11 +26,11 @@ def prepared(
 ) -> Workspace:
     """Like `prepare.prepared`, with the settings as they are."""
     packed = bundle_file.named(checkout.environ)
-    root, runner = checkout.root, checkout.runner
+    runner = checkout.runner
     if packed:
         checkout.say(unpacking.trust(packed))
     source = unpacking.source(packed, settings) if packed else settings.source
-    files = compose.files(root, source, settings.choice.overlays)
+    files = workspace.files(settings, source)
     schema.require(resolving.written_breaches(files))
     selection.require_known(named, resolving.names(files, settings.get("CONTAINER_PREFIX")))
     running = discover(checkout)

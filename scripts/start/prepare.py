@@ -5,8 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.config import compose, compose_cache
-from scripts.config.workspace import Workspace, cache, made_settings, resolved
+from scripts.config import compose_cache
+from scripts.config.choice import REMOTE
+from scripts.config.settings import Settings
+from scripts.config.workspace import Workspace, cache, files, made_settings, resolved
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError
 from scripts.engine.discovery import discover
@@ -31,14 +33,20 @@ def prepared(
     settings = made_settings(checkout)
     folder = cache(checkout.root, settings.get("COMPOSE_PROJECT_NAME"))
     known(folder)
-    if settings.image_source and not named and not checkout.environ.get("BUNDLE_FILE"):
-        written = compose.files(checkout.root, settings.source, settings.choice.overlays)
-        checked = compose_cache.approved(folder, written)
-        if checked and (running := discover(checkout)):
-            return resolved(checkout, settings, running, settings.source)
+    plain = settings.image_source and not named and not checkout.environ.get("BUNDLE_FILE")
+    if plain and _checked(folder, settings) and (running := discover(checkout)):
+        return resolved(checkout, settings, running, settings.source)
     from scripts.start import first
 
     return first.prepared(checkout, settings, named, meanwhile)
+
+
+def _checked(folder: Path, settings: Settings) -> bool:
+    """Say whether the files were kept that this start needs, for an engine here or elsewhere."""
+    return any(
+        compose_cache.approved(folder, files(settings, settings.source, remote))
+        for remote in ("", REMOTE)
+    )
 
 
 def for_builds(

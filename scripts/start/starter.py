@@ -19,7 +19,7 @@ from scripts.engine.api import Api
 from scripts.engine.containers import containers
 from scripts.engine.places import places
 from scripts.images import availability
-from scripts.start import guards, scheduler
+from scripts.start import guards, scheduler, sources
 from scripts.start.events import Event, EventKind
 from scripts.start.history import created, parts
 from scripts.start.history.recorder import Recorder
@@ -79,6 +79,7 @@ class Starter:
         wanted = [volume for volume in space.stack.volumes if volume.name in mounted]
         with phase(self.recorder.note, "create"):
             volumes.create(space.api, space.stack.project, wanted, volumes.own(root))
+            sources.supply(space, names, self.tell.say, anew=True)
             space.compose.change("create", *AS_IT_IS, *how, *names)
         if space.engine.private:
             from scripts.engine.private import network

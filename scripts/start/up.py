@@ -15,7 +15,7 @@ from scripts.core.progress import phase
 from scripts.data import journal, snapshots
 from scripts.engine.containers import made
 from scripts.images.jobs import Jobs
-from scripts.start import guards, scheduler, starter
+from scripts.start import guards, scheduler, sources, starter
 from scripts.start.history import created, parts
 from scripts.start.history.recorder import Recorder
 from scripts.start.prepare import for_builds
@@ -97,6 +97,7 @@ def _up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
             return code
         if changed:
             return _made_anew(start, names)
+        sources.supply(space, names, tell.say, anew=False)
         return start.start(statuses)
 
 

@@ -14,7 +14,7 @@ from scripts.data.model import Command
 from scripts.engine import stacks
 from scripts.engine.containers import containers, made
 from scripts.loop import api_host
-from scripts.start import guards
+from scripts.start import guards, sources
 from scripts.start.starter import Starter
 from scripts.start.up import take_over
 from scripts.tell.data_report import DataReport
@@ -75,6 +75,7 @@ def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> N
         else:
             api_host.end(space.cache, tell.say)
             recovery.settle_data(context)
+        sources.forget(space)
         there = containers(space.api, project)
         space.compose.remove(project, made(space.api, project), tell.say)
         if delete_data:

@@ -13,7 +13,7 @@ from scripts.core.finding import Finding, fatal
 from scripts.core.look import Look, Reading
 from scripts.core.polling import poll
 from scripts.engine.containers import containers
-from scripts.start import guards
+from scripts.start import guards, sources
 from scripts.tell.report import Report
 from scripts.watch import on_host, probes
 from scripts.watch.on_host import SERVICE
@@ -39,6 +39,8 @@ def reload(space: Workspace, timeout: float, tell: Report) -> ExitCode:
     deadline = time.monotonic() + timeout
     guards.require_own(space)
     supervisor, before = _required(space, min(timeout, WRITTEN))
+    if supervisor.container.host is None:  # what was saved is there before it is taken
+        sources.supply(space, (SERVICE,), tell.say, anew=False)
     with suppress(RefusedError):  # it has ended: that is seen below
         supervisor.reload()
     left = max(0.0, deadline - time.monotonic())

@@ -146,6 +146,16 @@ def _image_volumes(services: Mapping[str, Tree]) -> Iterator[Breach]:
                 yield Breach("x-image-volumes", describe(folder), wanted, service=name)
 
 
+def _sources(services: Mapping[str, Tree]) -> Iterator[Breach]:
+    """What a source is brought into is mounted, and may be changed through its container."""
+    for name, service in services.items():
+        mounts = map(as_tree, as_list(service.get("volumes")))
+        known = {mount.get("source") for mount in mounts if not mount.get("read_only")}
+        if "x-source" in service and service["x-source"] not in known:
+            wanted = "a volume that the service mounts, and not read_only"
+            yield Breach("x-source", describe(service["x-source"]), wanted, service=name)
+
+
 def _together(services: Mapping[str, Tree], entries: list[object]) -> Iterator[Breach]:
     """Groups that belong together are groups that there are."""
     grouped = (service for service in services.values() if "x-data-group" in service)
@@ -160,4 +170,5 @@ def _together(services: Mapping[str, Tree], entries: list[object]) -> Iterator[B
 RULES = (
     *(_watched, health.durations, health.commands, _dependencies, _early),
     *(_no_cycle, _host_ports, _targets, _one_group, _past_proxies, _image_volumes),
+    _sources,
 )

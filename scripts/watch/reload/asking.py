@@ -50,7 +50,7 @@ class Supervisor:
     @property
     def mounted(self) -> Path | None:
         """The folder of this machine that its container has."""
-        return self.source if self.container.host is None else None
+        return self.source if self.container.host is None and not self.service.source else None
 
     def text(self) -> bytes:
         """Return its state as it was written; empty where it has written none."""

@@ -17,7 +17,7 @@ RECORDED = sorted((ROOT / "tests" / "data" / "config").glob("*.yml"))
 GONE = object()
 X_KEYS = (
     "x-probe, x-no-probe, x-one-shot, x-data-group, x-open, x-not-offered, x-start, x-cpu-flags,"
-    " x-cpu-wishes, x-build-seconds, x-wanted, x-image-volumes, x-shell-user, x-metrics"
+    " x-cpu-wishes, x-build-seconds, x-wanted, x-image-volumes, x-shell-user, x-metrics, x-source"
 )
 
 HEALTH = {
@@ -335,6 +335,14 @@ def test_a_broken_rule_is_named(path: str, value: object, wanted: str) -> None:
                 " leave a nameless volume"
             ),
         ),
+        (
+            "db/x-source",
+            "other_data",
+            (
+                'x-source: found "other_data", wanted a volume that the service mounts, and not'
+                " read_only"
+            ),
+        ),
         ("web/build", {"privileged": True}, f"build.privileged: found true, {UNPRIVILEGED}"),
         (
             "web/build",
@@ -476,6 +484,7 @@ def test_what_stands_for_a_probe_says_something(key: str, value: object, message
         ("db/x-cpu-flags", [132], "x-cpu-flags[0]"),
         ("db/x-shell-user", "--privileged", "x-shell-user"),
         ("web/x-metrics", "9464", "x-metrics"),
+        ("db/x-source", 1, "x-source"),
         ("web/x-open/0/link", "/", "x-open[0].link"),
         ("web/x-open/0/label", "", "x-open[0].label"),
         ("web/x-open/0/path", GONE, "x-open[0].path"),
