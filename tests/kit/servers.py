@@ -68,15 +68,27 @@ def _served(server: BaseServer) -> Iterator[None]:
         thread.join()
 
 
+def _body(asked: BaseHTTPRequestHandler) -> bytes:
+    """Return the body of a request, or the beginning of a long one."""
+    if asked.headers.get("Transfer-Encoding") != "chunked":
+        length = int(asked.headers.get("Content-Length") or 0)
+        return asked.rfile.read(min(length, LONGEST))
+    body = b""
+    while size := int(asked.rfile.readline(), 16):
+        body += asked.rfile.read(size)
+        asked.rfile.readline()
+    asked.rfile.readline()
+    return body
+
+
 def _handler(respond: Respond) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _any(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
             request = Request(
                 method=self.command,
                 path=self.path,
                 headers={name.lower(): value for name, value in self.headers.items()},
-                body=self.rfile.read(min(length, LONGEST)),
+                body=_body(self),
             )
             status, body = respond(request)
             if status == HANGS_UP:

@@ -105,8 +105,7 @@ def load(packed: Bundle, api: Api, step: Step) -> None:
     sent = counted(packed.pieces(images), meter(say, "loaded", images.size))
     # its progress tells a slow disk from an engine that hangs
     answer = b"".join(api.send("/images/load", sent, images.size, quiet=False))
-    errors = list(filter(None, map(_error, answer.splitlines())))
-    if errors:
+    if errors := refusals(answer):
         raise RefusedError(
             f"the engine did not take the images: {errors[0]}",
             next_step="inv doctor: is its disk full? Then the same again",
@@ -131,6 +130,11 @@ def _require_named(packed: Bundle, images: Member) -> None:
                 f"{packed.file.name} brings another image {name} than its manifest names",
                 next_step=step,
             )
+
+
+def refusals(answer: bytes) -> list[str]:
+    """Return why images were not taken, from an answer that began as a success."""
+    return list(filter(None, map(_error, answer.splitlines())))
 
 
 def _error(line: bytes) -> str:

@@ -126,6 +126,15 @@ def test_bytes_are_sent_piece_by_piece(engine: FakeEngine, api: Api) -> None:
     assert engine.requests[0].body == b"abcde"
 
 
+def test_bytes_are_sent_though_nobody_knows_how_many(engine: FakeEngine, api: Api) -> None:
+    """In chunks, as another engine gives them."""
+    engine.answer("/v1.44/images/load", "loaded")
+
+    assert b"".join(api.send("/images/load", iter([b"ab", b"cde"]), None)) == b"loaded"
+    assert engine.requests[0].body == b"abcde"
+    assert "content-length" not in engine.requests[0].headers
+
+
 def test_an_engine_that_refuses_what_is_sent_says_why(engine: FakeEngine, api: Api) -> None:
     """Also when it hangs up in the midst of it."""
     engine.answer("/v1.44/images/load", {"message": "no space left on device"}, 500)
