@@ -10,17 +10,17 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from scripts.config import compose, resolving
+from scripts.config import compose, resolving, swarm
 from scripts.config.choice import MILVUS, OVERLAYS
 from scripts.config.compose import Compose
 from scripts.config.rules import dockerfiles, resolved, schema, written
 from scripts.config.rules.schema import Breach
 from scripts.config.settings import WORKSPACE_VARIABLES
 from scripts.core.checkout import Checkout
-from scripts.core.errors import ExitCode, StackError, report
+from scripts.core.errors import ConfigError, ExitCode, StackError, report
 from scripts.core.files import Json
 from scripts.core.inventory import ImageSource
-from scripts.core.process import run
+from scripts.core.process import last_words, run
 from scripts.engine.private import programs
 from scripts.machine import wheels
 
@@ -86,6 +86,23 @@ def _resolved(checkout: Checkout) -> Iterator[Breach]:
         for service in (document.get("services") or {}).values():
             _with_volumes(service)
         yield from resolved.check_resolved(document, names)
+        yield from _stack(composed, document, names)
+
+
+def _stack(composed: Compose, document: dict[str, Json], names: str) -> Iterator[Breach]:
+    """Have Docker read what a Swarm would be given; no engine is asked."""
+    try:
+        stack = swarm.stack(document, empty=swarm.folders(document))
+    except ConfigError as error:
+        yield Breach("", str(error), "what a Swarm can keep", file=names)
+        return
+    argv = ["docker", "stack", "config", "--compose-file", "-"]
+    done = composed.runner(
+        argv, timeout=compose.CONFIG_TIMEOUT, env=composed.env, stdin=stack.text()
+    )
+    if done.exit_code:
+        found = f"the stack that Docker refuses: {last_words(done)}"
+        yield Breach("", found, "a stack that Docker takes", file=names)
 
 
 def _with_volumes(service: dict[str, Json]) -> None:

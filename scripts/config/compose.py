@@ -14,6 +14,7 @@ from scripts.core.stack import (
     Auth,
     Build,
     Link,
+    Place,
     Port,
     Probe,
     Service,
@@ -216,6 +217,7 @@ def _service(
         metrics=int(keys.get("x-metrics", 0)),
         shell_user=keys.get("x-shell-user", ""),
         source=volumes.get(keys.get("x-source", ""), ""),
+        place=Place(**keys.get("x-place") or {}),
     )
 
 

@@ -26,6 +26,12 @@ PACKAGES_LABEL = "dev.memos.packages"
 """Labels of an image, and of its containers: its version; NAME==VERSION of all that was found for
 it when it was built, with blanks between."""
 
+PROJECT_LABEL = "com.docker.compose.project"
+SERVICE_LABEL = "com.docker.compose.service"
+FOLDER_LABEL = "com.docker.compose.project.working_dir"
+VOLUME_LABEL = "com.docker.compose.volume"
+"""Labels by which Compose knows containers and volumes as its own; so do we, whoever made them."""
+
 
 @unique
 class ImageSource(StrEnum):

@@ -109,6 +109,18 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a service needs of a machine, where there are several (`x-place`)."""
+
+    label: str = ""
+    """NAME=VALUE of a label that its node has."""
+    spread: bool = False
+    """Not on a node with another one that wants the same, as long as there are more nodes."""
+    near: str = ""
+    """On the node of this service."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One service of the compose file, with the facts that stand beside it there."""
 
@@ -142,6 +154,7 @@ class Service:
     """Whose a shell in it is (`x-shell-user`); empty for the user of the image."""
     source: str = ""
     """Name on the engine of the volume that has what MEMOS_SRC names (`x-source`); else empty."""
+    place: Place = Place()
 
     def at(self, host: str) -> "Service":
         """Return the service as it is published on another machine; for none as it is."""

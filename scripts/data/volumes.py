@@ -9,6 +9,7 @@ from typing import Any
 from scripts.core import files
 from scripts.core.errors import RefusedError
 from scripts.core.finding import DOCKER
+from scripts.core.inventory import PROJECT_LABEL, VOLUME_LABEL
 from scripts.core.look import Container
 from scripts.core.stack import Stack, Volume
 from scripts.core.units import SECOND, nanoseconds
@@ -18,7 +19,6 @@ from scripts.engine.api import Api, shaped
 from scripts.engine.containers import (
     CHECKOUT_LABEL,
     MACHINE_LABEL,
-    PROJECT_LABEL,
     containers,
     existing,
     volume_labels,
@@ -149,7 +149,7 @@ def create(api: Api, project: str, volumes: Iterable[Volume], labels: Mapping[st
     present = existing(api)
     for volume in volumes:
         if volume.plain and volume.name not in present:
-            known = {PROJECT_LABEL: project, "com.docker.compose.volume": volume.key}
+            known = {PROJECT_LABEL: project, VOLUME_LABEL: volume.key}
             api.post("/volumes/create", {"Name": volume.name, "Labels": {**known, **labels}})
 
 

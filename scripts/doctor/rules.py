@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from scripts.config import drift
 from scripts.core.errors import StackError
 from scripts.core.finding import Finding, advice, fatal
 from scripts.core.inventory import ImageSource
@@ -16,6 +15,7 @@ from scripts.diagnosis.readiness import answers
 from scripts.doctor import details, env_lines
 from scripts.doctor.facts import Facts
 from scripts.engine.versions import COMPOSE_BUGS, ENGINE_BUGS, Bug, bugs, numbers
+from scripts.images import drift
 from scripts.watch.memories import halves
 
 CLOSED = (28, 0)

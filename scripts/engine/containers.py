@@ -7,14 +7,12 @@ from typing import Any
 
 from scripts.core import files
 from scripts.core.errors import RefusedError
+from scripts.core.inventory import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL
 from scripts.core.look import Container, Health, HealthResult, State
 from scripts.core.texts import empty_talk, host
 from scripts.core.units import NEVER, nanoseconds
 from scripts.engine.api import Api, shaped
 
-PROJECT_LABEL = "com.docker.compose.project"
-SERVICE_LABEL = "com.docker.compose.service"
-FOLDER_LABEL = "com.docker.compose.project.working_dir"
 NETWORK_LABEL = "com.docker.compose.network"
 PROXIES = tuple(
     form for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for form in (name, name.lower())

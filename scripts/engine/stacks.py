@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.core.inventory import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL
 from scripts.core.look import State
 from scripts.engine.api import Api, shaped
-from scripts.engine.containers import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL
 
 ENV_FILE_LABEL = "com.docker.compose.project.environment_file"
 KIND_LABEL = "dev.memos.stack"

@@ -8,12 +8,13 @@ from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError, EngineError
 from scripts.core.files import same, there
 from scripts.core.finding import Finding
+from scripts.core.inventory import PROJECT_LABEL
 from scripts.core.look import State
 from scripts.core.progress import Say
 from scripts.core.stack import Port, Stack
 from scripts.diagnosis import preflight
 from scripts.engine.api import Api
-from scripts.engine.containers import PROJECT_LABEL, containers
+from scripts.engine.containers import containers
 from scripts.machine import resources
 from scripts.machine.ports import owner, taken_among
 from scripts.watch import on_host

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from scripts.config import drift, selection
+from scripts.config import selection
 from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, ExitCode
@@ -14,6 +14,7 @@ from scripts.core.files import held, holder
 from scripts.core.progress import phase
 from scripts.data import journal, snapshots
 from scripts.engine.containers import made
+from scripts.images import drift
 from scripts.images.jobs import Jobs
 from scripts.start import guards, scheduler, sources, starter
 from scripts.start.history import created, parts

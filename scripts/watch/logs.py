@@ -12,11 +12,12 @@ from typing import Any
 
 from scripts.core.errors import RefusedError
 from scripts.core.foreign import documents
+from scripts.core.inventory import SERVICE_LABEL
 from scripts.core.look import Container, State
 from scripts.core.polling import poll
 from scripts.core.units import SECOND, nanoseconds, query
 from scripts.engine.api import Api, Stream, shaped
-from scripts.engine.containers import SERVICE_LABEL, containers, labels
+from scripts.engine.containers import containers, labels
 from scripts.watch import on_host
 from scripts.watch.inside import Wanted
 from scripts.watch.log_lines import LogLine, Restart, levelled, marked, merged, split

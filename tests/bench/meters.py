@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.core.inventory import PROJECT_LABEL, SERVICE_LABEL
 from scripts.core.units import SECOND
 from scripts.engine.api import Api
-from scripts.engine.containers import PROJECT_LABEL, SERVICE_LABEL
 
 TICKS = os.sysconf("SC_CLK_TCK")
 

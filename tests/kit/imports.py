@@ -7,7 +7,7 @@ from tests.kit.places import ROOT
 
 ROOMS = (
     *("core", "machine", "engine", "config", "diagnosis", "images", "watch"),
-    *("data", "start", "doctor", "loop", "live", "tell", "serve", "commands"),
+    *("data", "start", "swarm", "doctor", "loop", "live", "tell", "serve", "commands"),
 )
 """In their order: a room imports those before it, and itself."""
 

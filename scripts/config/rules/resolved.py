@@ -60,6 +60,15 @@ def _early(services: Mapping[str, Tree]) -> Iterator[Breach]:
             yield Breach("x-start", found, wanted, service=name)
 
 
+def _near(services: Mapping[str, Tree]) -> Iterator[Breach]:
+    """Who is to be near another one names one that there is."""
+    for name, service in services.items():
+        place, others = as_tree(service.get("x-place")), services.keys() - {name}
+        if "near" in place and place["near"] not in others:
+            wanted = nearest(str(place["near"]), sorted(others))
+            yield Breach("x-place.near", describe(place["near"]), wanted, service=name)
+
+
 def _no_cycle(services: Mapping[str, Tree]) -> Iterator[Breach]:
     """Dependencies end somewhere; a circle is told from its first name in the alphabet."""
     needs = {
@@ -168,7 +177,7 @@ def _together(services: Mapping[str, Tree], entries: list[object]) -> Iterator[B
 
 
 RULES = (
-    *(_watched, health.durations, health.commands, _dependencies, _early),
+    *(_watched, health.durations, health.commands, _dependencies, _early, _near),
     *(_no_cycle, _host_ports, _targets, _one_group, _past_proxies, _image_volumes),
     _sources,
 )

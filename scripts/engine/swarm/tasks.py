@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scripts.core.inventory import SERVICE_LABEL
 from scripts.core.look import State
 from scripts.core.units import SECOND, nanoseconds
-from scripts.engine.containers import SERVICE_LABEL
 from scripts.engine.swarm.nodes import Node
 
 TASK_LABEL = "com.docker.swarm.task.id"

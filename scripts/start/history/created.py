@@ -10,10 +10,9 @@ from typing import Any
 
 from scripts.config.workspace import Workspace
 from scripts.core import files
-from scripts.core.inventory import ImageStatus
+from scripts.core.inventory import PROJECT_LABEL, SERVICE_LABEL, ImageStatus
 from scripts.engine import containers
 from scripts.engine.api import shaped
-from scripts.engine.containers import PROJECT_LABEL, SERVICE_LABEL
 
 FILE = "settled.json"
 """In the stack's cache: the inputs, and by service its container, networks and image."""

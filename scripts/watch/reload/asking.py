@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scripts.config import drift, release
+from scripts.config import release
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core import files
@@ -18,6 +18,7 @@ from scripts.core.stack import Service
 from scripts.core.units import nanoseconds
 from scripts.engine.api import Api
 from scripts.engine.containers import container, file_of
+from scripts.images import drift
 from scripts.machine import processes
 from scripts.watch import on_host
 from scripts.watch.on_host import SERVICE

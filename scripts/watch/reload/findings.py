@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.config.drift import anew
 from scripts.core.finding import Finding, advice
+from scripts.images.drift import anew
 from scripts.watch.on_host import SERVICE
 from scripts.watch.reload.state import How, Outcome, Run, State, Version, Watching
 

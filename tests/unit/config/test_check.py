@@ -114,6 +114,33 @@ def test_a_dockerfile_that_breaks_a_rule_is_told(
     )
 
 
+def test_a_stack_that_docker_refuses_is_told(
+    checkout: Checkout, runner: FakeRunner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Docker reads each combination as a Swarm would get it, and needs no engine for that."""
+    refused = "services.memos.deploy Additional property x-foo is not allowed"
+    runner.answer("docker stack config", stderr=refused, exit_code=1)
+
+    assert check.main(checkout) is ExitCode.CONFIG
+
+    said = capsys.readouterr().err
+    assert said.count(f"found the stack that Docker refuses: {refused}") == 6
+
+
+def test_what_a_swarm_cannot_keep_is_told(
+    checkout: Checkout, runner: FakeRunner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its key."""
+    text = (RESOLVED / "registry.yml").read_text()
+    assert "    pids_limit: 2048\n" in text
+    more = text.replace("    pids_limit: 2048\n", "    pids_limit: 2048\n    cpu_shares: 2\n", 1)
+    runner.answer(f"{checkout.root / BASE} config", more)
+
+    assert check.main(checkout) is ExitCode.CONFIG
+
+    assert "cpu_shares: found 2, wanted no such key with DEPLOY=swarm" in capsys.readouterr().err
+
+
 def test_a_volume_of_an_image_that_is_built_here_is_covered(
     checkout: Checkout, runner: FakeRunner, capsys: pytest.CaptureFixture[str]
 ) -> None:

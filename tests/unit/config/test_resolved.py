@@ -17,7 +17,8 @@ RECORDED = sorted((ROOT / "tests" / "data" / "config").glob("*.yml"))
 GONE = object()
 X_KEYS = (
     "x-probe, x-no-probe, x-one-shot, x-data-group, x-open, x-not-offered, x-start, x-cpu-flags,"
-    " x-cpu-wishes, x-build-seconds, x-wanted, x-image-volumes, x-shell-user, x-metrics, x-source"
+    " x-cpu-wishes, x-build-seconds, x-wanted, x-image-volumes, x-shell-user, x-metrics, x-source,"
+    " x-place, x-swarm-command"
 )
 
 HEALTH = {
@@ -50,6 +51,8 @@ WEB = {
     "pull_policy": "never",
     "x-open": [{"target": 80, "path": "/", "label": "Web"}],
     "x-start": "early",
+    "x-place": {"label": "role=web", "near": "db"},
+    "x-swarm-command": ["sh", "-c", "true"],
 }
 DB: dict[str, Any] = {
     **COMMON,
@@ -195,6 +198,17 @@ def test_the_recorded_answers_have_the_services_of_the_compose_files(
         ("db/x-probe/1/path", "/", ONLY_HTTP),
         ("db/x-probe/0/size", "many", "how many numbers a vector has"),
         ("db/x-probe/0/collection", GONE, "the collection and the size of its vectors"),
+        # where it runs, and how, where there are several machines
+        ("web/x-place", "db", "what it needs of a node: label, spread, near"),
+        (
+            "web/x-place/label",
+            "store",
+            "NAME=VALUE of a node's label, as docker node update --label-add sets it",
+        ),
+        ("web/x-place/spread", "yes", "true, or no such key"),
+        ("web/x-place/near", "dbs", "one of db"),
+        ("web/x-place/near", "web", "one of db"),
+        ("web/x-swarm-command", "web", "the words of its command where all start at once"),
         # what people open, what is not offered, how it starts
         ("web/x-open/0/target", 81, "a port that the service publishes (80)"),
         ("web/x-open/0/label", GONE, "what opens there"),

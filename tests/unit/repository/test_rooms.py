@@ -30,6 +30,7 @@ PURE = (
     *("core/errors", "core/finding", "core/inventory", "core/look", "core/texts"),
     *("core/polling", "core/stack", "core/units", "data/model", "data/plan"),
     *("loop/editor/entries", "loop/editor/jsonc"),
+    *("config/swarm", "images/drift", "swarm/placement"),
     *("data/volume_scripts", "doctor/areas", "doctor/details", "doctor/env_lines", "doctor/facts"),
     *("doctor/rules", "engine/versions", "images/build_output", "start/events"),
     *("live/changes", "live/looking/moments", "live/looking/paces", "live/patch", "live/state"),

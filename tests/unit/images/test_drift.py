@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.config.drift import drifted
 from scripts.config.release import Memos, Source
 from scripts.core.inventory import ImageStatus
+from scripts.images.drift import drifted
 
 SOURCE = Source(folder=Path("/MemOS/src"), version="2.0.34", requirements=("openai>=2", "tavily"))
 
