@@ -6,10 +6,13 @@ import tarfile
 from collections.abc import Mapping
 
 
-def archived(images: Mapping[str, str], **more: object) -> bytes:
-    """Return an archive of these images, ids by name, as an engine makes it, without their layers.
+def archived(
+    images: Mapping[str, str], members: Mapping[str, bytes] | None = None, **more: object
+) -> bytes:
+    """Return an archive of these images, ids by name, as an engine makes it.
 
-    `more` are documents of other members, by their names without the ending.
+    Of their layers it has those among its `members`. `more` are documents of others, by their names
+    without the ending.
     """
     listed = [
         {"Config": f"blobs/sha256/{number.removeprefix('sha256:')}", "RepoTags": [name]}
@@ -17,6 +20,10 @@ def archived(images: Mapping[str, str], **more: object) -> bytes:
     ]
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w:", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in (members or {}).items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
         for name, document in {"manifest": listed, **more}.items():
             text = json.dumps(document).encode()
             entry = tarfile.TarInfo(name if name == "repositories" else f"{name}.json")

@@ -90,12 +90,13 @@ def bring(
         known = None if anew else _read(store)
         if known is None:
             known = {name: Kept(mark=one) for name, one in volume.marks().items()}
-        sent = parcel.parcel(found.files, known, partial(_content, folder), time.time_ns())
+        moment = time.time_ns()
+        sent = parcel.parcel(found.files, known, partial(_content, folder), moment)
         if sent:
             touched = dict.fromkeys((*sent.put, *sent.gone), Kept(mark=UNKNOWN))
             _write(store, {**known, **touched})
-            if sent.gone or not volume.put(parcel.packed(sent.put)):
-                volume.store(sent.gone, parcel.packed(sent.put))
+            if sent.gone or not volume.put(parcel.packed(sent.put, moment)):
+                volume.store(sent.gone, parcel.packed(sent.put, moment))
         if sent.now != known:
             _write(store, sent.now)
     return Brought(

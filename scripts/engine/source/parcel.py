@@ -86,10 +86,11 @@ def rights(file: File) -> int:
     return 0o755 if file.executable else 0o644
 
 
-def packed(put: Mapping[str, tuple[File, bytes]]) -> Iterator[bytes]:
+def packed(put: Mapping[str, tuple[File, bytes]], moment: int) -> Iterator[bytes]:
     """Yield a tar of these files and of the folders that they lie in, all of them root's.
 
-    Each has the time that it has here, so that what looks at times sees a change once.
+    A file has the time that it has here, so that what looks at times sees a change once; a folder
+    has this moment, in ns since 1970: by that Python knows that something is new in it.
     """
     made: set[PurePosixPath] = set()
     for name, (file, content) in put.items():
@@ -98,6 +99,7 @@ def packed(put: Mapping[str, tuple[File, bytes]]) -> Iterator[bytes]:
                 made.add(folder)
                 entry = tarfile.TarInfo(str(folder))
                 entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+                entry.mtime = moment / SECOND
                 yield entry.tobuf(tarfile.PAX_FORMAT)
         entry = tarfile.TarInfo(name)
         entry.mode, entry.mtime = rights(file), file.changed / SECOND  # PAX has broken numbers

@@ -1,5 +1,8 @@
 """Images go from one engine to another, and only those that it lacks."""
 
+import io
+import re
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from scripts.core.errors import RefusedError
 from scripts.engine.api import Api
 from scripts.images.carry import carry
 from tests.kit.fake_engine import FakeEngine
+from tests.kit.image_archives import archived, listed
 from tests.kit.servers import unix
 
 
@@ -38,7 +42,7 @@ def here(engine: FakeEngine, api: Api) -> Api:
     """Return the way to an engine with two images."""
     engine.answer("/v1.44/images/a%3A1/json", image("one", "two"))
     engine.answer("/v1.44/images/b%3A1/json", image("one", "three"))
-    engine.answer("/v1.44/images/get", b"archive")
+    engine.answer("/v1.44/images/get", archived({"a:1": "1", "b:1": "2"}, index={"manifests": []}))
     return api
 
 
@@ -52,8 +56,29 @@ def test_what_an_engine_lacks_goes_in_one_stream(
 
     assert names == ("a:1", "b:1")
     assert engine.calls[-1] == "GET /v1.44/images/get?names=a:1&names=b:1"
-    assert other.requests[-1].body == b"archive"
-    assert steps == [("node-2", "carried 7 B of 8 B")]
+    assert listed(other.requests[-1].body) == ["a:1", "b:1"]
+    assert [one for one, _ in steps] == ["node-2"] * len(steps)
+    assert re.fullmatch(r"carried \S+ KiB of \S+ KiB", steps[-1][1])
+
+
+@pytest.mark.parametrize("store", ["", "io.containerd.snapshotter.v1"])
+def test_a_layer_that_is_there_is_not_carried(
+    engine: FakeEngine, here: Api, other: FakeEngine, there: Api, store: str
+) -> None:
+    """It lies below another image there; where images are kept by containerd all must come."""
+    layers = [f"sha256:{'0' * 63}{number}" for number in (1, 2)]
+    engine.answer("/v1.44/images/a%3A1/json", image(*layers))
+    names = {f"blobs/sha256/{one[7:]}": b"x" for one in layers}
+    engine.answer("/v1.44/images/get", archived({"a:1": "1"}, members=names))
+    other.answer("/v1.44/images/json", [{"Id": "sha256:old"}])
+    other.answer("/v1.44/images/sha256%3Aold/json", image(layers[0]))
+    other.answer("/v1.44/info", {"DriverStatus": [["driver-type", store]]})
+
+    carry(here, there, ["a:1"], lambda *_: None, "node-2")
+
+    with tarfile.open(fileobj=io.BytesIO(other.requests[-1].body)) as archive:
+        found = [one for one in archive.getnames() if one.startswith("blobs")]
+    assert found == [*names][0 if store else 1 :]
 
 
 def test_an_image_that_is_there_is_not_carried(
