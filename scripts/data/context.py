@@ -78,7 +78,9 @@ class DataContext:
         """Run a script that writes to those of these volumes (names by key) that are there."""
         survey = volumes.survey(self.api, self.stack, names)
         present = {key: names[key] for key in survey.sizes}
-        Helper(self.api, self.stack.project, survey.image, present).run(script, writable=True)
+        project, images = self.stack.project, survey.images
+        helper = Helper(self.api, project, survey.image, present, images=images)
+        helper.run(script, writable=True)
 
     def stop(self, names: Sequence[str]) -> None:
         """Stop services, those that need others before these, side by side where that may be.

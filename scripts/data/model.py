@@ -51,6 +51,8 @@ class Survey:
 
     image: str
     """One that has what a helper container needs."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Such a one for each volume: not every machine has the same images."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     free: Mapping[str, int] = field(default_factory=dict)
     """What is free on the disk of each."""

@@ -28,7 +28,9 @@ class Operation:
     def helper(self) -> Helper:
         """A helper over the plan's volumes."""
         context = self.context
-        return Helper(context.api, context.stack.project, self.survey.image, self.plan.names)
+        image, images = self.survey.image, self.survey.images
+        project, names = context.stack.project, self.plan.names
+        return Helper(context.api, project, image, names, images=images)
 
     def require_data(self) -> None:
         """Raise ConfigError when there is no volume to save."""

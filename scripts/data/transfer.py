@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from scripts.core.errors import BrokenError, RefusedError
 from scripts.core.progress import OnBytes, counted
 from scripts.data import archive
 from scripts.data.context import Reporter
-from scripts.data.volume_scripts import ODD, PACK, UNPACK
+from scripts.data.volume_scripts import ODD, PACK, UNPACK, UNPACK_SOME
 from scripts.engine.throwaway import Helper
 
 
@@ -21,13 +22,15 @@ def pack(helper: Helper, file: Path, manifest: Mapping[str, Any], on_bytes: OnBy
     """
     try:
         number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600)
-        with os.fdopen(number, "wb") as target, helper.streams(PACK, writable=False) as tar:
-            tar.write_end()
+        with os.fdopen(number, "wb") as target:
             writer = archive.SnapshotWriter(target)
-            for piece in tar.read():
-                writer.write(piece)
-                on_bytes(writer.plain_bytes)
-            helper.require(tar)
+            for one in helper.apart():  # a tar after another is one, to who ignores zeros
+                with one.streams(PACK, writable=False) as tar:
+                    tar.write_end()
+                    for piece in tar.read():
+                        writer.write(piece)
+                        on_bytes(writer.plain_bytes)
+                    one.require(tar)
             writer.end(manifest)
             return writer.plain_bytes
     except OSError as error:
@@ -61,17 +64,24 @@ def unpack(helper: Helper, file: Path, on_bytes: OnBytes) -> None:
     Raises RefusedError with tar's words (a full disk, for instance), BrokenError for a snapshot
     that is damaged.
     """
-    with helper.streams(UNPACK, writable=True) as tar:
+    parts = list(helper.apart())
+    script = UNPACK if len(parts) == 1 else UNPACK_SOME
+    with ExitStack() as opened:
+        tars = [opened.enter_context(one.streams(script, writable=True)) for one in parts]
         try:
             for piece in counted(archive.pieces(file), on_bytes):
-                tar.write(piece)
+                for tar in tars:
+                    tar.write(piece)
         except (BrokenPipeError, ConnectionResetError):
             pass  # it has ended, and says below why
-        tar.write_end()
-        for _ in tar.read():
-            pass
+        for tar in tars:
+            tar.write_end()
+        for tar in tars:
+            for _ in tar.read():
+                pass
         try:
-            helper.require(tar)
+            for one, tar in zip(parts, tars, strict=True):
+                one.require(tar)
         except RefusedError as error:
             if ODD not in str(error):
                 raise

@@ -40,7 +40,7 @@ exec tar --create --file=- --blocking-factor=256 --xattrs --sparse --numeric-own
 --sort=name --exclude='{MARK}*' -- *
 """
 
-UNPACK = f"""\
+_UNPACK = f"""\
 set -eu
 for volume in *; do
     for kept in {OLD} {PART}; do
@@ -49,8 +49,8 @@ for volume in *; do
     rm -rf "$volume/{NEW}"
     mkdir "$volume/{NEW}"
 done
-tar --extract --file=- --xattrs --xattrs-include='*' --numeric-owner --same-owner \
---same-permissions --delay-directory-restore --transform='s,^[^/]*,&/{NEW},S'
+tar --extract --file=- --ignore-zeros --xattrs --xattrs-include='*' --numeric-owner \
+--same-owner --same-permissions --delay-directory-restore --transform='s,^[^/]*,&/{NEW},S' MEMBERS
 refuse() {{ echo "{ODD}: $1" >&2; exit 4; }}
 for volume in *; do
     [ -d "$volume/{NEW}" ] && [ ! -L "$volume/{NEW}" ] || refuse "$volume, which is no folder"
@@ -62,8 +62,11 @@ for volume in *; do
     sync --file-system "$volume"
 done
 """
-"""Reads a tar from stdin; the flag S keeps the transformation away from symlinks' targets. What was
-unpacked is looked at before it takes the place of anything: it may come from anybody."""
+UNPACK = _UNPACK.replace(" MEMBERS", "")
+UNPACK_SOME = _UNPACK.replace("MEMBERS", "-- *")
+"""Reads tars from stdin, one after the other, or of them what is of the volumes that are there; the
+flag S keeps the transformation away from symlinks' targets. What was unpacked is looked at
+before it takes the place of anything: it may come from anybody."""
 
 _TOOLS = f"""\
 set -eu

@@ -41,6 +41,17 @@ def survey(api: Api, stack: Stack, names: Mapping[str, str]) -> Survey:
     """
     present = existing(api)
     names = {key: name for key, name in names.items() if name in present}
+    found = [_surveyed(engine, stack, some) for engine, some in api.apart(names)]
+    return Survey(
+        image=found[0].image,
+        images={key: one.image for one in found for key in one.sizes},
+        sizes={key: size for one in found for key, size in one.sizes.items()},
+        free={key: size for one in found for key, size in one.free.items()},
+        beside={key: name for one in found for key, name in one.beside.items()},
+    )
+
+
+def _surveyed(api: Api, stack: Stack, names: Mapping[str, str]) -> Survey:
     reason = ""
     for image in (service.image for service in stack.services):
         if api.get(f"/images/{image}/json") is None:
@@ -127,9 +138,10 @@ def younger(api: Api, stack: Stack, names: Mapping[str, Made]) -> frozenset[str]
     keys = {volume.name: volume.key for volume in stack.volumes}
     since = {keys[name]: nanoseconds(one.since) // SECOND - SLACK for name, one in names.items()}
     try:
-        image = survey(api, stack, {keys[name]: name for name in names}).image
         volumes = {keys[name]: name for name in names}
-        printed = Helper(api, stack.project, image, volumes).run(younger_than(since))
+        found = survey(api, stack, volumes)
+        helper = Helper(api, stack.project, found.image, volumes, images=found.images)
+        printed = helper.run(younger_than(since))
     except RefusedError:
         return frozenset()
     return frozenset(volumes[key] for key in printed.split() if key in volumes)

@@ -97,6 +97,10 @@ class Api:
         del path
         return self
 
+    def apart(self, volumes: Mapping[str, str]) -> "list[tuple[Api, Mapping[str, str]]]":
+        """Return the engines that have these volumes (names by key), each with its own of them."""
+        return [(self, volumes)]
+
     def connection(self, timeout: float | None) -> Connection:
         """Return a connection of its own to the engine; `timeout` as `Connection` has it."""
         return Connection(self.endpoint, timeout, env=self.env)

@@ -5,7 +5,7 @@ So all works with an engine on another machine too.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from scripts.core.errors import RefusedError, StackError
 from scripts.engine.api import Api, shaped
@@ -34,17 +34,27 @@ class Helper:
     """The folders that scripts see, and the names of their volumes on the engine."""
     patience: float | None = None
     """As in `Attached`."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Other images, by folders: not every machine has the same ones."""
+
+    def apart(self) -> "Iterator[Helper]":
+        """Yield a helper for each engine that has some of the volumes: mostly one."""
+        for api, volumes in self.api.apart(self.volumes):
+            image = next((self.images[key] for key in volumes if key in self.images), self.image)
+            yield replace(self, api=api, image=image, volumes=volumes)
 
     def run(self, script: str, *, writable: bool = False) -> str:
         """Run a script, which may write where that is said; give what it printed.
 
         Raises RefusedError with what it complained of when it fails.
         """
-        with self.streams(script, writable=writable) as streams:
-            streams.write_end()
-            printed = b"".join(bounded(streams.read()))
-            self.require(streams)
-            return printed.decode(errors="replace")
+        printed = b""
+        for one in self.apart():
+            with one.streams(script, writable=writable) as streams:
+                streams.write_end()
+                printed += b"".join(bounded(streams.read()))
+                one.require(streams)
+        return printed.decode(errors="replace")
 
     def require(self, streams: Attached) -> None:
         """Wait for the end of a script; RefusedError with what it complained of when it failed."""
@@ -57,7 +67,10 @@ class Helper:
 
     @contextmanager
     def streams(self, script: str, *, writable: bool) -> Iterator[Attached]:
-        """Yield the streams of a script that runs; it is gone when the block ends, however."""
+        """Yield the streams of a script that runs; it is gone when the block ends, however.
+
+        Of a helper for one engine: see `apart`.
+        """
         made = self.api.post("/containers/create", self._body(script, writable=writable))
         with shaped("a new container"):
             name = str(made["Id"])

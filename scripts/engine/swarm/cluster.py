@@ -92,8 +92,7 @@ class Cluster(Api):
         found = {here: self.manager}
         for one in self.known().nodes.values():
             if one.id != here and one.name in self.ways and one.problem != "down":
-                limit = min(PATIENCE, self.timeout)
-                found[one.id] = Api(self.ways[one.name], timeout=limit, env=self.env)
+                found[one.id] = Api(self.ways[one.name], timeout=self.timeout, env=self.env)
         return found
 
     def get(self, path: str, **query: object) -> Json:
@@ -180,6 +179,15 @@ class Cluster(Api):
             case _:
                 return self.manager
 
+    def apart(self, volumes: Mapping[str, str]) -> list[tuple[Api, Mapping[str, str]]]:
+        """As `Api.apart`; RefusedError where it is not known which node is to have one."""
+        engines = self.engines()
+        homes = {key: self._home_of_volume(name) for key, name in volumes.items()}
+        found: dict[str, dict[str, str]] = {}
+        for key, home in homes.items():
+            found.setdefault(home, {})[key] = volumes[key]
+        return [(engines[home], some) for home, some in found.items()] or [(self, {})]
+
     def _here(self) -> str:
         """Return the id of the manager's own node."""
         return str(((self.manager.get("/info") or {}).get("Swarm") or {}).get("NodeID", ""))
@@ -203,7 +211,7 @@ class Cluster(Api):
 
         def answer(name: str) -> T | None:
             try:
-                found = ask(asked[name])
+                found = ask(asked[name].within(self._patience))
             except EngineError as error:
                 if asked[name].endpoint == self.endpoint:
                     raise
@@ -248,7 +256,7 @@ class Cluster(Api):
             engine = self.engines().get(home)
             path = f"/containers/{name}/json"
             try:
-                found = self._remembered(path, lambda: engine.get(path)) if engine else None
+                found = self._remembered(path, lambda: self._asked(engine, path))
             except EngineError as error:
                 self.memory.lost[home] = (time.monotonic(), str(error))
                 known = self.known()
@@ -256,6 +264,13 @@ class Cluster(Api):
                 if found is None:
                     return None
         return found if run is None else tasks.document(run, known, time.time_ns(), found)
+
+    @property
+    def _patience(self) -> float:
+        return min(PATIENCE, self.timeout)
+
+    def _asked(self, engine: Api | None, path: str) -> Json:
+        return engine.within(self._patience).get(path) if engine is not None else None
 
     def _run_of(self, name: str) -> Run | None:
         """Return the service whose container has an id, or that is shown by this one."""

@@ -12,6 +12,7 @@ from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.look import Health, State
 from scripts.engine.containers import containers, existing
 from scripts.engine.swarm.cluster import Cluster
+from scripts.engine.throwaway import Helper
 from tests.kit import swarms
 from tests.kit.fake_engine import FakeEngine
 from tests.kit.servers import Answer, Request, unix
@@ -240,3 +241,26 @@ def test_a_node_that_nobody_has_is_told(swarm: Cluster) -> None:
     with pytest.raises(ConfigError) as wrong:
         containers(Cluster(swarm.endpoint, ways={"tow": "unix:///x"}), "test")
     assert "NODES names tow, and the Swarm has one, two" in str(wrong.value)
+
+
+def test_data_of_several_nodes_is_worked_on_at_each(
+    swarm: Cluster, manager: FakeManager, worker: FakeEngine
+) -> None:
+    """By a helper of an image that is there; outside of a Swarm one has all."""
+    manager.state["volumes"], worker.state["volumes"] = ["test_store"], ["other"]
+    names = {"store": "test_store", "other": "other"}
+    helper = Helper(swarm, "test", "some", names, images={"other": "its-own"})
+
+    one, two = helper.apart()
+
+    assert (one.api.endpoint, one.image, one.volumes) == (
+        swarm.endpoint,
+        "some",
+        {"store": "test_store"},
+    )
+    assert (two.api.endpoint, two.image, two.volumes) == (
+        swarm.ways["two"],
+        "its-own",
+        {"other": "other"},
+    )
+    assert [one.volumes for one in Helper(swarm.manager, "test", "some", names).apart()] == [names]
