@@ -50,9 +50,8 @@ case "$1" in
             $GONE) echo "ERROR: $image: not found" >&2; exit 1 ;;
             $SILENT) echo "ERROR: failed to do request: Head: dial tcp: i/o timeout" >&2; exit 1 ;;
         esac
-        echo '{"digest": "sha256:0a", "manifests": [
-            {"platform": {"os": "linux", "architecture": "arm64"}},
-            {"platform": {"os": "unknown", "architecture": "unknown"}}]}' ;;
+        printf '{"schemaVersion": 2, "manifests": [
+            {"platform": {"os": "linux", "architecture": "arm64"}}]}' ;;
     save) echo images > "$3" ;;
     run) cat > "$here/copy.tar" ;;
 esac
@@ -175,7 +174,7 @@ def test_official_images_are_pulled_once_and_kept_by_their_digests(place: Place)
     assert "uses actions/cache/save" in words_of(first)
     assert "uses actions/cache/save" not in words_of(second)
     assert [one for one in place.docker() if one.startswith("save")]
-    keys = [line for line in first[2].output.splitlines() if "sha256:0a" in line]
+    keys = [line for line in first[2].output.splitlines() if "sha256:" in line]
     assert len(keys) == 7
     assert not (place.root / ".cache" / "images").exists()
 

@@ -1,5 +1,6 @@
 """What a registry's answer about a tag means, and by which name a cache keeps images."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -19,13 +20,18 @@ SILENT = Answer(why="i/o timeout")
         ("ERROR: docker.io/minio/minio:x: pull access denied, repository does not exist", True),
         ("no such manifest: docker.io/library/neo4j:x", True),
         ("ERROR: failed to do request: Head: dial tcp: lookup quay.io: no such host", False),
-        ("ERROR: 429 Too Many Requests - toomanyrequests: pull rate limit", False),
+        (
+            "ERROR: unexpected status from HEAD request to http://h/v2/x: 429 Too Many Requests",
+            False,
+        ),
+        ("ERROR: unexpected status from HEAD request to http://h/v2/x: 401 Unauthorized", False),
+        ('ERROR: failed to do request: Head "http://h/v2/x": connect: connection refused', False),
         ("ERROR: Cannot connect to the Docker daemon", False),
     ],
 )
 def test_gone_is_only_what_a_registry_says_it_has_not(said: str, gone: bool) -> None:
     """A registry that is asked too often has it still."""
-    answer = images.read(1, "", f"WARNING: of another thing\n{said}\n")
+    answer = images.read(1, b"", f"WARNING: of another thing\n{said}\n")
 
     assert (answer.digest, answer.gone, answer.why) == ("", gone, said)
 
@@ -33,21 +39,22 @@ def test_gone_is_only_what_a_registry_says_it_has_not(said: str, gone: bool) -> 
 def test_an_answer_has_digest_and_platforms() -> None:
     """Attestations are listed as platforms that nobody has."""
     text = (
-        '{"digest": "sha256:0a", "manifests": ['
-        '{"platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},'
-        '{"platform": {"os": "linux", "architecture": "amd64"}},'
-        '{"platform": {"os": "unknown", "architecture": "unknown"}}]}'
+        b'{"schemaVersion": 2, "manifests": ['
+        b'{"platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},'
+        b'{"platform": {"os": "linux", "architecture": "amd64"}},'
+        b'{"platform": {"os": "unknown", "architecture": "unknown"}}]}'
     )
 
     assert images.read(0, text, "") == Answer(
-        digest="sha256:0a", platforms=("linux/amd64", "linux/arm64")
+        digest=f"sha256:{hashlib.sha256(text).hexdigest()}",
+        platforms=("linux/amd64", "linux/arm64"),
     )
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"digest": "x", "manifests": [1]}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"schemaVersion": 2, "manifests": [1]}'])
 def test_an_answer_that_is_none_is_not_known(text: str) -> None:
     """And no tag is gone for it."""
-    answer = images.read(0, text, "")
+    answer = images.read(0, text.encode(), "")
 
     assert (answer.digest, answer.gone) == ("", False)
     assert "the client's answer is no manifest" in answer.why
