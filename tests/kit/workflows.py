@@ -27,7 +27,6 @@ OURS = "./"
 SHELL = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")
 """What a runner starts for `shell: bash`."""
 Values = Mapping[str, Any]
-Say = Callable[[str], object]
 
 
 class Loader(yaml.SafeLoader):
@@ -60,7 +59,8 @@ class Ran:
 
     what: str
     """Its words, or `uses` and the action."""
-    exit_code: int = 0
+    exit_code: int | None = 0
+    """None for what was left out."""
     output: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     """What the workflow gives it, and what steps before it have exported."""
@@ -77,7 +77,10 @@ class Runner:
     """What expressions know: github, matrix, secrets."""
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The outputs of actions that are left out, by their name without the hash."""
-    say: Say = lambda _: None
+    without: tuple[str, ...] = ()
+    """How steps begin that are left out."""
+    say: Callable[[Ran], object] = lambda _: None
+    """Is told of each step as it ends."""
     failed: bool = False
     exported: dict[str, str] = field(default_factory=dict)
     ran: list[Ran] = field(default_factory=list)
@@ -100,10 +103,13 @@ class Runner:
                 context["steps"][step["id"]] = {"outputs": result}
 
     def _step(self, step: Values, context: dict[str, Any], env: Values) -> Mapping[str, str]:
+        if step.get("run", "-").startswith(self.without):
+            self._tell(Ran(what=step["run"], exit_code=None))
+            return {}
         if "run" in step:
             return self._run(filled(step["run"], context), _texts(env, context))
         if step["uses"] != OURS:
-            self._tell(Ran(what=f"uses {step['uses']}"))
+            self._tell(Ran(what=f"uses {step['uses']}", exit_code=None))
             return self.answers.get(step["uses"].partition("@")[0], {})
         action = document(ACTION)
         given = {name: one.get("default", "") for name, one in action["inputs"].items()}
@@ -137,7 +143,7 @@ class Runner:
 
     def _tell(self, ran: Ran) -> None:
         self.ran.append(ran)
-        self.say(f"{ran.what}: {ran.exit_code}")
+        self.say(ran)
 
 
 def assignments(text: str) -> Iterator[tuple[str, str]]:
