@@ -109,7 +109,7 @@ def test_minios_check_is_soon_right(official: Checkout, measured: Measured) -> N
         one for one in poll(state, timeout=60, interval=0.2) if one["Health"]["Status"] == "healthy"
     )
     checks = health["Health"]["Log"]
-    assert len([one for one in checks if one["ExitCode"]]) <= 1
+    assert checks[-1]["ExitCode"] == 0
     ended, started = map(datetime.fromisoformat, (checks[-1]["End"], health["StartedAt"]))
     measured(f"{(ended - started).total_seconds():.1f} s")
 
@@ -149,7 +149,10 @@ def test_milvus_stops_in_time(official: Checkout, measured: Measured) -> None:
     """Alone it has nobody to hand its segments to, and would wait 1,800 s."""
     words, name = milvus_words(official), "stops"
     milvus(official, words.create, {"collectionName": name, "dimension": 4})
-    rows = [{"id": number, "vector": [number, 1, 2, 3]} for number in range(100)]
+    rows = [
+        {**({"id": number} if words.own_ids else {}), "vector": [number, 1, 2, 3]}
+        for number in range(100)
+    ]
     milvus(official, words.insert, {"collectionName": name, "data": rows})
     query = {"collectionName": name, "limit": 1, **words.query([1, 1, 2, 3])}
     milvus(official, words.search, query)
