@@ -5,6 +5,7 @@ that has a repair of its own runs as it is. `MEMOS_MENDS=no` leaves all defects 
 The table for people is docs/memos-versions.md.
 """
 
+import contextlib
 import functools
 import importlib
 import inspect
@@ -243,6 +244,33 @@ def score_preferences() -> bool:
     return True
 
 
+def find_memories_by_an_index() -> bool:
+    """Let Neo4j find a memory by its id without a look at all of them.
+
+    An add looks for its id before it writes, twice, and a search asks for the ids that it found.
+    """
+    store = class_of("memos.graph_dbs.neo4j", "Neo4jGraphDB")
+    method = "_create_basic_property_indexes"
+    inherited = getattr(store, method)
+    if "(n.id)" in inspect.getsource(inherited):
+        return False
+
+    @functools.wraps(inherited)
+    def with_ids(self: Foreign) -> None:
+        inherited(self)
+        told = importlib.import_module("neo4j.exceptions")
+        query = "CREATE INDEX memory_id_index IF NOT EXISTS FOR (n:Memory) ON (n.id)"
+        # like MemOS' own: it goes on without
+        with (
+            contextlib.suppress(told.Neo4jError, told.DriverError),
+            self.driver.session(database=self.db_name) as session,
+        ):
+            session.run(query).consume()
+
+    setattr(store, method, with_ids)
+    return True
+
+
 MENDS = (
     Mend(
         what="every search is empty, as the Neo4j store lacks search_by_fulltext",
@@ -292,6 +320,13 @@ MENDS = (
         until="2.0.8",
         issue="https://github.com/MemTensor/MemOS/pull/1153",
         install=score_preferences,
+    ),
+    Mend(
+        what="an add and a search look at every memory of all cubes for each id",
+        first="2.0.0",
+        until="2.0.34",
+        issue="https://github.com/MemTensor/MemOS/issues/1926",
+        install=find_memories_by_an_index,
     ),
 )
 

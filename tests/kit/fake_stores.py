@@ -14,7 +14,16 @@ TYPE, STATUS, CREATED = "LongTermMemory", "activated", "2026-01-31T12:00:00Z"
 def rows(nodes: Nodes, statement: str, given: Json) -> list[list[Any]]:
     """Return the rows of a statement about all nodes, those of some ids, or those of a cube."""
     if "collect(n.id)" in statement:
-        return [[cube, TYPE, STATUS, len(held), list(held)] for cube, held in nodes.items()]
+        numbers = {
+            one: place for place, one in enumerate(one for of in nodes.values() for one in of)
+        }
+        page = [one for one, place in numbers.items() if place > given["after"]][: given["limit"]]
+        cubes = {cube: [one for one in held if one in page] for cube, held in nodes.items()}
+        return [
+            [cube, TYPE, STATUS, len(ids), ids, max(numbers[one] for one in ids)]
+            for cube, ids in cubes.items()
+            if ids
+        ]
     if "DISTINCT n.id" in statement:
         return [[one] for held in nodes.values() for one in held if one in given["ids"]]
     if "properties(n)" in statement:

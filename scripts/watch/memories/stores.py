@@ -1,6 +1,6 @@
 """Asks Neo4j and Qdrant for what MemOS keeps, over their published ports; the API is not asked.
 
-Everything is asked in pages or summed up by the server: with 100,000 memories no answer has more
+Everything is asked in pages or summed up by the server: with a million memories no answer has more
 than some megabytes.
 """
 
@@ -30,14 +30,18 @@ COLLECTION = "/collections/neo4j_vec_db"
 TIMEOUT = 60.0
 """Seconds for one answer."""
 PAGE = 10_000
-"""Ids of one question or answer: half a megabyte. Neo4j has no index of them, and looks at every
-node each time: 0.1 s for 100,000."""
+"""Ids of one question or answer: half a megabyte. Without an index of them, which MemOS' mends
+make, Neo4j looks at every node each time: 0.1 s for 100,000."""
+NODES = 200_000
+"""Nodes of one answer: with UUIDs as their ids 8 MB."""
 TEXT = 500
 """Characters of a memory that are asked for."""
 GROUPS = """
-MATCH (n:Memory)
-RETURN n.user_name, n.memory_type, n.status, count(*), collect(n.id)
+MATCH (n:Memory) WHERE id(n) > $after
+WITH n ORDER BY id(n) LIMIT $limit
+RETURN n.user_name, n.memory_type, n.status, count(*), collect(n.id), max(id(n))
 """
+"""By Neo4j's own numbers of nodes: MemOS' ids may be missing, and have no index without a mend."""
 THERE = "MATCH (n:Memory) WHERE n.id IN $ids RETURN DISTINCT n.id"
 FIELDS = ("user_name", "memory_type", "status", "created_at", "memory")
 LISTED = f"""
@@ -269,13 +273,25 @@ class Stores:
         return [{**row, "lacks": lacks} for row in rows]
 
     def _groups(self) -> tuple[Nodes, ...]:
-        rows, groups = self._cypher(GROUPS), []
-        with shaped(self.neo4j.service.name):
-            for cube, kind, status, count, ids in rows:
-                words = {"cube": _word(cube), "type": _word(kind), "status": _word(status)}
-                known = [one for one in ids if isinstance(one, str)]
-                groups.append(Nodes(kind=Kind(**words, nodes=int(count)), ids=known))
-        return tuple(groups)
+        found: dict[tuple[str, str, str], list[str]] = {}
+        counted: Counter[tuple[str, str, str]] = Counter()
+        after, page = -1, NODES
+        while page >= NODES:
+            before, page = after, 0
+            rows = self._cypher(GROUPS, after=after, limit=NODES)
+            with shaped(self.neo4j.service.name):
+                for cube, kind, status, count, ids, last in rows:
+                    words = _word(cube), _word(kind), _word(status)
+                    found.setdefault(words, []).extend(one for one in ids if isinstance(one, str))
+                    counted[words] += int(count)
+                    after, page = max(after, int(last)), page + int(count)
+            if page and after == before:
+                raise self.neo4j.broken("it gives pages without end")
+        return tuple(
+            Nodes(kind=Kind(cube=cube, type=kind, status=status, nodes=count), ids=found[words])
+            for words, count in counted.items()
+            for cube, kind, status in [words]
+        )
 
     def _vectors(self) -> set[Key]:
         """Return the ids of all vectors; none where there is no collection yet."""

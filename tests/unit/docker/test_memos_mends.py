@@ -18,7 +18,7 @@ from tests.kit.places import ROOT
 ISSUE = "https://github.com/MemTensor/MemOS/issues/1"
 EXTRACT, DELETE = "_get_llm_response", "delete_node_by_prams"
 REMOVE = "remove_oldest_memory"
-RERANK = "_naive_reranker"
+RERANK, INDEX = "_naive_reranker", "_create_basic_property_indexes"
 NOWHERE = Path(os.devnull)
 """Where what is mended is written, for want of a container."""
 
@@ -59,6 +59,13 @@ class Store:
         """Keep a node and a vector of each id."""
         self.nodes, self.vectors = nodes, set(nodes)
         self.driver = self.vec_db = self
+        self.indexes: list[str] = []
+
+    def answers(self) -> None:
+        """Answer a statement, or be away."""
+
+    def _create_basic_property_indexes(self) -> None:
+        self.indexes.append("(n.user_name)")
 
     def delete_node(self, node: str, user_name: str | None = None) -> None:
         """Delete the node, if it is of that cube."""
@@ -89,6 +96,9 @@ class Store:
         assert database == self.db_name
 
         def run(query: str, **words: Any) -> SimpleNamespace:
+            if query.startswith("CREATE INDEX"):
+                self.indexes.append(query.rpartition(" ")[2])
+                return SimpleNamespace(consume=self.answers)
             if "SKIP" in query:
                 assert words["type"] == "WorkingMemory"
                 ago = datetime.now() - datetime.fromisoformat(words["before"])  # noqa: DTZ005 - as MemOS has it
@@ -282,6 +292,28 @@ def test_memories_that_make_room_for_others_take_their_vectors_along(
         assert set(store.nodes) == store.vectors == kept
 
 
+@pytest.mark.parametrize("version", ["2.0.0", "2.0.33"])
+def test_the_ids_of_memories_have_an_index(
+    monkeypatch: pytest.MonkeyPatch, memos: SimpleNamespace, version: str
+) -> None:
+    """Beside those of MemOS; where Neo4j is away, the API starts as it would without."""
+    told = ModuleType("neo4j.exceptions")
+    told.__dict__.update(Neo4jError=RuntimeError, DriverError=ConnectionError)
+    monkeypatch.setitem(sys.modules, "neo4j", ModuleType("neo4j"))
+    monkeypatch.setitem(sys.modules, "neo4j.exceptions", told)
+
+    def away() -> None:
+        raise ConnectionError
+
+    said(monkeypatch, version)
+    store, lonely = memos.Neo4jCommunityGraphDB(), memos.Neo4jCommunityGraphDB()
+    lonely.answers = away
+    for one in (store, lonely):
+        getattr(one, INDEX)()
+
+    assert store.indexes == ["(n.user_name)", "(n.id)"]
+
+
 @pytest.mark.parametrize(
     ("env", "mended", "left"), [("yes", ["1"], []), ("no", [], ["1"]), ("", ["1"], [])]
 )
@@ -356,6 +388,11 @@ def test_what_is_repaired_already_stays(
     setattr(memos.SimpleStructMemReader, EXTRACT, theirs)
     memos.MilvusVecDB.search = theirs
     setattr(memos.NaiveRetriever, RERANK, theirs)
+
+    def indexes(self: Store) -> None:
+        self.indexes += ["CREATE INDEX theirs FOR (n:Memory) ON (n.id)"]
+
+    setattr(memos.Neo4jGraphDB, INDEX, indexes)
 
     assert said(monkeypatch, "2.0.6") == "MemOS 2.0.6: nothing is mended"
     assert memos.Neo4jGraphDB.search_by_fulltext is theirs

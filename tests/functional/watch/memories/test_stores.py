@@ -78,10 +78,12 @@ def test_what_lacks_its_half_is_found_on_every_page(
 ) -> None:
     """However long the pages are: a vector's cube is what it remembers."""
     monkeypatch.setattr(module, "PAGE", page)
+    monkeypatch.setattr(module, "NODES", page)
 
     store = stores.look()
 
     assert store.cubes == ("a", "b", "gone")
+    assert {kind.cube: kind.nodes for kind in store.kinds} == {"a": 21, "b": 5}
     assert store.paired == {"a": 20, "b": 5}
     assert [(one.cube, one.id) for one in store.bare] == [("a", number(90))]
     assert {(one.cube, one.id) for one in store.loose} == {("a", number(95)), ("gone", number(96))}
@@ -149,7 +151,7 @@ def test_without_a_collection_there_are_no_vectors(world: FakeStack, stores: Sto
 
 def test_what_others_left_in_the_databases_breaks_nothing(world: FakeStack, stores: Stores) -> None:
     """Names that are no text, nodes without id, points with numbers."""
-    rows = [[None, 7, ["x"], 2, [None, number(1)]], ["a", None, None, 1, [5]]]
+    rows = [[None, 7, ["x"], 2, [None, number(1)], 1], ["a", None, None, 1, [5], 2]]
     data = [{"row": row, "meta": []} for row in rows]
     world.faults[CYPHER] = (200, {"results": [{"data": data}], "errors": []})
     page = {"points": [{"id": 5}, {"id": number(1)}], "next_page_offset": None}
@@ -166,11 +168,19 @@ def test_what_others_left_in_the_databases_breaks_nothing(world: FakeStack, stor
     assert [one.id for one in store.loose] == [5]
 
 
-def test_pages_that_do_not_end_are_told(world: FakeStack, stores: Stores) -> None:
+def test_pages_that_do_not_end_are_told(
+    world: FakeStack, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One who sends the same page for ever keeps nobody."""
     world.faults[SCROLL] = (200, {"result": {"points": [{"id": 5}], "next_page_offset": 5}})
 
     with pytest.raises(BrokenError, match="qdrant: it gives pages without end"):
+        stores.look()
+
+    monkeypatch.setattr(module, "NODES", 1)
+    data = [{"row": ["a", "b", "c", 1, [number(1)], 7], "meta": []}]
+    world.faults = {CYPHER: (200, {"results": [{"data": data}], "errors": []})}
+    with pytest.raises(BrokenError, match="neo4j: it gives pages without end"):
         stores.look()
 
 
