@@ -190,6 +190,20 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def scale(session: nox.Session) -> None:
+    """Up to 1,000,000 vectors and 100,000 nodes: docs/scale.md; an hour, and 20 GB of disk.
+
+    With `-- --up-to 10000` five minutes. A stopped run is kept: `-- --go-on`, `-- --clean`.
+    """
+    install(session, "test")
+    session.run(
+        *("python", "-m", "tests.bench.scale.run", *session.posargs),
+        env=COMPILED,
+        interrupt_timeout=600.0,  # after Ctrl-C it removes its containers
+    )
+
+
+@nox.session(default=False)
 def bundle(session: nox.Session) -> None:
     """A bundle of this machine's images starts a stack on a bare Debian without any network."""
     install(session, "runtime")

@@ -42,7 +42,7 @@ def markdown(document: Document) -> str:
             " images built from packages, page cache warm. Medians; ratios are made round by round."
         ),
         "",
-        *_table(
+        *table(
             ("figure", "at most", "measured", ""),
             (
                 (one.figure, f"{one.at_most:g} {one.unit}".strip(), _measured(one), one.verdict)
@@ -65,14 +65,14 @@ def markdown(document: Document) -> str:
             " how many times as long it took."
         ),
         "",
-        *_table(
+        *table(
             ("start", "models", "rounds", "seconds", "CPU-seconds", "÷ cores", "times"),
             _starts(document),
         ),
         "",
         "CPU-seconds of each service from its start until all were ready (cold, median):",
         "",
-        *_table(("service", f"(a) {A}", f"(b) {B}", f"(c) {C}"), _services(document)),
+        *table(("service", f"(a) {A}", f"(b) {B}", f"(c) {C}"), _services(document)),
         "",
         "## Commands",
         "",
@@ -83,7 +83,7 @@ def markdown(document: Document) -> str:
             " start to the last line of a cold `inv up`; the memory is that of this process alone."
         ),
         "",
-        *_table(
+        *table(
             ("command", "runs", "seconds", "CPU-seconds", "million instructions"),
             _commands(document),
         ),
@@ -92,7 +92,7 @@ def markdown(document: Document) -> str:
         "",
         "Percent of one core of the whole machine while nobody asks anything:",
         "",
-        *_table(
+        *table(
             ("stack", "rounds", "% of a core"),
             (
                 (name, str(len(document["idle"])), spread([one[key] for one in document["idle"]]))
@@ -111,7 +111,7 @@ def markdown(document: Document) -> str:
             " API's defaults, until a search in other words finds it. Each run is shown."
         ),
         "",
-        *_table(("way", "run", "seconds", "CPU-seconds", "÷ cores"), _anew(document)),
+        *table(("way", "run", "seconds", "CPU-seconds", "÷ cores"), _anew(document)),
         "",
         *_reload(document),
         *_page(document),
@@ -178,7 +178,7 @@ def _reload(document: Document) -> Iterable[str]:
             f" does what an editor does. `nox -s bench -- --reload`, {found['measured']}."
         ),
         "",
-        *_table(
+        *table(
             ("release", "by", "edits", "seconds", "95 of 100", "calls", "lost", "longest pause"),
             _edits(found),
         ),
@@ -254,7 +254,8 @@ def _used(document: Document, variant: str) -> list[Mapping[str, float]]:
     ]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, or that nothing was measured."""
     lines = (head, ["---"] * len(head), *rows)
     if len(lines) == 2:
         return ["Not measured."]

@@ -23,7 +23,7 @@ from tests.bench import anew, cypher, figures, meters, page, reload, running
 from tests.bench.goals import A, B, C, goals, page_goals, reload_goals
 from tests.bench.meters import Cost
 from tests.bench.starts import COLD, Bench, Start, clean, told
-from tests.e2e.kit.checkout import checkout
+from tests.e2e.kit.checkout import Checkout, checkout
 from tests.kit.places import ROOT
 
 WRITTEN = ROOT / "docs" / "performance.json"
@@ -135,7 +135,7 @@ def measured(bench: Bench, flags: argparse.Namespace) -> dict[str, Any]:
     commands = running.commands(bench)
     return {
         "measured": today(),
-        "machine": machine(bench),
+        "machine": machine(bench.stack),
         "starts": [row(one) for one in found],
         "commands": {name: [one.seconds for one in runs] for name, runs in commands.items()},
         "cpu": {name: [one.command for one in runs] for name, runs in commands.items()},
@@ -202,15 +202,15 @@ def queries(bench: Bench, rounds: int) -> Iterator[dict[str, object]]:
     yield from cypher.compare(bench.stack, name.split()[0], rounds)
 
 
-def machine(bench: Bench) -> dict[str, object]:
+def machine(stack: Checkout) -> dict[str, object]:
     """Say what was measured on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    engine = bench.stack.docker("version", "--format", "{{.Server.Version}}").stdout.strip()
+    engine = stack.docker("version", "--format", "{{.Server.Version}}").stdout.strip()
     return {
         "cores": os.cpu_count() or 1,
         "memory_gib": round(memory, 1),
         "engine": engine,
-        "compose": bench.stack.docker("compose", "version", "--short").stdout.strip(),
+        "compose": stack.docker("compose", "version", "--short").stdout.strip(),
         "python": platform.python_version(),
     }
 
