@@ -249,13 +249,13 @@ def memory(stack: Checkout) -> dict[str, dict[str, int]]:
 
 
 def disk(stack: Checkout) -> dict[str, int]:
-    """Return the bytes of each volume, by the name that the compose file has for it."""
+    """Return the bytes of each volume with data, by the name that the compose file has for it."""
     api = Api(stack.engine_env()["DOCKER_HOST"])
     rows = api.get("/system/df", type="volume")["Volumes"]
     return {
         row["Labels"][VOLUME_LABEL]: row["UsageData"]["Size"]
         for row in rows
-        if (row["Labels"] or {}).get(PROJECT_LABEL) == stack.project
+        if (row["Labels"] or {}).get(PROJECT_LABEL) == stack.project and row["UsageData"]["Size"]
     }
 
 
