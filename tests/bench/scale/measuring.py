@@ -9,9 +9,9 @@ from typing import Any
 
 import requests
 
+from scripts.core.inventory import PROJECT_LABEL, SERVICE_LABEL, VOLUME_LABEL
 from scripts.core.polling import poll
 from scripts.engine.api import Api
-from scripts.engine.containers import PROJECT_LABEL, SERVICE_LABEL
 from scripts.watch import measuring
 from tests.bench.scale.filling import (
     FINENESS,
@@ -44,7 +44,6 @@ NODES = "MATCH (n:Memory) WHERE n.id IN $ids AND n.user_name = $cube RETURN n"
 """As MemOS asks for what a search by meaning found."""
 SNAPSHOT = "scale"
 UP = ("up", "--service", "memos")
-VOLUME_LABEL = "com.docker.compose.volume"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
