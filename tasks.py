@@ -7,7 +7,7 @@ from scripts.commands import config, data, engine, images, live, loop, start, wa
 ns = Collection(
     *(start.up, watch.ps, watch.logs, start.restart, data.down, data.reset, watch.doctor),
     *(watch.timeline, watch.graph, watch.smoke, watch.memories),
-    *(config.config, config.env),
+    *(config.config, config.env, engine.remote),
     *(loop.editor, loop.reload, loop.shell),
     *(live.page, live.wait, live.metrics, live.mcp, live.handed_over),
 )

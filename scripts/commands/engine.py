@@ -1,6 +1,55 @@
-"""Tasks of the private engine."""
+"""Tasks of the private engine, and of the link to one on another machine."""
 
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from scripts.commands import flags
 from scripts.commands.command import checkout, command, report
+
+if TYPE_CHECKING:
+    from scripts.core.checkout import Checkout
+    from scripts.tell.report import Report
+
+
+@command(
+    close="end the link; the next command that needs the engine opens it again",
+    keep="hold the link to this address until Ctrl-C, as inv up has it done beside itself",
+)
+def remote(*, close: bool = False, keep: str = "", format: str = "text") -> None:
+    """Show the link to an engine on another machine: since when, its ports, how often it broke."""
+    from scripts.config import workspace
+    from scripts.engine import discovery
+    from scripts.engine.remote import link, state
+
+    tell = report(format)
+    here = checkout(tell)
+    if keep:
+        flags.alone("keep", close=close, format=tell.form != "text")
+        return _keep(here, keep, tell)
+    written = discovery.ssh_address(here, workspace.remote_of(here))
+    if not close:
+        tell.remote(state.document(link.seen(here.root, written) if written else None))
+        return None
+    flags.alone("close", format=tell.form != "text")
+    closed = written != "" and link.close(here.root, link.parsed(written, "the address"))
+    tell.say(f"the link to {written} is closed" if closed else "no link was open")
+    return None
+
+
+def _keep(here: "Checkout", written: str, tell: "Report") -> None:
+    """Hold a link until Ctrl-C or SIGTERM, or until nobody needs it."""
+    from scripts.core import files, process
+    from scripts.engine.remote import link, state
+    from scripts.engine.remote.keeper import Keeper
+
+    address = link.parsed(written, "--keep")
+    with (
+        files.held(state.folder(here.root, address), "remote"),
+        process.ended_by(signal.SIGTERM),
+        suppress(KeyboardInterrupt),  # the way to end it
+    ):
+        Keeper(here.root, address, here.environ, tell.say).run()
 
 
 @command("start")
@@ -24,20 +73,22 @@ def engine_stop() -> None:
 @command("status")
 def engine_status() -> None:
     """Show which engine is used, and the private one's files, process, socket and log."""
+    from scripts.config import workspace
     from scripts.engine.private import control
 
     tell = report()
-    tell.engine(control.status(checkout(tell)))
+    here = checkout(tell)
+    tell.engine(control.status(here, workspace.remote_of(here)))
 
 
 @command("env")
 def engine_env() -> None:
     """Print the shell lines that point a plain docker at the engine: eval "$(inv engine.env)"."""
-    from scripts.engine import discovery
+    from scripts.config import workspace
     from scripts.engine.private import control
 
     tell = report()
-    tell.text(control.shell_env(discovery.required(checkout(tell))))
+    tell.text(control.shell_env(workspace.looked_engine(checkout(tell))))
 
 
 @command("remove")

@@ -13,7 +13,7 @@ def images_status() -> None:
     tell = report()
     space = look(tell)
     names = workspace.present(space, ())
-    tell.images([availability.status(space.api, space.stack.service(name)) for name in names])
+    tell.images(availability.statuses(space.api, [space.stack.service(name) for name in names]))
 
 
 @command("build")

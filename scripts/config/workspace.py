@@ -21,6 +21,7 @@ from scripts.engine import discovery
 from scripts.engine.api import Api
 from scripts.engine.containers import containers
 from scripts.engine.discovery import check_compose, check_engine
+from scripts.engine.remote.address import VARIABLE
 
 CACHE = ".cache"
 
@@ -114,7 +115,25 @@ def as_set(checkout: Checkout) -> Workspace:
     Raises EngineError when no engine runs; ConfigError as `settings_rules.check` and the schema do.
     """
     settings = told_settings(checkout)
-    return resolved(checkout, settings, discovery.required(checkout), settings.source)
+    return resolved(checkout, settings, required_engine(checkout, settings), settings.source)
+
+
+def required_engine(checkout: Checkout, settings: Settings) -> Engine:
+    """Return the engine that these settings mean; errors as `discovery.required` raises them."""
+    return discovery.required(checkout, settings.get(VARIABLE))
+
+
+def looked_engine(checkout: Checkout) -> Engine:
+    """Return the engine where no stack is looked at; only what names it must be right."""
+    return discovery.required(checkout, remote_of(checkout))
+
+
+def remote_of(checkout: Checkout) -> str:
+    """Return REMOTE of the settings, whatever else in them is wrong; ConfigError for no address."""
+    settings = env_file.load(checkout.root, checkout.environ, strict=False)
+    if settings_rules.ambiguous(settings, (VARIABLE,)):
+        read_settings(checkout)  # which says what is wrong
+    return settings.get(VARIABLE)
 
 
 def look(checkout: Checkout) -> Workspace:
@@ -126,13 +145,15 @@ def look(checkout: Checkout) -> Workspace:
     try:
         return as_set(checkout)
     except ConfigError as error:
+        if error.code.startswith(discovery.REMOTE):  # no other stack is meant instead
+            raise
         wrong = error
     settings = env_file.load(checkout.root, checkout.environ, strict=False)
     if settings_rules.ambiguous(settings):
         raise wrong
     checkout.say(str(wrong))
     settings, over = settings_rules.sound(settings)
-    running, source = discovery.required(checkout), settings.source
+    running, source = required_engine(checkout, settings), settings.source
     running = replace(running, env={**running.env, **over})
     kept = compose_cache.last(cache(settings.root, settings.get("COMPOSE_PROJECT_NAME")))
     if kept is not None:
@@ -223,7 +244,7 @@ def _workspace(
         engine=running,
         compose=composed,
         resolved=known[0],
-        stack=stack if running.local else without_probes(stack),
+        stack=stack if running.answers_here else without_probes(stack),
     )
 
 
@@ -250,7 +271,7 @@ def present(space: Workspace, named: Sequence[str]) -> tuple[str, ...]:
 
 
 def without_probes(stack: Stack) -> Stack:
-    """Return the stack for an engine elsewhere: its ports are out of reach, health is believed."""
+    """Return the stack for an engine at tcp://: its ports are out of reach, health is believed."""
     return replace(stack, services=tuple(replace(one, probes=()) for one in stack.services))
 
 

@@ -54,13 +54,25 @@ class Engine:
     moved_from: str = ""
     """Where it still works, though its checkout was moved since."""
     remote: str = ""
-    """The ssh address of its machine, as the user wrote it; empty for an engine here."""
+    """The ssh address of its machine, as the user wrote it; `endpoint` is then what is forwarded
+    here. Empty for one on this machine, and for one that docker reaches by itself (tcp://)."""
 
     @property
     def local(self) -> bool:
-        """Say whether what it publishes on 127.0.0.1 is published on this machine."""
+        """Say whether it is on this machine."""
         address = urlsplit(self.endpoint)
-        return address.scheme in {"unix", "npipe"} or address.hostname in {"127.0.0.1", "localhost"}
+        here = address.scheme in {"unix", "npipe"} or address.hostname in {"127.0.0.1", "localhost"}
+        return here and not self.remote
+
+    @property
+    def answers_here(self) -> bool:
+        """Say whether what it publishes on 127.0.0.1 answers on this machine."""
+        return self.local or self.remote != ""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return self.remote or self.endpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,12 @@ Each question has its own time limit. Processes are started first, from one thre
 sockets is asked all at once.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -17,7 +19,7 @@ from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.errors import EngineError, StackError
-from scripts.core.inventory import ImageStatus
+from scripts.core.inventory import Engine, ImageStatus
 from scripts.core.stack import Port, Stack
 from scripts.data import journal, snapshots
 from scripts.diagnosis.preflight import Conditions
@@ -26,6 +28,7 @@ from scripts.doctor.facts import DataFacts, EngineFacts, Facts
 from scripts.engine.api import Api
 from scripts.engine.discovery import check_versions, discover
 from scripts.engine.private import programs
+from scripts.engine.remote.address import VARIABLE
 from scripts.images import availability
 from scripts.machine import ports, resources
 from scripts.machine.system import install_hint, obstacle, this_system
@@ -81,7 +84,7 @@ def ask(checkout: Checkout) -> Facts:
     usable, over = settings_rules.sound(settings)
     facts = Facts(
         settings=file,
-        engine=_engine(checkout),
+        engine=_engine(checkout, usable),
         image_source=usable.get("IMAGE_SOURCE"),
         proxies=ask_models.proxies(checkout.environ, file.text),
         data=_data(usable),
@@ -138,7 +141,7 @@ def _of_stack(questions: Questions, facts: Facts, space: Workspace) -> Facts:
     services = questions.ask(partial(ask_services.ask, space))
     memories = questions.ask(partial(ask_services.memories, space))
     questions.wait()
-    if not space.engine.local:
+    if not space.engine.answers_here:
         questions.unknown["ports"] = "the engine is on another machine"
     told = questions.answer("services", services)
     if told is not None:
@@ -168,12 +171,12 @@ def _here(settings: Settings, pairs: tuple[tuple[str, Port], ...]) -> Conditions
     )
 
 
-def _engine(checkout: Checkout) -> EngineFacts:
+def _engine(checkout: Checkout, settings: Settings) -> EngineFacts:
     system = this_system()
     why = obstacle(system)
     facts = EngineFacts(can_bring=not why)
     try:
-        engine = discover(checkout)
+        engine = discover(checkout, settings.get(VARIABLE))
         if engine is None:
             cause, step = f"no engine is running; {why}", install_hint(system)
             problem = EngineError(cause, next_step=step) if why else None
@@ -183,7 +186,18 @@ def _engine(checkout: Checkout) -> EngineFacts:
         answer = Api.of(engine).within(PATIENCE).get("/version") or {}
     except StackError as error:
         return replace(facts, problem=error)
-    return replace(facts, compose=version, arch=str(answer.get("Arch", "")))
+    return replace(
+        facts, compose=version, arch=str(answer.get("Arch", "")), link=_link(checkout.root, engine)
+    )
+
+
+def _link(root: Path, engine: Engine) -> str:
+    """Say how the link to a remote engine is; empty for an engine that needs none."""
+    if not engine.remote:
+        return ""
+    from scripts.engine.remote import link
+
+    return link.told(link.seen(root, engine.remote), time.time_ns())
 
 
 def _data(settings: Settings) -> DataFacts:
@@ -217,7 +231,7 @@ def _wanted(settings: Settings, stack: Stack | None) -> tuple[tuple[str, Port], 
 
 def _machine(space: Workspace) -> Conditions:
     conditions = guards.conditions(space, space.stack.names())
-    if space.engine.local:
+    if space.engine.answers_here:
         return conditions
     images = [service.image for service in space.stack.services]
     there = remote_host.look(space.api, space.stack.project, images)
@@ -233,7 +247,7 @@ def _foreign(space: Workspace) -> StackError | None:
 
 
 def _images(space: Workspace) -> tuple[ImageStatus, ...]:
-    return tuple(availability.status(space.api, service) for service in space.stack.services)
+    return tuple(availability.statuses(space.api, space.stack.services))
 
 
 def _registries(space: Workspace) -> Mapping[str, str]:

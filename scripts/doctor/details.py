@@ -26,8 +26,9 @@ def engine(facts: Facts) -> str:
     known = facts.engine.found
     if known is None:
         return ""
-    kind = "private" if known.private else known.endpoint
-    return f"{known.version} ({kind}), Compose {facts.engine.compose or 'not known'}"
+    kind = "private" if known.private else known.place
+    parts = (f"{known.version} ({kind})", f"Compose {facts.engine.compose or 'not known'}")
+    return ", ".join(filter(None, (*parts, facts.engine.link)))
 
 
 def compose(facts: Facts) -> str:

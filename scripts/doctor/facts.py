@@ -53,6 +53,8 @@ class EngineFacts:
     """`inv up` would bring a private one."""
     arch: str = ""
     """amd64, arm64."""
+    link: str = ""
+    """How the link to the machine of a remote one is, in a line."""
 
     @property
     def usable(self) -> Engine | None:

@@ -31,6 +31,11 @@ SILENCE = 180.0
 
 As for a build: an engine says nothing while it unpacks one large image.
 """
+IDLE: dict[str, list["Connection"]] = {}
+"""Connections to engines far away that wait for their next question, by endpoint: a new one costs
+another way there and back."""
+AT_ONCE = 16
+"""Questions that an engine far away is asked beside each other."""
 LONGEST = 256 << 20
 """Bytes of an answer that is read as a whole: 5000 lines of a log, of 16 KiB each, are 80 MB."""
 
@@ -45,6 +50,7 @@ class Connection(HTTPConnection):
         *,
         env: Mapping[str, str] | None = None,
         whole: bool = False,
+        remote: str = "",
     ) -> None:
         """Keep the address; `timeout` in seconds holds for each read and write, None for ever.
 
@@ -53,6 +59,7 @@ class Connection(HTTPConnection):
         """
         super().__init__("engine", timeout=timeout)
         self.endpoint = endpoint
+        self.place = remote or endpoint
         self.env = env
         self.whole = whole
 
@@ -69,8 +76,12 @@ class Connection(HTTPConnection):
             sock = BoundedSocket(fileno=dial(words, env=self.env).detach())
             self.sock = sock
             sock.settimeout(self.timeout)
-        if self.whole:
-            sock.bound(self.timeout, LONGEST)
+        self.begin(self.timeout)
+
+    def begin(self, timeout: float | None) -> None:
+        """Let the time and length of an answer count from now on, where they count as a whole."""
+        if self.whole and isinstance(self.sock, BoundedSocket):
+            self.sock.bound(timeout, LONGEST)
 
 
 @dataclass(eq=False)
@@ -82,15 +93,22 @@ class Api:
     """Seconds for each answer."""
     env: Mapping[str, str] | None = None
     """What docker needs in its environment to reach the engine, as `Engine.env` has it."""
+    remote: str = ""
+    """As `Engine.remote` has it: each way there and back counts."""
 
     @classmethod
     def of(cls, engine: Engine) -> "Api":
         """Return the way to an engine that was found."""
-        return cls(engine.endpoint, env=engine.env)
+        return cls(engine.endpoint, env=engine.env, remote=engine.remote)
+
+    @property
+    def place(self) -> str:
+        """Where the engine is, for people."""
+        return self.remote or self.endpoint
 
     def within(self, seconds: float) -> "Api":
         """Return the same engine's API with another time for each answer."""
-        return Api(self.endpoint, timeout=seconds, env=self.env)
+        return Api(self.endpoint, timeout=seconds, env=self.env, remote=self.remote)
 
     def at(self, path: str) -> "Api":
         """Return the engine that a call of this path is for: this one."""
@@ -103,7 +121,7 @@ class Api:
 
     def connection(self, timeout: float | None) -> Connection:
         """Return a connection of its own to the engine; `timeout` as `Connection` has it."""
-        return Connection(self.endpoint, timeout, env=self.env)
+        return Connection(self.endpoint, timeout, env=self.env, remote=self.remote)
 
     def get(self, path: str, **query: object) -> Json:
         """Return the JSON that the engine answers; None for 404.
@@ -111,6 +129,15 @@ class Api:
         Raises EngineError when the engine does not answer, or no JSON, RefusedError for a no.
         """
         return self._json("GET", path, query)
+
+    def each(self, paths: Iterable[str]) -> list[Json]:
+        """Return what `get` does of each path; an engine far away is asked for all at once."""
+        if not self.remote:
+            return [self.get(path) for path in paths]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            return list(pool.map(self.get, paths))
 
     def raw(self, path: str, /, **query: object) -> bytes:
         """Return the bytes of an answer that is no JSON; errors as in `get`."""
@@ -154,27 +181,50 @@ class Api:
             return documents.parsed(text) if text.strip() else None
         except ValueError as error:  # also of bytes that are no text
             raise EngineError(
-                f"the engine at {self.endpoint} answers {method} {path} with what is no JSON:"
-                f" {error}",
+                f"the engine at {self.place} answers {method} {path} with what is no JSON: {error}",
                 next_step="inv engine.status",
             ) from error
 
     def _call(self, method: str, path: str, query: dict[str, object], body: object = None) -> bytes:
-        connection = Connection(self.endpoint, self.timeout, env=self.env, whole=True)
+        words = target(path, query)
+        sent = None if body is None else json.dumps(body)
         try:
-            connection.request(
-                method,
-                target(path, query),
-                body=None if body is None else json.dumps(body),
-                headers={"Content-Type": "application/json"},
-            )
+            status, text = self._answer(method, words, sent)
+        except (OSError, HTTPException) as error:
+            raise silent(self.place, error) from error
+        return judged(status, text, method, path)
+
+    def _answer(self, method: str, words: str, sent: str | None) -> tuple[int, bytes]:
+        """Return the status and body of an answer, over a connection that waits if there is one."""
+        idle = IDLE.setdefault(self.endpoint, []) if self.remote else None
+        if idle and method == "GET":
+            with suppress(ConnectionError, IndexError):  # it was closed, or another thread has it
+                return self._exchange(idle.pop(), method, words, sent, idle)
+        connection = Connection(self.endpoint, self.timeout, env=self.env, whole=True)
+        return self._exchange(connection, method, words, sent, idle)
+
+    def _exchange(
+        self,
+        connection: Connection,
+        method: str,
+        words: str,
+        sent: str | None,
+        idle: list[Connection] | None,
+    ) -> tuple[int, bytes]:
+        """Ask over a connection, which waits in `idle` for the next question or is closed."""
+        kept = False
+        try:
+            connection.begin(self.timeout)
+            connection.request(method, words, sent, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             text = answers.body(answer)
-        except (OSError, HTTPException) as error:
-            raise silent(self.endpoint, error) from error
+            kept = idle is not None and not answer.will_close
         finally:
-            connection.close()
-        return judged(answer.status, text, method, path)
+            if not kept:
+                connection.close()
+        if idle is not None and kept:
+            idle.append(connection)
+        return answer.status, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +275,7 @@ class Stream:
             if error is self._fault:
                 raise  # no word about the engine
             if not self._closed:
-                raise silent(self._connection.endpoint, self._reason(error)) from error
+                raise silent(self._connection.place, self._reason(error)) from error
         finally:
             self._connection.close()
 
@@ -283,11 +333,11 @@ def shaped(what: str) -> Iterator[None]:
         ) from error
 
 
-def silent(endpoint: str, error: Exception) -> EngineError:
+def silent(place: str, error: Exception) -> EngineError:
     """Return the error for an engine that does not answer, or no longer."""
     why = "it hung up in the middle of an answer" if isinstance(error, IncompleteRead) else error
     return EngineError(
-        f"the engine at {endpoint} does not answer: {why}", next_step="inv engine.status"
+        f"the engine at {place} does not answer: {why}", next_step="inv engine.status"
     )
 
 

@@ -53,7 +53,7 @@ def containers(api: Api, project: str, service: str = "") -> tuple[Container, ..
     """The containers of a Compose project or of one service, running or not, newest first."""
     wanted = {"label": labels(project, service)}
     found = api.get("/containers/json", all=True, filters=wanted) or []
-    details = (api.get(f"/containers/{one['Id']}/json") for one in found)
+    details = api.each(f"/containers/{one['Id']}/json" for one in found)
     return tuple(container(one) for one in details if one is not None)
 
 
@@ -113,7 +113,7 @@ def given(api: Api, project: str, *, stopped: bool = False) -> dict[str, dict[st
     """
     every = {"all": True} if stopped else {}
     found = api.get("/containers/json", **every, filters={"label": labels(project)}) or []
-    details = (api.get(f"/containers/{one['Id']}/json") for one in found)
+    details = api.each(f"/containers/{one['Id']}/json" for one in found)
     return {
         one["Config"]["Labels"].get(SERVICE_LABEL, ""): dict(_given(one)) for one in details if one
     }

@@ -17,36 +17,48 @@ from scripts.core.inventory import Engine
 from scripts.core.process import TLS_NAMES, Runner
 from scripts.engine.api import Connection
 from scripts.engine.places import Places, client_env, docker_settings, places
+from scripts.engine.remote.address import SCHEME, VARIABLE
 from scripts.engine.versions import numbers
 from scripts.machine.system import install_hint, obstacle, this_system
 
+REMOTE = "remote-"
+"""How the codes begin of what is wrong with that."""
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 PATIENCE = 10.0
 """Seconds for an engine to answer."""
+FORWARDS = "/memos-dev-"
+"""In the path of every socket that a link forwards (`remote.state.sockets`)."""
 OLDEST_API = (1, 44)
 """Engine 25.0, the first with `start_interval`."""
 OLDEST_COMPOSE = (2, 24, 4)
 """The first that reads everything in our compose files (`!override`)."""
+INSTALLING = "docs.docker.com/engine/install"
 
 
-def discover(checkout: Checkout, *, default: Path = DEFAULT_SOCKET) -> Engine | None:
+def discover(
+    checkout: Checkout, remote: str = "", *, default: Path = DEFAULT_SOCKET
+) -> Engine | None:
     """Return the engine to use, or None when there is none yet.
 
-    What the user names (DOCKER_HOST, DOCKER_CONTEXT, the current context) is taken, or raises
-    EngineError when it does not answer: never another engine without a word. Only then come the
-    default socket and a running private engine of the checkout, unless the checkout was moved
-    since that was started.
+    What the user names (`remote`, which is REMOTE of the settings, DOCKER_HOST, DOCKER_CONTEXT, the
+    current context) is taken, or raises EngineError when it does not answer, ConfigError when ssh
+    is not let in: never another engine without a word. Only then come the default socket and a
+    running private engine of the checkout, unless the checkout was moved since that was started.
     """
     environ, runner = checkout.environ, checkout.runner
     at = places(checkout.root)
+    if remote:
+        return _remote(remote, VARIABLE, checkout)
     if host := environ.get("DOCKER_HOST"):
         if host == at.endpoint:  # set by `engine.env`
             return None if at.before else _private(at, environ, runner)
+        if address := _forwarded(host, checkout.root):  # set by it, too
+            return _remote(address, "DOCKER_HOST", checkout)
         tls = {name: environ[name] for name in TLS_NAMES if name in environ}
-        return _named(host, tls, f"DOCKER_HOST={host}", runner)
+        return _named(host, tls, f"DOCKER_HOST={host}", checkout)
     context = environ.get("DOCKER_CONTEXT") or _current_context(environ)
     if context not in {"", "default"}:
-        return _of_context(context, runner)
+        return _of_context(context, checkout)
     return _default(default, runner) or (None if at.before else _private(at, environ, runner))
 
 
@@ -70,9 +82,12 @@ def check_engine(engine: Engine) -> None:
     """Raise EngineError when the engine is too old."""
     if numbers(engine.api_version) < OLDEST_API:
         raise EngineError(
-            f"the engine at {engine.endpoint} is {engine.version} (API {engine.api_version}); "
+            f"the engine at {engine.place} is {engine.version} (API {engine.api_version}); "
             "wanted is 25.0 (API 1.44) or newer",
-            next_step=install_hint(this_system()),
+            next_step=f"upgrade it there: {INSTALLING}"
+            if engine.remote
+            else install_hint(this_system()),
+            code="engine-old",
         )
 
 
@@ -110,15 +125,53 @@ def _default(socket: Path, runner: Runner) -> Engine | None:
     return engine
 
 
-def _named(endpoint: str, tls: Mapping[str, str], name: str, runner: Runner) -> Engine:
-    engine, why = _ask(endpoint, {"DOCKER_HOST": endpoint, **tls}, runner)
+def _remote(written: str, name: str, checkout: Checkout) -> Engine:
+    """Return the engine of a machine that ssh leads to; errors as in `link.opened`."""
+    from scripts.engine.remote import link
+
+    return link.opened(checkout, link.parsed(written, name)).engine(written)
+
+
+def _forwarded(endpoint: str, root: Path) -> str:
+    """Return the ssh address behind a socket that a link of this checkout forwards."""
+    if FORWARDS not in endpoint:
+        return ""
+    from scripts.engine.remote import link
+
+    return next((one.address for one in link.every(root) if one.endpoint == endpoint), "")
+
+
+def _named(endpoint: str, tls: Mapping[str, str], name: str, checkout: Checkout) -> Engine:
+    if endpoint.startswith(SCHEME):
+        return _remote(endpoint, name.partition("=")[0], checkout)
+    engine, why = _ask(endpoint, {"DOCKER_HOST": endpoint, **tls}, checkout.runner)
     if engine is None:
         step = "start that engine, or unset DOCKER_HOST and choose: docker context use default"
         raise EngineError(f"{name} is set, but no engine answers there: {why}", next_step=step)
     return engine
 
 
-def _of_context(name: str, runner: Runner) -> Engine:
+def ssh_address(checkout: Checkout, remote: str = "") -> str:
+    """Return the ssh address of the engine that `discover` would use, as it is written; empty for
+    an engine that needs none. Nothing is opened."""
+    environ = checkout.environ
+    host = environ.get("DOCKER_HOST", "")
+    context = environ.get("DOCKER_CONTEXT") or _current_context(environ)
+    if remote or host:
+        return remote or (host if host.startswith(SCHEME) else _forwarded(host, checkout.root))
+    if context in {"", "default"}:
+        return ""
+    address = _context(context, checkout.runner)[0]
+    return address if address.startswith(SCHEME) else ""
+
+
+def _of_context(name: str, checkout: Checkout) -> Engine:
+    address, tls = _context(name, checkout.runner)
+    return _named(address, tls, f"docker context {name} ({address})", checkout)
+
+
+def _context(name: str, runner: Runner) -> tuple[str, dict[str, str]]:
+    """Return the address of a context, and what docker needs to log in there."""
     asked = runner(["docker", "context", "inspect", name, "--format", "{{json .}}"], timeout=30)
     try:
         context = documents.parsed(asked.stdout)
@@ -134,7 +187,7 @@ def _of_context(name: str, runner: Runner) -> Engine:
         tls["DOCKER_CERT_PATH"] = str(Path(context["Storage"]["TLSPath"]) / "docker")
         if not endpoint.get("SkipTLSVerify"):
             tls["DOCKER_TLS_VERIFY"] = "1"
-    return _named(address, tls, f"docker context {name} ({address})", runner)
+    return address, tls
 
 
 def _current_context(environ: Mapping[str, str]) -> str:
@@ -147,7 +200,7 @@ def _ask(
 ) -> tuple[Engine | None, Exception | str]:
     """Return the engine that answers; or None, and why it says nothing."""
     local = urlsplit(endpoint).scheme == "unix"
-    found, why = _ask_socket(endpoint) if local else _ask_docker(env, runner)
+    found, why = ask_socket(endpoint) if local else _ask_docker(env, runner)
     if not found:
         return None, why
     version, api_version = (str(found.get(name, "")) for name in ("Version", "ApiVersion"))
@@ -160,7 +213,7 @@ def _ask(
 def _ask_docker(
     env: Mapping[str, str], runner: Runner
 ) -> tuple[Mapping[str, Any] | None, Exception | str]:
-    """Let docker ask, which knows ssh, TLS and the like."""
+    """Let docker ask, which knows TLS and the like."""
     asked = runner(["docker", "version", "--format", "{{json .Server}}"], env=env, timeout=PATIENCE)
     try:
         return _object(asked.stdout), asked.stderr.strip()
@@ -168,8 +221,11 @@ def _ask_docker(
         return None, asked.stderr.strip() or f"no answer within {PATIENCE:.0f} s"
 
 
-def _ask_socket(endpoint: str) -> tuple[Mapping[str, Any] | None, Exception | str]:
-    """Ask without a version in the path, so that an engine of any age answers."""
+def ask_socket(endpoint: str) -> tuple[Mapping[str, Any] | None, Exception | str]:
+    """Ask the engine behind a socket for its versions; or return why it says nothing.
+
+    Without a version in the path, so that one of any age answers.
+    """
     connection = Connection(endpoint, PATIENCE, whole=True)
     try:
         connection.request("GET", "/version")
@@ -188,12 +244,12 @@ def _object(text: str | bytes) -> Mapping[str, Any] | None:
     return found
 
 
-def required(checkout: Checkout) -> Engine:
-    """Return the engine to use; raise EngineError when none runs.
+def required(checkout: Checkout, remote: str = "") -> Engine:
+    """Return the engine to use; raise EngineError when none runs. `remote` as in `discover`.
 
     That of a checkout that was moved answers as long as it is only asked.
     """
-    engine, at = discover(checkout), places(checkout.root)
+    engine, at = discover(checkout, remote), places(checkout.root)
     if engine is None and at.before:
         engine = _private(at, checkout.environ, checkout.runner)
     if engine is None:

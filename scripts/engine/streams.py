@@ -61,7 +61,7 @@ class Attached:
                 refused = answer.status >= FIRST_ERROR
                 judged(answer.status, answer.read(PIECE) if refused else b"", "POST", path)
         except (OSError, HTTPException) as error:
-            raise silent(self._api.endpoint, error) from error
+            raise silent(self._api.place, error) from error
         return answer
 
     @property
@@ -80,7 +80,7 @@ class Attached:
         except ConnectionResetError:
             return  # it ended without reading what we sent; its exit code says how
         except (OSError, EOFError) as error:
-            raise silent(self._api.endpoint, error) from error
+            raise silent(self._api.place, error) from error
 
     def write(self, piece: bytes) -> None:
         """Send a piece to its stdin; BrokenPipeError or another OSError when it has ended."""
@@ -96,7 +96,7 @@ class Attached:
         try:
             found = documents.parsed(self._end.read(PIECE))
         except (OSError, HTTPException, ValueError) as error:
-            raise silent(self._api.endpoint, error) from error
+            raise silent(self._api.place, error) from error
         with shaped("the end of a container"):
             return int(found["StatusCode"])
 

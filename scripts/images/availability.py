@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from scripts.core.errors import EngineError, RefusedError
+from scripts.core.files import Json
 from scripts.core.inventory import PACKAGES_LABEL, VERSION_LABEL, ImageStatus
 from scripts.core.stack import Service
 from scripts.engine.api import Api, shaped
@@ -20,14 +21,24 @@ REGISTRY_PATIENCE = 6.0
 """Seconds for a registry to answer."""
 
 
-@shaped("an image")
 def status(api: Api, service: Service) -> ImageStatus:
     """Ask the engine for a service's image."""
+    return statuses(api, [service])[0]
+
+
+def statuses(api: Api, services: Iterable[Service]) -> list[ImageStatus]:
+    """Ask the engine for the images of services."""
+    wanted = tuple(services)
+    found = api.each(f"/images/{service.image}/json" for service in wanted)
+    return [_status(*pair) for pair in zip(wanted, found, strict=True)]
+
+
+@shaped("an image")
+def _status(service: Service, image: Json) -> ImageStatus:
     build = service.build
     absent = ImageStatus(
         service=service.name, image=service.image, present=False, built_here=build is not None
     )
-    image = api.get(f"/images/{service.image}/json")
     if image is None:
         return absent
     labels = image_labels(image)

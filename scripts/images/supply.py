@@ -43,7 +43,7 @@ def supply(
     if bundle and unpacking.missing(statuses):
         with phase(jobs.note, "load", bundle.file.name):
             load(bundle, space, tell)
-        statuses = [availability.status(space.api, service) for service in services]
+        statuses = availability.statuses(space.api, services)
         unpacking.require_all(bundle, statuses)
     to_build, to_pull = availability.needed(statuses, rebuild=rebuild)
     build(space, [one for one in services if one.name in to_build], jobs, tell)

@@ -116,7 +116,7 @@ def _versions(checkout: Checkout, facts: Facts) -> Iterator[tuple[str, str]]:
     yield "MemOS", facts.memos.described if facts.memos else "not known"
     engine = facts.engine.found
     if engine is not None:
-        kind = "private" if engine.private else engine.endpoint
+        kind = "private" if engine.private else engine.place
         yield "engine", f"{engine.version} (API {engine.api_version}, {kind})"
     yield "Compose", facts.engine.compose or "not known"
     yield "Python", platform.python_version()

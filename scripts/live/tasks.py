@@ -3,7 +3,6 @@
 Any thread may start one.
 """
 
-import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,27 +14,18 @@ from scripts.core.checkout import Checkout
 from scripts.core.foreign import documents
 from scripts.core.foreign.documents import Json
 from scripts.core.process import Relayed
+from scripts.machine import program
 
 FORMATTED = frozenset(
     {
         *("up", "ps", "restart", "doctor", "timeline", "smoke", "memories", "editor", "reload"),
-        *("snapshot.list", "snapshot.verify", "wait", "metrics"),
+        *("snapshot.list", "snapshot.verify", "wait", "metrics", "remote"),
         *("console.neo4j", "console.qdrant", "console.milvus"),
     }
 )
 """Tasks with a --format."""
 FORMAT = "--format"
-HERE = Path(__file__).resolve().parents[2]
-# a shell starts what is in the background deaf to Ctrl-C, and children inherit that
-CODE = f"""\
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.path.insert(0, {str(HERE)!r})
-from scripts.commands import program
-program.run()
-"""
-PROGRAM: tuple[str, ...] = (sys.executable, "-c", CODE)
-"""What .venv/bin/inv does."""
+PROGRAM = program.PROGRAM
 KEPT = 1000
 """Lines of a task, from the end."""
 SIGNALLED = 128
@@ -81,7 +71,7 @@ class Running:
         self._result: deque[str] = deque(maxlen=1)
         self._process = Relayed(
             [*PROGRAM, *typed],
-            folder=HERE,
+            folder=program.HERE,
             env=_environment(checkout),
             heard=self._hear,
             result=self._result.append if shaped else None,

@@ -42,10 +42,10 @@ def variables(space: Workspace, environ: Mapping[str, str]) -> dict[str, str]:
 
     Raises EngineError for an engine elsewhere, ConfigError for an address that is not published.
     """
-    if not space.engine.local:
+    if not space.engine.answers_here:
         raise EngineError(
             f"the engine at {space.engine.endpoint} is on another machine, and so are its ports",
-            next_step="run this there; or with an engine on this machine: unset DOCKER_HOST",
+            next_step="run this there; or name that machine by ssh: REMOTE=USER@HOST in .env",
         )
     given = addresses.rewritten(compose.document(space.resolved), SERVICE)
     if given.gaps:

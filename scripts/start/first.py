@@ -15,6 +15,7 @@ from scripts.core.progress import phase
 from scripts.engine.api import Api
 from scripts.engine.discovery import discover
 from scripts.engine.private import control, programs
+from scripts.engine.remote.address import VARIABLE
 from scripts.images import availability
 from scripts.images.bundle import bundle_file, unpacking
 from scripts.machine import system
@@ -33,7 +34,7 @@ def prepared(
     files = workspace.files(settings, source)
     schema.require(resolving.written_breaches(files))
     selection.require_known(named, resolving.names(files, settings.get("CONTAINER_PREFIX")))
-    running = discover(checkout)
+    running = discover(checkout, settings.get(VARIABLE))
     if running is None and packed:
         with phase(checkout.note, "engine", "unpack"):
             unpacking.bring_engine(packed, checkout, this_system())
@@ -69,7 +70,7 @@ def _chosen(checkout: Checkout, settings: Settings, running: Engine) -> tuple[Im
     starts = map(official.service, official.wanted())
     wanted = [service for service in starts if service.build is None]
     api = Api.of(running)
-    absent = [service.image for service in wanted if not availability.status(api, service).present]
+    absent = [one.image for one in availability.statuses(api, wanted) if not one.present]
     reasons = availability.unreachable(api, absent) if absent else {}
     return decided(reasons, packages_possible=system.packages_possible())
 

@@ -8,7 +8,7 @@ from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError, EngineError
 from scripts.core.files import same, there
 from scripts.core.finding import Finding
-from scripts.core.inventory import PROJECT_LABEL
+from scripts.core.inventory import PROJECT_LABEL, Host
 from scripts.core.look import State
 from scripts.core.progress import Say
 from scripts.core.stack import Port, Stack
@@ -89,7 +89,7 @@ def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:
 
 
 def conditions(space: Workspace, names: tuple[str, ...]) -> preflight.Conditions:
-    """Ask who holds ports and names, and this machine when the engine is here."""
+    """Ask who holds ports and names, and the machine of the engine where it can be asked."""
     existing = containers(space.api, space.stack.project)
     foreign = strangers(space.api, space.stack, names)
     running = any(container.state is State.RUNNING for container in existing)
@@ -99,15 +99,27 @@ def conditions(space: Workspace, names: tuple[str, ...]) -> preflight.Conditions
         if container.state is State.PAUSED and container.service in names
     )
     conditions = preflight.Conditions(strangers=foreign, paused=paused, running=running)
-    if not space.engine.local:
+    if not space.engine.answers_here:
         return conditions
-    folder = Path((space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root)
     own = on_host.read(space.cache)
     ours = set[int | None]() if own is None else {own.port, own.debug_port}
-    held = holders(space.api, space.stack, names)
+    held, host = held_here(space, space.stack, names), Host()
+    if space.engine.remote:
+        from scripts.start import far
+
+        there = far.look(
+            space,
+            published(space.stack, names),
+            _publishers(space.api),
+            {f"container {one.name}" for one in existing},
+        )
+        held, host = {**there.holders, **held}, there.host
+    else:
+        folder = (space.api.get("/info") or {}).get("DockerRootDir") or space.settings.root
+        host = resources.look(Path(folder))
     return replace(
         conditions,
-        host=resources.look(folder),
+        host=host,
         holders={port: one for port, one in held.items() if port not in ours},
         variables=space.settings.port_variables(),
     )
@@ -118,10 +130,19 @@ def published(stack: Stack, names: tuple[str, ...]) -> tuple[tuple[str, Port], .
     return tuple((name, port) for name in names for port in stack.service(name).ports)
 
 
-def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[str, str]]:
-    """Return the ports of these services that somebody else holds: service, and who holds it.
+def held_here(space: Workspace, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[str, str]]:
+    """Return the ports of these services that somebody else holds here: service, and who it is."""
+    if space.engine.remote:
+        from scripts.start import far
 
-    What our own running containers publish is no conflict. Only for an engine on this machine.
+        return far.holders_here(space, published(stack, names))
+    return holders(space.api, stack, names)
+
+
+def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[str, str]]:
+    """Like `held_here`, for an engine on this machine.
+
+    What our own running containers publish is no conflict.
     """
     busy = taken_among(published(stack, names))
     publishers = _publishers(api) if busy else {}

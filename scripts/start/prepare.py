@@ -12,6 +12,7 @@ from scripts.config.workspace import Workspace, cache, files, made_settings, res
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError
 from scripts.engine.discovery import discover
+from scripts.engine.remote.address import VARIABLE
 
 if TYPE_CHECKING:
     from scripts.images.jobs import Jobs
@@ -34,7 +35,11 @@ def prepared(
     folder = cache(checkout.root, settings.get("COMPOSE_PROJECT_NAME"))
     known(folder)
     plain = settings.image_source and not named and not checkout.environ.get("BUNDLE_FILE")
-    if plain and _checked(folder, settings) and (running := discover(checkout)):
+    if (
+        plain
+        and _checked(folder, settings)
+        and (running := discover(checkout, settings.get(VARIABLE)))
+    ):
         return resolved(checkout, settings, running, settings.source)
     from scripts.start import first
 

@@ -55,8 +55,8 @@ class Starter:
 
     def statuses(self, names: Sequence[str]) -> list[ImageStatus]:
         """Return the images that these services want, as the engine has them."""
-        service = self.space.stack.service
-        return [availability.status(self.space.api, service(name)) for name in names]
+        wanted = [self.space.stack.service(name) for name in names]
+        return availability.statuses(self.space.api, wanted)
 
     def create(self, names: Sequence[str]) -> list[ImageStatus]:
         """Have Compose make the containers; return the images that they are made from."""

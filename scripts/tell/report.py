@@ -181,6 +181,11 @@ class Report(Board):
         for problem in status.problems:
             self.say(problem)
 
+    def remote(self, document: Mapping[str, Any]) -> None:
+        """Write how the link to an engine on another machine is."""
+        now = time.time()
+        self.result(document, [views.table(("link", ""), views.remote_rows(document, now))])
+
     def finding(self, finding: Finding) -> None:
         """Tell a finding: cause, evidence, next step."""
         for part in views.finding(self.origins.finding(finding)):

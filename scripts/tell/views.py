@@ -20,6 +20,8 @@ PS_COLUMNS = (
     *("ports", "image", "answer"),
 )
 IMAGE_COLUMNS = ("service", "image", "state", "contains", "size")
+BREAKS = 5
+"""Of a link, that are shown to people."""
 WIDE = 210
 """Columns from which on `inv ps` writes one line a service."""
 COLOURS = ("cyan", "green", "magenta", "blue", "bright_cyan", "bright_green", "bright_magenta")
@@ -222,7 +224,7 @@ def engine_rows(status: EngineStatus) -> tuple[tuple[str, str], ...]:
     used = status.found
     kind = "private" if used and used.private else "yours"
     return (
-        ("used", f"{used.version} at {used.endpoint} ({kind})" if used else "none"),
+        ("used", f"{used.version} at {used.place} ({kind})" if used else "none"),
         ("private", f"pid {status.pid}" if status.running else "not running"),
         ("up for", duration(status.uptime) if status.running else ""),
         ("socket", str(status.socket)),
@@ -231,6 +233,31 @@ def engine_rows(status: EngineStatus) -> tuple[tuple[str, str], ...]:
         ("data", size(status.data_size)),
         ("downloads", size(status.cache_size)),
     )
+
+
+def remote_rows(document: Mapping[str, Any], now: float) -> Iterator[tuple[str, str]]:
+    """Yield what is known of a link, a fact a row; `now` in seconds since 1970."""
+
+    def past(moment: str) -> str:
+        return duration(max(0.0, now - nanoseconds(moment) / SECOND))
+
+    if not document["address"]:
+        yield "none", "the engine is on this machine; REMOTE=USER@HOST in .env names another"
+        return
+    yield "to", document["address"]
+    since = f", since {past(document['since'])}" if document["since"] else ""
+    yield "state", document["state"] + since
+    if document["engine"]:
+        yield "engine", f"{document['engine']} behind {document['socket']}"
+    yield "here", document["endpoint"]
+    for port in document["ports"]:
+        yield f"port {port['port']}", port["error"] or f"{port['service']}, answers here"
+    for one in document["breaks"][-BREAKS:]:
+        lasted = "not back yet" if one["until"] is None else f"for {duration(one['seconds'])}"
+        yield f"broke {past(one['at'])} ago", f"{lasted}: {one['error']}"
+    if document["error"]:
+        yield "error", document["error"]
+        yield "next", document["next"]
 
 
 def bundle_rows(file: Path, made: "Manifest") -> tuple[tuple[str, str], ...]:

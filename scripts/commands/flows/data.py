@@ -88,6 +88,10 @@ def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> N
         tell.say("the data was deleted")
     elif there:
         tell.say("the data is kept; inv up brings all back")
+    if space.engine.remote:
+        from scripts.start import far
+
+        tell.say(far.leave(space))
 
 
 def _confirm(

@@ -61,6 +61,6 @@ def load(checkout: Checkout, source: Path, tell: Report) -> None:
     space = prepare.prepared(replace(checkout, environ=named))
     supply.load(bundle, space, tell)
     wanted = map(space.stack.service, space.stack.wanted())
-    statuses = [availability.status(space.api, service) for service in wanted]
+    statuses = availability.statuses(space.api, wanted)
     unpacking.require_all(bundle, statuses)
     tell.images(statuses)

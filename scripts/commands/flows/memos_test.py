@@ -8,7 +8,7 @@ from scripts.core import process
 from scripts.core.checkout import Checkout
 from scripts.core.errors import StackError
 from scripts.core.look import State
-from scripts.engine import containers, discovery
+from scripts.engine import containers
 from scripts.loop import host_variables, memos_tests
 
 
@@ -27,7 +27,7 @@ def _given(checkout: Checkout, settings: Settings) -> Mapping[str, str]:
     Most tests call nothing, so they are run without it too; that is told.
     """
     try:
-        engine = discovery.required(checkout)
+        engine = workspace.required_engine(checkout, settings)
         space = workspace.resolved(checkout, settings, engine, settings.source)
         given = host_variables.variables(space, checkout.environ)
         host_variables.write(space, given, checkout.runner)

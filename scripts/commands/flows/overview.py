@@ -42,7 +42,7 @@ class Lines:
 def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) -> None:
     """Tell how these services are: once, or with `watch` again and again until Ctrl-C."""
     names = workspace.present(space, services)
-    images = [availability.status(space.api, space.stack.service(name)) for name in names]
+    images = availability.statuses(space.api, [space.stack.service(name) for name in names])
     settings = space.settings
     about = {"image_source": settings.get("IMAGE_SOURCE"), "memos": settings.memos.described}
     folder = snapshots.folder_of(space.settings.root, space.stack.project)
@@ -86,11 +86,11 @@ def follow(checkout: Checkout, tell: Report, judged: "Judged") -> None:
 
 def every_stack(checkout: Checkout, tell: Report) -> None:
     """Tell every stack of this kind on the engine."""
-    from scripts.engine import discovery, stacks
+    from scripts.engine import stacks
     from scripts.engine.api import Api
 
     project = workspace.look_project(checkout)
-    members = stacks.seen(Api.of(discovery.required(checkout)))
+    members = stacks.seen(Api.of(workspace.looked_engine(checkout)))
     tell.stacks(stacks.document(members, checkout.root, project))
 
 

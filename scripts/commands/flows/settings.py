@@ -7,7 +7,7 @@ from scripts.config.settings import Settings
 from scripts.core.checkout import Checkout
 from scripts.core.errors import StackError
 from scripts.core.texts import is_secret, short
-from scripts.engine import containers, discovery
+from scripts.engine import containers
 from scripts.tell.report import Report
 
 COLUMNS = ("variable", "value", "from", "in the containers")
@@ -27,7 +27,9 @@ def show(checkout: Checkout, tell: Report) -> None:
 def _given(checkout: Checkout, present: Settings, tell: Report) -> dict[str, str]:
     """Return what to say of each variable that reaches a container that runs."""
     try:
-        space = workspace.resolved(checkout, present, discovery.required(checkout), present.source)
+        space = workspace.resolved(
+            checkout, present, workspace.required_engine(checkout, present), present.source
+        )
         running = containers.given(space.api, space.stack.project)
     except StackError as error:
         tell.say(f"no container was asked: {str(error).splitlines()[0]}")

@@ -11,6 +11,8 @@ from scripts.config.settings import LOCAL_DIMENSION, LOCAL_MODELS, Settings
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import FOREIGN, ImageSource
 from scripts.core.stack import LAST_PORT
+from scripts.engine.remote import address
+from scripts.engine.remote.address import VARIABLE
 
 SHORTEST_PASSWORD = {"NEO4J_PASSWORD": 8, "MILVUS_PASSWORD": 6, "MINIO_ROOT_PASSWORD": 8}
 """Characters; what the servers themselves demand (../docs/official-images.md)."""
@@ -24,7 +26,7 @@ CHAT_MODEL = (
 """How MemOS reads its list of chat models (`build_chat_llm_config`)."""
 PREFERRING_READER = "multimodal_struct"
 """From 2.0.8 on the only one that looks for preferences."""
-IDENTITY = ("COMPOSE_PROJECT_NAME", "IMAGE_SOURCE")
+IDENTITY = ("COMPOSE_PROJECT_NAME", "IMAGE_SOURCE", "REMOTE")
 """Settings that say which stack is meant."""
 NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 _JAVA = (r"[1-9][0-9]{0,8}[kmgKMG]", "a size such as 512m or 2g")
@@ -107,7 +109,7 @@ def problems(settings: Settings) -> tuple[Problem, ...]:
     """Return every value that cannot be right."""
     rules = (
         *(_ports, _choices, _embedder, _chat, _dimension, _shapes, _passwords),
-        *(_memos, _open_doors, _of_compose),
+        *(_memos, _open_doors, _of_compose, _remote),
     )
     # what is no text at all would stop the other rules
     found = [*_not_utf8(settings)] or [text for rule in rules for text in rule(settings)]
@@ -128,6 +130,14 @@ def _of_compose(settings: Settings) -> Iterator[str]:
     for name in settings.lines:
         if name in FOREIGN:
             yield f"{name} would change what docker does here, wanted no such line"
+
+
+def _remote(settings: Settings) -> Iterator[str]:
+    if written := settings.get(VARIABLE):
+        try:
+            address.parse(written)
+        except ValueError as error:
+            yield f"{settings.shown(VARIABLE)}, {error}"
 
 
 def _ports(settings: Settings) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.core.checkout import Checkout
-from scripts.core.errors import EngineError
+from scripts.core.errors import EngineError, StackError
 from scripts.core.inventory import Engine, EngineStatus
 from scripts.core.process import Runner
 from scripts.engine.discovery import discover
@@ -62,14 +62,17 @@ def kept_volumes(root: Path) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if not ANONYMOUS.fullmatch(name)))
 
 
-def status(checkout: Checkout) -> EngineStatus:
-    """Look at the engines, changing nothing; what is wrong is in `problems`."""
+def status(checkout: Checkout, remote: str = "") -> EngineStatus:
+    """Look at the engines, changing nothing; what is wrong is in `problems`.
+
+    `remote` as `discover` has it.
+    """
     at, system, runner = places(checkout.root), this_system(), checkout.runner
     problems = []
     found = None
     try:
-        found = discover(checkout)
-    except EngineError as error:
+        found = discover(checkout, remote)
+    except StackError as error:
         problems.append(f"{error}; next: {error.next_step}")
     if found is None and (why := obstacle(system)):
         problems.append(f"{why}; next: {install_hint(system)}")

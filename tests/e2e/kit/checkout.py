@@ -52,6 +52,8 @@ class Checkout:
     project: str
     engine: Mapping[str, str] = field(default_factory=dict)
     """Variables that name an engine, for a checkout that must not bring its own."""
+    before: Sequence[str] = ()
+    """Words before every command: those that run it on another machine."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -79,7 +81,7 @@ class Checkout:
         """Run any command in this checkout; what it printed is shown when it fails."""
         environ = {**self.environ, **(env or {})}
         done = subprocess.run(
-            argv,
+            [*self.before, *argv],
             cwd=self.root,
             env=environ,
             text=True,
@@ -105,7 +107,7 @@ class Checkout:
     def started(self, *words: str) -> "Iterator[subprocess.Popen[str]]":
         """Run an `inv` command in a process group of its own while the block runs."""
         with subprocess.Popen(
-            [sys.executable, "-m", "scripts.commands.program", *words],
+            [*self.before, sys.executable, "-m", "scripts.commands.program", *words],
             cwd=self.root,
             env=self.environ,
             text=True,

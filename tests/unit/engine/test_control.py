@@ -32,7 +32,7 @@ class Machine:
         self.root, self.runner, self.patch = root, runner, patch
         self.at = places(root)
         self.found: dict[str, Mapping[str, str] | Exception] = {}
-        patch.setattr(discovery, "_ask_socket", self._ask)
+        patch.setattr(discovery, "ask_socket", self._ask)
         self.is_a(DEBIAN)
 
     def _ask(self, endpoint: str) -> tuple[Mapping[str, str] | None, Exception | str]:

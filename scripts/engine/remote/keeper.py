@@ -1,0 +1,333 @@
+"""The process that holds a link: it connects, forwards what is published, and comes back.
+
+It ends when it is told to, and by itself when for a while no command uses the link and nothing of
+this checkout is there.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+from scripts.core.errors import EngineError, StackError, known
+from scripts.core.files import Json
+from scripts.core.inventory import FOLDER_LABEL, SERVICE_LABEL, Engine
+from scripts.core.progress import Say
+from scripts.core.units import SECOND, duration
+from scripts.engine.api import Api, shaped
+from scripts.engine.discovery import ask_socket, check_engine
+from scripts.engine.events import Events
+from scripts.engine.remote import state as states
+from scripts.engine.remote import there
+from scripts.engine.remote.address import Address
+from scripts.engine.remote.link import Link
+from scripts.engine.remote.master import UNREACHABLE, Master
+from scripts.engine.remote.state import Break, Forward, Phase, Problem, State
+from scripts.machine import ports, processes
+
+BEAT = 5.0
+"""Seconds after which it looks what is published, if no event tells it before."""
+IDLE = 60.0
+"""Seconds for which it stays when nobody needs it."""
+PAUSES = (0.3, 0.6, 1.0, 2.0)
+"""Seconds between tries to connect again; the last one from then on."""
+SELDOM, PATIENT = 10.0, 300.0
+"""Seconds between tries after so many seconds without the machine: it is off, or far away."""
+PATIENCE = 10.0
+"""Seconds for an answer of the engine there."""
+LOOPBACK = "127.0.0.1"
+VERSIONS = {"version": "Version", "api_version": "ApiVersion"}
+ANYWHERE = {"0.0.0.0": LOOPBACK, "": LOOPBACK, "::": LOOPBACK}  # noqa: S104 - nothing is bound
+"""What a port that is published on all addresses there is reached at there."""
+Published = Mapping[int, tuple[str, str]]
+"""The address and the service of each port that is published there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a duty is given, which works beside the link in a thread of its own."""
+
+    engine: Callable[[], Engine | None]
+    """The engine there while the link is open; None while it is not."""
+    link: Callable[[], Link | None]
+    """As for `engine`: runs commands there."""
+    ended: Event
+    """Set when the keeper ends: the duty ends too."""
+    say: Say
+    """Told a line for the log of the keeper."""
+    note: Callable[[str, Json], None]
+    """Given a name and what `inv remote` is to show under it."""
+
+
+Duty = Callable[[Held], None]
+
+
+class Keeper:
+    """Holds the link of one checkout to one machine."""
+
+    def __init__(
+        self,
+        root: Path,
+        address: Address,
+        environ: Mapping[str, str],
+        say: Say,
+        duties: Sequence[Duty] = (),
+    ) -> None:
+        """Prepare; `run` opens the link."""
+        self._address, self._environ, self._say = address, environ, say
+        self._place = states.folder(root, address)
+        self._label = f"{FOLDER_LABEL}={root / 'docker'}"
+        self._duties = duties
+        self._lock = Lock()
+        self._news, self._ended = Event(), Event()
+        self._needed = time.monotonic()
+        self._forwarded: dict[int, str] = {}
+        """The address there of each port that is forwarded."""
+        pid = os.getpid()
+        self._state = State(
+            address=str(address),
+            phase=Phase.OPENING,
+            since=time.time_ns(),
+            pid=pid,
+            started=processes.birth(pid),
+            sockets=str(states.sockets(root, address, environ)),
+        )
+
+    def run(self) -> None:
+        """Hold the link until SIGTERM, or until nobody needs it; raises what was refused."""
+        self._note()
+        master = None
+        try:
+            master = self._first()
+            for duty in self._duties:
+                Thread(target=self._do, args=(duty,), daemon=True).start()
+            while self._serve(master):
+                self._broken(master.reason, master.silence)
+                master = self._again(master)
+        except StackError as error:
+            problem = Problem(
+                text=str(error), next=error.next_step, kind=error.kind, code=error.code
+            )
+            self._note(phase=Phase.FAILED, problem=problem, ssh=0)
+            raise
+        finally:
+            self._ended.set()
+            if master is not None:
+                master.close()
+            if self._state.phase is not Phase.FAILED:
+                self._note(phase=Phase.CLOSED, forwards=(), ssh=0)
+            with suppress(OSError):
+                Path(self._state.sockets, states.ENGINE).unlink(missing_ok=True)
+                Path(self._state.sockets).rmdir()
+
+    def end(self) -> None:
+        """End, from any thread."""
+        self._ended.set()
+        self._news.set()
+
+    def _note(self, **changed: Any) -> None:
+        """Change the state, and write it for all."""
+        with self._lock:
+            if changed.get("phase", self._state.phase) is not self._state.phase:
+                changed["since"] = time.time_ns()
+            after = replace(self._state, **changed)
+            if after != self._state or not changed:
+                self._state = after
+                with suppress(OSError):  # a full disk ends no link
+                    states.write(self._place, after)
+
+    def _first(self) -> Master:
+        master = Master(self._address, self._state.control, self._environ)
+        try:
+            self._connect(master)
+        except BaseException:
+            master.close()
+            raise
+        return master
+
+    def _again(self, before: Master) -> Master:
+        """Connect until it succeeds; raises what no waiting mends, such as another host key."""
+        lost, pauses = time.monotonic(), iter(PAUSES)
+        while True:
+            before.close()
+            before = Master(self._address, self._state.control, self._environ)
+            try:
+                self._connect(before)
+            except EngineError as error:
+                self._broken(str(error))
+                if error.code not in {UNREACHABLE, EngineError.kind}:
+                    raise
+            else:
+                return before
+            gone = time.monotonic() - lost
+            self._ended.wait(SELDOM if gone > PATIENT else next(pauses, PAUSES[-1]))
+
+    def _connect(self, master: Master) -> None:
+        """Have the engine there answer here; the ports come later."""
+        self._note(ssh=master.pid, ssh_started=processes.birth(master.pid))
+        master.require_open()
+        state = self._state
+        path = state.socket or there.socket(self._address, self._link().ask)
+        here = str(Path(state.sockets, states.ENGINE))
+        if failed := master.forward(here, path):
+            raise EngineError(
+                f"ssh cannot forward the engine's socket: {failed}", next_step="inv remote"
+            )
+        found = self._version(master, state.endpoint, path)
+        self._forwarded.clear()
+        breaks = state.breaks
+        if breaks and not breaks[-1].until:
+            breaks = (*breaks[:-1], replace(breaks[-1], until=time.time_ns()))
+            told = duration((breaks[-1].until - breaks[-1].at) / SECOND)
+            self._say(f"the link to {self._address} is back after {told}")
+        self._note(
+            phase=Phase.OPEN, socket=path, breaks=breaks, problem=Problem(), forwards=(), **found
+        )
+
+    def _version(self, master: Master, endpoint: str, path: str) -> dict[str, str]:
+        """Return the versions of the engine there; EngineError where it is old, or none answers."""
+        told, why = ask_socket(endpoint)
+        if not told:
+            raise self._silent(master, path, why)
+        found = {name: str(told.get(key, "")) for name, key in VERSIONS.items()}
+        check_engine(
+            Engine(endpoint=endpoint, env={}, private=False, remote=str(self._address), **found)
+        )
+        return found
+
+    def _silent(self, master: Master, path: str, error: Exception | str) -> EngineError:
+        """Return why no engine answers behind a socket there."""
+        host, said = self._address.host, master.reason
+        if master.ended.is_set():
+            return EngineError(
+                f"{host} is not reached by ssh: {said}", next_step="inv remote", code=UNREACHABLE
+            )
+        if "prohibited" in said:
+            return EngineError(
+                f"the sshd of {host} forwards no sockets: {said}",
+                next_step="there, in sshd_config: AllowStreamLocalForwarding yes and"
+                " AllowTcpForwarding yes; then the same again",
+                code="remote-no-forwarding",
+            )
+        known_there = self._state.version != ""
+        return EngineError(
+            f"no engine answers at {host} behind {path}: {error}",
+            next_step=f"there: sudo systemctl start docker; ssh {' '.join(self._address.words)}"
+            " docker version must answer",
+            # one that ran before is most likely just starting again
+            code=UNREACHABLE if known_there else "remote-no-engine",
+        )
+
+    def _broken(self, why: str, silence: float = 0.0) -> None:
+        """Note a break that was noticed after so many seconds, or what is in the way of its end."""
+        breaks = self._state.breaks
+        if breaks and not breaks[-1].until:
+            breaks = (*breaks[:-1], replace(breaks[-1], error=why))
+        else:
+            breaks = (*breaks, Break(at=time.time_ns() - int(silence * SECOND), error=why))[
+                -states.KEPT :
+            ]
+            self._say(f"the link to {self._address} broke: {why}")
+        self._note(phase=Phase.BROKEN, breaks=breaks, forwards=())
+
+    def _serve(self, master: Master) -> bool:
+        """Forward what is published until the link breaks: True; or until nobody needs it."""
+        Thread(target=self._await_end, args=(master,), daemon=True).start()
+        api = Api(self._state.endpoint, timeout=PATIENCE)
+        events = Events(api, [self._label], time.time_ns(), self._news.set)
+        try:
+            while not master.ended.is_set():
+                if self._ended.is_set():
+                    return False
+                self._news.clear()
+                with suppress(StackError):  # the link breaks, or the engine there starts anew
+                    self._follow(master, api)
+                if not self._is_needed():
+                    return False
+                self._news.wait(BEAT)
+        finally:
+            events.close()
+        return True
+
+    def _await_end(self, master: Master) -> None:
+        master.ended.wait()
+        self._news.set()
+
+    def _follow(self, master: Master, api: Api) -> None:
+        """Forward the ports that are published there now, and no others."""
+        rows = api.get("/containers/json", all=True, filters={"label": [self._label]}) or ()
+        if rows:
+            self._needed = time.monotonic()
+        wanted = published(rows)
+        for port, address in [*self._forwarded.items()]:
+            if port not in wanted or wanted[port][0] != address:
+                master.cancel(f"{LOOPBACK}:{port}", f"{address}:{port}")
+                del self._forwarded[port]
+        told = []
+        for port, (address, service) in sorted(wanted.items()):
+            failed = "" if port in self._forwarded else self._forward(master, port, address)
+            told.append(Forward(port=port, service=service, error=failed))
+        self._note(forwards=tuple(told))
+
+    def _forward(self, master: Master, port: int, address: str) -> str:
+        """Forward a port; give what is in the way."""
+        if ports.taken(LOOPBACK, port):
+            return f"taken here by {ports.owner(port)}"
+        if failed := master.forward(f"{LOOPBACK}:{port}", f"{address}:{port}"):
+            return failed
+        self._forwarded[port] = address
+        return ""
+
+    def _is_needed(self) -> bool:
+        """Say whether something of this checkout is there, or a command uses the link."""
+        if time.monotonic() - self._needed < IDLE:
+            return True
+        number = os.open(self._place / states.USERS, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._needed = time.monotonic()
+            return True
+        finally:
+            os.close(number)
+        return False
+
+    def _link(self) -> Link:
+        return Link(address=self._address, state=self._state)
+
+    def _do(self, duty: Duty) -> None:
+        """Let a duty work; one that fails is told, and the link stays."""
+
+        def link() -> Link | None:
+            return self._link() if self._state.phase is Phase.OPEN else None
+
+        def engine() -> Engine | None:
+            found = link()
+            return None if found is None else found.engine(str(self._address))
+
+        def note(name: str, value: Json) -> None:
+            self._note(duties={**self._state.duties, name: value})
+
+        held = Held(engine=engine, link=link, ended=self._ended, say=self._say, note=note)
+        try:
+            duty(held)
+        except Exception as error:  # noqa: BLE001 - it is told, and the link is worth more
+            self._say(f"a duty of the link has ended: {known(error) or repr(error)}")
+
+
+@shaped("what is published")
+def published(rows: Iterable[Mapping[str, Any]]) -> Published:
+    """Return the TCP ports that containers publish, from the engine's list of them."""
+    found = {}
+    for row in rows:
+        service = (row.get("Labels") or {}).get(SERVICE_LABEL, "")
+        for port in row.get("Ports") or ():
+            if port.get("PublicPort") and port.get("Type") == "tcp" and ":" not in port["IP"]:
+                address = ANYWHERE.get(port["IP"], port["IP"])
+                found[int(port["PublicPort"])] = (address, service)
+    return found

@@ -1,0 +1,120 @@
+"""A desk and, behind 50 ms of cable, a machine with an engine to which only ssh leads.
+
+The engine is made of the programs that this checkout's private one has, with data of its own.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scripts.core.polling import poll
+from scripts.engine.places import client_env, daemon_env, places
+from tests.e2e.kit.checkout import Checkout, checkout
+from tests.e2e.machines.network import Node, lab, network
+from tests.e2e.machines.ssh_host import NAME, ssh_host
+from tests.kit.places import ROOT
+
+SOCKET = "/run/docker.sock"
+"""Where every docker looks; in the node's own /run."""
+PATIENCE = 60.0
+"""Seconds for the engine to answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Far:
+    """Both machines, and the stack whose commands are typed at the desk."""
+
+    desk: Node
+    far: Node
+    stack: Checkout
+
+    def ssh(self) -> list[str]:
+        """Return the processes of ssh at the desk, by their words."""
+        shown = self.desk.run("ps", "-eo", "comm,args", check=False).stdout.splitlines()
+        return [line for line in shown if line.startswith("ssh ")]
+
+    def docker(self, *words: str) -> str:
+        """Run a plain docker on the far machine itself."""
+        return self.far.run("docker", *words, environ=_environ(), limit=600).stdout
+
+    def load(self, source: Mapping[str, str], images: Sequence[str]) -> None:
+        """Bring images of another engine, which `source` leads to, to the far one."""
+        given = subprocess.Popen(
+            ["docker", "save", *images], env={**os.environ, **source}, stdout=subprocess.PIPE
+        )
+        with given:
+            subprocess.run(
+                self.far.words("docker", "load", "--quiet"),
+                env=_environ(),
+                stdin=given.stdout,
+                stdout=subprocess.DEVNULL,
+                check=True,
+            )
+        assert given.returncode == 0
+
+
+@contextmanager
+def far_machine(
+    folder: Path, project: str, *, changes: Mapping[str, str], delay: float = 50.0
+) -> Iterator[Far]:
+    """Yield both while the block runs; `delay` in milliseconds, there and back. `changes` of .env.
+
+    Afterwards nothing of either is left.
+    """
+    with (
+        lab() as disk,
+        network(disk, "desk", "far") as (desk, far),
+        ssh_host(far, desk, disk),
+        _engine(far, disk),
+        far.delayed(delay),
+    ):
+        stack = checkout(folder, project, changes={"REMOTE": NAME, **changes})
+        at_desk = replace(stack, before=desk.words(folder=ROOT))
+        try:
+            yield Far(desk=desk, far=far, stack=at_desk)
+        finally:
+            at_desk.inv("remote", "--close", check=False)
+
+
+@contextmanager
+def _engine(node: Node, disk: Path) -> Iterator[None]:
+    at = places(ROOT)
+    words = [
+        str(at.tree / "usr/sbin/dockerd"),
+        *("--config-file", str(at.home / "daemon.json")),
+        *("--data-root", str(disk / f"{node.name}-data"), "--exec-root", "/run/docker-exec"),
+        *("--pidfile", "/run/docker.pid", "--host", f"unix://{SOCKET}", "--group", "root"),
+        *("--cgroup-parent", f"/memos-lab-{os.getpid()}-{node.name}"),
+    ]
+    log = disk / f"{node.name}.dockerd.log"
+    with log.open("wb") as heard:
+        daemon = subprocess.Popen(
+            node.words(*words),
+            env={**os.environ, **daemon_env(at, os.environ)},
+            stdin=subprocess.DEVNULL,
+            stdout=heard,
+            stderr=heard,
+        )
+    try:
+        asking = ("docker", "version", "--format", "{{.Server.Version}}")
+        for done in poll(
+            lambda: node.run(*asking, environ=_environ(), check=False),
+            timeout=PATIENCE,
+            interval=0.3,
+        ):
+            if done.returncode == 0 or daemon.poll() is not None:
+                break
+        assert done.returncode == 0, log.read_text(errors="replace")[-2000:]
+        yield
+    finally:
+        daemon.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            daemon.wait(30)
+
+
+def _environ() -> dict[str, str]:
+    """Return what a docker on the far machine needs to be found, and to find its engine."""
+    return {**os.environ, **client_env(places(ROOT), os.environ), "DOCKER_HOST": f"unix://{SOCKET}"}
