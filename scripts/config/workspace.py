@@ -17,9 +17,8 @@ from scripts.core.inventory import FOREIGN, Engine, ImageSource
 from scripts.core.process import Runner
 from scripts.core.stack import Stack
 from scripts.core.texts import is_secret
-from scripts.engine import discovery
+from scripts.engine import containers, discovery
 from scripts.engine.api import Api
-from scripts.engine.containers import containers
 from scripts.engine.discovery import check_compose, check_engine
 from scripts.engine.remote.address import VARIABLE
 
@@ -266,7 +265,7 @@ def present(space: Workspace, named: Sequence[str]) -> tuple[str, ...]:
     stack = space.stack
     if named or stack.wanted() == stack.names():
         return selection.services(stack, named)
-    there = {container.service for container in containers(space.api, stack.project)}
+    there = containers.services(space.api, stack.project)
     return tuple(one.name for one in stack.services if one.wanted or one.name in there)
 
 

@@ -205,8 +205,16 @@ def _ended(started: "subprocess.Popen[str]") -> tuple[str, str]:
 
 def detach(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> None:
     """Start a process that outlives us, in a session of its own, its output appended to `log`."""
-    script = 'log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null'
-    run(["setsid", "--fork", "sh", "-c", script, "sh", str(log), *argv], env=env)
+    with log.open("ab") as told:
+        started = subprocess.Popen(  # noqa: S603 - as in `dial`
+            [located(argv[0], env), *argv[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=told,
+            stderr=told,
+            env=_environment(env or {}),
+            start_new_session=True,
+        )
+    threading.Thread(target=started.wait, daemon=True).start()  # or it stays as a zombie
 
 
 def attached(

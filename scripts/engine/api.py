@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, IncompleteRead
+from select import select
 from urllib.parse import quote, urlencode, urlsplit
 
 from scripts.core.errors import EngineError, RefusedError
@@ -77,6 +78,10 @@ class Connection(HTTPConnection):
             self.sock = sock
             sock.settimeout(self.timeout)
         self.begin(self.timeout)
+
+    def waits(self) -> bool:
+        """Say whether it may be asked once more: the other end has not hung up meanwhile."""
+        return self.sock is not None and not select([self.sock], [], [], 0)[0]
 
     def begin(self, timeout: float | None) -> None:
         """Let the time and length of an answer count from now on, where they count as a whole."""
@@ -197,9 +202,17 @@ class Api:
     def _answer(self, method: str, words: str, sent: str | None) -> tuple[int, bytes]:
         """Return the status and body of an answer, over a connection that waits if there is one."""
         idle = IDLE.setdefault(self.endpoint, []) if self.remote else None
-        if idle and method == "GET":
-            with suppress(ConnectionError, IndexError):  # it was closed, or another thread has it
-                return self._exchange(idle.pop(), method, words, sent, idle)
+        while idle:
+            with suppress(IndexError):  # another thread has it
+                connection = idle.pop()
+                if not connection.waits():
+                    connection.close()
+                    continue
+                try:
+                    return self._exchange(connection, method, words, sent, idle)
+                except ConnectionError:  # the link broke; what changes something is not done twice
+                    if method != "GET":
+                        raise
         connection = Connection(self.endpoint, self.timeout, env=self.env, whole=True)
         return self._exchange(connection, method, words, sent, idle)
 
@@ -336,9 +349,9 @@ def shaped(what: str) -> Iterator[None]:
 def silent(place: str, error: Exception) -> EngineError:
     """Return the error for an engine that does not answer, or no longer."""
     why = "it hung up in the middle of an answer" if isinstance(error, IncompleteRead) else error
-    return EngineError(
-        f"the engine at {place} does not answer: {why}", next_step="inv engine.status"
-    )
+    far = place.startswith("ssh://") or "://" not in place
+    step = "inv remote" if far else "inv engine.status"
+    return EngineError(f"the engine at {place} does not answer: {why}", next_step=step)
 
 
 def judged(status: int, text: bytes, method: str, path: str) -> bytes:

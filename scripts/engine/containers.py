@@ -57,6 +57,13 @@ def containers(api: Api, project: str, service: str = "") -> tuple[Container, ..
     return tuple(container(one) for one in details if one is not None)
 
 
+@shaped("a container")
+def services(api: Api, project: str) -> frozenset[str]:
+    """Return the services of a Compose project that have a container, running or not."""
+    found = api.get("/containers/json", all=True, filters={"label": labels(project)}) or ()
+    return frozenset(str(one["Labels"].get(SERVICE_LABEL, "")) for one in found)
+
+
 def file_of(api: Api, container: Container, path: str) -> bytes:
     """Return the JSON object in a small file of a container; empty where it has no such file.
 

@@ -1,6 +1,7 @@
 """How the stack is, with what is remembered of its start and left of an interrupted command."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ class Lines:
 def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) -> None:
     """Tell how these services are: once, or with `watch` again and again until Ctrl-C."""
     names = workspace.present(space, services)
-    images = availability.statuses(space.api, [space.stack.service(name) for name in names])
+    wanted = [space.stack.service(name) for name in names]
     settings = space.settings
     about = {"image_source": settings.get("IMAGE_SOURCE"), "memos": settings.memos.described}
     folder = snapshots.folder_of(space.settings.root, space.stack.project)
@@ -52,22 +53,29 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
     def look() -> Look:
         # what is wrong with a service depends on those that it needs
         seen = observer.look(space.stack.closure(names))
+        usage = pool.submit(measuring.measured, space.api, seen, names)
         if SERVICE in names:
-            seen = mends.added(space.api, seen)
-            seen = replace(seen, advice=early.found(space.api, space.stack, seen))
+            mended = pool.submit(mends.added, space.api, seen)
+            advice = early.found(space.api, space.stack, seen)
+            seen = replace(seen, mended=mended.result().mended, advice=advice)
             if settings.reloads:
                 from scripts.watch.reload import asking
 
                 seen = asking.added(space, seen)
-        return ready_moments.added(space.cache, measuring.measured(space.api, seen, names))
+        return ready_moments.added(space.cache, replace(seen, usage=usage.result().usage))
 
-    with closing(Observer(space.api, space.stack, cache=space.cache)) as observer:
+    with (
+        # each answer of an engine far away takes its time
+        ThreadPoolExecutor() as pool,
+        closing(Observer(space.api, space.stack, cache=space.cache)) as observer,
+    ):
+        images = pool.submit(availability.statuses, space.api, wanted)
         if watch:
             looks = poll(look, timeout=float("inf"), interval=WATCHED)
             with suppress(KeyboardInterrupt):  # the way to end it
-                tell.watch(status.frames(space.stack, looks, images, about))
+                tell.watch(status.frames(space.stack, looks, images.result(), about))
         else:
-            tell.status(status.document(space.stack, look(), images, about))
+            tell.status(status.document(space.stack, look(), images.result(), about))
 
 
 def follow(checkout: Checkout, tell: Report, judged: "Judged") -> None:

@@ -11,6 +11,7 @@ from scripts.config.settings import LOCAL_DIMENSION, LOCAL_MODELS, Settings
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import FOREIGN, ImageSource
 from scripts.core.stack import LAST_PORT
+from scripts.core.texts import short
 from scripts.engine.remote import address
 from scripts.engine.remote.address import VARIABLE
 
@@ -137,7 +138,7 @@ def _remote(settings: Settings) -> Iterator[str]:
         try:
             address.parse(written)
         except ValueError as error:
-            yield f"{settings.shown(VARIABLE)}, {error}"
+            yield f"{VARIABLE} is {short(address.masked(written))!r}, {error}"
 
 
 def _ports(settings: Settings) -> Iterator[str]:

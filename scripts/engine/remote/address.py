@@ -43,6 +43,11 @@ class Address:
         return (*user, *port, self.host)
 
 
+def masked(text: str) -> str:
+    """Return what a user wrote without the password in it."""
+    return re.sub(r":[^@/]*@", ":***@", text)
+
+
 def parse(text: str) -> Address:
     """Return the address that a user wrote; ValueError, which says what was wanted, for none.
 

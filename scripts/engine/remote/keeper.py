@@ -79,7 +79,7 @@ class Keeper:
         duties: Sequence[Duty] = (),
     ) -> None:
         """Prepare; `run` opens the link."""
-        self._address, self._environ, self._say = address, environ, say
+        self._address, self._say = address, say
         self._place = states.folder(root, address)
         self._label = f"{FOLDER_LABEL}={root / 'docker'}"
         self._duties = duties
@@ -142,7 +142,7 @@ class Keeper:
                     states.write(self._place, after)
 
     def _first(self) -> Master:
-        master = Master(self._address, self._state.control, self._environ)
+        master = Master(self._address, self._state.control)
         try:
             self._connect(master)
         except BaseException:
@@ -155,7 +155,7 @@ class Keeper:
         lost, pauses = time.monotonic(), iter(PAUSES)
         while True:
             before.close()
-            before = Master(self._address, self._state.control, self._environ)
+            before = Master(self._address, self._state.control)
             try:
                 self._connect(before)
             except EngineError as error:
@@ -207,9 +207,11 @@ class Keeper:
             return EngineError(
                 f"{host} is not reached by ssh: {said}", next_step="inv remote", code=UNREACHABLE
             )
-        if "prohibited" in said:
+        # ssh has the same words for a socket behind which nobody is, and for one it may not forward
+        asking = ["docker", "--host", f"unix://{path}", "version"]
+        if self._link().run(asking, timeout=PATIENCE).exit_code == 0:
             return EngineError(
-                f"the sshd of {host} forwards no sockets: {said}",
+                f"the sshd of {host} forwards no sockets, though docker there answers",
                 next_step="there, in sshd_config: AllowStreamLocalForwarding yes and"
                 " AllowTcpForwarding yes; then the same again",
                 code="remote-no-forwarding",

@@ -3,6 +3,7 @@
 import fcntl
 import functools
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ def parsed(written: str, origin: str) -> Address:
         return addresses.parse(written)
     except ValueError as error:
         raise ConfigError(
-            f"{origin} is {written!r}, which is no address for ssh: {error}",
+            f"{origin} is {addresses.masked(written)!r}, which is no address for ssh: {error}",
             next_step="for example REMOTE=me@build.example.org in .env",
             code="remote-address",
         ) from error
@@ -103,6 +104,7 @@ def opened(checkout: Checkout, address: Address) -> Link:
     used(place)
     state = states.sound(states.read(place), str(address))
     if state.phase in {Phase.CLOSED, Phase.FAILED}:
+        require_client(checkout.environ)
         checkout.say(f"opening the link to {address}")
         _begin(place, address)
         state = _awaited(place, state, PATIENCE)
@@ -162,6 +164,16 @@ def told_break(state: State, now: int) -> str:
     last = state.breaks[-1] if state.breaks else states.Break(at=state.since)
     since = duration((now - last.at) / SECOND)
     return f"the link to {state.address} has been broken for {since}: {last.error}"
+
+
+def require_client(environ: Mapping[str, str]) -> None:
+    """Raise ConfigError where this machine has no ssh."""
+    if shutil.which("ssh", path=environ.get("PATH")) is None:
+        raise ConfigError(
+            "an engine on another machine is reached by ssh, and there is none on PATH here",
+            next_step="install OpenSSH's client (Debian: openssh-client), then the same again",
+            code="remote-no-ssh",
+        )
 
 
 def told(state: State, now: int) -> str:

@@ -7,13 +7,13 @@ https://man.openbsd.org/ssh_config
 import re
 import shlex
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Event, Thread
 
 from scripts.core.errors import ConfigError, EngineError, StackError
 from scripts.core.polling import poll
-from scripts.core.process import Completed, Relayed, located, run_beside
+from scripts.core.process import Completed, Relayed, run_beside
 from scripts.engine.remote.address import Address
 from scripts.machine import processes
 
@@ -60,12 +60,11 @@ UNREACHABLE = "remote-unreachable"
 class Master:
     """A connection while it lasts; ssh ends with it."""
 
-    def __init__(self, address: Address, control: Path, environ: Mapping[str, str]) -> None:
-        """Begin to connect; ConfigError where there is no ssh here."""
+    def __init__(self, address: Address, control: Path) -> None:
+        """Begin to connect; RefusedError where there is no ssh here."""
         self._address, self._control = address, control
         self._said: deque[str] = deque(maxlen=LINES)
         self.ended = Event()
-        require_client(environ)
         control.unlink(missing_ok=True)  # of one that was killed
         options = [word for name, value in OPTIONS.items() for word in ("-o", f"{name}={value}")]
         argv = ["ssh", *options, "-o", f"ControlPath={control}", "-N", *address.words]
@@ -136,18 +135,6 @@ def run_there(
     return run_beside(argv, stdin=stdin, timeout=timeout)
 
 
-def require_client(environ: Mapping[str, str]) -> None:
-    """Raise ConfigError where this machine has no ssh."""
-    try:
-        located("ssh", environ)
-    except StackError as error:
-        raise ConfigError(
-            "an engine on another machine is reached by ssh, and there is none on PATH here",
-            next_step="install OpenSSH's client (Debian: openssh-client), then the same again",
-            code="remote-no-ssh",
-        ) from error
-
-
 def refusal(address: Address, said: Iterable[str]) -> StackError:
     """Return why ssh did not get in, from what it said."""
     lines = [line for line in said if line.strip()]
@@ -156,8 +143,8 @@ def refusal(address: Address, said: Iterable[str]) -> StackError:
     if _CHANGED.search(text):
         return ConfigError(
             f"{address.host} shows another key than the one that ssh knows of it",
-            next_step=f"ask who runs it whether that is right; if so: ssh-keygen -R"
-            f" {known_as(address)}, then {by_hand} and compare the fingerprint",
+            next_step="ask who runs it whether that is right; if so: ssh-keygen -R"
+            f" {known_as(address, text)}, then {by_hand} and compare the fingerprint",
             code="remote-host-key",
         )
     if _UNKNOWN.search(text):
@@ -188,6 +175,8 @@ def refusal(address: Address, said: Iterable[str]) -> StackError:
     )
 
 
-def known_as(address: Address) -> str:
+def known_as(address: Address, said: str) -> str:
     """Return the name under which known_hosts has an address."""
+    if named := re.search(r"Host key for (\S+) has changed", said):
+        return shlex.quote(named[1])
     return f"'[{address.host}]:{address.port}'" if address.port else address.host

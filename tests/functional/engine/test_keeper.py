@@ -221,10 +221,18 @@ def test_a_socket_behind_which_nobody_answers_is_told(world: World, tmp_path: Pa
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.bind(str(tmp_path / "deaf.sock"))
     world.address = Address(host="far", socket=str(tmp_path / "deaf.sock"))
+    docker = world.ssh.folder / "docker"
+    docker.write_text("#!/bin/sh\nexit 1\n")
+    docker.chmod(0o755)
 
     with pytest.raises(EngineError, match="no engine answers at far behind") as caught:
         world.keeper().run()
     assert "sudo systemctl start docker" in caught.value.next_step
+
+    docker.write_text("#!/bin/sh\nexit 0\n")
+    with pytest.raises(EngineError, match="the sshd of far forwards no sockets") as caught:
+        world.keeper().run()
+    assert "AllowStreamLocalForwarding yes" in caught.value.next_step
 
 
 def test_a_link_that_nobody_needs_ends_by_itself(

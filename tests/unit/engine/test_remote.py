@@ -189,6 +189,6 @@ def test_a_break_is_told_while_it_is_news() -> None:
 
 
 def test_an_address_says_where_it_comes_from() -> None:
-    """As every wrong value does."""
-    with pytest.raises(ConfigError, match="DOCKER_HOST is 'ssh://me:x@far'"):
+    """As every wrong value does, and shows no password."""
+    with pytest.raises(ConfigError, match=r"DOCKER_HOST is 'ssh://me:\*\*\*@far'"):
         link.parsed("ssh://me:x@far", "DOCKER_HOST")
