@@ -49,11 +49,11 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *(session.posargs or PYTHON))
     session.run("ruff", "format", "--check", *(session.posargs or PYTHON))
     if not session.posargs:
-        workflows(session)
+        github(session)
         script(session)
 
 
-def workflows(session: nox.Session) -> None:
+def github(session: nox.Session) -> None:
     """Check what GitHub reads, without any network: zizmor with every rule, and the schemas."""
     quiet = ("--offline", "--no-progress", "--quiet")
     session.run("zizmor", *quiet, "--persona=auditor", ".github", "action.yml")
@@ -161,6 +161,16 @@ def official(session: nox.Session) -> None:
     flags = ["-m", "row", "--require-docker", "--write-official", "--no-showlocals"]
     with place() as temporary:
         session.run("pytest", temporary, *flags, *words)
+
+
+@nox.session(default=False)
+def workflows(session: nox.Session) -> None:
+    """The jobs of .github/workflows, step by step, on a bare Debian; -- checks/action for one."""
+    install(session, "runtime")
+    session.run(
+        *("python", "-m", "tests.e2e.machines.public", *session.posargs),
+        interrupt_timeout=600.0,  # as for `fresh`
+    )
 
 
 @nox.session(default=False)
