@@ -48,7 +48,7 @@ AREAS = (
     ),
     Area(name="logins", rules=(rules.authorization,), detail=details.logins),
     Area(name="data", rules=(rules.data_state,), detail=details.data),
-    Area(name="memories", rules=(rules.memories,), detail=details.memories),
+    Area(name="memories", rules=(rules.memories, rules.room_for_vectors), detail=details.memories),
     Area(
         name="models", rules=(rules.model_endpoints, rules.chat_model_needed), detail=details.models
     ),

@@ -1,9 +1,11 @@
 """Pure: judges what a checkup found out, one function a rule."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from scripts.core import units
 from scripts.core.errors import StackError
 from scripts.core.finding import Finding, advice, fatal
 from scripts.core.inventory import ImageSource
@@ -28,6 +30,8 @@ REJECTED = frozenset({401, 403})
 FIRST_OTHER = 300
 FALLS_BACK = frozenset({"background work", "comparing preferences", "checking memories", "skills"})
 """Calls of MemOS' own, without a model done in a simpler way; nobody made them."""
+BYTES_OF_NUMBER, BESIDE_VECTORS = 4, 1.5
+"""https://qdrant.tech/documentation/guides/capacity-planning/"""
 INSTEAD = {
     "feedback": "feedback answers success and keeps nothing",
     "fine search": "a fine search finds what a fast one does",
@@ -210,6 +214,27 @@ def memories(facts: Facts) -> Iterator[Finding]:
     """Memories that lack their vector, and vectors that lack their memory."""
     if facts.memories is not None:
         yield from halves.findings(facts.memories)
+
+
+def room_for_vectors(facts: Facts) -> Iterator[Finding]:
+    """Vectors that a store has the memory for; without it a search reads the disk, or it is killed.
+
+    The factor is Qdrant's own, for what it keeps beside them.
+    """
+    if facts.memories is None or facts.stack is None:
+        return
+    count = sum(facts.memories.paired.values()) + len(facts.memories.loose)
+    for service in facts.stack.services:
+        size = next((one.size for one in service.probes if one.kind == "vectors"), 0)
+        wanted = count * size * BYTES_OF_NUMBER * BESIDE_VECTORS
+        if 0 < service.memory < wanted:
+            cause = (
+                f"{count:,} vectors of {size} numbers want {units.size(wanted)} of memory, and"
+                f" {service.name} may have {units.size(service.memory)}"
+            )
+            variable = f"{service.name.upper()}_MEMORY"
+            step = f"{variable}={math.ceil(wanted / preflight.GIB)}g in .env, then: inv up"
+            yield advice("vectors-memory", cause, step, service=service.name)
 
 
 def model_endpoints(facts: Facts) -> Iterator[Finding]:

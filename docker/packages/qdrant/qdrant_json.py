@@ -19,6 +19,7 @@ Answer = dict[str, Json]  # or what is answered
 DEEPEST = 60
 """How deep objects and lists may lie in each other, and how many parts a key may have. The core
 writes any depth to its log and reads 124 levels no more; a payload may lie below a long key."""
+NESTED = frozenset({dict, list})  # of what JSON becomes
 LONGEST_TEXT = 600  # characters of a refusal, which repeats what was sent
 # What Qdrant refuses in a name, and the two names that a folder cannot have.
 UNFIT_NAME = re.compile(r'[<>:"/\\|?*\0\x1f]|^\.{0,2}$')
@@ -58,17 +59,14 @@ def not_offered(what: str) -> RefusedError:
 
 def shallow(value: Json) -> Json:
     """`value`, or 400 when its objects and lists lie deeper in each other than `DEEPEST`."""
-    level = [value]
+    level = [value] if type(value) in NESTED else []
     for _ in range(DEEPEST + 1):
-        level = [one for one in level if isinstance(one, dict | list)]
         if not level:
             return value
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
-        ]
+        held = [outer.values() if type(outer) is dict else outer for outer in level]
+        # most lists are vectors, which hold numbers only: seen at once, and not one by one
+        deeper = [inners for inners in held if not NESTED.isdisjoint(map(type, inners))]
+        level = [inner for inners in deeper for inner in inners if type(inner) in NESTED]
     raise unreadable(f"objects and lists lie more than {DEEPEST} deep in each other")
 
 

@@ -10,7 +10,7 @@ from scripts.core.errors import ConfigError, StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, Host, ImageStatus
 from scripts.core.look import Look, State
-from scripts.core.stack import Link
+from scripts.core.stack import Link, Probe
 from scripts.data.model import Command, Entry, Phase
 from scripts.diagnosis.preflight import GIB, Conditions
 from scripts.doctor.areas import AREAS, document
@@ -24,6 +24,7 @@ from scripts.doctor.facts import (
     ReaderCounts,
     SettingsFile,
 )
+from scripts.doctor.rules import room_for_vectors
 from scripts.tell import views
 from scripts.watch.memories.halves import Bare, Kind, Loose, Store
 from tests.kit.builders import container, reading, service, stack
@@ -275,3 +276,19 @@ def test_memories_that_lack_a_half_are_advice() -> None:
     found = judged(replace(FINE, memories=store))
 
     assert found == [("vectors-orphaned", "", False), ("memories-orphaned", "", False)]
+
+
+def test_vectors_that_outgrow_the_memory_of_their_store_are_told_with_what_they_want() -> None:
+    """Half as much again as their numbers take; a store without a limit may have all."""
+    probe = Probe(kind="vectors", port=6333, size=1024)
+    store = replace(service("qdrant"), probes=(probe,), memory=6 * 2**20)
+    full, more = (Store(paired={"a": number}) for number in (1024, 1025))
+
+    def told(memory: int, held: Store) -> list[str]:
+        found = stack(replace(store, memory=memory))
+        return [
+            one.next_step for one in room_for_vectors(replace(FINE, stack=found, memories=held))
+        ]
+
+    assert told(6 * 2**20, full) == told(0, more) == []
+    assert told(6 * 2**20, more) == ["QDRANT_MEMORY=1g in .env, then: inv up"]
