@@ -22,6 +22,7 @@ ns.add_collection(
     Collection(
         "images",
         *(images.images_status, images.images_build, images.images_pull),
+        images.images_send,
         *(images.images_save, images.images_load),
     )
 )

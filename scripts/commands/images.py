@@ -34,6 +34,15 @@ def images_pull(*, service: list[str]) -> None:
     images.pull(checkout(tell), service, tell)
 
 
+@command("send")
+def images_send(*, service: list[str]) -> None:
+    """Carry the images of the engine here to the remote one; layers that are there stay."""
+    from scripts.commands.flows import images
+
+    tell = report()
+    images.send(checkout(tell), service, tell)
+
+
 @command(
     "save",
     file="the bundle to make, such as memos-dev.tar",

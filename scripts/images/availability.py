@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from scripts.core.errors import EngineError, RefusedError
+from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.files import Json
 from scripts.core.inventory import PACKAGES_LABEL, VERSION_LABEL, ImageStatus
 from scripts.core.stack import Service
@@ -54,6 +54,17 @@ def _status(service: Service, image: Json) -> ImageStatus:
         id=str(image.get("Id", "")),
         packages=tuple(labels.get(PACKAGES_LABEL, "").split()),
     )
+
+
+def require_architecture(images: Iterable[ImageStatus], api: Api) -> None:
+    """Raise ConfigError where an engine is for another processor than one of these images."""
+    theirs = str((api.get("/version") or {}).get("Arch", ""))
+    wrong = next((one for one in images if theirs not in {"", one.architecture}), None)
+    if wrong is not None:
+        raise ConfigError(
+            f"the engine is for {theirs}, and {wrong.image} is for {wrong.architecture}",
+            next_step="IMAGE_SOURCE=registry in .env: official images are pulled, the API is built",
+        )
 
 
 def image_labels(image: Mapping[str, Any]) -> Mapping[str, str]:

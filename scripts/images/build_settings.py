@@ -4,6 +4,7 @@ They are mounted while a build step runs and never end up in an image. Nothing h
 everything comes from the host's own configuration.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,6 +39,12 @@ PIP_TELLS = "progress-bar = raw\n"
 pip has it since 24.1, which an official image of Python may not have."""
 ENV = {"BUILDX_BUILDER": "default"}
 """Another builder of the user keeps the image to itself, and has no network of the host."""
+_HERE = re.compile(
+    r"\b(https?://|socks\w*://)(?:[^/@\s]*@)?"
+    r"((?:localhost|127\.[0-9.]+|\[::1\])(?::\d+)?)(?=[/\s\"']|$)"
+    r"|\b(file:)(/[^\s\"']*)"
+)
+"""An address of this machine alone; what stands before it for a login is in no group."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
@@ -57,6 +64,19 @@ def write(folder: Path, source: ImageSource, environ: Mapping[str, str], runner:
     }
     for name, text in texts.items():
         files.write(folder / name, text)
+
+
+def only_here(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the addresses in what was written that lead to this very machine, wherever they are.
+
+    A build on another machine finds something else there, or nothing.
+    """
+    texts = [files.content(file).decode(errors="replace") for file in sorted(folder.iterdir())]
+    texts += [
+        environ[name] for name in PROXIES if not name.lower().startswith("no_") and name in environ
+    ]
+    found = (match for text in texts for match in _HERE.finditer(text))
+    return tuple(sorted({"".join(filter(None, match.groups())) for match in found}))
 
 
 def ca_bundle(environ: Mapping[str, str]) -> str:

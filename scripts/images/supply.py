@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from scripts.config.workspace import Workspace
-from scripts.core.errors import RefusedError
+from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.files import held
 from scripts.core.inventory import ImageStatus
 from scripts.core.process import run
@@ -20,11 +20,15 @@ from scripts.images.jobs import Batch, Job, Jobs
 
 # a step such as a compilation says nothing for up to a minute here
 BUILDS = Batch(task="inv images.build", silence=180.0)
+PACKAGES_FOR = "amd64"
+"""What package-built images are for, in the engine's words."""
 PULLS = Batch(task="inv images.pull", silence=60.0)
 
 
 class Reporter(Protocol):
     """Who is told, and what."""
+
+    def say(self, line: str) -> None: ...
 
     def step(self, name: str, line: str) -> None: ...
 
@@ -72,9 +76,28 @@ def build(space: Workspace, services: Sequence[Service], jobs: Jobs, tell: Repor
         with held(space.shared_cache, "images.build"), tell.board(names):
             settings = space.settings.build_settings
             build_settings.write(settings, space.image_source, os.environ, run)
+            if space.engine.remote:
+                _told_elsewhere(space, tell, local=wanted)
             if found:
                 _resolve(space, [*base, *found], jobs)
             jobs.finish(BUILDS, [*base, *found, *builds(services, env, logs, after)])
+
+
+def _told_elsewhere(space: Workspace, tell: Reporter, *, local: bool) -> None:
+    """Say that the builds run on another machine, and what they will not find there.
+
+    Raises ConfigError where they would stand upon this machine's packages for another processor;
+    `local` says whether they stand upon such at all.
+    """
+    remote, theirs = space.engine.remote, (space.api.get("/version") or {}).get("Arch", "")
+    if local and theirs not in {"", PACKAGES_FOR}:
+        raise ConfigError(
+            f"the engine at {remote} is for {theirs}, and packages are for {PACKAGES_FOR}",
+            next_step="IMAGE_SOURCE=registry in .env, then: inv up",
+        )
+    tell.say(f"images are built at {remote}; inv images.send carries those of the engine here")
+    for address in build_settings.only_here(space.settings.build_settings, os.environ):
+        tell.say(f"builds are told of {address}, which is not this machine at {remote}")
 
 
 def _resolve(space: Workspace, steps: Sequence[Job], jobs: Jobs) -> None:

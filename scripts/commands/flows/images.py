@@ -6,7 +6,10 @@ from pathlib import Path
 
 from scripts.config import selection, workspace
 from scripts.core.checkout import Checkout
+from scripts.core.errors import ConfigError, EngineError
 from scripts.core.files import held
+from scripts.engine import discovery
+from scripts.engine.api import Api
 from scripts.images import availability, supply
 from scripts.images.bundle import bundle_file, packing, unpacking
 from scripts.images.jobs import Jobs
@@ -38,6 +41,44 @@ def pull(checkout: Checkout, services: Sequence[str], tell: Report) -> None:
                 f"nothing to pull: with IMAGE_SOURCE={space.image_source} use inv images.build"
             )
         supply.pull(space, chosen, jobs, tell)
+
+
+def send(checkout: Checkout, services: Sequence[str], tell: Report) -> None:
+    """Carry the images of these services from an engine of this machine to the remote one.
+
+    Raises ConfigError where the engine in use is no remote one, or is for another processor,
+    EngineError where none runs here.
+    """
+    from scripts.images import carry
+
+    space = prepare.prepared(checkout)
+    if not space.engine.remote:
+        raise ConfigError(
+            "the engine in use is the one of this machine: there is nowhere to send images to",
+            next_step="REMOTE=user@host in .env, then: inv images.send",
+        )
+    running = discovery.here(checkout.root, checkout.environ, checkout.runner)
+    if running is None:
+        raise EngineError(
+            "no engine runs on this machine, whose images could be sent",
+            next_step="inv up, which has them made there; or: inv images.load FILE",
+        )
+    here, chosen = Api.of(running), selection.services(space.stack, services)
+    named = [*map(space.stack.service, chosen)]
+    usable = [
+        one
+        for one in (availability.status(here, service) for service in named)
+        if one.present and not one.stale
+    ]
+    availability.require_architecture(usable, space.api)
+    with held(space.shared_cache, "images.send"), tell.board([space.engine.remote]):
+        names = [one.image for one in usable]
+        sent = carry.carry(here, space.api, names, tell.step, space.engine.remote)
+    tell.say(f"sent: {', '.join(sent) or 'none, all that is here is there'}")
+    there = [availability.status(space.api, service) for service in named]
+    tell.images(there)
+    if lacking := [name for names in availability.needed(there, rebuild=False) for name in names]:
+        tell.say(f"neither here nor there as wanted: {', '.join(lacking)}; inv up has them made")
 
 
 def save(

@@ -160,3 +160,22 @@ def test_proxies_are_handed_on_by_name() -> None:
     assert build_settings.proxy_args(environ) == [
         *("--build-arg", "NO_PROXY", "--build-arg", "https_proxy")
     ]
+
+
+def test_addresses_of_this_machine_alone_are_told(tmp_path: Path) -> None:
+    """A build on another machine does not find them; a login in one is not told."""
+    (tmp_path / "pip.conf").write_text(
+        "index-url = http://me:secret@127.0.0.1:3141/simple\nproxy = http://localhost:7890\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "apt.sources").write_text(
+        "URIs: file:/srv/debian http://mirror.example/debian\n", encoding="utf-8"
+    )
+    environ = {"https_proxy": "socks5h://127.0.0.1:1080", "NO_PROXY": "http://localhost"}
+
+    assert build_settings.only_here(tmp_path, environ) == (
+        "file:/srv/debian",
+        "http://127.0.0.1:3141",
+        "http://localhost:7890",
+        "socks5h://127.0.0.1:1080",
+    )
