@@ -2,6 +2,7 @@
 
 import signal
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from scripts.commands import flags
@@ -42,6 +43,7 @@ def _keep(here: "Checkout", written: str, tell: "Report") -> None:
     from scripts.core import files, process
     from scripts.engine.remote import link, state
     from scripts.engine.remote.keeper import Keeper
+    from scripts.engine.source.attend import attend
 
     address = link.parsed(written, "--keep")
     with (
@@ -49,7 +51,8 @@ def _keep(here: "Checkout", written: str, tell: "Report") -> None:
         process.ended_by(signal.SIGTERM),
         suppress(KeyboardInterrupt),  # the way to end it
     ):
-        Keeper(here.root, address, here.environ, tell.say).run()
+        duties = (partial(attend, here.root),)
+        Keeper(here.root, address, here.environ, tell.say, duties).run()
 
 
 @command("start")

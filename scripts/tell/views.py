@@ -1,6 +1,6 @@
 """Pure: what stands on the screen; `report` says where and when."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -252,12 +252,25 @@ def remote_rows(document: Mapping[str, Any], now: float) -> Iterator[tuple[str, 
     yield "here", document["endpoint"]
     for port in document["ports"]:
         yield f"port {port['port']}", port["error"] or f"{port['service']}, answers here"
+    for name, told in document["duties"].items():
+        yield from ((f"{name}{kind}", line) for kind, line in _source(told, past))
     for one in document["breaks"][-BREAKS:]:
         lasted = "not back yet" if one["until"] is None else f"for {duration(one['seconds'])}"
         yield f"broke {past(one['at'])} ago", f"{lasted}: {one['error']}"
     if document["error"]:
         yield "error", document["error"]
         yield "next", document["next"]
+
+
+def _source(told: Mapping[str, Any], past: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """Yield what is told of sources that are brought to the machine of an engine."""
+    last = f"; {told['put']} brought, {told['gone']} removed {past(told['at'])} ago"
+    how = "" if told["how"] == "events" else "; looked at from time to time: no file events"
+    yield "", f"{told['folder']}, {told['files']} files{last if told['at'] else ''}{how}"
+    for name, why in told["refused"].items():
+        yield ", not brought", f"{name}: {why}"
+    if told["problem"]:
+        yield ", what was saved is not there", told["problem"]
 
 
 def bundle_rows(file: Path, made: "Manifest") -> tuple[tuple[str, str], ...]:

@@ -26,7 +26,7 @@ set -eu
 cd {KEY}
 read -r length
 head -c "$length" | xargs -0 -r rm -rf --
-tar --extract --file=- --numeric-owner --same-owner --same-permissions
+tar --extract --file=- --no-same-owner --same-permissions
 find . -mindepth 1 -type d -empty -delete
 """
 """Removes what the first bytes of its input name, then unpacks the rest.
@@ -85,7 +85,7 @@ class Volume:
         """Return a container that has the volume and may change it, and where."""
         rows = self.api.get("/containers/json", filters={"volume": [self.name]}) or ()
         for row in rows:
-            for mount in row["Mounts"]:
+            for mount in row.get("Mounts") or ():
                 if mount.get("Name") == self.name and mount["RW"]:
                     return str(row["Id"]), str(mount["Destination"])
         return None

@@ -1,5 +1,6 @@
 """Asks the supervisor of the API that runs: its state, and to take the code as it is now."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -140,8 +141,17 @@ def added(space: Workspace, look: Look) -> Look:
     return replace(
         look,
         reload={SERVICE: row(found, asked.source, space.compose.runner)},
-        advice=(*look.advice, *asked.findings(found)),
+        advice=(*look.advice, *asked.findings(found), *_brought(space, asked)),
     )
+
+
+def _brought(space: Workspace, asked: Supervisor) -> Iterator[Finding]:
+    """Yield what is wrong with how edits get to an engine on another machine."""
+    if asked.service.source and asked.container.host is None:
+        from scripts.engine.source import attend
+
+        if (state := attend.state(space.cache)) is not None:
+            yield from findings.brought(state.problem, state.refused, space.engine.remote)
 
 
 def told(space: Workspace, look: Look) -> tuple[Finding, ...]:
@@ -150,7 +160,8 @@ def told(space: Workspace, look: Look) -> tuple[Finding, ...]:
         return ()
     asked, found = known
     there = asked.mounted is not None and files.is_folder(asked.mounted / release.CODE)
-    return (*asked.findings(found), *findings.slow(found, asked.mounted, there=there))
+    own = (*asked.findings(found), *_brought(space, asked))
+    return (*own, *findings.slow(found, asked.mounted, there=there))
 
 
 def line(space: Workspace, look: Look) -> str:

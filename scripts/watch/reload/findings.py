@@ -1,6 +1,6 @@
 """Pure: what is worth knowing of a reload: a version that failed, edits that are noticed late."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,6 +117,28 @@ def _back(watching: Watching, mounted: Path | None, *, there: bool) -> str:
         return f"bring it back, so that it may be read: that is noticed; or {other}"
     again = f"inv restart --service {SERVICE}"
     return again if there else f"bring {mounted} back, then: {again}; or {other}"
+
+
+def brought(problem: str, refused: Mapping[str, str], remote: str) -> Iterator[Finding]:
+    """Yield why what was saved is not on the machine of the engine, or some of it is not."""
+    if problem:
+        yield advice(
+            "source-late",
+            f"what was saved last is not at {remote} yet, and is tried again",
+            "inv remote tells how the link is; inv reload brings it, or says why not",
+            service=SERVICE,
+            evidence=problem,
+        )
+    if refused:
+        name, why = min(refused.items())
+        more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
+        yield advice(
+            "source-refused",
+            f"not all of MEMOS_SRC is at {remote}",
+            "inv remote names all; have git ignore what MemOS does not need",
+            service=SERVICE,
+            evidence=f"{name}: {why}{more}",
+        )
 
 
 def how(state: State, where: str) -> str:

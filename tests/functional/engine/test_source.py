@@ -64,7 +64,7 @@ class Folder(Volume):
         self.ways.append("store")
         names = "".join(f"{name}\0" for name in gone).encode()
         given = b"%d\n%s%s" % (len(names), names, b"".join(pieces))
-        self._script(STORING.replace("--same-owner", "--no-same-owner"), given)
+        self._script(STORING, given)
 
     def _script(self, script: str, given: bytes = b"") -> bytes:
         words = ["sh", "-c", script]
