@@ -50,7 +50,7 @@ def docker_possible() -> bool:
     try:
         here = Checkout(root=ROOT, environ=os.environ, runner=run, say=print)
         found = discovery.discover(here)
-        return found is not None or system.packages_possible()
+        return found is not None or not system.obstacle(system.this_system())
     except StackError:  # the user names an engine that does not answer
         return False
 

@@ -31,7 +31,7 @@ from scripts.engine.private import programs
 from scripts.engine.remote.address import VARIABLE
 from scripts.images import availability
 from scripts.machine import ports, resources
-from scripts.machine.system import install_hint, obstacle, this_system
+from scripts.machine.system import install_hint, obstacle, packages_possible, this_system
 from scripts.start import guards
 
 ASKED_OF_ENGINE = ("names", "images", "services", "logins", "memories")
@@ -174,7 +174,7 @@ def _here(settings: Settings, pairs: tuple[tuple[str, Port], ...]) -> Conditions
 def _engine(checkout: Checkout, settings: Settings) -> EngineFacts:
     system = this_system()
     why = obstacle(system)
-    facts = EngineFacts(can_bring=not why)
+    facts = EngineFacts(can_build=packages_possible())
     try:
         engine = discover(checkout, settings.get(VARIABLE))
         if engine is None:

@@ -49,8 +49,8 @@ class EngineFacts:
     """It does not answer, or it is too old, or Compose is not there."""
     absent: bool = False
     """There is none; not one that does not answer."""
-    can_bring: bool = False
-    """`inv up` would bring a private one."""
+    can_build: bool = False
+    """`inv up` would build images from packages where no registry can be used."""
     arch: str = ""
     """amd64, arm64."""
     link: str = ""

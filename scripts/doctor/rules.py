@@ -128,7 +128,7 @@ def images_absent(facts: Facts) -> Iterator[Finding]:
         cause = f"{len(absent)} images are not here yet: {', '.join(absent)}"
         yield advice("images-missing", cause, "inv up gets them")
     # `up` falls back to packages only while no source is chosen
-    needed = facts.image_source == ImageSource.REGISTRY or not facts.engine.can_bring
+    needed = facts.image_source == ImageSource.REGISTRY or not facts.engine.can_build
     weighed = fatal if needed else advice
     step = "set IMAGE_REGISTRY in .env to a mirror that you can reach"
     for registry, reason in facts.registries.items():

@@ -1,7 +1,8 @@
 """Finds the engine to use: the user's own first, else this checkout's private one."""
 
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from http.client import HTTPException
@@ -24,6 +25,8 @@ from scripts.machine.system import install_hint, obstacle, this_system
 REMOTE = "remote-"
 """How the codes begin of what is wrong with that."""
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
+ROOTLESS = "docker.sock"
+"""Of a user's own engine, below XDG_RUNTIME_DIR (docs.docker.com/engine/security/rootless)."""
 PATIENCE = 10.0
 """Seconds for an engine to answer."""
 FORWARDS = "/memos-dev-"
@@ -42,8 +45,9 @@ def discover(
 
     What the user names (`remote`, which is REMOTE of the settings, DOCKER_HOST, DOCKER_CONTEXT, the
     current context) is taken, or raises EngineError when it does not answer, ConfigError when ssh
-    is not let in: never another engine without a word. Only then come the default socket and a
-    running private engine of the checkout, unless the checkout was moved since that was started.
+    is not let in: never another engine without a word. Only then come the default socket, a
+    rootless engine of this user, and a running private engine of the checkout, unless the checkout
+    was moved since that was started.
     """
     environ, runner = checkout.environ, checkout.runner
     at = places(checkout.root)
@@ -59,16 +63,31 @@ def discover(
     context = environ.get("DOCKER_CONTEXT") or _current_context(environ)
     if context not in {"", "default"}:
         return _of_context(context, checkout)
-    return _default(default, runner) or (None if at.before else _private(at, environ, runner))
+    return _found(at, environ, runner, default)
+
+
+def _found(at: Places, environ: Mapping[str, str], runner: Runner, default: Path) -> Engine | None:
+    """Return an engine of this machine, by where such are."""
+    usual = _usual((default, runtime(environ) / ROOTLESS), runner)
+    return usual or (None if at.before else _private(at, environ, runner))
+
+
+def runtime(environ: Mapping[str, str]) -> Path:
+    """Return the folder of this user's sockets; `su` may leave the name of another user's."""
+    uid = os.geteuid()
+    with suppress(OSError):
+        named = Path(environ.get("XDG_RUNTIME_DIR", ""))
+        if named.is_absolute() and named.stat().st_uid == uid:
+            return named
+    return Path(f"/run/user/{uid}")
 
 
 def here(
     root: Path, environ: Mapping[str, str], runner: Runner, *, default: Path = DEFAULT_SOCKET
 ) -> Engine | None:
     """Return an engine of this machine, whatever engine the user names; None where none runs."""
-    at = places(root)
     with suppress(EngineError):
-        return _default(default, runner) or (None if at.before else _private(at, environ, runner))
+        return _found(places(root), environ, runner, default)
     return None
 
 
@@ -114,15 +133,22 @@ def _private(at: Places, environ: Mapping[str, str], runner: Runner) -> Engine |
     return replace(engine, moved_from=str(at.before)) if engine and at.before else engine
 
 
-def _default(socket: Path, runner: Runner) -> Engine | None:
-    endpoint = f"unix://{socket}"
-    engine, why = _ask(endpoint, {"DOCKER_HOST": endpoint}, runner)
-    if isinstance(why, PermissionError):
+def _usual(sockets: Sequence[Path], runner: Runner) -> Engine | None:
+    """Return the first engine that answers; EngineError where there is only one for others."""
+    closed = None
+    for socket in sockets:
+        endpoint = f"unix://{socket}"
+        engine, why = _ask(endpoint, {"DOCKER_HOST": endpoint}, runner)
+        if engine:
+            return engine
+        if isinstance(why, PermissionError):
+            closed = closed or socket
+    if closed:
         raise EngineError(
-            f"this user may not use the engine at {socket}",
+            f"this user may not use the engine at {closed}",
             next_step='sudo usermod --append --groups docker "$USER", then log in again',
         )
-    return engine
+    return None
 
 
 def _remote(written: str, name: str, checkout: Checkout) -> Engine:

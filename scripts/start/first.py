@@ -38,7 +38,7 @@ def prepared(
     if running is None and packed:
         with phase(checkout.note, "engine", "unpack"):
             unpacking.bring_engine(packed, checkout, this_system())
-    if running is None and system.packages_possible():
+    if running is None and not system.obstacle(system.this_system()):
         if settings.image_source is not ImageSource.REGISTRY and not packed:
             meanwhile()
         composed = compose_project(settings, programs.have(checkout), runner, source)
@@ -88,7 +88,7 @@ def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[Ima
     if packages_possible:
         return ImageSource.PACKAGES, why
     raise RefusedError(
-        f"{why}, and packages are built only as root on x86-64 Debian or its kin",
+        f"{why}, and packages are built only on x86-64 Debian or its kin",
         next_step="set IMAGE_REGISTRY in .env to a mirror that you can reach, then: inv up;"
         " or bring a bundle from elsewhere: inv images.load FILE",
     )

@@ -337,7 +337,7 @@ def test_a_file_as_it_is_written_is_checked_before_anything_is_started(bench: Be
 def test_where_there_can_be_no_engine_no_programs_are_fetched(bench: Bench) -> None:
     """The message is about the engine that has to be installed, and Compose comes with it."""
     bench.without_engine()
-    bench.patch.setattr(system, "packages_possible", lambda: False)
+    bench.patch.setattr(system, "obstacle", lambda _: "it has no x86-64")
     fetched: list[str] = []
     bench.patch.setattr(programs, "have", lambda *_: fetched.append("programs"))
 
@@ -391,7 +391,7 @@ def test_where_packages_are_not_possible_a_mirror_is_the_next_step() -> None:
         first.decided(UNREACHABLE, packages_possible=False)
 
     assert "the registry docker.io cannot be used (no such host)" in str(caught.value)
-    assert "packages are built only as root on x86-64 Debian" in str(caught.value)
+    assert "packages are built only on x86-64 Debian" in str(caught.value)
     assert caught.value.next_step.startswith("set IMAGE_REGISTRY in .env")
 
 

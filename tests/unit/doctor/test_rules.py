@@ -30,7 +30,7 @@ from scripts.watch.memories.halves import Bare, Kind, Loose, Store
 from tests.kit.builders import container, reading, service, stack
 
 ENGINE = Engine(endpoint="unix:///e", env={}, private=False, version="28.0.1", api_version="1.48")
-SEEN = EngineFacts(found=ENGINE, compose="", arch="amd64", can_bring=True)
+SEEN = EngineFacts(found=ENGINE, compose="", arch="amd64", can_build=True)
 STACK = stack(service("neo4j"), service("memos", "neo4j"))
 UP = Look(
     containers=(container("neo4j"), container("memos")),
@@ -115,7 +115,7 @@ def test_where_nothing_is_known_nothing_is_wrong() -> None:
     ("change", "wanted"),
     [
         ({"engine": EngineFacts(absent=True, problem=PROBLEM)}, ("engine-absent", "", True)),
-        ({"engine": EngineFacts(absent=True, can_bring=True)}, ("engine-absent", "", False)),
+        ({"engine": EngineFacts(absent=True, can_build=True)}, ("engine-absent", "", False)),
         ({"engine": replace(SEEN, problem=PROBLEM)}, ("engine-unusable", "", True)),
         ({"engine": replace(SEEN, compose="2.26.1")}, ("compose-bugs", "", False)),
         (

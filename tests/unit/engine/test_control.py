@@ -240,6 +240,38 @@ def test_a_socket_that_is_not_for_this_user_is_said(machine: Machine) -> None:
     assert "usermod" in caught.value.next_step
 
 
+def test_a_rootless_engine_of_this_user_is_found(machine: Machine) -> None:
+    """Also where there is another one, which is root's and not for them."""
+    runtime = machine.root / "run"
+    runtime.mkdir()
+    machine.found[f"unix://{runtime}/docker.sock"] = VERSION
+    machine.found["unix:///default.sock"] = PermissionError()
+
+    found = machine.discover(XDG_RUNTIME_DIR=str(runtime))
+
+    assert found is not None
+    assert found.env == {"DOCKER_HOST": f"unix://{runtime}/docker.sock"}
+
+
+@pytest.mark.parametrize("named", ["", "not/absolute", "/no/such/folder", "{another user's}"])
+def test_a_rootless_engine_is_looked_for_where_the_system_has_it(
+    machine: Machine, named: str
+) -> None:
+    """`su` keeps the name of another user's folder; cron has none."""
+    others = machine.root / "run"
+    others.mkdir()
+    machine.patch.setattr("os.geteuid", lambda: 4711)
+    machine.found[f"unix://{others}/docker.sock"] = VERSION
+    named = named.replace("{another user's}", str(others))
+
+    assert machine.discover(XDG_RUNTIME_DIR=named) is None
+
+    machine.found["unix:///run/user/4711/docker.sock"] = VERSION
+    found = machine.discover(XDG_RUNTIME_DIR=named)
+    assert found is not None
+    assert found.endpoint == "unix:///run/user/4711/docker.sock"
+
+
 def engine_of(**words: str) -> Engine:
     """Return an engine of the user."""
     fields = {"version": "26.1.5", "api_version": "1.45", "endpoint": "unix:///x", **words}
@@ -337,6 +369,15 @@ def test_where_none_can_be_brought_the_install_line_is_given(machine: Machine) -
         discovery.required(machine.checkout())
     assert "brew install" in caught.value.next_step
     assert not system.packages_possible()
+
+
+def test_a_user_who_is_not_root_can_build_from_packages(machine: Machine) -> None:
+    """On an engine that is there; bringing one takes root."""
+    machine.is_a(replace(DEBIAN, uid=1000))
+
+    assert system.packages_possible()
+    with pytest.raises(EngineError, match="needs root"):
+        control.ensure(machine.checkout())
 
 
 def test_where_one_can_be_brought_that_is_the_next_step(machine: Machine) -> None:
