@@ -11,13 +11,17 @@ PROC = Path("/proc")
 
 
 def look(folder: Path, proc: Path = PROC) -> Host:
-    """Return the facts of this machine; `folder` lies on the disk that the engine uses."""
+    """Return the facts of this machine; `folder` lies on the disk that the engine uses.
+
+    Its free space is asked of the nearest one above that is there, and that this user may see.
+    """
+    seen = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
     return Host(
         memory=memory(_text(proc / "meminfo")),
         cpus=os.cpu_count() or 0,
         cpu_flags=cpu_flags(_text(proc / "cpuinfo")),
         disk=str(folder),
-        disk_free=shutil.disk_usage(_existing(folder)).free,
+        disk_free=shutil.disk_usage(seen).free,
     )
 
 
@@ -38,7 +42,3 @@ def _text(file: Path) -> str:
         return file.read_text()
     except OSError:
         return ""
-
-
-def _existing(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.parents) if path.exists())

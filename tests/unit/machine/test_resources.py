@@ -1,6 +1,7 @@
 """Facts of a machine, read from recorded files of /proc."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -51,6 +52,25 @@ def test_a_machine_without_proc_is_not_known(tmp_path: Path) -> None:
     found = look(tmp_path, tmp_path / "none")
 
     assert (found.memory, found.cpu_flags) == (0, frozenset())
+
+
+def test_a_folder_that_this_user_may_not_see_is_measured_above_it(
+    proc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of an engine which is root's."""
+    folder = proc / "closed" / "data"
+    folder.mkdir(parents=True)
+
+    def usage(path: Path) -> SimpleNamespace:
+        if path.is_relative_to(proc / "closed"):
+            raise PermissionError
+        return SimpleNamespace(free=7)
+
+    closed = {folder, proc / "closed"}
+    monkeypatch.setattr("os.access", lambda path, _: path not in closed)
+    monkeypatch.setattr("shutil.disk_usage", usage)
+
+    assert look(folder, proc).disk_free == 7
 
 
 def test_a_folder_that_is_not_there_yet_is_measured_where_it_would_be(proc: Path) -> None:
