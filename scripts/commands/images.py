@@ -12,8 +12,8 @@ def images_status() -> None:
 
     tell = report()
     space = look(tell)
-    names = workspace.present(space, ())
-    tell.images(availability.statuses(space.api, [space.stack.service(name) for name in names]))
+    names = space.stack.here(workspace.present(space, ()))
+    tell.images(availability.statuses(space.api, map(space.stack.service, names)))
 
 
 @command("build")

@@ -10,11 +10,12 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from scripts.config import compose, resolving, swarm
-from scripts.config.choice import MILVUS, OVERLAYS
+from scripts.config import choice, compose, resolving, swarm
+from scripts.config.choice import ELSEWHERE, MILVUS, OVERLAYS
 from scripts.config.compose import Compose
 from scripts.config.rules import dockerfiles, resolved, schema, written
-from scripts.config.rules.schema import Breach
+from scripts.config.rules import text as compose_text
+from scripts.config.rules.schema import Breach, as_tree
 from scripts.config.settings import WORKSPACE_VARIABLES
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, ExitCode, StackError, report
@@ -25,8 +26,8 @@ from scripts.engine.private import programs
 from scripts.machine import wheels
 
 ROOT = Path(__file__).resolve().parents[2]
-COMBINATIONS = tuple(product(ImageSource, ("", "models", "models,milvus,preferences")))
-"""Of image sources and profiles: each resolves to another file; Milvus is one in an overlay."""
+COMBINATIONS = tuple(product(ImageSource, ("", "models", "models,milvus,preferences", ELSEWHERE)))
+"""Of image sources and profiles: each resolves to another file; those of overlays bring these."""
 PINNED = ("requirements/*.txt", "docker/**/requirements*.txt", "docker/**/requirements/*.txt")
 """Lists of packages: of the workspace, and of the images."""
 X86_64_ONLY = frozenset({"docker/packages/milvus/requirements.txt"})
@@ -75,10 +76,18 @@ def _resolved(checkout: Checkout) -> Iterator[Breach]:
     root, runner = checkout.root, checkout.runner
     env = programs.have(checkout)
     for source, profiles in COMBINATIONS:
+        external = sorted(root.glob(f"docker/{choice.external('*')}"))
+        overlays = {MILVUS: OVERLAYS, ELSEWHERE: [file.name for file in external]}
+        over = next((names for one, names in overlays.items() if one in profiles), ())
         composed = Compose(
-            files=compose.files(root, source, OVERLAYS if MILVUS in profiles else ()),
+            files=compose.files(root, source, over),
             env_file=root / ".env.example",
-            env={**env, "COMPOSE_PROFILES": profiles, "ENV_FILE": "/nonexistent"},
+            env={
+                **env,
+                **dict(map(_address, external)),
+                "COMPOSE_PROFILES": profiles,
+                "ENV_FILE": "/nonexistent",
+            },
             runner=runner,
         )
         names = " + ".join(file.name for file in composed.files)
@@ -103,6 +112,15 @@ def _stack(composed: Compose, document: dict[str, Json], names: str) -> Iterator
     if done.exit_code:
         found = f"the stack that Docker refuses: {last_words(done)}"
         yield Breach("", found, "a stack that Docker takes", file=names)
+
+
+def _address(file: Path) -> tuple[str, str]:
+    """Return the variable of a service elsewhere, and an address such as it takes."""
+    service = file.stem.rpartition("-")[2]
+    document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
+    facts = as_tree(as_tree(as_tree(document.get("services")).get(service)).get("x-external"))
+    scheme = next(iter(as_tree(facts.get("schemes"))), "")
+    return f"EXTERNAL_{service.upper()}_URL", f"{scheme}://{service}.example:1234"
 
 
 def _with_volumes(service: dict[str, Json]) -> None:

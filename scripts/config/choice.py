@@ -3,7 +3,8 @@
 Facts about a service stand beside it in the compose files; here is only when a part is in.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from scripts.config.release import Memos
 
@@ -18,7 +19,14 @@ DEBUG = "docker-compose.debug.yml"
 REMOTE = "docker-compose.remote.yml"
 """Over the others where the engine is on another machine."""
 OVERLAYS = (WITHOUT_MILVUS, DEBUG, REMOTE)
-"""All of them, as they lie over each other."""
+"""All of them, as they lie over each other, but those of `external`."""
+ELSEWHERE = "elsewhere"
+"""The profile of services that run elsewhere: Compose resolves them, and makes nothing of them."""
+
+
+def external(service: str) -> str:
+    """Return the file that lies over the others where this service runs elsewhere."""
+    return f"docker-compose.external-{service}.yml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +64,19 @@ def choose(
             *((PREFERENCES,) if preferences and memos.uses_milvus else ()),
         ),
         without=why if apart and with_milvus != "yes" else "",
+    )
+
+
+def with_elsewhere(chosen: Choice, elsewhere: Iterable[str]) -> Choice:
+    """Return the choice where these services run elsewhere; a Milvus there keeps preferences."""
+    names = tuple(elsewhere)
+    if not names:
+        return chosen
+    kept = (one for one in chosen.profiles if MILVUS not in names or one != PREFERENCES)
+    return replace(
+        chosen,
+        overlays=(*chosen.overlays, *map(external, names)),
+        profiles=(*kept, ELSEWHERE),
     )
 
 

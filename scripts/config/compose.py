@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scripts.config.rules import addresses
 from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.files import Json
 from scripts.core.inventory import ImageSource
@@ -149,7 +150,13 @@ def _stack(resolved: Mapping[str, Json], folder: Path) -> Stack:
     volumes = {key: (value or {}).get("name", key) for key, value in _items(resolved, "volumes")}
     secrets = {key: Path(value.get("file", "")) for key, value in _items(resolved, "secrets")}
     written = dict(_items(resolved, "services"))
-    services = [_service(name, keys, volumes, secrets) for name, keys in written.items()]
+    away = {name: keys["x-external"] for name, keys in written.items() if "x-external" in keys}
+    services = [
+        _elsewhere(name, keys, away[name])
+        if name in away
+        else _needing(_service(name, keys, volumes, secrets), away)
+        for name, keys in written.items()
+    ]
     mounted = [
         Volume(
             key=key,
@@ -157,8 +164,8 @@ def _stack(resolved: Mapping[str, Json], folder: Path) -> Stack:
             group=keys.get("x-data-group", ""),
             plain=not (resolved["volumes"][key] or {}).keys() - {"name"},
         )
-        for keys in written.values()
-        for key in _mounted(keys)
+        for name, keys in written.items()
+        for key in (_mounted(keys) if name not in away else ())
     ]
     together = [
         Together(groups=tuple(entry["groups"]), reason=entry["reason"])
@@ -221,6 +228,35 @@ def _service(
     )
 
 
+def _elsewhere(name: str, keys: Mapping[str, Json], facts: Mapping[str, Json]) -> Service:
+    """Return a service that runs elsewhere: how it is asked, and nothing that is of a container."""
+    place = addresses.parsed(facts["url"], facts["schemes"], facts.get("port", 0))
+    ports = tuple(
+        Port(host=place.host, published=place.port, target=target) for target in facts["targets"]
+    )
+    probes = tuple(replace(_probe(one, ports), tls=place.tls) for one in keys["x-probe"])
+    links = (_link(link, ports) for link in keys.get("x-open") or ())
+    return Service(
+        name=name,
+        container=name,
+        image="",
+        ports=ports,
+        probes=probes,
+        links=tuple(
+            replace(one, url=one.url.replace("http://", "https://", 1)) if place.tls else one
+            for one in links
+        ),
+        elsewhere=facts["url"],
+        version=facts.get("version") or {},
+    )
+
+
+def _needing(service: Service, away: Mapping[str, Mapping[str, Json]]) -> Service:
+    """Return a service that needs those elsewhere, too, that say so; Compose does not know it."""
+    needs = tuple(name for name, facts in away.items() if service.name in facts["needed-by"])
+    return replace(service, needs=(*service.needs, *needs))
+
+
 def _build(service: Mapping[str, Json], secrets: Mapping[str, Path]) -> Build:
     build = service["build"]
     return Build(
@@ -248,12 +284,14 @@ def _probe(probe: Mapping[str, Json], ports: tuple[Port, ...]) -> Probe:
         method=probe.get("method", "GET"),
         path=probe.get("path", "/"),
         body=json.dumps(probe["json"]) if "json" in probe else "",
-        auth=Auth(**{key: str(value) for key, value in auth.items()}) if auth else None,
+        # a key that is not set is none
+        auth=Auth(**{k: str(v) for k, v in auth.items()}) if auth and auth["password"] else None,
         expect=probe.get("expect", ""),
         collection=probe.get("collection", ""),
         size=int(probe.get("size", 0)),
         marker=probe.get("marker", ""),
         models=tuple(filter(None, (probe.get("model"), probe.get("same-as")))),
+        database=probe.get("database", ""),
     )
 
 

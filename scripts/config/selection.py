@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from scripts.core.errors import ConfigError
-from scripts.core.stack import Stack
+from scripts.core.stack import Service, Stack
 from scripts.core.texts import short
 
 
@@ -19,6 +19,28 @@ def services(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in stack.names() if name in wanted)
 
 
+def here(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
+    """Like `services`, for what is started, stopped or changed: what runs elsewhere is left out.
+
+    One of these that is named is a ConfigError, too.
+    """
+    names = services(stack, named)
+    for service in map(stack.service, names if named else ()):
+        require_here(service)
+    return stack.here(names)
+
+
+def require_here(service: Service) -> None:
+    """Raise ConfigError for a service that runs elsewhere."""
+    if service.elsewhere:
+        raise ConfigError(
+            f"{service.name} runs elsewhere ({service.elsewhere}): it and its data are not this"
+            " stack's, which asks it and does no more",
+            next_step=f"inv ps shows it; without EXTERNAL_{service.name.upper()}_URL in .env it"
+            " runs here",
+        )
+
+
 def data_groups(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
     """Return the data groups of services by name or container name; all for none.
 
@@ -27,6 +49,8 @@ def data_groups(stack: Stack, named: Sequence[str]) -> tuple[str, ...]:
     # data is there also of what does not start by itself
     names = services(stack, named) if named else stack.names()
     chosen = [stack.service(name) for name in names]
+    for one in chosen if named else ():
+        require_here(one)
     bare = [one.name for one in chosen if not one.data_group]
     if named and bare:
         raise ConfigError(

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.config import release
-from scripts.config.choice import Choice, choose
+from scripts.config.choice import Choice, choose, with_elsewhere
 from scripts.config.env_text import EnvLine, form, lines, text_of, unreadable
 from scripts.config.release import Memos, Source
+from scripts.config.rules.addresses import VARIABLE
 from scripts.core import files
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageSource
-from scripts.core.texts import MASK, is_secret, secrets_in, short
+from scripts.core.texts import MASK, host, is_secret, secrets_in, short
 
 GIVEN = "MEMOS_DEV_GIVEN"
 """Names the variables of an environment that `.env.host` has filled: they are one stack's, made for
@@ -186,13 +187,20 @@ class Settings:
     @property
     def choice(self) -> Choice:
         """What the stack is put together from."""
-        return choose(
+        chosen = choose(
             self.memos,
             with_milvus=self.get("WITH_MILVUS"),
             local_models=self.local_embedder or bool(self.stand_in_chats),
             preferences=self.preferences,
             debugged=bool(self.debugger),
         )
+        return with_elsewhere(chosen, self.elsewhere)
+
+    @property
+    def elsewhere(self) -> dict[str, str]:
+        """The addresses of services that run elsewhere, by service (EXTERNAL_NAME_URL)."""
+        found = ((VARIABLE.match(name), self.get(name)) for name in sorted(self.defaults))
+        return {named[1].lower(): value for named, value in found if named and value}
 
     @property
     def debugger(self) -> str:
@@ -246,8 +254,9 @@ class Settings:
         variables |= dict.fromkeys(self.stand_in_chats, "")
         if self.local_embedder:
             variables["EMBEDDING_DIMENSION"] = LOCAL_DIMENSION
-        if any(map(self.get, NO_PROXY)):
-            named = map(self.get, (CONTAINER_NO_PROXY, *NO_PROXY))
+        away = [host(address).partition(":")[0] for address in self.elsewhere.values()]
+        if away or any(map(self.get, NO_PROXY)):
+            named = (*map(self.get, (CONTAINER_NO_PROXY, *NO_PROXY)), *away)
             variables[CONTAINER_NO_PROXY] = ",".join(dict.fromkeys(filter(None, named)))
         # also without any: the environment may name those of another project
         variables["COMPOSE_PROFILES"] = ",".join(self.choice.profiles)

@@ -121,7 +121,8 @@ class _Reader:
         self._project = str(config.get("name", ""))
 
     def stack(self) -> Stack:
-        services = {name: self._service(name, keys) for name, keys in self._part("services")}
+        here = ((name, keys) for name, keys in self._part("services") if "x-external" not in keys)
+        services = {name: self._service(name, keys) for name, keys in here}
         document: dict[str, Any] = {
             "services": services,
             "networks": {key: self._network(key, one) for key, one in self._part("networks")},

@@ -271,7 +271,8 @@ def present(space: Workspace, named: Sequence[str]) -> tuple[str, ...]:
 
 def without_probes(stack: Stack) -> Stack:
     """Return the stack for an engine at tcp://: its ports are out of reach, health is believed."""
-    return replace(stack, services=tuple(replace(one, probes=()) for one in stack.services))
+    services = (one if one.elsewhere else replace(one, probes=()) for one in stack.services)
+    return replace(stack, services=tuple(services))
 
 
 def with_all_profiles(space: Workspace) -> Workspace:

@@ -122,6 +122,8 @@ class Container:
     """Where what it publishes answers; empty for this machine."""
     host: HostProcess | None = None
     """The process of this machine that this stands for: the engine knows nothing of it."""
+    elsewhere: str = ""
+    """The address that this stands for: it runs there, and the engine knows nothing of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,19 @@ class Reading:
     """Waiting cannot change it (a rejected password, vectors of another size)."""
     seconds: float = field(default=0.0, compare=False)
     """How long it took; the same answer is the same, however long that was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Away:
+    """What was found out of a service that runs elsewhere, beside its reading."""
+
+    service: str
+    address: str
+    version: str = ""
+    least: str = ""
+    """The oldest that is of use."""
+    inside: str | None = None
+    """Why it is out of reach from the API's container, empty where it is not; None: not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

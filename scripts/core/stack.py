@@ -42,7 +42,7 @@ class Together:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auth:
-    """How a probe logs in; `kind` is basic, bearer or s3. The password is never printed."""
+    """How a probe logs in; `kind` is basic, bearer, api-key or s3. No password is ever printed."""
 
     kind: str
     user: str
@@ -70,6 +70,15 @@ class Probe:
     """The collection that remembers which model made them."""
     models: tuple[str, ...] = ()
     """Names of the model that is to have made them, the one that is set first."""
+    tls: str = ""
+    """How what is said is encrypted: tls, unverified (whose certificate it is, is not asked)."""
+    database: str = ""
+    """The one that a statement is for (kind `bolt`)."""
+
+    @property
+    def place(self) -> str:
+        """Where it asks, as a message has it."""
+        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +164,11 @@ class Service:
     source: str = ""
     """Name on the engine of the volume that has what MEMOS_SRC names (`x-source`); else empty."""
     place: Place = Place()
+    elsewhere: str = ""
+    """The address at which it runs elsewhere (`x-external`); it has no container and no data here
+    then, and its ports are those of that address."""
+    version: Mapping[str, str] = field(default_factory=dict)
+    """Of one elsewhere: the `least` that is of use, and the `path` and `field` that tell it."""
 
     def at(self, host: str) -> "Service":
         """Return the service as it is published on another machine; for none as it is."""
@@ -197,6 +211,10 @@ class Stack:
     def wanted(self) -> tuple[str, ...]:
         """Return the names of the services that start when none is named."""
         return tuple(service.name for service in self.services if service.wanted)
+
+    def here(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return those of these services that have a container, or will."""
+        return tuple(name for name in names if not self.service(name).elsewhere)
 
     def service(self, name: str) -> Service:
         """Return the service of that name; KeyError when there is none."""

@@ -90,6 +90,9 @@ def obstacles(stack: Stack, manifest: Mapping[str, Any]) -> Iterator[str]:
     groups = [group for group in manifest["groups"] if group not in stack.groups()]
     if groups:
         yield f"the stack has no data group {', '.join(groups)}"
+    away = [f"{one.name} ({one.elsewhere})" for one in stack.services if one.elsewhere]
+    if (keys or groups) and away:
+        yield f"the data of what runs elsewhere is not this stack's: {', '.join(away)}"
 
 
 def doubts(

@@ -46,7 +46,13 @@ def halves(stack: Stack, command: Command, groups: Sequence[str]) -> Iterable[st
         others = [group for group in whole.groups if group not in groups]
         if not (named and others):
             continue
-        if command is Command.RESTORE:
+        if alone := [group for group in others if group not in stack.groups()]:
+            # of what runs elsewhere
+            yield (
+                f"{whole.reason}: {', '.join(named)} without {', '.join(alone)}, which is not this"
+                " stack's to change, leaves dangling halves; inv memories shows them"
+            )
+        elif command is Command.RESTORE:
             yield f"{whole.reason}: this snapshot holds {', '.join(named)} only"
         else:
             words = " ".join(f"--service {member(stack, group)}" for group in whole.groups)

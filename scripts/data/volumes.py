@@ -53,7 +53,7 @@ def survey(api: Api, stack: Stack, names: Mapping[str, str]) -> Survey:
 
 def _surveyed(api: Api, stack: Stack, names: Mapping[str, str]) -> Survey:
     reason = ""
-    for image in (service.image for service in stack.services):
+    for image in (service.image for service in stack.services if service.image):
         if api.get(f"/images/{image}/json") is None:
             continue
         try:

@@ -231,6 +231,15 @@ def unreachable(failure: Failure, match: re.Match[str], need: str, *, fatal: boo
     """
     if failure.absent(need):
         return idle(failure, need, fatal=fatal)
+    need_container = failure.look.container(need)
+    if need_container is not None and need_container.elsewhere and failure.well(need):
+        return Cause(
+            "elsewhere-unreachable",
+            f"{need} runs elsewhere ({need_container.elsewhere}) and answers from here, but not"
+            f" from the container of {failure.who}: names and routes differ there",
+            "inv doctor says what the container sees; then an address that leads there from both",
+            fatal=fatal,
+        )
     waits = re.search(r" for \d+ s \(| [1-9]\d* s so far", match.string)
     if waits and need in failure.look.steady:
         return Cause(

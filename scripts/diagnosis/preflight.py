@@ -1,5 +1,6 @@
 """Pure rules over what is known before any container is touched."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -50,6 +51,18 @@ class Parts:
     """Those that were removed and made again."""
     snapshot: str = ""
     """The newest that has all of them."""
+
+
+def too_old(name: str, version: str, least: str) -> Iterator[Finding]:
+    """Yield a finding about a service elsewhere that is older than any that is of use."""
+    if version and least and _numbers(version) < _numbers(least):
+        cause = f"it runs elsewhere in version {version}, and MemOS needs {least} or newer"
+        step = "another server, or another address in .env"
+        yield fatal("elsewhere-old", cause, step, service=name)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(one) for one in re.findall(r"\d+", version)[:3]]
 
 
 def incomplete(parts: Parts) -> Finding:

@@ -25,6 +25,28 @@ SETTLED = frozenset({Health.HEALTHY, Health.NONE})
 """While a server loads its logins it may reject all of them."""
 
 
+def elsewhere(failure: Failure) -> Finding | None:
+    """It runs elsewhere, where nothing of it can be mended from here."""
+    address, reading = failure.container.elsewhere, failure.look.reading(failure.name)
+    if not address or reading is None or not failure.failing:
+        return None
+    name = failure.name.upper()
+    if not reading.final:
+        step = f"the server there, or EXTERNAL_{name}_URL in .env; inv doctor asks again"
+        told = f"it runs elsewhere ({address}), and does not answer as it should"
+        cause = Cause("elsewhere-unready", told, step, fatal=False)
+    elif "login" in reading.detail:
+        told = f"it runs elsewhere ({address}), and rejects the login of .env"
+        cause = Cause(
+            "login-rejected", told, f"mend the login of {failure.name} in .env, then: inv up"
+        )
+    else:
+        told = f"it runs elsewhere ({address}), and holds data of another kind"
+        step = "the settings that made it, in .env; or an address of your own; then: inv up"
+        cause = Cause("data-mismatch", told, step)
+    return failure.finding(cause, reading.detail)
+
+
 def out_of_memory(failure: Failure) -> Finding | None:
     """The kernel killed it at its memory limit."""
     if not failure.container.oom_killed or not failure.failing:
@@ -140,6 +162,7 @@ def unhealthy(failure: Failure) -> Finding | None:
 
 
 RULES: tuple[Signature, ...] = (
+    elsewhere,
     out_of_memory,
     recognised,
     refused,

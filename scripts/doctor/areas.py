@@ -43,7 +43,7 @@ AREAS = (
     ),
     Area(
         name="services",
-        rules=(rules.sick_services, rules.unready_services, rules.debugger),
+        rules=(rules.sick_services, rules.unready_services, rules.elsewhere, rules.debugger),
         detail=details.services,
     ),
     Area(name="logins", rules=(rules.authorization,), detail=details.logins),

@@ -152,6 +152,7 @@ def _of_stack(questions: Questions, facts: Facts, space: Workspace) -> Facts:
             logins=told.logins,
             mends=told.mends,
             reader=told.reader,
+            away=told.away,
         )
     return replace(
         facts,
@@ -247,7 +248,8 @@ def _foreign(space: Workspace) -> StackError | None:
 
 
 def _images(space: Workspace) -> tuple[ImageStatus, ...]:
-    return tuple(availability.statuses(space.api, space.stack.services))
+    here = map(space.stack.service, space.stack.here(space.stack.names()))
+    return tuple(availability.statuses(space.api, here))
 
 
 def _registries(space: Workspace) -> Mapping[str, str]:

@@ -8,14 +8,14 @@ from scripts.config.workspace import Workspace
 from scripts.core.errors import StackError
 from scripts.core.finding import Finding
 from scripts.core.foreign import documents, records
-from scripts.core.look import Look, State
-from scripts.core.stack import Stack
+from scripts.core.look import Away, Look, State
+from scripts.core.stack import MEMOS, Stack
 from scripts.diagnosis.rules import diagnose, troubled
 from scripts.doctor.facts import Login, ReaderCounts
 from scripts.engine.api import Api
 from scripts.engine.containers import containers
 from scripts.watch import early, mends, on_host, probes
-from scripts.watch.calls import health_check
+from scripts.watch.calls import elsewhere, health_check
 from scripts.watch.memories.halves import Store
 from scripts.watch.memories.stores import Stores
 from scripts.watch.observer import Observer
@@ -36,6 +36,7 @@ class Answers:
     logins: tuple[Login, ...]
     mends: str
     reader: ReaderCounts | None
+    away: tuple[Away, ...] = ()
 
 
 def ask(space: Workspace) -> Answers:
@@ -60,7 +61,25 @@ def ask(space: Workspace) -> Answers:
         logins=_logins(stack, look),
         mends=mends.told(space.api, look),
         reader=_reader(space.api, look),
+        away=_away(stack, space.api, look),
     )
+
+
+def _away(stack: Stack, api: Api, look: Look) -> tuple[Away, ...]:
+    """Ask what runs elsewhere; also from the API's container, where names and routes differ."""
+    container = look.container(MEMOS)
+    inside = container if container is not None and container.state is State.RUNNING else None
+    if inside is not None and inside.host is not None:
+        inside = None  # it runs on this machine
+    readings = {one.service: one for one in look.readings}
+    away = [one for one in stack.services if one.elsewhere]
+    with ThreadPoolExecutor(max_workers=len(away) or 1) as pool:
+        asked = (
+            pool.submit(elsewhere.ask, one, api, inside)
+            for one in away
+            if one.name in readings and readings[one.name].ok
+        )
+        return tuple(one.result() for one in [*asked])
 
 
 def _reader(api: Api, look: Look) -> ReaderCounts | None:

@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.config import compose, settings
-from scripts.config.choice import OVERLAYS
+from scripts.config import settings
 from scripts.config.env_text import text_of
 from scripts.config.rules import env
 from scripts.config.rules import text as compose_text
 from scripts.config.settings import WORKSPACE_VARIABLES, Settings
 from scripts.core.errors import StackError
-from scripts.core.inventory import ImageSource
 from scripts.doctor.facts import SettingsFile
 
 
@@ -38,8 +36,7 @@ def ask(root: Path, environ: Mapping[str, str]) -> tuple[Settings, SettingsFile]
 
 def _read_by_compose(root: Path) -> frozenset[str]:
     names: set[str] = set()
-    # the later ones go over the first
-    for file in compose.files(root, ImageSource.PACKAGES, OVERLAYS):
+    for file in sorted((root / "docker").glob("docker-compose*.yml")):
         try:
             document = compose_text.parse(file.read_text(encoding="utf-8"), file.name)
         except (StackError, OSError):  # told as the compose file's own problem

@@ -3,7 +3,7 @@
 import re
 
 from scripts.config.env_text import lines
-from scripts.core.look import State
+from scripts.core.look import Away, State
 from scripts.core.units import size
 from scripts.diagnosis.preflight import GIB
 from scripts.diagnosis.readiness import answers
@@ -87,7 +87,15 @@ def services(facts: Facts) -> str:
     if not ready and not runs:
         return "none runs; inv up starts them"
     count = f"{ready} of {len(facts.stack.services)} are ready"
-    return f"{count}; {facts.mends}" if facts.mends else count
+    return "; ".join(filter(None, (count, facts.mends, *map(_away, facts.away))))
+
+
+def _away(one: Away) -> str:
+    """Say where a service runs elsewhere, in which version, and from where it was reached."""
+    from_where = {None: "from here; the API's container does not run", "": "from the API too"}
+    version = f" in version {one.version}" if one.version else ""
+    reached = from_where.get(one.inside, "from here only")
+    return f"{one.service} at {one.address}{version}, reached {reached}"
 
 
 def logins(facts: Facts) -> str:

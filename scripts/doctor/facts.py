@@ -11,7 +11,7 @@ from scripts.config.rules.env import Problem
 from scripts.core.errors import StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import Engine, ImageStatus
-from scripts.core.look import Look, Reading
+from scripts.core.look import Away, Look, Reading
 from scripts.core.stack import Stack
 from scripts.data.model import Entry
 from scripts.diagnosis.preflight import Conditions
@@ -147,6 +147,8 @@ class Facts:
     sick: tuple[Finding, ...] = ()
     """What the diagnosis says of the containers that are there."""
     logins: tuple[Login, ...] = ()
+    away: tuple[Away, ...] = ()
+    """Services that run elsewhere, and answer."""
     mends: str = ""
     """Known defects of MemOS that are mended in the API that runs, or left."""
     endpoints: tuple[Endpoint, ...] = ()

@@ -175,6 +175,21 @@ def unready_services(facts: Facts) -> Iterator[Finding]:
             yield advice("not-ready", cause, step, service=service.name, evidence=evidence)
 
 
+def elsewhere(facts: Facts) -> Iterator[Finding]:
+    """What runs elsewhere is new enough, and the API gets there too."""
+    for one in facts.away:
+        yield from preflight.too_old(one.service, one.version, one.least)
+        if one.inside:
+            cause = (
+                f"it runs elsewhere ({one.address}) and answers from here, but not from the"
+                " container of the API: names and routes differ there"
+            )
+            step = "an address in .env that leads there from both, then: inv up"
+            yield fatal(
+                "elsewhere-unreachable", cause, step, service=one.service, evidence=one.inside
+            )
+
+
 def debugger(facts: Facts) -> Iterator[Finding]:
     """Whoever reaches a debugger does in the service what he likes."""
     for container in facts.look.containers if facts.look else ():
@@ -190,8 +205,12 @@ def authorization(facts: Facts) -> Iterator[Finding]:
         if login.right.ok and login.wrong.ok:
             cause = f"authorization is off: it takes any password for {login.user}"
             step = f"inv config shows its settings; then: inv restart --service {login.service}"
+            if address := facts.stack.service(login.service).elsewhere if facts.stack else "":
+                step = f"whoever runs it ({address}) switches its authorization on"
             evidence = f"with a wrong one: {login.wrong.detail}"
-            yield fatal("authorization-off", cause, step, service=login.service, evidence=evidence)
+            yield (advice if address else fatal)(
+                "authorization-off", cause, step, service=login.service, evidence=evidence
+            )
 
 
 def data_state(facts: Facts) -> Iterator[Finding]:

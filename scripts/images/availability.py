@@ -16,6 +16,8 @@ from scripts.engine.api import Api, shaped
 from scripts.images.recipes import RECIPE_LABEL, recipe
 
 CONTAINS_LABEL = "dev.memos.contains"
+ELSEWHERE = "elsewhere"
+"""What the image of a service contains that runs elsewhere: it has none."""
 DESCRIPTION_LABEL = "org.opencontainers.image.description"
 REGISTRY_PATIENCE = 6.0
 """Seconds for a registry to answer."""
@@ -29,8 +31,14 @@ def status(api: Api, service: Service) -> ImageStatus:
 def statuses(api: Api, services: Iterable[Service]) -> list[ImageStatus]:
     """Ask the engine for the images of services."""
     wanted = tuple(services)
-    found = api.each(f"/images/{service.image}/json" for service in wanted)
-    return [_status(*pair) for pair in zip(wanted, found, strict=True)]
+    here = [one for one in wanted if not one.elsewhere]
+    found = api.each(f"/images/{one.image}/json" for one in here)
+    known = {one.name: _status(one, image) for one, image in zip(here, found, strict=True)}
+    return [known.get(one.name) or _none(one) for one in wanted]
+
+
+def _none(service: Service) -> ImageStatus:
+    return ImageStatus(service=service.name, image="", present=True, contains=ELSEWHERE)
 
 
 @shaped("an image")

@@ -79,7 +79,7 @@ def require_created(space: Workspace, names: tuple[str, ...]) -> None:
 def uncreated(space: Workspace, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return those of these services that have no container yet."""
     created = {container.service for container in containers(space.api, space.stack.project)}
-    return tuple(name for name in names if name not in created)
+    return tuple(name for name in space.stack.here(names) if name not in created)
 
 
 def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:
@@ -126,8 +126,8 @@ def conditions(space: Workspace, names: tuple[str, ...]) -> preflight.Conditions
 
 
 def published(stack: Stack, names: tuple[str, ...]) -> tuple[tuple[str, Port], ...]:
-    """Return the published ports of these services, each with its service."""
-    return tuple((name, port) for name in names for port in stack.service(name).ports)
+    """Return the ports that these services publish here, each with its service."""
+    return tuple((name, port) for name in stack.here(names) for port in stack.service(name).ports)
 
 
 def held_here(space: Workspace, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[str, str]]:
@@ -157,7 +157,7 @@ def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[s
 
 def strangers(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     """Return the services whose container name another project has: that name, and the project."""
-    services = {stack.service(name).container: name for name in names}
+    services = {stack.service(name).container: name for name in stack.here(names)}
     holders = {}
     for row in api.get("/containers/json", all=True) or ():
         project = (row.get("Labels") or {}).get(PROJECT_LABEL, "")

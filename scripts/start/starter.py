@@ -74,17 +74,31 @@ class Starter:
 
         The networks of a private engine are kept from other hosts.
         """
-        space, root = self.space, self.space.settings.root
+        space, root, names = self.space, self.space.settings.root, self.space.stack.here(names)
+        if not names:  # Compose would take that for all
+            return
         mounted = {name for one in names for name in space.stack.service(one).volumes}
         wanted = [volume for volume in space.stack.volumes if volume.name in mounted]
         with phase(self.recorder.note, "create"):
             volumes.create(space.api, space.stack.project, wanted, volumes.own(root))
             sources.supply(space, names, self.tell.say, anew=True)
             space.compose.change("create", *AS_IT_IS, *how, *names)
+            self._leave()
         if space.engine.private:
             from scripts.engine.private import network
 
             network.guard(places(root), space.compose.runner, self.tell.say)
+
+    def _leave(self) -> None:
+        """Remove containers of what runs elsewhere by now; their volumes stay."""
+        space = self.space
+        for one in containers(space.api, space.stack.project):
+            if one.service in space.stack.names() and space.stack.service(one.service).elsewhere:
+                self.tell.say(
+                    f"{one.name} is removed: {one.service} runs elsewhere; its data stays"
+                )
+                space.api.within(context.STOPPING).post(f"/containers/{one.id}/stop")
+                space.api.delete(f"/containers/{one.id}")
 
     def start(self, statuses: Sequence[ImageStatus]) -> ExitCode:
         """Start the services of these images; what is ready then need not be made again."""

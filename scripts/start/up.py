@@ -16,7 +16,7 @@ from scripts.data import journal, snapshots
 from scripts.engine.containers import made
 from scripts.images import drift
 from scripts.images.jobs import Jobs
-from scripts.start import guards, scheduler, sources, starter
+from scripts.start import elsewhere, guards, scheduler, sources, starter
 from scripts.start.history import created, parts
 from scripts.start.history.recorder import Recorder
 from scripts.start.prepare import for_builds
@@ -82,7 +82,8 @@ def _up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
         changed = bool(gone) or wanted.rebuild or pending or not created.unchanged(space, statuses)
         drifted = drift.drifted(space.settings.memos, statuses)
         beyond = guards.findings(space, names) if changed else ()
-        if code := start.preflight((*drifted, *beyond)):
+        away = elsewhere.findings(space.stack, names) if space.settings.elsewhere else ()
+        if code := start.preflight((*drifted, *beyond, *away)):
             return code
         if changed:
             from scripts.images import supply
@@ -127,7 +128,7 @@ def restart(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:
     """
     recorder = Recorder(wanted.began)
     start = Starter(space=space, tell=tell, recorder=recorder, timeout=wanted.timeout)
-    chosen = selection.services(space.stack, wanted.services)
+    chosen = selection.here(space.stack, wanted.services)
     names = guards.in_containers(space, chosen, tell.say)
     if chosen and not names:
         raise ConfigError(

@@ -99,6 +99,8 @@ class StartReport(Report):
         for name in names:
             for link in stack.service(name).links:
                 self.text(f"{name:<9} {link.label:<17} {link.url}")
+            if address := stack.service(name).elsewhere:
+                self.say(f"{name} runs elsewhere, at {address}; its data is not this stack's")
         if MEMOS not in names:
             return
         self.say(f"this is {settings.memos.described}")

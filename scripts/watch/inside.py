@@ -45,6 +45,8 @@ def log(
         return on_host.lines(
             container.host, tail=wanted.tail, since=wanted.since, until=wanted.until
         )
+    if container.elsewhere:
+        return []
     with suppress(RefusedError):
         path = f"/containers/{container.id}/logs"
         raw = api.raw(path, **wanted.options(moments=moments))

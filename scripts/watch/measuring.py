@@ -20,7 +20,9 @@ def measured(api: Api, look: Look, names: Sequence[str]) -> Look:
     running = [
         container
         for container in look.containers
-        if container.service in names and container.state in {State.RUNNING, State.PAUSED}
+        if container.service in names
+        and container.state in {State.RUNNING, State.PAUSED}
+        and not container.elsewhere
     ]
 
     def ask(container: Container) -> Usage | None:

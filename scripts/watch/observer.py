@@ -17,7 +17,7 @@ from scripts.engine.api import Api
 from scripts.engine.containers import container, containers, labels
 from scripts.engine.events import Events
 from scripts.watch import inside, on_host, probes
-from scripts.watch.calls import health_check
+from scripts.watch.calls import elsewhere, health_check
 from scripts.watch.inside import Wanted
 
 LOG_LINES = 400
@@ -129,7 +129,8 @@ class Observer:
             for name in touched | self._stale:
                 self._look_again(name)
         self._stale.clear()
-        return on_host.seen(self._cache, tuple(map(self._with_end, self._seen.values())))
+        found = on_host.seen(self._cache, tuple(map(self._with_end, self._seen.values())))
+        return elsewhere.seen(self.stack, found)
 
     def _look_again(self, name: str) -> None:
         """Ask for the container of this id, which may be new or gone."""

@@ -8,13 +8,14 @@ with a third of the CPU of requests (0.2 ms for 0.66), and a tenth where nobody 
 
 import base64
 import json
+import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scripts.core.foreign import answers, documents
 from scripts.core.foreign.answers import BoundedSocket
@@ -22,19 +23,13 @@ from scripts.core.look import Reading
 from scripts.core.stack import Auth, Probe, Service
 from scripts.watch.calls.s3_signing import s3_headers
 
+if TYPE_CHECKING:
+    from scripts.watch.calls.bolt import Way
+
 TIMEOUT = 3.0
 """Seconds for one probe, all of its answer, so that one that hangs cannot hold up a loop."""
 LONGEST = 1 << 22
 """Bytes of the answer to a probe: of most 120 letters are quoted."""
-BOLT_HELLO = bytes.fromhex("6060b017") + bytes.fromhex("00020405") + bytes(12)
-"""Bolt's magic and one offer, versions 5.2 to 5.4; three empty ones.
-
-https://neo4j.com/docs/bolt/current/bolt/handshake/
-"""
-BOLT_ANSWER = 4
-"""Bytes: two empty, the minor version, the major one."""
-BOLT_MAJOR = 5
-"""What was offered; another program's answer, such as HTTP, has something else there."""
 REJECTED = frozenset({401, 403})
 SKEWED = "RequestTimeTooSkewed"
 """What an S3 store rejects for the time in it; no word about the login, and a clock can be set."""
@@ -48,6 +43,12 @@ REASONS = {
         "the port is open, nobody answers behind it",
     ),
     "IncompleteRead": "the answer broke off",
+    "WRONG_VERSION_NUMBER": "what answers there speaks no TLS",
+    "RECORD_LAYER_FAILURE": "what answers there speaks no TLS",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted on this machine",
+    "Name or service not known": "nobody knows a host of that name",
+    "No address associated": "nobody knows a host of that name",
+    "Temporary failure in name resolution": "nobody knows a host of that name",
     "Timeout": "no answer in time",
     "timed out": "no answer in time",
     "EndlessError": "its answer is longer than any should be",
@@ -82,9 +83,11 @@ def call(
     of it; None for any time.
     """
     try:
+        if probe.kind == "bolt":
+            return _over_bolt(probe, timeout)
         response = _request(probe, timeout, most=documents.MOST, headers=headers)
     except NO_ANSWER as error:
-        return 0, _reason(error)
+        return 0, reason(error)
     try:
         return response.status, documents.parsed(response.body)
     except ValueError:
@@ -100,12 +103,35 @@ class Answer:
     final: bool = False
 
 
+def _over_bolt(probe: Probe, timeout: float | None) -> tuple[int, Any]:
+    """Make a call of Neo4j's HTTP interface over Bolt."""
+    from scripts.watch.calls import bolt
+
+    return bolt.committed(way(probe, timeout, documents.MOST), documents.parsed(probe.body))
+
+
+def way(probe: Probe, timeout: float | None, most: int = LONGEST) -> "Way":
+    """Return how the server of a Bolt probe is reached and logged in at."""
+    from scripts.watch.calls import bolt
+
+    auth = probe.auth or Auth(kind="basic", user="", password="")
+    return bolt.Way(
+        connect=lambda: _connected(probe, timeout, most),
+        user=auth.user,
+        password=auth.password,
+        address=probe.place,
+        database=probe.database,
+    )
+
+
 def _put(probe: Probe, timeout: float) -> Answer:
     try:
+        if probe.kind == "bolt":
+            return _bolt(probe, timeout)
         answer = KINDS[probe.kind](probe, _exchange(probe, timeout))
         return _made_by(probe, answer, timeout) if answer.ok and probe.marker else answer
     except NO_ANSWER as error:
-        return Answer(detail=_reason(error))
+        return Answer(detail=reason(error))
 
 
 def _http(probe: Probe, response: "_Response") -> Answer:
@@ -185,35 +211,49 @@ def _posted(probe: Probe, path: str, body: object, timeout: float) -> object:
         return None
 
 
-def _bolt(_: Probe, response: "_Response") -> Answer:
-    chosen = response.body
-    if len(chosen) < BOLT_ANSWER or chosen[3] != BOLT_MAJOR:
-        return Answer(detail="Bolt: no version agreed")
-    return Answer(ok=True, detail=f"Bolt {chosen[3]}.{chosen[2]}")
+def _bolt(probe: Probe, timeout: float) -> Answer:
+    """Shake hands; with a login also log in, and have a statement run."""
+    from scripts.watch.calls import bolt
+
+    try:
+        if probe.auth is None:
+            with _connected(probe, timeout) as connection:
+                return Answer(ok=True, detail=bolt.shake(connection))
+        table = bolt.run(way(probe, timeout), "RETURN 1", {})
+    except bolt.WrongVersionError as error:
+        return Answer(detail=str(error))
+    except bolt.RefusalError as error:
+        if error.code.startswith(bolt.LOGIN):
+            detail = (
+                f"{error.code}: it rejects the login of {probe.auth.user if probe.auth else ''}"
+            )
+            return Answer(detail=detail, final=True)
+        return Answer(detail=f"{error.code}: {_short(error.words)}")
+    return Answer(ok=True, detail=f"{table.server}, logged in as {probe.auth.user}")
 
 
 KINDS: Mapping[str, Callable[[Probe, "_Response"], Answer]] = {
     "http": _http,
     "vectors": _vectors,
-    "bolt": _bolt,
 }
-"""What judges the response to each kind of probe."""
+"""What judges the response to each kind of probe over HTTP."""
 
 
 class _Connection(HTTPConnection):
     """One without what http.client loads for names of hosts in any script, and with bounds."""
 
-    most = LONGEST
+    def __init__(self, probe: Probe, timeout: float | None, most: int) -> None:
+        super().__init__(probe.host, probe.port)
+        self._given = (probe, timeout, most)
 
     def connect(self) -> None:
         """Open the stream that HTTP is spoken over."""
-        self.sock = _connected(self.host, self.port, self.timeout, self.most)
+        self.sock = _connected(*self._given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Response:
-    status: int = 0
-    """Of HTTP; Bolt has none."""
+    status: int
     body: bytes
 
     @property
@@ -223,23 +263,20 @@ class _Response:
 
 def _exchange(probe: Probe, timeout: float) -> _Response:
     """Say what a probe says, and give what came back; raises `NO_ANSWER`."""
-    match probe.kind:
-        case "bolt":
-            with _connected(probe.host, probe.port, timeout) as connection:
-                connection.sendall(BOLT_HELLO)
-                return _Response(body=connection.recv(BOLT_ANSWER))
-        case "vectors":
-            return _request(probe, timeout, path=f"/collections/{probe.collection}")
-        case _:
-            return _request(probe, timeout)
+    vectors = probe.kind == "vectors"
+    return _request(probe, timeout, path=f"/collections/{probe.collection}" if vectors else "")
 
 
-def _connected(host: str, port: int, timeout: float | None, most: int = LONGEST) -> BoundedSocket:
-    """Open a connection; BIND_ADDRESS is an IPv4 address."""
+def _connected(probe: Probe, timeout: float | None, most: int = LONGEST) -> socket.socket:
+    """Open a connection; BIND_ADDRESS is an IPv4 address, and what is elsewhere has one."""
     connection = BoundedSocket()
     try:
         connection.bound(timeout, most)
-        connection.connect((host, port))
+        connection.connect((probe.host, probe.port))
+        if probe.tls:
+            from scripts.core.foreign import tls
+
+            return tls.over(connection, probe.host, verified=probe.tls == "tls")
     except OSError:
         connection.close()
         raise
@@ -258,11 +295,10 @@ def _request(
     path = path or probe.path
     headers = {
         "Content-Type": "application/json",
-        **_login(probe.auth, f"{probe.host}:{probe.port}", path),
+        **_login(probe.auth, probe.place, path),
         **(headers or {}),
     }
-    with closing(_Connection(probe.host, probe.port, timeout=timeout)) as connection:
-        connection.most = most
+    with closing(_Connection(probe, timeout, most)) as connection:
         connection.request(
             probe.method,
             path,
@@ -279,6 +315,8 @@ def _login(auth: Auth | None, host: str, path: str) -> dict[str, str]:
         return {}
     if auth.kind == "s3":
         return s3_headers(auth, host, path, datetime.now(UTC))
+    if auth.kind == "api-key":
+        return {"api-key": auth.password}
     pair = f"{auth.user}:{auth.password}"
     if auth.kind == "bearer":
         return {"Authorization": f"Bearer {pair}"}
@@ -294,7 +332,7 @@ def _short(text: str) -> str:
     return flat if len(flat) <= SHOWN else flat[: SHOWN - 1] + "…"
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Say in a word why there was no answer."""
     if known := words_for(error, REASONS):
         return known

@@ -21,11 +21,13 @@ def running(stack: Stack, containers: Iterable[Container]) -> Stack:
     Somebody else may listen there by now, and would be told the login.
     """
     alive = {one.service: one for one in containers if one.state in {State.RUNNING, State.PAUSED}}
-    services = (
-        one.at(alive[one.name].address) if one.name in alive else _closed(one)
-        for one in stack.services
-    )
-    return replace(stack, services=tuple(services))
+
+    def reached(one: Service) -> Service:
+        if one.elsewhere:
+            return one
+        return one.at(alive[one.name].address) if one.name in alive else _closed(one)
+
+    return replace(stack, services=tuple(map(reached, stack.services)))
 
 
 def _closed(service: Service) -> Service:
@@ -64,16 +66,24 @@ def behind(stack: Stack, target: int) -> tuple[Service, Probe]:
     auth: Auth | None = next((probe.auth for probe in logins if probe.auth), None)
     path = logins[0].path if logins else "/"
     host = logins[0].host if logins else port.host
-    return service, Probe(kind="http", host=host, port=port.published, path=path, auth=auth)
+    probe = Probe(kind="http", host=host, port=port.published, path=path, auth=auth)
+    if service.elsewhere:  # encrypted perhaps, and Cypher over Bolt
+        first = logins[0]
+        kind = "bolt" if first.kind == "bolt" else "http"
+        probe = replace(probe, kind=kind, tls=first.tls, database=first.database)
+    return service, probe
 
 
 def require_login(service: Service, probe: Probe, status: int) -> None:
     """Raise BrokenError when the status of an answer says that the probe's login was rejected."""
     if probe.auth is not None and status in REJECTED:
+        if service.elsewhere:
+            why, step = f"at {service.elsewhere}", "mend the login in .env; inv doctor tries it"
+        else:
+            why = "its volume was made with another setting"
+            step = "put the former value back into .env; inv doctor says more"
         raise BrokenError(
-            f"{service.name} rejects the stack's login ({status}); its volume was made with another"
-            " setting",
-            next_step="put the former value back into .env; inv doctor says more",
+            f"{service.name} rejects the stack's login ({status}); {why}", next_step=step
         )
 
 

@@ -71,7 +71,7 @@ def _row(
         "container": service.container,
         "host_pid": container.host.pid if container and container.host else None,
         "node": container.node or None if container else None,
-        "state": container.state if container else "absent",
+        "state": _state(container),
         "health": container.health if container else "",
         "ready": ready,
         "ready_since": look.ready_since.get(service.name) if ready else None,
@@ -80,9 +80,9 @@ def _row(
         "uptime_seconds": _uptime(container, now),
         "memory_bytes": used.memory if used else None,
         "cpu_seconds": round(used.cpu / SECOND, 3) if used else None,
-        "ports": [asdict(port) for port in where.ports],
+        "ports": [asdict(port) for port in where.ports if not service.elsewhere],
         "not_offered": list(service.not_offered),
-        "image": service.image,
+        "image": service.elsewhere or service.image,
         "contains": kind.contains or "missing",
         "version": kind.version,
         "mended": look.mended.get(service.name, ""),
@@ -95,6 +95,12 @@ def _row(
             if finding.service == service.name
         ],
     }
+
+
+def _state(container: Container | None) -> str:
+    if container is None:
+        return "absent"
+    return "elsewhere" if container.elsewhere else container.state
 
 
 def _uptime(container: Container | None, now: datetime) -> float | None:

@@ -46,7 +46,7 @@ class Restore:
 def stop(start: Starter, tell: DataReport, services: Sequence[str]) -> None:
     """Stop these services alone: their containers stay, and what needs them is told."""
     space, context = start.space, start.data_context()
-    names = selection.services(space.stack, services)
+    names = selection.here(space.stack, services)
     with held(space.cache, "down"):
         guards.require_own(space)
         if on_host.SERVICE in names:
@@ -86,6 +86,8 @@ def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> N
         tell.nothing_stopped(project, stacks.document(members, space.settings.root, ""))
     if delete_data:
         tell.say("the data was deleted")
+        for one in filter(lambda one: one.elsewhere, space.stack.services):
+            tell.say(f"{one.name} runs elsewhere ({one.elsewhere}): its data is not this stack's")
     elif there:
         tell.say("the data is kept; inv up brings all back")
     if space.engine.remote:

@@ -21,7 +21,7 @@ def build(checkout: Checkout, services: Sequence[str], tell: Report) -> None:
     """Build the images of these services that are built here; quick where nothing changed."""
     with Jobs(tell.step, tell.state) as jobs:
         space = prepare.for_builds(checkout, jobs)
-        named = map(space.stack.service, selection.services(space.stack, services))
+        named = map(space.stack.service, selection.here(space.stack, services))
         chosen = [service for service in named if service.build is not None]
         if not chosen:
             tell.say(
@@ -34,7 +34,7 @@ def pull(checkout: Checkout, services: Sequence[str], tell: Report) -> None:
     """Pull the official images of these services."""
     with Jobs(tell.step, tell.state) as jobs:
         space = prepare.for_builds(checkout, jobs, builds=False)
-        named = map(space.stack.service, selection.services(space.stack, services))
+        named = map(space.stack.service, selection.here(space.stack, services))
         chosen = [service for service in named if service.build is None]
         if not chosen:
             tell.say(
@@ -101,7 +101,7 @@ def load(checkout: Checkout, source: Path, tell: Report) -> None:
     named = {**checkout.environ, bundle_file.VARIABLE: str(source)}
     space = prepare.prepared(replace(checkout, environ=named))
     supply.load(bundle, space, tell)
-    wanted = map(space.stack.service, space.stack.wanted())
+    wanted = map(space.stack.service, space.stack.here(space.stack.wanted()))
     statuses = availability.statuses(space.api, wanted)
     unpacking.require_all(bundle, statuses)
     tell.images(statuses)

@@ -4,9 +4,11 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from scripts.config import choice, release
 from scripts.config.env_text import EnvLine, lines, text_of
+from scripts.config.rules import addresses
 from scripts.config.settings import LOCAL_DIMENSION, LOCAL_MODELS, Settings
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import FOREIGN, ImageSource
@@ -110,7 +112,7 @@ def problems(settings: Settings) -> tuple[Problem, ...]:
     """Return every value that cannot be right."""
     rules = (
         *(_ports, _choices, _embedder, _chat, _dimension, _shapes, _passwords),
-        *(_memos, _open_doors, _of_compose, _remote),
+        *(_memos, _open_doors, _of_compose, _remote, _elsewhere),
     )
     # what is no text at all would stop the other rules
     found = [*_not_utf8(settings)] or [text for rule in rules for text in rule(settings)]
@@ -139,6 +141,30 @@ def _remote(settings: Settings) -> Iterator[str]:
             address.parse(written)
         except ValueError as error:
             yield f"{VARIABLE} is {short(address.masked(written))!r}, {error}"
+
+
+def _elsewhere(settings: Settings) -> Iterator[str]:
+    """Addresses of services that run elsewhere; what each of them takes stands beside it."""
+    shown, told = settings.shown, settings.told
+    for name in filter(addresses.VARIABLE.match, settings.names()):
+        value = settings.get(name)
+        if name not in settings.defaults:
+            known = ", ".join(filter(addresses.VARIABLE.match, sorted(settings.defaults)))
+            yield f"{name} is no variable, wanted one of {known}"
+        elif value and (wrong := addresses.problem(value)):
+            # a login is not shown
+            yield f"{name} {wrong}" if "@" in value else f"{shown(name)}, which {wrong}"
+    name = f"EXTERNAL_{choice.MILVUS.upper()}_URL"
+    if settings.get(name) and not release.problem(settings.get("MEMOS_VERSION"), settings.locks):
+        if not settings.memos.uses_milvus:
+            yield f"{shown(name)}, and MemOS {settings.memos.version} uses none; wanted nothing"
+        elif settings.get("WITH_MILVUS") == "no":
+            yield f"{shown(name)}, and {told('WITH_MILVUS')}; wanted one of the two"
+
+
+def _own_password(settings: Settings, name: str) -> bool:
+    """Say whether a password is of a server of this stack, which takes it when it is empty."""
+    return name.partition("_")[0].lower() not in settings.elsewhere
 
 
 def _ports(settings: Settings) -> Iterator[str]:
@@ -240,9 +266,11 @@ def _shapes(settings: Settings) -> Iterator[str]:
 
 def _passwords(settings: Settings) -> Iterator[str]:
     for name, shortest in SHORTEST_PASSWORD.items():
+        if not _own_password(settings, name):
+            continue
         if not shortest <= len(settings.get(name).encode()) <= LONGEST_PASSWORD:
             yield f"{name} is too short or too long, wanted {shortest} to {LONGEST_PASSWORD} bytes"
-    if "/" in settings.get("NEO4J_PASSWORD"):
+    if "/" in settings.get("NEO4J_PASSWORD") and _own_password(settings, "NEO4J_PASSWORD"):
         # the server takes user and password as NEO4J_AUTH=user/password
         yield "NEO4J_PASSWORD holds a slash, wanted a password without one"
 
@@ -297,7 +325,7 @@ def _open_doors(settings: Settings) -> Iterator[str]:
         return
     if loopback:
         return
-    for name in SHORTEST_PASSWORD:
+    for name in filter(partial(_own_password, settings), SHORTEST_PASSWORD):
         if settings.get(name) == settings.defaults.get(name):
             yield f"{shown('BIND_ADDRESS')}, and {name} is still the default; wanted your own"
     if settings.get("ALLOW_WITHOUT_LOGIN") != "yes":

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
-from scripts.config.rules import health
+from scripts.config.rules import addresses, health
 from scripts.config.rules.schema import Breach, as_list, as_tree, describe, nearest, validate
 
 Tree = Mapping[str, object]
@@ -54,8 +54,10 @@ def _dependencies(services: Mapping[str, Tree]) -> Iterator[Breach]:
 def _early(services: Mapping[str, Tree]) -> Iterator[Breach]:
     """Who starts before what it waits for has something to wait for."""
     wanted = "depends_on with what its entry point waits for, or no x-start"
+    away = (as_list(as_tree(one.get("x-external")).get("needed-by")) for one in services.values())
+    waiting = {name for names in away for name in names}
     for name, service in services.items():
-        if "x-start" in service and not service.get("depends_on"):
+        if "x-start" in service and not service.get("depends_on") and name not in waiting:
             found = f"{describe(service['x-start'])} without depends_on"
             yield Breach("x-start", found, wanted, service=name)
 
@@ -67,6 +69,21 @@ def _near(services: Mapping[str, Tree]) -> Iterator[Breach]:
         if "near" in place and place["near"] not in others:
             wanted = nearest(str(place["near"]), sorted(others))
             yield Breach("x-place.near", describe(place["near"]), wanted, service=name)
+
+
+def _elsewhere(services: Mapping[str, Tree]) -> Iterator[Breach]:
+    """An address has a form that the service's clients take; who needs it is there."""
+    for name, service in services.items():
+        facts = as_tree(service.get("x-external"))
+        url, schemes = facts.get("url"), as_tree(facts.get("schemes"))
+        if isinstance(url, str) and url and not addresses.problem(url):
+            words = {str(one): str(how) for one, how in schemes.items()}
+            if wanted := addresses.wrong_form(url, words, int(str(facts.get("port", 0)))):
+                yield Breach("x-external.url", describe(url), wanted, service=name)
+        for user in map(str, as_list(facts.get("needed-by"))):
+            if user not in services:
+                known = nearest(user, services)
+                yield Breach("x-external.needed-by", describe(user), known, service=name)
 
 
 def _no_cycle(services: Mapping[str, Tree]) -> Iterator[Breach]:
@@ -179,5 +196,5 @@ def _together(services: Mapping[str, Tree], entries: list[object]) -> Iterator[B
 RULES = (
     *(_watched, health.durations, health.commands, _dependencies, _early, _near),
     *(_no_cycle, _host_ports, _targets, _one_group, _past_proxies, _image_volumes),
-    _sources,
+    *(_sources, _elsewhere),
 )

@@ -99,7 +99,7 @@ def _images(space: Workspace) -> list[ImageStatus]:
     """Return the images of the stack, and of what only other settings start where they are here."""
     every = compose.document(compose.text(with_all_profiles(space).compose))
     services = compose.parse(every, space.stack.folder).services
-    images = availability.statuses(space.api, services)
+    images = availability.statuses(space.api, (one for one in services if not one.elsewhere))
     wanted = [image for image in images if image.service in space.stack.wanted()]
     to_build, to_pull = availability.needed(wanted, rebuild=False)
     if to_build or to_pull:

@@ -15,6 +15,7 @@ from scripts.core.foreign import documents
 from scripts.core.foreign.documents import Json
 from scripts.loop.console.answer import Answer
 from scripts.loop.console.door import FIRST_ERROR, Door
+from scripts.watch.probes import NO_ANSWER, reason, way
 from scripts.watch.published import shaped
 
 BEGIN = "/db/neo4j/tx"
@@ -46,6 +47,8 @@ class Cypher:
 
     def ask(self, query: str) -> Answer:
         """Run a query to its end; Ctrl-C ends it in the server too. Errors as `Console.ask`."""
+        if self.door.probe.kind == "bolt":
+            return self._over_bolt(query)
         body = {"statements": [{"statement": query, "includeStats": True}]}
         if self.door.write and OWN_TRANSACTIONS.search(query):
             return self._told(self._call("POST", f"{BEGIN}/commit", body))
@@ -56,6 +59,20 @@ class Cypher:
             with suppress(StackError):  # it has ended by itself
                 self._end(number)
             raise
+
+    def _over_bolt(self, query: str) -> Answer:
+        """Run a query where Neo4j runs elsewhere; to hang up ends it in the server too."""
+        from scripts.watch.calls import bolt
+
+        reached = way(self.door.probe, None, documents.MOST)
+        try:
+            table = bolt.run(reached, query, {}, write=self.door.write)
+        except bolt.RefusalError as error:
+            raise self._wrong(error.code, error.words) from error
+        except NO_ANSWER as error:
+            raise self.door.silent(reason(error)) from error
+        stats = {name: one for name, one in table.stats.items() if one and one is not True}
+        return Answer(columns=table.columns, rows=table.rows, rest=stats)
 
     def _begin(self) -> str:
         """Begin a transaction; give its number."""

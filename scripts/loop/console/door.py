@@ -87,13 +87,16 @@ class Door:
                 " fields"
             )
         if not status:
-            where = f"{self.probe.host}:{self.probe.port}"
-            raise BrokenError(
-                f"{self.name} does not answer at {where}: {answer}",
-                next_step=f"inv up --service {self.name}",
-            )
+            raise self.silent(str(answer))
         require_login(self.service, self.probe, status)
         return status, answer
+
+    def silent(self, why: str) -> BrokenError:
+        """Return the error for a store that does not answer."""
+        step = "inv doctor" if self.service.elsewhere else f"inv up --service {self.name}"
+        return BrokenError(
+            f"{self.name} does not answer at {self.probe.place}: {why}", next_step=step
+        )
 
     def judged(self, status: int, words: str) -> StackError:
         """Return the error for what a server said no to, going by the status of HTTP."""

@@ -30,7 +30,7 @@ def unchanged(space: Workspace, images: Sequence[ImageStatus]) -> bool:
     mounted = {name for image in images for name in space.stack.service(image.service).volumes}
     return (
         all(facts["state"] == "running" for facts in services.values())
-        and services.keys() == {image.service for image in images}
+        and services.keys() == {image.service for image in images if image.image}
         and all(kept.get(name) == facts for name, facts in services.items())
         and mounted <= containers.existing(space.api)
     )

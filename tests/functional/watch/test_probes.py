@@ -14,8 +14,9 @@ import pytest
 from scripts.core.look import Reading
 from scripts.core.stack import Auth, Probe, Service
 from scripts.watch import probes
+from scripts.watch.calls.bolt import OFFER
 from scripts.watch.calls.s3_signing import s3_headers
-from scripts.watch.probes import BOLT_HELLO, call, read
+from scripts.watch.probes import call, read
 from tests.kit.servers import (
     OK,
     Answer,
@@ -168,7 +169,7 @@ def test_bolt_is_ready_when_a_version_was_agreed(
 
 def test_the_bolt_hello_is_the_published_one() -> None:
     """Magic, then four offers: https://neo4j.com/docs/bolt/current/bolt/handshake/."""
-    assert BOLT_HELLO.hex(" ", 4) == "6060b017 00020405 00000000 00000000 00000000"
+    assert OFFER.hex(" ", 4) == "6060b017 00020405 00000000 00000000 00000000"
 
 
 def collection(size: object) -> object:

@@ -34,12 +34,12 @@ def test_all_files_keep_every_rule(
     schemas = len(list((ROOT / "schemas").iterdir()))
     composes = len(list((ROOT / "docker").glob("docker-compose*.yml")))
     assert capsys.readouterr().out == (
-        f"{schemas} schemas, {composes} compose files in 6 combinations,"
+        f"{schemas} schemas, {composes} compose files in 8 combinations,"
         " and .env.example keep every rule\n"
     )
     asked = [call for call in runner.calls if call.argv[-1] == "config"]
     assert [call.env["COMPOSE_PROFILES"] for call in asked] == [
-        *("", "models", "models,milvus,preferences")
+        *("", "models", "models,milvus,preferences", "elsewhere")
     ] * 2
     assert {call.env["ENV_FILE"] for call in asked} == {"/nonexistent"}
     assert all(str(checkout.root / ".env.example") in call.argv for call in asked)
@@ -124,7 +124,7 @@ def test_a_stack_that_docker_refuses_is_told(
     assert check.main(checkout) is ExitCode.CONFIG
 
     said = capsys.readouterr().err
-    assert said.count(f"found the stack that Docker refuses: {refused}") == 6
+    assert said.count(f"found the stack that Docker refuses: {refused}") == len(check.COMBINATIONS)
 
 
 def test_what_a_swarm_cannot_keep_is_told(

@@ -18,7 +18,7 @@ GONE = object()
 X_KEYS = (
     "x-probe, x-no-probe, x-one-shot, x-data-group, x-open, x-not-offered, x-start, x-cpu-flags,"
     " x-cpu-wishes, x-build-seconds, x-wanted, x-image-volumes, x-shell-user, x-metrics, x-source,"
-    " x-place, x-swarm-command"
+    " x-place, x-swarm-command, x-external"
 )
 
 HEALTH = {
@@ -86,7 +86,8 @@ DB: dict[str, Any] = {
 GOOD = {"name": "test", "services": {"web": WEB, "db": DB}, "networks": {"default": None}}
 AUTH = {"kind": "basic", "user": "u", "password": "hunter2"}
 PROBE_KEYS = (
-    "kind, target, method, path, json, auth, expect, collection, size, marker, model, same-as"
+    "kind, target, method, path, json, auth, expect, collection, size, marker, database,"
+    " model, same-as"
 )
 UNKNOWN = "found a key that is not known, wanted"
 ONE_REASON = "exactly one of x-probe, x-no-probe (the reason), x-one-shot"
@@ -293,13 +294,13 @@ def test_a_broken_rule_is_named(path: str, value: object, wanted: str) -> None:
         ("web/x-probe/0/traget", 80, f"x-probe[0].traget: {UNKNOWN} target (one of {PROBE_KEYS})"),
         (
             "db/x-probe/1/auth",
-            AUTH,
-            "x-probe[1].auth: found a mapping, wanted no such key: a bolt probe only shakes hands",
+            {**AUTH, "kind": "bearer"},
+            'x-probe[1].auth.kind: found "bearer", wanted basic: a user and a password',
         ),
         (
             "web/x-probe/0/auth",
             {**AUTH, "kind": "digest"},
-            'x-probe[0].auth.kind: found "digest", wanted one of basic, bearer, s3',
+            'x-probe[0].auth.kind: found "digest", wanted one of basic, bearer, api-key, s3',
         ),
         (
             "web/x-probe/0/auth",
