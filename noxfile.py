@@ -184,6 +184,16 @@ def fresh(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def remote(session: nox.Session) -> None:
+    """A stack behind 50 ms of cable against the same one here, ten minutes; -- --rounds 1 fewer."""
+    install(session, "test")
+    session.run(
+        *("python", "-m", "tests.e2e.machines.remote", *session.posargs),
+        interrupt_timeout=600.0,  # after Ctrl-C it removes what it made
+    )
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """How fast it is, against plain Compose: docs/performance.json and .md; half an hour.
 

@@ -17,7 +17,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from scripts.commands import flags
-from scripts.core.errors import ConfigError, ExitCode, StackError, known
+from scripts.core.errors import ConfigError, EngineError, ExitCode, StackError, known
 
 if TYPE_CHECKING:
     from scripts.config.settings import Settings
@@ -125,10 +125,23 @@ def judged(error: Exception) -> StackError:
     if (ours := known(error)) is not None:
         from scripts.diagnosis import refused
 
-        return refused.explained(ours)
+        return refused.explained(_by_break(ours))
     from scripts.commands import bugs
 
     return bugs.told(error, ROOT)
+
+
+def _by_break(error: StackError) -> StackError:
+    """Return an error with the break of a link that is behind it, where one broke meanwhile."""
+    of_engine = error.exit_code in {ExitCode.ENGINE, ExitCode.REFUSED}
+    if not of_engine or error.code.startswith("remote-") or not (ROOT / ".cache/remote").exists():
+        return error
+    from scripts.engine.remote import link
+
+    if not (told := link.broke(ROOT, BEGAN)):
+        return error
+    step = "inv remote shows whether it is back; then the same again"
+    return EngineError(f"{told}: {error}", next_step=step, code="remote-broken")
 
 
 @contextmanager

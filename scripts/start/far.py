@@ -38,6 +38,12 @@ def holders_here(space: Workspace, wanted: Wanted) -> Holders:
     }
 
 
+def blocked(space: Workspace) -> bool:
+    """Say whether a port that is published there cannot be had here: another one answers at it."""
+    found = link.now(space.settings.root, space.engine.remote)
+    return found is not None and any(one.error for one in found.state.forwards)
+
+
 def look(space: Workspace, wanted: Wanted, publishers: Mapping[int, str], ours: set[str]) -> Far:
     """Ask the machine of the engine; nothing is known of one without /proc, or without a link.
 

@@ -125,6 +125,15 @@ def conditions(space: Workspace, names: tuple[str, ...]) -> preflight.Conditions
     )
 
 
+def blocked(space: Workspace) -> bool:
+    """Say whether a port of what runs on another machine cannot be had on this one."""
+    if not space.engine.remote:
+        return False
+    from scripts.start import far
+
+    return far.blocked(space)
+
+
 def published(stack: Stack, names: tuple[str, ...]) -> tuple[tuple[str, Port], ...]:
     """Return the ports that these services publish here, each with its service."""
     return tuple((name, port) for name in stack.here(names) for port in stack.service(name).ports)

@@ -80,6 +80,7 @@ def _up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
         folder = snapshots.folder_of(space.settings.root, space.stack.project)
         pending = journal.read(folder) is not None
         changed = bool(gone) or wanted.rebuild or pending or not created.unchanged(space, statuses)
+        changed = changed or guards.blocked(space)
         drifted = drift.drifted(space.settings.memos, statuses)
         beyond = guards.findings(space, names) if changed else ()
         away = elsewhere.findings(space.stack, names) if space.settings.elsewhere else ()

@@ -41,6 +41,8 @@ class UnixServer(ThreadingMixIn, UnixStreamServer):
     """HTTP over a socket file, a thread for each connection."""
 
     daemon_threads = True
+    request_queue_size = 128
+    """As ssh has it where it forwards a socket: an engine far away is asked for much at once."""
 
 
 @contextmanager

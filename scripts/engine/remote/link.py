@@ -159,6 +159,15 @@ def every(root: Path) -> Iterator[State]:
             yield state
 
 
+def broke(root: Path, began: float) -> str:
+    """Say which link of a checkout has broken since a moment (seconds since 1970); or nothing."""
+    for state in every(root):
+        last = state.breaks[-1] if state.breaks else None
+        if last is not None and (not last.until or last.until > began * SECOND):
+            return f"the link to {state.address} broke meanwhile ({last.error})"
+    return ""
+
+
 def told_break(state: State, now: int) -> str:
     """Say what is wrong with a link that is broken."""
     last = state.breaks[-1] if state.breaks else states.Break(at=state.since)

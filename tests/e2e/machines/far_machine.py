@@ -30,11 +30,19 @@ class Far:
     desk: Node
     far: Node
     stack: Checkout
+    log: str
+    """What the sshd wrote."""
 
     def ssh(self) -> list[str]:
         """Return the processes of ssh at the desk, by their words."""
         shown = self.desk.run("ps", "-eo", "comm,args", check=False).stdout.splitlines()
         return [line for line in shown if line.startswith("ssh ")]
+
+    def answers(self, variable: str, path: str) -> bool:
+        """Say whether a service answers at the desk, by the variable of its port."""
+        url = self.stack.url(variable, path)
+        asked = f"import urllib.request as u; u.urlopen({url!r}, timeout=3)"
+        return self.desk.run("python3", "-c", asked, check=False).returncode == 0
 
     def docker(self, *words: str) -> str:
         """Run a plain docker on the far machine itself."""
@@ -56,6 +64,14 @@ class Far:
         assert given.returncode == 0
 
 
+def impossible() -> str:
+    """Say why there can be no such machine here; empty where there can."""
+    if os.geteuid():
+        return "namespaces of a network take root"
+    program = places(ROOT).tree / "usr/sbin/dockerd"
+    return "" if program.exists() else f"there is no {program}: the engine here is another one"
+
+
 @contextmanager
 def far_machine(
     folder: Path, project: str, *, changes: Mapping[str, str], delay: float = 50.0
@@ -67,14 +83,16 @@ def far_machine(
     with (
         lab() as disk,
         network(disk, "desk", "far") as (desk, far),
-        ssh_host(far, desk, disk),
+        ssh_host(far, desk, disk) as log,
         _engine(far, disk),
         far.delayed(delay),
     ):
         stack = checkout(folder, project, changes={"REMOTE": NAME, **changes})
-        at_desk = replace(stack, before=desk.words(folder=ROOT))
+        client = client_env(places(ROOT), os.environ)
+        given = [f"{name}={client[name]}" for name in ("PATH", "DOCKER_CONFIG")]
+        at_desk = replace(stack, before=[*desk.words(folder=ROOT), *given])
         try:
-            yield Far(desk=desk, far=far, stack=at_desk)
+            yield Far(desk=desk, far=far, stack=at_desk, log=log)
         finally:
             at_desk.inv("remote", "--close", check=False)
 
