@@ -155,7 +155,12 @@ def _remote(written: str, name: str, checkout: Checkout) -> Engine:
     """Return the engine of a machine that ssh leads to; errors as in `link.opened`."""
     from scripts.engine.remote import link
 
-    return link.opened(checkout, link.parsed(written, name)).engine(written)
+    engine = link.opened(checkout, link.parsed(written, name)).engine(written)
+    own = places(checkout.root)
+    if not own.docker.exists():
+        return engine
+    # where a private engine was brought the user's own docker has none, and maybe no Compose
+    return replace(engine, env={**client_env(own, checkout.environ), **engine.env})
 
 
 def _forwarded(endpoint: str, root: Path) -> str:
