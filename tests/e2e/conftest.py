@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.kit.checkout import Checkout, checkout, made
-from tests.e2e.kit.official import ALL, DIGEST, MEASURED, Measured, Rows, digest, need_registry
+from tests.e2e.kit.official import ALL, DIGEST, MEASURED, Measured, Rows, digest
 from tests.e2e.kit.workbench import Bench, bench
 
 
@@ -56,8 +56,7 @@ def running(stack: Checkout, cold: list[dict[str, Any]]) -> Checkout:
 
 @pytest.fixture
 def official(request: pytest.FixtureRequest, running: Checkout) -> Checkout:
-    """The same on official images; the digest of the row's image is noted."""
-    need_registry(running)
+    """The same, for a row of which the digest of its image is noted."""
     image = request.node.get_closest_marker("row").args[0]
     if image != ALL:
         request.node.stash[DIGEST] = digest(running, image)

@@ -152,9 +152,11 @@ class Rows:
             keep(self.seen)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what was left out."""
-        if self.left_out:
-            line = f"NOT RUN: {self.left_out} rows of docs/official-images.md: {PACKAGES}"
+        """Say what was left out, before or once it was known where images come from."""
+        skipped = terminalreporter.stats.get("skipped", [])
+        count = self.left_out + sum(PACKAGES in one.longreprtext for one in skipped)
+        if count:
+            line = f"NOT RUN: {count} rows of docs/official-images.md: {PACKAGES}"
             terminalreporter.write_line(line)
 
 

@@ -10,6 +10,8 @@ from scripts.core.process import Completed, run
 from tests.kit.places import ROOT
 
 TEST = '''
+import os
+
 import pytest
 
 from tests.e2e.kit import official
@@ -24,6 +26,13 @@ official.rows = lambda: [official.Row(test=name, image="minio", promise="it hold
 def test_here(measured) -> None:
     """Of official images alone."""
     measured("1.2 s")
+
+
+@pytest.mark.registry
+def test_later() -> None:
+    """As one whose stack says at its start where images come from."""
+    if os.environ.get("TURNS_OUT"):
+        pytest.skip(official.PACKAGES)
 
 
 @row("minio", "it holds")
@@ -67,8 +76,8 @@ def test_with_packages_what_is_not_tried_is_told(places: Path) -> None:
     """And nothing is written of images that are no official ones."""
     done = rows(places, "packages")
 
-    assert "1 failed, 1 passed, 1 deselected" in done.stdout, done.stdout
-    assert "NOT RUN: 1 rows of docs/official-images.md: IMAGE_SOURCE=packages" in done.stdout
+    assert "1 failed, 1 passed, 2 deselected" in done.stdout, done.stdout
+    assert "NOT RUN: 2 rows of docs/official-images.md: IMAGE_SOURCE=packages" in done.stdout
     assert (places / "page.md").read_text().splitlines()[2] == "old"
 
 
@@ -80,10 +89,22 @@ def test_a_run_writes_what_it_measured_and_what_does_not_hold(places: Path) -> N
 
     done = rows(places, "registry")
 
-    assert "1 failed, 2 passed" in done.stdout, done.stdout
+    assert "1 failed, 3 passed" in done.stdout, done.stdout
     lines = (places / "page.md").read_text().splitlines()
     assert (lines[0], lines[-1]) == ("before", "after")
     assert sum("| 1.2 s |" in line for line in lines) == 1
     assert sum("| **does not hold** |" in line for line in lines) == 1
     assert sum("s390x | holds | 2026-01-31" in line for line in lines) == 1
     assert "test_gone@s390x" not in (places / "seen.json").read_text()
+
+
+def test_what_turns_out_to_be_package_built_is_told_too(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first start decides where nothing is set."""
+    monkeypatch.setenv("TURNS_OUT", "1")
+
+    done = rows(places, "")
+
+    assert "1 skipped" in done.stdout, done.stdout
+    assert "NOT RUN: 1 rows of docs/official-images.md" in done.stdout
