@@ -91,7 +91,8 @@ def ask(image: str) -> Answer:
 def read(exit_code: int, stdout: bytes, stderr: str) -> Answer:
     """Return what the client's answer means; a digest is the checksum of a manifest's bytes."""
     if exit_code:
-        why = (stderr.strip().splitlines() or [f"exit code {exit_code}"])[-1]
+        lines = stderr.strip().splitlines() or [f"exit code {exit_code}"]
+        why = next((one for one in lines if one.startswith("ERROR: ")), lines[0])
         return Answer(gone=bool(GONE.search(why)), why=why)
     try:
         manifest = json.loads(stdout)

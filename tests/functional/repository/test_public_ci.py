@@ -293,7 +293,7 @@ def test_words_run_in_a_bare_debian_with_a_copy_of_the_commit(place: Place) -> N
     place.job("checks.yml", "packages")
 
     (run,) = (one for one in place.docker() if one.startswith("run"))
-    assert run.startswith("run --rm --interactive --privileged --volume /checkout ")
+    assert run.startswith("run --rm --interactive --privileged --cgroupns host --volume /checkout ")
     assert run.endswith(" sh .ci/run")
     assert "--env IMAGE_SOURCE docker.io/library/debian:" in run
     with tarfile.open(place.bin / "copy.tar") as found:

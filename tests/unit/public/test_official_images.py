@@ -18,7 +18,7 @@ SILENT = Answer(why="i/o timeout")
     [
         ("ERROR: quay.io/minio/minio:x: not found", True),
         ("ERROR: docker.io/minio/minio:x: pull access denied, repository does not exist", True),
-        ("no such manifest: docker.io/library/neo4j:x", True),
+        ("ERROR: no such manifest: docker.io/library/neo4j:x", True),
         ("ERROR: failed to do request: Head: dial tcp: lookup quay.io: no such host", False),
         (
             "ERROR: unexpected status from HEAD request to http://h/v2/x: 429 Too Many Requests",
@@ -27,11 +27,13 @@ SILENT = Answer(why="i/o timeout")
         ("ERROR: unexpected status from HEAD request to http://h/v2/x: 401 Unauthorized", False),
         ('ERROR: failed to do request: Head "http://h/v2/x": connect: connection refused', False),
         ("ERROR: Cannot connect to the Docker daemon", False),
+        ("docker: unknown command: docker buildx", False),
     ],
 )
 def test_gone_is_only_what_a_registry_says_it_has_not(said: str, gone: bool) -> None:
     """A registry that is asked too often has it still."""
-    answer = images.read(1, b"", f"WARNING: of another thing\n{said}\n")
+    before = "WARNING: of another thing\n" if said.startswith("ERROR") else ""
+    answer = images.read(1, b"", f"{before}{said}\n\nRun 'docker --help'\n")
 
     assert (answer.digest, answer.gone, answer.why) == ("", gone, said)
 
