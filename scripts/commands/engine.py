@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @command(
-    close="end the link; the next command that needs the engine opens it again",
+    close="end every link of this checkout; the next command that needs the engine opens it again",
     keep="hold the link to this address until Ctrl-C, as inv up has it done beside itself",
 )
 def remote(*, close: bool = False, keep: str = "", format: str = "text") -> None:
@@ -33,8 +33,12 @@ def remote(*, close: bool = False, keep: str = "", format: str = "text") -> None
         tell.remote(state.document(link.seen(here.root, written) if written else None))
         return None
     flags.alone("close", format=tell.form != "text")
-    closed = written != "" and link.close(here.root, link.parsed(written, "the address"))
-    tell.say(f"the link to {written} is closed" if closed else "no link was open")
+    links = [*link.every(here.root)]
+    for one in links:  # also what the settings name no longer
+        link.close(here.root, link.parsed(one.address, "the address"))
+        tell.say(f"the link to {one.address} is closed")
+    if not links:
+        tell.say("no link was open")
     return None
 
 

@@ -163,6 +163,12 @@ def _remote(written: str, name: str, checkout: Checkout) -> Engine:
     return replace(engine, env={**client_env(own, checkout.environ), **engine.env})
 
 
+def has_docker(engine: Engine, checkout: Checkout) -> bool:
+    """Say whether there is a docker on this machine to speak to an engine."""
+    path = engine.env.get("PATH") or checkout.environ.get("PATH")
+    return shutil.which("docker", path=path) is not None
+
+
 def _forwarded(endpoint: str, root: Path) -> str:
     """Return the ssh address behind a socket that a link of this checkout forwards."""
     if FORWARDS not in endpoint:

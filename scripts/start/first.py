@@ -13,7 +13,7 @@ from scripts.core.errors import RefusedError
 from scripts.core.inventory import Engine, ImageSource
 from scripts.core.progress import phase
 from scripts.engine.api import Api
-from scripts.engine.discovery import discover
+from scripts.engine.discovery import discover, has_docker
 from scripts.engine.private import control, programs
 from scripts.engine.remote.address import VARIABLE
 from scripts.images import availability
@@ -35,6 +35,9 @@ def prepared(
     schema.require(resolving.written_breaches(files))
     selection.require_known(named, resolving.names(files, settings.get("CONTAINER_PREFIX")))
     running = discover(checkout, settings.get(VARIABLE))
+    if running and not has_docker(running, checkout) and system.packages_possible():
+        programs.have(checkout)
+        running = discover(checkout, settings.get(VARIABLE))
     if running is None and packed:
         with phase(checkout.note, "engine", "unpack"):
             unpacking.bring_engine(packed, checkout, this_system())

@@ -8,7 +8,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -86,6 +86,8 @@ class Keeper:
         self._lock = Lock()
         self._news, self._ended = Event(), Event()
         self._needed = time.monotonic()
+        self._last = ExitStack()
+        """What is given back at the very end."""
         self._forwarded: dict[int, str] = {}
         """The address there of each port that is forwarded."""
         pid = os.getpid()
@@ -100,6 +102,8 @@ class Keeper:
 
     def run(self) -> None:
         """Hold the link until SIGTERM, or until nobody needs it; raises what was refused."""
+        if (before := states.read(self._place)) is not None:
+            before.end_ssh()
         self._note()
         master = None
         try:
@@ -124,6 +128,7 @@ class Keeper:
             with suppress(OSError):
                 Path(self._state.sockets, states.ENGINE).unlink(missing_ok=True)
                 Path(self._state.sockets).rmdir()
+            self._last.close()
 
     def end(self) -> None:
         """End, from any thread."""
@@ -293,10 +298,10 @@ class Keeper:
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            os.close(number)
             self._needed = time.monotonic()
             return True
-        finally:
-            os.close(number)
+        self._last.callback(os.close, number)  # who wants the link now waits until it is closed
         return False
 
     def _link(self) -> Link:

@@ -139,15 +139,13 @@ def forwarded(checkout: Checkout, written: str) -> str:
 
 def close(root: Path, address: Address) -> bool:
     """End the link to a machine; say whether there was one."""
-    place = states.folder(root, address)
-    state = states.read(place)
+    state = states.read(states.folder(root, address))
     if state is None:
         return False
     lived = state.lives
     if lived:
         processes.stop(state.pid)
-    if state.ssh and processes.birth(state.ssh) == state.ssh_started:  # its keeper was killed
-        processes.end(state.ssh)
+    state.end_ssh()
     return lived
 
 

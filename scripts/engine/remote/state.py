@@ -99,6 +99,11 @@ class State:
         """Say whether its keeper has not ended."""
         return self.started != "" and processes.birth(self.pid) == self.started
 
+    def end_ssh(self) -> None:
+        """End an ssh whose keeper was killed: it still holds the ports."""
+        if self.ssh and processes.birth(self.ssh) == self.ssh_started:
+            processes.end(self.ssh, grace=2.0)
+
     @property
     def endpoint(self) -> str:
         """The engine's address on this machine."""

@@ -1,12 +1,14 @@
 """An engine on another machine, as it is used: with an ssh that goes nowhere."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.core.polling import poll
+from scripts.core.polling import poll, until_none
 from scripts.machine import program
 from tests.kit.checkout import Checkout
 from tests.kit.fake_ssh import FakeSsh
@@ -49,6 +51,24 @@ def test_what_looks_opens_the_link_and_down_ends_it(at: Checkout, ssh: FakeSsh) 
     assert at.inv("down") == 0
     assert f"the link to far{at.socket} is closed" in at.shown().err
     assert _link(at)["state"] == "closed"
+
+
+def test_a_keeper_that_was_killed_leaves_nothing_in_the_way(at: Checkout, ssh: FakeSsh) -> None:
+    """Its ssh is ended by the next one; and a link is closed that the settings name no longer."""
+    assert at.inv("ps") == 0
+    at.shown()
+    pid = _link(at)["pid"]
+    os.kill(pid, signal.SIGKILL)
+    until_none(lambda: _link(at)["state"] != "closed", timeout=PATIENCE, interval=0.05)
+
+    assert at.inv("ps") == 0
+    assert "opening the link" in at.shown().err
+    assert len(ssh.calls("-N")) == 2
+    assert _link(at)["pid"] not in {pid, None}
+
+    at.patch.setenv("REMOTE", "")
+    assert at.inv("remote", "--close") == 0
+    assert f"the link to ssh://far{at.socket} is closed" in at.shown().err
 
 
 def _link(at: Checkout) -> dict[str, Any]:
