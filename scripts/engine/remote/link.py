@@ -224,8 +224,9 @@ def _begin(place: Path, address: Address) -> None:
 def _awaited(place: Path, before: State, patience: float) -> State:
     """Wait until a link is open or cannot be; give what it was last."""
     found = before
+    over = before.phase in {Phase.CLOSED, Phase.FAILED}
     for state in poll(lambda: states.read(place), timeout=patience, interval=0.03):
-        if state is None or not (state.lives or _another(state, before)):
+        if state is None or (over and not _another(state, before)):
             continue
         found = state
         if state.phase in {Phase.OPEN, Phase.FAILED}:
@@ -234,5 +235,5 @@ def _awaited(place: Path, before: State, patience: float) -> State:
 
 
 def _another(state: State, before: State) -> bool:
-    """Say whether another keeper wrote this than the one before, though it has ended by now."""
+    """Say whether another keeper wrote this than the one before."""
     return (state.pid, state.started) != (before.pid, before.started)

@@ -96,7 +96,9 @@ class State:
 
     @property
     def lives(self) -> bool:
-        """Say whether its keeper has not ended."""
+        """Say whether its keeper holds it, or tries to."""
+        if self.phase in {Phase.CLOSED, Phase.FAILED}:
+            return False
         return self.started != "" and processes.birth(self.pid) == self.started
 
     def end_ssh(self) -> None:

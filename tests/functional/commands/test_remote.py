@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scripts.core.polling import poll, until_none
+from scripts.engine.remote import keeper
 from scripts.machine import program
 from tests.kit.checkout import Checkout
 from tests.kit.fake_ssh import FakeSsh
@@ -75,6 +76,17 @@ def _link(at: Checkout) -> dict[str, Any]:
     assert at.inv("remote", "--format", "json") == 0
     found: dict[str, Any] = at.document("remote")
     return found
+
+
+def test_a_link_can_be_held_in_the_foreground(at: Checkout, ssh: FakeSsh) -> None:
+    """What `inv up` has done beside itself, to see what it says; here until nobody needs it."""
+    at.patch.setattr(keeper, "IDLE", 0.0)
+    at.state["containers"] = {}
+
+    assert at.inv("remote", "--keep", f"far{at.socket}") == 0
+    assert len(ssh.calls("-N")) == 1
+    assert at.inv("remote", "--keep", "-far") == 2
+    assert "--keep is '-far', which is no address for ssh" in at.shown().err
 
 
 def test_without_a_remote_engine_there_is_no_link(at: Checkout) -> None:
