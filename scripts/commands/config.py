@@ -10,8 +10,16 @@ def config() -> None:
     from scripts.config import compose
 
     tell = report()
-    space = as_set(tell)
-    tell.text(compose.masked(space.resolved, space.settings.secrets()))
+    space = as_set(tell, swarm=True)
+    document = compose.document(space.resolved)
+    if space.settings.swarm:
+        from scripts.swarm import deploy
+
+        stack = deploy.of_document(document, {})
+        document = stack.document
+        for line in stack.dropped:
+            tell.say(line)
+    tell.text(compose.masked(document, space.settings.secrets()))
 
 
 @command(

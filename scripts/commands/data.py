@@ -1,7 +1,14 @@
 """Tasks that delete, save and restore the data."""
 
 from scripts.commands import flags
-from scripts.commands.command import checkout, command, project, report, starter
+from scripts.commands.command import (
+    checkout,
+    command,
+    project,
+    report,
+    require_no_swarm,
+    starter,
+)
 from scripts.core.errors import ExitCode
 
 DRY_RUN = "only show what would happen"
@@ -17,11 +24,17 @@ def down(*, service: list[str], volumes: bool = False, yes: bool = False) -> Non
     from scripts.commands.flows import data
 
     tell = report()
+    start = starter(tell, stopping=True)
     if service:
         flags.alone("service", volumes=volumes)
-        data.stop(starter(tell, stopping=True), tell, service)
+        require_no_swarm(start.space, "--service")
+        data.stop(start, tell, service)
+    elif start.space.settings.swarm:
+        from scripts.swarm import down
+
+        down.down(start, tell, delete_data=volumes, yes=yes)
     else:
-        data.down(starter(tell, stopping=True), tell, delete_data=volumes, yes=yes)
+        data.down(start, tell, delete_data=volumes, yes=yes)
 
 
 @command(

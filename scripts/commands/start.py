@@ -1,6 +1,7 @@
 """Tasks that start and stop services."""
 
 from dataclasses import replace
+from typing import Any
 
 from scripts.commands import flags
 from scripts.commands.command import BEGAN, as_set, checkout, command, report, result_line
@@ -38,7 +39,13 @@ def up(
         if debug:
             environ = {**here.environ, "MEMOS_DEBUG": "yes"}
             here = replace(here, environ=environ, by_flag=frozenset({"MEMOS_DEBUG"}))
-        return up.up(here, wanted, tell)
+        return up.up(here, wanted, tell, _in_swarm)
+
+
+def _in_swarm(*words: Any) -> ExitCode:
+    from scripts.swarm import up
+
+    return up.up(*words)
 
 
 @command()

@@ -111,8 +111,8 @@ def document(resolved: str) -> dict[str, Json]:
     return loaded
 
 
-def masked(resolved: str, secrets: Iterable[str]) -> str:
-    """Return the resolved file as YAML with its secrets masked, whatever YAML makes of them."""
+def masked(document: Mapping[str, Json], secrets: Iterable[str]) -> str:
+    """Return a document as YAML with its secrets masked, whatever YAML makes of them."""
     from scripts.config.rules.text import dumped
     from scripts.core import texts
 
@@ -129,7 +129,7 @@ def masked(resolved: str, secrets: Iterable[str]) -> str:
             case _:
                 return value
 
-    return dumped(shown(document(resolved))).replace("$", "$$")
+    return dumped(shown(document)).replace("$", "$$")
 
 
 def parse(resolved: Mapping[str, Json], folder: Path) -> Stack:

@@ -25,7 +25,7 @@ GIVEN = "MEMOS_DEV_GIVEN"
 the API, and no settings of a command that is typed there, perhaps about another stack."""
 WORKSPACE_VARIABLES = (
     *("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "SNAPSHOTS_KEEP", "ENV_FILE", "BUNDLE_FILE"),
-    *("MEMOS_DEBUG", "REMOTE"),
+    *("MEMOS_DEBUG", "REMOTE", "DEPLOY"),
 )
 """Variables that the workspace itself reads; all others are read by the compose file."""
 ENVIRONMENT, DEFAULT = "the environment", "the default"
@@ -137,6 +137,11 @@ class Settings:
     def source(self) -> ImageSource:
         """Where images come from; the registry as long as that was not chosen."""
         return self.image_source or ImageSource.REGISTRY
+
+    @property
+    def swarm(self) -> bool:
+        """Say whether the stack is a Swarm's, on one machine or several."""
+        return self.get("DEPLOY") == "swarm"
 
     @property
     def local_embedder(self) -> bool:

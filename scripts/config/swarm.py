@@ -66,6 +66,7 @@ _UNPUBLISHED = (
     " node"
 )
 _REFUSED = "no such key with DEPLOY=swarm: a Swarm has nothing like it"
+_STEP = "say it otherwise in the compose file; or DEPLOY= in .env, for plain Compose"
 _OF_STACK = frozenset({"name", "version", "services", "networks", "volumes", "configs", "secrets"})
 _OF_NETWORK = frozenset({"name", "internal", "attachable", "labels", "ipam", "external", "driver"})
 
@@ -135,7 +136,7 @@ class _Reader:
         for key in self._config:
             if key not in _OF_STACK and not key.startswith("x-"):
                 self._refuse(key, self._config[key])
-        require(self._breaches)
+        require(self._breaches, _STEP)
         dropped = (f"{reason} ({', '.join(names)})" for reason, names in self._lost.items())
         kept = {key: one for key, one in document.items() if one}
         return Stack(document=kept, dropped=tuple(dropped))

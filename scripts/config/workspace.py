@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scripts.config import compose, compose_cache, selection
 from scripts.config import settings as env_file
@@ -21,6 +22,9 @@ from scripts.engine import containers, discovery
 from scripts.engine.api import Api
 from scripts.engine.discovery import check_compose, check_engine
 from scripts.engine.remote.address import VARIABLE
+
+if TYPE_CHECKING:
+    from scripts.engine.swarm.cluster import Cluster
 
 CACHE = ".cache"
 
@@ -41,8 +45,17 @@ class Workspace:
 
     @property
     def api(self) -> Api:
-        """The way to the engine's API."""
-        return Api.of(self.engine)
+        """The way to the engine's API, or to the nodes of its Swarm in the place of one."""
+        return self.cluster if self.settings.swarm else Api.of(self.engine)
+
+    @property
+    def cluster(self) -> "Cluster":
+        """The way to the nodes of the Swarm that the engine is a manager of."""
+        from scripts.engine.swarm import nodes
+        from scripts.engine.swarm.cluster import Cluster
+
+        ways = nodes.ways(self.settings.get(nodes.NODES))
+        return Cluster(self.engine.endpoint, env=self.engine.env, ways=ways)
 
     @property
     def cache(self) -> Path:
@@ -237,6 +250,8 @@ def _workspace(
 ) -> Workspace:
     """Return the workspace with this resolved file, as text and as document."""
     stack = compose.parse(known[1], composed.files[0].parent)
+    if settings.swarm:
+        stack = in_swarm(stack)
     return Workspace(
         settings=settings,
         image_source=source,
@@ -272,6 +287,15 @@ def present(space: Workspace, named: Sequence[str]) -> tuple[str, ...]:
 def without_probes(stack: Stack) -> Stack:
     """Return the stack for an engine at tcp://: its ports are out of reach, health is believed."""
     services = (one if one.elsewhere else replace(one, probes=()) for one in stack.services)
+    return replace(stack, services=tuple(services))
+
+
+def in_swarm(stack: Stack) -> Stack:
+    """Return the stack for a Swarm: what it publishes it does on other machines."""
+    services = (
+        one if one.elsewhere else replace(one, probes=(), ports=(), links=())
+        for one in stack.services
+    )
     return replace(stack, services=tuple(services))
 
 

@@ -114,6 +114,8 @@ class Container:
     """A proxy that its programs take, as NAME=host:port: no login; empty for none."""
     no_proxy: frozenset[str] = frozenset()
     """Hosts, or ends of their names, that its programs call past the proxy."""
+    task: str = ""
+    """The task of a Swarm that it runs; empty for none."""
     debugger: str = ""
     """Where an editor may attach a debugger to it, host:port; empty where it may not."""
     node: str = ""

@@ -22,6 +22,7 @@ KEPT = frozenset({"always", "unless-stopped"})
 """Restart policies with which the engine starts again whatever ends by itself."""
 DEBUGGER_LABEL = "dev.memos.debugger"
 """Of a container: where an editor may attach a debugger to what runs in it."""
+TASK_LABEL = "com.docker.swarm.task.id"
 MOST = 1 << 20
 """Bytes of a small file."""
 HEALTH_OUTPUT = 500
@@ -164,6 +165,7 @@ def container(found: dict[str, Any]) -> Container:
         finished_at=_moment(state, "FinishedAt"),
         working_dir=str(marks.get(FOLDER_LABEL, "")),
         check=_check(found["Config"]),
+        task=str(marks.get(TASK_LABEL, "")),
         debugger=str(marks.get(DEBUGGER_LABEL, "")),
         **_node(found.get("Node") or {}),
         **_proxy(found["Config"].get("Env") or ()),

@@ -44,6 +44,12 @@ def left_by(space: Workspace) -> str:
     """
     project, gone = space.stack.project, ""
     for other in containers(space.api, project):
+        if other.task and not space.settings.swarm:
+            raise ConfigError(
+                f"{other.service} of project {project!r} runs in a Swarm, and would have its data"
+                " written to by two",
+                next_step="DEPLOY=swarm inv down, then: inv up; or DEPLOY=swarm in .env",
+            )
         folder = Path(other.working_dir or space.stack.folder)
         if same(folder, space.stack.folder):
             continue

@@ -1,6 +1,6 @@
 """`inv up` and `inv restart`: from what is wanted to all of it answering."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -53,7 +53,11 @@ class Wanted:
     """When the command began, seconds since 1970."""
 
 
-def up(checkout: Checkout, wanted: Wanted, tell: Reporter) -> ExitCode:
+InSwarm = Callable[[Starter, Wanted, Jobs, Reporter], ExitCode]
+"""Brings a stack up that is a Swarm's."""
+
+
+def up(checkout: Checkout, wanted: Wanted, tell: Reporter, in_swarm: InSwarm) -> ExitCode:
     """Bring services and all that they need to where they answer.
 
     Checks first and makes what is missing: `.env`, an engine, images, containers.
@@ -63,6 +67,8 @@ def up(checkout: Checkout, wanted: Wanted, tell: Reporter) -> ExitCode:
     with recorder.whole(), Jobs(tell.step, tell.state, recorder.note) as jobs:
         space = for_builds(noted, jobs, named=wanted.services, known=recorder.within)
         start = Starter(space=space, tell=tell, recorder=recorder, timeout=wanted.timeout)
+        if space.settings.swarm:
+            return in_swarm(start, wanted, jobs, tell)
         return _up(start, wanted, jobs, tell)
 
 

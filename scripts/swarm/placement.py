@@ -129,7 +129,7 @@ def _held_findings(
     names = sorted(known[one].name if one in known else f"{one}, which has left" for one in holders)
     if len(holders) > 1:
         cause = f"data of {unit.name} is on {len(names)} nodes: {', '.join(names)}"
-        step = "inv swarm.nodes shows them; keep one, and remove the volumes of the others by hand"
+        step = "docker volume ls on each shows it; what is old there its owner can save and remove"
         yield fatal("data-on-nodes", cause, step, service=member)
         return
     (holder,) = holders

@@ -14,6 +14,7 @@ from queue import Queue
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.kit import swarms
 from tests.kit.fake_disk import Disk
 from tests.kit.image_archives import archived, listed
 from tests.kit.places import TESTS_DATA
@@ -100,7 +101,12 @@ class FakeEngine:
         """Answer one request."""
         self.requests.append(request)
         path = request.path.partition("?")[0]
-        return self.answers[path] if path in self.answers else self._as_it_is(request)
+        if path in self.answers:
+            return self.answers[path]
+        _, kind, *words = [*path.strip("/").split("/"), ""]
+        if kind in self.state.get("swarm", ()):
+            return 200, swarms.answer(self.state["swarm"], kind, words[:-1], request.body)
+        return self._as_it_is(request)
 
     def _as_it_is(self, request: Request) -> Answer:
         parts = urlsplit(request.path)

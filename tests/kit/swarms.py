@@ -1,6 +1,7 @@
 """What the manager of a Swarm tells, in the shape that Engine 26.1 has it in."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 SERVICE = "com.docker.compose.service"
@@ -89,3 +90,20 @@ def container(name: str, of: Mapping[str, Any], **state: Any) -> dict[str, Any]:
         "State": {"Status": "running", "Health": {"Status": "healthy"}, **state},
         "HostConfig": {"RestartPolicy": {"Name": ""}},
     }
+
+
+def answer(swarm: dict[str, Any], kind: str, words: Sequence[str], body: bytes) -> object:
+    """Answer as a manager: `swarm` has lists of nodes, services and tasks.
+
+    A service that is to have no task is removed at once, as `docker stack rm` does after a while.
+    """
+    if not words:
+        return swarm[kind]
+    name = words[0]
+    found = next(one for one in swarm[kind] if one["ID"] == name)
+    if body:
+        found["Spec"] = json.loads(body)
+        if (found["Spec"].get("Mode") or {}).get("Replicated") == {"Replicas": 0}:
+            swarm["services"] = [one for one in swarm["services"] if one["ID"] != name]
+            swarm["tasks"] = [one for one in swarm["tasks"] if one["ServiceID"] != name]
+    return found

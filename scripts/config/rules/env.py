@@ -9,7 +9,7 @@ from functools import partial
 from scripts.config import choice, release
 from scripts.config.env_text import EnvLine, lines, text_of
 from scripts.config.rules import addresses
-from scripts.config.settings import LOCAL_DIMENSION, LOCAL_MODELS, Settings
+from scripts.config.settings import EVERYWHERE, LOCAL_DIMENSION, LOCAL_MODELS, Settings
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import FOREIGN, ImageSource
 from scripts.core.stack import LAST_PORT
@@ -29,8 +29,9 @@ CHAT_MODEL = (
 """How MemOS reads its list of chat models (`build_chat_llm_config`)."""
 PREFERRING_READER = "multimodal_struct"
 """From 2.0.8 on the only one that looks for preferences."""
-IDENTITY = ("COMPOSE_PROJECT_NAME", "IMAGE_SOURCE", "REMOTE")
+IDENTITY = ("COMPOSE_PROJECT_NAME", "IMAGE_SOURCE", "REMOTE", "DEPLOY")
 """Settings that say which stack is meant."""
+LOOPBACK = "127.0.0.1"
 NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 _JAVA = (r"[1-9][0-9]{0,8}[kmgKMG]", "a size such as 512m or 2g")
 _SHAPES = (
@@ -41,6 +42,7 @@ _SHAPES = (
         r"([A-Za-z0-9][^\s:/]*(:[0-9]+)?(/[^\s:/]+)*)?",
         "HOST or HOST:PORT/PATH, without https:// and a slash at the end",
     ),
+    ("DEPLOY", r"(swarm)?", "swarm, or nothing for plain Compose"),
     ("MINIO_ROOT_USER", r"\S{3,}", "3 characters or more, no blank"),
     ("NEO4J_ADVERTISED_HOST", r"([A-Za-z0-9][A-Za-z0-9.-]*)?", "the name or address of a host"),
     (r"(MOS_EMBEDDER|OPENAI|MEMRADER)_API_BASE", r"(https?://\S+)?", "http://HOST or https://HOST"),
@@ -112,7 +114,7 @@ def problems(settings: Settings) -> tuple[Problem, ...]:
     """Return every value that cannot be right."""
     rules = (
         *(_ports, _choices, _embedder, _chat, _dimension, _shapes, _passwords),
-        *(_memos, _open_doors, _of_compose, _remote, _elsewhere),
+        *(_memos, _open_doors, _swarm, _of_compose, _remote, _elsewhere),
     )
     # what is no text at all would stop the other rules
     found = [*_not_utf8(settings)] or [text for rule in rules for text in rule(settings)]
@@ -333,3 +335,22 @@ def _open_doors(settings: Settings) -> Iterator[str]:
             f"{shown('BIND_ADDRESS')}, and the API and Qdrant have no login;"
             " wanted 127.0.0.1 (and ssh -L), or ALLOW_WITHOUT_LOGIN=yes"
         )
+
+
+def _swarm(settings: Settings) -> Iterator[str]:
+    """What several machines cannot keep, or not safely."""
+    if not settings.swarm:
+        return
+    shown, told = settings.shown, settings.told("DEPLOY")
+    for name in SHORTEST_PASSWORD:
+        if settings.get(name) == settings.defaults.get(name):
+            yield f"{name} is still the default, and {told}; wanted your own"
+    if settings.get("BIND_ADDRESS") not in {LOOPBACK, EVERYWHERE}:
+        yield (
+            f"{shown('BIND_ADDRESS')}, and {told}, which cannot publish on one address; wanted"
+            f" {LOOPBACK}, with which nothing is published, or {EVERYWHERE}"
+        )
+    if settings.get("MEMOS_SRC"):
+        yield f"{shown('MEMOS_SRC')}, and {told}: other nodes have no such folder; wanted nothing"
+    if settings.debugger:
+        yield f"{shown('MEMOS_DEBUG')}, and {told}, where its port is not published; wanted no"

@@ -43,13 +43,13 @@ class Breach:
         return f"{where}found {self.found}, wanted {self.wanted}"
 
 
-def require(breaches: Iterable[Breach]) -> None:
+def require(breaches: Iterable[Breach], step: str = _STEP) -> None:
     """Raise ConfigError that names all breaches, a line each; nothing without any."""
     lines = [str(breach) for breach in breaches]
     if lines:
         rules = "one rule is" if len(lines) == 1 else f"{len(lines)} rules are"
         message = "\n  ".join((f"{rules} broken", *lines))
-        raise ConfigError(message, next_step=_STEP)
+        raise ConfigError(message, next_step=step)
 
 
 def validate(document: object, schema_name: str, file: str = "") -> tuple[Breach, ...]:

@@ -33,6 +33,7 @@ def test_the_example_itself_is_right(root: Path) -> None:
         ("MEMOS_PORT", "65536", "wanted a port from 1 to 65535"),
         ("ATTU_PORT", "80-90", "wanted a port from 1 to 65535"),
         ("ATTU_PORT", "²", "wanted a port from 1 to 65535"),
+        ("DEPLOY", "kubernetes", "wanted swarm, or nothing for plain Compose"),
         ("IMAGE_SOURCE", "mirror", "wanted registry, packages or nothing"),
         ("ENABLE_PREFERENCE_MEMORY", "True", "wanted true or false in small letters"),
         ("COMPOSE_PROJECT_NAME", "My Project", "wanted small letters, digits, - and _"),
@@ -363,3 +364,56 @@ def test_an_image_keeps_no_name_of_another_release(
     assert [line.partition(",")[0] for line in found] == [
         f".env line 1: MEMOS_IMAGE is '{image}'"
     ] * wrong
+
+
+OWN = "NEO4J_PASSWORD=of-my-own\nMILVUS_PASSWORD=of-my-own\nMINIO_ROOT_PASSWORD=of-my-own\n"
+SWARM = "DEPLOY is 'swarm' (.env line 1)"
+
+
+def test_a_swarm_wants_passwords_of_ones_own(root: Path) -> None:
+    """What its nodes say to each other passes other machines, and is not encrypted."""
+    assert problems(root, "DEPLOY=swarm\n") == [
+        f"the default: {name} is still the default, and {SWARM}; wanted your own"
+        for name in SHORTEST_PASSWORD
+    ]
+    assert problems(root, f"DEPLOY=swarm\n{OWN}") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            "BIND_ADDRESS=127.0.0.2",
+            (
+                f"BIND_ADDRESS is '127.0.0.2', and {SWARM}, which cannot publish on one address;"
+                " wanted 127.0.0.1, with which nothing is published, or 0.0.0.0"
+            ),
+        ),
+        (
+            "MEMOS_DEBUG=yes",
+            f"MEMOS_DEBUG is 'yes', and {SWARM}, where its port is not published; wanted no",
+        ),
+    ],
+)
+def test_a_swarm_cannot_keep_everything(root: Path, line: str, told: str) -> None:
+    """Refused before anything is deployed."""
+    assert problems(root, f"DEPLOY=swarm\n{OWN}{line}\n") == [f".env line 5: {told}"]
+
+
+def test_a_swarm_has_no_source_of_this_machine(root: Path) -> None:
+    """Another node would reject the task that mounts it."""
+    (root / "src" / "memos").mkdir(parents=True)
+    (root / "pyproject.toml").write_text('[project]\nname = "MemoryOS"\nversion = "2.0.6"\n')
+
+    told = problems(root, f"DEPLOY=swarm\n{OWN}MEMOS_SRC={root}/src\n")
+
+    assert told[-1].endswith(f"and {SWARM}: other nodes have no such folder; wanted nothing")
+
+
+def test_a_swarm_publishes_what_has_no_login_only_when_told_to(root: Path) -> None:
+    """A port of a node listens on every address, so 0.0.0.0 means what it means elsewhere."""
+    wide = f"DEPLOY=swarm\n{OWN}BIND_ADDRESS=0.0.0.0\n"
+
+    (told,) = problems(root, wide)
+    assert "the API and Qdrant have no login" in told
+    assert problems(root, f"{wide}ALLOW_WITHOUT_LOGIN=yes\n") == []

@@ -1,0 +1,173 @@
+"""Asks a manager what is deployed, has it deploy a stack, and remove one."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from scripts.config import compose, swarm
+from scripts.config.workspace import Workspace
+from scripts.core.errors import EngineError, RefusedError
+from scripts.core.finding import DOCKER
+from scripts.core.inventory import PROJECT_LABEL
+from scripts.core.process import TIME_IS_UP, last_words
+from scripts.engine.api import Api, shaped
+from scripts.engine.swarm import tasks
+from scripts.engine.swarm.cluster import Cluster
+from scripts.engine.swarm.nodes import Node
+from scripts.engine.swarm.tasks import Known, Run
+
+DATA_LABEL = "dev.memos.data"
+"""Of a node, before the names of a project and a data group: its volumes are there."""
+PIN = "node.id=="
+CHANGE_TIMEOUT = 120.0
+"""Seconds for the manager to take a stack: it only writes down what is wanted."""
+
+
+@shaped("its Swarm")
+def require_manager(api: Api) -> None:
+    """Raise EngineError unless the engine is a manager of a Swarm that has a leader."""
+    info = api.get("/info") or {}
+    found = info.get("Swarm") or {}
+    state = found.get("LocalNodeState", "inactive")
+    if state == "active" and found.get("ControlAvailable"):
+        return
+    problem = "is in no Swarm, and DEPLOY=swarm wants a manager"
+    step = (
+        f"{DOCKER} swarm init --advertise-addr ADDRESS, one that the other nodes reach (127.0.0.1"
+        " where there are none); or DEPLOY= in .env for plain Compose"
+    )
+    if state == "active":
+        problem = "is a worker of its Swarm, and DEPLOY=swarm wants a manager"
+        step = "the engine of a manager, such as REMOTE=USER@HOST in .env"
+    elif state == "locked":
+        problem, step = "is a manager of a Swarm that is locked", f"{DOCKER} swarm unlock"
+    elif info.get("LiveRestoreEnabled"):
+        problem = "has live-restore, which goes with no Swarm"
+        step = "take it out of /etc/docker/daemon.json, restart the engine, then: docker swarm init"
+    why = f" ({found['Error']})" if found.get("Error") else ""
+    raise EngineError(f"the engine at {api.endpoint} {problem}{why}", next_step=step)
+
+
+def own(known: Known, project: str) -> list[Run]:
+    """Return the services of a stack; a Swarm has those of others, too."""
+    found = tasks.runs(known)
+    return [run for run in found if tasks.labels_of(run.service).get(PROJECT_LABEL) == project]
+
+
+def pins(runs: Iterable[Run]) -> dict[str, str]:
+    """Return the ids of the nodes that deployed services are pinned to, by service."""
+    return {
+        run.name: constraint.removeprefix(PIN)
+        for run in runs
+        for constraint in run.constraints
+        if constraint.startswith(PIN)
+    }
+
+
+def is_settled(runs: Iterable[Run], names: Iterable[str]) -> bool:
+    """Say whether the newest task of each of these services is made as the service is by now."""
+    return {*names} <= {run.name for run in runs if _is_current(run)}
+
+
+def _is_current(run: Run) -> bool:
+    """Say so of one service; only there it says that it runs in containers."""
+    template = {**run.service["Spec"]["TaskTemplate"]}
+    template.pop("Runtime", None)
+    return run.task is not None and run.task.get("Spec") == template
+
+
+def marked(nodes: Iterable[Node], project: str) -> dict[str, set[str]]:
+    """Return the ids of the nodes that are marked as having data, by group."""
+    found: dict[str, set[str]] = {}
+    for node in nodes:
+        for label in node.labels:
+            before, _, group = label.rpartition(".")
+            if before == f"{DATA_LABEL}.{project}":
+                found.setdefault(group, set()).add(node.id)
+    return found
+
+
+def mark(api: Api, project: str, groups: Mapping[str, str]) -> None:
+    """Mark the nodes that have the data of groups (ids by group), and no others.
+
+    So that it is known where data is also while a node cannot be asked.
+    """
+    with shaped("the nodes of its Swarm"):
+        for node in api.get("/nodes") or ():
+            labels = {
+                f"{DATA_LABEL}.{project}.{group}": "here"
+                for group, home in groups.items()
+                if home == node["ID"]
+            }
+            before = node["Spec"].get("Labels") or {}
+            others = {
+                name: one
+                for name, one in before.items()
+                if not name.startswith(f"{DATA_LABEL}.{project}.")
+            }
+            if before != {**others, **labels}:
+                spec = {**node["Spec"], "Labels": {**others, **labels}}
+                version = node["Version"]["Index"]
+                api.post(f"/nodes/{node['ID']}/update", spec, version=version)
+
+
+def stack(space: Workspace, names: Iterable[str], places: Mapping[str, str]) -> swarm.Stack:
+    """Return these services as a stack; ConfigError for what a Swarm cannot keep."""
+    document = compose.document(space.resolved)
+    services = {name: document["services"][name] for name in names}
+    return of_document({**document, "services": services}, places)
+
+
+def of_document(document: Mapping[str, Any], places: Mapping[str, str]) -> swarm.Stack:
+    """Return a resolved file as a stack; what it names of this machine is looked at."""
+    files = {name: _digest(Path(name)) for name in swarm.contents(document)}
+    digests = {name: digest for name, digest in files.items() if digest}
+    empty = [folder for folder in swarm.folders(document) if _is_empty(Path(folder))]
+    return swarm.stack(document, places=places, digests=digests, empty=empty)
+
+
+def _digest(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""  # refused by its name, where a service uses it
+
+
+def _is_empty(folder: Path) -> bool:
+    """Say whether a folder holds nothing, or no more than a word about that."""
+    try:
+        return {one.name for one in folder.iterdir()} <= {"README.md"}
+    except OSError:
+        return False
+
+
+def deploy(space: Workspace, deployed: swarm.Stack) -> None:
+    """Have the manager take a stack; RefusedError with its words.
+
+    It is given on stdin, as it holds the passwords. Images are on their nodes already: nobody asks
+    a registry for their digests.
+    """
+    argv = ["docker", "stack", "deploy", "--compose-file", "-", "--resolve-image", "never"]
+    _changed(space, [*argv, space.stack.project], stdin=deployed.text())
+
+
+def remove(space: Workspace) -> None:
+    """Have the manager remove the stack; RefusedError with its words."""
+    _changed(space, ["docker", "stack", "rm", space.stack.project])
+
+
+def _changed(space: Workspace, argv: list[str], *, stdin: str = "") -> None:
+    done = space.compose.runner(argv, timeout=CHANGE_TIMEOUT, env=space.engine.env, stdin=stdin)
+    if done.exit_code:
+        late = f"it took longer than {CHANGE_TIMEOUT:.0f} s"
+        said = late if done.exit_code == TIME_IS_UP else last_words(done)
+        words = " ".join(argv[:3])
+        raise RefusedError(f"{words} failed: {said}", next_step="inv doctor", said=said)
+
+
+def cluster(space: Workspace) -> Cluster:
+    """Return the way to the Swarm of a workspace; errors as in `require_manager`."""
+    found = space.cluster
+    require_manager(found.manager)
+    return found

@@ -1,0 +1,160 @@
+"""`inv up` on a Swarm: checks, brings images to their nodes, deploys once, and then only looks."""
+
+from collections.abc import Collection, Iterator
+from contextlib import closing, suppress
+
+from scripts.config import selection
+from scripts.config.workspace import Workspace
+from scripts.core.errors import ConfigError, ExitCode, StackError
+from scripts.core.files import held
+from scripts.core.look import ALIVE, Look
+from scripts.core.polling import poll
+from scripts.core.progress import phase
+from scripts.core.stack import Stack
+from scripts.engine.containers import containers, existing
+from scripts.engine.swarm.cluster import Cluster
+from scripts.images import carry, drift, supply
+from scripts.images.jobs import Jobs
+from scripts.start import elsewhere, scheduler
+from scripts.start.events import Event, EventKind
+from scripts.start.starter import Starter, with_news
+from scripts.start.up import Reporter, Wanted
+from scripts.swarm import deploy
+from scripts.swarm.placement import Placement, placement
+from scripts.watch.observer import Observer
+
+SETTLING = 15.0
+"""Seconds for a Swarm to make the first task of each service that was changed."""
+INTERVAL = 0.4
+"""Seconds between two questions about that."""
+
+
+def up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
+    """Bring services and all that they need to where they are healthy.
+
+    Raises EngineError where the engine is no manager, ConfigError for what a Swarm cannot keep.
+    """
+    space = start.space
+    names = space.stack.closure(selection.services(space.stack, wanted.services))
+    with held(space.cache, "up"):
+        start.recorder.of(space.cache, space.stack, names)
+        cluster = deploy.cluster(space)
+        require_no_compose(space)
+        here = tuple(name for name in names if not space.stack.service(name).elsewhere)
+        places = _places(space, here, cluster)
+        stack = deploy.stack(space, here, places.nodes)
+        statuses = start.statuses(here)
+        drifted = drift.drifted(space.settings.memos, statuses)
+        away = elsewhere.findings(space.stack, names) if space.settings.elsewhere else ()
+        if code := start.preflight((*drifted, *places.findings, *away)):
+            return code
+        for line in stack.dropped:
+            tell.say(line)
+        supply.supply(space, statuses, jobs, tell, rebuild=wanted.rebuild)
+        jobs.stop()
+        _bring_images(start, places, cluster, tell)
+        before = frozenset(one.id for one in containers(cluster, space.stack.project))
+        with phase(start.recorder.note, "create"):
+            deploy.mark(cluster.manager, space.stack.project, _homes(space.stack, places, cluster))
+            deploy.deploy(space, stack)
+            _settle(space, here, cluster)
+        return _follow(start, names, before, tell)
+
+
+def require_no_compose(space: Workspace) -> None:
+    """Raise ConfigError where the stack runs with plain Compose: both would write to its data."""
+    mine = containers(space.api, space.stack.project)
+    if names := [one.service for one in mine if not one.node]:
+        raise ConfigError(
+            f"{', '.join(sorted(names))} of {space.stack.project} run with plain Compose here",
+            next_step="DEPLOY= inv down, then: inv up; all data stays",
+        )
+
+
+def _places(space: Workspace, names: Collection[str], cluster: Cluster) -> Placement:
+    """Ask where data is, and decide where each service runs."""
+    stack, known = space.stack, cluster.known()
+    held_by = deploy.marked(known.nodes.values(), stack.project)
+    for node, api in cluster.engines().items():
+        present = existing(api)
+        for volume in stack.volumes:
+            if volume.name in present:
+                held_by.setdefault(volume.group, set()).add(node)
+    now = deploy.pins(deploy.own(known, stack.project))
+    return placement(stack.only(tuple(names)), tuple(known.nodes.values()), held_by, now)
+
+
+def _homes(stack: Stack, places: Placement, cluster: Cluster) -> dict[str, str]:
+    """Return the nodes of all data groups, also of those that are not started now."""
+    marked = deploy.marked(cluster.known().nodes.values(), stack.project)
+    before = {group: min(nodes) for group, nodes in marked.items()}
+    now = {stack.service(name).data_group: node for name, node in places.nodes.items()}
+    return {group: node for group, node in {**before, **now}.items() if group}
+
+
+def _bring_images(start: Starter, places: Placement, cluster: Cluster, tell: Reporter) -> None:
+    """Bring to each node the images of the services that run there."""
+    space, engines = start.space, cluster.engines()
+    for node in cluster.known().nodes.values():
+        wanted = [name for name, place in places.nodes.items() if place == node.id]
+        images = [space.stack.service(name).image for name in wanted]
+        engine = engines.get(node.id)
+        if engine is None and wanted:
+            tell.say(
+                f"NODES names no way to {node.name}, so that it has to have the images of"
+                f" {', '.join(wanted)} already, or to pull them by itself"
+            )
+        elif engine is not None and engine.endpoint != cluster.endpoint and images:
+            with phase(start.recorder.note, "load", node.name), tell.board([node.name]):
+                carry.carry(cluster.manager, engine, images, tell.step, node.name)
+
+
+def _settle(space: Workspace, names: Collection[str], cluster: Cluster) -> None:
+    """Wait until the tasks of before are no longer the newest: they would pass for the new ones."""
+
+    def settled() -> bool:
+        return deploy.is_settled(deploy.own(cluster.known(), space.stack.project), names)
+
+    for done in poll(settled, timeout=SETTLING, interval=INTERVAL):
+        if done:
+            return
+
+
+def _follow(
+    start: Starter, names: tuple[str, ...], before: Collection[str], tell: Reporter
+) -> ExitCode:
+    """Tell what Swarm makes of it, until all are healthy, one is broken, or time is up."""
+    space, recorder = start.space, start.recorder
+    observer = Observer(space.api, space.stack)
+    with closing(observer):
+        seen = Deployed(space.stack, names, observer, before)
+        events = recorder.noted(scheduler.course(seen, start.timeout))
+        code = tell.follow(names, with_news(events, space.api, space.stack))
+    with suppress(StackError, OSError):  # what `ps` will not know then is no fault
+        recorder.keep(space.cache, space.stack, names, containers(space.api, space.stack.project))
+    if code is ExitCode.OK:
+        tell.ready(space.stack, names, space.settings)
+    return code
+
+
+class Deployed(scheduler.Onlooker):
+    """What is seen of a stack that Swarm starts."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        wanted: tuple[str, ...],
+        world: scheduler.World,
+        before: Collection[str],
+    ) -> None:
+        """Begin now; `before` are the ids of containers that were there already."""
+        super().__init__(stack, wanted, world, lambda: False)
+        self._there, self._told = before, set[str]()
+
+    def launches(self, look: Look) -> Iterator[Event]:
+        """Tell whom Swarm has started since."""
+        for one in look.containers:
+            new = one.id not in self._there and one.service not in self._told
+            if one.state in ALIVE and new and one.service in self.wanted:
+                self._told.add(one.service)
+                yield self.event(EventKind.STARTED, one.service)

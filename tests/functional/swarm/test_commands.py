@@ -1,0 +1,169 @@
+"""`inv up`, `inv down` and `inv config` with DEPLOY=swarm, and what cannot be done there."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.kit import swarms
+from tests.kit.checkout import Checkout
+
+PASSWORDS = "".join(
+    f"{name}=of-my-own\n" for name in ("NEO4J_PASSWORD", "MILVUS_PASSWORD", "MINIO_ROOT_PASSWORD")
+)
+INFO = {
+    "ID": "an-engine",
+    "Swarm": {"LocalNodeState": "active", "ControlAvailable": True, "NodeID": "node-one"},
+}
+NO_PRIVILEGES = "security_opt no-new-privileges:true is not known to a Swarm"
+
+
+@pytest.fixture
+def swarm(at: Checkout) -> Checkout:
+    """A stack of a Swarm with one node, where all of it runs."""
+    at.env_file.write_text(
+        f"IMAGE_SOURCE=registry\nDEPLOY=swarm\nCOMPOSE_PROJECT_NAME=test\n{PASSWORDS}"
+    )
+    at.config["name"] = "test"
+    at.state["info"] = INFO
+    services = [swarms.service(name, volume=f"test_{name}") for name in at.config["services"]]
+    at.state["swarm"] = {
+        "nodes": [{**swarms.node("one"), "Version": {"Index": 1}}],
+        "services": services,
+        "tasks": [swarms.task(one, 1, "running", on="one") for one in services],
+    }
+    at.state["containers"] = {
+        f"{name}-1": swarms.container(f"{name}-1", service)
+        for name, service in zip(at.config["services"], services, strict=True)
+    }
+    at.answer("stack deploy", f"cat >{at.folder}/stack.json")
+    return at
+
+
+def deployed(at: Checkout) -> dict[str, Any]:
+    """Return the stack that the manager was given."""
+    found: dict[str, Any] = json.loads((at.folder / "stack.json").read_text())
+    return found
+
+
+def test_up_deploys_once_and_waits_until_all_are_healthy(swarm: Checkout) -> None:
+    """Each service on its node; Compose makes no container."""
+    assert swarm.inv("up") == 0
+
+    told = swarm.shown().err
+    assert told.count(NO_PRIVILEGES) == 1
+    assert all(name in told for name in swarm.config["services"])
+    stack = deployed(swarm)
+    assert {one["deploy"]["endpoint_mode"] for one in stack["services"].values()} == {"dnsrr"}
+    places = [one["deploy"]["placement"]["constraints"] for one in stack["services"].values()]
+    assert places == [["node.id==node-one"]] * len(swarm.config["services"])
+    assert not any("create" in call for call in swarm.calls())
+
+
+def test_a_part_of_a_stack_goes_alone(swarm: Checkout) -> None:
+    """With all that it needs; what runs beside it is left as it is."""
+    assert swarm.inv("up", "--service", "etcd") == 0
+
+    assert list(deployed(swarm)["services"]) == ["etcd"]
+
+
+def test_a_node_that_is_down_is_told_before_anything_is_deployed(swarm: Checkout) -> None:
+    """The data is there, and another node would begin with nothing."""
+    swarm.config["services"]["etcd"]["x-data-group"] = "milvus"
+    label = {"dev.memos.data.test.milvus": "here"}
+    away = {**swarms.node("two", "down", Labels=label), "Version": {"Index": 1}}
+    swarm.state["swarm"]["nodes"].append(away)
+    swarm.state["volumes"] = []
+
+    assert swarm.inv("up", "--service", "etcd") == 5
+
+    told = swarm.shown().err
+    assert "the data of milvus is on node two, which is down" in told
+    assert not (swarm.folder / "stack.json").exists()
+
+
+def test_an_engine_in_no_swarm_is_told(swarm: Checkout) -> None:
+    """3, and how it becomes a manager."""
+    swarm.state["info"] = {"ID": "an-engine", "Swarm": {"LocalNodeState": "inactive"}}
+
+    assert swarm.inv("up") == 3
+
+    assert "is in no Swarm, and DEPLOY=swarm wants a manager" in swarm.shown().err
+
+
+def test_what_a_swarm_cannot_keep_is_told_by_its_key(swarm: Checkout) -> None:
+    """2, before anything is deployed."""
+    swarm.config["services"]["etcd"]["cpu_shares"] = 512
+
+    assert swarm.inv("up") == 2
+
+    told = swarm.shown().err
+    assert "service etcd: cpu_shares: found 512, wanted no such key with DEPLOY=swarm" in told
+    assert "DEPLOY= in .env" in told
+
+
+def test_default_passwords_are_refused(swarm: Checkout) -> None:
+    """All at once, with the line that wants others."""
+    swarm.env_file.write_text("IMAGE_SOURCE=registry\nDEPLOY=swarm\n")
+
+    assert swarm.inv("up") == 2
+
+    assert swarm.shown().err.count("is still the default, and DEPLOY is 'swarm'") == 3
+
+
+def test_config_shows_what_a_swarm_is_given(swarm: Checkout) -> None:
+    """With the secrets masked, and what is lost."""
+    swarm.config["services"]["memos"]["environment"]["NEO4J_PASSWORD"] = "of-my-own"
+
+    assert swarm.inv("config") == 0
+
+    shown = swarm.shown()
+    stack = yaml.safe_load(shown.out)
+    assert stack["services"]["memos"]["deploy"]["endpoint_mode"] == "dnsrr"
+    assert "of-my-own" not in shown.out
+    assert shown.err.count(NO_PRIVILEGES) == 1
+
+
+def test_down_leaves_the_data(swarm: Checkout) -> None:
+    """Services end in their order, then the stack is removed."""
+    assert swarm.inv("down") == 0
+
+    assert swarm.calls()[-1] == "stack rm test"
+    assert "the data is kept, each on its node" in swarm.shown().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["reset --service etcd --yes", "snapshot.save", "down --service etcd", "api.host"],
+)
+def test_what_goes_with_plain_compose_only_says_so(swarm: Checkout, words: str) -> None:
+    """2, and what goes with both; nothing is stopped."""
+    assert swarm.inv(*words.split()) == 2
+
+    assert "DEPLOY is 'swarm'" in swarm.shown().err
+    assert not any(word in call for call in swarm.calls() for word in ("stop", "rm"))
+
+
+def test_a_stack_of_a_swarm_is_not_started_by_compose(swarm: Checkout) -> None:
+    """Both would write to the same data."""
+    swarm.env_file.write_text("IMAGE_SOURCE=registry\nCOMPOSE_PROJECT_NAME=test\n")
+
+    assert swarm.inv("up") == 2
+
+    told = swarm.shown().err
+    assert "runs in a Swarm" in told
+    assert "DEPLOY=swarm inv down" in told
+
+
+def test_a_stack_of_compose_is_not_started_by_a_swarm(swarm: Checkout) -> None:
+    """For the same reason."""
+    swarm.state["swarm"] |= {"services": [], "tasks": []}
+    for one in swarm.state["containers"].values():
+        del one["Config"]["Labels"]["com.docker.swarm.task.id"]
+
+    assert swarm.inv("up") == 2
+
+    told = swarm.shown().err
+    assert "run with plain Compose here" in told
+    assert "DEPLOY= inv down, then: inv up" in told
