@@ -14,7 +14,7 @@ from tests.e2e.machines import bare_files, fresh
 from tests.e2e.machines.bare_machine import Machine, entered
 from tests.e2e.machines.trial import Trial
 
-MORE = "git curl npm"
+MORE = "git curl npm zstd"
 """What runners have and a bare Debian lacks, in Debian's packages."""
 LIMIT = 5400.0
 """Seconds for one job."""

@@ -332,7 +332,8 @@ def test_a_survey_gives_what_each_volume_uses_and_what_is_free(at: Path) -> None
     """A line a volume; without GNU tar it fails, so that another image is tried."""
     rows = [line.split() for line in run(SURVEY, at).stdout.decode().splitlines()]
     assert [row[0] for row in rows] == ["a", "b"]
-    assert all(int(word) > 0 for row in rows for word in row[1:])
+    assert int(rows[0][1]) > 0  # an empty folder may take none, as in memory
+    assert all(int(word) > 0 for row in rows for word in row[2:])
     (at / "b" / PART).mkdir()
     assert f"b {PART}" in run(SURVEY, at).stdout.decode().splitlines()
     empty = at / "a" / "deep"
