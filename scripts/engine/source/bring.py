@@ -87,18 +87,19 @@ def bring(
     store = cache / FOLDER
     with files.held(store, "source", wait=lambda _: None):
         found = tree.look(folder, runner)
-        known = None if anew else _read(store)
+        of = f"{volume.name} at {volume.api.endpoint}"
+        known = None if anew else _read(store, of)
         if known is None:
             known = {name: Kept(mark=one) for name, one in volume.marks().items()}
         moment = time.time_ns()
         sent = parcel.parcel(found.files, known, partial(_content, folder), moment)
         if sent:
             touched = dict.fromkeys((*sent.put, *sent.gone), Kept(mark=UNKNOWN))
-            _write(store, {**known, **touched})
+            _write(store, of, {**known, **touched})
             if sent.gone or not volume.put(parcel.packed(sent.put, moment)):
                 volume.store(sent.gone, parcel.packed(sent.put, moment))
         if sent.now != known:
-            _write(store, sent.now)
+            _write(store, of, sent.now)
     return Brought(
         files=len(sent.now),
         put=tuple(sent.put),
@@ -118,17 +119,20 @@ def _content(folder: Path, name: str) -> bytes | None:
 class _Known:
     """The file beside the duty."""
 
+    of: str
+    """The volume."""
     files: Mapping[str, Kept]
 
 
-def _read(store: Path) -> Mapping[str, Kept] | None:
-    """Return what is known of the volume; None where nothing is."""
+def _read(store: Path, of: str) -> Mapping[str, Kept] | None:
+    """Return what is known of a volume; None where nothing is, or of another one."""
     try:
-        return records.made(_Known, files.read_own(store / KNOWN)).files
+        known = records.made(_Known, files.read_own(store / KNOWN))
     except ValueError:
         return None
+    return known.files if known.of == of else None
 
 
-def _write(store: Path, known: Mapping[str, Kept]) -> None:
+def _write(store: Path, of: str, known: Mapping[str, Kept]) -> None:
     document = {name: asdict(one) for name, one in known.items()}
-    files.write(store / KNOWN, json.dumps({"files": document}))
+    files.write(store / KNOWN, json.dumps({"of": of, "files": document}))

@@ -131,3 +131,23 @@ def test_without_an_engine_here_no_image_is_sent(far: DataCheckout) -> None:
     assert far.inv("images.send") == 3
 
     assert "next: inv up, which has them made there" in far.shown().err
+
+
+def test_what_cannot_be_brought_is_an_advice(far: DataCheckout) -> None:
+    """Where people look, and programs too."""
+    source(far)
+    assert far.inv("up") == 0
+    for document in poll(lambda: advice(far), timeout=PATIENCE, interval=0.2):
+        if document:
+            break
+
+    assert [one["code"] for one in document] == ["source-refused"]
+    assert document[0]["evidence"].startswith("memos/out: a link out of the folder")
+
+
+def advice(at: DataCheckout) -> list[dict[str, str]]:
+    """Return what `inv doctor` has to say about the source."""
+    at.shown()
+    assert at.inv("doctor", "--format", "json") in {0, 5}
+    found: list[dict[str, str]] = at.document("doctor")["findings"]
+    return [one for one in found if one["code"].startswith("source-")]

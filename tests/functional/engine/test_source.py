@@ -5,7 +5,7 @@ import os
 import subprocess
 import tarfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -142,6 +142,18 @@ def test_what_another_checkout_has_sent_is_not_believed(source: Path, volume: Fo
 
     assert (found.put, found.gone) == (("memos/api.py",), ("memos/other.py",))
     assert volume.holds == {"memos/__init__.py": "", "memos/api.py": "one = 1\n"}
+
+
+def test_what_is_known_of_one_volume_is_not_believed_of_another(
+    source: Path, volume: Folder
+) -> None:
+    """As of an engine that REMOTE named before."""
+    brought(source, volume)
+    other = replace(volume, name="other", ways=[])
+
+    brought(source, other)
+
+    assert other.ways == ["read"]
 
 
 def test_a_branch_is_one_push_and_empty_folders_go(source: Path, volume: Folder) -> None:

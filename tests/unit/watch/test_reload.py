@@ -338,3 +338,20 @@ def test_files_changed_since_a_moment_are_counted(tmp_path: Path) -> None:
 
     assert version.changed(tmp_path, 150.0) == 2
     assert version.changed(tmp_path / "gone", 150.0) == 0
+
+
+def test_what_does_not_get_to_a_remote_engine_is_told() -> None:
+    """Why nothing does for now, and one of the files that cannot; both stop nothing."""
+    assert list(findings.brought("", {}, "far")) == []
+
+    refused = {"memos/b": "40.0 MiB, at most 32.0 MiB are brought", "memos/a": "a link out"}
+    late, lacking = findings.brought("the engine does not answer", refused, "far")
+
+    assert (late.code, late.evidence, late.fatal) == (
+        "source-late",
+        "the engine does not answer",
+        False,
+    )
+    assert late.cause == "what was saved last is not at far yet, and is tried again"
+    assert (lacking.code, lacking.fatal) == ("source-refused", False)
+    assert lacking.evidence == "memos/a: a link out, and 1 more"
