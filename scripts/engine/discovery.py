@@ -175,7 +175,7 @@ def _forwarded(endpoint: str, root: Path) -> str:
         return ""
     from scripts.engine.remote import link
 
-    return next((one.address for one in link.every(root) if one.endpoint == endpoint), "")
+    return next((one.address for one in link.noted(root) if one.endpoint == endpoint), "")
 
 
 def _named(endpoint: str, tls: Mapping[str, str], name: str, checkout: Checkout) -> Engine:

@@ -149,12 +149,16 @@ def close(root: Path, address: Address) -> bool:
     return lived
 
 
+def noted(root: Path) -> Iterator[State]:
+    """Yield what is noted of all links of a checkout, also of those that nobody holds."""
+    for file in sorted((root / ".cache" / "remote").glob(f"*/{states.FILE}")):
+        if (state := states.read(file.parent)) is not None:
+            yield state
+
+
 def every(root: Path) -> Iterator[State]:
     """Yield the links of a checkout that somebody holds."""
-    for file in sorted((root / ".cache" / "remote").glob(f"*/{states.FILE}")):
-        state = states.read(file.parent)
-        if state is not None and state.lives:
-            yield state
+    return (state for state in noted(root) if state.lives)
 
 
 def broke(root: Path, began: float) -> str:

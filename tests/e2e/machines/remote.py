@@ -25,6 +25,8 @@ LOOK = 1.0
 IN_A_ROW = 20
 OUT, BACK = 10.0, 5.0
 """Seconds without a cable, and until all answers again."""
+MEANWHILE = 2.5
+"""Seconds after which a restore is at its data."""
 PROCESSES = 2
 """Of ssh."""
 REFUSED = ("drop connection", "MaxStartups", "refused")
@@ -75,6 +77,10 @@ class Measured:
         with self.trial.check("snapshot.save, snapshot.restore"):
             stack.inv("snapshot.save", "--name", "there")
             stack.inv("snapshot.restore", "there", "--yes")
+        with self.trial.check("a cable that is out in mid-restore leaves the data whole"):
+            self._torn(far)
+            stack.inv("up")
+            stack.inv("smoke")
         self._check(f"back after {OUT:.0f} s without a cable", lambda: self._break(far), BACK)
         with self.trial.check("which is told"):
             assert "was broken for" in stack.inv("ps").stderr
@@ -101,6 +107,14 @@ class Measured:
 
     def _looks(self, stack: Checkout) -> float:
         return statistics.median(_time(stack, "ps") for _ in range(3 * self.rounds))
+
+    def _torn(self, far: Far) -> None:
+        """Take the cable out while a snapshot is restored, for longer than TCP is patient."""
+        with far.stack.started("snapshot.restore", "there", "--yes") as restoring:
+            time.sleep(MEANWHILE)
+            with far.desk.unplugged():
+                time.sleep(OUT)
+            self.trial.say(f"   it ended with {restoring.wait(60)}")
 
     def _break(self, far: Far) -> float:
         """Return after how many seconds the API answers here once the cable is in again."""

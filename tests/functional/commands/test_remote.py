@@ -143,6 +143,10 @@ def test_the_engine_of_docker_host_is_reached_the_same_way(at: Checkout, ssh: Fa
     assert f"at ssh://far{at.socket} (yours)" in at.shown().out
     assert len(ssh.calls("-N")) == 1
 
+    assert at.inv("remote", "--close") == 0
+    assert at.inv("engine.status") == 0  # the shell still has it
+    assert len(ssh.calls("-N")) == 2
+
 
 def test_doctor_tells_how_the_link_is(at: Checkout, ssh: FakeSsh) -> None:
     """Beside the version of the engine."""
