@@ -25,7 +25,7 @@ GIVEN = "MEMOS_DEV_GIVEN"
 the API, and no settings of a command that is typed there, perhaps about another stack."""
 WORKSPACE_VARIABLES = (
     *("IMAGE_SOURCE", "ALLOW_WITHOUT_LOGIN", "SNAPSHOTS_KEEP", "ENV_FILE", "BUNDLE_FILE"),
-    *("MEMOS_DEBUG", "REMOTE", "DEPLOY"),
+    *("MEMOS_DEBUG", "REMOTE", "DEPLOY", "NODES"),
 )
 """Variables that the workspace itself reads; all others are read by the compose file."""
 ENVIRONMENT, DEFAULT = "the environment", "the default"

@@ -20,6 +20,11 @@ Tree = Mapping[str, Any]
 PATIENCE = 600.0
 """Seconds of start_period at least. Swarm kills and replaces what is unhealthy, and starts all at
 once: whoever waits for its neighbours is not yet sick. It ends with the first check that passes."""
+NEEDED: Mapping[str, str] = {
+    "IP_VS": "endpoint_mode: vip gives a service an address that leads nowhere",
+    "INET_ESP": "nothing passes between nodes on a network that is encrypted",
+}
+"""What does not work on a kernel that was built without an option, and nobody says so."""
 HASH = 12
 """Letters of a content's digest in a name: Swarm never changes the content of a config."""
 LONGEST_NAME = 64
@@ -78,6 +83,8 @@ class Stack:
     document: dict[str, Any]
     dropped: tuple[str, ...] = ()
     """A sentence for each thing, with the services that it is about."""
+    kernel: tuple[str, ...] = ()
+    """Options of NEEDED that the kernels of all nodes must have."""
 
     def text(self) -> str:
         """Return the document as `docker stack deploy -c -` reads it, with all secrets.
@@ -139,7 +146,7 @@ class _Reader:
         require(self._breaches, _STEP)
         dropped = (f"{reason} ({', '.join(names)})" for reason, names in self._lost.items())
         kept = {key: one for key, one in document.items() if one}
-        return Stack(document=kept, dropped=tuple(dropped))
+        return Stack(document=kept, dropped=tuple(dropped), kernel=tuple(_kernel(kept)))
 
     def _part(self, key: str) -> Iterable[tuple[str, Tree]]:
         return ((name, as_tree(one)) for name, one in as_tree(self._config.get(key)).items())
@@ -302,6 +309,16 @@ class _Reader:
             return {}
         name = str(keys.get("name") or f"{self._project}_{key}")[: LONGEST_NAME - HASH - 1]
         return {"file": file, "name": f"{name}_{self._digests[file][:HASH]}"}
+
+
+def _kernel(document: Tree) -> Iterator[str]:
+    """Yield what a stack needs of kernels, and loses in silence without."""
+    deploys = (as_tree(as_tree(one).get("deploy")) for one in document["services"].values())
+    if any(one.get("endpoint_mode") == "vip" for one in deploys):
+        yield "IP_VS"
+    networks = map(as_tree, as_tree(document.get("networks")).values())
+    if any("encrypted" in as_tree(one.get("driver_opts")) for one in networks):
+        yield "INET_ESP"
 
 
 def contents(config: Tree) -> frozenset[str]:

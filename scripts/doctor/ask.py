@@ -97,6 +97,10 @@ def ask(checkout: Checkout) -> Facts:
             space = workspace.resolved(checkout, usable, engine, usable.source, keep=not over)
             stack = space.stack.only(workspace.present(space, ()))
             space = replace(space, stack=stack)
+            if usable.swarm:
+                from scripts.swarm import deploy
+
+                facts = replace(facts, losses=deploy.stack(space, stack.names(), {}).dropped)
         elif (env := programs.found(checkout)) is not None:
             env = {**env, **over}
             stack = workspace.described(usable, env, checkout.runner, usable.source)

@@ -136,6 +136,8 @@ class Facts:
     stack: Stack | None = None
     stack_problem: StackError | None = None
     """The compose file, resolved with these settings, breaks a rule."""
+    losses: tuple[str, ...] = ()
+    """What a Swarm does not keep of the compose file, a sentence each."""
     machine: Conditions | None = None
     ports_wanted: int = 0
     foreign: StackError | None = None

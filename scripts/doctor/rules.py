@@ -85,6 +85,8 @@ def compose_file(facts: Facts) -> Iterator[Finding]:
     """The compose file with these settings."""
     if facts.stack_problem:
         yield _told("compose-file", facts.stack_problem)
+    for loss in facts.losses:
+        yield advice("not-in-swarm", loss, "inv config shows what the Swarm is given")
 
 
 def machine(facts: Facts) -> Iterator[Finding]:

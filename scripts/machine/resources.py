@@ -1,13 +1,15 @@
 """Asks this machine: memory, processor and disk."""
 
+import gzip
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.core.inventory import Host
 
-PROC = Path("/proc")
+PROC, BOOT = Path("/proc"), Path("/boot")
 
 
 def look(folder: Path, proc: Path = PROC) -> Host:
@@ -35,6 +37,20 @@ def cpu_flags(text: str) -> frozenset[str]:
     """Return the features of the first processor, from the text of /proc/cpuinfo."""
     flags = (line.split(":")[1] for line in text.splitlines() if line.startswith("flags"))
     return frozenset(next(flags, "").split())
+
+
+def kernel_lacks(options: Iterable[str], proc: Path = PROC, boot: Path = BOOT) -> tuple[str, ...]:
+    """Return those of these options, such as IP_VS, that this kernel was built without.
+
+    None where it does not tell what it was built with.
+    """
+    packed, plain = proc / "config.gz", boot / f"config-{os.uname().release}"
+    try:
+        text = gzip.decompress(packed.read_bytes()).decode() if packed.exists() else _text(plain)
+    except (OSError, EOFError, ValueError):
+        text = ""
+    built = set(re.findall(r"^CONFIG_(\w+)=[ym]$", text, re.MULTILINE))
+    return tuple(option for option in options if text and option not in built)
 
 
 def _text(file: Path) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
 
-from scripts.config import selection
+from scripts.config import selection, swarm
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError, ExitCode, StackError
 from scripts.core.files import held
+from scripts.core.finding import Finding, fatal
 from scripts.core.look import ALIVE, Look
 from scripts.core.polling import poll
 from scripts.core.progress import phase
@@ -15,6 +16,7 @@ from scripts.engine.containers import containers, existing
 from scripts.engine.swarm.cluster import Cluster
 from scripts.images import carry, drift, supply
 from scripts.images.jobs import Jobs
+from scripts.machine import resources
 from scripts.start import elsewhere, scheduler
 from scripts.start.events import Event, EventKind
 from scripts.start.starter import Starter, with_news
@@ -46,7 +48,7 @@ def up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
         statuses = start.statuses(here)
         drifted = drift.drifted(space.settings.memos, statuses)
         away = elsewhere.findings(space.stack, names) if space.settings.elsewhere else ()
-        if code := start.preflight((*drifted, *places.findings, *away)):
+        if code := start.preflight((*drifted, *places.findings, *away, *_kernel(space, stack))):
             return code
         for line in stack.dropped:
             tell.say(line)
@@ -59,6 +61,14 @@ def up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
             deploy.deploy(space, stack)
             _settle(space, here, cluster)
         return _follow(start, names, before, tell)
+
+
+def _kernel(space: Workspace, stack: swarm.Stack) -> Iterator[Finding]:
+    """Yield what cannot work on this machine's kernel, which is that of one node at least."""
+    if stack.kernel and space.engine.local and not space.engine.remote:
+        for option in resources.kernel_lacks(stack.kernel):
+            cause = f"this kernel has no {option}, without which {swarm.NEEDED[option]}"
+            yield fatal("kernel", cause, "take that out of the compose file, then: inv up")
 
 
 def require_no_compose(space: Workspace) -> None:

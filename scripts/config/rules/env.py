@@ -341,6 +341,8 @@ def _swarm(settings: Settings) -> Iterator[str]:
     """What several machines cannot keep, or not safely."""
     if not settings.swarm:
         return
+    from scripts.engine.swarm import nodes
+
     shown, told = settings.shown, settings.told("DEPLOY")
     for name in SHORTEST_PASSWORD:
         if settings.get(name) == settings.defaults.get(name):
@@ -352,5 +354,7 @@ def _swarm(settings: Settings) -> Iterator[str]:
         )
     if settings.get("MEMOS_SRC"):
         yield f"{shown('MEMOS_SRC')}, and {told}: other nodes have no such folder; wanted nothing"
+    if odd := nodes.problem(settings.get(nodes.NODES)):
+        yield f"{shown(nodes.NODES)}: {odd}; wanted NAME=USER@HOST, with blanks between"
     if settings.debugger:
         yield f"{shown('MEMOS_DEBUG')}, and {told}, where its port is not published; wanted no"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.machine import resources
 from tests.kit import swarms
 from tests.kit.checkout import Checkout
 
@@ -103,6 +104,19 @@ def test_what_a_swarm_cannot_keep_is_told_by_its_key(swarm: Checkout) -> None:
     assert "DEPLOY= in .env" in told
 
 
+def test_what_the_kernel_cannot_do_is_told(
+    swarm: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual address without IPVS leads nowhere, and nobody says so."""
+    swarm.config["services"]["etcd"]["deploy"] = {"endpoint_mode": "vip"}
+    monkeypatch.setattr(resources, "kernel_lacks", tuple)
+
+    assert swarm.inv("up") == 5
+
+    assert "this kernel has no IP_VS, without which endpoint_mode: vip" in swarm.shown().err
+    assert not (swarm.folder / "stack.json").exists()
+
+
 def test_default_passwords_are_refused(swarm: Checkout) -> None:
     """All at once, with the line that wants others."""
     swarm.env_file.write_text("IMAGE_SOURCE=registry\nDEPLOY=swarm\n")
@@ -123,6 +137,22 @@ def test_config_shows_what_a_swarm_is_given(swarm: Checkout) -> None:
     assert stack["services"]["memos"]["deploy"]["endpoint_mode"] == "dnsrr"
     assert "of-my-own" not in shown.out
     assert shown.err.count(NO_PRIVILEGES) == 1
+
+
+def test_the_doctor_says_what_is_lost(swarm: Checkout) -> None:
+    """Once, and that it stops nothing."""
+    swarm.inv("doctor")
+
+    assert swarm.shown().out.count(NO_PRIVILEGES) == 1
+
+
+def test_the_doctor_names_a_key_that_a_swarm_cannot_keep(swarm: Checkout) -> None:
+    """As inv up would."""
+    swarm.config["services"]["etcd"]["cpu_shares"] = 512
+
+    assert swarm.inv("doctor") == 5
+
+    assert "cpu_shares: found 512" in swarm.shown().out
 
 
 def test_down_leaves_the_data(swarm: Checkout) -> None:

@@ -383,6 +383,13 @@ def test_a_swarm_wants_passwords_of_ones_own(root: Path) -> None:
     ("line", "told"),
     [
         (
+            "NODES=two",
+            (
+                "NODES is 'two': 'two' names no node and its address; wanted NAME=USER@HOST, with"
+                " blanks between"
+            ),
+        ),
+        (
             "BIND_ADDRESS=127.0.0.2",
             (
                 f"BIND_ADDRESS is '127.0.0.2', and {SWARM}, which cannot publish on one address;"

@@ -1,10 +1,14 @@
 """Facts of a machine, read from recorded files of /proc."""
 
+import gzip
+import os
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from scripts.machine import resources
 from scripts.machine.resources import look
 
 MEMINFO = """MemTotal:        8126764 kB
@@ -80,3 +84,27 @@ def test_a_folder_that_is_not_there_yet_is_measured_where_it_would_be(proc: Path
 
     assert found.disk_free > 0
     assert found.disk == str(folder)
+
+
+def test_what_a_kernel_lacks_is_read_from_what_it_was_built_with(tmp_path: Path) -> None:
+    """Built in or as a module; from /proc, or else from /boot."""
+    text = "CONFIG_VXLAN=y\nCONFIG_IP_VS=m\n# CONFIG_INET_ESP is not set\n"
+    wanted = ("VXLAN", "IP_VS", "INET_ESP", "ABSENT")
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "boot").mkdir()
+    (tmp_path / "boot" / f"config-{os.uname().release}").write_text(text)
+
+    asked = partial(resources.kernel_lacks, wanted, tmp_path / "proc", tmp_path / "boot")
+    assert asked() == ("INET_ESP", "ABSENT")
+
+    (tmp_path / "proc" / "config.gz").write_bytes(gzip.compress(b"CONFIG_VXLAN=y\n"))
+    assert asked() == ("IP_VS", "INET_ESP", "ABSENT")
+
+
+@pytest.mark.parametrize("content", [None, b"no gzip"])
+def test_a_kernel_that_does_not_tell_lacks_nothing(tmp_path: Path, content: bytes | None) -> None:
+    """It may have all."""
+    if content is not None:
+        (tmp_path / "config.gz").write_bytes(content)
+
+    assert resources.kernel_lacks(("IP_VS",), tmp_path, tmp_path / "absent") == ()
