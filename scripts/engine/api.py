@@ -35,6 +35,8 @@ As for a build: an engine says nothing while it unpacks one large image.
 IDLE: dict[str, list["Connection"]] = {}
 """Connections to engines far away that wait for their next question, by endpoint: a new one costs
 another way there and back."""
+AHEAD = 6
+"""Connections to an engine far away that are opened before they are needed."""
 AT_ONCE = 16
 """Questions that an engine far away is asked beside each other."""
 LONGEST = 256 << 20
@@ -248,6 +250,17 @@ class Body:
     pieces: Iterable[bytes]
     size: int | None = None
     """Bytes of them all; None where nobody knows before."""
+
+
+def ahead(engine: Engine) -> None:
+    """Open connections to an engine far away before the first question: ssh needs a way there and
+    back for each, and what is read and imported meanwhile takes as long."""
+    idle = IDLE.setdefault(engine.endpoint, [])
+    with suppress(OSError):  # who asks is told
+        for _ in range(AHEAD - len(idle)):
+            connection = Connection(engine.endpoint, None, whole=True, remote=engine.remote)
+            connection.connect()
+            idle.append(connection)
 
 
 class Stream:

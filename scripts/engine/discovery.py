@@ -16,7 +16,7 @@ from scripts.core.errors import EngineError, RefusedError, as_user, owner, owner
 from scripts.core.foreign import answers, documents
 from scripts.core.inventory import Engine
 from scripts.core.process import TLS_NAMES, Runner
-from scripts.engine.api import Connection
+from scripts.engine.api import Connection, ahead
 from scripts.engine.places import Places, client_env, docker_settings, places
 from scripts.engine.remote.address import SCHEME, VARIABLE
 from scripts.engine.versions import numbers
@@ -156,6 +156,7 @@ def _remote(written: str, name: str, checkout: Checkout) -> Engine:
     from scripts.engine.remote import link
 
     engine = link.opened(checkout, link.parsed(written, name)).engine(written)
+    ahead(engine)
     own = places(checkout.root)
     if not own.docker.exists():
         return engine

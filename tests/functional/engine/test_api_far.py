@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import ClassVar
@@ -11,6 +12,7 @@ import pytest
 from scripts.core.errors import EngineError
 from scripts.engine import api as engine_api
 from scripts.engine.api import Api
+from tests.kit.builders import ENGINE
 from tests.kit.servers import UnixServer
 
 
@@ -74,6 +76,17 @@ def test_questions_one_after_the_other_take_one_connection(far: Api) -> None:
 
     assert Engine.asked == ["GET /v1.44/a", "GET /v1.44/b", "POST /v1.44/c"]
     assert Engine.opened == 1
+
+
+def test_connections_can_be_made_before_they_are_needed(far: Api) -> None:
+    """As many as wait already are not made again."""
+    engine = replace(ENGINE, endpoint=far.endpoint, remote="me@far")
+    engine_api.ahead(engine)
+    far.each([f"/{one}" for one in range(engine_api.AHEAD)])
+    engine_api.ahead(engine)
+
+    assert len(engine_api.IDLE[far.endpoint]) == engine_api.AHEAD
+    assert Engine.opened == engine_api.AHEAD
 
 
 def test_questions_that_do_not_wait_for_each_other_are_asked_at_once(far: Api) -> None:
