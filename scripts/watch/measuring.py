@@ -41,12 +41,15 @@ def measured(api: Api, look: Look, names: Sequence[str]) -> Look:
 def usage(stats: dict[str, Any]) -> Usage | None:
     """Turn the engine's statistics into ours, memory as `docker stats` shows it.
 
-    None where there are none: the container has just ended.
+    None where there are none: the container has just ended, or it has no control group of its own,
+    as with a rootless engine on cgroup v1. That one tells the numbers of the whole machine then,
+    and no count of processes.
     """
     memory, cpu = stats.get("memory_stats") or {}, stats.get("cpu_stats") or {}
     total = int(cpu.get("cpu_usage", {}).get("total_usage", 0))
     read_at = nanoseconds(stats.get("read", ""))
-    if "usage" not in memory or not total or not read_at:
+    alone = (stats.get("pids_stats") or {}).get("current")
+    if not alone or "usage" not in memory or not total or not read_at:
         return None
     details = memory.get("stats") or {}
     inactive = next((int(details[name]) for name in INACTIVE if name in details), 0)

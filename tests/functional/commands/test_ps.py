@@ -82,6 +82,7 @@ def test_ps_shows_the_service_that_was_asked_for(at: Checkout) -> None:
     at.state["stats"]["id-etcd"] = {
         "read": "2026-11-23T02:00:00Z",
         "cpu_stats": {"cpu_usage": {"total_usage": 2_500_000_000}},
+        "pids_stats": {"current": 3},
         "memory_stats": {"usage": 2**21, "stats": {"inactive_file": 2**20}},
     }
     assert at.inv("up", "--service", "etcd") == 0

@@ -154,7 +154,11 @@ def test_who_was_away_gets_what_was_missed(here: Here, engine: FakeEngine) -> No
 
 def test_use_is_told_beside_the_document(here: Here, engine: FakeEngine) -> None:
     """A row every few seconds, by name."""
-    stats = {"memory_stats": {"usage": 100}, "read": "2026-11-23T02:00:00Z"}
+    stats = {
+        "pids_stats": {"current": 1},
+        "memory_stats": {"usage": 100},
+        "read": "2026-11-23T02:00:00Z",
+    }
     stats["cpu_stats"] = {"cpu_usage": {"total_usage": 10**9}}
     later = {"read": "2026-11-23T02:00:05Z", "cpu_stats": {"cpu_usage": {"total_usage": 2 * 10**9}}}
     engine.state["stats"] = {"id-memos": stats}
