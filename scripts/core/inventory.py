@@ -21,6 +21,8 @@ FOREIGN = frozenset(
 """Variables by which docker, Compose and buildx would do another thing than the call means: other
 files, another platform, another builder, output that we cannot read. They are not handed on."""
 
+PODMAN_NAME = "Podman"
+"""How the version of an engine begins that is not Docker's."""
 VERSION_LABEL = "org.opencontainers.image.version"
 PACKAGES_LABEL = "dev.memos.packages"
 """Labels of an image, and of its containers: its version; NAME==VERSION of all that was found for
@@ -56,6 +58,11 @@ class Engine:
     remote: str = ""
     """The ssh address of its machine, as the user wrote it; `endpoint` is then what is forwarded
     here. Empty for one on this machine, and for one that docker reaches by itself (tcp://)."""
+
+    @property
+    def podman(self) -> bool:
+        """Say whether it only answers as Docker's does."""
+        return self.version.startswith(PODMAN_NAME)
 
     @property
     def local(self) -> bool:

@@ -29,7 +29,7 @@ AREAS = (
     Area(name="settings", rules=(rules.env_file,), detail=details.settings),
     Area(
         name="engine",
-        rules=(rules.engine_answers, rules.known_bugs, rules.neighbours),
+        rules=(rules.engine_answers, rules.limits, rules.known_bugs, rules.neighbours),
         detail=details.engine,
     ),
     Area(name="compose", rules=(rules.compose_file,), detail=details.compose),

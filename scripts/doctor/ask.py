@@ -35,6 +35,8 @@ from scripts.machine.system import install_hint, obstacle, packages_possible, th
 from scripts.start import guards
 
 ASKED_OF_ENGINE = ("names", "images", "services", "logins", "memories")
+LIMITS = {"MemoryLimit": "memory", "PidsLimit": "processes"}
+"""What an engine says that it can limit, in its own words and ours."""
 PATIENCE = 12.0
 """Seconds for all that is asked over sockets; a model's endpoint alone may take 10."""
 
@@ -188,11 +190,17 @@ def _engine(checkout: Checkout, settings: Settings) -> EngineFacts:
             return replace(facts, absent=True, problem=problem)
         facts = replace(facts, found=engine)
         version = check_versions(engine, checkout.runner)
-        answer = Api.of(engine).within(PATIENCE).get("/version") or {}
+        api = Api.of(engine).within(PATIENCE)
+        answer, info = (api.get(f"/{name}") or {} for name in ("version", "info"))
     except StackError as error:
         return replace(facts, problem=error)
     return replace(
-        facts, compose=version, arch=str(answer.get("Arch", "")), link=_link(checkout.root, engine)
+        facts,
+        compose=version,
+        arch=str(answer.get("Arch", "")),
+        unlimited=tuple(what for name, what in LIMITS.items() if info.get(name) is False),
+        warnings=tuple(map(str, info.get("Warnings") or ())),
+        link=_link(checkout.root, engine),
     )
 
 

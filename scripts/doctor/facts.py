@@ -53,6 +53,10 @@ class EngineFacts:
     """`inv up` would build images from packages where no registry can be used."""
     arch: str = ""
     """amd64, arm64."""
+    unlimited: tuple[str, ...] = ()
+    """What it cannot limit."""
+    warnings: tuple[str, ...] = ()
+    """What it says of itself."""
     link: str = ""
     """How the link to the machine of a remote one is, in a line."""
 

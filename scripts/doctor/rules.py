@@ -56,7 +56,7 @@ def engine_answers(facts: Facts) -> Iterator[Finding]:
 
 def neighbours(facts: Facts) -> Iterator[Finding]:
     """An engine that lets in other hosts of the network; the private one is kept from it."""
-    found = facts.engine.found
+    found = facts.engine.usable
     if found and found.local and not found.private and () < numbers(found.version) < CLOSED:
         cause = f"Engine {found.version} lets other hosts of the same network reach the containers"
         evidence = "ports on 127.0.0.1 too: https://github.com/moby/moby/issues/45610"
@@ -64,11 +64,22 @@ def neighbours(facts: Facts) -> Iterator[Finding]:
         yield advice("engine-neighbours", cause, step, evidence=evidence)
 
 
+def limits(facts: Facts) -> Iterator[Finding]:
+    """An engine without control groups, as a rootless one on cgroup v1: no limits, no numbers."""
+    if missing := facts.engine.unlimited:
+        cause = f"the engine limits no {' and no '.join(missing)}"
+        if "memory" in missing:
+            cause += ": a service that grows takes what there is, and inv ps has no numbers"
+        step = "boot with cgroup v2 (https://docs.docker.com/engine/security/rootless), or go on"
+        said = "; ".join(facts.engine.warnings)
+        yield advice("engine-unlimited", cause, step, evidence=said)
+
+
 def known_bugs(facts: Facts) -> Iterator[Finding]:
     """What is known to be wrong in these versions; `inv` goes round all of it."""
     engine = facts.engine
-    if engine.found is not None:
-        yield from _bugs("engine-bugs", "Engine", engine.found.version, ENGINE_BUGS)
+    if engine.usable is not None:
+        yield from _bugs("engine-bugs", "Engine", engine.usable.version, ENGINE_BUGS)
     yield from _bugs("compose-bugs", "Compose", engine.compose, COMPOSE_BUGS)
 
 

@@ -19,7 +19,7 @@ from scripts.core.process import TLS_NAMES, Runner
 from scripts.engine.api import Connection, ahead
 from scripts.engine.places import Places, client_env, docker_settings, places
 from scripts.engine.remote.address import SCHEME, VARIABLE
-from scripts.engine.versions import numbers
+from scripts.engine.versions import PODMAN_LACKS, named, numbers
 from scripts.machine.system import install_hint, obstacle, this_system
 
 REMOTE = "remote-"
@@ -27,6 +27,8 @@ REMOTE = "remote-"
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 ROOTLESS = "docker.sock"
 """Of a user's own engine, below XDG_RUNTIME_DIR (docs.docker.com/engine/security/rootless)."""
+PODMAN = "podman/podman.sock"
+"""As above, and below /run where it is root's."""
 PATIENCE = 10.0
 """Seconds for an engine to answer."""
 FORWARDS = "/memos-dev-"
@@ -67,9 +69,13 @@ def discover(
 
 
 def _found(at: Places, environ: Mapping[str, str], runner: Runner, default: Path) -> Engine | None:
-    """Return an engine of this machine, by where such are."""
-    usual = _usual((default, runtime(environ) / ROOTLESS), runner)
-    return usual or (None if at.before else _private(at, environ, runner))
+    """Return an engine of this machine, by where such are; Podman where there can be no other."""
+    own = runtime(environ)
+    usual = _usual((default, own / ROOTLESS, own / PODMAN, Path("/run") / PODMAN), runner)
+    if usual and not usual.podman:
+        return usual
+    private = None if at.before else _private(at, environ, runner)
+    return private or (usual if obstacle(this_system()) else None)
 
 
 def runtime(environ: Mapping[str, str]) -> Path:
@@ -98,7 +104,14 @@ def check_versions(engine: Engine, runner: Runner) -> str:
 
 
 def check_engine(engine: Engine) -> None:
-    """Raise EngineError when the engine is too old."""
+    """Raise EngineError when the engine is too old, or Podman."""
+    if engine.podman:
+        raise EngineError(
+            f"the engine at {engine.place} is {engine.version}, which this stack does not get ready"
+            f" with: {PODMAN_LACKS}",
+            next_step=f"DOCKER_HOST=unix:///PATH of a Docker Engine; {install_hint(this_system())}",
+            code="engine-podman",
+        )
     if numbers(engine.api_version) < OLDEST_API:
         raise EngineError(
             f"the engine at {engine.place} is {engine.version} (API {engine.api_version}); "
@@ -134,21 +147,24 @@ def _private(at: Places, environ: Mapping[str, str], runner: Runner) -> Engine |
 
 
 def _usual(sockets: Sequence[Path], runner: Runner) -> Engine | None:
-    """Return the first engine that answers; EngineError where there is only one for others."""
-    closed = None
+    """Return the first engine that answers, Podman if no other does.
+
+    EngineError where only that at the first socket does, and it is for others.
+    """
+    closed, podman = False, None
     for socket in sockets:
         endpoint = f"unix://{socket}"
         engine, why = _ask(endpoint, {"DOCKER_HOST": endpoint}, runner)
-        if engine:
+        if engine and not engine.podman:
             return engine
-        if isinstance(why, PermissionError):
-            closed = closed or socket
+        podman = podman or engine
+        closed = closed or (isinstance(why, PermissionError) and socket == sockets[0])
     if closed:
         raise EngineError(
-            f"this user may not use the engine at {closed}",
+            f"this user may not use the engine at {sockets[0]}",
             next_step='sudo usermod --append --groups docker "$USER", then log in again',
         )
-    return None
+    return podman
 
 
 def _remote(written: str, name: str, checkout: Checkout) -> Engine:
@@ -279,7 +295,7 @@ def _object(text: str | bytes) -> Mapping[str, Any] | None:
     found = documents.parsed(text)
     if found is not None and not isinstance(found, dict):
         raise ValueError("it answers with what is no object")
-    return found
+    return found and {**found, "Version": named(found)}
 
 
 def required(checkout: Checkout, remote: str = "") -> Engine:

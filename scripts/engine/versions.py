@@ -1,7 +1,11 @@
 """Versions of the engine and of Compose: their numbers, and what is known to be wrong in them."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from scripts.core.inventory import PODMAN_NAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,21 @@ COMPOSE_BUGS = (
         link="https://github.com/docker/compose/pull/14105",
     ),
 )
+
+
+PODMAN_LACKS = (
+    "it leaves out a health check's start_interval, checks nothing without systemd, and has no"
+    " BuildKit to build images with (docs/engines.md)"
+)
+"""Tried with 5.8.6, which says API 1.44: `nox -s engines -- podman`."""
+
+
+def named(version: Mapping[str, Any]) -> str:
+    """Return the version that an engine tells of itself, after its name where that is Podman."""
+    text, parts = str(version.get("Version", "")), version.get("Components")
+    known = parts if isinstance(parts, list) else ()
+    names = [one.get("Name") for one in known if isinstance(one, dict)]
+    return f"{PODMAN_NAME} {text}" if f"{PODMAN_NAME} Engine" in names else text
 
 
 def numbers(version: str) -> tuple[int, ...]:

@@ -229,6 +229,18 @@ def test_containers_of_another_checkout_are_fatal(world: World) -> None:
     assert codes(world.ask())["other-checkout"] is True
 
 
+def test_an_engine_without_limits_is_told_with_its_own_words(world: World) -> None:
+    """As a rootless one on cgroup v1; one that says nothing of it has them."""
+    assert "engine-unlimited" not in codes(world.ask())
+    world.engine.state["info"] |= {"MemoryLimit": False, "Warnings": ["without cgroups"]}
+
+    found = areas.document(world.ask())["findings"]
+
+    (told,) = (one for one in found if one["code"] == "engine-unlimited")
+    assert told["cause"].startswith("the engine limits no memory: ")
+    assert (told["evidence"], told["fatal"]) == ("without cgroups", False)
+
+
 def test_a_registry_is_asked_only_for_what_is_missing(world: World) -> None:
     """The fake one knows no image, so it cannot be used."""
     del world.engine.state["images"]["docker.io/library/etcd:1.2"]

@@ -126,6 +126,7 @@ def test_where_nothing_is_known_nothing_is_wrong() -> None:
             {"engine": replace(SEEN, found=replace(ENGINE, version="27.5.1"))},
             ("engine-neighbours", "", False),
         ),
+        ({"engine": replace(SEEN, unlimited=("memory",))}, ("engine-unlimited", "", False)),
         ({"foreign": ConfigError("x", next_step="y", code="moved")}, ("moved", "", False)),
         ({"stack_problem": PROBLEM}, ("compose-file", "", True)),
         ({"machine": Conditions(host=replace(HOST, cpus=1))}, ("cpu-count", "", False)),

@@ -272,6 +272,38 @@ def test_a_rootless_engine_is_looked_for_where_the_system_has_it(
     assert found.endpoint == "unix:///run/user/4711/docker.sock"
 
 
+PODMAN = {**VERSION, "Version": "Podman 5.8.6"}
+
+
+@pytest.mark.parametrize("socket", ["{own}/podman/podman.sock", "/run/podman/podman.sock"])
+def test_podman_is_found_where_there_can_be_no_other_and_refused(
+    machine: Machine, socket: str
+) -> None:
+    """With what it lacks; where an engine can be brought, one is."""
+    socket = socket.format(own=machine.root)
+    machine.found[f"unix://{socket}"] = PODMAN
+    assert machine.discover(XDG_RUNTIME_DIR=str(machine.root)) is None
+
+    machine.is_a(replace(DEBIAN, uid=1000))
+    found = machine.discover(XDG_RUNTIME_DIR=str(machine.root))
+    assert found is not None
+    with pytest.raises(EngineError, match=r"is Podman 5\.8\.6.*start_interval.*") as caught:
+        discovery.check_engine(found)
+    assert caught.value.next_step.startswith("DOCKER_HOST=unix:///PATH of a Docker Engine")
+
+
+def test_any_other_engine_comes_before_podman(machine: Machine) -> None:
+    """Also where Podman has Docker's socket, as its package podman-docker does."""
+    machine.is_a(replace(DEBIAN, uid=1000))
+    machine.found["unix:///default.sock"] = PODMAN
+    machine.found[machine.at.endpoint] = VERSION
+
+    found = machine.discover()
+
+    assert found is not None
+    assert found.endpoint == machine.at.endpoint
+
+
 def engine_of(**words: str) -> Engine:
     """Return an engine of the user."""
     fields = {"version": "26.1.5", "api_version": "1.45", "endpoint": "unix:///x", **words}

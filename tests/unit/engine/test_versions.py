@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.engine.versions import COMPOSE_BUGS, ENGINE_BUGS, bugs, numbers
+from scripts.engine.versions import COMPOSE_BUGS, ENGINE_BUGS, bugs, named, numbers
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,11 @@ def test_a_compose_has_the_bugs_that_it_does_not_mend(version: str, count: int) 
 def test_engine_27_mends_the_default_of_start_interval() -> None:
     """26 puts checks once an interval."""
     assert [len(bugs(version, ENGINE_BUGS)) for version in ("26.1.5", "27.0.0")] == [1, 0]
+
+
+def test_podman_is_told_by_its_components() -> None:
+    """Its version and API are those of a Docker; what is no such answer is not known."""
+    parts = [{"Name": "Podman Engine"}, {"Name": "Conmon"}]
+    assert named({"Version": "5.8.6", "Components": parts}) == "Podman 5.8.6"
+    assert named({"Version": "28.5.2", "Components": [{"Name": "Engine"}, 7]}) == "28.5.2"
+    assert named({"Components": 7}) == ""
