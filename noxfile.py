@@ -247,6 +247,20 @@ def versions(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def engines(session: nox.Session) -> None:
+    """The e2e tests on the newest engine, as a user, rootless, on Podman; writes docs/engines.md.
+
+    With `-- rootless` only there; with `-- user --all` every test, half an hour, instead of those
+    that ask most of an engine; `--bundle FILE` spares building the images on each.
+    """
+    install(session, "test")
+    session.run(
+        *("python", "-m", "tests.e2e.machines.engines", *session.posargs),
+        interrupt_timeout=600.0,  # after Ctrl-C it removes what it made
+    )
+
+
+@nox.session(default=False)
 def kills(session: nox.Session) -> None:
     """`kill -9` at 30 moments of each data command; -- --seed N --only restore:17 for one again."""
     install(session, "test")

@@ -36,12 +36,15 @@ rm -rf /debs
 """base-passwd and base-files first: the scripts of the others need users and /etc."""
 
 
-def make(folder: Path, release: str, say: Callable[[str], None]) -> Path:
-    """Make the root file system of `release` in `folder`, not configured; give its path."""
+def make(folder: Path, release: str, say: Callable[[str], None], *more: str) -> Path:
+    """Make the root file system of `release`, with `more` packages, in `folder`; give its path.
+
+    It is not configured yet.
+    """
     system = this_system()
     mirror = find_mirror(system, system.family)
     apt = PrivateApt(folder / "apt", sources=mirror.lines(release), runner=run, say=say)
-    debs = apt.fetch("install", "--download-only", *PACKAGES)
+    debs = apt.fetch("install", "--download-only", *PACKAGES, *more)
     root = folder / "root"
     unpack(root, apt.debs, debs, runner=run, say=say)
     for name in MERGED:
@@ -80,10 +83,10 @@ def furnish(machine: Machine, release: str, commit: str) -> None:
         file = root / name.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(ca_bundle(os.environ))
-    _check_out(root / FOLDER.removeprefix("/"), commit)
+    check_out(root / FOLDER.removeprefix("/"), commit)
 
 
-def _check_out(into: Path, commit: str) -> None:
+def check_out(into: Path, commit: str = "") -> None:
     """Copy what git knows or would take in; or with `commit`, what that one holds."""
     git = ["git", "-C", str(ROOT)]
     if commit:

@@ -224,7 +224,7 @@ def entered(root: Path, environ: Mapping[str, str], *, network: bool = True) -> 
             pid = int(process.stdout.readline() or 0) if process.stdout else 0
             if not pid:
                 raise OSError(f"{root} could not be entered; the reason is above")
-            yield Machine(root=root, pid=pid, environ=_environ(environ), network=network)
+            yield Machine(root=root, pid=pid, environ=machine_environ(environ), network=network)
         finally:
             if pid:
                 os.kill(pid, signal.SIGTERM)  # its end waits for the end of all others inside
@@ -232,7 +232,7 @@ def entered(root: Path, environ: Mapping[str, str], *, network: bool = True) -> 
                 process.kill()
 
 
-def _environ(more: Mapping[str, str]) -> dict[str, str]:
+def machine_environ(more: Mapping[str, str]) -> dict[str, str]:
     handed_on = {name: value for name, value in os.environ.items() if HANDED_ON.fullmatch(name)}
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return {"PATH": path, "HOME": f"/{HOME}", **handed_on, **more}
