@@ -242,6 +242,7 @@ class FakeEngine:
         if name not in self.state["images"]:
             return 404, {"message": f"No such image: {name}"}
         facts = {"Id": f"sha256:{name}", "Architecture": "amd64", "Size": 1536}
+        facts |= {"Created": "2026-01-01T00:00:00Z", "RootFS": {"Layers": [f"sha256:{name}"]}}
         return 200, {**facts, "Config": {"Labels": self.state["images"][name]}}
 
 

@@ -1,14 +1,18 @@
 """`inv up`, `inv down` and `inv config` with DEPLOY=swarm, and what cannot be done there."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
 from scripts.machine import resources
+from scripts.swarm import down
 from tests.kit import swarms
 from tests.kit.checkout import Checkout
+from tests.kit.fake_engine import FakeEngine
+from tests.kit.servers import unix
 
 PASSWORDS = "".join(
     f"{name}=of-my-own\n" for name in ("NEO4J_PASSWORD", "MILVUS_PASSWORD", "MINIO_ROOT_PASSWORD")
@@ -197,3 +201,65 @@ def test_a_stack_of_compose_is_not_started_by_a_swarm(swarm: Checkout) -> None:
     told = swarm.shown().err
     assert "run with plain Compose here" in told
     assert "DEPLOY= inv down, then: inv up" in told
+
+
+@pytest.fixture
+def other(swarm: Checkout) -> Iterator[FakeEngine]:
+    """A second node, which has nothing yet, and whose engine can be asked."""
+    node = {**swarms.node("two"), "Version": {"Index": 1}}
+    swarm.state["swarm"]["nodes"].append(node)
+    found = FakeEngine({})
+    with unix(found.respond, swarm.folder / "two.sock") as endpoint:
+        swarm.env_file.write_text(f"{swarm.env_file.read_text()}NODES=two={endpoint}\n")
+        yield found
+
+
+def test_images_go_to_the_nodes_that_need_them(swarm: Checkout, other: FakeEngine) -> None:
+    """Only those of the services that run there."""
+    assert swarm.inv("up") == 0
+
+    pins = {
+        name: one["deploy"]["placement"]["constraints"][0]
+        for name, one in deployed(swarm)["services"].items()
+    }
+    there = [name for name, pin in pins.items() if pin == "node.id==node-two"]
+    images = {swarm.config["services"][name]["image"] for name in there}
+    assert images
+    assert images == other.state["images"].keys()
+    assert images != {one["image"] for one in swarm.config["services"].values()}
+
+
+def test_a_node_without_a_way_is_told(swarm: Checkout) -> None:
+    """It may have the images, or pull them."""
+    swarm.state["swarm"]["nodes"].append({**swarms.node("two"), "Version": {"Index": 1}})
+
+    assert swarm.inv("up") == 0
+
+    assert "NODES names no way to two, so that it has to have the images of" in swarm.shown().err
+    assert swarm.inv("down") == 0
+    assert "there is no way to two (NODES)" in swarm.shown().err
+
+
+def test_down_deletes_data_of_all_nodes_after_asking(swarm: Checkout, other: FakeEngine) -> None:
+    """And says which is where; what belongs to others stays."""
+    swarm.answer(" config", f"cat {swarm.folder}/config.yml")
+    other.state["volumes"] = ["memos-test_etcd_data", "somebody_elses"]
+
+    assert swarm.inv("down", "--volumes", "--yes") == 0
+
+    told = swarm.shown().err
+    assert "memos-test_etcd_data on one" in told
+    assert "memos-test_etcd_data on two" in told
+    assert "the data was deleted" in told
+    assert other.state["volumes"] == ["somebody_elses"]
+
+
+def test_what_is_still_there_is_told(swarm: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """6, when time is up."""
+    monkeypatch.setattr(down, "GONE_TIMEOUT", 0.1)
+    swarm.state["swarm"]["services"].append(swarms.service("other", replicas=0))
+    swarm.state["swarm"]["services"][-1]["Spec"]["Labels"] = {}
+
+    assert swarm.inv("down") == 6
+
+    assert "still there after 0 s: test_other" in swarm.shown().err
