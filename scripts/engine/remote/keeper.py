@@ -36,7 +36,7 @@ IDLE = 60.0
 """Seconds for which it stays when nobody needs it."""
 PAUSES = (0.3, 0.6, 1.0, 2.0)
 """Seconds between tries to connect again; the last one from then on."""
-SELDOM, PATIENT = 10.0, 300.0
+SELDOM, PATIENT = 30.0, 300.0
 """Seconds between tries after so many seconds without the machine: it is off, or far away."""
 PATIENCE = 10.0
 """Seconds for an answer of the engine there."""
@@ -158,7 +158,7 @@ class Keeper:
     def _again(self, before: Master) -> Master:
         """Connect until it succeeds; raises what no waiting mends, such as another host key."""
         lost, pauses = time.monotonic(), iter(PAUSES)
-        while True:
+        while not self._ended.is_set():
             before.close()
             before = Master(self._address, self._state.control)
             try:
@@ -171,6 +171,7 @@ class Keeper:
                 return before
             gone = time.monotonic() - lost
             self._ended.wait(SELDOM if gone > PATIENT else next(pauses, PAUSES[-1]))
+        return before
 
     def _connect(self, master: Master) -> None:
         """Have the engine there answer here; the ports come later."""
@@ -248,9 +249,7 @@ class Keeper:
         api = Api(self._state.endpoint, timeout=PATIENCE)
         events = Events(api, [self._label], time.time_ns(), self._news.set)
         try:
-            while not master.ended.is_set():
-                if self._ended.is_set():
-                    return False
+            while not master.ended.is_set() and not self._ended.is_set():
                 self._news.clear()
                 with suppress(StackError):  # the link breaks, or the engine there starts anew
                     self._follow(master, api)
@@ -259,7 +258,7 @@ class Keeper:
                 self._news.wait(BEAT)
         finally:
             events.close()
-        return True
+        return not self._ended.is_set()
 
     def _await_end(self, master: Master) -> None:
         master.ended.wait()

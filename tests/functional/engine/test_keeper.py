@@ -165,6 +165,17 @@ def test_a_link_that_breaks_comes_back_and_says_so(world: World) -> None:
     assert len(world.ssh.calls("docker context")) == 0  # the socket there is known by then
 
 
+def test_a_keeper_ends_also_while_the_link_is_broken(world: World) -> None:
+    """As by `inv down`, which does not wait for a machine that is gone."""
+    with world.held():
+        world.until(lambda state: state.phase is Phase.OPEN)
+        world.ssh.refuse("ssh: connect to host far port 22: No route to host")
+        world.ssh.cut()
+        world.until(lambda state: state.phase is Phase.BROKEN)
+    assert world.state.phase is Phase.CLOSED
+    assert world.error is None
+
+
 def test_what_no_waiting_mends_ends_the_trying(world: World) -> None:
     """A key that was taken away there: each try would be one more failed login."""
     with world.held():
