@@ -114,8 +114,8 @@ def opened(checkout: Checkout, address: Address) -> Link:
         checkout.say(f"{told_break(state, time.time_ns())}; waiting {AGAIN:.0f} s for it")
         state = _awaited(place, state, AGAIN)
     if state.phase is Phase.OPEN:
-        if told := told_back(state, time.time_ns()):
-            checkout.say(told)
+        for line in news(state, time.time_ns()):
+            checkout.say(line)
         return Link(address=address, state=state)
     if state.phase is Phase.FAILED:
         problem = state.problem
@@ -194,6 +194,15 @@ def told(state: State, now: int) -> str:
     ago = f", {duration((now - breaks[-1].at) / SECOND)} ago: {breaks[-1].error}" if breaks else ""
     broke = f", broken {len(breaks)} times, the last{ago.removeprefix(',')}" if breaks else ""
     return f"the link by ssh is {state.phase}{since}{broke}"
+
+
+def news(state: State, now: int) -> Iterator[str]:
+    """Yield what who uses a link must know of it: that it was broken, and a port that it lacks."""
+    if told := told_back(state, now):
+        yield told
+    for one in state.forwards:
+        if one.error:
+            yield f"port {one.port}, {one.service} there, is not to be had here: {one.error}"
 
 
 def told_back(state: State, now: int) -> str:

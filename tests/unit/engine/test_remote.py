@@ -12,7 +12,7 @@ from scripts.engine.remote import link, there
 from scripts.engine.remote.address import Address, parse
 from scripts.engine.remote.keeper import published
 from scripts.engine.remote.master import refusal
-from scripts.engine.remote.state import Break, Phase, State
+from scripts.engine.remote.state import Break, Forward, Phase, State
 
 FAR = Address(host="far.example", user="me", port=2222)
 MINUTE = 60 * SECOND
@@ -186,6 +186,16 @@ def test_a_break_is_told_while_it_is_news() -> None:
     assert "broken 1 times, the last 20 s ago: Timeout" in link.told(
         replace(OPEN, breaks=(lost,)), now
     )
+
+
+def test_a_port_that_another_one_has_here_is_told_by_each_command() -> None:
+    """Or what answers there would be taken for the stack's."""
+    taken = Forward(port=8000, service="memos", error="taken here by nginx (pid 7)")
+    state = replace(OPEN, forwards=(taken, Forward(port=7474, service="neo4j")))
+
+    assert [*link.news(state, 0)] == [
+        "port 8000, memos there, is not to be had here: taken here by nginx (pid 7)"
+    ]
 
 
 def test_an_address_says_where_it_comes_from() -> None:
