@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from scripts.config import compose, compose_cache, selection
 from scripts.config import settings as env_file
@@ -16,7 +18,7 @@ from scripts.core.errors import ConfigError
 from scripts.core.files import Json
 from scripts.core.inventory import FOREIGN, Engine, ImageSource
 from scripts.core.process import Runner
-from scripts.core.stack import Stack
+from scripts.core.stack import Service, Stack
 from scripts.core.texts import is_secret
 from scripts.engine import containers, discovery
 from scripts.engine.api import Api
@@ -291,12 +293,24 @@ def without_probes(stack: Stack) -> Stack:
 
 
 def in_swarm(stack: Stack) -> Stack:
-    """Return the stack for a Swarm: what it publishes it does on other machines."""
-    services = (
-        one if one.elsewhere else replace(one, probes=(), ports=(), links=())
-        for one in stack.services
+    """Return the stack for a Swarm: what is for this machine alone is published nowhere.
+
+    Who has no port to be probed at is judged by his health check.
+    """
+    return replace(stack, services=tuple(map(_in_swarm, stack.services)))
+
+
+def _in_swarm(service: Service) -> Service:
+    if service.elsewhere:
+        return service
+    ports = tuple(port for port in service.ports if not ip_address(port.host).is_loopback)
+    known = {port.published for port in ports}
+    return replace(
+        service,
+        ports=ports,
+        probes=tuple(one for one in service.probes if one.port in known),
+        links=tuple(one for one in service.links if urlsplit(one.url).port in known),
     )
-    return replace(stack, services=tuple(services))
 
 
 def with_all_profiles(space: Workspace) -> Workspace:

@@ -10,7 +10,7 @@ from scripts.config import compose, workspace
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.inventory import Engine
-from scripts.core.stack import Stack
+from scripts.core.stack import Link, Port, Probe, Stack
 from scripts.data import volumes
 from scripts.engine import discovery
 from scripts.engine.api import Api
@@ -19,6 +19,7 @@ from scripts.images import availability
 from scripts.images.bundle import unpacking
 from scripts.machine import system
 from scripts.start import first, prepare
+from tests.kit.builders import service, stack
 from tests.kit.bundles import bundled
 from tests.kit.checkout import lay_out, resolved_as_recorded
 from tests.kit.fakes import FakeApi, FakeRunner, checkout
@@ -427,3 +428,20 @@ def test_the_stack_is_the_resolved_file(bench: Bench) -> None:
 
     assert isinstance(stack, Stack)
     assert len(stack.services) == 8
+
+
+def test_in_a_swarm_only_what_every_address_has_is_published() -> None:
+    """What is for this machine alone has neither a probe nor a link there; health is judged."""
+    wide, narrow = (
+        Port(host=host, published=port, target=80)
+        for host, port in (("0.0.0.0", 8000), ("127.0.0.1", 5678))
+    )
+    probes = (Probe(kind="http", port=8000), Probe(kind="http", port=5678))
+    links = tuple(Link(label="x", url=f"http://127.0.0.1:{port}/") for port in (8000, 5678))
+    own = service("web", ports=(wide, narrow), links=links)
+    away = service("db", ports=(narrow,), elsewhere="db.example")
+
+    found = workspace.in_swarm(stack(replace(own, probes=probes), away)).services
+
+    assert (found[0].ports, found[0].probes, found[0].links) == ((wide,), probes[:1], links[:1])
+    assert found[1] == away
