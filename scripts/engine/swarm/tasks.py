@@ -4,6 +4,7 @@ A service has one container: that of its newest task. What the manager tells of 
 the engine of a node cannot be asked, or has no container yet.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ STATES = {
 }
 """Those of a task as those of a container; all others have ended."""
 FAILED = frozenset({"failed", "rejected"})
+CRASH = re.compile(r"task: non-zero exit \(\d+\)")
+"""What is said of a container that ended by itself: that is an exit code, and nobody's refusal."""
 RECENT = 900 * SECOND
 """How long before a task others may have failed to count as its restarts."""
 PATIENCE = 8 * SECOND
@@ -223,13 +226,13 @@ def _error(run: Run, known: Known, now: int) -> str:
     task = run.task
     if task is None:
         return ""
-    status, word = task["Status"], str(task["Status"].get("State", ""))
+    word = str(task["Status"].get("State", ""))
     if word == "pending" and now - nanoseconds(task["CreatedAt"]) < PATIENCE:
         return ""
     if word == "running":
         return ""
-    said = [str(one["Status"].get("Err") or "") for one in run.failures()[:1]]
-    return next(filter(None, (str(status.get("Err") or ""), *said)), "")
+    said = (str(one["Status"].get("Err") or "") for one in (task, *run.failures()[:1]))
+    return next((one for one in said if one and not CRASH.fullmatch(one)), "")
 
 
 def _lost(run: Run, known: Known) -> str:

@@ -79,6 +79,14 @@ def test_tasks_that_failed_before_are_its_restarts() -> None:
     assert seen(known(*made, task(WEB, 6, "running", on="two"))).error == ""
 
 
+def test_who_has_ended_by_itself_was_refused_by_nobody() -> None:
+    """Its exit code says so: it may still come, and three times are a crash loop as elsewhere."""
+    ended = task(WEB, 1, "failed", on="two", error="task: non-zero exit (3)", exit_code=3)
+
+    for one in (seen(known(ended)), seen(known(ended, task(WEB, 2, "ready", on="two")))):
+        assert (one.error, one.exit_code) == ("", 3)
+
+
 def test_failures_of_long_ago_are_no_restarts() -> None:
     """The manager keeps the last five tasks for ever."""
     old = task(WEB, 1, "failed", on="two", at="2026-11-27T03:00:{:02}Z")
