@@ -189,26 +189,11 @@ def look(tell: "DataReport") -> "Workspace":
     return workspace.look(checkout(tell))
 
 
-def as_set(tell: "DataReport", *, swarm: bool = False) -> "Workspace":
-    """Return the stack as the settings have it; errors as `workspace.as_set` raises them.
-
-    With `swarm` also one that is a Swarm's; the others go with plain Compose only.
-    """
+def as_set(tell: "DataReport") -> "Workspace":
+    """Return the stack as the settings have it; errors as `workspace.as_set` raises them."""
     from scripts.config import workspace
 
-    space = workspace.as_set(checkout(tell))
-    if not swarm:
-        require_no_swarm(space, "this command")
-    return space
-
-
-def require_no_swarm(space: "Workspace", what: str) -> None:
-    """Raise ConfigError where the stack is a Swarm's, and `what` cannot be done there."""
-    if space.settings.swarm:
-        raise ConfigError(
-            f"{space.settings.told('DEPLOY')}, and {what} goes with plain Compose only",
-            next_step="inv up, ps, logs, config, doctor and down go with both",
-        )
+    return workspace.as_set(checkout(tell))
 
 
 def project(tell: "DataReport") -> str:

@@ -10,7 +10,7 @@ def config() -> None:
     from scripts.config import compose
 
     tell = report()
-    space = as_set(tell, swarm=True)
+    space = as_set(tell)
     document = compose.document(space.resolved)
     if space.settings.swarm:
         from scripts.swarm import deploy

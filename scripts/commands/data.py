@@ -1,14 +1,7 @@
 """Tasks that delete, save and restore the data."""
 
 from scripts.commands import flags
-from scripts.commands.command import (
-    checkout,
-    command,
-    project,
-    report,
-    require_no_swarm,
-    starter,
-)
+from scripts.commands.command import checkout, command, project, report, starter
 from scripts.core.errors import ExitCode
 
 DRY_RUN = "only show what would happen"
@@ -27,7 +20,6 @@ def down(*, service: list[str], volumes: bool = False, yes: bool = False) -> Non
     start = starter(tell, stopping=True)
     if service:
         flags.alone("service", volumes=volumes)
-        require_no_swarm(start.space, "--service")
         data.stop(start, tell, service)
     elif start.space.settings.swarm:
         from scripts.swarm import down

@@ -54,10 +54,24 @@ class Workspace:
     def cluster(self) -> "Cluster":
         """The way to the nodes of the Swarm that the engine is a manager of."""
         from scripts.engine.swarm import nodes
-        from scripts.engine.swarm.cluster import Cluster
+        from scripts.engine.swarm.cluster import Cluster, memory_of
 
-        ways = nodes.ways(self.settings.get(nodes.NODES))
-        return Cluster(self.engine.endpoint, env=self.engine.env, ways=ways)
+        return Cluster(
+            self.engine.endpoint,
+            env=self.engine.env,
+            ways=nodes.ways(self.settings.get(nodes.NODES)),
+            forward=self._forwarded,
+            remote=self.engine.remote,
+            memory=memory_of(self.engine.endpoint),
+        )
+
+    def _forwarded(self, address: str) -> str:
+        """Return the endpoint of a node's engine; what ssh takes is loaded only for one."""
+        if not address.startswith("ssh://"):
+            return address
+        from scripts.engine.swarm import ways
+
+        return ways.forwarded(self.settings.root, address)
 
     @property
     def cache(self) -> Path:

@@ -33,7 +33,7 @@ AREAS = (
         detail=details.engine,
     ),
     Area(name="compose", rules=(rules.compose_file,), detail=details.compose),
-    Area(name="machine", rules=(rules.machine,), detail=details.machine),
+    Area(name="machine", rules=(rules.machine, rules.nodes), detail=details.machine),
     Area(name="ports", rules=(rules.ports,), detail=details.ports),
     Area(name="names", rules=(rules.names,), detail=details.names),
     Area(

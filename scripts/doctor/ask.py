@@ -29,6 +29,7 @@ from scripts.engine.api import Api
 from scripts.engine.discovery import check_versions, discover
 from scripts.engine.private import programs
 from scripts.engine.remote.address import VARIABLE
+from scripts.engine.swarm.nodes import Node
 from scripts.images import availability
 from scripts.machine import ports, resources
 from scripts.machine.system import install_hint, obstacle, packages_possible, this_system
@@ -146,9 +147,14 @@ def _of_stack(questions: Questions, facts: Facts, space: Workspace) -> Facts:
     registries = questions.ask(partial(_registries, space))
     services = questions.ask(partial(ask_services.ask, space))
     memories = questions.ask(partial(ask_services.memories, space))
+    nodes = questions.ask(partial(_nodes, space)) if space.settings.swarm else None
     questions.wait()
-    if not space.engine.answers_here:
+    if space.settings.swarm:
+        questions.unknown["ports"] = "each is its node's own"
+    elif not space.engine.answers_here:
         questions.unknown["ports"] = "the engine is on another machine"
+    if nodes is not None and (found := questions.answer("machine", nodes)):
+        facts = replace(facts, nodes=found[0], unasked=found[1])
     told = questions.answer("services", services)
     if told is not None:
         facts = replace(
@@ -244,11 +250,18 @@ def _wanted(settings: Settings, stack: Stack | None) -> tuple[tuple[str, Port], 
 
 def _machine(space: Workspace) -> Conditions:
     conditions = guards.conditions(space, space.stack.names())
-    if space.engine.answers_here:
+    if space.engine.answers_here or space.settings.swarm:
         return conditions
     images = [service.image for service in space.stack.services]
     there = remote_host.look(space.api, space.stack.project, images)
     return replace(conditions, host=there) if there else conditions
+
+
+def _nodes(space: Workspace) -> tuple[tuple[Node, ...], frozenset[str]]:
+    """Return the nodes of the Swarm, and the names of those whose engine cannot be asked."""
+    engines = space.cluster.engines()
+    found = tuple(space.cluster.known().nodes.values())
+    return found, frozenset(one.name for one in found if one.id not in engines)
 
 
 def _foreign(space: Workspace) -> StackError | None:

@@ -39,6 +39,9 @@ def compose(facts: Facts) -> str:
 
 def machine(facts: Facts) -> str:
     """Return what the machine has to offer; what is not known is left out."""
+    if facts.nodes:
+        named = (f"{one.name} ({one.memory / GIB:.1f} GiB of memory)" for one in facts.nodes)
+        return f"a Swarm of {', '.join(named)}"
     if facts.machine is None:
         return ""
     host = facts.machine.host

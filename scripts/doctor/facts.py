@@ -15,6 +15,7 @@ from scripts.core.look import Away, Look, Reading
 from scripts.core.stack import Stack
 from scripts.data.model import Entry
 from scripts.diagnosis.preflight import Conditions
+from scripts.engine.swarm.nodes import Node
 from scripts.watch.memories.halves import Store
 
 
@@ -143,6 +144,10 @@ class Facts:
     losses: tuple[str, ...] = ()
     """What a Swarm does not keep of the compose file, a sentence each."""
     machine: Conditions | None = None
+    nodes: tuple[Node, ...] = ()
+    """The machines of a Swarm; none outside of one."""
+    unasked: frozenset[str] = frozenset()
+    """Names of those to whose engine there is no way."""
     ports_wanted: int = 0
     foreign: StackError | None = None
     """A container of this project belongs to another checkout."""

@@ -109,6 +109,24 @@ def machine(facts: Facts) -> Iterator[Finding]:
         yield advice("cpu-count", cause, step)
 
 
+def nodes(facts: Facts) -> Iterator[Finding]:
+    """The machines of a Swarm: whether each is there, gets tasks, and can be asked."""
+    for node in facts.nodes:
+        if node.problem == "down":
+            cause = f"node {node.name} is down; what ran there, and its data, waits for it"
+            yield fatal("node-down", cause, f"start {node.name} and its engine; docker node ls")
+        elif node.problem:
+            cause = f"node {node.name} is {node.problem}, and gets no new tasks"
+            step = f"docker node update --availability active {node.name}"
+            yield advice("node-aside", cause, step)
+        elif node.name in facts.unasked:
+            cause = (
+                f"of node {node.name} only what the manager knows is known: neither what services"
+                " use there, nor their data can be saved"
+            )
+            yield advice("node-unasked", cause, f"NODES={node.name}=USER@HOST in .env")
+
+
 def ports(facts: Facts) -> Iterator[Finding]:
     """Somebody else holds a port that the stack wants, or no browser opens it."""
     yield from _preflight(facts, "port-taken")

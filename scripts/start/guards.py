@@ -105,7 +105,7 @@ def conditions(space: Workspace, names: tuple[str, ...]) -> preflight.Conditions
         if container.state is State.PAUSED and container.service in names
     )
     conditions = preflight.Conditions(strangers=foreign, paused=paused, running=running)
-    if not space.engine.answers_here:
+    if not space.engine.answers_here or space.settings.swarm:
         return conditions
     own = on_host.read(space.cache)
     ours = set[int | None]() if own is None else {own.port, own.debug_port}

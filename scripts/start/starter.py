@@ -75,7 +75,7 @@ class Starter:
         The networks of a private engine are kept from other hosts.
         """
         space, root, names = self.space, self.space.settings.root, self.space.stack.here(names)
-        if not names:  # Compose would take that for all
+        if not names or space.settings.swarm:  # Compose takes none for all, a Swarm makes its own
             return
         mounted = {name for one in names for name in space.stack.service(one).volumes}
         wanted = [volume for volume in space.stack.volumes if volume.name in mounted]
@@ -136,6 +136,9 @@ class Starter:
         """
 
         def bring_back(names: tuple[str, ...]) -> ExitCode:
+            if self.space.settings.swarm:  # what is deployed only afterwards needs nobody yet
+                absent = guards.uncreated(self.space, names)
+                names = tuple(name for name in names if name not in absent)
             if not names:
                 return ExitCode.OK
             needed = self.space.stack.closure(names)

@@ -149,7 +149,10 @@ def restart(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:
             return code
         guards.require_created(space, names)
         with phase(recorder.note, "stop"):
-            space.compose.change("stop", *names)
+            if space.settings.swarm:
+                start.data_context().stop(names)
+            else:
+                space.compose.change("stop", *names)
         return _made_anew(start, space.stack.closure(names))
 
 

@@ -9,7 +9,7 @@ from scripts.config import compose, swarm
 from scripts.config.workspace import Workspace
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.finding import DOCKER
-from scripts.core.inventory import PROJECT_LABEL
+from scripts.core.inventory import FOLDER_LABEL, PROJECT_LABEL
 from scripts.core.process import TIME_IS_UP, last_words
 from scripts.engine.api import Api, shaped
 from scripts.engine.swarm import tasks
@@ -116,7 +116,11 @@ def stack(space: Workspace, names: Iterable[str], places: Mapping[str, str]) -> 
     """Return these services as a stack; ConfigError for what a Swarm cannot keep."""
     document = compose.document(space.resolved)
     services = {name: document["services"][name] for name in names}
-    return of_document({**document, "services": services}, places)
+    found = of_document({**document, "services": services}, places)
+    for one in found.document["services"].values():
+        # by which a link over ssh knows whose ports it brings here
+        one["labels"][FOLDER_LABEL] = str(space.stack.folder)
+    return found
 
 
 def of_document(document: Mapping[str, Any], places: Mapping[str, str]) -> swarm.Stack:

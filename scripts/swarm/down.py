@@ -8,7 +8,7 @@ from scripts.core.errors import OverdueError
 from scripts.core.files import held
 from scripts.core.look import State
 from scripts.core.polling import poll
-from scripts.data import volumes
+from scripts.data import recovery, volumes
 from scripts.engine.api import shaped
 from scripts.engine.containers import existing
 from scripts.engine.swarm.cluster import Cluster
@@ -37,7 +37,7 @@ def down(start: Starter, tell: Reporter, *, delete_data: bool, yes: bool) -> Non
     """
     space, context = start.space, start.data_context()
     project = space.stack.project
-    with held(space.cache, "down"):
+    with held(space.cache, "down"), recovery.unfinished(context.folder):
         cluster = deploy.cluster(space)
         nodes, engines = cluster.known().nodes, cluster.engines()
         data: dict[str, tuple[str, ...]] = {}
@@ -46,6 +46,9 @@ def down(start: Starter, tell: Reporter, *, delete_data: bool, yes: bool) -> Non
             data = {node: tuple(sorted(existing(api) & every)) for node, api in engines.items()}
             shown = [f"{one} on {nodes[node].name}" for node, some in data.items() for one in some]
             tell.confirm("Delete these volumes?", shown, yes=yes)
+            recovery.clear(context)  # what is deleted need not be whole before
+        else:
+            recovery.settle_data(context)
         there = _left(cluster, project)
         # all at once, as Swarm ends a stack, Milvus would wait for its own store until it is killed
         context.stop([one.service for one in context.containers() if one.state is State.RUNNING])
@@ -57,6 +60,7 @@ def down(start: Starter, tell: Reporter, *, delete_data: bool, yes: bool) -> Non
             marked = deploy.marked(nodes.values(), project)
             away = {group: min(homes - {*engines}, default="") for group, homes in marked.items()}
             deploy.mark(cluster.manager, project, away)
+            recovery.forget(context)
     if unasked := [one.name for one in nodes.values() if one.id not in engines]:
         what = "its data, if any, stays" if delete_data else "whether all has ended there"
         tell.say(f"there is no way to {', '.join(unasked)} (NODES): {what} cannot be known")

@@ -42,6 +42,8 @@ def up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
         start.recorder.of(space.cache, space.stack, names)
         cluster = deploy.cluster(space)
         require_no_compose(space)
+        if code := start.finish_interrupted(anew=True):
+            return code
         here = tuple(name for name in names if not space.stack.service(name).elsewhere)
         places = _places(space, here, cluster)
         stack = deploy.stack(space, here, places.nodes)

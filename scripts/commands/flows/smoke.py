@@ -9,7 +9,7 @@ from pathlib import Path
 from scripts.config.settings import Settings
 from scripts.config.workspace import Workspace
 from scripts.core import files
-from scripts.core.errors import BrokenError, ExitCode
+from scripts.core.errors import BrokenError, ConfigError, ExitCode
 from scripts.core.finding import Finding
 from scripts.core.look import Look, State
 from scripts.core.stack import Stack
@@ -33,6 +33,7 @@ DELETES = "2331"
 def smoke(space: Workspace, tell: Report) -> ExitCode:
     """Try the job, and tell each stage as it ends; BROKEN with the cause when one fails."""
     stack = space.stack
+    _require_published(space)
     look = Look(containers=on_host.seen(space.cache, containers(space.api, stack.project)))
     scope = scope_of(stack, space.settings, look, mends.read(space.api, look))
     service, _ = behind(stack, API)
@@ -60,6 +61,17 @@ def smoke(space: Workspace, tell: Report) -> ExitCode:
         }
     )
     return code
+
+
+def _require_published(space: Workspace) -> None:
+    """Raise ConfigError where nothing of a Swarm can be called from outside of it."""
+    if space.settings.swarm and serving(space.stack, API) is None:
+        raise ConfigError(
+            f"the API is published nowhere: {space.settings.told('BIND_ADDRESS')}, which in a Swarm"
+            " is no address of one machine",
+            next_step="BIND_ADDRESS=0.0.0.0 and ALLOW_WITHOUT_LOGIN=yes in .env where all who reach"
+            " the nodes may use it; then: inv up",
+        )
 
 
 def scope_of(stack: Stack, settings: Settings, look: Look, mended: Mends | None) -> Scope:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from scripts.core.errors import EngineError, RefusedError
@@ -18,6 +18,7 @@ from scripts.core.look import State
 from scripts.core.polling import poll
 from scripts.engine.api import Api, Stream, shaped
 from scripts.engine.swarm import nodes, tasks
+from scripts.engine.swarm.nodes import SSH, Node
 from scripts.engine.swarm.tasks import Known, Run
 
 FRESH = 0.3
@@ -45,6 +46,13 @@ class Memory:
     """When the engine of a node did not answer, and why, by the node's id."""
 
 
+@cache
+def memory_of(endpoint: str) -> Memory:
+    """Return what this process remembers of a Swarm, such as who of it did not answer just now."""
+    del endpoint
+    return Memory()
+
+
 class Untold(Stream):
     """The events of a whole Swarm, which nobody tells."""
 
@@ -58,13 +66,15 @@ class Cluster(Api):
     """Calls to a Swarm, by way of the manager whose engine is at `endpoint`."""
 
     ways: Mapping[str, str] = field(default_factory=dict)
-    """The endpoints of other nodes' engines, by the nodes' names."""
+    """The addresses of other nodes' engines, by the nodes' names."""
+    forward: Callable[[str], str] = str
+    """Makes an endpoint of an address; EngineError where that machine cannot be reached."""
     memory: Memory = field(default_factory=Memory)
 
     @property
     def manager(self) -> Api:
         """The manager's own engine."""
-        return Api(self.endpoint, timeout=self.timeout, env=self.env)
+        return Api(self.endpoint, timeout=self.timeout, env=self.env, remote=self.remote)
 
     def within(self, seconds: float) -> "Cluster":
         """Return the same Swarm with another time for each answer."""
@@ -83,16 +93,29 @@ class Cluster(Api):
         known = {one.id: one for one in map(nodes.node, asked["nodes"])}
         nodes.require_known(known.values(), self.ways)
         now = time.monotonic()
-        lost = {name: why for name, (at, why) in self.memory.lost.items() if now - at < AGAIN}
-        return Known(nodes=known, services=asked["services"], tasks=asked["tasks"], lost=lost)
+        return Known(
+            nodes=known,
+            services=asked["services"],
+            tasks=asked["tasks"],
+            lost={name: why for name, (at, why) in self.memory.lost.items() if now - at < AGAIN},
+            forwarded=frozenset(one.id for one in known.values() if self._is_forwarded(one)),
+        )
 
     def engines(self) -> dict[str, Api]:
         """Return the engines of the nodes that there is a way to, by the nodes' ids."""
-        here = self._remembered("info", self._here)
+        here, known = self._remembered("info", self._here), self.known()
         found = {here: self.manager}
-        for one in self.known().nodes.values():
-            if one.id != here and one.name in self.ways and one.problem != "down":
-                found[one.id] = Api(self.ways[one.name], timeout=self.timeout, env=self.env)
+        for one in known.nodes.values():
+            away = one.problem == "down" or one.id in known.lost
+            if one.id != here and one.name in self.ways and not away:
+                way = self.ways[one.name]
+                try:
+                    endpoint = self.forward(way)
+                except EngineError as error:
+                    self.memory.lost[one.id] = (time.monotonic(), str(error))
+                else:
+                    far = way if way.startswith(SSH) else ""
+                    found[one.id] = Api(endpoint, timeout=self.timeout, env=self.env, remote=far)
         return found
 
     def get(self, path: str, **query: object) -> Json:
@@ -188,6 +211,10 @@ class Cluster(Api):
             found.setdefault(home, {})[key] = volumes[key]
         return [(engines[home], some) for home, some in found.items()] or [(self, {})]
 
+    def _is_forwarded(self, node: Node) -> bool:
+        here = self.remote != "" and node.id == self._remembered("info", self._here)
+        return here or self.ways.get(node.name, "").startswith(SSH)
+
     def _here(self) -> str:
         """Return the id of the manager's own node."""
         return str(((self.manager.get("/info") or {}).get("Swarm") or {}).get("NodeID", ""))
@@ -202,12 +229,7 @@ class Cluster(Api):
 
     def _everywhere(self, ask: Callable[[Api], T]) -> dict[str, T]:
         """Return what the engines of all nodes answer, by the nodes' ids; of those that do."""
-        lost, now = self.memory.lost, time.monotonic()
-        asked = {
-            name: api
-            for name, api in self.engines().items()
-            if name not in lost or now - lost[name][0] >= AGAIN
-        }
+        lost, asked = self.memory.lost, self.engines()
 
         def answer(name: str) -> T | None:
             try:

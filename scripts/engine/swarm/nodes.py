@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.core.errors import ConfigError
+from scripts.engine.remote import address as addresses
 
 NODES = "NODES"
 """The variable that says where the engines of nodes are."""
 ASIDE = {"active": "", "drain": "drained", "pause": "paused"}
 """Why a node gets no tasks, by the manager's word for its availability."""
+SSH = "ssh://"
 _WAY = re.compile(r"(?P<name>[^\s=,]+)=(?P<address>[^\s,]+)")
 _CONSTRAINT = re.compile(r"\s*(?P<key>[\w.-]+)\s*(?P<how>==|!=)\s*(?P<value>\S+)\s*")
 
@@ -79,13 +81,19 @@ def ways(text: str) -> dict[str, str]:
 
 def problem(text: str) -> str:
     """Return what is wrong in a value of NODES; empty for nothing."""
-    words = [word for word in re.split(r"[\s,]+", text) if word]
-    odd = [word for word in words if not _WAY.fullmatch(word)]
-    return f"{odd[0]!r} names no node and its address" if odd else ""
+    for word in filter(None, re.split(r"[\s,]+", text)):
+        if not (way := _WAY.fullmatch(word)):
+            return f"{word!r} names no node and its address"
+        try:
+            if not way["address"].startswith("unix://"):
+                addresses.parse(way["address"])
+        except ValueError as error:
+            return f"that of {way['name']} is no address: {error}"
+    return ""
 
 
 def _address(text: str) -> str:
-    return text if "://" in text else f"ssh://{text}"
+    return text if "://" in text else f"{SSH}{text}"
 
 
 def require_known(found: Iterable[Node], named: Iterable[str]) -> None:

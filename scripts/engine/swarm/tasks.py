@@ -45,6 +45,8 @@ class Known:
     tasks: Sequence[Mapping[str, Any]]
     lost: Mapping[str, str]
     """Why the engines of nodes cannot be asked, by the node's id; none for one without a way."""
+    forwarded: frozenset[str] = frozenset()
+    """Ids of the nodes whose ports answer on this machine, over ssh."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,12 @@ def document(
             **(base.get("HostConfig") or {}),
             "RestartPolicy": {"Name": "always"},  # Swarm's own
         },
-        "Node": {"Name": node.name, "Addr": node.address} if node is not None else None,
+        "Node": {
+            "Name": node.name,
+            "Addr": "" if node.id in known.forwarded else node.address,
+        }
+        if node is not None
+        else None,
     }
 
 

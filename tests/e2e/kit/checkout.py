@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from scripts.core.files import Json
 from tests.kit.places import ROOT
@@ -140,7 +140,7 @@ class Checkout:
         """Return an address behind one of the published ports."""
         return f"http://127.0.0.1:{self.values()[port_variable]}{path}"
 
-    def varied(self, file: Path, **values: str) -> "Checkout":
+    def varied(self, file: Path, **values: str) -> Self:
         """Return the same stack as another file has it, in which these values are others."""
         lines = self.env_file.read_text().splitlines()
         others = [line for line in lines if line.partition("=")[0] not in values]

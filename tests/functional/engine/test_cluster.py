@@ -264,3 +264,31 @@ def test_data_of_several_nodes_is_worked_on_at_each(
         {"other": "other"},
     )
     assert [one.volumes for one in Helper(swarm.manager, "test", "some", names).apart()] == [names]
+
+
+def test_what_ssh_brings_here_answers_here(swarm: Cluster) -> None:
+    """A node that ssh leads to has its ports on this machine; the others at their addresses."""
+    ways = {"two": "ssh://me@two"}
+    over = Cluster(swarm.endpoint, timeout=5.0, ways=ways, forward=lambda _: swarm.ways["two"])
+
+    found = {one.service: one.address for one in containers(over, "test")}
+
+    assert found == {"web": "", "store": "192.0.2.1"}
+    over.remote = "me@one"
+    assert {one.address for one in containers(over, "test")} == {""}
+
+
+def test_a_node_that_ssh_does_not_reach_holds_up_nobody(swarm: Cluster) -> None:
+    """It is asked again after a while; what runs there is not known meanwhile."""
+    asked = []
+
+    def refuse(address: str) -> str:
+        asked.append(address)
+        raise EngineError("no route to host", next_step="inv remote")
+
+    over = Cluster(swarm.endpoint, timeout=5.0, ways={"two": "ssh://me@two"}, forward=refuse)
+
+    found = {one.service: one for one in containers(over, "test")}
+    assert found["store"].state is State.RUNNING
+    assert found["web"].error.endswith("no route to host")
+    assert asked == ["ssh://me@two"]

@@ -1,4 +1,4 @@
-"""`inv up`, `inv down` and `inv config` with DEPLOY=swarm, and what cannot be done there."""
+"""Commands with DEPLOY=swarm, and what cannot be done there."""
 
 import json
 from collections.abc import Iterator
@@ -167,16 +167,52 @@ def test_down_leaves_the_data(swarm: Checkout) -> None:
     assert "the data is kept, each on its node" in swarm.shown().err
 
 
-@pytest.mark.parametrize(
-    "words",
-    ["reset --service etcd --yes", "snapshot.save", "down --service etcd", "api.host"],
-)
-def test_what_goes_with_plain_compose_only_says_so(swarm: Checkout, words: str) -> None:
-    """2, and what goes with both; nothing is stopped."""
-    assert swarm.inv(*words.split()) == 2
+@pytest.mark.parametrize("words", ["reset --service etcd --yes", "snapshot.save"])
+def test_data_that_cannot_be_reached_is_told_before_anything_stops(
+    swarm: Checkout, words: str
+) -> None:
+    """4, and the line that is wanted; a snapshot without it would pass for a whole one."""
+    swarm.state["swarm"]["nodes"].append({**swarms.node("two"), "Version": {"Index": 1}})
+    for one in swarm.state["swarm"]["tasks"]:
+        one["NodeID"] = "node-two"
 
-    assert "DEPLOY is 'swarm'" in swarm.shown().err
-    assert not any(word in call for call in swarm.calls() for word in ("stop", "rm"))
+    assert swarm.inv(*words.split()) == 4
+
+    told = swarm.shown().err
+    assert "lies on node two, whose engine cannot be asked" in told
+    assert "NODES=two=USER@HOST in .env" in told
+
+
+def test_what_is_published_nowhere_cannot_be_tried(swarm: Checkout) -> None:
+    """A port of a node listens on every address, so what is for one machine is none."""
+    assert swarm.inv("smoke") == 2
+
+    told = swarm.shown().err
+    assert "the API is published nowhere: BIND_ADDRESS is '127.0.0.1' (the default)" in told
+    assert "BIND_ADDRESS=0.0.0.0 and ALLOW_WITHOUT_LOGIN=yes" in told
+
+
+def test_each_service_is_shown_with_its_node(swarm: Checkout) -> None:
+    """In text and for programs."""
+    assert swarm.inv("ps", "--format", "json") == 0
+    rows = json.loads(swarm.shown().out)["services"]
+    assert {row["node"] for row in rows} == {"one"}
+
+    assert swarm.inv("ps") == 0
+    assert "running, healthy on one" in swarm.shown().out
+
+
+def test_a_node_that_is_down_is_told_by_doctor(swarm: Checkout) -> None:
+    """With all others, and what cannot be asked."""
+    nodes = swarm.state["swarm"]["nodes"]
+    nodes.append({**swarms.node("two", "down"), "Version": {"Index": 1}})
+
+    swarm.inv("doctor", "--format", "json")
+
+    found = json.loads(swarm.shown().out)
+    assert "node-down" in {one["code"] for one in found["findings"]}
+    machine = next(row for row in found["areas"] if row["area"] == "machine")
+    assert machine["detail"].startswith("a Swarm of one (8.0 GiB of memory), two")
 
 
 def test_a_stack_of_a_swarm_is_not_started_by_compose(swarm: Checkout) -> None:

@@ -25,6 +25,7 @@ from scripts.doctor.facts import (
     SettingsFile,
 )
 from scripts.doctor.rules import room_for_vectors
+from scripts.engine.swarm.nodes import Node
 from scripts.tell import views
 from scripts.watch.memories.halves import Bare, Kind, Loose, Store
 from tests.kit.builders import container, reading, service, stack
@@ -63,6 +64,7 @@ FINE = Facts(
     data=DataFacts(snapshots=2, size=2048),
     memories=Store(kinds=(Kind(cube="a", type="UserMemory", status="activated", nodes=2000),)),
 )
+NODE = Node(id="n2", name="two", memory=8 * GIB)
 
 
 def judged(facts: Facts) -> list[tuple[str, str, bool]]:
@@ -89,6 +91,12 @@ def test_where_all_is_well_every_area_says_so() -> None:
     assert "ok  logins    neo4j: a wrong password is rejected" in lines
     assert "ok  data      2 snapshots, 2.0 KiB" in lines
     assert "ok  memories  2,000 in 1 cubes" in lines
+
+
+def test_the_machines_of_a_swarm_are_told() -> None:
+    """In the place of this one, on which little of it runs."""
+    lines = list(map(str, views.checkup(document(replace(FINE, nodes=(NODE,))))))
+    assert "ok  machine   a Swarm of two (8.0 GiB of memory)" in lines
 
 
 def test_a_page_at_a_port_that_browsers_refuse_is_told() -> None:
@@ -134,6 +142,9 @@ def test_where_nothing_is_known_nothing_is_wrong() -> None:
         ({"machine": Conditions(host=replace(HOST, disk_free=1))}, ("disk", "", True)),
         ({"machine": Conditions(holders={1: ("memos", "x")})}, ("port-taken", "memos", True)),
         ({"machine": Conditions(strangers={"memos": ("m", "old")})}, ("name-taken", "memos", True)),
+        ({"nodes": (replace(NODE, problem="down"),)}, ("node-down", "", True)),
+        ({"nodes": (replace(NODE, problem="drained"),)}, ("node-aside", "", False)),
+        ({"nodes": (NODE,), "unasked": frozenset({"two"})}, ("node-unasked", "", False)),
         ({"foreign": PROBLEM}, ("other-checkout", "", True)),
         ({"images": (replace(IMAGE, present=False),)}, ("images-missing", "", False)),
         ({"images": (replace(IMAGE, architecture="arm64"),)}, ("architecture", "neo4j", False)),
