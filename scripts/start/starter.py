@@ -31,6 +31,10 @@ AS_IT_IS = ("--no-build", "--pull", "never")
 """Images are there when Compose is asked; it neither builds nor pulls."""
 
 
+OUTAGE = 30.0
+"""Seconds for which an engine far away may be silent in the middle of a start."""
+
+
 class Reporter(context.Reporter, Protocol):
     """Who is told, and what."""
 
@@ -116,6 +120,8 @@ class Starter:
         """
         space, wanted = self.space, tuple(names)
         observer, recorder = Observer(space.api, space.stack, live=True), self.recorder
+        if space.engine.remote:  # its link is back in a moment, and what starts there goes on
+            observer.outage = OUTAGE
         recorder.of(space.cache, space.stack, wanted)
         try:
             events = scheduler.start(space.stack, wanted, observer, timeout=self.timeout)

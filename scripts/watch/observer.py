@@ -1,5 +1,6 @@
 """Asks the engine and the services: one look gives one Look."""
 
+import math
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, wait
@@ -9,7 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, TypeVar
 
-from scripts.core.errors import StackError
+from scripts.core.errors import EngineError, StackError
 from scripts.core.look import Container, Health, Look, Reading, State
 from scripts.core.stack import Service, Stack
 from scripts.core.units import nanoseconds
@@ -63,6 +64,10 @@ class Observer:
         self._seen: dict[str, Container] = {}
         self._full = full
         self._looked = -full
+        self.outage = 0.0
+        """Seconds for which an engine that has answered before may be silent: so long all is
+        believed to be as it was."""
+        self._heard = -math.inf
         self._pending: dict[str, Future[Reading]] = {}
         self._starting: dict[str, tuple[str, Future[Any]]] = {}
         """The container that each service is started in, and the call that does it."""
@@ -121,6 +126,19 @@ class Observer:
         return container is None or (not service.probes and health is not before)
 
     def _containers(self) -> tuple[Container, ...]:
+        before = dict(self._seen)
+        try:
+            self._ask()
+            self._heard = time.monotonic()
+        except EngineError:
+            if time.monotonic() - self._heard > self.outage:
+                raise
+            self._seen, self._looked = before, -math.inf
+        found = on_host.seen(self._cache, tuple(map(self._with_end, self._seen.values())))
+        return elsewhere.seen(self.stack, found)
+
+    def _ask(self) -> None:
+        """Ask for what may be another than it was."""
         touched = self._events.touched() if self._events is not None else None
         if touched is None or time.monotonic() - self._looked >= self._full:
             self._looked = time.monotonic()
@@ -129,8 +147,6 @@ class Observer:
             for name in touched | self._stale:
                 self._look_again(name)
         self._stale.clear()
-        found = on_host.seen(self._cache, tuple(map(self._with_end, self._seen.values())))
-        return elsewhere.seen(self.stack, found)
 
     def _look_again(self, name: str) -> None:
         """Ask for the container of this id, which may be new or gone."""

@@ -44,6 +44,27 @@ def id_of(name: str) -> str:
     return str(recorded(name)["Id"])
 
 
+def test_an_engine_that_is_silent_for_a_moment_is_believed_to_be_as_it_was(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    """Where that is wanted, and for no longer; one that never answered is told at once."""
+    file = tmp_path / "engine.sock"
+    api = Api(f"unix://{file}")
+    project = replace(stack(service("memos")), project="memos-dev")
+    patient, strict = Observer(api, project), Observer(api, project)
+    patient.outage = 60.0
+    with pytest.raises(EngineError):
+        patient.look(())
+    with unix(engine.respond, file):
+        seen = patient.look(()).containers
+        assert strict.look(()).containers == seen
+    assert seen
+
+    assert patient.look(()).containers == seen
+    with pytest.raises(EngineError):
+        strict.look(())
+
+
 def test_a_running_container_is_read_whole() -> None:
     """As Engine 26.1.5 describes it."""
     found = container(one := recorded("memos"))
