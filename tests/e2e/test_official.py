@@ -12,7 +12,7 @@ import yaml
 
 from scripts.core.polling import poll
 from tests.e2e.kit.checkout import Checkout
-from tests.e2e.kit.official import Measured, need_registry, row
+from tests.e2e.kit.official import Measured, digest, need_registry, row, short
 from tests.e2e.kit.stores import asked, cypher, milvus, milvus_words
 
 pytestmark = [pytest.mark.docker, pytest.mark.registry]
@@ -67,7 +67,9 @@ def test_images_are_official_and_for_this_processor(official: Checkout, measured
     assert {one["Architecture"] for one in found.values()} == {wanted}
     labels = [(one["Config"]["Labels"] or {}) for one in found.values()]
     assert not any("dev.memos.contains" in one for one in labels)
-    measured(f"{sum(one['Size'] for one in found.values()) / 2**30:.1f} GiB")
+    size = sum(one["Size"] for one in found.values()) / 2**30
+    digests = (f"{name} {short(digest(official, name))}" for name in OFFICIAL)
+    measured(f"{size:.1f} GiB: {', '.join(digests)}")
 
 
 @row("all", "every volume that an image makes by itself is covered")

@@ -88,9 +88,12 @@ def table(seen: Mapping[str, Any], known: Sequence[Row]) -> str:
 
 
 def _cells(value: Mapping[str, str]) -> tuple[str, str, str]:
-    digest = value["digest"]
-    shown = f"`{digest.removeprefix('sha256:')[:DIGITS]}`" if digest else ""
-    return value["measured"], value["date"], shown
+    return value["measured"], value["date"], short(value["digest"])
+
+
+def short(digest: str) -> str:
+    """Return a digest as the page shows it; nothing for none."""
+    return f"`{digest.removeprefix('sha256:')[:DIGITS]}`" if digest else ""
 
 
 def written(page: str, seen: Mapping[str, Any], known: Sequence[Row]) -> str:
