@@ -7,13 +7,12 @@ from typing import Any
 
 from scripts.config import compose, swarm
 from scripts.config.workspace import Workspace
-from scripts.core.errors import EngineError, RefusedError
-from scripts.core.finding import DOCKER
+from scripts.core.errors import RefusedError
 from scripts.core.inventory import FOLDER_LABEL, PROJECT_LABEL
 from scripts.core.process import TIME_IS_UP, last_words
 from scripts.engine.api import Api, shaped
 from scripts.engine.swarm import tasks
-from scripts.engine.swarm.cluster import Cluster
+from scripts.engine.swarm.cluster import Cluster, require_manager
 from scripts.engine.swarm.nodes import Node
 from scripts.engine.swarm.tasks import Known, Run
 
@@ -22,31 +21,6 @@ DATA_LABEL = "dev.memos.data"
 PIN = "node.id=="
 CHANGE_TIMEOUT = 120.0
 """Seconds for the manager to take a stack: it only writes down what is wanted."""
-
-
-@shaped("its Swarm")
-def require_manager(api: Api) -> None:
-    """Raise EngineError unless the engine is a manager of a Swarm that has a leader."""
-    info = api.get("/info") or {}
-    found = info.get("Swarm") or {}
-    state = found.get("LocalNodeState", "inactive")
-    if state == "active" and found.get("ControlAvailable"):
-        return
-    problem = "is in no Swarm, and DEPLOY=swarm wants a manager"
-    step = (
-        f"{DOCKER} swarm init --advertise-addr ADDRESS, one that the other nodes reach (127.0.0.1"
-        " where there are none); or DEPLOY= in .env for plain Compose"
-    )
-    if state == "active":
-        problem = "is a worker of its Swarm, and DEPLOY=swarm wants a manager"
-        step = "the engine of a manager, such as REMOTE=USER@HOST in .env"
-    elif state == "locked":
-        problem, step = "is a manager of a Swarm that is locked", f"{DOCKER} swarm unlock"
-    elif info.get("LiveRestoreEnabled"):
-        problem = "has live-restore, which goes with no Swarm"
-        step = "take it out of /etc/docker/daemon.json, restart the engine, then: docker swarm init"
-    why = f" ({found['Error']})" if found.get("Error") else ""
-    raise EngineError(f"the engine at {api.endpoint} {problem}{why}", next_step=step)
 
 
 def own(known: Known, project: str) -> list[Run]:

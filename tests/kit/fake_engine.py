@@ -105,6 +105,8 @@ class FakeEngine:
             return self.answers[path]
         _, kind, *words = [*path.strip("/").split("/"), ""]
         if kind in self.state.get("swarm", ()):
+            if refusal := self.state["refuse"].get(kind):
+                return 503, {"message": refusal}
             return 200, swarms.answer(self.state["swarm"], kind, words[:-1], request.body)
         return self._as_it_is(request)
 

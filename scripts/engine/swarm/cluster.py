@@ -13,6 +13,7 @@ from functools import cache, partial
 from typing import Any, TypeVar
 
 from scripts.core.errors import EngineError, RefusedError
+from scripts.core.finding import DOCKER
 from scripts.core.foreign.documents import Json
 from scripts.core.look import State
 from scripts.core.polling import poll
@@ -82,14 +83,18 @@ class Cluster(Api):
 
     @shaped("the Swarm")
     def known(self) -> Known:
-        """Ask the manager what it knows; RefusedError where the engine is none.
+        """Ask the manager what it knows; EngineError where the engine is none.
 
         Raises ConfigError when there is a way to a node that the Swarm does not have.
         """
-        asked = {
-            name: self._remembered(name, partial(self.manager.get, f"/{name}")) or ()
-            for name in ("nodes", "services", "tasks")
-        }
+        try:
+            asked = {
+                name: self._remembered(name, partial(self.manager.get, f"/{name}")) or ()
+                for name in ("nodes", "services", "tasks")
+            }
+        except RefusedError:
+            require_manager(self.manager)
+            raise
         known = {one.id: one for one in map(nodes.node, asked["nodes"])}
         nodes.require_known(known.values(), self.ways)
         now = time.monotonic()
@@ -408,6 +413,31 @@ class Cluster(Api):
         raise EngineError(
             f"{run.name} did not stop within {self.timeout:.0f} s", next_step="docker node ls"
         )
+
+
+@shaped("its Swarm")
+def require_manager(api: Api) -> None:
+    """Raise EngineError unless the engine is a manager of a Swarm that has a leader."""
+    info = api.get("/info") or {}
+    found = info.get("Swarm") or {}
+    state = found.get("LocalNodeState", "inactive")
+    if state == "active" and found.get("ControlAvailable"):
+        return
+    problem = "is in no Swarm, and DEPLOY=swarm wants a manager"
+    step = (
+        f"{DOCKER} swarm init --advertise-addr ADDRESS, one that the other nodes reach (127.0.0.1"
+        " where there are none); or DEPLOY= in .env for plain Compose"
+    )
+    if state == "active":
+        problem = "is a worker of its Swarm, and DEPLOY=swarm wants a manager"
+        step = "the engine of a manager, such as REMOTE=USER@HOST in .env"
+    elif state == "locked":
+        problem, step = "is a manager of a Swarm that is locked", f"{DOCKER} swarm unlock"
+    elif info.get("LiveRestoreEnabled"):
+        problem = "has live-restore, which goes with no Swarm"
+        step = "take it out of /etc/docker/daemon.json, restart the engine, then: docker swarm init"
+    why = f" ({found['Error']})" if found.get("Error") else ""
+    raise EngineError(f"the engine at {api.endpoint} {problem}{why}", next_step=step)
 
 
 def _words(path: str) -> list[str]:

@@ -97,6 +97,19 @@ def test_an_engine_in_no_swarm_is_told(swarm: Checkout) -> None:
     assert "is in no Swarm, and DEPLOY=swarm wants a manager" in swarm.shown().err
 
 
+@pytest.mark.parametrize("words", ["ps", "logs", "down"])
+def test_who_looks_is_told_that_the_engine_is_no_manager(swarm: Checkout, words: str) -> None:
+    """3, and how it becomes one."""
+    swarm.state["info"] = {"Swarm": {"LocalNodeState": "inactive"}}
+    swarm.state["refuse"] = {"nodes": "This node is not a swarm manager."}
+
+    assert swarm.inv(words) == 3
+
+    told = swarm.shown().err
+    assert "is in no Swarm, and DEPLOY=swarm wants a manager" in told
+    assert "swarm init" in told
+
+
 def test_what_a_swarm_cannot_keep_is_told_by_its_key(swarm: Checkout) -> None:
     """2, before anything is deployed."""
     swarm.config["services"]["etcd"]["cpu_shares"] = 512

@@ -10,7 +10,7 @@ import pytest
 
 from scripts.core.errors import EngineError, RefusedError
 from scripts.engine.api import Api
-from scripts.engine.swarm import nodes, tasks
+from scripts.engine.swarm import cluster, nodes, tasks
 from scripts.swarm import deploy
 from tests.kit import builders, swarms
 from tests.kit.fake_engine import FakeEngine
@@ -51,7 +51,7 @@ def test_an_engine_that_is_no_manager_is_refused(
     engine.state["info"] = {"Swarm": swarm, **more}
 
     with pytest.raises(EngineError, match=r"the engine at unix://") as error:
-        deploy.require_manager(api)
+        cluster.require_manager(api)
 
     assert told in str(error.value)
     assert step in error.value.next_step
@@ -61,7 +61,7 @@ def test_a_manager_is_a_manager(engine: FakeEngine, api: Api) -> None:
     """Also with a word of Docker's about something else."""
     engine.state["info"] = {"Swarm": {**MANAGER, "Error": "a word"}}
 
-    deploy.require_manager(api)
+    cluster.require_manager(api)
 
 
 def test_nodes_are_marked_by_the_data_that_they_hold(engine: FakeEngine, api: Api) -> None:
