@@ -76,7 +76,7 @@ def _kernel(space: Workspace, stack: swarm.Stack) -> Iterator[Finding]:
 def require_no_compose(space: Workspace) -> None:
     """Raise ConfigError where the stack runs with plain Compose: both would write to its data."""
     mine = containers(space.api, space.stack.project)
-    if names := [one.service for one in mine if not one.node]:
+    if names := [one.service for one in mine if not one.node and not one.task]:
         raise ConfigError(
             f"{', '.join(sorted(names))} of {space.stack.project} run with plain Compose here",
             next_step="DEPLOY= inv down, then: inv up; all data stays",

@@ -66,6 +66,14 @@ def test_up_deploys_once_and_waits_until_all_are_healthy(swarm: Checkout) -> Non
     assert not any("create" in call for call in swarm.calls())
 
 
+def test_a_task_that_is_being_replaced_is_no_container_of_compose(swarm: Checkout) -> None:
+    """It runs on while the next one begins."""
+    old = swarms.container("etcd-0", swarms.service("etcd"))
+    swarm.state["containers"]["etcd-0"] = old
+
+    assert swarm.inv("up") == 0
+
+
 def test_a_part_of_a_stack_goes_alone(swarm: Checkout) -> None:
     """With all that it needs; what runs beside it is left as it is."""
     assert swarm.inv("up", "--service", "etcd") == 0
