@@ -57,7 +57,7 @@ def forget(space: Workspace) -> None:
     if space.engine.remote:
         from scripts.engine.source import bring
 
-        bring.keep(space.cache, None)
+        bring.forget(space.cache)
 
 
 def told(brought: "Brought", source: Path, remote: str) -> list[str]:

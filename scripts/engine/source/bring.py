@@ -61,6 +61,13 @@ def keep(cache: Path, duty: Duty | None) -> None:
         files.write_json(cache / FOLDER / DUTY, asdict(duty))
 
 
+def forget(cache: Path) -> None:
+    """Have nothing brought any more, and remove what was left of it there."""
+    if (known := duty(cache)) is not None:
+        keep(cache, None)
+        volume(known).clear()
+
+
 def duty(cache: Path) -> Duty | None:
     """Return what is to be brought for the stack of this cache; None for nothing."""
     try:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from scripts.core.errors import RefusedError
+from scripts.engine import throwaway
 from scripts.engine.api import Api, shaped
 from scripts.engine.source.parcel import listed
 from scripts.engine.throwaway import Helper
@@ -46,6 +47,7 @@ class Volume:
 
     def marks(self) -> dict[str, str]:
         """Return the marks of all that is in it, read now: nobody else is believed about it."""
+        self.clear()
         with shaped("a volume of sources"):
             return listed(self._helper.run(LISTING))
 
@@ -65,6 +67,7 @@ class Volume:
     def store(self, gone: Iterable[str], pieces: Iterable[bytes]) -> None:
         """Remove files, then unpack a tar; RefusedError has the words of what failed."""
         names = "".join(f"{name}\0" for name in gone).encode()
+        self.clear()
         helper = self._helper
         with helper.streams(STORING, writable=True) as streams:
             with suppress(BrokenPipeError, ConnectionResetError):  # it has ended, and says why
@@ -76,9 +79,18 @@ class Volume:
                 pass
             helper.require(streams)
 
+    def clear(self) -> None:
+        """Remove the helpers that a broken link has left; the volume could not be removed else."""
+        throwaway.clear(self.api, self._mark)
+
     @property
     def _helper(self) -> Helper:
-        return Helper(self.api, self.project, self.image, {KEY: self.name}, patience=60.0)
+        return Helper(self.api, self._mark, self.image, {KEY: self.name}, patience=60.0)
+
+    @property
+    def _mark(self) -> str:
+        # those of data commands are not ours to remove
+        return f"{self.project}/{KEY}"
 
     @shaped("a container")
     def _place(self) -> tuple[str, str] | None:
