@@ -147,7 +147,7 @@ class Cluster(Api):
         """As `Api.raw`; where a node cannot be asked for a log, the manager can."""
         match _words(path):
             case ["events"]:
-                return b"".join(self._everywhere(lambda api: api.raw(path, **query)).values())
+                return b"\n".join(self._everywhere(lambda api: api.raw(path, **query)).values())
             case ["containers", name, "logs"] if task := self._task_of(name):
                 return self.manager.raw(f"/tasks/{task}/logs", **query)
             case _:

@@ -30,6 +30,8 @@ class FakeManager(FakeEngine):
         self.services = {one["ID"]: one for one in services}
         self.tasks = tasks
         self.obeys = True
+        self.conflicts = 0
+        """How often somebody else changes a service just before."""
         self.nodes = [swarms.node(name) for name in swarms.MEMBERS]
 
     def respond(self, request: Request) -> Answer:
@@ -41,6 +43,9 @@ class FakeManager(FakeEngine):
                 return 200, told[what]
             case ["tasks", name, "logs"]:
                 return 200, f"log of {name}".encode()
+            case ["services", name, "update"] if self.conflicts:
+                self.conflicts -= 1
+                return 500, {"message": "rpc error: code = Unknown desc = update out of sequence"}
             case ["services", name, *update]:
                 return 200, self._changed_service(name, request) if update else self.services[name]
             case _:
@@ -292,3 +297,43 @@ def test_a_node_that_ssh_does_not_reach_holds_up_nobody(swarm: Cluster) -> None:
     assert found["store"].state is State.RUNNING
     assert found["web"].error.endswith("no route to host")
     assert asked == ["ssh://me@two"]
+
+
+def test_a_change_that_another_one_came_before_is_made_again(
+    swarm: Cluster, manager: FakeManager
+) -> None:
+    """As the Swarm changes services, too; but not for ever."""
+    manager.conflicts = 2
+    swarm.post("/containers/web-2/stop")
+    assert manager.services["service-web"]["Spec"]["Mode"] == {"Replicated": {"Replicas": 0}}
+
+    manager.conflicts = 99
+    with pytest.raises(RefusedError, match="out of sequence"):
+        swarm.post("/containers/store-1/stop")
+
+
+def test_logs_are_followed_where_they_are(swarm: Cluster, worker: FakeEngine) -> None:
+    """At the node, or through the manager; what happens in all of a Swarm nobody tells."""
+    worker.live["web-2"].put(b"written at the node")
+    worker.live["web-2"].put(b"")
+    path = "/containers/web-2/logs"
+    assert b"".join(swarm.stream(path, endless=True, follow=True)) == b"written at the node"
+
+    blind = Cluster(swarm.endpoint, timeout=5.0)
+    (web,) = containers(blind, "test", "web")
+    told = blind.stream(f"/containers/{web.id}/logs", endless=True)
+    assert b"".join(told) == b"log of service-web.2"
+    with pytest.raises(EngineError, match="nobody tells"):
+        list(swarm.stream("/events"))
+
+
+def test_restarts_that_nodes_remember_are_those_of_all(
+    swarm: Cluster, manager: FakeManager, worker: FakeEngine
+) -> None:
+    """Each engine knows of its own containers."""
+    manager.state["events"] = [{"timeNano": 2}]
+    worker.state["events"] = [{"timeNano": 3}]
+
+    told = swarm.raw("/events", since="0.000000001", until="0.000000009")
+
+    assert set(told.splitlines()) == {b'{"timeNano": 2}', b'{"timeNano": 3}'}
