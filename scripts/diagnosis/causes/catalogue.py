@@ -12,6 +12,7 @@ from scripts.diagnosis.failure import Failure, Signature
 
 REFUSED: tuple[Signature, ...] = (
     *(placement.node_down, placement.node_silent, placement.no_node, placement.unhealthy_killed),
+    placement.image_away,
     *(refusals.port_taken, refusals.port_forbidden, refusals.address_unknown),
     *(refusals.name_taken, refusals.mount_missing, engine.architecture, refusals.program_missing),
     *(refusals.image_damaged, refusals.image_missing, refusals.limit_too_small),

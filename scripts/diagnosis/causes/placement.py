@@ -52,6 +52,19 @@ def no_node(failure: Failure, match: re.Match[str]) -> Cause:
     return Cause("no-node", "no node of the Swarm fits", step)
 
 
+@known_by(r"No such image: (?P<image>\S+)", within=_said)
+def image_away(failure: Failure, match: re.Match[str]) -> Cause | None:
+    """Its node has no such image, and could not pull it."""
+    if not failure.container.node:
+        return None
+    node = failure.container.node
+    return Cause(
+        "image-away",
+        f"node {node} does not have its image {match['image']}",
+        f"inv up, which brings it there by NODES={node}=USER@HOST in .env; or pull it there",
+    )
+
+
 @known_by(r"dockerexec: unhealthy container", within=_said)
 def unhealthy_killed(failure: Failure, _: re.Match[str]) -> Cause:
     """Swarm kills and replaces what its health check calls sick."""

@@ -59,7 +59,7 @@ NOT_MADE = {
         *("api-errors", "reload-polling", "reload-unwatched", "reload-template", "reload-unused"),
     ),
     "a Swarm tells it, in tests of its own": (
-        *("node-down", "node-silent", "no-node", "unhealthy-killed"),
+        *("node-down", "node-silent", "no-node", "image-away", "unhealthy-killed"),
     ),
     "of a service elsewhere, in tests of its own": ("elsewhere-unreachable", "elsewhere-old"),
     "`inv reload` tells it, in tests of its own": (

@@ -52,6 +52,11 @@ FAULTS = {
         wanted=("port-taken", "port 8000 of node two", "ss -ltnp"),
         evidence="address already in use",
     ),
+    "an image that its node does not have": Case(
+        facts={"node": "two", "error": "No such image: memos-dev/qdrant:1"},
+        wanted=("image-away", "node two does not have its image memos-dev/qdrant:1", "NODES=two="),
+        evidence="No such image",
+    ),
     "a check that killed it again and again": Case(
         state="running",
         facts={"error": KILLED, "restarts": 3, "health": "starting", "exit_code": 137},
