@@ -61,6 +61,7 @@ NOT_MADE = {
     "a Swarm tells it, in tests of its own": (
         *("node-down", "node-silent", "no-node", "image-away", "unhealthy-killed"),
     ),
+    "of sources on another machine, in tests of its own": ("source-late", "source-refused"),
     "of a service elsewhere, in tests of its own": ("elsewhere-unreachable", "elsewhere-old"),
     "`inv reload` tells it, in tests of its own": (
         *("reload-failed", "reload-hangs", "reload-ended", "reload-overdue", "reload-unready"),
