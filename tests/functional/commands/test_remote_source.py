@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.commands.flows import reload as flow
+from scripts.core.inventory import Engine
 from scripts.core.polling import poll
 from scripts.engine import discovery
 from scripts.machine import program
@@ -151,3 +152,21 @@ def advice(at: DataCheckout) -> list[dict[str, str]]:
     assert at.inv("doctor", "--format", "json") in {0, 5}
     found: list[dict[str, str]] = at.document("doctor")["findings"]
     return [one for one in found if one["code"].startswith("source-")]
+
+
+def test_images_that_are_there_are_not_sent_again(far: DataCheckout) -> None:
+    """It says so; and nothing for another processor is sent at all."""
+    same = Engine(
+        endpoint=f"unix://{far.socket}", env={}, private=False, version="", api_version=""
+    )
+    far.patch.setattr(discovery, "here", lambda *_: same)
+
+    assert far.inv("images.send", "--service", "qdrant") == 0
+    assert "sent: none, all that is here is there" in far.shown().err
+
+    far.state["version"] = {**far.state["version"], "Arch": "arm64"}
+    far.close()
+    assert far.inv("images.send", "--service", "qdrant") == 2
+    assert "the engine is for arm64, and docker.io/library/qdrant:1.2 is for amd64" in (
+        far.shown().err
+    )

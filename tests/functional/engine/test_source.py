@@ -20,6 +20,7 @@ from scripts.engine.source import attend, tree
 from scripts.engine.source.bring import Brought, Duty, bring, duty, keep
 from scripts.engine.source.parcel import listed
 from scripts.engine.source.volume import KEY, LISTING, STORING, Volume
+from tests.kit.fake_engine import FakeEngine
 
 TIME = 20.0
 """Seconds until what must happen has happened."""
@@ -332,3 +333,30 @@ def awaited(volume: Folder, name: str, text: str) -> None:
         if holds.get(name) == text:
             return
     raise AssertionError(holds)
+
+
+def mounted(*, writable: bool) -> list[dict[str, object]]:
+    """Return the list of an engine on which a container has the volume."""
+    mount = {"Type": "volume", "Name": "v", "Destination": "/app/src", "RW": writable}
+    return [{"Id": "c", "Mounts": [{"Type": "bind", "RW": True}, mount]}]
+
+
+def test_a_few_files_go_straight_into_the_container(engine: FakeEngine, api: Api) -> None:
+    """In one call, and in pieces whose size nobody knows before."""
+    engine.answer("/v1.44/containers/json", mounted(writable=True))
+    engine.answer("/v1.44/containers/c/archive", "")
+
+    assert Volume(api=api, name="v", project="p", image="i").put(iter([b"one", b"two"]))
+
+    assert engine.calls[-1] == "PUT /v1.44/containers/c/archive?path=/app/src"
+    assert engine.requests[-1].body == b"onetwo"
+
+
+@pytest.mark.parametrize("reason", ["nobody has it", "it is read-only there", "it has just gone"])
+def test_what_no_container_takes_is_for_a_helper(engine: FakeEngine, api: Api, reason: str) -> None:
+    """And no error: a helper needs no other container."""
+    rows = [] if reason == "nobody has it" else mounted(writable=reason == "it has just gone")
+    engine.answer("/v1.44/containers/json", rows)
+    engine.answer("/v1.44/containers/c/archive", {"message": "No such container: c"}, 404)
+
+    assert not Volume(api=api, name="v", project="p", image="i").put([b"one"])
