@@ -18,7 +18,7 @@ from scripts.config.rules.addresses import VARIABLE
 from scripts.core import files
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import ImageSource
-from scripts.core.texts import MASK, host, is_secret, secrets_in, short
+from scripts.core.texts import MASK, host, is_secret, secrets_in, short, without_logins
 
 GIVEN = "MEMOS_DEV_GIVEN"
 """Names the variables of an environment that `.env.host` has filled: they are one stack's, made for
@@ -97,14 +97,15 @@ class Settings:
         if name not in self.lines:
             return f"by default {short(self.default(name)) or 'empty'}"
         line = self.lines[name]
-        return f"line {line.number}: {short(line.value) or 'empty'}"
+        return f"line {line.number}: {short(without_login(name, line.value)) or 'empty'}"
 
     def shown(self, name: str) -> str:
         """Return a variable with its value, as a message has it: masked, and never long."""
         value = self.get(name)
         if not value:
             return f"{name} is empty"
-        return f"{name} is {'set' if is_secret(name) else repr(short(value))}"
+        shown = without_login(name, value)
+        return f"{name} is {'set' if is_secret(name) else repr(short(shown))}"
 
     def told(self, name: str) -> str:
         """Return what `shown` does and where the value comes from, within a sentence."""
@@ -285,8 +286,14 @@ def rows(settings: Settings) -> list[tuple[str, str, str]]:
     for name in settings.names():
         value = settings.get(name)
         hidden = is_secret(name) and value not in {"", "EMPTY"}
-        table.append((name, MASK if hidden else value, settings.origin(name)))
+        shown = MASK if hidden else without_login(name, value)
+        table.append((name, shown, settings.origin(name)))
     return table
+
+
+def without_login(name: str, value: str) -> str:
+    """Return a value with no login that stands in an address, where none should."""
+    return MASK if VARIABLE.match(name) and "@" in value else without_logins(value)
 
 
 def load(root: Path, environ: Mapping[str, str], *, strict: bool = True) -> Settings:

@@ -12,6 +12,7 @@ from scripts.core.checkout import Checkout
 from scripts.core.errors import RefusedError
 from scripts.core.inventory import Engine, ImageSource
 from scripts.core.progress import phase
+from scripts.core.stack import Service
 from scripts.engine.api import Api
 from scripts.engine.discovery import discover, has_docker
 from scripts.engine.private import control, programs
@@ -70,12 +71,17 @@ def _settled(checkout: Checkout, settings: Settings, source: ImageSource, why: s
 def _chosen(checkout: Checkout, settings: Settings, running: Engine) -> tuple[ImageSource, str]:
     """Choose where images come from; give it, and why."""
     official = resolved(checkout, settings, running, ImageSource.REGISTRY).stack
-    starts = map(official.service, official.wanted())
-    wanted = [service for service in starts if service.build is None]
+    wanted = [*map(official.service, official.here(official.wanted()))]
     api = Api.of(running)
-    absent = [one.image for one in availability.statuses(api, wanted) if not one.present]
+    statuses = zip(wanted, availability.statuses(api, wanted), strict=True)
+    absent = [pulled(one) for one, status in statuses if not status.present]
     reasons = availability.unreachable(api, absent) if absent else {}
     return decided(reasons, packages_possible=system.packages_possible())
+
+
+def pulled(service: Service) -> str:
+    """Return what a registry is asked for: a service's image, or what that is built upon."""
+    return service.image if service.build is None else str(service.build.args.get("BASE", ""))
 
 
 def decided(reasons: Mapping[str, str], *, packages_possible: bool) -> tuple[ImageSource, str]:

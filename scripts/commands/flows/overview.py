@@ -6,7 +6,7 @@ from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from scripts.config import workspace
+from scripts.config import selection, workspace
 from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError
@@ -108,7 +108,9 @@ def logs(space: Workspace, services: Sequence[str], wanted: Lines, tell: Report)
     from scripts.watch.inside import Wanted
     from scripts.watch.logs import LogReader
 
-    names = workspace.present(space, services)
+    for named in selection.services(space.stack, services) if services else ():
+        selection.require_here(space.stack.service(named))
+    names = space.stack.here(workspace.present(space, services))
     reader = LogReader(
         space.api,
         space.stack.project,

@@ -10,7 +10,7 @@ VARIABLE = re.compile(r"EXTERNAL_([A-Z0-9]+)_URL\Z")
 LOOPBACK = re.compile(r"(localhost|.*\.localhost|127(\.\d+){3}|0\.0\.0\.0)\Z", re.IGNORECASE)
 PLAIN = re.compile(r"[!-~]+\Z")
 INSIDE = (
-    "inside the API's container is the container itself; wanted a name or address that leads there"
+    "inside the API's container that is the container itself; wanted one that leads there"
     " from here and from a container"
 )
 FORM = "SCHEME://HOST:PORT and nothing behind it"
@@ -44,7 +44,7 @@ def problem(url: str) -> str:
         (url != place, f"has more than an address, wanted {FORM}"),
         (
             bool(LOOPBACK.match(host)),
-            f"names {host}, which {INSIDE}",
+            f"names {host}: {INSIDE}",
         ),
     )
     return next((words for wrong, words in rules if wrong), "")

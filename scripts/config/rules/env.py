@@ -155,7 +155,7 @@ def _elsewhere(settings: Settings) -> Iterator[str]:
             yield f"{name} is no variable, wanted one of {known}"
         elif value and (wrong := addresses.problem(value)):
             # a login is not shown
-            yield f"{name} {wrong}" if "@" in value else f"{shown(name)}, which {wrong}"
+            yield f"{name} {wrong}" if "@" in value else f"{shown(name)}, and {wrong}"
     name = f"EXTERNAL_{choice.MILVUS.upper()}_URL"
     if settings.get(name) and not release.problem(settings.get("MEMOS_VERSION"), settings.locks):
         if not settings.memos.uses_milvus:

@@ -251,6 +251,7 @@ def test_what_is_wrong_there_is_told_before_anything_starts(
         ("snapshot.save", "--service", "qdrant"),
         ("restart", "--service", "qdrant"),
         ("down", "--service", "neo4j"),
+        ("logs", "--service", "qdrant"),
     ],
 )
 def test_nothing_of_it_is_changed(at: Checkout, theirs: Theirs, words: tuple[str, ...]) -> None:

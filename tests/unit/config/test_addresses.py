@@ -30,7 +30,7 @@ SCHEMES = {"http": "plain", "https": "tls"}
         ("http://q example:6333", "is no address"),
         ("q.example:6333", "is no address"),
         ("your_qdrant_url", "is no address"),
-        ("http://127.0.0.1:6333", "names 127.0.0.1, which inside the API's container is"),
+        ("http://127.0.0.1:6333", "names 127.0.0.1: inside the API's container that is"),
         ("http://localhost:6333", "names localhost"),
         ("http://0.0.0.0:6333", "names 0.0.0.0"),
     ],
@@ -78,7 +78,7 @@ def told(tmp_path: Path, *lines: str) -> str:
     [
         (("EXTERNAL_QDRANT_URL=https://q.example:6333",), ""),
         (("EXTERNAL_QDRANT_URL=http://a:sesame@q:1",), "EXTERNAL_QDRANT_URL holds a login"),
-        (("EXTERNAL_QDRANT_URL=q",), "EXTERNAL_QDRANT_URL is 'q', which is no address"),
+        (("EXTERNAL_QDRANT_URL=q",), "EXTERNAL_QDRANT_URL is 'q', and is no address"),
         (("EXTERNAL_QUADRANT_URL=http://q:1",), "EXTERNAL_QUADRANT_URL is no variable, wanted one"),
         (("EXTERNAL_MILVUS_URL=http://m:1", "WITH_MILVUS=no"), "wanted one of the two"),
         (("EXTERNAL_MILVUS_URL=http://m:1", "MEMOS_VERSION=2.0.33"), "MemOS 2.0.33 uses none"),
@@ -96,6 +96,7 @@ def test_the_settings_are_refused_with_the_reason(
     assert wanted in found
     assert bool(found) is bool(wanted)
     assert "sesame" not in found
+    assert "sesame" not in str(settings.rows(settings.load(tmp_path, {})))
 
 
 def test_who_runs_elsewhere_has_a_file_over_all_others() -> None:
@@ -125,7 +126,7 @@ def test_containers_call_past_a_proxy_what_is_called_from_here(tmp_path: Path) -
         ({"url": "ftp://q.example:1"}, "wanted an address that begins with http://"),
         ({"url": "http://q.example"}, "wanted a port too"),
         ({"needed-by": ["memo"]}, 'found "memo", wanted'),
-        ({"url": ""}, "wanted the address at which the service runs"),
+        ({"url": 7}, "wanted the address at which the service runs"),
     ],
 )
 def test_what_stands_beside_a_service_elsewhere_has_rules(
