@@ -188,10 +188,22 @@ class Look:
     steady: frozenset[str] = frozenset()
     """Services that have been ready for a while, where somebody kept watch."""
 
+    _containers: dict[str, Container] = field(
+        default_factory=dict, init=False, repr=False, compare=False, hash=False
+    )
+    _readings: dict[str, Reading] = field(
+        default_factory=dict, init=False, repr=False, compare=False, hash=False
+    )
+    """By service, the first of each; filled when one is asked for first."""
+
     def container(self, service: str) -> Container | None:
         """Return the container of a service, if it was created."""
-        return next((c for c in self.containers if c.service == service), None)
+        if not self._containers:
+            self._containers.update((one.service, one) for one in reversed(self.containers))
+        return self._containers.get(service)
 
     def reading(self, service: str) -> Reading | None:
         """Return the reading of a service, if it was probed."""
-        return next((r for r in self.readings if r.service == service), None)
+        if not self._readings:
+            self._readings.update((one.service, one) for one in reversed(self.readings))
+        return self._readings.get(service)

@@ -203,6 +203,10 @@ class Stack:
     """What needs nothing first (`by_need`)."""
     volumes: tuple[Volume, ...] = ()
     together: tuple[Together, ...] = ()
+    _named: dict[str, Service] = field(
+        default_factory=dict, init=False, repr=False, compare=False, hash=False
+    )
+    """By name; filled when one is asked for first."""
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all services."""
@@ -218,7 +222,9 @@ class Stack:
 
     def service(self, name: str) -> Service:
         """Return the service of that name; KeyError when there is none."""
-        return {service.name: service for service in self.services}[name]
+        if not self._named:
+            self._named.update((service.name, service) for service in self.services)
+        return self._named[name]
 
     def closure(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return `names` and all that they need, transitively, what needs nothing first."""
@@ -233,18 +239,25 @@ class Stack:
 
     def dependents(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return `names` and all that need them, transitively, what needs nothing first."""
-        found = set(names)
-        for service in self.services * len(self.services):  # a chain may stand in any order
-            if found & set(service.needs):
-                found.add(service.name)
+        users: dict[str, list[str]] = {}
+        for service in self.services:
+            for need in service.needs:
+                users.setdefault(need, []).append(service.name)
+        found, pending = set[str](), list(names)
+        while pending:
+            name = pending.pop()
+            if name not in found:
+                found.add(name)
+                pending.extend(users.get(name, ()))
         return tuple(name for name in self.names() if name in found)
 
     def only(self, names: tuple[str, ...]) -> "Stack":
         """The stack of these services alone: what they need beside them is not waited for."""
+        among = set(names)
         kept = tuple(
-            replace(one, needs=tuple(need for need in one.needs if need in names))
+            replace(one, needs=tuple(need for need in one.needs if need in among))
             for one in self.services
-            if one.name in names
+            if one.name in among
         )
         return replace(self, services=kept)
 

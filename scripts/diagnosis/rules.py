@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from scripts.core.finding import Finding, Verdict
-from scripts.core.look import GONE, Health, Look, State
+from scripts.core.look import GONE, Container, Health, Look, State
 from scripts.core.stack import Service, Stack
 from scripts.core.texts import telling
 from scripts.diagnosis.failure import CRASHES, Cause, Failure, Signature
@@ -199,7 +199,7 @@ def diagnose(stack: Stack, names: tuple[str, ...], look: Look) -> tuple[Finding,
     diagnosis = []
     for name in names:
         service, container = stack.service(name), look.container(name)
-        if container is None:
+        if container is None or _well(service, container, look):
             continue
         alone = all(answers(stack.service(need), look) for need in service.needs)
         failure = Failure.of(service, container, look)
@@ -211,6 +211,12 @@ def diagnose(stack: Stack, names: tuple[str, ...], look: Look) -> tuple[Finding,
         if (first := next(telling, None)) is not None:
             diagnosis.append(replace(first, victims=_victims(stack, names, look, first)))
     return tuple(diagnosis)
+
+
+def _well(service: Service, container: Container, look: Look) -> bool:
+    """Say whether no rule has anything to say of a service; of most, most of the time."""
+    told = container.error or container.health is Health.UNHEALTHY
+    return not told and answers(service, look)
 
 
 def _victims(stack: Stack, names: tuple[str, ...], look: Look, finding: Finding) -> tuple[str, ...]:

@@ -92,6 +92,10 @@ class Start:
         """Begin now, by `clock`."""
         self.stack, self.wanted, self.world, self.clock = stack, wanted, world, clock
         self._began = clock()
+        services = [*map(stack.service, wanted)]
+        self._asked = {one.name for one in services if one.probes}
+        """Who has a probe; of all others the health check tells."""
+        self._early = [one for one in services if one.early]
         self._launched: set[str] = set()
         self._landed: dict[str, float] = {}
         """When the engine had carried out a start; before that the state of before shows."""
@@ -122,7 +126,7 @@ class Start:
         # a probe before the start has returned can cost a second: the first packet is lost while
         # the engine still plugs the network in
         under_way = self._launched - self._landed.keys()
-        asked = self._asked()
+        asked = self._asked
         unready = self._unready() - under_way
         # a health check is run by us only when all others answer, and after it has failed
         soon = (unready & asked) - self._final - self._held()
@@ -130,21 +134,17 @@ class Start:
         due = self._unprobed(soon, INTERVAL) | self._unprobed(later, RECHECK)
         return self._of_this_run(self._look(due, patience=0.0))
 
-    def _asked(self) -> set[str]:
-        """Return who has a probe; of all others the health check tells."""
-        return {name for name in self.wanted if self.stack.service(name).probes}
-
     def _held(self) -> set[str]:
         """Return who was started early and cannot answer yet: what it waits for is not ready."""
-        early = (service for service in map(self.stack.service, self.wanted) if service.early)
-        return {service.name for service in early if self._unready() & set(service.needs)}
+        unready = self._unready()
+        return {one.name for one in self._early if not unready.isdisjoint(one.needs)}
 
     def _unready(self) -> set[str]:
         return set(self.wanted) - self._ready.keys()
 
     def last_look(self) -> Look:
         """Wait for an answer of all; who was ready a moment ago may have hung itself up since."""
-        wanted, asked = set(self.wanted), self._asked()
+        wanted, asked = set(self.wanted), self._asked
         # a health check takes 0.1 s: while others answered to theirs it has not grown old
         old = self._unprobed(asked, INTERVAL) | self._unprobed(wanted - asked, RECHECK)
         return self._look(self._unready() | old, patience=PATIENCE)
@@ -161,11 +161,13 @@ class Start:
 
     def _of_this_run(self, look: Look) -> Look:
         """Return the look with only the restarts since we came, and why starts were refused."""
-        containers = (
-            replace(container, error=container.error or self._refused.get(container.service, ""))
-            for container in self._restarts.recent(look.containers)
+        containers = tuple(
+            replace(one, error=one.error or self._refused[one.service])
+            if one.service in self._refused
+            else one
+            for one in self._restarts.recent(look.containers)
         )
-        return replace(look, containers=tuple(containers))
+        return replace(look, containers=containers)
 
     def changes(self, look: Look) -> Iterator[Event]:
         """Tell who became ready, who fell over, and what the others are waiting for."""

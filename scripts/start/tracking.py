@@ -36,7 +36,7 @@ class RestartCounter:
             first = 0 if self._looked else container.restarts
             before = min(self._before.get(container.id, first), container.restarts)
             self._before[container.id] = before
-            yield replace(container, restarts=container.restarts - before)
+            yield replace(container, restarts=container.restarts - before) if before else container
         self._looked = True
 
 

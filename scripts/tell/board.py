@@ -1,7 +1,7 @@
 """Progress, on stderr: a live line for each thing on a terminal, elsewhere one now and then."""
 
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from scripts.core.progress import Pace
@@ -17,8 +17,8 @@ class Board:
     def __init__(self) -> None:
         """Write to stderr; colour and live lines only where it is a terminal."""
         self.err = Screen(stderr=True)
-        self._show: Callable[[Mapping[str, Line]], None] | None = None
-        """What draws the live lines, while there are any."""
+        self._live = False
+        """Live lines are drawn."""
         self._lines: dict[str, Line] = {}
         self._paces: dict[str, Pace] = {}
 
@@ -28,15 +28,14 @@ class Board:
 
     def step(self, name: str, text: str | Line) -> None:
         """Tell what is going on with one of several things: its live line, or now and then one."""
-        if self._show is not None:
+        if self._live:
             self._lines[name] = text if isinstance(text, Line) else line(text)
-            self._show(dict(self._lines))  # others tell meanwhile
         else:
             self._paces.setdefault(name, Pace(self._plain))(_short(name, text))
 
     def state(self, name: str, text: str) -> None:
         """Tell what has become of one of several things: never left out."""
-        if self._show is not None:
+        if self._live:
             self.step(name, text)
         else:
             self._plain(_short(name, text))
@@ -52,10 +51,11 @@ class Board:
             yield
             return
         try:
-            with self.err.board(self._lines) as self._show:
+            with self.err.board(self._lines):
+                self._live = True
                 yield
         finally:
-            self._show = None  # what is told later has no line in it
+            self._live = False  # what is told later has no line in it
 
 
 def _short(name: str, text: str | Line) -> str:

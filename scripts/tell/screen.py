@@ -135,13 +135,15 @@ class Screen:
         self.stream.flush()
 
     @contextmanager
-    def board(self, lines: Mapping[str, Line]) -> Iterator[Callable[[Mapping[str, Line]], None]]:
-        """Show a live line for each name while the block runs; yields what shows others."""
+    def board(self, lines: Mapping[str, Line]) -> Iterator[None]:
+        """Show a live line for each name while the block runs, as `lines` has them then."""
         from rich.live import Live
 
-        drawn, console = _grid(lines), self._console
-        with Live(drawn, console=console, refresh_per_second=PER_SECOND) as live:
-            yield lambda lines: live.update(_grid(lines))
+        def drawn() -> "table.Table":
+            return _grid(dict(lines))  # others tell meanwhile
+
+        with Live(get_renderable=drawn, console=self._console, refresh_per_second=PER_SECOND):
+            yield
 
     @contextmanager
     def picture(self) -> Iterator[Callable[[Iterable[Drawn]], None]]:

@@ -58,7 +58,7 @@ class StartReport(Report):
             self.json_line(self.origins.document(event_document(event)))
         if event.kind not in MARKS:
             return
-        if self._show is not None:
+        if self._live:
             text = f"{event.kind:<8}{event.seconds:6.1f} s  {event.detail}"
             self.step(event.service, joined(MARKS[event.kind], " ", text))
         elif event.kind is not EventKind.WAITING:

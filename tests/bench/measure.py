@@ -3,7 +3,8 @@
 `nox -s bench` runs on the engine that is used here, in a stack of its own, with the images that are
 there. Flags make it shorter: `nox -s bench -- --rounds 1 --official-rounds 0 --quick --dry`; with
 `--fresh` the way from nothing to a first memory is measured too. `--reload` measures edits alone,
-`--page` the live page, or some figures of them, and leave all others as they were.
+`--page` the live page, or some figures of them, and leave all others as they were; `--simulate`
+prints what a start costs with ever more services, and needs no engine.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.config.rules import schema
-from tests.bench import anew, cypher, figures, meters, page, reload, running
+from tests.bench import anew, cypher, figures, meters, page, reload, running, simulate
 from tests.bench.goals import A, B, C, goals, page_goals, reload_goals
 from tests.bench.meters import Cost
 from tests.bench.starts import COLD, Bench, Start, clean, told
@@ -51,6 +52,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--page", nargs="*", choices=page.FIGURES, help="only the live page, or these figures of it"
     )
+    parser.add_argument(
+        "--simulate", action="store_true", help="only starts of 3 to 200 services that are none"
+    )
     parser.add_argument("--dry", action="store_true", help="print the table, write nothing")
     return parser.parse_args()
 
@@ -58,6 +62,8 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure, write, tell; 1 when a goal is missed."""
     flags = arguments()
+    if flags.simulate:
+        return simulate.main()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what it made is removed then too
     with tempfile.TemporaryDirectory() as folder:
         if flags.reload is not None:

@@ -19,6 +19,10 @@ from scripts.start.events import Ending, Event, EventKind
 from scripts.start.history import ready_moments, runs, timeline
 from scripts.start.history.timeline import Bar, Phase, Run
 
+AT_ONCE = 20
+"""Services of a stack whose every event is written at once; of a larger one each second, or third,
+since each time all is written: 200 services would take 10 s of CPU."""
+
 
 class Recorder:
     """Notes one command."""
@@ -70,9 +74,11 @@ class Recorder:
     def noted(self, events: Iterable[Event]) -> Iterator[Event]:
         """Pass the events of a start on; it begins when the first is asked for."""
         self._before, self._events = self._now(), []
-        for event in events:
+        every = 1 + len(self._bars) // AT_ONCE
+        for number, event in enumerate(events, start=1):
             self._events.append(event)
-            self._write()
+            if number % every == 0 or event.service == "" or event.finding is not None:
+                self._write()
             yield event
 
     def keep(
