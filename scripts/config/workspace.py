@@ -1,6 +1,6 @@
 """One stack as the tasks see it: its settings, the engine, Compose, and the resolved file."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -288,16 +288,19 @@ def described(
     return compose.parse(resolving.resolved(composed, settings)[1], composed.files[0].parent)
 
 
-def present(space: Workspace, named: Sequence[str]) -> tuple[str, ...]:
+def present(
+    space: Workspace, named: Sequence[str], there: Callable[[], Collection[str]] | None = None
+) -> tuple[str, ...]:
     """Return the services that are named; for none those that start by themselves or are there.
 
-    Raises ConfigError as `selection.services` does.
+    `there` is who knows which have a container, else the engine is asked. Raises ConfigError as
+    `selection.services` does.
     """
     stack = space.stack
     if named or stack.wanted() == stack.names():
         return selection.services(stack, named)
-    there = containers.services(space.api, stack.project)
-    return tuple(one.name for one in stack.services if one.wanted or one.name in there)
+    have = there() if there is not None else containers.services(space.api, stack.project)
+    return tuple(one.name for one in stack.services if one.wanted or one.name in have)
 
 
 def without_probes(stack: Stack) -> Stack:

@@ -73,6 +73,8 @@ class Observer:
         """The container that each service is started in, and the call that does it."""
         self._stale: set[str] = set()
         """Ids of containers that must be looked at again, whatever the events say."""
+        self._known: tuple[Container, ...] = ()
+        """What was seen and not yet looked at."""
         self._readings: dict[str, Reading] = {}
         self._healths: dict[str, Health | None] = {}
         """What the engine said of each service at the last look."""
@@ -87,7 +89,7 @@ class Observer:
 
         Waits `patience` seconds at most for answers; what is still open keeps its last reading.
         """
-        present = self._containers()
+        present, self._known = self._known or self._containers(), ()
         running = {one.service: one for one in present if one.state is State.RUNNING}
         for service in self.stack.services:
             if self._has_changed(service, running.get(service.name)):
@@ -102,6 +104,11 @@ class Observer:
             if name in running:
                 self._readings[name] = reading
         return Look(containers=present, readings=tuple(self._readings.values()))
+
+    def present(self) -> frozenset[str]:
+        """Return the services that have a container; the next look is at what was seen for that."""
+        self._known = self._containers()
+        return frozenset(one.service for one in self._known)
 
     def wake(self) -> None:
         """End a nap, from any thread."""

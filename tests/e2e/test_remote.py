@@ -49,16 +49,6 @@ def test_what_is_published_there_answers_here(there: Far) -> None:
     assert row["answer"]  # a probe of ours, and not the engine's word alone
 
 
-def test_data_goes_there_and_back(there: Far) -> None:
-    """A snapshot is streamed here, and restored from here."""
-    there.stack.inv("up", "--service", SERVICE)
-    there.stack.inv("snapshot.save", "--service", SERVICE, "--name", "far")
-    there.stack.inv("snapshot.restore", "far", "--yes")
-
-    assert there.answers("QDRANT_HTTP_PORT", "/collections")
-    assert (there.stack.root / "snapshots" / there.stack.project / "far.tar.zst").exists()
-
-
 def test_a_link_that_broke_comes_back_and_is_told(there: Far) -> None:
     """The cable is out for ten seconds."""
     there.stack.inv("up", "--service", SERVICE)

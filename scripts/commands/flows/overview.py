@@ -42,7 +42,8 @@ class Lines:
 
 def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) -> None:
     """Tell how these services are: once, or with `watch` again and again until Ctrl-C."""
-    names = workspace.present(space, services)
+    observer = Observer(space.api, space.stack, cache=space.cache)
+    names = workspace.present(space, services, observer.present)
     wanted = [space.stack.service(name) for name in names]
     settings = space.settings
     about = {"image_source": settings.get("IMAGE_SOURCE"), "memos": settings.memos.described}
@@ -67,7 +68,7 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
     with (
         # each answer of an engine far away takes its time
         ThreadPoolExecutor() as pool,
-        closing(Observer(space.api, space.stack, cache=space.cache)) as observer,
+        closing(observer),
     ):
         images = pool.submit(availability.statuses, space.api, wanted)
         if watch:
