@@ -199,7 +199,8 @@ def bench(session: nox.Session) -> None:
 
     With `-- --fresh` also from nothing to a first memory, in a bare Debian. With `-- --reload` only
     how fast edits of MemOS answer, ten minutes; `-- --reload memory watcher` some figures of that.
-    With `-- --page` only the live page in a browser, five minutes.
+    With `-- --page` only the live page in a browser, five minutes. `-- --simulate` prints what a
+    start costs with ever more services; it needs no engine.
     """
     install(session, "test")
     session.run(
