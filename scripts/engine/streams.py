@@ -33,6 +33,7 @@ class Attached:
         self._api = api = api.at(path)
         self._connection = api.connection(patience)
         self._waiting = api.connection(patience)
+        self._answers: list[HTTPResponse] = []
         self._errors = b""
         self._closed = False
         words = {"stream": True, "stdin": True, "stdout": True, "stderr": True}
@@ -57,6 +58,7 @@ class Attached:
         try:
             connection.request("POST", target(path, query), headers=headers or {})
             answer = connection.getresponse()
+            self._answers.append(answer)
             if answer.status != SWITCHED:
                 refused = answer.status >= FIRST_ERROR
                 judged(answer.status, answer.read(PIECE) if refused else b"", "POST", path)
@@ -102,5 +104,7 @@ class Attached:
 
     def close(self) -> None:
         """Hang up."""
+        for answer in self._answers:
+            answer.close()  # one that was not read to its end keeps its socket
         self._connection.close()
         self._waiting.close()
