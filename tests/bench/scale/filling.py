@@ -24,7 +24,7 @@ from tests.e2e.kit.stores import PATIENCE, cypher
 SPACE = UUID("6f0f6f0e-5ca1-4e00-8000-000000000000")
 """Of the ids of memories, made from their numbers."""
 COLLECTION = "neo4j_vec_db"
-BLOCK = 500
+BLOCK = 1000
 """Memories of one call."""
 SMALL = 1000
 """Memories of a small cube; every second memory is in one, the others are in one large one."""

@@ -248,14 +248,19 @@ def memory(stack: Checkout) -> dict[str, dict[str, int]]:
 
 
 def disk(stack: Checkout) -> dict[str, int]:
-    """Return the bytes of each volume with data, by the name that the compose file has for it."""
-    api = Api(stack.engine_env()["DOCKER_HOST"])
-    rows = api.get("/system/df", type="volume")["Volumes"]
-    return {
-        row["Labels"][VOLUME_LABEL]: row["UsageData"]["Size"]
-        for row in rows
-        if (row["Labels"] or {}).get(PROJECT_LABEL) == stack.project and row["UsageData"]["Size"]
-    }
+    """Return the bytes that each volume takes on the disk, by its name in the compose file.
+
+    Those of services that run; the engine itself counts what is only reserved in their files.
+    """
+    api, found = Api(stack.engine_env()["DOCKER_HOST"]), {}
+    for row in api.get("/containers/json", filters={"label": [_label(stack)]}) or ():
+        for mount in row["Mounts"]:
+            if mount["Type"] == "volume":
+                words = ("exec", "--user=0", row["Id"], "du", "-sk", mount["Destination"])
+                volume = api.get(f"/volumes/{mount['Name']}")
+                kib = int(stack.docker(*words).stdout.split()[0])
+                found[volume["Labels"][VOLUME_LABEL]] = kib * 1024
+    return found
 
 
 def _label(stack: Checkout) -> str:

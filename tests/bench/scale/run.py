@@ -29,7 +29,7 @@ PROJECT = "memos-scale"
 FOLDER = ROOT / ".cache" / "scale"
 STATE = FOLDER / "state.json"
 WRITTEN = ROOT / "docs" / "scale.md"
-EACH = 12_000
+EACH = 8_000
 """Bytes of disk for a memory: both stores, a snapshot of them, and what a restore keeps."""
 SPARE = 5 * 10**9
 """Bytes of disk that are left to others."""

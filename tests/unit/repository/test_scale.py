@@ -72,7 +72,7 @@ def test_the_nearest_of_a_searched_vector_is_the_memory_that_it_was_made_from(
     """By far; so that a search which gives another has missed it."""
     stored = contents.vectors(3)
     source = random.Random("near")
-    for place in range(0, BLOCK, 125):
+    for place in range(0, BLOCK, 250):
         asked = contents.near(3 * BLOCK + place, source)
         likeness = [cosine(asked, one) for one in stored]
         own = likeness.pop(place)
@@ -147,6 +147,19 @@ def test_a_search_that_did_not_find_what_is_there_is_told(state: dict[str, Any])
 
     assert not tables.all_found(state)
     assert any("**1 of 3 not found**" in line for line in tables.memories(state))
+
+
+def test_a_store_that_answers_no_more_is_told_with_what_it_held() -> None:
+    """Beside the steps that it answered at."""
+    search = {"seconds": [0.5, 0.5], "found": 2}
+    row = {"rows": 1000, "rows_a_second": 300.4, "search": search, "memory": 2 * 10**8}
+    found = {"seconds": 150.0, "stores": {"Lite": [row, {"rows": 20_500}]}}
+
+    lines = [*tables.lite({"preferences": found})]
+
+    assert "150 seconds" in lines[0]
+    assert "| Lite | 1,000 | 300 | 0.500, 0.500 | 200 |" in lines
+    assert "| Lite | 20,500 |  | **answers no more** |  |" in lines
 
 
 def test_the_page_keeps_its_prose_and_has_its_marks(state: dict[str, Any]) -> None:
