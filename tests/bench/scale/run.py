@@ -56,7 +56,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Fill, measure, write, tell; 1 when a search did not find what is there, 3 when stopped."""
+    """Fill, measure, write, tell; 1 when a search missed what is there, 3 when time is over."""
     flags = arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if flags.clean:
@@ -68,6 +68,9 @@ def main() -> int:
     except StoppedError as error:
         run.stopped(str(error))
         return 3
+    except KeyboardInterrupt:
+        run.stopped("interrupted")
+        return 130
     except BaseException as error:
         run.stopped(type(error).__name__)
         raise
@@ -148,9 +151,9 @@ class Run:
             for store, seconds in spent.items():
                 of = self.state.setdefault("filling", {}).setdefault(str(step), {})
                 of[store] = round(of.get(store, 0.0) + seconds, 3)
+            self.keep()
             if block % 20 == 19:
                 self.note(f"{self.state['vectors']:,} memories {spent}")
-                self.keep()
             self.check()
 
     def step(self, held: Held) -> None:
