@@ -135,7 +135,9 @@ def loaded(trial: Trial, one: Checkout, bundle: str) -> None:
         env = {**os.environ, **one.engine}
         read = ["tar", "--extract", "--to-stdout", "--file", bundle, "images.tar"]
         with subprocess.Popen(read, stdout=subprocess.PIPE) as reader:
-            subprocess.run(["docker", "load", "-q"], env=env, stdin=reader.stdout, check=True)
+            load = [str(places(one.root).docker), "load", "--quiet"]
+            done = subprocess.run(load, env=env, stdin=reader.stdout, check=False)
+        assert done.returncode == 0, f"{bundle} cannot be loaded"
 
 
 @contextmanager
@@ -311,7 +313,10 @@ def main() -> int:
         folder.chmod(0o755)  # for a user who is not root
         for name in flags.names or ENGINES:
             (folder / name).mkdir(mode=0o755)
-            with ENGINES[name](trial, folder / name, flags.bundle) as place:
+            with (
+                trial.check(f"{name}: the engine comes and goes"),
+                ENGINES[name](trial, folder / name, flags.bundle) as place,
+            ):
                 rows[name] = tried(trial, name, place, files)
 
     code = trial.within(DISK, "memos-", everything)
