@@ -212,7 +212,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def scale(session: nox.Session) -> None:
-    """Up to 1,000,000 vectors and 100,000 nodes: docs/scale.md; an hour, and 20 GB of disk.
+    """Up to 1,000,000 vectors and 100,000 nodes: docs/scale.md; half an hour, 13 GB of disk.
 
     With `-- --up-to 10000` five minutes. A stopped run is kept: `-- --go-on`, `-- --clean`.
     """

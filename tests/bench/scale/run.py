@@ -1,7 +1,7 @@
 """Fill a stack with more and more memories, measure it at each step, and write docs/scale.md.
 
-`nox -s scale` takes an hour; `-- --up-to 10000` five minutes. A run that is stopped keeps its data
-below .cache/scale: `-- --go-on` goes on with it, `-- --clean` removes it.
+`nox -s scale` takes half an hour; `-- --up-to 10000` five minutes. A run that is stopped keeps its
+data below .cache/scale: `-- --go-on` goes on with it, `-- --clean` removes it.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--up-to", type=int, default=STEPS[-1], help="vectors of the last step")
     parser.add_argument("--nodes", type=int, default=NODES, help="memories that have a node too")
     parser.add_argument("--minutes", type=float, default=120.0, help="then it stops")
-    parser.add_argument("--qdrant-memory", default="4g", help="QDRANT_MEMORY of the stack")
+    parser.add_argument("--qdrant-memory", default="3g", help="QDRANT_MEMORY of the stack")
     parser.add_argument("--go-on", action="store_true", help="with what a stopped run has filled")
     parser.add_argument("--clean", action="store_true", help="only remove what was kept")
     parser.add_argument("--no-preferences", action="store_true", help="leave those out")
