@@ -321,6 +321,37 @@ def test_consoles_ask_there(at: Checkout, theirs: Theirs) -> None:
     assert "--write" in at.shown().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("up", "--service", "qdrant"),
+        ("up", "--format", "json", "--timeout", "20"),
+        ("wait", "--service", "memos", "--timeout", "20"),
+        ("ps", "--service", "qdrant"),
+        ("graph",),
+        ("images.status",),
+        ("config",),
+        ("env",),
+        ("logs", "--tail", "1"),
+        ("report", "report.json"),
+        ("metrics",),
+    ],
+)
+def test_every_look_knows_it(
+    at: Checkout, theirs: Theirs, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is in the way of a command, and no secret is shown."""
+    del theirs
+    monkeypatch.chdir(at.folder)
+
+    assert at.inv(*words) == 0
+
+    shown = at.shown()
+    assert KEY not in shown.out + shown.err
+    for file in at.folder.glob("report.*"):
+        assert KEY not in file.read_text()
+
+
 def test_doctor_says_where_it_was_reached_from(at: Checkout, theirs: Theirs) -> None:
     """From here and from the API's container; and that a wrong login is rejected."""
     del theirs

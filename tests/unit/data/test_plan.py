@@ -188,3 +188,21 @@ def test_the_stack_of_some_services_waits_for_no_other() -> None:
     only = STACK.only(("api", "graph"))
     assert [(one.name, one.needs) for one in only.services] == [("api", ("graph",)), ("graph", ())]
     assert isinstance(only, Stack)
+
+
+def test_what_belongs_together_and_runs_elsewhere_is_not_offered() -> None:
+    """Its data is not this stack's: neither deleted with the other half, nor restored."""
+    away = replace(service("vectors"), elsewhere="http://vectors.example:1")
+    alone = replace(
+        STACK,
+        services=(*(one for one in STACK.services if one.data_group == "graph"), away),
+        volumes=STACK.volumes[:1],
+    )
+
+    (told,) = plan.halves(alone, Command.RESET, ["graph"])
+    assert "vectors, which is not this stack's to change" in told
+    assert "inv reset" not in told
+    obstacles = list(manifest.obstacles(alone, manifest_of("1", group="vectors")))
+    assert obstacles[-1] == (
+        "the data of what runs elsewhere is not this stack's: vectors (http://vectors.example:1)"
+    )
