@@ -262,6 +262,20 @@ def engines(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def swarm(session: nox.Session) -> None:
+    """Three machines as one Swarm, all of the stack there: up, smoke, one that dies, snapshots.
+
+    With `-- --short` only two small services, promise by promise.
+    """
+    install(session, "test")
+    words = ["python", "-m", "tests.e2e.machines.several"]
+    if "--short" in session.posargs:
+        flags = ["-m", "docker", "--require-docker", "--no-showlocals"]
+        words = ["pytest", *flags, "tests/e2e/machines/short_swarm.py"]
+    session.run(*words, interrupt_timeout=600.0)  # after Ctrl-C it removes what it made
+
+
+@nox.session(default=False)
 def kills(session: nox.Session) -> None:
     """`kill -9` at 30 moments of each data command; -- --seed N --only restore:17 for one again."""
     install(session, "test")

@@ -1,0 +1,151 @@
+"""All of the stack on three machines that are one Swarm: what it promises there, in figures.
+
+For the nox session `swarm`, as root on Debian or its kin, with iproute2. Exit code 0 when every
+promise was kept, 1 when one was not, 130 on Ctrl-C.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.e2e.kit import memories
+from tests.e2e.kit.checkout import Checkout, made
+from tests.e2e.machines import offline
+from tests.e2e.machines.swarm_lab import PASSWORDS, Inside, Lab, swarm
+from tests.e2e.machines.trial import Trial
+
+PROJECT = "memos-swarm"
+API = 8000
+READY, TOLD, BACK = 30.0, 15.0, 90.0
+"""Seconds that are wanted at most: from nothing deployed to all ready, until a machine that died is
+told, and until all is ready after it was started again."""
+CUBE, TEXT = "kept", "The lighthouse keeper plays the accordion."
+
+
+class Figures:
+    """What was measured, and what is wanted."""
+
+    def __init__(self, trial: Trial) -> None:
+        """Tell them in the rows of a trial."""
+        self._trial = trial
+
+    def hold(self, name: str, seconds: float, wanted: float) -> None:
+        """Take in a figure; AssertionError for one that is too large."""
+        self._trial.say(f"   {name}: {seconds:.1f} s, wanted {wanted:.0f} at most")
+        assert seconds <= wanted, f"{name}: {seconds:.1f} s"
+
+
+@contextmanager
+def timed(tell: Callable[[float], object]) -> Iterator[None]:
+    """Tell how many seconds the block took."""
+    began = time.monotonic()
+    yield
+    tell(time.monotonic() - began)
+
+
+def remember(stack: Inside) -> None:
+    """Put one memory in."""
+    body = {
+        "user_id": CUBE,
+        "writable_cube_ids": [CUBE],
+        "async_mode": "sync",
+        "mode": "fast",
+        "messages": [{"role": "user", "content": TEXT}],
+    }
+    answer = json.loads(stack.call("memos", API, "/product/add", body))
+    assert answer["data"], answer
+
+
+def recall(stack: Inside) -> str:
+    """Return what is known of the cube."""
+    body = {"user_id": CUBE, "mem_cube_ids": [CUBE], "memory_type": "text_mem"}
+    return stack.call("memos", API, "/product/get_all", body)
+
+
+def try_out(trial: Trial, lab: Lab, stack: Inside, here: Checkout) -> None:
+    """Use the stack on three machines, lose one, carry the data to and fro, leave nothing."""
+    figures = Figures(trial)
+    with trial.check("inv up: images go to their nodes, all is ready"):
+        stack.inv("up")
+        rows = stack.services()
+        assert all(row["ready"] for row in rows.values()), rows
+        placed = {name: row["node"] for name, row in rows.items()}
+        trial.say(f"   {placed}")
+        assert len(set(placed.values())) > 1
+    with trial.check("from nothing deployed, without data, to all ready"):
+        stack.inv("down", "--volumes", "--yes")
+        with timed(lambda seconds: figures.hold("inv up", seconds, READY)):
+            stack.inv("up")
+    with trial.check("inv smoke passes"):
+        stack.inv("smoke")
+    with trial.check("a machine dies: told, its data kept, all back with it"):
+        remember(stack)
+        _lose(figures, lab, stack)
+    with trial.check("a snapshot from here is restored on one engine"):
+        stack.inv("snapshot.save", "--name", "from-swarm")
+        here.inv("up")
+        here.inv("snapshot.restore", str(_file(stack, "from-swarm")), "--yes")
+        assert TEXT in memories.recall(here, CUBE)
+    with trial.check("a snapshot from one engine is restored here"):
+        here.inv("snapshot.save", "--name", "from-one")
+        stack.inv("down", "--volumes", "--yes")
+        stack.inv("up")
+        assert TEXT not in recall(stack)
+        stack.inv("snapshot.restore", str(_file(here, "from-one")), "--yes")
+        assert TEXT in recall(stack)
+    with trial.check("inv down leaves nothing on any node"):
+        stack.inv("down", "--volumes", "--yes")
+        assert lab.left() == []
+
+
+def _lose(figures: Figures, lab: Lab, stack: Inside) -> None:
+    """Kill the machine that has the graph, and start it again."""
+    node = stack.services()["neo4j"]["node"]
+    machine = lab.machine(node)
+    with timed(lambda seconds: figures.hold("told", seconds, TOLD)):
+        machine.kill()
+        while "node-down" not in _codes(stack):
+            time.sleep(0.2)
+    with timed(lambda seconds: figures.hold("all ready again", seconds, BACK)):
+        machine.start()
+        stack.inv("wait", "--timeout", f"{2 * BACK:.0f}")
+    assert TEXT in recall(stack)
+
+
+def _codes(stack: Inside) -> set[str]:
+    rows = stack.services().values()
+    return {finding["code"] for row in rows for finding in row["findings"]}
+
+
+def _file(stack: Checkout, name: str) -> Path:
+    return stack.root / "snapshots" / stack.project / f"{name}.tar.zst"
+
+
+def everything(trial: Trial, folder: Path) -> None:
+    """Bring machines and images, and try all."""
+    changes = {"IMAGE_SOURCE": "packages", **PASSWORDS}
+    with (
+        offline.engine(trial, folder) as source,
+        made(folder, f"{PROJECT}-here", changes=changes) as here,
+    ):
+        del source
+        # the manager is to live on when another one dies
+        with swarm(drained=("one",)) as lab:
+            stack = lab.checkout(PROJECT)
+            with trial.check("the manager has the images"):
+                lab.bring(here, stack)
+            if not trial.failed:
+                try_out(trial, lab, stack, here)
+
+
+def main() -> int:
+    """Try everything; give the exit code."""
+    trial = Trial(ports={})
+    return trial.within(Path("/var/tmp"), "memos-swarm-", lambda folder: everything(trial, folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
