@@ -14,7 +14,7 @@ from scripts.core.progress import phase
 from scripts.core.stack import Stack
 from scripts.engine.containers import containers, existing
 from scripts.engine.swarm.cluster import Cluster
-from scripts.images import carry, drift, supply
+from scripts.images import availability, carry, drift, supply
 from scripts.images.jobs import Jobs
 from scripts.machine import resources
 from scripts.start import elsewhere, scheduler
@@ -47,7 +47,9 @@ def up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
         here = tuple(name for name in names if not space.stack.service(name).elsewhere)
         places = _places(space, here, cluster)
         stack = deploy.stack(space, here, places.nodes)
-        statuses = start.statuses(here)
+        # it is the manager's engine that builds and pulls, and gives the other nodes what they lack
+        wanted_here = [space.stack.service(name) for name in here]
+        statuses = availability.statuses(cluster.manager, wanted_here)
         drifted = drift.drifted(space.settings.memos, statuses)
         away = elsewhere.findings(space.stack, names) if space.settings.elsewhere else ()
         if code := start.preflight((*drifted, *places.findings, *away, *_kernel(space, stack))):

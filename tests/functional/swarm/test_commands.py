@@ -286,6 +286,17 @@ def test_images_go_to_the_nodes_that_need_them(swarm: Checkout, other: FakeEngin
     assert images != {one["image"] for one in swarm.config["services"].values()}
 
 
+def test_the_manager_has_all_images_first(swarm: Checkout, other: FakeEngine) -> None:
+    """Also one that another node has by chance: it is the one that gives them to the others."""
+    image = swarm.config["services"]["etcd"]["image"]
+    del swarm.state["images"][image]
+    other.state["images"][image] = {}
+
+    assert swarm.inv("up") == 0
+
+    assert f"pull {image}" in swarm.calls()
+
+
 def test_a_node_without_a_way_is_told(swarm: Checkout) -> None:
     """It may have the images, or pull them."""
     swarm.state["swarm"]["nodes"].append({**swarms.node("two"), "Version": {"Index": 1}})
