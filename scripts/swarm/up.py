@@ -164,6 +164,8 @@ class Deployed(scheduler.Onlooker):
         """Begin now; `before` are the ids of containers that were there already."""
         super().__init__(stack, wanted, world, lambda: False)
         self._there, self._told = before, set[str]()
+        # whom nobody has a place for waits from the first look on
+        self._before = set(before)
 
     def launches(self, look: Look) -> Iterator[Event]:
         """Tell whom Swarm has started since."""

@@ -48,3 +48,15 @@ def test_who_runs_anew_is_told_once() -> None:
     assert started(seen, waiting, container("old"), container("db")) == []
     assert started(seen, container("web", id="task-1"), container("old")) == ["web"]
     assert started(seen, container("web", id="id-2")) == []
+
+
+def test_who_has_no_place_is_told_though_he_waited_from_the_first_look_on() -> None:
+    """Swarm would let him wait for ever; how one of before ended says nothing of now."""
+    services = stack(service("web", probed=False), service("old", probed=False))
+    seen = Deployed(services, ("web", "old"), World(), {"id-old"})
+    error = "no suitable node (scheduling constraints not satisfied on 1 node)"
+    waiting = container("web", "created", id="task-1", error=error)
+    look = Look(containers=(waiting, container("old", "exited")), readings=())
+
+    for _ in range(2):
+        assert [(one.code, one.service) for one in seen.findings(look)] == [("no-node", "web")]
