@@ -45,6 +45,9 @@ def create(checkout: Checkout, offset: int, file: Path) -> tuple[Mapping[str, st
     require(present, offset, {**named, **processes(pairs)})
     changed = changes(present, offset)
     write(file, changed_text(text_of(present.file), changed))
+    if present.elsewhere:
+        names = ", ".join(present.elsewhere)
+        checkout.say(f"both stacks will have the same {names}, elsewhere, and so the same memories")
     return changed, [name for name in changed if name in checkout.environ]
 
 

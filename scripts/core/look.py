@@ -151,6 +151,8 @@ class Away:
     version: str = ""
     least: str = ""
     """The oldest that is of use."""
+    plain: bool = False
+    """The login goes there unencrypted."""
     inside: str | None = None
     """Why it is out of reach from the API's container, empty where it is not; None: not asked."""
 

@@ -98,7 +98,8 @@ def _away(one: Away) -> str:
     from_where = {None: "from here; the API's container does not run", "": "from the API too"}
     version = f" in version {one.version}" if one.version else ""
     reached = from_where.get(one.inside, "from here only")
-    return f"{one.service} at {one.address}{version}, reached {reached}"
+    plain = ", its login unencrypted" if one.plain else ""
+    return f"{one.service} at {one.address}{version}, reached {reached}{plain}"
 
 
 def logins(facts: Facts) -> str:

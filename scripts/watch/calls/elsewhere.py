@@ -74,12 +74,14 @@ def read(service: Service) -> Reading:
 
 def ask(service: Service, api: Api, inside: Container | None) -> Away:
     """Ask for its version, and from the API's container, if that runs, whether it gets there."""
+    probe = service.probes[0]
     return Away(
         service=service.name,
+        plain=probe.auth is not None and not probe.tls,
         address=service.elsewhere,
         version=version(service),
         least=service.version.get("least", ""),
-        inside=None if inside is None else unreachable(service.probes[0], api, inside),
+        inside=None if inside is None else unreachable(probe, api, inside),
     )
 
 

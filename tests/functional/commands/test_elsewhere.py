@@ -321,6 +321,16 @@ def test_consoles_ask_there(at: Checkout, theirs: Theirs) -> None:
     assert "--write" in at.shown().err
 
 
+def test_a_second_stack_is_told_to_share_them(at: Checkout, theirs: Theirs) -> None:
+    """Its other ports and names do not part the memories."""
+    del theirs
+    file = at.folder / "second.env"
+
+    assert at.inv("env", "--offset", "2000", "--write", str(file)) == 0
+
+    assert "both stacks will have the same neo4j, qdrant, elsewhere" in at.shown().err
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -362,6 +372,7 @@ def test_doctor_says_where_it_was_reached_from(at: Checkout, theirs: Theirs) -> 
     shown = at.shown().out
     assert "in version 1.15.3, reached from the API too" in shown
     assert "qdrant: a wrong password is rejected" in shown
+    assert shown.count("reached from the API too, its login unencrypted") == 2
     assert KEY not in shown
 
 
