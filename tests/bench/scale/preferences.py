@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from scripts.core.polling import poll
 from tests.bench.scale.filling import BLOCK, Contents, identity
 from tests.bench.scale.measuring import Timed, floats, memory
 from tests.e2e.kit.checkout import Checkout, made
@@ -21,12 +22,12 @@ from tests.e2e.kit.stores import milvus, milvus_words
 STEPS = (1_000, 10_000, 100_000)
 SECONDS = 150.0
 """Until a store has to have its rows; what it has then is measured."""
+VISIBLE = 30.0
+"""Seconds until Milvus serves what was written a moment ago."""
 SEARCHES = 20
 NEAREST = 6
 """Preferences that MemOS asks for."""
 COLLECTION = "scale"
-MOST = 100
-"""Rows of one call, which is all that 2.3 takes over REST."""
 CUBE = "scale-preferences"
 CLIENT = """
 import json, os, sys
@@ -178,10 +179,10 @@ class Server:
     def insert(self, first: int, texts: Sequence[str], vectors: Sequence[Sequence[float]]) -> None:
         """Write rows; it numbers them by itself."""
         del first
-        for at in range(0, len(texts), MOST):
-            pairs = zip(texts[at : at + MOST], vectors[at : at + MOST], strict=True)
-            rows = [{"vector": vector, "text": text} for text, vector in pairs]
-            milvus(self.stack, self.words.insert, {"collectionName": COLLECTION, "data": rows})
+        rows = [
+            {"vector": vector, "text": text} for text, vector in zip(texts, vectors, strict=True)
+        ]
+        milvus(self.stack, self.words.insert, {"collectionName": COLLECTION, "data": rows})
 
     def search(self, vector: Sequence[float]) -> Sequence[str]:
         """Return the texts of the nearest."""
@@ -191,7 +192,11 @@ class Server:
 
 
 def searched(store: Store, contents: Contents, rows: int) -> Timed:
-    """Search for rows of which the nearest is known."""
+    """Search for rows of which the nearest is known, once the last is there."""
+    last = floats(contents.vectors(rows // BLOCK - 1)[-1])
+    for found in poll(lambda: store.search(last), timeout=VISIBLE, interval=0.5):
+        if contents.text(rows - 1) in found:
+            break
     source = random.Random(f"preferences {rows}")
     asked = [source.randrange(rows) for _ in range(SEARCHES)]
     near = [(contents.text(one), floats(contents.near(one, source))) for one in asked]
