@@ -47,7 +47,7 @@ _IDLE = frozenset(
 )
 """Keys whose work is done by others: images are brought to the nodes before, names are given by
 Swarm, and who needs somebody waits for him by its own entry point."""
-_ELSEWHERE = frozenset(
+_SAID_OTHERWISE = frozenset(
     {
         *("configs", "deploy", "environment", "healthcheck", "labels", "networks", "ports"),
         *("restart", "secrets", "volumes", "mem_limit", "mem_reservation", "cpus", "pids_limit"),
@@ -159,7 +159,7 @@ class _Reader:
     def _service(self, name: str, keys: Tree) -> dict[str, Any]:
         kept = {}
         for key, value in keys.items():
-            if value is None or key in _IDLE or key in _ELSEWHERE or key.startswith("x-"):
+            if value is None or key in _IDLE or key in _SAID_OTHERWISE or key.startswith("x-"):
                 continue
             if key in _SAME:
                 kept[key] = value
@@ -182,8 +182,8 @@ class _Reader:
             "networks": self._attached(name, keys),
             "ports": list(self._ports(name, keys)),
             "volumes": list(self._mounts(name, keys)),
-            "configs": keys.get("configs"),
-            "secrets": keys.get("secrets"),
+            "configs": list(_files(keys.get("configs"))),
+            "secrets": list(_files(keys.get("secrets"))),
             "deploy": self._deploy(name, keys),
         }
         return {**kept, **{key: part for key, part in parts.items() if part}}
@@ -267,7 +267,7 @@ class _Reader:
     def _placement(self, name: str, keys: Tree) -> dict[str, Any]:
         written = as_tree(as_tree(keys.get("deploy")).get("placement"))
         constraints = list(as_list(written.get("constraints")))
-        if label := label_wanted(keys):
+        if label := _label_wanted(keys):
             constraints.append("node.labels.{}=={}".format(*label))
         if node := self._places.get(name):
             constraints.append(f"node.id=={node}")
@@ -335,7 +335,7 @@ def folders(config: Tree) -> frozenset[str]:
     return frozenset(str(one.get("source")) for one in mounts if one.get("type") == "bind")
 
 
-def label_wanted(service: Tree) -> tuple[str, str] | None:
+def _label_wanted(service: Tree) -> tuple[str, str] | None:
     """Return the label that a node must have for a service, and its value; None for any node."""
     written = str(as_tree(service.get("x-place")).get("label", ""))
     name, _, value = written.partition("=")
@@ -362,6 +362,13 @@ def _resources(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Return limits in the types that Swarm's reader wants; what is none is left out."""
     kinds: Mapping[str, Callable[[Any], Any]] = {"pids": int}
     return {key: kinds.get(key, str)(one) for key, one in keys.items() if one}
+
+
+def _files(entries: object) -> Iterator[Tree]:
+    """Yield configs or secrets of a service; newer Composes write a mode as text, in octal."""
+    for entry in map(as_tree, as_list(entries)):
+        mode = entry.get("mode")
+        yield {**entry, "mode": int(mode, 8)} if isinstance(mode, str) else entry
 
 
 def _sources(services: Mapping[str, Tree], key: str) -> frozenset[str]:

@@ -371,6 +371,15 @@ def test_names_change_with_the_contents() -> None:
     }
 
 
+@pytest.mark.parametrize("mode", ["0440", 0o440])
+def test_a_mode_is_a_number(mode: object) -> None:
+    """Newer Composes write it as text."""
+    secrets = [{"source": "mine", "target": "/run/mine", "mode": mode}]
+    parts = {"secrets": {"mine": {"external": True, "name": "mine"}}}
+
+    assert made(parts, secrets=secrets)["secrets"][0]["mode"] == 288
+
+
 def test_a_service_is_on_the_node_that_it_was_given() -> None:
     """And has the label that its place asks for; what the file says itself counts too."""
     own = {"placement": {"constraints": ["node.role==worker"], "max_replicas_per_node": 1}}
