@@ -27,6 +27,8 @@ SHARED = "DOCKER"
 """How the chains begin that all engines of a machine share."""
 FIRST = "DOCKER-USER"
 """The one that what is forwarded passes first, and that no engine empties."""
+GATEWAY = "docker_gwbridge"
+"""The bridge by which containers in an overlay of a Swarm reach, and are reached by, others."""
 LOOPBACK = {"iptables": "127.0.0.0/8", "ip6tables": "::1/128"}
 
 Network = IPv4Network | IPv6Network
@@ -173,6 +175,9 @@ def delete_bridge(name: str) -> None:
 def our_bridges(main: str, store: Path, chain: str = "") -> Ours:
     """Return an engine's bridges that exist: `main`, and those of the networks in its `store`.
 
+    Of a Swarm's bridge too: rules of a killed engine for it, kept as if they were another one's,
+    would lead its published ports to containers of before.
+
     Docker names a bridge after the first 12 digits of its network's id, which its store (a
     key-value file) has in the clear; so this works for an engine that runs no more, too.
     """
@@ -181,7 +186,9 @@ def our_bridges(main: str, store: Path, chain: str = "") -> Ours:
     ours = {
         name
         for name in names
-        if name == main or (re.fullmatch("br-[0-9a-f]{12}", name) and name[3:].encode() in known)
+        if name == main
+        or (re.fullmatch("br-[0-9a-f]{12}", name) and name[3:].encode() in known)
+        or (name == GATEWAY and name.encode() in known)
     }
     networks = (_network(name) for name in ours)
     return Ours(

@@ -217,6 +217,31 @@ def test_our_bridges_are_known_by_the_engines_own_store(
     )
 
 
+def test_the_bridge_of_a_swarm_is_its_engines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed engine had there must not come back: it leads ports to containers of before."""
+    for name in ("mdvours", "docker_gwbridge"):
+        (tmp_path / "net" / name / "bridge").mkdir(parents=True)
+    monkeypatch.setattr(iptables, "INTERFACES", tmp_path / "net")
+    monkeypatch.setattr(iptables, "_network", lambda _: None)
+    store = tmp_path / "local-kv.db"
+    store.write_bytes(b'{"name": "docker_gwbridge", "id": "0123"}')
+    before = (
+        "*nat\n:DOCKER - [0:0]\n"
+        "-A DOCKER ! -i docker_gwbridge -p tcp --dport 6333 -j DNAT --to-destination 172.18.0.3\n"
+        "COMMIT\n"
+    )
+    after = "*nat\n:DOCKER - [0:0]\nCOMMIT\n"
+
+    ours = our_bridges("mdvours", store)
+    none = our_bridges("mdvours", tmp_path / "none")
+
+    assert ours.bridges == {"mdvours", "docker_gwbridge"}
+    assert lost(before, after, ours, ["mdvours", "docker_gwbridge"]) == ""
+    assert "docker_gwbridge" in lost(before, after, none, ["mdvours", "docker_gwbridge"])
+
+
 def test_a_bridge_is_set_down_before_it_is_removed(kernel: Kernel) -> None:
     """The kernel refuses to remove one that is up."""
     iptables.add_bridge("mdvours")
