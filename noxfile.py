@@ -185,11 +185,18 @@ def fresh(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def remote(session: nox.Session) -> None:
-    """A stack behind 50 ms of cable against the same one here, ten minutes; -- --rounds 1 fewer."""
+    """A stack behind 50 ms of cable against the same one here, ten minutes; -- --rounds 1 fewer.
+
+    Then the work on a source there: images sent, saves, a branch, the cable out, a build.
+    """
     install(session, "test")
     session.run(
         *("python", "-m", "tests.e2e.machines.remote", *session.posargs),
         interrupt_timeout=600.0,  # after Ctrl-C it removes what it made
+    )
+    session.run(
+        *("python", "-m", "tests.e2e.machines.far_work"),
+        interrupt_timeout=600.0,
     )
 
 
