@@ -32,7 +32,12 @@ PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
 VOLUME_LABEL = "com.docker.compose.volume"
-"""Labels by which Compose knows containers and volumes as its own; so do we, whoever made them."""
+DATA_LABEL = "dev.memos.data"
+"""Labels by which Compose knows containers and volumes as its own; so do we, whoever made them.
+
+The last is ours: of a volume, with PROJECT.GROUP as its value, and, before that, of a node of a
+Swarm that has the data.
+"""
 
 
 @unique

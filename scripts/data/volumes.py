@@ -9,7 +9,7 @@ from typing import Any
 from scripts.core import files
 from scripts.core.errors import RefusedError
 from scripts.core.finding import DOCKER
-from scripts.core.inventory import PROJECT_LABEL, VOLUME_LABEL
+from scripts.core.inventory import DATA_LABEL, PROJECT_LABEL, VOLUME_LABEL
 from scripts.core.look import Container
 from scripts.core.stack import Stack, Volume
 from scripts.core.units import SECOND, nanoseconds
@@ -162,6 +162,7 @@ def create(api: Api, project: str, volumes: Iterable[Volume], labels: Mapping[st
     for volume in volumes:
         if volume.plain and volume.name not in present:
             known = {PROJECT_LABEL: project, VOLUME_LABEL: volume.key}
+            known |= {DATA_LABEL: f"{project}.{volume.group}"} if volume.group else {}
             api.post("/volumes/create", {"Name": volume.name, "Labels": {**known, **labels}})
 
 

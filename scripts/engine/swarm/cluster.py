@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.finding import DOCKER
 from scripts.core.foreign.documents import Json
+from scripts.core.inventory import DATA_LABEL
 from scripts.core.look import State
 from scripts.core.polling import poll
 from scripts.engine.api import Api, Stream, shaped
@@ -331,7 +332,7 @@ class Cluster(Api):
 
     def _place(self, body: object) -> str:
         """Return the node that has the volumes of a new container, or is to have a new one."""
-        homes = {self._home_of_volume(name) for name in _volumes(body)}
+        homes = {self._home_of_volume(name, _group(body)) for name in _volumes(body)}
         if not homes:
             return self._remembered("info", self._here)
         if len(homes) > 1:
@@ -343,7 +344,7 @@ class Cluster(Api):
             )
         return homes.pop()
 
-    def _home_of_volume(self, volume: str) -> str:
+    def _home_of_volume(self, volume: str, group: str = "") -> str:
         having, known = self._having(volume), self.known()
         run = next((one for one in tasks.runs(known) if volume in one.volumes), None)
         if run is not None and run.node in having:
@@ -359,6 +360,13 @@ class Cluster(Api):
             ]
             if len(having) == 1:
                 return having[0]
+        marked = [
+            one.id
+            for one in known.nodes.values()
+            if group and f"{DATA_LABEL}.{group}" in one.labels and one.id in self.engines()
+        ]
+        if len(marked) == 1 and not having:
+            return marked[0]
         raise RefusedError(
             f"which node is to hold the volume {volume} is not known",
             next_step="inv up places it; then the same again",
@@ -465,6 +473,12 @@ def _volumes(body: object) -> list[str]:
     mounts = (body.get("HostConfig") or {}).get("Mounts") or ()
     names = [str(one["Source"]) for one in mounts if one.get("Type") == "volume"]
     return names or ([str(body["Name"])] if "Name" in body else [])
+
+
+def _group(body: object) -> str:
+    """Return PROJECT.GROUP of a volume that is to be made; empty for none."""
+    labels = (body.get("Labels") or {}) if isinstance(body, dict) else {}
+    return str(labels.get(DATA_LABEL, ""))
 
 
 def _delete_volume(api: Api, name: str) -> None:

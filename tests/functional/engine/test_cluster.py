@@ -337,3 +337,14 @@ def test_restarts_that_nodes_remember_are_those_of_all(
     told = swarm.raw("/events", since="0.000000001", until="0.000000009")
 
     assert set(told.splitlines()) == {b'{"timeNano": 2}', b'{"timeNano": 3}'}
+
+
+def test_a_new_volume_of_a_group_is_made_where_its_data_is(
+    swarm: Cluster, manager: FakeManager, worker: FakeEngine
+) -> None:
+    """By the mark of the node, also for a service that was never deployed."""
+    manager.nodes[1]["Spec"]["Labels"] = {"dev.memos.data.test.milvus": "here"}
+
+    swarm.post("/volumes/create", {"Name": "new", "Labels": {"dev.memos.data": "test.milvus"}})
+
+    assert (manager.state["volumes"], worker.state["volumes"]) == ([], ["new"])
