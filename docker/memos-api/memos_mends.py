@@ -249,7 +249,7 @@ def find_memories_by_an_index() -> bool:
 
     An add looks for its id before it writes, twice, and a search asks for the ids that it found.
     """
-    store = class_of("memos.graph_dbs.neo4j", "Neo4jGraphDB")
+    store = class_of("memos.graph_dbs.neo4j_community", "Neo4jCommunityGraphDB")
     method = "_create_basic_property_indexes"
     inherited = getattr(store, method)
     if "(n.id)" in inspect.getsource(inherited):
