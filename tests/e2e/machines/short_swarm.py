@@ -71,7 +71,7 @@ def test_each_service_is_seen_on_its_node(stack: Inside, lab: Lab) -> None:
     rows = {name: stack.services()[name] for name in SERVICES}
     addresses = {one.node.name: one.node.address for one in lab.machines}
 
-    assert all(row["ready"] and row["health"] == "healthy" for row in rows.values())
+    assert all(row["ready"] for row in rows.values()), rows
     assert {row["node"] for row in rows.values()} == {"two", "three"}
     assert {port["host"] for port in rows["qdrant"]["ports"]} == {addresses[rows["qdrant"]["node"]]}
     assert all(row["memory_bytes"] for row in rows.values())
