@@ -163,7 +163,9 @@ def memos(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     store = type("Neo4jGraphDB", (Store,), {})
     classes = {
         "memos.graph_dbs.neo4j": store,
-        "memos.graph_dbs.neo4j_community": type("Neo4jCommunityGraphDB", (store,), {}),
+        "memos.graph_dbs.neo4j_community": type(
+            "Neo4jCommunityGraphDB", (store,), {INDEX: vars(Store)[INDEX]}
+        ),
         "memos.mem_reader.simple_struct": type(
             "SimpleStructMemReader", (), {EXTRACT: vars(Reader)[EXTRACT]}
         ),
@@ -392,7 +394,7 @@ def test_what_is_repaired_already_stays(
     def indexes(self: Store) -> None:
         self.indexes += ["CREATE INDEX theirs FOR (n:Memory) ON (n.id)"]
 
-    setattr(memos.Neo4jGraphDB, INDEX, indexes)
+    setattr(memos.Neo4jCommunityGraphDB, INDEX, indexes)
 
     assert said(monkeypatch, "2.0.6") == "MemOS 2.0.6: nothing is mended"
     assert memos.Neo4jGraphDB.search_by_fulltext is theirs
