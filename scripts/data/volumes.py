@@ -21,7 +21,6 @@ from scripts.engine.containers import (
     MACHINE_LABEL,
     containers,
     existing,
-    volume_labels,
 )
 from scripts.engine.throwaway import Helper
 
@@ -173,20 +172,22 @@ def made_by(api: Api, since: str, names: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name, one in made(api).items() if one.restored == since and name in names)
 
 
+@shaped("its volumes")
 def of_others(api: Api, names: Iterable[str], root: Path, *, local: bool) -> dict[str, str]:
     """Return those of these volumes that another checkout made, and where that is.
 
     One that is not there any more, on the engine's own machine, is taken for this one before it was
     moved. A volume without a label may be anybody's.
     """
-    labels = volume_labels(api)
-    return {
-        name: other
-        for name in names
-        if (other := labels.get(name, {}).get(CHECKOUT_LABEL, ""))
-        and not files.same(Path(other), root)
-        and not _gone(other, labels[name].get(MACHINE_LABEL, ""), local=local)
-    }
+    wanted, others = {*names}, dict[str, str]()
+    for one in (api.get("/volumes") or {}).get("Volumes") or ():  # of a Swarm, one of each node
+        name, labels = str(one["Name"]), one.get("Labels") or {}
+        other = str(labels.get(CHECKOUT_LABEL, ""))
+        if name not in wanted or not other or files.same(Path(other), root):
+            continue
+        if not _gone(other, labels.get(MACHINE_LABEL, ""), local=local):
+            others[name] = other
+    return others
 
 
 def _gone(checkout: str, where: str, *, local: bool) -> bool:

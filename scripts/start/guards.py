@@ -1,8 +1,9 @@
 """What must hold before a command changes something; asked of the engine and of this machine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError, EngineError
@@ -18,6 +19,14 @@ from scripts.engine.containers import containers
 from scripts.machine import resources
 from scripts.machine.ports import owner, taken_among
 from scripts.watch import on_host
+
+
+class Asking(Protocol):
+    """Who is asked."""
+
+    def confirm(
+        self, question: str, names: Sequence[str], *, yes: bool, otherwise: str = ...
+    ) -> None: ...
 
 
 def require_own(space: Workspace) -> None:
@@ -62,6 +71,26 @@ def left_by(space: Workspace) -> str:
             )
         gone = str(folder.parent)
     return gone
+
+
+def confirm_loss(
+    tell: Asking, question: str, shown: Sequence[str], others: Mapping[str, str], *, yes: bool
+) -> None:
+    """Ask whether the data in volumes may go; what another checkout made is asked apart.
+
+    There --yes is not enough: every checkout has the same name for its project at first. `others`
+    are those checkouts, by what is shown of the volumes.
+    """
+    if not others:
+        tell.confirm(question, shown, yes=yes)
+        return
+    told = [f"{name}: made by the checkout at {other}" for name, other in others.items()]
+    tell.confirm(
+        f"{question} It is data of another checkout.",
+        [*(name for name in shown if name not in others), *told],
+        yes=False,
+        otherwise="inv ps --all shows the stacks; in that checkout the same command is right",
+    )
 
 
 def in_containers(space: Workspace, names: tuple[str, ...], say: Say) -> tuple[str, ...]:

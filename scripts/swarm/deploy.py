@@ -7,20 +7,37 @@ from typing import Any
 
 from scripts.config import compose, swarm
 from scripts.config.workspace import Workspace
-from scripts.core.errors import RefusedError
+from scripts.core.errors import ConfigError, RefusedError
 from scripts.core.inventory import FOLDER_LABEL, PROJECT_LABEL
 from scripts.core.process import TIME_IS_UP, last_words
+from scripts.data import volumes
 from scripts.engine.api import Api, shaped
 from scripts.engine.swarm import tasks
 from scripts.engine.swarm.cluster import Cluster, require_manager
 from scripts.engine.swarm.nodes import Node
-from scripts.engine.swarm.tasks import Known, Run
+from scripts.engine.swarm.tasks import STACK_LABEL, Known, Run
+from scripts.start import guards
 
 DATA_LABEL = "dev.memos.data"
 """Of a node, before the names of a project and a data group: its volumes are there."""
 PIN = "node.id=="
 CHANGE_TIMEOUT = 120.0
 """Seconds for the manager to take a stack: it only writes down what is wanted."""
+
+
+def left_by(space: Workspace, cluster: Cluster) -> str:
+    """As `guards.left_by`; ConfigError also where a stack of this name is of no checkout."""
+    project = space.stack.project
+    for one in cluster.known().services:
+        labels = tasks.labels_of(one)
+        if labels.get(STACK_LABEL) == project and not labels.get(FOLDER_LABEL):
+            raise ConfigError(
+                f"the Swarm has a stack {project!r} that no checkout has deployed"
+                f" ({one['Spec'].get('Name', '')})",
+                next_step="another COMPOSE_PROJECT_NAME in .env; docker stack services"
+                f" {project} shows whose it is",
+            )
+    return guards.left_by(space)
 
 
 def own(known: Known, project: str) -> list[Run]:
@@ -92,8 +109,11 @@ def stack(space: Workspace, names: Iterable[str], places: Mapping[str, str]) -> 
     services = {name: document["services"][name] for name in names}
     found = of_document({**document, "services": services}, places)
     for one in found.document["services"].values():
-        # by which a link over ssh knows whose ports it brings here
+        # whose it is; and by which a link over ssh knows whose ports it brings here
         one["labels"][FOLDER_LABEL] = str(space.stack.folder)
+    for volume in found.document.get("volumes", {}).values():
+        if not volume.get("external"):
+            volume["labels"] |= volumes.own(space.settings.root)
     return found
 
 

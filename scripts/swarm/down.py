@@ -1,6 +1,6 @@
 """`inv down` on a Swarm: until nothing of the stack is left on any node that can be asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from scripts.config import workspace
@@ -13,7 +13,9 @@ from scripts.engine.api import shaped
 from scripts.engine.containers import existing
 from scripts.engine.swarm.cluster import Cluster
 from scripts.engine.swarm.tasks import STACK_LABEL, TASK_LABEL
+from scripts.start import guards
 from scripts.start.starter import Starter
+from scripts.start.up import take_over
 from scripts.swarm import deploy
 
 GONE_TIMEOUT = 120.0
@@ -22,12 +24,10 @@ INTERVAL = 0.5
 """Seconds between two looks at what is left."""
 
 
-class Reporter(Protocol):
+class Reporter(guards.Asking, Protocol):
     """Who is told, and asked."""
 
     def say(self, line: str) -> None: ...
-
-    def confirm(self, question: str, names: Sequence[str], *, yes: bool) -> None: ...
 
 
 def down(start: Starter, tell: Reporter, *, delete_data: bool, yes: bool) -> None:
@@ -39,13 +39,14 @@ def down(start: Starter, tell: Reporter, *, delete_data: bool, yes: bool) -> Non
     project = space.stack.project
     with held(space.cache, "down"), recovery.unfinished(context.folder):
         cluster = deploy.cluster(space)
+        if left := deploy.left_by(space, cluster):
+            tell.confirm(take_over(project, left), (), yes=yes and not delete_data)
         nodes, engines = cluster.known().nodes, cluster.engines()
         data: dict[str, tuple[str, ...]] = {}
         if delete_data:
             every = {*workspace.every_volume(space)}
             data = {node: tuple(sorted(existing(api) & every)) for node, api in engines.items()}
-            shown = [f"{one} on {nodes[node].name}" for node, some in data.items() for one in some]
-            tell.confirm("Delete these volumes?", shown, yes=yes)
+            _confirm(start, tell, cluster, data, yes=yes)
             recovery.clear(context)  # what is deleted need not be whole before
         else:
             recovery.settle_data(context)
@@ -69,6 +70,28 @@ def down(start: Starter, tell: Reporter, *, delete_data: bool, yes: bool) -> Non
     else:
         told = "the data is kept, each on its node; inv up brings all back"
         tell.say(told if there else f"nothing of {project} runs")
+
+
+def _confirm(
+    start: Starter,
+    tell: Reporter,
+    cluster: Cluster,
+    data: Mapping[str, Sequence[str]],
+    *,
+    yes: bool,
+) -> None:
+    """Ask whether the volumes of nodes, by the nodes' ids, may go."""
+    space, nodes, engines = start.space, cluster.known().nodes, cluster.engines()
+    shown: list[str] = []
+    others: dict[str, str] = {}
+    for node, names in data.items():
+        told = {name: f"{name} on {nodes[node].name}" for name in names}
+        found = volumes.of_others(
+            engines[node], names, space.settings.root, local=space.engine.local
+        )
+        shown += told.values()
+        others |= {told[name]: checkout for name, checkout in found.items()}
+    guards.confirm_loss(tell, "Delete these volumes?", shown, others, yes=yes)
 
 
 @shaped("what is left of a stack")

@@ -20,7 +20,7 @@ from scripts.machine import resources
 from scripts.start import elsewhere, scheduler
 from scripts.start.events import Event, EventKind
 from scripts.start.starter import Starter, with_news
-from scripts.start.up import Reporter, Wanted
+from scripts.start.up import Reporter, Wanted, take_over
 from scripts.swarm import deploy
 from scripts.swarm.placement import Placement, placement
 from scripts.watch.observer import Observer
@@ -41,6 +41,8 @@ def up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
     with held(space.cache, "up"):
         start.recorder.of(space.cache, space.stack, names)
         cluster = deploy.cluster(space)
+        if gone := deploy.left_by(space, cluster):
+            tell.confirm(take_over(space.stack.project, gone), (), yes=wanted.yes)
         require_no_compose(space)
         if code := start.finish_interrupted(anew=True):
             return code

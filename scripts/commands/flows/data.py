@@ -105,21 +105,9 @@ def _confirm(
     *,
     yes: bool,
 ) -> None:
-    """Ask whether the data in these volumes may go; what another checkout made is asked apart.
-
-    There --yes is not enough: every checkout has the same name for its project at first.
-    """
+    """Ask as `guards.confirm_loss` does."""
     others = volumes.of_others(space.api, names, space.settings.root, local=space.engine.local)
-    if not others:
-        tell.confirm(question, shown, yes=yes)
-        return
-    told = [f"{name}: made by the checkout at {other}" for name, other in others.items()]
-    tell.confirm(
-        f"{question} It is data of another checkout.",
-        [*(name for name in shown if name not in others), *told],
-        yes=False,
-        otherwise="inv ps --all shows the stacks; in that checkout the same command is right",
-    )
+    guards.confirm_loss(tell, question, shown, others, yes=yes)
 
 
 def reset(start: Starter, tell: DataReport, wanted: Reset, *, yes: bool) -> ExitCode:

@@ -11,7 +11,7 @@ from scripts.machine import resources
 from scripts.swarm import down
 from tests.kit import swarms
 from tests.kit.checkout import Checkout
-from tests.kit.fake_engine import FakeEngine
+from tests.kit.fake_engine import FOLDER, FakeEngine
 from tests.kit.servers import unix
 
 PASSWORDS = "".join(
@@ -33,6 +33,8 @@ def swarm(at: Checkout) -> Checkout:
     at.config["name"] = "test"
     at.state["info"] = INFO
     services = [swarms.service(name, volume=f"test_{name}") for name in at.config["services"]]
+    for one in services:
+        labels_of(one)[FOLDER] = str(at.root / "docker")
     at.state["swarm"] = {
         "nodes": [{**swarms.node("one"), "Version": {"Index": 1}}],
         "services": services,
@@ -44,6 +46,25 @@ def swarm(at: Checkout) -> Checkout:
     }
     at.answer("stack deploy", f"cat >{at.folder}/stack.json")
     return at
+
+
+def labels_of(service: dict[str, Any]) -> dict[str, str]:
+    """Return what the containers of a service get."""
+    labels: dict[str, str] = service["Spec"]["TaskTemplate"]["ContainerSpec"]["Labels"]
+    return labels
+
+
+def of_another(at: Checkout, *, there: bool = True) -> str:
+    """Have another checkout deploy the stack; give where that is."""
+    folder = at.folder / "another" / "docker"
+    if there:
+        folder.mkdir(parents=True)
+        (folder.parent / "tasks.py").touch()
+    for one in at.state["swarm"]["services"]:
+        labels_of(one)[FOLDER] = str(folder)
+    for container in at.state["containers"].values():
+        container["Config"]["Labels"][FOLDER] = str(folder)
+    return str(folder.parent)
 
 
 def deployed(at: Checkout) -> dict[str, Any]:
@@ -331,3 +352,66 @@ def test_what_is_still_there_is_told(swarm: Checkout, monkeypatch: pytest.Monkey
     assert swarm.inv("down") == 6
 
     assert "still there after 0 s: test_other" in swarm.shown().err
+
+
+@pytest.mark.parametrize("words", ["up --yes", "down", "down --volumes --yes"])
+def test_a_stack_of_another_checkout_is_left_alone(swarm: Checkout, words: str) -> None:
+    """2, before anything is deployed, stopped or deleted."""
+    swarm.answer(" config", f"cat {swarm.folder}/config.yml")
+    folder = of_another(swarm)
+
+    assert swarm.inv(*words.split()) == 2
+
+    assert f"belongs to the checkout at {folder}" in swarm.shown().err
+    assert not any("stack" in call for call in swarm.calls())
+    assert "memos-test_etcd_data" in swarm.state["volumes"]
+
+
+def test_a_stack_of_a_checkout_that_is_gone_is_taken_over_after_asking(swarm: Checkout) -> None:
+    """It may have been moved here."""
+    folder = of_another(swarm, there=False)
+
+    assert swarm.inv("down") == 7
+    assert f"made by the checkout at {folder}, which is not there" in swarm.shown().err
+    assert not any("stack" in call for call in swarm.calls())
+
+    assert swarm.inv("up", "--yes") == 0
+    assert deployed(swarm)
+
+
+@pytest.mark.parametrize("words", ["up --yes", "down"])
+def test_a_stack_that_no_checkout_deployed_is_left_alone(swarm: Checkout, words: str) -> None:
+    """Somebody had another file for it, and the same name."""
+    for one in swarm.state["swarm"]["services"]:
+        labels_of(one).clear()
+    swarm.state["containers"] = {}
+
+    assert swarm.inv(*words.split()) == 2
+
+    assert "a stack 'test' that no checkout has deployed (test_" in swarm.shown().err
+    assert not any("stack" in call for call in swarm.calls())
+
+
+def test_volumes_say_whose_they_are(swarm: Checkout) -> None:
+    """As those that Compose mounts do."""
+    assert swarm.inv("up") == 0
+
+    volumes = deployed(swarm)["volumes"].values()
+    assert {one["labels"]["dev.memos.checkout"] for one in volumes} == {str(swarm.root)}
+
+
+def test_data_of_another_checkout_is_asked_apart(swarm: Checkout, other: FakeEngine) -> None:
+    """On whatever node it is: --yes is not enough."""
+    swarm.answer(" config", f"cat {swarm.folder}/config.yml")
+    (swarm.folder / "another").mkdir()
+    (swarm.folder / "another" / "tasks.py").touch()
+    label = {"dev.memos.checkout": str(swarm.folder / "another")}
+    other.state["volumes"] = ["memos-test_etcd_data"]
+    other.state["made"] = {"memos-test_etcd_data": {"Labels": label}}
+
+    assert swarm.inv("down", "--volumes", "--yes") == 7
+
+    told = swarm.shown().err
+    assert f"memos-test_etcd_data on two: made by the checkout at {swarm.folder}/another" in told
+    assert not any("stack" in call for call in swarm.calls())
+    assert other.state["volumes"] == ["memos-test_etcd_data"]
