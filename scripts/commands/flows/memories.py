@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from scripts.config import selection
 from scripts.config.workspace import Workspace
 from scripts.core.errors import BrokenError, ExitCode
 from scripts.core.files import held
@@ -52,11 +53,14 @@ def repair(start: Starter, tell: DataReport, *, yes: bool) -> ExitCode:
     """Remove vectors that have no node, and make those that nodes lack, after a snapshot.
 
     All that writes is stopped for the snapshot, so what lacked its half before it and lacks it
-    after it is nothing that was just being added.
+    after it is nothing that was just being added. ConfigError where a store runs elsewhere: what
+    is loose there may be another stack's, and no snapshot has it.
     """
     space, context = start.space, start.data_context()
     stores = _stores(space)
     databases = (stores.neo4j.service, stores.qdrant.service)
+    for one in databases:
+        selection.require_here(one)
     groups = tuple(dict.fromkeys(one.data_group for one in databases))
     with held(space.cache, "memories"):
         guards.require_own(space)

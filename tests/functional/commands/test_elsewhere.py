@@ -310,6 +310,31 @@ def test_memories_counts_what_they_hold(at: Checkout, theirs: Theirs) -> None:
     assert "alice" in at.shown().out
 
 
+def test_no_repair_deletes_there(at: Checkout, theirs: Theirs) -> None:
+    """What lacks its other half here may be another stack's, and no snapshot of ours has it."""
+    theirs.held.points["of another stack"] = {"2": [0.5]}
+    before = list(theirs.asked)
+
+    assert at.inv("memories", "--repair", "--yes") == 2
+
+    assert "neo4j runs elsewhere (" in at.shown().err
+    assert theirs.held.points == {"of another stack": {"2": [0.5]}}
+    assert theirs.asked == before
+
+
+def test_no_repair_deletes_there_where_the_other_store_is_here(at: Checkout) -> None:
+    """One of the two is enough."""
+    put("EXTERNAL_QDRANT_URL", QDRANT)(at)
+    with http(lambda _: (500, "asked")) as there:
+        lead(at, qdrant=there)
+        del at.state["containers"]["id-qdrant"]
+        del at.config["services"]["memos"]["depends_on"]["qdrant"]
+
+        assert at.inv("memories", "--repair", "--yes") == 2
+
+    assert "qdrant runs elsewhere (" in at.shown().err
+
+
 def test_consoles_ask_there(at: Checkout, theirs: Theirs) -> None:
     """And write only where that was allowed."""
     assert at.inv("console.qdrant", "GET /collections") == 0
