@@ -63,6 +63,7 @@ class Workspace:
             forward=self._forwarded,
             remote=self.engine.remote,
             memory=memory_of(self.engine.endpoint),
+            project=self.stack.project,
         )
 
     def _forwarded(self, address: str) -> str:

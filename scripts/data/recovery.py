@@ -138,6 +138,7 @@ def mend(context: DataContext, entry: Entry) -> Entry:
             return context.note(entry, Phase.RETURNING)
         case Phase.SWAPPING:
             entry = _stopped(context, entry)
+            _require_all(context, entry)
             context.run(SWAP, entry.volumes)
             return context.note(entry, Phase.STARTING)
         case Phase.DELETING:
@@ -147,6 +148,17 @@ def mend(context: DataContext, entry: Entry) -> Entry:
             return entry
         case _:
             assert_never(entry.phase)
+
+
+def _require_all(context: DataContext, entry: Entry) -> None:
+    """Raise BrokenError where a volume is gone: half of the new data would come to half of it."""
+    there = volumes.held(context.api, entry.volumes.values())
+    if gone := sorted({*entry.volumes.values()} - {*there}):
+        raise BrokenError(
+            f"the volumes {', '.join(gone)} were restored, and are not there any more",
+            next_step=f"{journal.UNDO} brings the former data back; or the same again with the"
+            " engine, and with all nodes, that has them",
+        )
 
 
 def _unmake(context: DataContext, entry: Entry) -> None:

@@ -6,7 +6,7 @@ it.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.finding import DOCKER
 from scripts.core.foreign.documents import Json
-from scripts.core.inventory import DATA_LABEL
+from scripts.core.inventory import DATA_LABEL, PROJECT_LABEL
 from scripts.core.look import State
 from scripts.core.polling import poll
 from scripts.engine.api import Api, Stream, shaped
@@ -72,6 +72,8 @@ class Cluster(Api):
     forward: Callable[[str], str] = str
     """Makes an endpoint of an address; EngineError where that machine cannot be reached."""
     memory: Memory = field(default_factory=Memory)
+    project: str = ""
+    """Whose data must be within reach where volumes are asked for."""
 
     @property
     def manager(self) -> Api:
@@ -134,8 +136,8 @@ class Cluster(Api):
             case ["containers", name, *_] if self._task_of(name):
                 return None
             case ["volumes"]:
-                self._require_volumes()
                 found = self._everywhere(lambda api: api.get(path, **query) or {})
+                self._require_data(found)
                 every = (one.get("Volumes") or () for one in found.values())
                 return {"Volumes": [one for some in every for one in some]}
             case ["images", *_]:
@@ -326,9 +328,16 @@ class Cluster(Api):
         return made
 
     def _having(self, volume: str) -> list[str]:
-        """Return the ids of the nodes that have a volume of this name."""
-        found = self._everywhere(lambda api: api.get(f"/volumes/{volume}"))
-        return list(found)
+        """Return the ids of the nodes that have a volume of this name.
+
+        Raises RefusedError where one that there is a way to does not say.
+        """
+        found = self._everywhere(lambda api: api.get(f"/volumes/{volume}") is not None)
+        self._require_data(found)
+        for node in self.known().nodes.values():
+            if node.id not in found and node.name in self.ways and node.problem != "down":
+                raise self._silent(node, f"node {node.name} may have the volume {volume}, and its")
+        return [home for home, there in found.items() if there]
 
     def _place(self, body: object) -> str:
         """Return the node that has the volumes of a new container, or is to have a new one."""
@@ -372,21 +381,31 @@ class Cluster(Api):
             next_step="inv up places it; then the same again",
         )
 
-    def _require_volumes(self) -> None:
-        """Raise RefusedError where a node that may hold data of the stack cannot be asked."""
-        self._everywhere(lambda api: api.get("/version"))
-        known, engines = self.known(), self.engines()
+    def _require_data(self, asked: Collection[str]) -> None:
+        """Raise RefusedError where a node has data of the project, and is none of those asked."""
+        for node, what in self._holders():
+            if node.id not in asked:
+                raise self._silent(node, f"the data of {what} lies on node {node.name}, whose")
+
+    def _holders(self) -> Iterator[tuple[Node, str]]:
+        """Yield nodes with data of the project, by their marks and by what is deployed."""
+        known, marks = self.known(), f"{DATA_LABEL}.{self.project}."
         for run in tasks.runs(known):
-            node = known.nodes.get(run.node)
-            if not run.volumes or node is None:
-                continue
-            if node.id not in engines or node.id in known.lost:
-                why = known.lost.get(node.id) or node.problem or "NODES in .env does not name it"
-                raise RefusedError(
-                    f"the data of {run.name} lies on node {node.name}, whose engine cannot be"
-                    f" asked: {why}",
-                    next_step=f"NODES={node.name}=USER@HOST in .env, or bring that node back",
-                )
+            own = tasks.labels_of(run.service).get(PROJECT_LABEL) == self.project
+            if own and run.volumes and run.node in known.nodes:
+                yield known.nodes[run.node], run.name
+        for node in known.nodes.values():
+            for label in node.labels:
+                if label.startswith(marks):
+                    yield node, label.removeprefix(marks)
+
+    def _silent(self, node: Node, told: str) -> RefusedError:
+        _, lost = self.memory.lost.get(node.id, (0.0, ""))
+        why = lost or node.problem or "NODES in .env does not name it"
+        return RefusedError(
+            f"{told} engine cannot be asked: {why}",
+            next_step=f"NODES={node.name}=USER@HOST in .env, or bring that node back",
+        )
 
     def _want(self, run: Run, count: int) -> None:
         """Want so many tasks of a service."""

@@ -458,6 +458,24 @@ def test_no_data_is_exchanged_under_a_service_that_somebody_started_meanwhile(
     assert {"memos", "milvus", "neo4j", "qdrant"} <= set(before)
 
 
+def test_new_data_of_which_a_part_is_gone_is_not_exchanged(at: Checkout) -> None:
+    """5: half of it would come to half of the former; that can still come back."""
+    at.interrupted("restore", "swapping")
+    at.state["volumes"].remove("memos-test_etcd_data")
+    for key in VOLUMES.values():
+        hidden = at.disk / f"memos-test_{key}" / NEW
+        hidden.mkdir()
+        (hidden / "file").write_text("new")
+
+    assert at.inv("up") == 5
+
+    told = at.shown().err
+    assert "the volumes memos-test_etcd_data were restored, and are not there any more" in told
+    assert "inv snapshot.undo" in told
+    assert all((at.disk / f"memos-test_{key}" / NEW).exists() for key in VOLUMES.values())
+    assert journal.read(at.kept) is not None
+
+
 @pytest.mark.parametrize("phase", ["unpacking", "swapping", "starting", "undoing"])
 def test_undo_brings_the_old_data_back_from_every_phase_of_a_restore(
     at: Checkout, phase: str

@@ -86,7 +86,7 @@ def swarm(manager: FakeManager, worker: FakeEngine, tmp_path: Path) -> Iterator[
         unix(manager.respond, tmp_path / "one") as one,
         unix(worker.respond, tmp_path / "two") as two,
     ):
-        yield Cluster(one, timeout=5.0, ways={"two": two})
+        yield Cluster(one, timeout=5.0, ways={"two": two}, project="test")
 
 
 def test_containers_are_those_of_all_nodes(swarm: Cluster) -> None:
@@ -189,7 +189,7 @@ def test_data_that_cannot_be_reached_is_told_before_anything_is_done(
     manager.tasks = [task(STORE, 1, "running", on="two")]
 
     with pytest.raises(RefusedError) as refused:
-        existing(Cluster(swarm.endpoint, timeout=5.0))
+        existing(Cluster(swarm.endpoint, timeout=5.0, project="test"))
     assert "store lies on node two" in str(refused.value)
     assert refused.value.next_step.startswith("NODES=two=USER@HOST")
 
@@ -348,3 +348,40 @@ def test_a_new_volume_of_a_group_is_made_where_its_data_is(
     swarm.post("/volumes/create", {"Name": "new", "Labels": {"dev.memos.data": "test.milvus"}})
 
     assert (manager.state["volumes"], worker.state["volumes"]) == ([], ["new"])
+
+
+def test_data_that_a_mark_tells_of_is_not_taken_for_none(
+    swarm: Cluster, manager: FakeManager, tmp_path: Path
+) -> None:
+    """Once nothing is deployed only the mark of its node says that there is data."""
+    manager.services.clear()
+    manager.tasks.clear()
+    manager.nodes[1]["Spec"]["Labels"] = {"dev.memos.data.test.neo4j": "here"}
+
+    with pytest.raises(RefusedError, match="the data of neo4j lies on node two, whose engine"):
+        existing(Cluster(swarm.endpoint, timeout=5.0, project="test"))
+    (tmp_path / "two").unlink()
+    with pytest.raises(RefusedError, match="the data of neo4j lies on node two, whose engine"):
+        existing(swarm)
+
+
+def test_data_of_another_project_holds_up_nobody(swarm: Cluster, manager: FakeManager) -> None:
+    """It need not be within reach."""
+    manager.tasks = [task(STORE, 1, "running", on="two")]
+    manager.nodes[1]["Spec"]["Labels"] = {"dev.memos.data.test.neo4j": "here"}
+    manager.state["volumes"] = ["mine"]
+
+    assert existing(Cluster(swarm.endpoint, timeout=5.0, project="mine")) == {"mine"}
+
+
+def test_a_volume_of_a_node_that_fell_silent_is_not_deleted_in_silence(
+    swarm: Cluster, worker: FakeEngine, tmp_path: Path
+) -> None:
+    """Who deletes would believe that it is gone."""
+    worker.state["volumes"] = ["test_store"]
+    assert existing(swarm) == {"test_store"}
+    (tmp_path / "two").unlink()
+
+    for _ in range(2):  # also once it is known to be silent
+        with pytest.raises(RefusedError, match="node two may have the volume test_store"):
+            swarm.delete("/volumes/test_store")

@@ -415,3 +415,21 @@ def test_data_of_another_checkout_is_asked_apart(swarm: Checkout, other: FakeEng
     assert f"memos-test_etcd_data on two: made by the checkout at {swarm.folder}/another" in told
     assert not any("stack" in call for call in swarm.calls())
     assert other.state["volumes"] == ["memos-test_etcd_data"]
+
+
+@pytest.mark.parametrize("words", ["snapshot.save", "reset --all --yes --no-snapshot"])
+def test_data_on_a_node_without_a_way_is_no_data_less_after_down(
+    swarm: Checkout, words: str
+) -> None:
+    """4, and nothing is written or deleted: it would be half of the data."""
+    swarm.state["swarm"] |= {"services": [], "tasks": []}
+    swarm.state["containers"] = {}
+    label = {"dev.memos.data.test.neo4j": "here"}
+    away = {**swarms.node("two", Labels=label), "Version": {"Index": 1}}
+    swarm.state["swarm"]["nodes"].append(away)
+    before = [*swarm.state["volumes"]]
+
+    assert swarm.inv(*words.split()) == 4
+
+    assert "the data of neo4j lies on node two" in swarm.shown().err
+    assert swarm.state["volumes"] == before
