@@ -28,8 +28,8 @@ def remote(*, close: bool = False, keep: str = "", format: str = "text") -> None
     if keep:
         flags.alone("keep", close=close, format=tell.form != "text")
         return _keep(here, keep, tell)
-    written = discovery.ssh_address(here, workspace.remote_of(here))
     if not close:
+        written = discovery.ssh_address(here, workspace.remote_of(here))
         tell.remote(state.document(link.seen(here.root, written) if written else None))
         return None
     flags.alone("close", format=tell.form != "text")

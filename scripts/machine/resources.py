@@ -1,6 +1,5 @@
 """Asks this machine: memory, processor and disk."""
 
-import gzip
 import os
 import re
 import shutil
@@ -46,6 +45,8 @@ def kernel_lacks(options: Iterable[str], proc: Path = PROC, boot: Path = BOOT) -
     """
     packed, plain = proc / "config.gz", boot / f"config-{os.uname().release}"
     try:
+        import gzip
+
         text = gzip.decompress(packed.read_bytes()).decode() if packed.exists() else _text(plain)
     except (OSError, EOFError, ValueError):
         text = ""

@@ -70,12 +70,13 @@ def send(checkout: Checkout, services: Sequence[str], tell: Report) -> None:
         for one in (availability.status(here, service) for service in named)
         if one.present and not one.stale
     ]
-    availability.require_architecture(usable, space.api)
+    far = Api.of(space.engine)  # of a Swarm the manager, which is what they are sent to
+    availability.require_architecture(usable, far)
     with held(space.shared_cache, "images.send"), tell.board([space.engine.remote]):
         names = [one.image for one in usable]
-        sent = carry.carry(here, space.api, names, tell.step, space.engine.remote)
+        sent = carry.carry(here, far, names, tell.step, space.engine.remote)
     tell.say(f"sent: {', '.join(sent) or 'none, all that is here is there'}")
-    there = [availability.status(space.api, service) for service in named]
+    there = [availability.status(far, service) for service in named]
     tell.images(there)
     if lacking := [name for names in availability.needed(there, rebuild=False) for name in names]:
         tell.say(f"neither here nor there as wanted: {', '.join(lacking)}; inv up has them made")

@@ -6,11 +6,11 @@ are marked `registry` and left out, with a word, where images are built from pac
 adds what a run elsewhere has seen, out of the official.json that it left.
 """
 
+import argparse
 import ast
 import json
 import os
 import platform
-import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -185,12 +185,13 @@ def digest(stack: Checkout, service: str) -> str:
     return str([*(found["RepoDigests"] or ()), found["Id"]][0]).rpartition("@")[2]
 
 
-def main(files: Sequence[str]) -> int:
+def main() -> None:
     """Add what runs elsewhere have seen."""
-    for file in files:
-        keep(json.loads(Path(file).read_text(encoding="utf-8")))
-    return 0
+    parser = argparse.ArgumentParser(description="Add to the page what runs elsewhere have seen.")
+    parser.add_argument("files", nargs="+", type=argparse.FileType(encoding="utf-8"))
+    for file in parser.parse_args().files:
+        keep(json.load(file))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from scripts.core.polling import until_none
 from tests.e2e.kit import memories
 from tests.e2e.kit.checkout import Checkout, made
 from tests.e2e.machines import offline
@@ -107,8 +108,7 @@ def _lose(figures: Figures, lab: Lab, stack: Inside) -> None:
     machine = lab.machine(node)
     with timed(lambda seconds: figures.hold("told", seconds, TOLD)):
         machine.kill()
-        while "node-down" not in _codes(stack):
-            time.sleep(0.2)
+        until_none(lambda: "node-down" not in _codes(stack), timeout=2 * TOLD, interval=0.2)
     with timed(lambda seconds: figures.hold("all ready again", seconds, BACK)):
         machine.start()
         stack.inv("wait", "--timeout", f"{2 * BACK:.0f}")

@@ -3,12 +3,12 @@
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from scripts.core.polling import poll
 from tests.e2e.kit.checkout import Checkout
 from tests.e2e.machines.swarm_lab import Inside, Lab, swarm
 
@@ -58,12 +58,11 @@ def kept(stack: Inside) -> list[int]:
 
 def until(stack: Inside, service: str, **wanted: object) -> dict[str, Any]:
     """Look until a service is so, or time is up; give it as it is then."""
-    end = time.monotonic() + LONG
-    while True:
-        row: dict[str, Any] = stack.services()[service]
-        if all(row[name] == value for name, value in wanted.items()) or time.monotonic() > end:
-            return row
-        time.sleep(0.5)
+    row: dict[str, Any] = {}
+    for row in poll(lambda: stack.services()[service], timeout=LONG, interval=0.5):
+        if all(row[name] == value for name, value in wanted.items()):
+            break
+    return row
 
 
 def test_each_service_is_seen_on_its_node(stack: Inside, lab: Lab) -> None:

@@ -13,6 +13,9 @@ LATE = frozenset(
         *("rich", "asyncio", "importlib.metadata", "unittest.mock", "invoke.vendor.yaml"),
         *("sh", "yaml", "jsonschema", "dotenv", "requests", "zstandard", "tarfile", "difflib"),
         *("scripts.config.resolving", "scripts.diagnosis.causes.catalogue", "scripts.start.first"),
+        *("gzip", "scripts.engine.remote.link", "scripts.engine.remote.keeper"),
+        *("scripts.engine.source.attend", "scripts.engine.swarm.cluster", "scripts.swarm.up"),
+        *("scripts.images.carry", "scripts.watch.calls.bolt"),
     }
 )
 BEGIN = """\

@@ -99,6 +99,13 @@ def test_without_a_remote_engine_there_is_no_link(at: Checkout) -> None:
     assert "no link was open" in at.shown().err
 
 
+def test_a_wrong_address_keeps_nobody_from_closing_links(at: Checkout) -> None:
+    """What only opens a link is not asked for."""
+    at.patch.setenv("REMOTE", "no address")
+    assert at.inv("remote") == 2
+    assert at.inv("remote", "--close") == 0
+
+
 @pytest.mark.parametrize(
     ("line", "code", "told", "step"),
     [
