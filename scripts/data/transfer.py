@@ -11,7 +11,7 @@ from scripts.core.errors import BrokenError, RefusedError
 from scripts.core.progress import OnBytes, counted
 from scripts.data import archive
 from scripts.data.context import Reporter
-from scripts.data.volume_scripts import ODD, PACK, UNPACK, UNPACK_SOME
+from scripts.data.volume_scripts import ODD, PACK, unpack_without
 from scripts.engine.throwaway import Helper
 
 
@@ -65,9 +65,13 @@ def unpack(helper: Helper, file: Path, on_bytes: OnBytes) -> None:
     that is damaged.
     """
     parts = list(helper.apart())
-    script = UNPACK if len(parts) == 1 else UNPACK_SOME
+    keys = helper.volumes.keys()
+    scripts = [unpack_without(sorted(keys - one.volumes.keys())) for one in parts]
     with ExitStack() as opened:
-        tars = [opened.enter_context(one.streams(script, writable=True)) for one in parts]
+        tars = [
+            opened.enter_context(one.streams(script, writable=True))
+            for one, script in zip(parts, scripts, strict=True)
+        ]
         try:
             for piece in counted(archive.pieces(file), on_bytes):
                 for tar in tars:

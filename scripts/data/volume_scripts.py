@@ -4,7 +4,7 @@ They need sh, coreutils and GNU tar. What stands for a volume while it is replac
 that volume, because only within one file system is a rename one step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 MARK = ".memos-dev-"
 """How the names of hidden folders begin; no program of the stack ever sees one, but for OLD while
@@ -40,7 +40,7 @@ exec tar --create --file=- --blocking-factor=256 --xattrs --sparse --numeric-own
 --sort=name --exclude='{MARK}*' -- *
 """
 
-_UNPACK = f"""\
+UNPACK = f"""\
 set -eu
 for volume in *; do
     for kept in {OLD} {PART}; do
@@ -50,7 +50,7 @@ for volume in *; do
     mkdir "$volume/{NEW}"
 done
 tar --extract --file=- --ignore-zeros --xattrs --xattrs-include='*' --numeric-owner \
---same-owner --same-permissions --delay-directory-restore --transform='s,^[^/]*,&/{NEW},S' MEMBERS
+--same-owner --same-permissions --delay-directory-restore --transform='s,^[^/]*,&/{NEW},S'
 refuse() {{ echo "{ODD}: $1" >&2; exit 4; }}
 for volume in *; do
     [ -d "$volume/{NEW}" ] && [ ! -L "$volume/{NEW}" ] || refuse "$volume, which is no folder"
@@ -62,11 +62,16 @@ for volume in *; do
     sync --file-system "$volume"
 done
 """
-UNPACK = _UNPACK.replace(" MEMBERS", "")
-UNPACK_SOME = _UNPACK.replace("MEMBERS", "-- *")
-"""Reads tars from stdin, one after the other, or of them what is of the volumes that are there; the
-flag S keeps the transformation away from symlinks' targets. What was unpacked is looked at
-before it takes the place of anything: it may come from anybody."""
+"""Reads tars from stdin, one after the other; the flag S keeps the transformation away from
+symlinks' targets. What was unpacked is looked at before it takes the place of anything: it may come
+from anybody."""
+
+
+def unpack_without(others: Iterable[str]) -> str:
+    """Return UNPACK without what is of these volumes, which are elsewhere."""
+    words = "".join(f" --anchored --exclude={key}" for key in others)
+    return UNPACK.replace("tar --extract", f"tar --extract{words}")
+
 
 _TOOLS = f"""\
 set -eu

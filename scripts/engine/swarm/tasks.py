@@ -29,6 +29,9 @@ STATES = {
 FAILED = frozenset({"failed", "rejected"})
 CRASH = re.compile(r"task: non-zero exit \(\d+\)")
 """What is said of a container that ended by itself: that is an exit code, and nobody's refusal."""
+TWICE = 2
+"""Tries in a row from which on it is told why they fail: the first may come while a node still
+takes away the network of the task before."""
 RECENT = 900 * SECOND
 """How long before a task others may have failed to count as its restarts."""
 PATIENCE = 8 * SECOND
@@ -192,7 +195,7 @@ def _made_up(run: Run, known: Known) -> dict[str, Any]:
         # no health check: nobody can run it there
         "Config": {
             "Image": str(spec.get("Image", "")),
-            "Labels": labels_of(service),
+            "Labels": {**labels_of(service), TASK_LABEL: str((task or service)["ID"])},
             "Env": list(spec.get("Env") or ()),
         },
         "HostConfig": {"Memory": int(limits.get("MemoryBytes") or 0)},
@@ -233,12 +236,12 @@ def _error(run: Run, known: Known, now: int) -> str:
     task = run.task
     if task is None:
         return ""
-    word = str(task["Status"].get("State", ""))
-    if word == "pending" and now - nanoseconds(task["CreatedAt"]) < PATIENCE:
+    word, failures = str(task["Status"].get("State", "")), run.failures()
+    tries = len(failures) + (word in FAILED)
+    waits = word == "pending" and now - nanoseconds(task["CreatedAt"]) < PATIENCE
+    if word == "running" or waits or (word != "pending" and tries < TWICE):
         return ""
-    if word == "running":
-        return ""
-    said = (str(one["Status"].get("Err") or "") for one in (task, *run.failures()[:1]))
+    said = (str(one["Status"].get("Err") or "") for one in (task, *failures[:1]))
     return next((one for one in said if one and not CRASH.fullmatch(one)), "")
 
 

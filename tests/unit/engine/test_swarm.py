@@ -87,6 +87,16 @@ def test_who_has_ended_by_itself_was_refused_by_nobody() -> None:
         assert (one.error, one.exit_code) == ("", 3)
 
 
+def test_one_try_that_fails_says_nothing_yet() -> None:
+    """A node may still be taking away the network of the task before; the next one finds it."""
+    first = task(WEB, 1, "rejected", error="network ant4sw3qbiue not found")
+    second = task(WEB, 2, "rejected", error="network ant4sw3qbiue not found")
+
+    assert seen(known(first)).error == ""
+    assert seen(known(first, task(WEB, 2, "preparing", on="two"))).error == ""
+    assert seen(known(first, second)).error == "network ant4sw3qbiue not found"
+
+
 def test_failures_of_long_ago_are_no_restarts() -> None:
     """The manager keeps the last five tasks for ever."""
     old = task(WEB, 1, "failed", on="two", at="2026-11-27T03:00:{:02}Z")
