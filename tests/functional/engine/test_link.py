@@ -117,9 +117,10 @@ def test_what_kept_a_link_from_being_opened_is_raised_as_it_was(world: World) ->
 
 def test_a_link_that_is_broken_is_waited_for_a_while(world: World) -> None:
     """Then it is told since when, and why."""
-    world.noted(phase=Phase.BROKEN, breaks=(Break(at=NOW - 90 * SECOND, error="No route"),))
+    before = time.time_ns() - 90 * SECOND
+    world.noted(phase=Phase.BROKEN, breaks=(Break(at=before, error="No route"),))
 
-    with pytest.raises(EngineError, match=r"broken for 1 min 3\d s: No route") as caught:
+    with pytest.raises(EngineError, match=r"broken for 1 min \d\d s: No route") as caught:
         link.opened(world.here, FAR)
 
     assert caught.value.next_step == "inv remote"
