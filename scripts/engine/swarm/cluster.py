@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from scripts.core.errors import EngineError, RefusedError
+from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.finding import DOCKER
 from scripts.core.foreign.documents import Json
 from scripts.core.inventory import DATA_LABEL, PROJECT_LABEL
@@ -46,6 +46,8 @@ class Memory:
     """Ids of nodes by those of containers, and of what is run in them."""
     lost: dict[str, tuple[float, str]] = field(default_factory=dict)
     """When the engine of a node did not answer, and why, by the node's id."""
+    proved: set[tuple[str, str]] = field(default_factory=set)
+    """Endpoints, each with the id of the node whose engine has said that it is there."""
 
 
 @cache
@@ -117,14 +119,32 @@ class Cluster(Api):
             away = one.problem == "down" or one.id in known.lost
             if one.id != here and one.name in self.ways and not away:
                 way = self.ways[one.name]
+                far = way if way.startswith(SSH) else ""
                 try:
                     endpoint = self.forward(way)
-                except EngineError as error:
+                    engine = Api(endpoint, timeout=self.timeout, env=self.env, remote=far)
+                    self._require_of(one, engine, known.nodes)
+                except (EngineError, RefusedError) as error:
                     self.memory.lost[one.id] = (time.monotonic(), str(error))
                 else:
-                    far = way if way.startswith(SSH) else ""
-                    found[one.id] = Api(endpoint, timeout=self.timeout, env=self.env, remote=far)
+                    found[one.id] = engine
         return found
+
+    @shaped("its Swarm")
+    def _require_of(self, node: Node, engine: Api, every: Mapping[str, Node]) -> None:
+        """Raise ConfigError where an engine is not that of a node: its data would be another's."""
+        if (engine.endpoint, node.id) in self.memory.proved:
+            return
+        info = engine.within(self._patience).get("/info") or {}
+        there = str((info.get("Swarm") or {}).get("NodeID", ""))
+        if there != node.id:
+            other = f"the node {every[there].name}" if there in every else "no node of this Swarm"
+            raise ConfigError(
+                f"NODES has {node.name}={self.ways[node.name]}, and the engine there is"
+                f" {other} ({there or 'it has no id'}; {node.name} is {node.id})",
+                next_step="docker info on that machine shows its NodeID; correct NODES in .env",
+            )
+        self.memory.proved.add((engine.endpoint, node.id))
 
     def get(self, path: str, **query: object) -> Json:
         """As `Api.get`; lists have what all nodes have."""

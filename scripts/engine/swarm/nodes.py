@@ -81,9 +81,13 @@ def ways(text: str) -> dict[str, str]:
 
 def problem(text: str) -> str:
     """Return what is wrong in a value of NODES; empty for nothing."""
+    named = set[str]()
     for word in filter(None, re.split(r"[\s,]+", text)):
         if not (way := _WAY.fullmatch(word)):
             return f"{word!r} names no node and its address"
+        if way["name"] in named:
+            return f"{way['name']} is named twice"
+        named.add(way["name"])
         try:
             if not way["address"].startswith("unix://"):
                 addresses.parse(way["address"])
@@ -97,11 +101,16 @@ def _address(text: str) -> str:
 
 
 def require_known(found: Iterable[Node], named: Iterable[str]) -> None:
-    """Raise ConfigError when NODES names a node that the Swarm does not have."""
+    """Raise ConfigError when NODES names a node that the Swarm does not have, or has twice."""
     names = [one.name for one in found]
     for name in named:
         if name not in names:
             raise ConfigError(
                 f"NODES names {name}, and the Swarm has {', '.join(names)}",
                 next_step="docker node ls shows their names; correct NODES in .env",
+            )
+        if names.count(name) > 1:
+            raise ConfigError(
+                f"NODES names {name}, and several nodes of the Swarm are called so",
+                next_step="give each machine a host name of its own, and restart its engine",
             )

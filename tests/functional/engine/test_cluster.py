@@ -71,7 +71,7 @@ def manager() -> FakeManager:
 @pytest.fixture
 def worker() -> FakeEngine:
     """Node two, with what an earlier task left there."""
-    return FakeEngine({})
+    return FakeEngine({"info": {"ID": "w", "Swarm": {"NodeID": "node-two"}}})
 
 
 @pytest.fixture
@@ -385,3 +385,37 @@ def test_a_volume_of_a_node_that_fell_silent_is_not_deleted_in_silence(
     for _ in range(2):  # also once it is known to be silent
         with pytest.raises(RefusedError, match="node two may have the volume test_store"):
             swarm.delete("/volumes/test_store")
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        ("node-one", "the engine there is the node one (node-one; two is node-two)"),
+        ("", "the engine there is no node of this Swarm (it has no id; two is node-two)"),
+    ],
+)
+def test_an_engine_that_is_not_that_of_its_node_is_refused(
+    swarm: Cluster, worker: FakeEngine, there: str, told: str
+) -> None:
+    """Data of another machine would be deleted, or restored over."""
+    worker.state["info"] = {"Swarm": {"NodeID": there}}
+
+    with pytest.raises(ConfigError, match="NODES has two=unix://") as wrong:
+        existing(swarm)
+    assert told in str(wrong.value)
+
+
+def test_an_engine_is_asked_once_which_node_it_is(swarm: Cluster, worker: FakeEngine) -> None:
+    """That does not change."""
+    existing(swarm)
+    existing(swarm)
+
+    assert worker.calls.count("GET /v1.44/info") == 1
+
+
+def test_a_name_that_several_nodes_have_leads_to_none(swarm: Cluster, manager: FakeManager) -> None:
+    """Either could be meant."""
+    manager.nodes.append({**swarms.node("two"), "ID": "node-three"})
+
+    with pytest.raises(ConfigError, match="several nodes of the Swarm are called so"):
+        existing(swarm)

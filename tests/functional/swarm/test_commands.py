@@ -286,7 +286,7 @@ def other(swarm: Checkout) -> Iterator[FakeEngine]:
     """A second node, which has nothing yet, and whose engine can be asked."""
     node = {**swarms.node("two"), "Version": {"Index": 1}}
     swarm.state["swarm"]["nodes"].append(node)
-    found = FakeEngine({})
+    found = FakeEngine({"info": {"ID": "other", "Swarm": {"NodeID": "node-two"}}})
     with unix(found.respond, swarm.folder / "two.sock") as endpoint:
         swarm.env_file.write_text(f"{swarm.env_file.read_text()}NODES=two={endpoint}\n")
         yield found

@@ -195,4 +195,5 @@ def test_nodes_are_named_with_their_addresses() -> None:
         "three": "unix:///run/c.sock",
     }
     assert nodes.problem("one=a two=b") == ""
+    assert nodes.problem("one=a two=b one=c") == "one is named twice"
     assert nodes.problem("one=a two") == "'two' names no node and its address"
