@@ -9,7 +9,7 @@ from typing import Any
 from scripts.core import files
 from scripts.core.errors import RefusedError
 from scripts.core.finding import DOCKER
-from scripts.core.inventory import DATA_LABEL, PROJECT_LABEL, VOLUME_LABEL
+from scripts.core.inventory import DATA_LABEL, PROJECT_LABEL, VOLUME_LABEL, Engine
 from scripts.core.look import Container
 from scripts.core.stack import Stack, Volume
 from scripts.core.units import SECOND, nanoseconds
@@ -173,25 +173,43 @@ def made_by(api: Api, since: str, names: Collection[str]) -> tuple[str, ...]:
 
 
 @shaped("its volumes")
-def of_others(api: Api, names: Iterable[str], root: Path, *, local: bool) -> dict[str, str]:
+def of_others(api: Api, names: Iterable[str], root: Path, engine: Engine) -> dict[str, str]:
     """Return those of these volumes that another checkout made, and where that is.
 
-    One that is not there any more, on the engine's own machine, is taken for this one before it was
-    moved. A volume without a label may be anybody's.
+    One of this machine that is not there any more is taken for this one before it was moved. A
+    volume without a label may be anybody's. An engine that is reached by ssh may be shared by
+    machines on which checkouts have the same path.
     """
     wanted, others = {*names}, dict[str, str]()
     for one in (api.get("/volumes") or {}).get("Volumes") or ():  # of a Swarm, one of each node
         name, labels = str(one["Name"]), one.get("Labels") or {}
         other = str(labels.get(CHECKOUT_LABEL, ""))
-        if name not in wanted or not other or files.same(Path(other), root):
+        if name not in wanted or not other:
             continue
-        if not _gone(other, labels.get(MACHINE_LABEL, ""), local=local):
+        where = str(labels.get(MACHINE_LABEL, ""))
+        if engine.remote and where not in {"", machine()}:
+            others[name] = f"{other} on {where}"
+        elif not files.same(Path(other), root) and not _gone(other, where, engine):
             others[name] = other
     return others
 
 
-def _gone(checkout: str, where: str, *, local: bool) -> bool:
-    return local and where == machine() and not files.there(Path(checkout))
+def _gone(checkout: str, where: str, engine: Engine) -> bool:
+    seen = engine.local or engine.remote != ""
+    return seen and where == machine() and not files.there(Path(checkout))
+
+
+@shaped("its volumes")
+def machines(api: Api, project: str) -> frozenset[str]:
+    """Return the names of the machines whose checkouts made the volumes of a project."""
+    mine = {"label": [f"{PROJECT_LABEL}={project}"]}
+    found = (api.get("/volumes", filters=mine) or {}).get("Volumes") or ()
+    labels = [one.get("Labels") or {} for one in found]
+    return frozenset(
+        str(one[MACHINE_LABEL])
+        for one in labels
+        if one.get(PROJECT_LABEL) == project and one.get(MACHINE_LABEL)
+    )
 
 
 def machine() -> str:

@@ -36,6 +36,7 @@ def require_own(space: Workspace) -> None:
             f"the private engine still works in {before}, where this checkout was",
             next_step="inv engine.start, which stops it there and starts it here; all data stays",
         )
+    require_machine(space)
     if gone := left_by(space):
         raise ConfigError(
             f"containers of project {space.stack.project!r} were made by the checkout at {gone},"
@@ -48,11 +49,15 @@ def require_own(space: Workspace) -> None:
 def left_by(space: Workspace) -> str:
     """Return which checkout made containers of this project, if it is not there any more.
 
-    Empty where all are our own. Raises ConfigError when they belong to another one that is there:
-    the engine's own machine is the only one where that can be seen.
+    Empty where all are our own. Raises ConfigError when they belong to another one that is there,
+    or that is of another machine: of an engine elsewhere only the volumes can tell that.
     """
     project, gone = space.stack.project, ""
-    for other in containers(space.api, project):
+    found = containers(space.api, project)
+    seen = space.engine.local
+    if found and space.engine.remote:
+        seen = bool(require_machine(space))
+    for other in found:
         if other.task and not space.settings.swarm:
             raise ConfigError(
                 f"{other.service} of project {project!r} runs in a Swarm, and would have its data"
@@ -62,7 +67,7 @@ def left_by(space: Workspace) -> str:
         folder = Path(other.working_dir or space.stack.folder)
         if same(folder, space.stack.folder):
             continue
-        if not space.engine.local or there(folder):
+        if not seen or there(folder):
             raise ConfigError(
                 f"container {other.name} of project {project!r} belongs to the checkout"
                 f" at {folder.parent}",
@@ -71,6 +76,28 @@ def left_by(space: Workspace) -> str:
             )
         gone = str(folder.parent)
     return gone
+
+
+def require_machine(space: Workspace) -> frozenset[str]:
+    """Return the machine whose checkout made the volumes of this project; empty where none tells.
+
+    Raises ConfigError where it is another one: an engine that is reached by ssh may be shared.
+    """
+    if not space.engine.remote:
+        return frozenset()
+    from scripts.data import volumes
+
+    project, found = space.stack.project, volumes.machines(space.api, space.stack.project)
+    this = volumes.machine()
+    for other in sorted(found - {this}):
+        raise ConfigError(
+            f"volumes of project {project!r} on {space.engine.remote} were made by a checkout on"
+            f" the machine {other}, and this one is {this}",
+            next_step="another COMPOSE_PROJECT_NAME and ports of its own: inv env --offset 100"
+            " --write second.env, then: ENV_FILE=second.env inv up; a machine that was renamed"
+            " needs its former name again",
+        )
+    return found
 
 
 def confirm_loss(

@@ -79,6 +79,7 @@ def _up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
     names = guards.in_containers(space, names, tell.say)
     with held(space.cache, "up"):
         start.recorder.of(space.cache, space.stack, names)
+        guards.require_machine(space)
         if gone := guards.left_by(space):
             tell.confirm(take_over(space.stack.project, gone), (), yes=wanted.yes)
         statuses = start.statuses(names)

@@ -86,9 +86,7 @@ def _confirm(
     others: dict[str, str] = {}
     for node, names in data.items():
         told = {name: f"{name} on {nodes[node].name}" for name in names}
-        found = volumes.of_others(
-            engines[node], names, space.settings.root, local=space.engine.local
-        )
+        found = volumes.of_others(engines[node], names, space.settings.root, space.engine)
         shown += told.values()
         others |= {told[name]: checkout for name, checkout in found.items()}
     guards.confirm_loss(tell, "Delete these volumes?", shown, others, yes=yes)

@@ -106,7 +106,7 @@ def _confirm(
     yes: bool,
 ) -> None:
     """Ask as `guards.confirm_loss` does."""
-    others = volumes.of_others(space.api, names, space.settings.root, local=space.engine.local)
+    others = volumes.of_others(space.api, names, space.settings.root, space.engine)
     guards.confirm_loss(tell, question, shown, others, yes=yes)
 
 

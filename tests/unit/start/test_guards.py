@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from scripts.config.workspace import Workspace
-from scripts.core.errors import ConfigError, EngineError
+from scripts.core.errors import ConfigError, EngineError, ExitCode
 from scripts.core.inventory import Host
+from scripts.data import volumes
 from scripts.diagnosis.preflight import GIB, MOVED
 from scripts.engine.api import Api
 from scripts.machine import resources
@@ -42,6 +43,16 @@ class World:
     def elsewhere(self) -> Workspace:
         """Return the same stack on an engine of another machine."""
         return replace(self.space, engine=replace(ENGINE, endpoint="ssh://me@far.example"))
+
+    def shared(self) -> Workspace:
+        """Return the same stack on an engine that is reached by ssh."""
+        return replace(self.space, engine=replace(ENGINE, remote="me@far.example"))
+
+    def volume(self, checkout: str, machine: str) -> None:
+        """Let a volume of the project be there, which a checkout on a machine made."""
+        whose = {"dev.memos.checkout": checkout, "dev.memos.machine": machine}
+        rows = [{"Name": "test_data", "Labels": {PROJECT: "test", **whose}}]
+        self.api.answers["/volumes"] = {"Volumes": rows}
 
     def container(self, name: str, *, folder: str = HERE, project: str = "test") -> None:
         """Let a container run."""
@@ -97,6 +108,43 @@ def test_a_checkout_that_is_gone_is_told_as_moved(world: World) -> None:
     assert left_by(world.space) == "/no/such/place"
     with pytest.raises(ConfigError, match="belongs to the checkout"):
         left_by(world.elsewhere())
+
+
+def test_the_same_path_on_another_machine_is_another_checkout(world: World) -> None:
+    """Two laptops that share an engine: nothing is taken over, and data is asked about apart."""
+    world.volume("/checkout", "another-laptop")
+    with pytest.raises(ConfigError, match="on the machine another-laptop") as caught:
+        require_own(world.shared())
+    assert caught.value.exit_code == ExitCode.CONFIG
+    assert "ENV_FILE=second.env inv up" in caught.value.next_step
+
+    world.container("db")
+    with pytest.raises(ConfigError, match="on the machine another-laptop"):
+        left_by(world.shared())
+    require_own(world.space)  # of this machine's own engine the path is enough
+
+    asked = (world.api, ["test_data"], Path("/checkout"))
+    found = volumes.of_others(*asked, world.shared().engine)
+    assert found == {"test_data": "/checkout on another-laptop"}
+    assert volumes.of_others(*asked, world.space.engine) == {}
+
+
+def test_a_checkout_that_was_moved_has_its_stack_on_a_shared_engine_too(world: World) -> None:
+    """The volumes say that it was on this machine, where it can be seen that it is gone."""
+    world.container("db", folder="/no/such/place/docker")
+    world.volume("/no/such/place", volumes.machine())
+
+    assert left_by(world.shared()) == "/no/such/place"
+    asked = (world.api, ["test_data"], Path("/checkout"))
+    assert volumes.of_others(*asked, world.shared().engine) == {}
+
+
+def test_without_a_word_of_the_machine_nobody_is_taken_for_gone(world: World) -> None:
+    """The paths of another one are not to be seen here."""
+    world.container("db", folder="/no/such/place/docker")
+
+    with pytest.raises(ConfigError, match="belongs to the checkout"):
+        left_by(world.shared())
 
 
 def test_an_engine_that_works_where_its_checkout_was_changes_nothing(world: World) -> None:
