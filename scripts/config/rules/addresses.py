@@ -1,5 +1,6 @@
 """Pure: addresses of services that run elsewhere: `EXTERNAL_NAME_URL`, and `x-external` of one."""
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +8,9 @@ from urllib.parse import urlsplit
 
 VARIABLE = re.compile(r"EXTERNAL_([A-Z0-9]+)_URL\Z")
 """The variables; what stands between is the service, in capitals."""
-LOOPBACK = re.compile(r"(localhost|.*\.localhost|127(\.\d+){3}|0\.0\.0\.0)\Z", re.IGNORECASE)
+NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\Z")
+NUMBER = re.compile(r"([0-9]+|0x[0-9a-f]*)\Z")
+"""As the last label of a host: it is an IPv4 address, however few labels there are."""
 PLAIN = re.compile(r"[!-~]+\Z")
 INSIDE = (
     "inside the API's container that is the container itself; wanted one that leads there"
@@ -31,7 +34,8 @@ def problem(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, place = parts.hostname or "", f"{parts.scheme}://{parts.netloc}"
-        whole = bool(parts.scheme and host and PLAIN.match(url)) and parts.port != 0
+        whole = bool(parts.scheme and PLAIN.match(url)) and parts.port != 0
+        whole = whole and (_is_host(host) or ":" in host) and not place.endswith(":")
     except ValueError:
         host, place, whole = "", "", False
     rules = (
@@ -43,11 +47,37 @@ def problem(url: str) -> str:
         ),
         (url != place, f"has more than an address, wanted {FORM}"),
         (
-            bool(LOOPBACK.match(host)),
+            _is_loopback(host),
             f"names {host}: {INSIDE}",
         ),
     )
     return next((words for wrong, words in rules if wrong), "")
+
+
+def _is_host(host: str) -> bool:
+    """Say whether this is a name or an IPv4 address that all clients understand the same way.
+
+    Of 127.1, 0 and 2130706433 many make an address.
+    """
+    host = host.removesuffix(".")
+    if NUMBER.match(host.rpartition(".")[2]):
+        return _ipv4(host) is not None
+    return NAME.match(host) is not None
+
+
+def _is_loopback(host: str) -> bool:
+    host = host.removesuffix(".")
+    found = _ipv4(host)
+    if found is not None:
+        return found.is_loopback or found.is_unspecified
+    return host.rpartition(".")[2] == "localhost"
+
+
+def _ipv4(host: str) -> ipaddress.IPv4Address | None:
+    try:
+        return ipaddress.IPv4Address(host)
+    except ValueError:
+        return None
 
 
 def wrong_form(url: str, schemes: Mapping[str, str], port: int) -> str:
