@@ -74,7 +74,7 @@ def _chosen(checkout: Checkout, settings: Settings, running: Engine) -> tuple[Im
     wanted = [*map(official.service, official.here(official.wanted()))]
     api = Api.of(running)
     statuses = zip(wanted, availability.statuses(api, wanted), strict=True)
-    absent = [pulled(one) for one, status in statuses if not status.present]
+    absent = [*{pulled(one): one for one, status in statuses if not status.present}]
     reasons = availability.unreachable(api, absent) if absent else {}
     return decided(reasons, packages_possible=system.packages_possible())
 

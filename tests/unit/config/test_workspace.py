@@ -234,7 +234,7 @@ def test_a_registry_that_does_not_answer_leads_to_packages(bench: Bench) -> None
 
 
 def test_only_official_images_that_are_absent_are_asked_for(bench: Bench) -> None:
-    """What is built here comes from no registry, and what is here need not be fetched."""
+    """And once what is built here stands on; what is here need not be fetched."""
     asked: list[str] = []
     here = FakeApi({"/images/docker.io/library/neo4j:5.26.4/json": {"Config": {}}})
     bench.api(lambda _: here)
@@ -248,7 +248,7 @@ def test_only_official_images_that_are_absent_are_asked_for(bench: Bench) -> Non
     bench.prepared()
 
     assert sorted(name.rpartition("/")[2].partition(":")[0] for name in asked) == [
-        *("attu", "etcd", "milvus", "minio", "qdrant")
+        *("attu", "etcd", "milvus", "minio", "python", "qdrant")
     ]
 
 
