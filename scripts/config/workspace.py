@@ -269,6 +269,8 @@ def _workspace(
     stack = compose.parse(known[1], composed.files[0].parent)
     if settings.swarm:
         stack = in_swarm(stack)
+    if running.remote:  # by its folder the link knows which ports it may bring here
+        cache(settings.root, stack.project).mkdir(parents=True, exist_ok=True)
     return Workspace(
         settings=settings,
         image_source=source,

@@ -16,7 +16,7 @@ from typing import Any
 
 from scripts.core.errors import EngineError, StackError, known
 from scripts.core.files import Json
-from scripts.core.inventory import FOLDER_LABEL, SERVICE_LABEL, Engine
+from scripts.core.inventory import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL, Engine
 from scripts.core.progress import Say
 from scripts.core.units import SECOND, duration
 from scripts.engine.api import Api, shaped
@@ -41,6 +41,10 @@ SELDOM, PATIENT = 30.0, 300.0
 PATIENCE = 10.0
 """Seconds for an answer of the engine there."""
 LOOPBACK = "127.0.0.1"
+PRIVILEGED = 1024
+"""Ports below it are those of this machine's own services, and are not forwarded."""
+MOST = 128
+"""Ports that are forwarded at most; a stack has some fifteen."""
 VERSIONS = {"version": "Version", "api_version": "ApiVersion"}
 ANYWHERE = {"0.0.0.0": LOOPBACK, "": LOOPBACK, "::": LOOPBACK}  # noqa: S104 - nothing is bound
 """What a port that is published on all addresses there is reached at there."""
@@ -81,6 +85,7 @@ class Keeper:
         """Prepare; `run` opens the link."""
         self._address, self._say = address, say
         self._place = states.folder(root, address)
+        self._cache = root / ".cache"
         self._label = f"{FOLDER_LABEL}={root / 'docker'}"
         self._duties = duties
         self._lock = Lock()
@@ -269,7 +274,7 @@ class Keeper:
         rows = api.get("/containers/json", all=True, filters={"label": [self._label]}) or ()
         if rows:
             self._needed = time.monotonic()
-        wanted = published(rows)
+        wanted = published(row for row in rows if self._is_own(row))
         for port, address in [*self._forwarded.items()]:
             if port not in wanted or wanted[port][0] != address:
                 master.cancel(f"{LOOPBACK}:{port}", f"{address}:{port}")
@@ -280,8 +285,19 @@ class Keeper:
             told.append(Forward(port=port, service=service, error=failed))
         self._note(forwards=tuple(told))
 
+    @shaped("what is published")
+    def _is_own(self, row: Mapping[str, Any]) -> bool:
+        """Say whether a container is of a stack that this checkout has begun.
+
+        Whoever may use the engine there can make one with our folder as its label.
+        """
+        project = str(row["Labels"].get(PROJECT_LABEL, ""))
+        return project == Path(project).name != "" and (self._cache / project).is_dir()
+
     def _forward(self, master: Master, port: int, address: str) -> str:
         """Forward a port; give what is in the way."""
+        if port < PRIVILEGED or len(self._forwarded) >= MOST:
+            return f"only {MOST} ports from {PRIVILEGED} on are brought here"
         if ports.taken(LOOPBACK, port):
             return f"taken here by {ports.owner(port)}"
         if failed := master.forward(f"{LOOPBACK}:{port}", f"{address}:{port}"):

@@ -34,6 +34,7 @@ class World:
         self.address = parse(f"ssh://me@far{socket}")
         self.said: list[str] = []
         self.error: StackError | None = None
+        (folder / ".cache" / "memos-test").mkdir(parents=True)
         self.label = {"folder": str(folder / "docker"), "project": "memos-test"}
 
     @property
@@ -121,6 +122,26 @@ def test_a_port_answers_here_as_long_as_it_is_published_there(world: World) -> N
         world.tell("die", "web")
         world.until(lambda state: not state.forwards)
         assert world.ssh.calls(f"-O cancel -L 127.0.0.1:{port}:127.0.0.1:{port}")
+
+
+def test_only_what_is_of_a_stack_of_this_checkout_is_brought_here(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may use the engine there could name our folder, and ports of other programs here."""
+    monkeypatch.setattr(keeper, "MOST", 1)
+    strange, first, second = sorted(free_ports(3))
+    with world.held():
+        world.until(lambda state: state.phase is Phase.OPEN)
+        for port, project in ((strange, "a-stranger"), (first, "memos-test")):
+            world.label["project"] = project
+            world.publish(f"at-{port}", port)
+        world.publish("ssh", 22)
+        world.publish("more", second)
+        found = world.until(lambda state: len(state.forwards) == 3).forwards
+
+    assert {one.port: bool(one.error) for one in found} == {22: True, first: False, second: True}
+    assert not world.ssh.calls(f"127.0.0.1:{strange}")
+    assert not world.ssh.calls("127.0.0.1:22:")
 
 
 def test_a_port_that_somebody_has_here_is_told_and_taken_once_it_is_free(
