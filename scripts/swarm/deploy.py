@@ -1,7 +1,7 @@
 """Asks a manager what is deployed, has it deploy a stack, and remove one."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from scripts.core.process import TIME_IS_UP, last_words
 from scripts.data import volumes
 from scripts.engine.api import Api, shaped
 from scripts.engine.swarm import tasks
-from scripts.engine.swarm.cluster import Cluster, require_manager
+from scripts.engine.swarm.cluster import CONFLICT, TRIES, Cluster, require_manager
 from scripts.engine.swarm.nodes import Node
 from scripts.engine.swarm.tasks import STACK_LABEL, Known, Run
 from scripts.start import guards
@@ -79,17 +79,29 @@ def marked(nodes: Iterable[Node], project: str) -> dict[str, set[str]]:
     return found
 
 
-def mark(api: Api, project: str, groups: Mapping[str, str]) -> None:
+def mark(api: Api, project: str, groups: Mapping[str, Collection[str]]) -> None:
     """Mark the nodes that have the data of groups (ids by group), and no others.
 
-    So that it is known where data is also while a node cannot be asked.
+    So that it is known where data is also while a node cannot be asked. Once more where somebody
+    else changed a node at the same moment, as the Swarm itself does.
     """
+    for left in reversed(range(TRIES)):
+        try:
+            _mark(api, project, groups)
+        except RefusedError as error:
+            if CONFLICT not in str(error) or not left:
+                raise
+        else:
+            break
+
+
+def _mark(api: Api, project: str, groups: Mapping[str, Collection[str]]) -> None:
     with shaped("the nodes of its Swarm"):
         for node in api.get("/nodes") or ():
             labels = {
                 f"{DATA_LABEL}.{project}.{group}": "here"
-                for group, home in groups.items()
-                if home == node["ID"]
+                for group, homes in groups.items()
+                if node["ID"] in homes
             }
             before = node["Spec"].get("Labels") or {}
             others = {

@@ -59,7 +59,7 @@ def down(start: Starter, tell: Reporter, *, delete_data: bool, yes: bool) -> Non
             volumes.delete(engines[node], project, names)
         if delete_data:
             marked = deploy.marked(nodes.values(), project)
-            away = {group: min(homes - {*engines}, default="") for group, homes in marked.items()}
+            away = {group: homes - {*engines} for group, homes in marked.items()}
             deploy.mark(cluster.manager, project, away)
             recovery.forget(context)
     if unasked := [one.name for one in nodes.values() if one.id not in engines]:

@@ -100,12 +100,11 @@ def _places(space: Workspace, names: Collection[str], cluster: Cluster) -> Place
     return placement(stack.only(tuple(names)), tuple(known.nodes.values()), held_by, now)
 
 
-def _homes(stack: Stack, places: Placement, cluster: Cluster) -> dict[str, str]:
+def _homes(stack: Stack, places: Placement, cluster: Cluster) -> dict[str, set[str]]:
     """Return the nodes of all data groups, also of those that are not started now."""
-    marked = deploy.marked(cluster.known().nodes.values(), stack.project)
-    before = {group: min(nodes) for group, nodes in marked.items()}
-    now = {stack.service(name).data_group: node for name, node in places.nodes.items()}
-    return {group: node for group, node in {**before, **now}.items() if group}
+    before = deploy.marked(cluster.known().nodes.values(), stack.project)
+    now = {stack.service(name).data_group: {node} for name, node in places.nodes.items()}
+    return {group: nodes for group, nodes in {**before, **now}.items() if group}
 
 
 def _bring_images(start: Starter, places: Placement, cluster: Cluster, tell: Reporter) -> None:

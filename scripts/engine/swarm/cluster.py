@@ -30,7 +30,9 @@ AGAIN = 3.0
 PATIENCE = 4.0
 """Seconds for the engine of a node to answer."""
 TRIES = 5
-"""Of a change to a service that Swarm itself changes at the same moment."""
+"""Of a change to what Swarm itself changes at the same moment."""
+CONFLICT = "out of sequence"
+"""What a manager says then."""
 INTERVAL = 0.3
 """Seconds between two looks for a task that is to end."""
 
@@ -438,7 +440,7 @@ class Cluster(Api):
             try:
                 self.manager.post(f"{path}/update", spec, version=version)
             except RefusedError as error:
-                if "out of sequence" not in str(error) or not left:
+                if CONFLICT not in str(error) or not left:
                     raise
             else:
                 break

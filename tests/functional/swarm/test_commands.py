@@ -433,3 +433,15 @@ def test_data_on_a_node_without_a_way_is_no_data_less_after_down(
 
     assert "the data of neo4j lies on node two" in swarm.shown().err
     assert swarm.state["volumes"] == before
+
+
+def test_marks_of_a_group_that_is_not_started_stay(swarm: Checkout, other: FakeEngine) -> None:
+    """That its data is on two nodes is told to who starts it."""
+    for node in swarm.state["swarm"]["nodes"]:
+        node["Spec"]["Labels"] = {"dev.memos.data.test.neo4j": "here"}
+
+    assert swarm.inv("up", "--service", "etcd") == 0
+
+    assert other.state["volumes"] == []
+    labels = [node["Spec"]["Labels"] for node in swarm.state["swarm"]["nodes"]]
+    assert [one.get("dev.memos.data.test.neo4j") for one in labels] == ["here", "here"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scripts.core.errors import EngineError, RefusedError
+from scripts.core.files import Json
 from scripts.engine.api import Api
 from scripts.engine.swarm import cluster, nodes, tasks
 from scripts.swarm import deploy
@@ -72,7 +73,7 @@ def test_nodes_are_marked_by_the_data_that_they_hold(engine: FakeEngine, api: Ap
             {**swarms.node("two"), "Version": {"Index": 5}},
         ]
     }
-    homes = {"neo4j": "node-one", "milvus": "node-one"}
+    homes = {"neo4j": {"node-one"}, "milvus": {"node-one"}}
 
     deploy.mark(api, "test", homes)
     deploy.mark(api, "test", homes)
@@ -85,11 +86,39 @@ def test_nodes_are_marked_by_the_data_that_they_hold(engine: FakeEngine, api: Ap
     assert deploy.marked(known, "test") == {"neo4j": {"node-one"}, "milvus": {"node-one"}}
     assert deploy.marked(known, "other") == {}
 
-    deploy.mark(api, "test", {"neo4j": "node-two", "milvus": ""})
+    deploy.mark(api, "test", {"neo4j": {"node-two"}, "milvus": set()})
 
     known = tuple(map(nodes.node, engine.state["swarm"]["nodes"]))
     assert deploy.marked(known, "test") == {"neo4j": {"node-two"}}
     assert known[0].labels == {"role": "store"}
+
+
+class Contended(Api):
+    """A manager whose nodes somebody else changes just before, as often as `conflicts` says."""
+
+    conflicts = 0
+
+    def post(self, path: str, body: object = None, **query: object) -> Json:
+        """Refuse, or post."""
+        self.conflicts -= 1
+        if self.conflicts >= 0:
+            raise RefusedError("rpc error: update out of sequence", next_step="")
+        return super().post(path, body, **query)
+
+
+def test_a_mark_that_another_change_came_before_is_made_again(engine: FakeEngine, api: Api) -> None:
+    """But not for ever."""
+    engine.state["swarm"] = {"nodes": [{**swarms.node("one"), "Version": {"Index": 4}}]}
+    manager = Contended(api.endpoint)
+
+    manager.conflicts = 2
+    deploy.mark(manager, "test", {"neo4j": {"node-one"}})
+    known = tuple(map(nodes.node, engine.state["swarm"]["nodes"]))
+    assert deploy.marked(known, "test") == {"neo4j": {"node-one"}}
+
+    manager.conflicts = 99
+    with pytest.raises(RefusedError, match="out of sequence"):
+        deploy.mark(manager, "test", {})
 
 
 def runs(*services: dict[str, Any], tasks_of: list[dict[str, Any]]) -> list[tasks.Run]:
