@@ -72,10 +72,11 @@ def unpack(helper: Helper, file: Path, on_bytes: OnBytes) -> None:
             opened.enter_context(one.streams(script, writable=True))
             for one, script in zip(parts, scripts, strict=True)
         ]
+        last = 0
         try:
             for piece in counted(archive.pieces(file), on_bytes):
-                for tar in tars:
-                    tar.write(piece)
+                for last in range(len(tars)):
+                    tars[last].write(piece)
         except (BrokenPipeError, ConnectionResetError):
             pass  # it has ended, and says below why
         for tar in tars:
@@ -84,8 +85,9 @@ def unpack(helper: Helper, file: Path, on_bytes: OnBytes) -> None:
             for _ in tar.read():
                 pass
         try:
-            for one, tar in zip(parts, tars, strict=True):
-                one.require(tar)
+            # the one that took no more first: what the others lack is only its fault
+            for number in sorted(range(len(parts)), key=lambda one: one != last):
+                parts[number].require(tars[number])
         except RefusedError as error:
             if ODD not in str(error):
                 raise
