@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from scripts.core import files
+from scripts.core.errors import StackError
 from scripts.core.foreign import records
 from scripts.core.process import Runner
 from scripts.engine.api import Api
@@ -65,7 +66,8 @@ def forget(cache: Path) -> None:
     """Have nothing brought any more, and remove what was left of it there."""
     if (known := duty(cache)) is not None:
         keep(cache, None)
-        volume(known).clear()
+        with suppress(StackError):  # its link may be gone, and nothing is there to be reached
+            volume(known).clear()
 
 
 def duty(cache: Path) -> Duty | None:

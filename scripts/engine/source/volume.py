@@ -27,12 +27,13 @@ set -eu
 cd {KEY}
 read -r length
 head -c "$length" | xargs -0 -r rm -rf --
+find . -mindepth 1 -type d -empty -delete
 tar --extract --file=- --no-same-owner --same-permissions
 find . -mindepth 1 -type d -empty -delete
 """
 """Removes what the first bytes of its input name, then unpacks the rest.
 
-A folder that is left empty would be a package to Python.
+A folder that is left empty would be a package to Python, and is in the way of a file of its name.
 """
 
 

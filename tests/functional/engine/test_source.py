@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from scripts.core.polling import poll
 from scripts.core.process import run
 from scripts.engine.api import Api
 from scripts.engine.source import attend, tree
-from scripts.engine.source.bring import Brought, Duty, bring, duty, keep
+from scripts.engine.source.bring import Brought, Duty, bring, duty, forget, keep
 from scripts.engine.source.parcel import listed
 from scripts.engine.source.volume import KEY, LISTING, STORING, Volume
 from tests.kit.fake_engine import FakeEngine
@@ -157,22 +158,32 @@ def test_what_is_known_of_one_volume_is_not_believed_of_another(
     assert other.ways == ["read"]
 
 
+def test_what_cannot_be_reached_any_more_is_forgotten(tmp_path: Path) -> None:
+    """The link by which it was brought is gone, and `inv down` goes on."""
+    gone = f"unix://{tmp_path / 'gone.sock'}"
+    keep(tmp_path, Duty(endpoint=gone, folder="/x", volume="v", project="p", image="i"))
+
+    forget(tmp_path)
+
+    assert duty(tmp_path) is None
+
+
 def test_a_branch_is_one_push_and_empty_folders_go(source: Path, volume: Folder) -> None:
     """200 files, some gone, and a package that has become a module."""
     for number in range(100):
         write(source, f"memos/old/{number}.py", str(number))
     write(source, "memos/both/__init__.py", "")
+    write(source, "memos/both/deep/__init__.py", "")
     brought(source, volume)
     for number in range(100):
         (source / f"memos/old/{number}.py").unlink()
         write(source, f"memos/new/{number}.py", str(number))
-    (source / "memos/both/__init__.py").unlink()
-    (source / "memos/both").rmdir()
+    shutil.rmtree(source / "memos/both")
     write(source, "memos/both", "a file now")
 
     found = brought(source, volume)
 
-    assert (len(found.put), len(found.gone)) == (101, 101)
+    assert (len(found.put), len(found.gone)) == (101, 102)
     assert volume.ways == ["read", "put", "store"]
     assert not (volume.there / "memos/old").exists()
     assert (volume.there / "memos/both").read_text(encoding="utf-8") == "a file now"

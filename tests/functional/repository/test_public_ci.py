@@ -333,6 +333,26 @@ class TestAction:
         assert words_of(ran)[-1] == "uses actions/upload-artifact"
         assert runner.exported == {}
 
+    def test_a_setting_that_is_in_no_line_gets_one(self, place: Place) -> None:
+        """As in an `.env` of a few lines that the repository has."""
+        (place.root / ".env").write_text("COMPOSE_PROJECT_NAME=mine\n")
+
+        place.action(memos_version="2.0.33")
+
+        lines = (place.root / ".env").read_text().splitlines()
+        assert lines == ["COMPOSE_PROJECT_NAME=mine", "MEMOS_VERSION=2.0.33"]
+
+    def test_a_report_that_cannot_be_made_does_not_hide_why_the_stack_failed(
+        self, place: Place
+    ) -> None:
+        """The code is that of inv up."""
+        dev = place.root / "dev"
+        dev.write_text('#!/bin/sh\ncase $2 in report) exit 4 ;; *) exit "${UP:-0}" ;; esac\n')
+
+        _, ran = place.action(UP="5")
+
+        assert ran[0].exit_code == 5
+
     def test_its_report_and_its_end(self, place: Place) -> None:
         """A report alone is an artifact too."""
         _, reported = place.action(command="report")
