@@ -120,6 +120,15 @@ def _bring_images(start: Starter, places: Placement, cluster: Cluster, tell: Rep
                 f" {', '.join(wanted)} already, or to pull them by itself"
             )
         elif engine is not None and engine.endpoint != cluster.endpoint and images:
+            services = map(space.stack.service, wanted)
+            try:
+                found = availability.statuses(cluster.manager, services)
+                availability.require_architecture(found, engine)
+            except ConfigError as error:
+                raise ConfigError(
+                    f"node {node.name}: {error}",
+                    next_step=f"docker node update --availability drain {node.name}, then: inv up",
+                ) from error
             with phase(start.recorder.note, "load", node.name), tell.board([node.name]):
                 carry.carry(cluster.manager, engine, images, tell.step, node.name)
 

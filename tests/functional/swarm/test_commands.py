@@ -445,3 +445,14 @@ def test_marks_of_a_group_that_is_not_started_stay(swarm: Checkout, other: FakeE
     assert other.state["volumes"] == []
     labels = [node["Spec"]["Labels"] for node in swarm.state["swarm"]["nodes"]]
     assert [one.get("dev.memos.data.test.neo4j") for one in labels] == ["here", "here"]
+
+
+def test_no_image_goes_to_a_node_of_another_processor(swarm: Checkout, other: FakeEngine) -> None:
+    """2, with the node, before anything is deployed."""
+    other.state["version"] = {**other.state["version"], "Arch": "arm64"}
+
+    assert swarm.inv("up") == 2
+
+    assert "node two: the engine is for arm64, and " in swarm.shown().err
+    assert other.state["images"] == {}
+    assert not (swarm.folder / "stack.json").exists()
