@@ -105,6 +105,7 @@ def opened(checkout: Checkout, address: Address) -> Link:
     state = states.sound(states.read(place), str(address))
     if state.phase in {Phase.CLOSED, Phase.FAILED}:
         require_client(checkout.environ)
+        states.sockets(checkout.root, address, checkout.environ)  # what is wrong is told here
         checkout.say(f"opening the link to {address}")
         _begin(place, address)
         state = _awaited(place, state, PATIENCE)

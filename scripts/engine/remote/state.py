@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum, unique
 from pathlib import Path
@@ -162,8 +163,11 @@ def sockets(root: Path, address: Address, environ: Mapping[str, str]) -> Path:
     It is short, because a socket's path has at most 103 bytes and ssh adds 17 to its own while it
     makes it. Raises ConfigError for a folder that somebody else has made.
     """
-    named = environ.get("XDG_RUNTIME_DIR", "")
-    base = Path(named if files.is_folder(Path(named)) and named else tempfile.gettempdir())
+    base = Path(tempfile.gettempdir())
+    with suppress(OSError):  # `su` may leave the name of another user's
+        named = Path(environ.get("XDG_RUNTIME_DIR", ""))
+        if named.is_absolute() and named.stat().st_uid == os.getuid():
+            base = named
     ours = base / f"memos-dev-{os.getuid()}"
     place = ours / _mark(f"{root.resolve()} {address}")
     for path in (ours, place):

@@ -47,7 +47,12 @@ class World:
     @property
     def here(self) -> Checkout:
         """The checkout as a command has it."""
-        return checkout(self.root, run, {"PATH": os.environ["PATH"]}, self.said.append)
+        return checkout(
+            self.root,
+            run,
+            {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(self.root)},
+            self.said.append,
+        )
 
     def noted(self, **changed: object) -> None:
         """Write a state."""
@@ -88,6 +93,17 @@ def test_a_link_that_is_not_there_is_opened(world: World) -> None:
 
     assert link.opened(world.here, FAR).endpoint
     assert world.said == ["opening the link to ssh://me@far"]
+
+
+def test_a_folder_for_sockets_that_others_can_read_is_told_at_once(world: World) -> None:
+    """No keeper is begun, whose end would be waited for."""
+    (world.root / f"memos-dev-{os.getuid()}").mkdir()
+    (world.root / f"memos-dev-{os.getuid()}").chmod(0o755)
+    world.begins(lambda: None)
+
+    with pytest.raises(ConfigError, match="is not this user's alone"):
+        link.opened(world.here, FAR)
+    assert world.begun == 0
 
 
 def test_a_link_that_another_command_opens_is_waited_for(world: World) -> None:
