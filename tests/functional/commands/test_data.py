@@ -314,7 +314,7 @@ def test_what_cannot_be_unpacked_says_why_and_leaves_the_old_data(
     at.save("one")
     at.put_all("newer")
     with at.patch.context() as patched:
-        patched.setattr(transfer, "UNPACK", script)
+        patched.setattr(transfer, "unpack_without", lambda _: script)
         assert at.inv("snapshot.restore", "one", "--yes") == 4
 
     assert words in at.shown().err
