@@ -12,7 +12,7 @@ from tests.e2e.kit.workbench import Bench, bench
 
 def pytest_configure(config: pytest.Config) -> None:
     """Note which rows of docs/official-images.md are seen."""
-    config.pluginmanager.register(Rows(write=config.getoption("--write-official")))
+    config.pluginmanager.register(Rows(write=config.getoption("--write-official", default=False)))
 
 
 @pytest.fixture(scope="session")
