@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.core.errors import RefusedError
+from scripts.core.polling import poll
 from scripts.core.process import Relayed, Runner, Running, attached, detach, dial, run, run_beside
 
 PATIENCE = 30.0
@@ -275,7 +276,15 @@ def test_a_relayed_process_is_interrupted_with_what_it_has_started(tmp_path: Pat
     running = Relayed(shell(script), folder=tmp_path, env={}, heard=heard.append)
     until(lambda: heard == ["ready"])
 
-    running.interrupt()
+    def interrupted() -> bool:
+        """Interrupt it; again if that came before it has started anything."""
+        if heard == ["ready"]:
+            running.interrupt()
+        return heard != ["ready"]
+
+    for done in poll(interrupted, timeout=PATIENCE, interval=0.5):
+        if done:
+            break
 
     assert running.wait() == 130
     assert heard == ["ready", "heard"]
