@@ -8,7 +8,7 @@ from typing import Any
 from scripts.config import compose, swarm
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError, RefusedError
-from scripts.core.inventory import FOLDER_LABEL, PROJECT_LABEL
+from scripts.core.inventory import DATA_LABEL, FOLDER_LABEL, PROJECT_LABEL
 from scripts.core.process import TIME_IS_UP, last_words
 from scripts.data import volumes
 from scripts.engine.api import Api, shaped
@@ -18,8 +18,6 @@ from scripts.engine.swarm.nodes import Node
 from scripts.engine.swarm.tasks import STACK_LABEL, Known, Run
 from scripts.start import guards
 
-DATA_LABEL = "dev.memos.data"
-"""Of a node, before the names of a project and a data group: its volumes are there."""
 PIN = "node.id=="
 CHANGE_TIMEOUT = 120.0
 """Seconds for the manager to take a stack: it only writes down what is wanted."""

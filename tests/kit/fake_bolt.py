@@ -22,7 +22,7 @@ BEYOND = {"code": "Neo.ClientError.Statement.AccessMode", "message": "Writing in
 class FakeBolt:
     """Answers each statement with the rows that a function has for it."""
 
-    rows: Callable[[str, Json], Rows] = lambda statement, given: [[1]]  # noqa: ARG005
+    rows: Callable[[str, Json], Rows] = lambda *_: [[1]]
     login: tuple[str, str] = ("neo4j", "12345678")
     server: str = "Neo4j/5.26.4"
     encrypted: bool = False

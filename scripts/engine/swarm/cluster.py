@@ -19,8 +19,9 @@ from scripts.core.inventory import DATA_LABEL, PROJECT_LABEL
 from scripts.core.look import State
 from scripts.core.polling import poll
 from scripts.engine.api import Api, Stream, shaped
+from scripts.engine.remote.address import SCHEME
 from scripts.engine.swarm import nodes, tasks
-from scripts.engine.swarm.nodes import SSH, Node
+from scripts.engine.swarm.nodes import Node
 from scripts.engine.swarm.tasks import Known, Run
 
 FRESH = 0.3
@@ -121,7 +122,7 @@ class Cluster(Api):
             away = one.problem == "down" or one.id in known.lost
             if one.id != here and one.name in self.ways and not away:
                 way = self.ways[one.name]
-                far = way if way.startswith(SSH) else ""
+                far = way if way.startswith(SCHEME) else ""
                 try:
                     endpoint = self.forward(way)
                     engine = Api(endpoint, timeout=self.timeout, env=self.env, remote=far)
@@ -243,7 +244,7 @@ class Cluster(Api):
 
     def _is_forwarded(self, node: Node) -> bool:
         here = self.remote != "" and node.id == self._remembered("info", self._here)
-        return here or self.ways.get(node.name, "").startswith(SSH)
+        return here or self.ways.get(node.name, "").startswith(SCHEME)
 
     def _here(self) -> str:
         """Return the id of the manager's own node."""

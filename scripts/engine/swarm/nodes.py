@@ -12,7 +12,6 @@ NODES = "NODES"
 """The variable that says where the engines of nodes are."""
 ASIDE = {"active": "", "drain": "drained", "pause": "paused"}
 """Why a node gets no tasks, by the manager's word for its availability."""
-SSH = "ssh://"
 _WAY = re.compile(r"(?P<name>[^\s=,]+)=(?P<address>[^\s,]+)")
 _CONSTRAINT = re.compile(r"\s*(?P<key>[\w.-]+)\s*(?P<how>==|!=)\s*(?P<value>\S+)\s*")
 
@@ -97,7 +96,7 @@ def problem(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    return text if "://" in text else f"{SSH}{text}"
+    return text if "://" in text else f"{addresses.SCHEME}{text}"
 
 
 def require_known(found: Iterable[Node], named: Iterable[str]) -> None:

@@ -58,7 +58,7 @@ def test_a_wrong_password_is_final(server: FakeBolt, probe: Probe) -> None:
 
 def test_what_is_asked_over_http_goes_over_bolt(server: FakeBolt, probe: Probe) -> None:
     """In the same words, so that smoke and memories know nothing of it."""
-    server.rows = lambda statement, given: [[given["cube"], 2.5, None, True]]  # noqa: ARG005
+    server.rows = lambda _, given: [[given["cube"], 2.5, None, True]]
     asked = {"statements": [{"statement": "RETURN $cube", "parameters": {"cube": "a"}}]}
 
     status, answer = probes.call(replace(probe, body=json.dumps(asked)), timeout=2.0)
