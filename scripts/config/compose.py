@@ -12,6 +12,7 @@ from scripts.core.files import Json
 from scripts.core.inventory import ImageSource
 from scripts.core.process import TIME_IS_UP, Completed, OnLine, Runner, last_words
 from scripts.core.stack import (
+    LOOPBACK,
     Auth,
     Build,
     Link,
@@ -305,7 +306,7 @@ def _published(target: object, ports: tuple[Port, ...]) -> Port:
     for port in ports:
         if port.target == int(str(target)):
             anywhere = port.host in {"0.0.0.0", "::", ""}
-            return replace(port, host="127.0.0.1") if anywhere else port
+            return replace(port, host=LOOPBACK) if anywhere else port
     raise ConfigError(
         f"x-probe or x-open names container port {target}, which is not published",
         next_step="mend docker/docker-compose.yml",

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 MEMOS = "memos"
 """The API, as the compose file names it: it has behaviour of its own, as no other service has."""
+LOOPBACK = "127.0.0.1"
+"""The address at which this machine alone is reached: where ports are published by default."""
 LAST_PORT = 65535
 REFUSED_BY_BROWSERS = frozenset(
     {
@@ -56,7 +58,7 @@ class Probe:
     kind: str
     port: int
     """The published port on the host."""
-    host: str = "127.0.0.1"
+    host: str = LOOPBACK
     method: str = "GET"
     path: str = "/"
     body: str = ""  # JSON to send

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scripts.core.files import Json
+from scripts.core.stack import LOOPBACK
 
 ANYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - nothing is bound here
-LOOPBACK = "127.0.0.1"
 HOST, PORT = "_HOST", "_PORT"
 """How a variable ends that holds a name alone, and the one beside it with the port."""
 DIRECT = ("NO_PROXY", "no_proxy")

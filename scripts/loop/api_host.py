@@ -18,12 +18,11 @@ from scripts.core.errors import BrokenError, ConfigError, ExitCode, RefusedError
 from scripts.core.finding import Finding
 from scripts.core.look import GONE, HostProcess, Look, State
 from scripts.core.polling import until_none
-from scripts.core.stack import Port
+from scripts.core.stack import LOOPBACK, Port
 from scripts.diagnosis.readiness import answers, last_answer
 from scripts.diagnosis.rules import diagnose
 from scripts.engine.containers import containers
 from scripts.loop import environment, host_variables, packages
-from scripts.loop.addresses import LOOPBACK
 from scripts.loop.environment import Environment
 from scripts.loop.host_log import HostLog
 from scripts.loop.packages import Contents

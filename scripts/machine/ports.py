@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from scripts.core.stack import Port
+from scripts.core.stack import LOOPBACK, Port
 
 PROC = Path("/proc")
 LISTEN = "0A"
@@ -44,7 +44,7 @@ def taken(host: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(DIAL)
         anywhere = host == "0.0.0.0"
-        return probe.connect_ex(("127.0.0.1" if anywhere else host, port)) == 0
+        return probe.connect_ex((LOOPBACK if anywhere else host, port)) == 0
 
 
 def free(host: str) -> int:

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from scripts.config.workspace import Workspace
 from scripts.core.inventory import FOLDER_LABEL, PROJECT_LABEL, Host
-from scripts.core.stack import Port
+from scripts.core.stack import LOOPBACK, Port
 from scripts.engine.remote import address, link, there
 from scripts.machine.ports import owner, taken_among
 
-LOOPBACK = "127.0.0.1"
 Holders = dict[int, tuple[str, str]]
 """Ports that somebody else holds, each with the service that wants it and its holder."""
 Wanted = Sequence[tuple[str, Port]]

@@ -12,7 +12,7 @@ from scripts.config.rules import addresses
 from scripts.config.settings import EVERYWHERE, LOCAL_DIMENSION, LOCAL_MODELS, Settings
 from scripts.core.errors import ConfigError
 from scripts.core.inventory import FOREIGN, ImageSource
-from scripts.core.stack import LAST_PORT
+from scripts.core.stack import LAST_PORT, LOOPBACK
 from scripts.core.texts import short
 from scripts.engine.remote import address
 from scripts.engine.remote.address import VARIABLE
@@ -31,7 +31,6 @@ PREFERRING_READER = "multimodal_struct"
 """From 2.0.8 on the only one that looks for preferences."""
 IDENTITY = ("COMPOSE_PROJECT_NAME", "IMAGE_SOURCE", "REMOTE", "DEPLOY")
 """Settings that say which stack is meant."""
-LOOPBACK = "127.0.0.1"
 NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 _JAVA = (r"[1-9][0-9]{0,8}[kmgKMG]", "a size such as 512m or 2g")
 _SHAPES = (

@@ -18,6 +18,7 @@ from scripts.core.errors import EngineError, StackError, known
 from scripts.core.files import Json
 from scripts.core.inventory import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL, Engine
 from scripts.core.progress import Say
+from scripts.core.stack import LOOPBACK
 from scripts.core.units import SECOND, duration
 from scripts.engine.api import Api, shaped
 from scripts.engine.discovery import ask_socket, check_engine
@@ -40,7 +41,6 @@ SELDOM, PATIENT = 30.0, 300.0
 """Seconds between tries after so many seconds without the machine: it is off, or far away."""
 PATIENCE = 10.0
 """Seconds for an answer of the engine there."""
-LOOPBACK = "127.0.0.1"
 PRIVILEGED = 1024
 """Ports below it are those of this machine's own services, and are not forwarded."""
 MOST = 128

@@ -63,8 +63,8 @@ class State:
     """Why what was saved is not there."""
 
 
-class Held(Protocol):
-    """What holds the way to the engine."""
+class Way(Protocol):
+    """What leads to the engine, as the keeper of a link gives it."""
 
     @property
     def engine(self) -> Callable[[], Engine | None]:
@@ -90,43 +90,43 @@ def state(cache: Path) -> State | None:
         return None
 
 
-def attend(root: Path, held: Held) -> None:
+def attend(root: Path, way: Way) -> None:
     """Bring what is saved for all stacks of a checkout that are on this engine, until `ended`."""
     threads: dict[Path, Thread] = {}
-    while not held.ended.is_set():
+    while not way.ended.is_set():
         for file in root.glob(f"{CACHES}/{FOLDER}/{DUTY}"):
             cache = file.parents[1]
             if cache not in threads:
-                threads[cache] = Thread(target=attend_to, args=(cache, held))
+                threads[cache] = Thread(target=attend_to, args=(cache, way))
                 threads[cache].start()
-        held.ended.wait(BEAT / 1000)
+        way.ended.wait(BEAT / 1000)
     for thread in threads.values():
         thread.join()
 
 
-def attend_to(cache: Path, held: Held) -> None:
+def attend_to(cache: Path, way: Way) -> None:
     """Bring what is saved until `ended`, for the duty of this cache, as soon as there is one.
 
     No error ends it: it is told, and tried again.
     """
     attendant = None
-    while not held.ended.is_set():
-        wanted, engine = duty(cache), held.engine()
+    while not way.ended.is_set():
+        wanted, engine = duty(cache), way.engine()
         if wanted is None or engine is None or engine.endpoint != wanted.endpoint:
-            held.ended.wait(AWAY)
+            way.ended.wait(AWAY)
             continue
         if attendant is None or attendant.duty != wanted:
-            attendant = Attendant(wanted, cache, held)
+            attendant = Attendant(wanted, cache, way)
         attendant.turn()
 
 
 class Attendant:
     """Looks at one folder."""
 
-    def __init__(self, duty: Duty, cache: Path, held: Held) -> None:
+    def __init__(self, duty: Duty, cache: Path, way: Way) -> None:
         """Begin; what was saved before is brought in the first turn."""
         self.duty, self.volume = duty, volume(duty)
-        self.cache, self.held, self.ended = cache, held, held.ended
+        self.cache, self.way, self.ended = cache, way, way.ended
         self.folder = Path(duty.folder)
         self.state = State(
             folder=duty.folder, how="events" if find_spec("watchfiles") else "polling"
@@ -176,7 +176,7 @@ class Attendant:
         if self.state != before or before.files == 0:
             with suppress(OSError):  # a full disk; what is told is old then
                 files.write_json(self.cache / FOLDER / STATE, asdict(self.state))
-            self.held.note(f"source of {self.duty.project}", asdict(self.state))
+            self.way.note(f"source of {self.duty.project}", asdict(self.state))
 
     def _awaited(self) -> bool:
         """Wait for an event, a beat at most; say whether it is time to look."""

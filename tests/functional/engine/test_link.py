@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,9 +55,9 @@ class World:
             self.said.append,
         )
 
-    def noted(self, **changed: object) -> None:
+    def noted(self, **changed: Any) -> None:
         """Write a state."""
-        states.write(self.place, replace(self.state, **changed))  # type: ignore[arg-type]
+        states.write(self.place, replace(self.state, **changed))
 
     def begins(self, then: Callable[[], None]) -> None:
         """Let a keeper that is started do this."""
