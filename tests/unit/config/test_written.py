@@ -7,6 +7,7 @@ import pytest
 from scripts.config.rules.text import parse, variables
 from scripts.config.rules.written import Setting, check_raw, check_variables, read_example
 from scripts.core.errors import ConfigError
+from scripts.core.foreign import documents
 from tests.kit.places import ROOT
 
 DOCKER = ROOT / "docker"
@@ -177,8 +178,11 @@ def test_composes_own_tags_are_read(text: str, expected: object) -> None:
         ("- a", "c.yml: holds a list, wanted a mapping"),
     ],
 )
-def test_what_is_no_compose_file_is_a_configuration_error(text: str, message: str) -> None:
+def test_what_is_no_compose_file_is_a_configuration_error(
+    text: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The message begins with the file; the next step is to correct it."""
+    monkeypatch.setattr(documents, "PARTS", 1000)  # millions take seconds
     with pytest.raises(ConfigError) as caught:
         parse(text, "c.yml")
 
