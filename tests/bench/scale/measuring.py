@@ -238,6 +238,8 @@ def memory(stack: Checkout) -> dict[str, dict[str, int]]:
     for row in api.get("/containers/json", filters={"label": [_label(stack)]}) or ():
         stats = api.get(f"/containers/{row['Id']}/stats", stream=False, **{"one-shot": True})
         held, used = stats["memory_stats"], measuring.usage(stats)
+        if "stats" not in held:  # it was killed at its limit and is started anew just now
+            continue
         own = held["stats"].get("total_rss", held["stats"].get("anon", 0))
         found[row["Labels"][SERVICE_LABEL]] = {
             "held": used.memory if used else 0,
