@@ -177,6 +177,12 @@ def test_plain_compose_starts_the_same_files_also_with_a_proxy_of_the_users(
     assert {row["health"] for row in states(other).values()} == {"healthy"}
 
 
+def test_neo4j_starts_without_a_name_server(running: Checkout) -> None:
+    """What it wants to know before Bolt listens, the name of 0.0.0.0, is in its own hosts file."""
+    told = running.docker("exec", running.container("neo4j"), "getent", "hosts", "0.0.0.0")
+    assert told.stdout.split() == ["0.0.0.0", "0.0.0.0"]
+
+
 def test_up_again_changes_nothing(running: Checkout) -> None:
     """A healthy, unchanged stack is left alone."""
     before = running.docker("ps", "--no-trunc", "--format={{.ID}} {{.CreatedAt}}").stdout
