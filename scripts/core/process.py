@@ -203,8 +203,13 @@ def _ended(started: "subprocess.Popen[str]") -> tuple[str, str]:
         return "", ""
 
 
-def detach(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> None:
-    """Start a process that outlives us, in a session of its own, its output appended to `log`."""
+def detach(
+    argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None
+) -> Callable[[], int | None]:
+    """Start a process that outlives us, in a session of its own, its output appended to `log`.
+
+    What is returned gives its exit code; None as long as it has none.
+    """
     with log.open("ab") as told:
         started = subprocess.Popen(  # noqa: S603 - as in `dial`
             [located(argv[0], env), *argv[1:]],
@@ -215,6 +220,7 @@ def detach(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = No
             start_new_session=True,
         )
     threading.Thread(target=started.wait, daemon=True).start()  # or it stays as a zombie
+    return started.poll
 
 
 def attached(

@@ -98,6 +98,7 @@ class Keeper:
         pid = os.getpid()
         self._state = State(
             address=str(address),
+            root=str(root),
             phase=Phase.OPENING,
             since=time.time_ns(),
             pid=pid,
@@ -126,10 +127,12 @@ class Keeper:
             raise
         finally:
             self._ended.set()
+            if self._state.phase is not Phase.FAILED:
+                self._note(phase=Phase.CLOSING, forwards=())
             if master is not None:
                 master.close()
             if self._state.phase is not Phase.FAILED:
-                self._note(phase=Phase.CLOSED, forwards=(), ssh=0)
+                self._note(phase=Phase.CLOSED, ssh=0)
             with suppress(OSError):
                 Path(self._state.sockets, states.ENGINE).unlink(missing_ok=True)
                 Path(self._state.sockets).rmdir()
@@ -149,7 +152,8 @@ class Keeper:
             if after != self._state or not changed:
                 self._state = after
                 with suppress(OSError):  # a full disk ends no link
-                    states.write(self._place, after)
+                    if self._cache.exists():  # its checkout may be moved
+                        states.write(self._place, after)
 
     def _first(self) -> Master:
         master = Master(self._address, self._state.control)
@@ -309,6 +313,8 @@ class Keeper:
         """Say whether something of this checkout is there, or a command uses the link."""
         if time.monotonic() - self._needed < IDLE:
             return True
+        if not self._cache.exists():  # nobody finds it where its checkout is now
+            return False
         number = os.open(self._place / states.USERS, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,16 +5,18 @@ import functools
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from scripts.core import files, process
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, EngineError, RefusedError, StackError
 from scripts.core.inventory import Engine
-from scripts.core.polling import poll
+from scripts.core.polling import poll, until_none
 from scripts.core.process import Completed
+from scripts.core.texts import telling
 from scripts.core.units import SECOND, duration
 from scripts.engine.remote import address as addresses
 from scripts.engine.remote import state as states
@@ -28,6 +30,10 @@ AGAIN = 10.0
 """Seconds that a command waits for a link that is broken: it is back within 5 once it can be."""
 RECENT = 120.0
 """Seconds for which it is told that a link was broken."""
+END = 20.0
+"""Seconds for a link that is being closed to be gone."""
+Ended: TypeAlias = Callable[[], int | None]
+"""Gives the exit code of a keeper that was begun; None as long as it works."""
 ERRORS: Mapping[str, type[StackError]] = {one.kind: one for one in (ConfigError, EngineError)}
 
 
@@ -103,12 +109,17 @@ def opened(checkout: Checkout, address: Address) -> Link:
     place = states.folder(checkout.root, address)
     used(place)
     state = states.sound(states.read(place), str(address))
+    if state.root and state.lives and not files.same(Path(state.root), checkout.root):  # it moved
+        close(checkout.root, address)
+        state = states.sound(state, str(address))
+    if state.phase is Phase.CLOSING:
+        until_none(lambda: processes.birth(state.pid) == state.started, timeout=END, interval=0.03)
+        state = states.sound(states.read(place), str(address))
     if state.phase in {Phase.CLOSED, Phase.FAILED}:
         require_client(checkout.environ)
         states.sockets(checkout.root, address, checkout.environ)  # what is wrong is told here
         checkout.say(f"opening the link to {address}")
-        _begin(place, address)
-        state = _awaited(place, state, PATIENCE)
+        state = _awaited(place, state, PATIENCE, _begin(place, address))
     elif state.phase is Phase.OPENING:
         state = _awaited(place, state, PATIENCE)
     elif state.phase is Phase.BROKEN:
@@ -127,9 +138,12 @@ def opened(checkout: Checkout, address: Address) -> Link:
         raise EngineError(
             told_break(state, time.time_ns()), next_step="inv remote", code="remote-broken"
         )
+    log = place / states.LOG
+    lines = files.content(log).decode(errors="replace").splitlines()
+    said = telling(lines, r"^error: ").removeprefix("error: ")
     raise RefusedError(
-        f"the link to {address} is not there after {PATIENCE:.0f} s",
-        next_step=f"read {place / states.LOG}",
+        f"the link to {address} is not there{f': {said}' if said else f' after {PATIENCE:.0f} s'}",
+        next_step=f"read {log}",
     )
 
 
@@ -228,19 +242,29 @@ def used(place: Path) -> int:
     return number
 
 
-def _begin(place: Path, address: Address) -> None:
+def _begin(place: Path, address: Address) -> Ended:
     """Have a keeper begin, in a session of its own; what it tells is its owner's alone."""
     log = place / states.LOG
     files.begun(log).close()
-    process.detach([*program.PROGRAM, "remote", "--keep", str(address)], log=log)
+    return process.detach([*program.PROGRAM, "remote", "--keep", str(address)], log=log)
 
 
-def _awaited(place: Path, before: State, patience: float) -> State:
-    """Wait until a link is open or cannot be; give what it was last."""
+def _awaited(place: Path, before: State, patience: float, ended: Ended = lambda: None) -> State:
+    """Wait until a link is open or cannot be; give what it was last.
+
+    Also when the keeper of it has ended, and no other one is at it.
+    """
     found = before
     over = before.phase in {Phase.CLOSED, Phase.FAILED}
-    for state in poll(lambda: states.read(place), timeout=patience, interval=0.03):
+
+    def look() -> tuple[bool, State | None]:
+        gone = ended() is not None and not files.holder(place)
+        return gone, states.read(place)
+
+    for gone, state in poll(look, timeout=patience, interval=0.03):
         if state is None or (over and not _another(state, before)):
+            if gone:
+                break
             continue
         found = state
         if state.phase in {Phase.OPEN, Phase.FAILED}:

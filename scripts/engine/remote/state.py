@@ -14,7 +14,7 @@ from scripts.core import files
 from scripts.core.errors import ConfigError, owner
 from scripts.core.files import Json
 from scripts.core.units import SECOND, exactly
-from scripts.engine.remote.address import Address
+from scripts.engine.remote.address import Address, parse
 from scripts.machine import processes
 
 FILE, LOG, USERS = "state.json", "log", "users"
@@ -34,6 +34,8 @@ class Phase(StrEnum):
     OPEN = "open"
     BROKEN = "broken"
     """It was open, and is being brought back."""
+    CLOSING = "closing"
+    """Its keeper is about to end."""
     FAILED = "failed"
     """It cannot be opened, and its keeper has given up."""
 
@@ -76,6 +78,8 @@ class State:
     phase: Phase
     since: int
     """When this phase began, nanoseconds since 1970."""
+    root: str = ""
+    """The checkout that it is of: a copy of that has a copy of this file, and a link of its own."""
     pid: int = 0
     started: str = ""
     """When the keeper began, in words that no other process of its number has."""
@@ -124,10 +128,10 @@ def folder(root: Path, address: Address) -> Path:
 
 
 def read(place: Path) -> State | None:
-    """Return what is noted of the link of this folder; None where nothing is."""
+    """Return what is noted of the link of this folder; None where nothing is, or of another one."""
     kept = files.read_own(place / FILE)
     try:
-        return State(
+        found = State(
             **{
                 **kept,
                 "phase": Phase(kept["phase"]),
@@ -138,6 +142,13 @@ def read(place: Path) -> State | None:
         )
     except (LookupError, TypeError, ValueError):  # never written, by another version, or by hand
         return None
+    return None if _copied(found, place) else found
+
+
+def _copied(state: State, place: Path) -> bool:
+    """Say whether the file was copied, with a checkout that is still where it was."""
+    original = folder(Path(state.root), parse(state.address))
+    return state.root != "" and original.exists() and not files.same(original, place)
 
 
 def write(place: Path, state: State) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scripts.core.polling import poll, until_none
-from scripts.engine.remote import keeper
+from scripts.engine.remote import keeper, link
 from scripts.machine import program
 from tests.kit.checkout import Checkout
 from tests.kit.fake_ssh import FakeSsh
@@ -87,6 +87,21 @@ def test_a_link_can_be_held_in_the_foreground(at: Checkout, ssh: FakeSsh) -> Non
     assert len(ssh.calls("-N")) == 1
     assert at.inv("remote", "--keep", "-far") == 2
     assert "--keep is '-far', which is no address for ssh" in at.shown().err
+
+
+def test_a_keeper_that_cannot_even_begin_is_told_with_its_own_words(
+    at: Checkout, ssh: FakeSsh
+) -> None:
+    """Nobody waits for a link that it would open."""
+    del ssh
+    broken = ["sh", "-c", "echo 'error: no module named remote' >&2; exit 1"]
+    at.patch.setattr(program, "PROGRAM", broken)
+    at.patch.setattr(link, "PATIENCE", 1e6)
+
+    assert at.inv("ps") == 4
+    shown = at.shown().err
+    assert f"the link to ssh://far{at.socket} is not there: no module named remote" in shown
+    assert "next: read " in shown
 
 
 def test_without_a_remote_engine_there_is_no_link(at: Checkout) -> None:

@@ -17,6 +17,7 @@ from scripts.engine.remote import keeper, link
 from scripts.engine.remote import state as states
 from scripts.engine.remote.address import Address, parse
 from scripts.engine.remote.keeper import Duty, Held, Keeper
+from scripts.engine.remote.master import Master
 from scripts.engine.remote.state import Phase, State
 from tests.e2e.kit.checkout import free_ports
 from tests.kit.fake_engine import FakeEngine, made
@@ -106,6 +107,35 @@ def test_the_engine_there_answers_here_while_the_link_is_held(world: World) -> N
         assert state.lives
     assert world.state.phase is Phase.CLOSED
     assert not Path(state.sockets).exists()
+
+
+def test_a_keeper_says_that_it_is_closing_before_its_ssh_ends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever wants the link at that moment waits, and opens it anew."""
+    seen = list[State]()
+    close = Master.close
+
+    def closed(master: Master) -> None:
+        seen.append(world.state)
+        close(master)
+
+    monkeypatch.setattr(Master, "close", closed)
+    with world.held():
+        world.until(lambda state: state.phase is Phase.OPEN)
+
+    assert [state.phase for state in seen] == [Phase.CLOSING]
+    assert seen[0].lives
+
+
+def test_a_keeper_whose_checkout_was_moved_makes_no_folder_where_it_was(world: World) -> None:
+    """It would look as if the checkout were still there, and the other one a copy."""
+    moved = world.folder.with_name("moved")
+    with world.held():
+        world.until(lambda state: state.phase is Phase.OPEN)
+        world.folder.rename(moved)
+    assert not world.folder.exists()
+    assert link.seen(moved, str(world.address)).phase is Phase.OPEN
 
 
 def test_a_port_answers_here_as_long_as_it_is_published_there(world: World) -> None:

@@ -1,14 +1,19 @@
 """How commands find the link to a remote engine: what its keeper has noted, and what it has not."""
 
 import os
+import shutil
+import signal
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread, Timer
 from typing import Any
 
 import pytest
 
+from scripts.core import files
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.process import run
@@ -20,6 +25,7 @@ from scripts.engine.remote.state import Break, Phase, Problem, State
 from scripts.machine import processes
 from tests.kit.fakes import checkout
 
+TIME, FOR_EVER = 20.0, 1e6
 FAR = Address(host="far", user="me")
 NOW = time.time_ns()
 
@@ -33,6 +39,7 @@ class World:
         pid = os.getpid()
         self.state = State(
             address=str(FAR),
+            root=str(root),
             phase=Phase.OPEN,
             since=NOW,
             pid=pid,
@@ -42,6 +49,8 @@ class World:
             api_version="1.46",
         )
         self.begun = 0
+        self.code: int | None = None
+        """With which a keeper has ended."""
         patch.setattr(link, "PATIENCE", 0.2)
         patch.setattr(link, "AGAIN", 0.1)
 
@@ -62,9 +71,10 @@ class World:
     def begins(self, then: Callable[[], None]) -> None:
         """Let a keeper that is started do this."""
 
-        def begin(_place: Path, _address: Address) -> None:
+        def begin(_place: Path, _address: Address) -> link.Ended:
             self.begun += 1
             then()
+            return lambda: self.code
 
         self.patch.setattr(link, "_begin", begin)
 
@@ -73,6 +83,12 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A checkout without a link."""
     return World(tmp_path, monkeypatch)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process."""
+    process.terminate()
+    process.wait()
 
 
 def test_a_link_that_is_open_costs_no_question(world: World) -> None:
@@ -116,6 +132,64 @@ def test_a_link_that_another_command_opens_is_waited_for(world: World) -> None:
         link.opened(world.here, FAR)
     assert caught.value.next_step == f"read {world.place / 'log'}"
     assert world.begun == 0
+
+
+def test_a_keeper_that_ends_without_a_word_is_not_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its log has what it said; but another one may be at it."""
+    monkeypatch.setattr(link, "PATIENCE", FOR_EVER)
+    world.code = 1
+    log = world.place / states.LOG
+
+    def fail() -> None:
+        log.write_text("error: the disk is full\nnext: df\n", encoding="utf-8")
+
+    world.begins(fail)
+    with pytest.raises(RefusedError, match=r"is not there: the disk is full$") as caught:
+        link.opened(world.here, FAR)
+    assert caught.value.next_step == f"read {log}"
+
+    with files.held(world.place, "remote"):
+        later = Timer(0.2, world.noted)
+        world.begins(later.start)
+        assert link.opened(world.here, FAR).endpoint
+
+
+def test_a_link_that_is_being_closed_is_waited_for_and_opened_again(world: World) -> None:
+    """It still has the ports, and the lock."""
+    keeper = subprocess.Popen(["sleep", "60"])
+    before = {"pid": keeper.pid, "started": processes.birth(keeper.pid)}
+    world.noted(phase=Phase.CLOSING, **before)
+    Timer(0.2, end, [keeper]).start()
+    world.begins(world.noted)
+
+    assert link.opened(world.here, FAR).state.pid == os.getpid()
+    assert keeper.returncode == -signal.SIGTERM
+
+
+def test_a_copy_of_a_checkout_has_a_link_of_its_own(world: World, tmp_path: Path) -> None:
+    """And leaves that of the other one alone."""
+    copy = tmp_path / "copy"
+    world.noted()
+    shutil.copytree(world.root / ".cache", copy / ".cache")
+
+    assert link.seen(copy, str(FAR)).phase is Phase.CLOSED
+    assert not link.close(copy, FAR)
+    assert [*link.every(copy)] == []
+    assert link.seen(world.root, str(FAR)).phase is Phase.OPEN
+
+
+def test_a_checkout_that_was_moved_opens_its_link_anew(world: World, tmp_path: Path) -> None:
+    """The keeper knows only where it was, and would bring no port here."""
+    keeper = subprocess.Popen(["sleep", "60"])
+    before = {"pid": keeper.pid, "started": processes.birth(keeper.pid)}
+    world.noted(root=str(tmp_path / "before"), **before)
+    world.begins(world.noted)
+    Thread(target=keeper.wait).start()  # as who began it does
+
+    assert link.opened(world.here, FAR).state.root == str(world.root)
+    assert (world.begun, keeper.wait(TIME)) == (1, -signal.SIGTERM)
 
 
 def test_what_kept_a_link_from_being_opened_is_raised_as_it_was(world: World) -> None:
