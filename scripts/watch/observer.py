@@ -73,7 +73,7 @@ class Observer:
         """The container that each service is started in, and the call that does it."""
         self._stale: set[str] = set()
         """Ids of containers that must be looked at again, whatever the events say."""
-        self._known: tuple[Container, ...] = ()
+        self._known: tuple[Container, ...] | None = None
         """What was seen and not yet looked at."""
         self._readings: dict[str, Reading] = {}
         self._healths: dict[str, Health | None] = {}
@@ -89,7 +89,7 @@ class Observer:
 
         Waits `patience` seconds at most for answers; what is still open keeps its last reading.
         """
-        present, self._known = self._known or self._containers(), ()
+        present, self._known = self.glance().containers, None
         running = {one.service: one for one in present if one.state is State.RUNNING}
         for service in self.stack.services:
             if self._has_changed(service, running.get(service.name)):
@@ -105,10 +105,15 @@ class Observer:
                 self._readings[name] = reading
         return Look(containers=present, readings=tuple(self._readings.values()))
 
+    def glance(self) -> Look:
+        """Return the containers alone; the next look is at them."""
+        if self._known is None:
+            self._known = self._containers()
+        return Look(containers=self._known)
+
     def present(self) -> frozenset[str]:
-        """Return the services that have a container; the next look is at what was seen for that."""
-        self._known = self._containers()
-        return frozenset(one.service for one in self._known)
+        """Return the services that have a container, as `glance` sees them."""
+        return frozenset(one.service for one in self.glance().containers)
 
     def wake(self) -> None:
         """End a nap, from any thread."""
@@ -177,7 +182,8 @@ class Observer:
     def _probe(self, service: Service, container: Container) -> None:
         """Put the probes of a service; where it has none, run the check that the engine trusts."""
         if service.probes:
-            call = partial(probes.read, service.at(container.address))
+            far = self.api.remote != ""
+            call = partial(probes.read, service.at(container.address), at_once=far)
         elif container.check and container.health in {Health.HEALTHY, Health.UNHEALTHY}:
             call = partial(health_check.read, self.api, container)
         else:

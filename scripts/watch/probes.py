@@ -11,11 +11,13 @@ import json
 import socket
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from http.client import HTTPConnection, HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scripts.core.foreign import answers, documents
 from scripts.core.foreign.answers import BoundedSocket
@@ -26,6 +28,9 @@ from scripts.watch.calls.s3_signing import s3_headers
 if TYPE_CHECKING:
     from scripts.watch.calls.bolt import Way
 
+T = TypeVar("T")
+MOST_QUESTIONS = 2
+"""Of a probe at once."""
 TIMEOUT = 3.0
 """Seconds for one probe, all of its answer, so that one that hangs cannot hold up a loop."""
 LONGEST = 1 << 22
@@ -60,18 +65,28 @@ SHOWN = 120
 """Characters of an answer that a reading quotes."""
 
 
-def read(service: Service, *, timeout: float = TIMEOUT) -> Reading:
+def read(service: Service, *, timeout: float = TIMEOUT, at_once: bool = False) -> Reading:
     """Put all probes of a service, one after the other, and give the first that fails or the last.
 
-    `timeout` in seconds for each.
+    `timeout` in seconds for each. `at_once`: what does not wait for each other is asked at once, of
+    a service far away; so near it would only take threads.
     """
     began = time.monotonic()
     answer = Answer(ok=True, detail="no probe")
-    for probe in service.probes:
-        answer = _put(probe, timeout)
+    most = MOST_QUESTIONS * len(service.probes) or 1
+    pool = ThreadPoolExecutor(max_workers=most) if at_once else None
+    for put in [_begun(pool, partial(_put, probe, timeout, pool)) for probe in service.probes]:
+        answer = put()
         if not answer.ok:
             break
+    if pool is not None:
+        pool.shutdown(wait=False)
     return Reading(service=service.name, seconds=time.monotonic() - began, **asdict(answer))
+
+
+def _begun(pool: ThreadPoolExecutor | None, question: Callable[[], T]) -> Callable[[], T]:
+    """Put a question now where there is a pool; give what returns the answer, or puts it then."""
+    return question if pool is None else pool.submit(question).result
 
 
 def call(
@@ -124,12 +139,13 @@ def way(probe: Probe, timeout: float | None, most: int = LONGEST) -> "Way":
     )
 
 
-def _put(probe: Probe, timeout: float) -> Answer:
+def _put(probe: Probe, timeout: float, pool: ThreadPoolExecutor | None) -> Answer:
     try:
         if probe.kind == "bolt":
             return _bolt(probe, timeout)
+        model = _begun(pool, partial(_remembered, probe, timeout)) if probe.marker else str
         answer = KINDS[probe.kind](probe, _exchange(probe, timeout))
-        return _made_by(probe, answer, timeout) if answer.ok and probe.marker else answer
+        return _made_by(probe, answer, model(), timeout) if answer.ok else answer
     except NO_ANSWER as error:
         return Answer(detail=reason(error))
 
@@ -168,14 +184,13 @@ def _vectors(probe: Probe, response: "_Response") -> Answer:
     return Answer(ok=True, detail=f"ready; {held}")
 
 
-def _made_by(probe: Probe, answer: Answer, timeout: float) -> Answer:
-    """Ask which model made the vectors, and hold it against the one that is set.
+def _made_by(probe: Probe, answer: Answer, model: str, timeout: float) -> Answer:
+    """Hold which model made the vectors against the one that is set.
 
     The API itself remembers it, and knows what was made before it did
     (docker/memos-api/memos_vectors.py).
     """
     wanted = f"wanted {probe.models[0]} (MOS_EMBEDDER_MODEL)" if probe.models else ""
-    model = _remembered(probe, timeout)
     if not model:
         return answer
     if model in probe.models or not _filled(probe, timeout):

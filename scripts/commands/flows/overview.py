@@ -52,17 +52,22 @@ def ps(space: Workspace, services: Sequence[str], tell: Report, *, watch: bool) 
         tell.say(unfinished)
 
     def look() -> Look:
+        there = observer.glance()
+        usage = pool.submit(measuring.measured, space.api, there, names)
         # what is wrong with a service depends on those that it needs
-        seen = observer.look(space.stack.closure(names))
-        usage = pool.submit(measuring.measured, space.api, seen, names)
-        if SERVICE in names:
-            mended = pool.submit(mends.added, space.api, seen)
-            advice = early.found(space.api, space.stack, seen)
-            seen = replace(seen, mended=mended.result().mended, advice=advice)
+        looked = pool.submit(observer.look, space.stack.closure(names))
+        if SERVICE not in names:
+            seen = looked.result()
+        else:
+            mended = pool.submit(mends.added, space.api, there)
             if settings.reloads:
                 from scripts.watch.reload import asking
 
-                seen = asking.added(space, seen)
+                there = asking.added(space, there)
+            seen = looked.result()
+            advice = (*early.found(space.api, space.stack, seen), *there.advice)
+            told = mended.result().mended
+            seen = replace(seen, mended=told, reload=there.reload, advice=advice)
         return ready_moments.added(space.cache, replace(seen, usage=usage.result().usage))
 
     with (

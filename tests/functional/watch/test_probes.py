@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ from tests.kit.servers import (
     tcp,
 )
 
+TIME = 20.0
 PATIENCE = 0.3
 """Seconds for one probe here."""
 SECRET = "pass-word-1"
@@ -413,6 +415,33 @@ def test_the_first_probe_that_fails_speaks_for_the_service() -> None:
     assert (sick.ok, sick.detail) == (False, "500: ")
     assert (well.ok, well.detail) == (True, "200 GET /c")
     assert [request.path for request in requests] == ["/a", "/b", "/a", "/c"]
+
+
+def test_what_does_not_wait_for_each_other_is_asked_at_once_of_a_service_far_away() -> None:
+    """Each answers only when all are asked; the first that fails speaks all the same."""
+    together = threading.Barrier(3)
+
+    def respond(request: Request) -> Answer:
+        if not request.path.endswith("/scroll"):
+            together.wait(TIME)
+        if request.path == "/readyz":
+            return 200, ""
+        return remembering([{"payload": {"model": "e5"}}], points=1)(request)
+
+    with http(respond) as port:
+        vectors = Probe(
+            kind="vectors",
+            port=port,
+            collection="memories",
+            size=384,
+            marker="marker",
+            models=("e5",),
+        )
+        probes = (Probe(kind="http", port=port, path="/readyz"), vectors)
+        qdrant = Service(name="qdrant", container="q", image="i", probes=probes)
+        found = read(qdrant, timeout=TIME, at_once=True)
+
+    assert (found.ok, found.detail) == (True, f"{HELD}, made by e5")
 
 
 def test_a_service_without_probes_says_so() -> None:
