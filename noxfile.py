@@ -339,6 +339,7 @@ def lock(session: nox.Session) -> None:
         "fuzz": ["--group", "fuzz"],
         "page": ["--group", "page", *beside],
         "mcp": ["--group", "mcp", *beside],
+        "remote": ["--group", "remote", *beside],
     }.items():
         session.run(*compile_, *words, "--output-file", f"requirements/{name}.txt", env=os.environ)
     wanted = Path(session.create_tmp()) / "wanted.in"

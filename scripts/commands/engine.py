@@ -2,6 +2,7 @@
 
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ def _keep(here: "Checkout", written: str, tell: "Report") -> None:
     from scripts.engine.remote import link, state
     from scripts.engine.remote.keeper import Keeper
     from scripts.engine.source.attend import attend
+    from scripts.machine import groups
 
     address = link.parsed(written, "--keep")
     with (
@@ -55,7 +57,9 @@ def _keep(here: "Checkout", written: str, tell: "Report") -> None:
         process.ended_by(signal.SIGTERM),
         suppress(KeyboardInterrupt),  # the way to end it
     ):
-        duties = (partial(attend, here.root),)
+        beside = replace(here, runner=process.run_beside)  # it is called in a thread
+        need = partial(groups.need, "remote", beside, tell.say)
+        duties = (partial(attend, here.root, need=need),)
         Keeper(here.root, address, here.environ, tell.say, duties).run()
 
 

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection, HTTPException, IncompleteRead
 from select import select
 from urllib.parse import quote, urlencode, urlsplit
@@ -85,6 +86,13 @@ class Connection(HTTPConnection):
         """Say whether it may be asked once more: the other end has not hung up meanwhile."""
         return self.sock is not None and not select([self.sock], [], [], 0)[0]
 
+    def lent(self, timeout: float | None) -> "Connection":
+        """Return it for an answer that comes as it comes: the time holds for each piece of it."""
+        self.timeout, self.whole = timeout, False
+        if isinstance(self.sock, BoundedSocket):
+            self.sock.free(timeout)
+        return self
+
     def begin(self, timeout: float | None) -> None:
         """Let the time and length of an answer count from now on, where they count as a whole."""
         if self.whole and isinstance(self.sock, BoundedSocket):
@@ -127,7 +135,15 @@ class Api:
         return [(self, volumes)]
 
     def connection(self, timeout: float | None) -> Connection:
-        """Return a connection of its own to the engine; `timeout` as `Connection` has it."""
+        """Return a connection of its own to the engine; `timeout` as `Connection` has it.
+
+        It is used at once: where one waits it is that.
+        """
+        if self.remote and (waiting := _waiting(IDLE.get(self.endpoint, []))) is not None:
+            return waiting.lent(timeout)
+        return self._unopened(timeout)
+
+    def _unopened(self, timeout: float | None) -> Connection:
         return Connection(self.endpoint, timeout, env=self.env, remote=self.remote)
 
     def get(self, path: str, **query: object) -> Json:
@@ -153,7 +169,7 @@ class Api:
     def stream(self, path: str, *, endless: bool = False, **query: object) -> "Stream":
         """Return an answer as it comes; errors when it is read. `endless`: silence is no fault."""
         timeout = None if endless else self.timeout
-        return Stream(self.connection(timeout), path, target(path, query))
+        return Stream(self._unopened(timeout), path, target(path, query))
 
     def send(
         self, path: str, pieces: Iterable[bytes], size: int | None, **query: object
@@ -204,17 +220,12 @@ class Api:
     def _answer(self, method: str, words: str, sent: str | None) -> tuple[int, bytes]:
         """Return the status and body of an answer, over a connection that waits if there is one."""
         idle = IDLE.setdefault(self.endpoint, []) if self.remote else None
-        while idle:
-            with suppress(IndexError):  # another thread has it
-                connection = idle.pop()
-                if not connection.waits():
-                    connection.close()
-                    continue
-                try:
-                    return self._exchange(connection, method, words, sent, idle)
-                except ConnectionError:  # the link broke; what changes something is not done twice
-                    if method != "GET":
-                        raise
+        while (waiting := _waiting(idle or [])) is not None:
+            try:
+                return self._exchange(waiting, method, words, sent, idle)
+            except ConnectionError:  # the link broke; what changes something is not done twice
+                if method != "GET":
+                    raise
         connection = Connection(self.endpoint, self.timeout, env=self.env, whole=True)
         return self._exchange(connection, method, words, sent, idle)
 
@@ -252,15 +263,30 @@ class Body:
     """Bytes of them all; None where nobody knows before."""
 
 
-def ahead(engine: Engine) -> None:
-    """Open connections to an engine far away before the first question: ssh needs a way there and
-    back for each, and what is read and imported meanwhile takes as long."""
+def ahead(engine: Engine, count: int = AHEAD) -> None:
+    """Open connections to an engine far away before the next question, until so many wait: ssh
+    needs a way there and back for each, and what is done meanwhile takes as long."""
     idle = IDLE.setdefault(engine.endpoint, [])
-    with suppress(OSError):  # who asks is told
-        for _ in range(AHEAD - len(idle)):
-            connection = Connection(engine.endpoint, None, whole=True, remote=engine.remote)
+    idle.extend([*iter(partial(_waiting, idle), None)])  # those that ended meanwhile are gone
+    for _ in range(count - len(idle)):
+        connection = Connection(engine.endpoint, None, whole=True, remote=engine.remote)
+        try:
             connection.connect()
-            idle.append(connection)
+        except OSError:  # who asks is told
+            connection.close()
+            return
+        idle.append(connection)
+
+
+def _waiting(idle: list[Connection]) -> Connection | None:
+    """Return one of these that still waits for a question, and take it out; None for none."""
+    while idle:
+        with suppress(IndexError):  # another thread has it
+            connection = idle.pop()
+            if connection.waits():
+                return connection
+            connection.close()
+    return None
 
 
 class Stream:
@@ -286,7 +312,8 @@ class Stream:
     def __iter__(self) -> Iterator[bytes]:
         """Yield what comes; nothing for 404, errors as `Api.get` has them."""
         try:
-            self._connection.connect()
+            if self._connection.sock is None:
+                self._connection.connect()
             self._socket = self._connection.sock
             if self._closed:
                 return

@@ -18,7 +18,7 @@ from scripts.core.process import last_words
 from scripts.core.progress import Say
 from scripts.machine import pip_config
 
-ALL = ("page", "mcp")
+ALL = ("page", "mcp", "remote")
 """The groups; each is needed by the command of its name."""
 BROUGHT = Path(".cache", "dev", "uv", "bin", "uv")
 """Below the root: the uv that `dev` brings to a machine that has none."""

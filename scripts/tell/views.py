@@ -265,7 +265,7 @@ def remote_rows(document: Mapping[str, Any], now: float) -> Iterator[tuple[str, 
 def _source(told: Mapping[str, Any], past: Callable[[str], str]) -> Iterator[tuple[str, str]]:
     """Yield what is told of sources that are brought to the machine of an engine."""
     last = f"; {told['put']} brought, {told['gone']} removed {past(told['at'])} ago"
-    how = "" if told["how"] == "events" else "; looked at from time to time: no file events"
+    how = "" if told["how"] == "events" else f"; looked at from time to time: {told.get('why', '')}"
     yield "", f"{told['folder']}, {told['files']} files{last if told['at'] else ''}{how}"
     for name, why in told["refused"].items():
         yield ", not brought", f"{name}: {why}"

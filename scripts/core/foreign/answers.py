@@ -57,6 +57,11 @@ class BoundedSocket(socket.socket):
         self.bounds = Bounds(seconds, most)
         self.settimeout(seconds)
 
+    def free(self, seconds: float | None) -> None:
+        """Count no longer; the time holds for each piece."""
+        self.bounds = Bounds()
+        self.settimeout(seconds)
+
     def recv_into(self, buffer: "WriteableBuffer", nbytes: int = 0, flags: int = 0) -> int:
         """Read as any socket does; TimeoutError or EndlessError beyond the bounds."""
         self.bounds.hurry(self)

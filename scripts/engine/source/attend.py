@@ -18,9 +18,13 @@ from scripts.core.foreign import records
 from scripts.core.inventory import Engine
 from scripts.core.process import run_beside
 from scripts.core.units import written
+from scripts.engine.api import ahead
 from scripts.engine.source.bring import DUTY, FOLDER, Duty, bring, duty, volume
 from scripts.engine.source.tree import MOST, NEVER
+from scripts.engine.source.volume import Volume
 
+Need: TypeAlias = Callable[[], object]
+"""Has watchfiles brought; StackError where that cannot be."""
 Stamp: TypeAlias = frozenset[tuple[str, int, int]]
 """Name, size and time of all that is in a folder."""
 STATE = "state.json"
@@ -38,6 +42,10 @@ BEAT, BEATS = 1000, 10
 the wait has just begun, after the first."""
 SOONEST, SHARE = 0.3, 0.02
 """Seconds between two looks where there are no events, and what they cost of a core at most."""
+SPARE = 1
+"""Connections that wait for the next save."""
+SOON = 1.0
+"""Seconds for what is there already to be found so."""
 AGAIN, LONGEST = 0.5, 8.0
 """Seconds until the next try after one that failed, at first and at most."""
 
@@ -48,6 +56,8 @@ class State:
 
     folder: str
     how: str = "events"
+    why: str = ""
+    """Why not by events."""
     files: int = 0
     at: str = ""
     """When something was brought last, RFC 3339."""
@@ -90,21 +100,49 @@ def state(cache: Path) -> State | None:
         return None
 
 
-def attend(root: Path, way: Way) -> None:
+def attend(root: Path, way: Way, need: Need) -> None:
     """Bring what is saved for all stacks of a checkout that are on this engine, until `ended`."""
     threads: dict[Path, Thread] = {}
+    hearing = Hearing(need)
     while not way.ended.is_set():
         for file in root.glob(f"{CACHES}/{FOLDER}/{DUTY}"):
             cache = file.parents[1]
             if cache not in threads:
-                threads[cache] = Thread(target=attend_to, args=(cache, way))
+                hearing.begin()
+                threads[cache] = Thread(target=attend_to, args=(cache, way, hearing))
                 threads[cache].start()
         way.ended.wait(BEAT / 1000)
     for thread in threads.values():
         thread.join()
 
 
-def attend_to(cache: Path, way: Way) -> None:
+class Hearing:
+    """Whether saves are heard of: by watchfiles, which may have to be installed before."""
+
+    def __init__(self, need: Need) -> None:
+        """Bring nothing yet."""
+        self._need = need
+        self._thread: Thread | None = None
+        self.why = "watchfiles is being installed"
+        """Why not; empty where they are."""
+
+    def begin(self) -> None:
+        """Bring what it takes, once; it is waited for only where that is soon done."""
+        if self._thread is None:
+            self._thread = Thread(target=self._bring, daemon=True)
+            self._thread.start()
+            self._thread.join(SOON)
+
+    def _bring(self) -> None:
+        try:
+            self._need()
+        except Exception as error:  # noqa: BLE001 - it is told, and saves are looked for
+            self.why = str(unexpected(error))
+        else:
+            self.why = "" if find_spec("watchfiles") else "there is no watchfiles"
+
+
+def attend_to(cache: Path, way: Way, hearing: Hearing) -> None:
     """Bring what is saved until `ended`, for the duty of this cache, as soon as there is one.
 
     No error ends it: it is told, and tried again.
@@ -115,22 +153,24 @@ def attend_to(cache: Path, way: Way) -> None:
         if wanted is None or engine is None or engine.endpoint != wanted.endpoint:
             way.ended.wait(AWAY)
             continue
-        if attendant is None or attendant.duty != wanted:
-            attendant = Attendant(wanted, cache, way)
+        if attendant is None or (attendant.duty, attendant.why) != (wanted, hearing.why):
+            attendant = Attendant(wanted, cache, way, volume(wanted, engine.remote), hearing.why)
+        ahead(engine, SPARE)
         attendant.turn()
 
 
 class Attendant:
     """Looks at one folder."""
 
-    def __init__(self, duty: Duty, cache: Path, way: Way) -> None:
-        """Begin; what was saved before is brought in the first turn."""
-        self.duty, self.volume = duty, volume(duty)
+    def __init__(self, duty: Duty, cache: Path, way: Way, volume: Volume, why: str) -> None:
+        """Begin; what was saved before is brought in the first turn.
+
+        `why` says why it looks from time to time, where it has to.
+        """
+        self.duty, self.volume, self.why = duty, volume, why
         self.cache, self.way, self.ended = cache, way, way.ended
         self.folder = Path(duty.folder)
-        self.state = State(
-            folder=duty.folder, how="events" if find_spec("watchfiles") else "polling"
-        )
+        self.state = State(folder=duty.folder, how="polling" if why else "events", why=why)
         self._seen: Stamp | None = None
         self._events: Iterator[object] | None = None
         self._silent = 0
@@ -190,8 +230,8 @@ class Attendant:
         except FileNotFoundError:
             self._events = None
             self.ended.wait(AGAIN)
-        except (OSError, RuntimeError, StopIteration):  # the system watches no more files
-            self.state = replace(self.state, how="polling")
+        except (OSError, RuntimeError, StopIteration) as error:  # it watches no more files
+            self.state = replace(self.state, how="polling", why=f"no file events: {error}")
         return self._silent % BEATS == 0
 
     def _settled(self) -> Stamp:

@@ -6,7 +6,7 @@ container, which can remove as well, and needs no other that runs.
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scripts.core.errors import RefusedError
 from scripts.engine import throwaway
@@ -45,6 +45,8 @@ class Volume:
     name: str
     project: str
     image: str
+    place: list[tuple[str, str]] = field(default_factory=list)
+    """The container that took something last, and where: as long as it is there it has it."""
 
     def marks(self) -> dict[str, str]:
         """Return the marks of all that is in it, read now: nobody else is believed about it."""
@@ -54,15 +56,20 @@ class Volume:
 
     def put(self, pieces: Iterable[bytes]) -> bool:
         """Unpack a tar into the volume where a container has it; False where none does."""
-        place = self._place()
-        if place is None:
-            return False
-        container, folder = place
+        pieces = tuple(pieces)
+        known = self.place.pop() if self.place else None
+        if known is not None and self._put(*known, pieces):
+            return True
+        found = self._found()
+        return found is not None and self._put(*found, pieces)
+
+    def _put(self, container: str, folder: str, pieces: Iterable[bytes]) -> bool:
         try:
             for _ in self.api.put(f"/containers/{container}/archive", pieces, path=folder):
                 pass  # it answers nothing
         except RefusedError:  # it has just gone; what else it may be a helper meets too, and tells
             return False
+        self.place[:] = [(container, folder)]
         return True
 
     def store(self, gone: Iterable[str], pieces: Iterable[bytes]) -> None:
@@ -94,7 +101,7 @@ class Volume:
         return f"{self.project}/{KEY}"
 
     @shaped("a container")
-    def _place(self) -> tuple[str, str] | None:
+    def _found(self) -> tuple[str, str] | None:
         """Return a container that has the volume and may change it, and where."""
         rows = self.api.get("/containers/json", filters={"volume": [self.name]}) or ()
         for row in rows:

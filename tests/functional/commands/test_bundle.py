@@ -19,6 +19,7 @@ from scripts.core.inventory import ImageSource
 from scripts.engine import places
 from scripts.engine.private import programs
 from scripts.images.bundle import bundle_file, packing
+from scripts.machine import groups
 from scripts.machine.apt import Deb
 from scripts.machine.system import System
 from tests.kit.bundles import MANIFEST, bundled
@@ -46,7 +47,7 @@ def wheel(at: Checkout) -> Path:
     pins.mkdir()
     # a mark that does not hold here is of no concern to the bundle; nor is what is wanted twice
     elsewhere = f"other==1 ; sys_platform == 'win32' \\\n    --hash=sha256:{digest}\n"
-    for name in ("runtime", "page", "mcp"):
+    for name in ("runtime", *groups.ALL):
         text = f"demo==1.0 \\\n    --hash=sha256:{digest}\n{elsewhere}"
         (pins / f"{name}.txt").write_text(text)
     shutil.copy(ROOT / "pyproject.toml", at.root)

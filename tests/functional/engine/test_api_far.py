@@ -78,6 +78,22 @@ def test_questions_one_after_the_other_take_one_connection(far: Api) -> None:
     assert Engine.opened == 1
 
 
+def test_what_is_sent_and_streams_both_ways_take_a_connection_that_waits(far: Api) -> None:
+    """It is theirs until they end, and for any time."""
+    engine = replace(ENGINE, endpoint=far.endpoint, remote="me@far")
+    engine_api.ahead(engine, 1)
+    (waiting,) = engine_api.IDLE[far.endpoint]
+
+    assert b"".join(far.send("/a", [b"x" * 9], 9)) == b"null"
+
+    assert Engine.opened == 1
+    assert (engine_api.IDLE[far.endpoint], waiting.sock) == ([], None)
+    engine_api.ahead(engine, 1)
+    lent = far.connection(None)
+    assert (lent.sock.gettimeout(), lent.whole) == (None, False)
+    lent.close()
+
+
 def test_connections_can_be_made_before_they_are_needed(far: Api) -> None:
     """As many as wait already are not made again."""
     engine = replace(ENGINE, endpoint=far.endpoint, remote="me@far")
@@ -87,6 +103,12 @@ def test_connections_can_be_made_before_they_are_needed(far: Api) -> None:
 
     assert len(engine_api.IDLE[far.endpoint]) == engine_api.AHEAD
     assert Engine.opened == engine_api.AHEAD
+
+    gone = engine_api.IDLE[far.endpoint][0]
+    gone.sock.shutdown(2)
+    engine_api.ahead(engine)
+    assert len(engine_api.IDLE[far.endpoint]) == engine_api.AHEAD
+    assert gone not in engine_api.IDLE[far.endpoint]
 
 
 def test_questions_that_do_not_wait_for_each_other_are_asked_at_once(far: Api) -> None:

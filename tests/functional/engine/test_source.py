@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from threading import Event, Thread
 
 import pytest
 
-from scripts.core.errors import ConfigError, EngineError
+from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.inventory import Engine
 from scripts.core.polling import poll
 from scripts.core.process import run
@@ -22,7 +23,9 @@ from scripts.engine.source.bring import Brought, Duty, bring, duty, forget, keep
 from scripts.engine.source.parcel import listed
 from scripts.engine.source.volume import KEY, LISTING, STORING, Volume
 from tests.kit.fake_engine import FakeEngine
+from tests.kit.places import ROOT
 
+NOWHERE = "unix:///nowhere"
 TIME = 20.0
 """Seconds until what must happen has happened."""
 
@@ -31,7 +34,7 @@ TIME = 20.0
 class Folder(Volume):
     """A folder in the place of a volume; the scripts that helpers run are the real ones."""
 
-    api: Api = field(default_factory=lambda: Api("unix:///nowhere"))
+    api: Api = field(default_factory=lambda: Api(NOWHERE))
     name: str = "volume"
     project: str = "project"
     image: str = "image"
@@ -132,6 +135,24 @@ def test_what_is_there_already_is_not_sent_again(source: Path, volume: Folder) -
     )
     assert volume.holds == {"memos/__init__.py": "", "memos/api.py": "two = 2\n"}
     assert volume.ways == ["read", "put", "put"]
+
+
+def test_what_another_process_has_sent_meanwhile_is_known(source: Path, volume: Folder) -> None:
+    """Here it is remembered what the file held that both of them write."""
+    brought(source, volume)
+    write(source, "memos/api.py", "two = 2\n")
+    script = (
+        "import sys; from pathlib import Path; from scripts.core.process import run;"
+        " from scripts.engine.source.bring import bring;"
+        " from tests.functional.engine.test_source import Folder;"
+        " source, top = map(Path, sys.argv[1:]);"
+        " bring(source, Folder(top=top), top.parent / 'cache', run)"
+    )
+    words = [sys.executable, "-c", script, str(source), str(volume.top)]
+    subprocess.run(words, cwd=ROOT, check=True)
+
+    assert brought(source, volume).put == ()
+    assert volume.holds["memos/api.py"] == "two = 2\n"
 
 
 def test_what_another_checkout_has_sent_is_not_believed(source: Path, volume: Folder) -> None:
@@ -281,7 +302,7 @@ def test_what_broke_off_is_sent_again(source: Path, volume: Folder) -> None:
 
 def test_a_duty_is_kept_and_taken_back(tmp_path: Path) -> None:
     """Nobody has one to begin with."""
-    wanted = Duty(endpoint="e", folder="/src", volume="v", project="p", image="i")
+    wanted = Duty(endpoint=NOWHERE, folder="/src", volume="v", project="p", image="i")
     assert duty(tmp_path) is None
     keep(tmp_path, wanted)
     assert duty(tmp_path) == wanted
@@ -299,11 +320,16 @@ class Keeper:
 
     def engine(self) -> Engine:
         """Return the one that the duty names."""
-        return Engine(endpoint="e", env={}, private=False, version="", api_version="")
+        return Engine(endpoint=NOWHERE, env={}, private=False, version="", api_version="")
 
     def note(self, name: str, value: dict[str, object]) -> None:
         """Keep what is to be shown."""
         self.noted[name] = value
+
+
+def refused() -> None:
+    """Have nothing installed."""
+    raise RefusedError("no index answers", next_step="none")
 
 
 @pytest.mark.parametrize("how", ["events", "polling"])
@@ -313,11 +339,10 @@ def test_each_save_is_brought_and_a_break_is_outlived(
     """What was saved while nothing could be brought comes when it can."""
     cache, ended = volume.top.parent / ".cache" / "p", Event()
     held = Keeper(ended=ended)
-    monkeypatch.setattr(attend, "volume", lambda _: volume)
-    if how == "polling":
-        monkeypatch.setattr(attend, "find_spec", lambda _: None)
-    keep(cache, Duty(endpoint="e", folder=str(source), volume="v", project="p", image="i"))
-    thread = Thread(target=attend.attend, args=(cache.parents[1], held))
+    monkeypatch.setattr(attend, "volume", lambda *_: volume)
+    need = refused if how == "polling" else lambda: None
+    keep(cache, Duty(endpoint=NOWHERE, folder=str(source), volume="v", project="p", image="i"))
+    thread = Thread(target=attend.attend, args=(cache.parents[1], held, need))
     thread.start()
     try:
         awaited(volume, "memos/api.py", "one = 1\n")
@@ -334,6 +359,7 @@ def test_each_save_is_brought_and_a_break_is_outlived(
     state = attend.state(cache)
     assert state is not None
     assert (state.folder, state.how, state.files, state.problem) == (str(source), how, 4, "")
+    assert state.why == ("no index answers" if how == "polling" else "")
     assert state.times >= 2
     assert held.noted["source of p"]["files"] == 4
 
@@ -361,6 +387,26 @@ def test_a_few_files_go_straight_into_the_container(engine: FakeEngine, api: Api
 
     assert engine.calls[-1] == "PUT /v1.44/containers/c/archive?path=/app/src"
     assert engine.requests[-1].body == b"onetwo"
+
+
+def test_who_took_a_save_takes_the_next_one_without_being_looked_for(
+    engine: FakeEngine, api: Api
+) -> None:
+    """Until it is gone: then whoever has the volume by now."""
+    volume = Volume(api=api, name="v", project="p", image="i")
+    engine.answer("/v1.44/containers/json", mounted(writable=True))
+    engine.answer("/v1.44/containers/c/archive", "")
+    assert volume.put([b"one"])
+    asked = len(engine.calls)
+    assert volume.put([b"two"])
+    assert engine.calls[asked:] == ["PUT /v1.44/containers/c/archive?path=/app/src"]
+
+    engine.answer("/v1.44/containers/c/archive", {"message": "No such container: c"}, 404)
+    engine.answer("/v1.44/containers/json", [{**mounted(writable=True)[0], "Id": "d"}])
+    engine.answer("/v1.44/containers/d/archive", "")
+    assert volume.put(iter([b"th", b"ree"]))
+    assert engine.requests[-1].path.startswith("/v1.44/containers/d/archive")
+    assert engine.requests[-1].body == b"three"
 
 
 @pytest.mark.parametrize("reason", ["nobody has it", "it is read-only there", "it has just gone"])
