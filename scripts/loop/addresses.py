@@ -43,10 +43,16 @@ class _Place:
     ports: Mapping[int, str] = field(default_factory=dict)
 
 
-def rewritten(resolved: Mapping[str, Json], service: str) -> Given:
-    """Return what the resolved compose file gives a service, as this machine needs it."""
+def rewritten(
+    resolved: Mapping[str, Json], service: str, *, source: str = "", far: bool = False
+) -> Given:
+    """Return what the resolved compose file gives a service, as this machine needs it.
+
+    `source` is the folder here of which its `x-source` has a copy. `far`: the addresses that ports
+    are published at are another machine's, and each port is forwarded to loopback here.
+    """
     services = resolved.get("services") or {}
-    places = dict(_places(services))
+    places = dict(_places(services, far=far))
     own = services[service]
     variables = {
         name: "" if value is None else str(value)
@@ -57,6 +63,11 @@ def rewritten(resolved: Mapping[str, Json], service: str) -> Given:
         for mount in own.get("volumes") or ()
         if mount.get("type") == "bind"
     }
+    folders |= {
+        str(mount["target"]): source
+        for mount in own.get("volumes") or ()
+        if source and mount.get("source") == own.get("x-source", "")
+    }
     gaps: list[Gap] = []
     changed = {name: _on_host(name, text, places, gaps) for name, text in variables.items()}
     changed |= dict(_pairs(variables, places, gaps))
@@ -64,10 +75,10 @@ def rewritten(resolved: Mapping[str, Json], service: str) -> Given:
     return Given(variables=_direct(changed, places), gaps=tuple(dict.fromkeys(gaps)))
 
 
-def _places(services: Mapping[str, Json]) -> Iterator[tuple[str, _Place]]:
+def _places(services: Mapping[str, Json], *, far: bool) -> Iterator[tuple[str, _Place]]:
     for key, keys in services.items():
         ports = {
-            int(port["target"]): _address(port)
+            int(port["target"]): _address(port, far=far)
             for port in keys.get("ports") or ()
             if port.get("published") and port.get("protocol", "tcp") == "tcp"
         }
@@ -79,9 +90,9 @@ def _places(services: Mapping[str, Json]) -> Iterator[tuple[str, _Place]]:
                 yield str(name), place
 
 
-def _address(port: Mapping[str, Json]) -> str:
+def _address(port: Mapping[str, Json], *, far: bool) -> str:
     address = str(port.get("host_ip", ""))
-    address = LOOPBACK if address in ANYWHERE else address
+    address = LOOPBACK if far or address in ANYWHERE else address
     bare = f"[{address}]" if ":" in address else address
     return f"{bare}:{port['published']}"
 

@@ -164,11 +164,13 @@ def _place(space: Workspace, here: Checkout, wanted: Wanted) -> Place:
             here.say(f"other versions than this MemOS wants: {'; '.join(other)}")
     if not wanted.words:
         _require_whole(found, contents, settings, *(("debugpy",) if debugged else ()))
+    port = next(port for port in service.ports if port.target == API)
     events = contents and contents.python >= environment.OLDEST and WATCHER in contents.packages
     return Place(
         source=source,
         found=found,
-        port=next(port for port in service.ports if port.target == API),
+        # at the other machine's address nobody listens here
+        port=replace(port, host=LOOPBACK) if space.engine.remote else port,
         variables=host_variables.variables(space, here.environ),
         path=here.environ.get("PATH", ""),
         supervisor=found.python if found is not None and events else Path(sys.executable),

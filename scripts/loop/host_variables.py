@@ -47,7 +47,12 @@ def variables(space: Workspace, environ: Mapping[str, str]) -> dict[str, str]:
             f"the engine at {space.engine.endpoint} is on another machine, and so are its ports",
             next_step="run this there; or name that machine by ssh: REMOTE=USER@HOST in .env",
         )
-    given = addresses.rewritten(compose.document(space.resolved), SERVICE)
+    given = addresses.rewritten(
+        compose.document(space.resolved),
+        SERVICE,
+        source=str(space.settings.memos_src or ""),
+        far=space.engine.remote != "",
+    )
     if given.gaps:
         raise ConfigError(
             f"no process of this machine reaches what {SERVICE} is given:"

@@ -1,9 +1,5 @@
 """The API of a checkout on this machine, with its databases in containers."""
 
-import os
-import re
-import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,58 +7,17 @@ from pathlib import Path
 import pytest
 import requests
 
-from scripts.config import release
-from scripts.core import checkout, process
-from scripts.core.polling import poll
-from scripts.loop import made_environment
-from scripts.loop.made_environment import Packages
 from tests.e2e.kit.checkout import Checkout
 from tests.e2e.kit.edited import Edited
 from tests.e2e.kit.memories import recall, remember
-from tests.kit.places import ROOT
+from tests.e2e.kit.on_host import Running, environment
 
 pytestmark = pytest.mark.docker
 
-VERSION = "2.0.6"
 TEXT = "The ferryman keeps a barometer beside the wheel."
 WRONG = "NEO4J_URI=bolt://127.0.0.1:1\nQDRANT_PORT=1\nOPENAI_API_KEY=of-the-checkout\n"
 """A settings file as upstream has people write one in their checkout."""
 ROUTE = '\n\n@app.get("/edited")\ndef edited():\n    return "here"\n'
-PATIENCE = 240.0
-"""Seconds for the API to answer: the first time Python compiles all packages."""
-
-
-def environment(folder: Path, source: Path) -> None:
-    """Make an environment with the packages of the API's image, where a checkout has its own."""
-    wanted = (ROOT / release.LOCKS / f"{VERSION}.txt").read_text().splitlines()
-    here = checkout.Checkout(root=ROOT, environ=os.environ, runner=process.run, say=print)
-    found = made_environment.made(folder, Packages(wanted=wanted), here)
-    (source.parent / ".venv").symlink_to(found.folder)
-
-
-class Running:
-    """`inv api.host` in the background, and what it has printed so far."""
-
-    def __init__(self, started: "subprocess.Popen[str]") -> None:
-        """Read what it prints, so that it never waits for us."""
-        self.process = started
-        self.lines: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line)
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        return "".join(self.lines)
-
-    def until(self, pattern: str) -> None:
-        """Wait until it has printed something."""
-        looks = poll(lambda: re.search(pattern, self.text), timeout=PATIENCE, interval=0.1)
-        assert any(looks), self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,21 @@ def stack(environment: Mapping[str, object], **services: Mapping[str, object]) -
     return {"services": {"web": web, "db": db, "quiet": {}, **services}}
 
 
+def test_what_is_of_another_machine_is_what_leads_there() -> None:
+    """Ports are forwarded to loopback, and the source is here."""
+    given = {"URI": "bolt://db:7687", "PYTHONPATH": "/app/src:/data"}
+    document = stack(given, db={"ports": [port(7687, "17687", "10.0.0.5")]})
+    document["services"]["web"] |= {
+        "volumes": [{"type": "volume", "source": "code", "target": "/app/src"}],
+        "x-source": "code",
+    }
+
+    found = rewritten(document, "web", source="/home/me/src", far=True).variables
+
+    assert found["URI"] == "bolt://127.0.0.1:17687"
+    assert found["PYTHONPATH"] == "/home/me/src:/data"
+
+
 @pytest.mark.parametrize(
     ("written", "wanted"),
     [
