@@ -1,5 +1,6 @@
 """The volumes of a stack on the engine: what lies in them, who uses them; made and deleted."""
 
+import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ RESTORED_LABEL = "dev.memos.restored"
 """Of a volume that a restore made; the value is when that began."""
 SLACK = 5
 """Seconds by which the first file of a new volume may seem older than the volume."""
+NAMES = Path(".cache", "machine.json")
+"""Below the root."""
+MACHINE_ID = Path("/etc/machine-id")
+"""machine-id(5): it stays when a machine is renamed."""
 SHELLLESS = "executable file not found"
 """How the engine says that an image has no sh; any other cause tells more."""
 
@@ -187,16 +192,14 @@ def of_others(api: Api, names: Iterable[str], root: Path, engine: Engine) -> dic
         if name not in wanted or not other:
             continue
         where = str(labels.get(MACHINE_LABEL, ""))
-        if engine.remote and where not in {"", machine()}:
+        ours = where in names_here(root)
+        if engine.remote and where and not ours:
             others[name] = f"{other} on {where}"
-        elif not files.same(Path(other), root) and not _gone(other, where, engine):
-            others[name] = other
+        elif not files.same(Path(other), root):
+            seen = ours and (engine.local or engine.remote != "")
+            if not seen or files.there(Path(other)):
+                others[name] = other
     return others
-
-
-def _gone(checkout: str, where: str, engine: Engine) -> bool:
-    seen = engine.local or engine.remote != ""
-    return seen and where == machine() and not files.there(Path(checkout))
 
 
 @shaped("its volumes")
@@ -215,6 +218,30 @@ def machines(api: Api, project: str) -> frozenset[str]:
 def machine() -> str:
     """Return the name of this machine."""
     return os.uname().nodename
+
+
+def names_here(root: Path) -> frozenset[str]:
+    """Return the names of this machine: that of now, and those under which `note` was called.
+
+    Not those that came with a checkout that was copied from another machine.
+    """
+    noted = files.read_own(root / NAMES)
+    before = noted.get("names") if _identity() == noted.get("machine") != "" else ()
+    return frozenset({machine(), *map(str, before if isinstance(before, list) else ())})
+
+
+def note(root: Path) -> None:
+    """Remember this machine's name: it may have another one when its volumes are looked at."""
+    known = names_here(root)
+    if sorted(known) != files.read_own(root / NAMES).get("names"):
+        document = {"machine": _identity(), "names": sorted(known)}
+        files.write_json(root / NAMES, document)
+
+
+def _identity() -> str:
+    """Return what this machine keeps when it is renamed, and tells nobody; empty for nothing."""
+    told = files.content(MACHINE_ID).strip()
+    return hashlib.sha256(b"memos-dev " + told).hexdigest() if told else ""
 
 
 @shaped("who uses a volume")

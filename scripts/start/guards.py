@@ -89,7 +89,7 @@ def require_machine(space: Workspace) -> frozenset[str]:
 
     project, found = space.stack.project, volumes.machines(space.api, space.stack.project)
     this = volumes.machine()
-    for other in sorted(found - {this}):
+    for other in sorted(found - volumes.names_here(space.settings.root)):
         raise ConfigError(
             f"volumes of project {project!r} on {space.engine.remote} were made by a checkout on"
             f" the machine {other}, and this one is {this}",

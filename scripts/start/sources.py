@@ -30,14 +30,15 @@ def folder(space: Workspace) -> Path:
 def supply(space: Workspace, names: Sequence[str], say: Say, *, anew: bool) -> None:
     """Bring what differs for these services, and have what is saved from now on brought.
 
-    Anew, whatever is known of the volume. Raises ConfigError as `tree.look` does, RefusedError and
-    EngineError where the engine does not take it.
+    Anew, whatever is known of the volume; but it is believed to hold no source where none is to be
+    in it: that would take a helper container each time. Raises ConfigError as `tree.look` does,
+    RefusedError and EngineError where the engine does not take it.
     """
     if (service := wanted(space, names)) is None:
         return
     from scripts.engine.source import bring
 
-    source = folder(space)
+    source, anew = folder(space), anew and space.settings.memos_src is not None
     duty = bring.Duty(
         endpoint=space.engine.endpoint,
         folder=str(source),

@@ -84,6 +84,8 @@ class Starter:
         mounted = {name for one in names for name in space.stack.service(one).volumes}
         wanted = [volume for volume in space.stack.volumes if volume.name in mounted]
         with phase(self.recorder.note, "create"):
+            if space.engine.remote:
+                volumes.note(root)
             volumes.create(space.api, space.stack.project, wanted, volumes.own(root))
             sources.supply(space, names, self.tell.say, anew=True)
             space.compose.change("create", *AS_IT_IS, *how, *names)

@@ -129,6 +129,31 @@ def test_the_same_path_on_another_machine_is_another_checkout(world: World) -> N
     assert volumes.of_others(*asked, world.space.engine) == {}
 
 
+def test_a_machine_that_was_renamed_keeps_its_stack(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkout has noted its former name; but not one that came with a copy of it."""
+    identity = tmp_path / "machine-id"
+    identity.write_text("one\n", encoding="utf-8")
+    monkeypatch.setattr(volumes, "MACHINE_ID", identity)
+    monkeypatch.setattr(volumes, "machine", lambda: "before")
+    volumes.note(tmp_path)
+    monkeypatch.setattr(volumes, "machine", lambda: "after")
+    volumes.note(tmp_path)
+    world.volume(str(tmp_path), "before")
+    space = world.shared()
+    space = replace(space, settings=replace(space.settings, root=tmp_path))
+
+    require_own(space)
+    asked = (world.api, ["test_data"], tmp_path, space.engine)
+    assert volumes.of_others(*asked) == {}
+
+    identity.write_text("another\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="on the machine before, and this one is after"):
+        require_own(space)
+    assert volumes.of_others(*asked) == {"test_data": f"{tmp_path} on before"}
+
+
 def test_a_checkout_that_was_moved_has_its_stack_on_a_shared_engine_too(world: World) -> None:
     """The volumes say that it was on this machine, where it can be seen that it is gone."""
     world.container("db", folder="/no/such/place/docker")
