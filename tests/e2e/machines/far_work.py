@@ -1,7 +1,7 @@
 """What an engine behind 50 ms of cable does to the work on MemOS: sources, images, data.
 
 The second part of `nox -s remote`; alone: `python -m tests.e2e.machines.far_work`, with `--only
-reload` what is named so. It takes the images from this checkout's engine.
+saved` what is named so, and what comes before all. It takes the images from this checkout's engine.
 """
 
 import argparse
@@ -18,7 +18,10 @@ from typing import Any
 
 from tests.e2e.kit import releases
 from tests.e2e.kit.checkout import Checkout, checkout
+from tests.e2e.kit.on_host import Running, environment
 from tests.e2e.machines.far_machine import Far, far_machine
+from tests.e2e.machines.ssh_host import NAME
+from tests.kit.places import ROOT
 from tests.kit.relay import relay
 
 PROJECT = "memos-lab-remote"
@@ -129,6 +132,23 @@ class Trial:
         assert self.answered("") < 1
         return f"{took:.1f} s"
 
+    def host(self) -> str:
+        """The API at the desk, its databases there: memories are found, and a save answers."""
+        stack, checkout = self.far.stack, self.source.parent
+        environment(checkout.parent / "environment", self.source)
+        with stack.started("api.host") as started:
+            running = Running(started)
+            running.until("memos: reload: version 1 answers")
+            stack.inv("smoke")
+            took = self.save()
+            rows = stack.inv("ps", "--format", "json").document["services"]
+            assert next(row for row in rows if row["service"] == "memos")["host_pid"]
+            stack.inv("api.container")
+            assert started.wait(10) == 0, running.text
+        stack.inv("smoke")
+        self.answered("")
+        return f"a save answers in {took:.2f} s; the container is back"
+
     def refused(self) -> str:
         """What cannot be brought is told, and the rest is."""
         large = self.source / "memos" / "large.bin"
@@ -220,10 +240,19 @@ class Trial:
             time.sleep(0.2)
 
 
+def cuts(far: Far, each: int) -> str:
+    """Cut ssh in the middle of data commands: the data is whole after the next one."""
+    words = ["-m", "tests.e2e.machines.kills", "--each", str(each), "--remote", NAME]
+    done = far.desk.run(sys.executable, *words, folder=ROOT, limit=3600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return f"\n{done.stdout}"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Try all; give 1 when something does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="the step of which this is a part of the name")
+    parser.add_argument("--cuts", type=int, default=3, help="moments of each data command")
     chosen = parser.parse_args(argv)
     failed = 0
     with tempfile.TemporaryDirectory() as place:
@@ -237,20 +266,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             relay(far.desk.run_folder / "docker.sock", engine),
         ):
             trial = Trial(far=far, source=source)
-            steps: dict[str, Callable[[], str]] = {
+            first: dict[str, Callable[[], str]] = {
                 "images.send": partial(trial.images, here),
                 "up": trial.up,
+            }
+            steps: dict[str, Callable[[], str]] = {
+                **first,
                 "one file saved": trial.saves,
                 "a branch": trial.branch,
                 "inv reload": trial.reload,
+                "inv api.host": trial.host,
                 "what cannot be brought": trial.refused,
                 "the cable out": trial.cable,
+                "ssh cut in data commands": partial(cuts, far, chosen.cuts),
                 "a build there": trial.build,
                 "without MEMOS_SRC": trial.without,
             }
             try:
                 for name, step in steps.items():
-                    if chosen.only not in name:
+                    if name not in first and chosen.only not in name:
                         continue
                     try:
                         told = step()

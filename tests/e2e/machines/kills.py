@@ -1,6 +1,7 @@
 """Kills data commands at random moments, and looks whether the data is whole after the next one.
 
-`nox -s kills` runs all moments; `-- --seed N --only restore:17` one of them again.
+`nox -s kills` runs all moments; `-- --seed N --only restore:17` one of them again. With `--remote`
+nothing is killed but the ssh that leads to the engine: a part of `nox -s remote`.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import requests
 
+from scripts.core.errors import ExitCode
 from tests.e2e.kit.checkout import Checkout, checkout
 from tests.kit.places import ROOT
 
@@ -78,9 +80,11 @@ def moments(seed: int, each: int) -> Iterator[Moment]:
 class Kills:
     """A small stack of its own whose data is known."""
 
-    def __init__(self, stack: Checkout) -> None:
-        """Work on a stack that is up; `prepare` comes first."""
-        self.stack = stack
+    def __init__(self, stack: Checkout, remote: str = "") -> None:
+        """Work on a stack that is up; `prepare` comes first. `remote` as for `main`."""
+        self.stack, self.remote = stack, remote
+        self.outlived = False
+        """Whether the last command that was struck did its work all the same."""
         self.generation = 0
         self.folder = stack.root / "snapshots" / stack.project
         self.seconds: dict[str, float] = {}
@@ -101,6 +105,8 @@ class Kills:
 
     def prepare(self) -> None:
         """Make the snapshot that is restored, and take the time of each command undisturbed."""
+        if self.remote:
+            self.stack.inv("images.send", *self.up[1:])
         self.stack.inv(*self.up)
         self.fill()
         self.stack.inv("snapshot.save", "--service", "qdrant", "--service", "minio", "--name", BASE)
@@ -162,18 +168,26 @@ class Kills:
         raise AssertionError(f"nothing was struck: it ended before its moment {TRIES} times")
 
     def killed(self, moment: Moment, after: float) -> bool:
-        """Kill a command `after` seconds; False when it had ended by itself."""
+        """Kill a command `after` seconds, or cut its ssh; False when it had ended by itself."""
+        struck = False
         with self.stack.started(*self.words(moment.command)) as process:
             try:
                 process.wait(timeout=after)
             except subprocess.TimeoutExpired:
-                if moment.group:
+                struck = True
+                if self.remote:
+                    cut()
+                elif moment.group:
                     os.killpg(process.pid, signal.SIGKILL)
                 else:
                     process.kill()
             code = process.wait()
-        assert code in {0, -signal.SIGKILL}, f"it ended with {code} before its moment"
-        return code != 0
+            said = process.stdout.read() if process.stdout else ""
+        wanted = int(ExitCode.ENGINE) if self.remote else -signal.SIGKILL
+        assert code == 0 or (struck and code == wanted), f"it ended with {code}: {said[-500:]}"
+        assert code == 0 or not self.remote or "\nnext: " in said, said[-500:]
+        self.outlived = self.remote != "" and struck and code == 0
+        return code != 0 or self.outlived
 
     def judged(self, moment: Moment, after: float, kept: set[str]) -> str:
         """Type the next command after a kill, and give what became of the data."""
@@ -182,7 +196,7 @@ class Kills:
         assert again.exit_code == 0, f"{state}: {again.exit_code}\n{again.stderr}"
         found = self.whole(moment, before)
         self.tidy(kept)
-        return f"{after:5.1f} s  {state:<22} → {found}"
+        return f"{after:5.1f} s  {'it went on' if self.outlived else state:<22} → {found}"
 
     def phase(self) -> str:
         """Return what the journal says."""
@@ -207,6 +221,8 @@ class Kills:
             "restore": {base: self.base},
         }
         wanted = {old: before, **others.get(moment.command, {})}
+        if self.outlived and moment.command in others:
+            del wanted[old]
         assert files in wanted, f"{files}, wanted one of {list(wanted)}"
         generation = wanted[files]
         assert self.points() == ({generation} if generation else set())
@@ -222,6 +238,14 @@ class Kills:
                 file.unlink()
 
 
+def cut() -> None:
+    """Kill the ssh that leads to the engine; its keeper brings it back."""
+    for file in (ROOT / ".cache" / "remote").glob("*/state.json"):
+        link = json.loads(file.read_text())
+        if link["phase"] == "open":
+            os.kill(link["ssh"], signal.SIGKILL)
+
+
 def chosen_by(only: str, moment: Moment) -> bool:
     """Say whether --only names a moment: restore, restore:17 or restore:10-19."""
     command, _, numbers = only.partition(":")
@@ -235,14 +259,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--each", type=int, default=30, help="moments of each command")
+    parser.add_argument("--remote", default="", help="cut ssh to this engine, and kill nothing")
     parser.add_argument("--only", default="", help="such as restore, restore:17, restore:10-19")
     chosen = parser.parse_args()
     sys.stdout.write(f"seed {chosen.seed}, {chosen.each} moments of each command\n")
     failed = struck = 0
     with tempfile.TemporaryDirectory() as folder:
-        stack = checkout(Path(folder), "memos-e2e-kills", root=ROOT)
+        far = {"REMOTE": chosen.remote, "IMAGE_SOURCE": "packages"} if chosen.remote else {}
+        stack = checkout(Path(folder), "memos-e2e-kills", root=ROOT, changes=far)
         try:
-            kills = Kills(stack)
+            kills = Kills(stack, chosen.remote)
             kills.prepare()
             for moment in moments(chosen.seed, chosen.each):
                 if not chosen_by(chosen.only, moment):
