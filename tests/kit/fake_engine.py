@@ -5,9 +5,9 @@ Containers and answers are recorded ones of a real engine (tests/data/engine), o
 
 import base64
 import json
-import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from queue import Queue
@@ -248,15 +248,9 @@ class FakeEngine:
         return 200, {**facts, "Config": {"Labels": self.state["images"][name]}}
 
 
-def main() -> None:
-    """Serve SOCKET with the state of the file STATE, as a process, until stdin is closed."""
-    socket, state = sys.argv[1:]
+@contextmanager
+def served(socket: str, state: str) -> Iterator[str]:
+    """Serve at a socket with the state of a file while the block runs; give a word when it does."""
     engine = FakeEngine(json.loads(Path(state).read_text(encoding="utf-8")))
     with unix(engine.respond, Path(socket)):
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        sys.stdin.read()
-
-
-if __name__ == "__main__":
-    main()
+        yield "ready"

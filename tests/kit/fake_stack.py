@@ -5,9 +5,8 @@ Answers have the shapes of the real ones (MemOS 2.0.6, Neo4j 5.26, Qdrant 1.15, 
 
 import itertools
 import json
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -216,18 +215,10 @@ class FakeStack:
         return [{"id": "p"}] if left <= 0 else []
 
 
-def main() -> None:
-    """Serve at as many ports as the argument says, as a process, until stdin is closed.
-
-    A second argument is what the stores hold, as JSON.
-    """
-    found = FakeStack(**json.loads(sys.argv[2] if sys.argv[2:] else "{}"))
+@contextmanager
+def served(count: str, held: str) -> Iterator[str]:
+    """Serve at so many ports what is held, as JSON, while the block runs; give the ports."""
+    found = FakeStack(**json.loads(held))
     with ExitStack() as servers:
-        ports = [servers.enter_context(http(found.respond)) for _ in range(int(sys.argv[1]))]
-        sys.stdout.write(f"{' '.join(map(str, ports))}\n")
-        sys.stdout.flush()
-        sys.stdin.read()
-
-
-if __name__ == "__main__":
-    main()
+        ports = [servers.enter_context(http(found.respond)) for _ in range(int(count))]
+        yield " ".join(map(str, ports))

@@ -1,6 +1,7 @@
 """The scripts of helper containers, run for real in folders, and killed at each of their steps."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,12 +24,15 @@ from scripts.data.volume_scripts import (
 KILLED = -9
 TOOLS = ("mv", "mkdir", "rm", "chown", "chmod", "touch")
 WRAPPER = """#!/bin/sh
-count=$(($(cat {folder}/count) + 1))
+read -r count <{folder}/count
+count=$((count + 1))
 echo $count >{folder}/count
 [ $count != $KILL ] || kill -9 $PPID
 [ $count != $KILL ] || exit
-PATH=${{PATH#*:}} {tool} "$@"
+PATH=${{PATH#*:}}
+exec {tool} "$@"
 """
+"""It starts no process but the tool: it runs thousands of times."""
 Kept = dict[str, str]
 
 
@@ -107,7 +111,7 @@ def struck(tmp_path: Path) -> Callable[[str, Path, int], int]:
         (tools / tool).chmod(0o755)
 
     def strike(script: str, volumes: Path, step: int) -> int:
-        (tmp_path / "count").write_text("0")
+        (tmp_path / "count").write_text("0\n")
         path = f"{tools}{os.pathsep}{os.environ['PATH']}"
         return run(script, volumes, env={"PATH": path, "KILL": str(step)}).returncode
 
@@ -135,10 +139,12 @@ def test_a_swap_killed_at_any_step_and_run_again_gives_the_new_data_whole(
     at: Path, tar: bytes, tmp_path: Path, struck: Callable[[str, Path, int], int]
 ) -> None:
     """And keeps the old data whole beside it."""
-    before, new, olds = contents(at), contents(tmp_path / "others"), run(PACK, at).stdout
+    before, new = contents(at), contents(tmp_path / "others")
+    old = at.rename(tmp_path / "old")
     step, code = 0, KILLED
     while code == KILLED:
         step += 1
+        subprocess.run(["cp", "--archive", old, at], check=True)
         assert run(UNPACK, at, tar).returncode == 0
         code = struck(SWAP, at, step)
         again = run(SWAP, at)
@@ -146,9 +152,7 @@ def test_a_swap_killed_at_any_step_and_run_again_gives_the_new_data_whole(
         assert {name: kept(at / name / OLD) for name in before} == before, f"step {step}"
         assert run(CLEAN, at).returncode == 0
         assert contents(at) == new, f"step {step}"
-        assert run(UNPACK, at, olds).returncode == 0
-        assert run(SWAP + CLEAN, at).returncode == 0
-        assert contents(at) == before
+        shutil.rmtree(at)
     assert step > 30
 
 
