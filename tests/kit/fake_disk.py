@@ -19,6 +19,8 @@ from typing import IO, Any
 from tests.kit.servers import Answer
 
 HELPER = "helper-"
+PATIENCE = 20.0
+"""Seconds for a helper that nobody listens to any more to end."""
 
 
 @dataclass(slots=True)
@@ -109,6 +111,9 @@ class Disk:
             return 400, {"message": refusal}
         at = self.folder / "mounts" / name
         at.mkdir(exist_ok=True)  # of an engine that ended meanwhile
+        for other in self.runs.values():
+            if other.process is not None and not _sources(other).isdisjoint(_sources(run)):
+                other.ended.wait(PATIENCE)  # whoever it was for has left it
         for mount in run.body["HostConfig"]["Mounts"]:
             (self.folder / mount["Source"]).rename(at / Path(mount["Target"]).name)
         run.process = subprocess.Popen(
@@ -159,6 +164,10 @@ class Disk:
                 connection.shutdown(socket.SHUT_RDWR)
 
         return attached
+
+
+def _sources(run: Run) -> set[str]:
+    return {mount["Source"] for mount in run.body["HostConfig"]["Mounts"]}
 
 
 def _copied_in(connection: socket.socket, process: subprocess.Popen[bytes]) -> None:
