@@ -187,7 +187,8 @@ def fresh(session: nox.Session) -> None:
 def remote(session: nox.Session) -> None:
     """A stack behind 50 ms of cable against the same one here, ten minutes; -- --rounds 1 fewer.
 
-    Then the work on a source there: images sent, saves, a branch, the cable out, a build.
+    Then the work on a source there: images sent, saves, a branch, the API at the desk, the cable
+    out, ssh cut in the middle of data commands, a build.
     """
     install(session, "test")
     session.run(

@@ -183,7 +183,7 @@ class Cluster(Api):
         """As `Api.stream`."""
         match _words(path):
             case ["events"]:
-                return Untold(self.connection(None), path, "")
+                return Untold(self._unopened(None), path, "")
             case ["containers", name, "logs"] if task := self._task_of(name):
                 return self.manager.stream(f"/tasks/{task}/logs", endless=endless, **query)
             case _:

@@ -251,7 +251,9 @@ def cuts(far: Far, each: int) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Try all; give 1 when something does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="the step of which this is a part of the name")
+    parser.add_argument(
+        "--only", action="append", help="steps of which this is a part of the name; may be repeated"
+    )
     parser.add_argument("--cuts", type=int, default=3, help="moments of each data command")
     chosen = parser.parse_args(argv)
     failed = 0
@@ -284,7 +286,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             }
             try:
                 for name, step in steps.items():
-                    if name not in first and chosen.only not in name:
+                    wanted = any(one in name for one in chosen.only or ("",))
+                    if name not in first and not wanted:
                         continue
                     try:
                         told = step()
