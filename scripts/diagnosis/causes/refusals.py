@@ -89,15 +89,16 @@ def name_taken(_: Failure, match: re.Match[str]) -> Cause:
 @known_by(
     r"bind source path does not exist: (?P<path>\S+)",
     r"error mounting \"(?P<path>[^\"]+)\" to rootfs.*(?:not a directory|no such file)",  # runc
+    r"failed to mount local volume: mount (?P<path>[^:]+):.*: no such file",  # volume/local
     within=_refusal,
 )
 def mount_missing(failure: Failure, match: re.Match[str]) -> Cause:
     """A folder that the container wants to see is not there; moby, volume/mounts/validate.go."""
-    return Cause(
-        "mount-missing",
-        f"there is no folder {match['path']} on the engine's machine",
-        f"correct the path in .env (MEMOS_SRC), then: {failure.up}",
-    )
+    where, step = "the engine's machine", "correct the path in .env (MEMOS_SRC), then"
+    if failure.container.node:
+        where, step = f"node {failure.container.node}", "make it there, or correct its volume; then"
+    told = f"there is no folder {match['path']} on {where}"
+    return Cause("mount-missing", told, f"{step}: {failure.up}")
 
 
 def image_missing(failure: Failure) -> Finding | None:

@@ -57,6 +57,26 @@ FAULTS = {
         wanted=("image-away", "node two does not have its image memos-dev/qdrant:1", "NODES=two="),
         evidence="No such image",
     ),
+    "a folder that its node does not have": Case(
+        state="restarting",
+        facts={
+            "node": "two",
+            "error": 'invalid mount config for type "bind": bind source path does not exist: /data',
+        },
+        wanted=("mount-missing", "no folder /data on node two", "make it there"),
+        evidence="bind source path does not exist",
+    ),
+    "a volume of a folder that its node does not have": Case(
+        state="restarting",
+        facts={
+            "node": "two",
+            "error": "failed to populate volume: error while mounting volume '/var/lib/docker/"
+            "volumes/test_x/_data': failed to mount local volume: mount /data/x:/var/lib/docker/"
+            "volumes/test_x/_data, flags: 0x1000: no such file or directory",
+        },
+        wanted=("mount-missing", "no folder /data/x on node two", "make it there"),
+        evidence="failed to mount local volume",
+    ),
     "a check that killed it again and again": Case(
         state="running",
         facts={"error": KILLED, "restarts": 3, "health": "starting", "exit_code": 137},
