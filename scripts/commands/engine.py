@@ -22,7 +22,7 @@ def remote(*, close: bool = False, keep: str = "", format: str = "text") -> None
     """Show the link to an engine on another machine: since when, its ports, how often it broke."""
     from scripts.config import workspace
     from scripts.engine import discovery
-    from scripts.engine.remote import link, state
+    from scripts.engine.remote import address, link, state
 
     tell = report(format)
     here = checkout(tell)
@@ -36,7 +36,7 @@ def remote(*, close: bool = False, keep: str = "", format: str = "text") -> None
     flags.alone("close", format=tell.form != "text")
     links = [*link.every(here.root)]
     for one in links:  # also what the settings name no longer
-        link.close(here.root, link.parsed(one.address, "the address"))
+        link.close(here.root, address.noted(one.address))
         tell.say(f"the link to {one.address} is closed")
     if not links:
         tell.say("no link was open")
@@ -46,12 +46,14 @@ def remote(*, close: bool = False, keep: str = "", format: str = "text") -> None
 def _keep(here: "Checkout", written: str, tell: "Report") -> None:
     """Hold a link until Ctrl-C or SIGTERM, or until nobody needs it."""
     from scripts.core import files, process
+    from scripts.engine.remote import address as addresses
     from scripts.engine.remote import link, state
     from scripts.engine.remote.keeper import Keeper
     from scripts.engine.source.attend import attend
     from scripts.machine import groups
 
-    address = link.parsed(written, "--keep")
+    own = written.startswith(addresses.HERE)
+    address = addresses.noted(written) if own else link.parsed(written, "--keep")
     with (
         files.held(state.folder(here.root, address), "remote"),
         process.ended_by(signal.SIGTERM),
@@ -59,7 +61,7 @@ def _keep(here: "Checkout", written: str, tell: "Report") -> None:
     ):
         beside = replace(here, runner=process.run_beside)  # it is called in a thread
         need = partial(groups.need, "remote", beside, tell.say)
-        duties = (partial(attend, here.root, need=need),)
+        duties = () if own else (partial(attend, here.root, need=need),)
         Keeper(here.root, address, here.environ, tell.say, duties).run()
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.config.rules.schema import Breach, as_list, as_tree, describe, require
-from scripts.core.inventory import PROJECT_LABEL, SERVICE_LABEL, VOLUME_LABEL
+from scripts.core.inventory import PORTS_LABEL, PROJECT_LABEL, SERVICE_LABEL, VOLUME_LABEL
 from scripts.core.units import seconds
 
 Tree = Mapping[str, Any]
@@ -66,10 +66,6 @@ _LOST: Mapping[str, Callable[[Any], str]] = {
     ),
 }
 """Keys that Swarm ignores or refuses, of which a stack can do without; and what is lost by it."""
-_UNPUBLISHED = (
-    "what is for {} alone is published nowhere: in a Swarm it would listen on every address of its"
-    " node"
-)
 _REFUSED = "no such key with DEPLOY=swarm: a Swarm has nothing like it"
 _STEP = "say it otherwise in the compose file; or DEPLOY= in .env, for plain Compose"
 _OF_STACK = frozenset({"name", "version", "services", "networks", "volumes", "configs", "secrets"})
@@ -177,6 +173,7 @@ class _Reader:
                 PROJECT_LABEL: self._project,
                 SERVICE_LABEL: name,
                 "com.docker.compose.oneoff": "False",
+                **_narrow(keys),
             },
             "healthcheck": _healthcheck(as_tree(keys.get("healthcheck"))),
             "networks": self._attached(name, keys),
@@ -202,14 +199,14 @@ class _Reader:
         """Yield the ports that a node may publish.
 
         In host mode: ingress needs IPVS, and goes with no names. It listens on every address of
-        the node, so what is for this machine alone is not published at all.
+        the node, so what is for this machine alone is not published: a link brings it here.
         """
         for place, port in enumerate(map(as_tree, as_list(keys.get("ports")))):
             key, address = f"ports[{place}]", str(port.get("host_ip", ""))
             published = str(port.get("published", ""))
             if _loopback(address):
-                self._lost[_UNPUBLISHED.format(address)][name] = None
-            elif address not in {"", "0.0.0.0", "::"}:  # noqa: S104 - nothing is bound here
+                continue
+            if address not in {"", "0.0.0.0", "::"}:  # noqa: S104 - nothing is bound here
                 wanted = "127.0.0.1 or 0.0.0.0: a Swarm cannot publish on one address"
                 self._refuse(f"{key}.host_ip", address, wanted, service=name)
             elif not published.isdecimal():
@@ -379,6 +376,17 @@ def _sources(services: Mapping[str, Tree], key: str) -> frozenset[str]:
 
 def _labels(keys: Tree) -> Tree:
     return as_tree(keys.get("labels"))
+
+
+def _narrow(keys: Tree) -> dict[str, str]:
+    """Return the label by which a link knows the ports that are for this machine alone."""
+    ports = map(as_tree, as_list(keys.get("ports")))
+    found = [
+        f"{port.get('published')}:{port.get('target')}"
+        for port in ports
+        if _loopback(str(port.get("host_ip", ""))) and port.get("protocol", "tcp") == "tcp"
+    ]
+    return {PORTS_LABEL: " ".join(found)} if found else {}
 
 
 def _loopback(address: str) -> bool:

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from scripts.config import compose, compose_cache, selection
 from scripts.config import settings as env_file
@@ -18,7 +16,7 @@ from scripts.core.errors import ConfigError
 from scripts.core.files import Json
 from scripts.core.inventory import FOREIGN, Engine, ImageSource
 from scripts.core.process import Runner
-from scripts.core.stack import Service, Stack
+from scripts.core.stack import Stack
 from scripts.core.texts import is_secret
 from scripts.engine import containers, discovery
 from scripts.engine.api import Api
@@ -61,6 +59,7 @@ class Workspace:
             env=self.engine.env,
             ways=nodes.ways(self.settings.get(nodes.NODES)),
             forward=self._forwarded,
+            brought=self._brought,
             remote=self.engine.remote,
             memory=memory_of(self.engine.endpoint),
             project=self.stack.project,
@@ -73,6 +72,12 @@ class Workspace:
         from scripts.engine.swarm import ways
 
         return ways.forwarded(self.settings.root, address)
+
+    def _brought(self) -> bool:
+        """Say whether a link brings ports of the manager's own containers to this machine."""
+        from scripts.engine.swarm import ways
+
+        return self.engine.local and ways.brought(self.settings.root, self.engine.endpoint)
 
     @property
     def cache(self) -> Path:
@@ -267,8 +272,6 @@ def _workspace(
 ) -> Workspace:
     """Return the workspace with this resolved file, as text and as document."""
     stack = compose.parse(known[1], composed.files[0].parent)
-    if settings.swarm:
-        stack = in_swarm(stack)
     if running.remote:  # by its folder the link knows which ports it may bring here
         cache(settings.root, stack.project).mkdir(parents=True, exist_ok=True)
     return Workspace(
@@ -310,27 +313,6 @@ def without_probes(stack: Stack) -> Stack:
     """Return the stack for an engine at tcp://: its ports are out of reach, health is believed."""
     services = (one if one.elsewhere else replace(one, probes=()) for one in stack.services)
     return replace(stack, services=tuple(services))
-
-
-def in_swarm(stack: Stack) -> Stack:
-    """Return the stack for a Swarm: what is for this machine alone is published nowhere.
-
-    Who has no port to be probed at is judged by his health check.
-    """
-    return replace(stack, services=tuple(map(_in_swarm, stack.services)))
-
-
-def _in_swarm(service: Service) -> Service:
-    if service.elsewhere:
-        return service
-    ports = tuple(port for port in service.ports if not ip_address(port.host).is_loopback)
-    known = {port.published for port in ports}
-    return replace(
-        service,
-        ports=ports,
-        probes=tuple(one for one in service.probes if one.port in known),
-        links=tuple(one for one in service.links if urlsplit(one.url).port in known),
-    )
 
 
 def with_all_profiles(space: Workspace) -> Workspace:

@@ -33,10 +33,12 @@ SERVICE_LABEL = "com.docker.compose.service"
 FOLDER_LABEL = "com.docker.compose.project.working_dir"
 VOLUME_LABEL = "com.docker.compose.volume"
 DATA_LABEL = "dev.memos.data"
+PORTS_LABEL = "dev.memos.ports"
 """Labels by which Compose knows containers and volumes as its own; so do we, whoever made them.
 
-The last is ours: of a volume, with PROJECT.GROUP as its value, and, before that, of a node of a
-Swarm that has the data.
+The last two are ours. DATA_LABEL is of a volume, with PROJECT.GROUP as its value, and, before that,
+of a node of a Swarm that has the data. PORTS_LABEL is of a container of a Swarm, with PORT:TARGET
+for each port that no node publishes: a link brings it to 127.0.0.1.
 """
 
 

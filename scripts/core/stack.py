@@ -91,6 +91,13 @@ class Port:
     published: int
     target: int
 
+    @property
+    def narrow(self) -> bool:
+        """Say whether it is for its own machine alone."""
+        from ipaddress import ip_address
+
+        return ip_address(self.host).is_loopback
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
@@ -173,14 +180,20 @@ class Service:
     """Of one elsewhere: the `least` that is of use, and the `path` and `field` that tell it."""
 
     def at(self, host: str) -> "Service":
-        """Return the service as it is published on another machine; for none as it is."""
+        """Return the service as it is published on another machine; for none as it is.
+
+        What is for that machine alone is nothing there.
+        """
         if not host:
             return self
+        ports = tuple(replace(one, host=host) for one in self.ports if not one.narrow)
+        known = {one.published for one in ports}
+        links = (one for one in self.links if urlsplit(one.url).port in known)
         return replace(
             self,
-            ports=tuple(replace(one, host=host) for one in self.ports),
-            probes=tuple(replace(one, host=host) for one in self.probes),
-            links=tuple(one.at(host) for one in self.links),
+            ports=ports,
+            probes=tuple(replace(one, host=host) for one in self.probes if one.port in known),
+            links=tuple(one.at(host) for one in links),
         )
 
 

@@ -107,7 +107,9 @@ def _logins(stack: Stack, look: Look) -> tuple[Login, ...]:
     tries = []
     with ThreadPoolExecutor(max_workers=len(stack.services) or 1) as pool:
         for service in stack.services:
-            right, probe = look.reading(service.name), next(iter(service.probes), None)
+            container = look.container(service.name)
+            reached = service.at(container.address) if container is not None else service
+            right, probe = look.reading(service.name), next(iter(reached.probes), None)
             if probe is None or probe.auth is None or right is None or not right.ok:
                 continue
             # the same call, with a password that nobody has

@@ -3,13 +3,15 @@
 Memory, processor and disk are those of that machine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scripts.config.workspace import Workspace
 from scripts.core.inventory import FOLDER_LABEL, PROJECT_LABEL, Host
 from scripts.core.stack import LOOPBACK, Port
 from scripts.engine.remote import address, link, there
+from scripts.engine.remote.state import State
+from scripts.engine.remote.there import There
 from scripts.machine.ports import owner, taken_among
 
 Holders = dict[int, tuple[str, str]]
@@ -28,12 +30,21 @@ class Far:
 def holders_here(space: Workspace, wanted: Wanted) -> Holders:
     """Return the ports that somebody else holds on this machine, where they are forwarded to."""
     found = link.now(space.settings.root, space.engine.remote)
-    ours = {one.port for one in found.state.forwards if not one.error} if found else set()
+    return taken_here([found.state] if found else [], wanted)
+
+
+def taken_here(links: Collection[State], wanted: Wanted) -> Holders:
+    """Like `holders_here`, of ports that links bring here."""
+    ours = {one.port for open_ in links for one in open_.forwards if not one.error}
+    # a link that was opened just now has not noted them yet
+    theirs = tuple(f"(pid {pid})" for one in links for pid in (one.pid, one.ssh))
     here = [(name, replace(port, host=LOOPBACK)) for name, port in wanted]
+    busy = [(name, port.published) for name, port in taken_among(here)]
+    found = {port: (name, owner(port)) for name, port in busy if port not in ours}
     return {
-        port.published: (name, f"{owner(port.published)} on this machine")
-        for name, port in taken_among(here)
-        if port.published not in ours
+        port: (name, f"{who} on this machine")
+        for port, (name, who) in found.items()
+        if not who.endswith(theirs)
     }
 
 
@@ -50,26 +61,45 @@ def look(space: Workspace, wanted: Wanted, publishers: Mapping[int, str], ours: 
     """
     found = link.now(space.settings.root, space.engine.remote)
     folder = str((space.api.get("/info") or {}).get("DockerRootDir") or "/")
-    machine = found and there.machine(folder, found.ask)
+    asked = there.machine(folder, found.ask) if found else None
+    machine = asked or There(host=Host())
     host = found.address.host if found else space.engine.place
-    listening = machine.listening if machine else frozenset[int]()
     return Far(
-        host=replace(machine.host, disk=f"{folder} of {host}") if machine else Host(),
-        holders={
-            port.published: (name, f"{publishers.get(port.published, 'a process')} on {host}")
-            for name, port in wanted
-            if publishers.get(port.published, "") not in ours
-            and (port.published in publishers or port.published in listening)
-        },
+        host=replace(machine.host, disk=f"{folder} of {host}") if asked else machine.host,
+        holders=taken_there(wanted, machine, publishers, ours, host),
     )
 
 
-def leave(space: Workspace) -> str:
-    """End the link once nothing of this checkout is there; say so, or what still needs it."""
-    root = space.settings.root
+def taken_there(
+    wanted: Wanted,
+    machine: There,
+    publishers: Mapping[int, str],
+    ours: set[str],
+    host: str,
+) -> Holders:
+    """Return the ports that somebody else holds on another machine; arguments as of `look`."""
+    return {
+        port.published: (name, f"{publishers.get(port.published, 'a process')} on {host}")
+        for name, port in wanted
+        if publishers.get(port.published, "") not in ours
+        and (port.published in publishers or port.published in machine.listening)
+    }
+
+
+def leave(space: Workspace) -> Iterator[str]:
+    """End the links once nothing of this checkout is there; say so, or what still needs them."""
+    links, root = [*filter(None, [space.engine.remote])], space.settings.root
+    if space.settings.swarm:
+        noted = {one.address for one in link.every(root)}
+        own = [space.engine.endpoint] if space.engine.local else []
+        named = (*space.cluster.ways.values(), *own)
+        links += [one for one in named if str(address.noted(one)) in noted]
     mine = {"label": [f"{FOLDER_LABEL}={space.stack.folder}"]}
     left = space.api.get("/containers/json", all=True, filters=mine) or ()
-    if projects := {(one.get("Labels") or {}).get(PROJECT_LABEL, "") for one in left}:
-        return f"the link to {space.engine.remote} stays: {', '.join(sorted(projects))} is there"
-    link.close(root, address.parse(space.engine.remote))
-    return f"the link to {space.engine.remote} is closed"
+    projects = {(one.get("Labels") or {}).get(PROJECT_LABEL, "") for one in left}
+    for one in links:
+        if projects:
+            yield f"the link to {one} stays: {', '.join(sorted(projects))} is there"
+        else:
+            link.close(root, address.noted(one))
+            yield f"the link to {one} is closed"

@@ -13,7 +13,7 @@ from scripts.engine.api import shaped
 from scripts.engine.containers import existing
 from scripts.engine.swarm.cluster import Cluster
 from scripts.engine.swarm.tasks import STACK_LABEL, TASK_LABEL
-from scripts.start import guards
+from scripts.start import far, guards
 from scripts.start.starter import Starter
 from scripts.start.up import take_over
 from scripts.swarm import deploy
@@ -70,6 +70,8 @@ def down(start: Starter, tell: Reporter, *, delete_data: bool, yes: bool) -> Non
     else:
         told = "the data is kept, each on its node; inv up brings all back"
         tell.say(told if there else f"nothing of {project} runs")
+    for line in far.leave(space):
+        tell.say(line)
 
 
 def _confirm(

@@ -1,6 +1,6 @@
 """`inv up` on a Swarm: checks, brings images to their nodes, deploys once, and then only looks."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, suppress
 
 from scripts.config import selection, swarm
@@ -8,7 +8,7 @@ from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError, ExitCode, StackError
 from scripts.core.files import held
 from scripts.core.finding import Finding, fatal
-from scripts.core.look import ALIVE, Look
+from scripts.core.look import ALIVE, Container, Look
 from scripts.core.polling import poll
 from scripts.core.progress import phase
 from scripts.core.stack import Stack
@@ -23,6 +23,7 @@ from scripts.start.starter import Starter, with_news
 from scripts.start.up import Reporter, Wanted, take_over
 from scripts.swarm import deploy
 from scripts.swarm.placement import Placement, placement
+from scripts.watch import published
 from scripts.watch.observer import Observer
 
 SETTLING = 15.0
@@ -157,8 +158,25 @@ def _follow(
     with suppress(StackError, OSError):  # what `ps` will not know then is no fault
         recorder.keep(space.cache, space.stack, names, containers(space.api, space.stack.project))
     if code is ExitCode.OK:
-        tell.ready(space.stack, names, space.settings)
+        found = containers(space.api, space.stack.project)
+        tell.ready(published.running(space.stack, found), names, space.settings)
+        for line in out_of_reach(space.stack, found):
+            tell.say(line)
     return code
+
+
+def out_of_reach(stack: Stack, found: Iterable[Container]) -> Iterator[str]:
+    """Yield what is for people, and is on a machine that publishes it not, nor does ssh lead to."""
+    lost: dict[str, list[str]] = {}
+    for one in found:
+        service = stack.service(one.service)
+        if service.links and not service.at(one.address).links:
+            lost.setdefault(one.node, []).append(one.service)
+    for node, names in lost.items():
+        yield (
+            f"{', '.join(sorted(names))} on {node}: no port of theirs answers here, as none is"
+            f" published and ssh does not lead there; NODES={node}=USER@HOST in .env changes that"
+        )
 
 
 class Deployed(scheduler.Onlooker):

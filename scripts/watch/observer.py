@@ -135,7 +135,9 @@ class Observer:
         """
         before = self._healths.get(service.name)
         self._healths[service.name] = health = container.health if container is not None else None
-        return container is None or (not service.probes and health is not before)
+        if container is None:
+            return True
+        return not service.at(container.address).probes and health is not before
 
     def _containers(self) -> tuple[Container, ...]:
         before = dict(self._seen)
@@ -180,10 +182,19 @@ class Observer:
         )
 
     def _probe(self, service: Service, container: Container) -> None:
-        """Put the probes of a service; where it has none, run the check that the engine trusts."""
-        if service.probes:
-            far = self.api.remote != ""
-            call = partial(probes.read, service.at(container.address), at_once=far)
+        """Put the probes of a service; where it has none, run the check that the engine trusts.
+
+        Of one that is out of reach, as on a node that nobody can ask, that check is believed.
+        """
+        reached = service.at(container.address)
+        if reached.probes:
+            call = partial(probes.read, reached, at_once=self.api.remote != "")
+        elif service.probes and not container.check:
+            if (health := container.health) in {Health.HEALTHY, Health.UNHEALTHY}:
+                self._readings[service.name] = Reading(
+                    service=service.name, ok=health is Health.HEALTHY, detail=health
+                )
+            return
         elif container.check and container.health in {Health.HEALTHY, Health.UNHEALTHY}:
             call = partial(health_check.read, self.api, container)
         else:

@@ -93,7 +93,8 @@ def down(start: Starter, tell: DataReport, *, delete_data: bool, yes: bool) -> N
     if space.engine.remote:
         from scripts.start import far
 
-        tell.say(far.leave(space))
+        for line in far.leave(space):
+            tell.say(line)
 
 
 def _confirm(

@@ -17,7 +17,7 @@ from scripts.engine.containers import containers
 from scripts.tell.report import Report
 from scripts.watch import mends, on_host
 from scripts.watch.mends import Mends
-from scripts.watch.published import API, MILVUS, behind, running, serving
+from scripts.watch.published import API, CYPHER, MILVUS, VECTORS, behind, running, serving
 from scripts.watch.smoke import stores
 from scripts.watch.smoke.api_log import ApiLog
 from scripts.watch.smoke.stage import Stage
@@ -33,7 +33,6 @@ DELETES = "2331"
 def smoke(space: Workspace, tell: Report) -> ExitCode:
     """Try the job, and tell each stage as it ends; BROKEN with the cause when one fails."""
     stack = space.stack
-    _require_published(space)
     look = Look(containers=on_host.seen(space.cache, containers(space.api, stack.project)))
     scope = scope_of(stack, space.settings, look, mends.read(space.api, look))
     service, _ = behind(stack, API)
@@ -43,6 +42,7 @@ def smoke(space: Workspace, tell: Report) -> ExitCode:
         container=look.container(service.name),
         secrets=space.settings.secrets(),
     )
+    _require_reached(stack, look)
     reached = running(stack, look.containers)
     trial = Trial(stack=reached, cube=f"smoke-{os.urandom(6).hex()}", scope=scope, say=tell.say)
     notes = Notes(file=space.cache / "smoke" / "cubes.json")
@@ -63,15 +63,17 @@ def smoke(space: Workspace, tell: Report) -> ExitCode:
     return code
 
 
-def _require_published(space: Workspace) -> None:
-    """Raise ConfigError where nothing of a Swarm can be called from outside of it."""
-    if space.settings.swarm and serving(space.stack, API) is None:
-        raise ConfigError(
-            f"the API is published nowhere: {space.settings.told('BIND_ADDRESS')}, which in a Swarm"
-            " is no address of one machine",
-            next_step="BIND_ADDRESS=0.0.0.0 and ALLOW_WITHOUT_LOGIN=yes in .env where all who reach"
-            " the nodes may use it; then: inv up",
-        )
+def _require_reached(stack: Stack, look: Look) -> None:
+    """Raise ConfigError where the API or its databases are on a node that nothing leads to."""
+    for service in filter(None, (serving(stack, port) for port in (API, CYPHER, VECTORS))):
+        one = look.container(service.name)
+        if one is not None and not service.at(one.address).ports:
+            raise ConfigError(
+                f"no port of {one.service} answers here: it is on node {one.node}, which publishes"
+                " none, and ssh does not lead there",
+                next_step=f"NODES={one.node}=USER@HOST in .env; or, where all who reach the nodes"
+                " may use it, BIND_ADDRESS=0.0.0.0 and ALLOW_WITHOUT_LOGIN=yes, then: inv up",
+            )
 
 
 def scope_of(stack: Stack, settings: Settings, look: Look, mended: Mends | None) -> Scope:

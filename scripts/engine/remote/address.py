@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 
 SCHEME = "ssh://"
+HERE = "unix://"
+"""How that of an engine on this machine begins: its link only brings ports to 127.0.0.1."""
 VARIABLE = "REMOTE"
 """Of the settings: an address."""
 WANTED = "USER@HOST, or ssh://USER@HOST:PORT; a name of your ssh settings will do"
@@ -29,8 +31,15 @@ class Address:
     socket: str = ""
     """The engine's socket there; empty for the one that docker uses there."""
 
+    @property
+    def local(self) -> bool:
+        """Say whether the engine is on this machine, at `socket`."""
+        return not self.host
+
     def __str__(self) -> str:
         """Return the address as docker takes it."""
+        if self.local:
+            return f"{HERE}{self.socket}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         user = f"{self.user}@" if self.user else ""
         return f"{SCHEME}{user}{host}{f':{self.port}' if self.port else ''}{self.socket}"
@@ -61,4 +70,11 @@ def parse(text: str) -> Address:
         user=found["user"] or "",
         port=int(found["port"] or 0),
         socket=(found["socket"] or "").rstrip("/"),
+    )
+
+
+def noted(text: str) -> Address:
+    """Return the address of a link: also that of an engine here, which no user writes."""
+    return (
+        Address(host="", socket=text.removeprefix(HERE)) if text.startswith(HERE) else parse(text)
     )

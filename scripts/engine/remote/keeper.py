@@ -1,4 +1,4 @@
-"""The process that holds a link: it connects, forwards what is published, and comes back.
+"""The process that holds a link: it connects, brings ports here, and comes back.
 
 It ends when it is told to, and by itself when for a while no command uses the link and nothing of
 this checkout is there.
@@ -7,7 +7,7 @@ this checkout is there.
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,18 +16,20 @@ from typing import Any
 
 from scripts.core.errors import EngineError, StackError, known
 from scripts.core.files import Json
-from scripts.core.inventory import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL, Engine
+from scripts.core.inventory import FOLDER_LABEL, PORTS_LABEL, PROJECT_LABEL, Engine
 from scripts.core.progress import Say
 from scripts.core.stack import LOOPBACK
 from scripts.core.units import SECOND, duration
 from scripts.engine.api import Api, shaped
 from scripts.engine.discovery import ask_socket, check_engine
 from scripts.engine.events import Events
+from scripts.engine.remote import doors, there
 from scripts.engine.remote import state as states
-from scripts.engine.remote import there
 from scripts.engine.remote.address import Address
+from scripts.engine.remote.doors import BRIDGE, Doors, Row
 from scripts.engine.remote.link import Link
 from scripts.engine.remote.master import UNREACHABLE, Master
+from scripts.engine.remote.relay import Relay
 from scripts.engine.remote.state import Break, Forward, Phase, Problem, State
 from scripts.machine import ports, processes
 
@@ -45,11 +47,8 @@ PRIVILEGED = 1024
 """Ports below it are those of this machine's own services, and are not forwarded."""
 MOST = 128
 """Ports that are forwarded at most; a stack has some fifteen."""
+Connection = Master | Relay
 VERSIONS = {"version": "Version", "api_version": "ApiVersion"}
-ANYWHERE = {"0.0.0.0": LOOPBACK, "": LOOPBACK, "::": LOOPBACK}  # noqa: S104 - nothing is bound
-"""What a port that is published on all addresses there is reached at there."""
-Published = Mapping[int, tuple[str, str]]
-"""The address and the service of each port that is published there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +93,7 @@ class Keeper:
         self._last = ExitStack()
         """What is given back at the very end."""
         self._forwarded: dict[int, str] = {}
-        """The address there of each port that is forwarded."""
+        """ADDRESS:PORT there of each port that is forwarded."""
         pid = os.getpid()
         self._state = State(
             address=str(address),
@@ -155,8 +154,11 @@ class Keeper:
                     if self._cache.exists():  # its checkout may be moved
                         states.write(self._place, after)
 
-    def _first(self) -> Master:
-        master = Master(self._address, self._state.control)
+    def _made(self) -> Connection:
+        return Relay() if self._address.local else Master(self._address, self._state.control)
+
+    def _first(self) -> Connection:
+        master = self._made()
         try:
             self._connect(master)
         except BaseException:
@@ -164,12 +166,12 @@ class Keeper:
             raise
         return master
 
-    def _again(self, before: Master) -> Master:
+    def _again(self, before: Connection) -> Connection:
         """Connect until it succeeds; raises what no waiting mends, such as another host key."""
         lost, pauses = time.monotonic(), iter(PAUSES)
         while not self._ended.is_set():
             before.close()
-            before = Master(self._address, self._state.control)
+            before = self._made()
             try:
                 self._connect(before)
             except EngineError as error:
@@ -182,17 +184,12 @@ class Keeper:
             self._ended.wait(SELDOM if gone > PATIENT else next(pauses, PAUSES[-1]))
         return before
 
-    def _connect(self, master: Master) -> None:
+    def _connect(self, master: Connection) -> None:
         """Have the engine there answer here; the ports come later."""
         self._note(ssh=master.pid, ssh_started=processes.birth(master.pid))
         master.require_open()
         state = self._state
-        path = state.socket or there.socket(self._address, self._link().ask)
-        here = str(Path(state.sockets, states.ENGINE))
-        if failed := master.forward(here, path):
-            raise EngineError(
-                f"ssh cannot forward the engine's socket: {failed}", next_step="inv remote"
-            )
+        path = self._address.socket if self._address.local else self._socket(master)
         found = self._version(master, state.endpoint, path)
         self._forwarded.clear()
         breaks = state.breaks
@@ -204,7 +201,16 @@ class Keeper:
             phase=Phase.OPEN, socket=path, breaks=breaks, problem=Problem(), forwards=(), **found
         )
 
-    def _version(self, master: Master, endpoint: str, path: str) -> dict[str, str]:
+    def _socket(self, master: Connection) -> str:
+        """Have the engine's socket answer here; give where it is there."""
+        path = self._state.socket or there.socket(self._address, self._link().ask)
+        if failed := master.forward(str(Path(self._state.sockets, states.ENGINE)), path):
+            raise EngineError(
+                f"ssh cannot forward the engine's socket: {failed}", next_step="inv remote"
+            )
+        return path
+
+    def _version(self, master: Connection, endpoint: str, path: str) -> dict[str, str]:
         """Return the versions of the engine there; EngineError where it is old, or none answers."""
         told, why = ask_socket(endpoint)
         if not told:
@@ -215,8 +221,10 @@ class Keeper:
         )
         return found
 
-    def _silent(self, master: Master, path: str, error: Exception | str) -> EngineError:
+    def _silent(self, master: Connection, path: str, error: Exception | str) -> EngineError:
         """Return why no engine answers behind a socket there."""
+        if self._address.local:
+            return EngineError(f"no engine answers at {path}: {error}", next_step="inv doctor")
         host, said = self._address.host, master.reason
         if master.ended.is_set():
             return EngineError(
@@ -252,8 +260,8 @@ class Keeper:
             self._say(f"the link to {self._address} broke: {why}")
         self._note(phase=Phase.BROKEN, breaks=breaks, forwards=())
 
-    def _serve(self, master: Master) -> bool:
-        """Forward what is published until the link breaks: True; or until nobody needs it."""
+    def _serve(self, master: Connection) -> bool:
+        """Bring ports here until the link breaks: True; or until nobody needs it."""
         Thread(target=self._await_end, args=(master,), daemon=True).start()
         api = Api(self._state.endpoint, timeout=PATIENCE)
         events = Events(api, [self._label], time.time_ns(), self._news.set)
@@ -269,25 +277,32 @@ class Keeper:
             events.close()
         return not self._ended.is_set()
 
-    def _await_end(self, master: Master) -> None:
+    def _await_end(self, master: Connection) -> None:
         master.ended.wait()
         self._news.set()
 
-    def _follow(self, master: Master, api: Api) -> None:
-        """Forward the ports that are published there now, and no others."""
+    def _follow(self, master: Connection, api: Api) -> None:
+        """Bring the ports here that are there now, and no others."""
         rows = api.get("/containers/json", all=True, filters={"label": [self._label]}) or ()
         if rows:
             self._needed = time.monotonic()
-        wanted = published(row for row in rows if self._is_own(row))
-        for port, address in [*self._forwarded.items()]:
-            if port not in wanted or wanted[port][0] != address:
-                master.cancel(f"{LOOPBACK}:{port}", f"{address}:{port}")
+        wanted = self._wanted(api, [row for row in rows if self._is_own(row)])
+        for port, place in [*self._forwarded.items()]:
+            if port not in wanted or wanted[port][0] != place:
+                master.cancel(f"{LOOPBACK}:{port}", place)
                 del self._forwarded[port]
         told = []
-        for port, (address, service) in sorted(wanted.items()):
-            failed = "" if port in self._forwarded else self._forward(master, port, address)
+        for port, (place, service) in sorted(wanted.items()):
+            failed = "" if port in self._forwarded else self._forward(master, port, place)
             told.append(Forward(port=port, service=service, error=failed))
         self._note(forwards=tuple(told))
+
+    def _wanted(self, api: Api, rows: Sequence[Row]) -> Doors:
+        """Return what is to answer here; what is published on this machine does by itself."""
+        found: Doors = {} if self._address.local else doors.published(rows)
+        if any(PORTS_LABEL in row["Labels"] for row in rows):
+            found = {**doors.unpublished(rows, api.get(f"/networks/{BRIDGE}") or {}), **found}
+        return found
 
     @shaped("what is published")
     def _is_own(self, row: Mapping[str, Any]) -> bool:
@@ -298,15 +313,15 @@ class Keeper:
         project = str(row["Labels"].get(PROJECT_LABEL, ""))
         return project == Path(project).name != "" and (self._cache / project).is_dir()
 
-    def _forward(self, master: Master, port: int, address: str) -> str:
+    def _forward(self, master: Connection, port: int, place: str) -> str:
         """Forward a port; give what is in the way."""
         if port < PRIVILEGED or len(self._forwarded) >= MOST:
             return f"only {MOST} ports from {PRIVILEGED} on are brought here"
         if ports.taken(LOOPBACK, port):
             return f"taken here by {ports.owner(port)}"
-        if failed := master.forward(f"{LOOPBACK}:{port}", f"{address}:{port}"):
+        if failed := master.forward(f"{LOOPBACK}:{port}", place):
             return failed
-        self._forwarded[port] = address
+        self._forwarded[port] = place
         return ""
 
     def _is_needed(self) -> bool:
@@ -346,16 +361,3 @@ class Keeper:
             duty(held)
         except Exception as error:  # noqa: BLE001 - it is told, and the link is worth more
             self._say(f"a duty of the link has ended: {known(error) or repr(error)}")
-
-
-@shaped("what is published")
-def published(rows: Iterable[Mapping[str, Any]]) -> Published:
-    """Return the TCP ports that containers publish, from the engine's list of them."""
-    found = {}
-    for row in rows:
-        service = (row.get("Labels") or {}).get(SERVICE_LABEL, "")
-        for port in row.get("Ports") or ():
-            if port.get("PublicPort") and port.get("Type") == "tcp" and ":" not in port["IP"]:
-                address = ANYWHERE.get(port["IP"], port["IP"])
-                found[int(port["PublicPort"])] = (address, service)
-    return found

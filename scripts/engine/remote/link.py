@@ -88,7 +88,7 @@ def parsed(written: str, origin: str) -> Address:
 
 def seen(root: Path, written: str) -> State:
     """Return how the link of a checkout to an address is; nothing is opened for that."""
-    address = addresses.parse(written)
+    address = addresses.noted(written)
     return states.sound(states.read(states.folder(root, address)), str(address))
 
 
@@ -116,7 +116,8 @@ def opened(checkout: Checkout, address: Address) -> Link:
         until_none(lambda: processes.birth(state.pid) == state.started, timeout=END, interval=0.03)
         state = states.sound(states.read(place), str(address))
     if state.phase in {Phase.CLOSED, Phase.FAILED}:
-        require_client(checkout.environ)
+        if not address.local:
+            require_client(checkout.environ)
         states.sockets(checkout.root, address, checkout.environ)  # what is wrong is told here
         checkout.say(f"opening the link to {address}")
         state = _awaited(place, state, PATIENCE, _begin(place, address))

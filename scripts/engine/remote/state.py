@@ -14,7 +14,7 @@ from scripts.core import files
 from scripts.core.errors import ConfigError, owner
 from scripts.core.files import Json
 from scripts.core.units import SECOND, exactly
-from scripts.engine.remote.address import Address, parse
+from scripts.engine.remote.address import HERE, Address, noted
 from scripts.machine import processes
 
 FILE, LOG, USERS = "state.json", "log", "users"
@@ -52,7 +52,7 @@ class Break:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forward:
-    """A port that a container there publishes."""
+    """A port of a container there that is brought here."""
 
     port: int
     service: str
@@ -114,6 +114,8 @@ class State:
     @property
     def endpoint(self) -> str:
         """The engine's address on this machine."""
+        if self.address.startswith(HERE):
+            return self.address
         return f"unix://{Path(self.sockets, ENGINE)}"
 
     @property
@@ -147,7 +149,7 @@ def read(place: Path) -> State | None:
 
 def _copied(state: State, place: Path) -> bool:
     """Say whether the file was copied, with a checkout that is still where it was."""
-    original = folder(Path(state.root), parse(state.address))
+    original = folder(Path(state.root), noted(state.address))
     return state.root != "" and original.exists() and not files.same(original, place)
 
 

@@ -37,6 +37,11 @@ HARDWARE = """\
 df -Pk "$1" 2>/dev/null || df -Pk /
 cat /proc/meminfo /proc/cpuinfo
 """
+KERNEL = """\
+{ zcat /proc/config.gz || cat "/boot/config-$(uname -r)"; } 2>/dev/null |
+    grep -E '^CONFIG_I(P|NET)_'
+"""
+"""What the kernel was built with, as far as `DEPLOY=swarm` asks for it."""
 PORTS = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null\n"
 LEAST_WORDS = 5
 """Up to and with "Available" in a line of `df -P`."""
@@ -57,6 +62,8 @@ class There:
     host: Host
     listening: frozenset[int] = field(default_factory=frozenset)
     """TCP ports that somebody listens on."""
+    kernel: str = ""
+    """Lines of what its kernel was built with; empty where it does not tell."""
 
 
 def socket(address: Address, ask: Ask) -> str:
@@ -96,10 +103,11 @@ def socket(address: Address, ask: Ask) -> str:
 
 def machine(folder: str, ask: Ask) -> There | None:
     """Return the facts of the machine; None when it has no /proc. `folder` is its engine's."""
-    text = ask(["sh", "-s", "--", folder], HARDWARE + PORTS).stdout
+    text = ask(["sh", "-s", "--", folder], HARDWARE + PORTS + KERNEL).stdout
     host = hardware(text, folder)
     ports = frozenset(int(found, 16) for found in _LISTENS.findall(text))
-    return There(host=host, listening=ports) if host is not None else None
+    built = "\n".join(line for line in text.splitlines() if line.startswith("CONFIG_"))
+    return There(host=host, listening=ports, kernel=built) if host is not None else None
 
 
 def hardware(text: str, folder: str) -> Host | None:

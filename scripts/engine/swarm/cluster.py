@@ -6,7 +6,7 @@ it.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.finding import DOCKER
 from scripts.core.foreign.documents import Json
-from scripts.core.inventory import DATA_LABEL, PROJECT_LABEL
+from scripts.core.inventory import DATA_LABEL, PORTS_LABEL, PROJECT_LABEL
 from scripts.core.look import State
 from scripts.core.polling import poll
 from scripts.engine.api import Api, Stream, shaped
@@ -51,6 +51,13 @@ class Memory:
     """When the engine of a node did not answer, and why, by the node's id."""
     proved: set[tuple[str, str]] = field(default_factory=set)
     """Endpoints, each with the id of the node whose engine has said that it is there."""
+    changes: int = 0
+    """How often something was changed."""
+
+    def forget(self) -> None:
+        """Have all asked anew, also what another thread asks just now: it may be of before."""
+        self.changes += 1
+        self.answers.clear()
 
 
 @cache
@@ -76,6 +83,8 @@ class Cluster(Api):
     """The addresses of other nodes' engines, by the nodes' names."""
     forward: Callable[[str], str] = str
     """Makes an endpoint of an address; EngineError where that machine cannot be reached."""
+    brought: Callable[[], bool] = bool
+    """Says whether a link brings ports of the manager's own containers to this machine."""
     memory: Memory = field(default_factory=Memory)
     project: str = ""
     """Whose data must be within reach where volumes are asked for."""
@@ -111,7 +120,7 @@ class Cluster(Api):
             services=asked["services"],
             tasks=asked["tasks"],
             lost={name: why for name, (at, why) in self.memory.lost.items() if now - at < AGAIN},
-            forwarded=frozenset(one.id for one in known.values() if self._is_forwarded(one)),
+            forwarded=self._forwarded(known.values(), asked["services"]),
         )
 
     def engines(self) -> dict[str, Api]:
@@ -191,7 +200,7 @@ class Cluster(Api):
 
     def post(self, path: str, body: object = None, **query: object) -> Json:
         """As `Api.post`; to stop a container of the Swarm is to want none, to start it one."""
-        self.memory.answers.clear()
+        self.memory.forget()
         match _words(path):
             case ["containers", name, "stop"] if run := self._run_of(name):
                 return self._stop(run)
@@ -210,7 +219,7 @@ class Cluster(Api):
 
     def delete(self, path: str, **query: object) -> Json:
         """As `Api.delete`; a volume goes with what earlier tasks have left that mounts it."""
-        self.memory.answers.clear()
+        self.memory.forget()
         match _words(path):
             case ["volumes", name]:
                 for home in self._having(name):
@@ -242,9 +251,15 @@ class Cluster(Api):
             found.setdefault(home, {})[key] = volumes[key]
         return [(engines[home], some) for home, some in found.items()] or [(self, {})]
 
-    def _is_forwarded(self, node: Node) -> bool:
-        here = self.remote != "" and node.id == self._remembered("info", self._here)
-        return here or self.ways.get(node.name, "").startswith(SCHEME)
+    def _forwarded(
+        self, known: Iterable[Node], services: Sequence[Mapping[str, Any]]
+    ) -> frozenset[str]:
+        """Return the ids of the nodes whose ports answer on this machine."""
+        found = {one.id for one in known if self.ways.get(one.name, "").startswith(SCHEME)}
+        narrow = any(PORTS_LABEL in tasks.labels_of(one) for one in services)
+        if self.remote or (narrow and self._remembered("brought", self.brought)):
+            found.add(self._remembered("info", self._here))
+        return frozenset(found)
 
     def _here(self) -> str:
         """Return the id of the manager's own node."""
@@ -252,9 +267,11 @@ class Cluster(Api):
 
     def _remembered(self, key: str, ask: Callable[[], T]) -> T:
         """Return what was answered a moment ago, or ask."""
-        kept = self.memory.answers.get(key)
+        kept, changes = self.memory.answers.get(key), self.memory.changes
         if kept is None or time.monotonic() - kept[0] >= FRESH:
-            self.memory.answers[key] = kept = (time.monotonic(), ask())
+            kept = (time.monotonic(), ask())
+            if changes == self.memory.changes:
+                self.memory.answers[key] = kept
         found: T = kept[1]
         return found
 
@@ -445,7 +462,7 @@ class Cluster(Api):
                     raise
             else:
                 break
-        self.memory.answers.clear()
+        self.memory.forget()
 
     def _stop(self, run: Run) -> None:
         """Want no task of a service, and wait until none runs."""

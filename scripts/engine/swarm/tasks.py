@@ -49,7 +49,7 @@ class Known:
     lost: Mapping[str, str]
     """Why the engines of nodes cannot be asked, by the node's id; none for one without a way."""
     forwarded: frozenset[str] = frozenset()
-    """Ids of the nodes whose ports answer on this machine, over ssh."""
+    """Ids of the nodes whose ports answer on this machine, over a link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 """A Swarm in the place of one engine, over the sockets of two engines."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.look import Health, State
 from scripts.engine.containers import containers, existing
-from scripts.engine.swarm.cluster import Cluster
+from scripts.engine.swarm.cluster import Cluster, Memory
 from scripts.engine.throwaway import Helper
 from tests.kit import swarms
 from tests.kit.fake_engine import FakeEngine
@@ -30,6 +31,8 @@ class FakeManager(FakeEngine):
         self.services = {one["ID"]: one for one in services}
         self.tasks = tasks
         self.obeys = True
+        self.meanwhile: list[Callable[[], None]] = []
+        """What happens while it answers about services, each once."""
         self.conflicts = 0
         """How often somebody else changes a service just before."""
         self.nodes = [swarms.node(name) for name in swarms.MEMBERS]
@@ -40,7 +43,10 @@ class FakeManager(FakeEngine):
         told = {"nodes": self.nodes, "tasks": self.tasks, "services": [*self.services.values()]}
         match words:
             case [what] if what in told:
-                return 200, told[what]
+                found = deepcopy(told[what])
+                while what == "services" and self.meanwhile:
+                    self.meanwhile.pop()()
+                return 200, found
             case ["tasks", name, "logs"]:
                 return 200, f"log of {name}".encode()
             case ["services", name, "update"] if self.conflicts:
@@ -155,6 +161,24 @@ def test_to_stop_one_is_to_want_none(
 
     swarm.post(f"/containers/{web.id}/start")
     assert manager.services["service-web"]["Spec"]["Mode"] == {"Replicated": {"Replicas": 1}}
+
+
+def test_what_was_asked_before_a_change_is_not_remembered_after_it(
+    swarm: Cluster, manager: FakeManager
+) -> None:
+    """A look in another thread would take for stopped what has just been started."""
+
+    def change() -> None:
+        manager.services["service-web"]["Spec"]["Mode"] = {"Replicated": {"Replicas": 3}}
+        swarm.memory.forget()
+
+    manager.meanwhile.append(change)
+
+    def wanted() -> int:
+        (web,) = [one for one in swarm.known().services if one["ID"] == "service-web"]
+        return int(web["Spec"]["Mode"]["Replicated"]["Replicas"])
+
+    assert (wanted(), wanted()) == (1, 3)
 
 
 def test_one_that_does_not_stop_is_told(swarm: Cluster, manager: FakeManager) -> None:
@@ -281,6 +305,24 @@ def test_what_ssh_brings_here_answers_here(swarm: Cluster) -> None:
     assert found == {"web": "", "store": "192.0.2.1"}
     over.remote = "me@one"
     assert {one.address for one in containers(over, "test")} == {""}
+
+
+def test_ports_for_the_managers_machine_alone_answer_here(
+    swarm: Cluster, manager: FakeManager
+) -> None:
+    """By a link, where one can be had; nobody asks for one where there are no such ports."""
+    links = iter([True, False])
+    here = replace(swarm, brought=lambda: next(links), memory=Memory())
+    assert {one.address for one in containers(here, "test")} == {"192.0.2.1", "192.0.2.2"}
+
+    spec = manager.services["service-store"]["Spec"]["TaskTemplate"]["ContainerSpec"]
+    spec["Labels"]["dev.memos.ports"] = "6333:6333"
+
+    def store() -> str:
+        here.memory.answers.clear()
+        return next(one.address for one in containers(here, "test") if one.service == "store")
+
+    assert (store(), store()) == ("", "192.0.2.1")
 
 
 def test_a_node_that_ssh_does_not_reach_holds_up_nobody(swarm: Cluster) -> None:

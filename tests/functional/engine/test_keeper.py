@@ -15,7 +15,7 @@ from scripts.core.polling import poll
 from scripts.engine.api import Api
 from scripts.engine.remote import keeper, link
 from scripts.engine.remote import state as states
-from scripts.engine.remote.address import Address, parse
+from scripts.engine.remote.address import Address, noted, parse
 from scripts.engine.remote.keeper import Duty, Held, Keeper
 from scripts.engine.remote.master import Master
 from scripts.engine.remote.state import Phase, State
@@ -73,9 +73,13 @@ class World:
                 return state
         raise AssertionError(state)
 
-    def publish(self, name: str, port: int) -> dict[str, Any]:
-        """Have a container of the checkout publish a port, and let the engine tell of it."""
+    def publish(self, name: str, port: int, narrow: str = "") -> dict[str, Any]:
+        """Have a container of the checkout publish a port, and let the engine tell of it.
+
+        It has `narrow` ones for its own machine alone.
+        """
         found = made(name, "running", ports={80: port}, **self.label)
+        found["Config"]["Labels"] |= {"dev.memos.ports": narrow} if narrow else {}
         self.engine.state["containers"][f"id-{name}"] = found
         self.tell("start", name)
         return found
@@ -345,3 +349,46 @@ def test_a_duty_works_beside_the_link(world: World) -> None:
         world.until(lambda _: world.said)
     assert seen == [str(world.address), "two words\n"]
     assert world.said == ["a duty of the link has ended: ValueError('no such thing')"]
+
+
+def test_ports_that_no_node_publishes_are_brought_from_the_containers_themselves(
+    world: World,
+) -> None:
+    """A port of a Swarm listens on every address of its node; over the bridge only that node's."""
+    port, published = free_ports(2)
+    world.engine.answer(
+        "/v1.44/networks/docker_gwbridge",
+        {"Containers": {"id-task": {"IPv4Address": "172.18.0.3/16"}}},
+    )
+    with world.held():
+        world.until(lambda state: state.phase is Phase.OPEN)
+        world.publish("task", published, narrow=f"{port}:8000")
+        world.until(lambda state: len(state.forwards) == 2)
+
+    assert world.ssh.calls(f"-O forward -L 127.0.0.1:{port}:172.18.0.3:8000")
+
+
+def test_of_an_engine_here_only_those_are_brought(world: World, tmp_path: Path) -> None:
+    """Without ssh, also over a connection that is half closed; what is published answers anyway."""
+    port, published = free_ports(2)
+    world.address = noted(f"unix://{tmp_path}/far.sock")
+    with socket.create_server(("127.0.0.1", 0)) as server, world.held():
+        bridge = {"Containers": {"id-task": {"IPv4Address": "127.0.0.1/8"}}}
+        world.engine.answer("/v1.44/networks/docker_gwbridge", bridge)
+        world.until(lambda state: state.phase is Phase.OPEN)
+        world.publish("task", published, narrow=f"{port}:{server.getsockname()[1]}")
+        world.until(lambda state: [one.port for one in state.forwards] == [port])
+        with socket.create_connection(("127.0.0.1", port)) as caller:
+            answerer, _ = server.accept()
+            with answerer:
+                caller.sendall(b"question")
+                caller.shutdown(socket.SHUT_WR)
+                assert answerer.makefile("rb").read() == b"question"
+                answerer.sendall(b"answer")
+            assert caller.makefile("rb").read() == b"answer"
+
+        world.engine.state["containers"].clear()
+        world.until(lambda state: not state.forwards)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+    assert not world.ssh.calls("")

@@ -225,12 +225,13 @@ def test_data_that_cannot_be_reached_is_told_before_anything_stops(
     assert "NODES=two=USER@HOST in .env" in told
 
 
-def test_what_is_published_nowhere_cannot_be_tried(swarm: Checkout) -> None:
-    """A port of a node listens on every address, so what is for one machine is none."""
+def test_what_nothing_leads_to_cannot_be_tried(swarm: Checkout) -> None:
+    """A port of a node listens on every address, so what is for one machine none publishes."""
     assert swarm.inv("smoke") == 2
 
     told = swarm.shown().err
-    assert "the API is published nowhere: BIND_ADDRESS is '127.0.0.1' (the default)" in told
+    assert "no port of memos answers here: it is on node one, which publishes none" in told
+    assert "NODES=one=USER@HOST in .env" in told
     assert "BIND_ADDRESS=0.0.0.0 and ALLOW_WITHOUT_LOGIN=yes" in told
 
 

@@ -289,6 +289,23 @@ def test_one_look_gives_containers_and_answers(observer: Observer) -> None:
     assert details(seen) == {"memos": "200 GET /"}
 
 
+@pytest.mark.parametrize(("health", "told"), [("healthy", True), ("unhealthy", False)])
+def test_of_what_is_out_of_reach_the_health_is_believed(
+    engine: FakeEngine, observer: Observer, door: Door, health: str, *, told: bool
+) -> None:
+    """On a node that publishes nothing, and whose manager alone tells of it."""
+    observer.look(patience=PATIENCE)
+    asked, memos = door.asked, engine.state["containers"][id_of("memos")]
+    memos["Node"] = {"Name": "two", "Addr": "192.0.2.2"}
+    memos["Config"].pop("Healthcheck", None)
+    memos["State"]["Health"]["Status"] = health
+
+    found = observer.look(patience=PATIENCE).reading("memos")
+
+    assert found is not None
+    assert (found.ok, found.detail, door.asked) == (told, health, asked)
+
+
 @pytest.mark.parametrize("state", ["created", "exited", "restarting", "paused"])
 def test_what_does_not_run_is_not_probed(
     engine: FakeEngine, observer: Observer, door: Door, state: str

@@ -278,14 +278,19 @@ def test_ports_are_those_of_the_node() -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1"])
-def test_what_is_for_this_machine_alone_is_published_nowhere(address: str) -> None:
-    """A host-mode port listens on every address of its node; that is told."""
-    stack = swarm.stack(document(ports=[{"host_ip": address, "target": 80, "published": "80"}] * 2))
+def test_what_is_for_this_machine_alone_is_left_to_a_link(address: str) -> None:
+    """A host-mode port would listen on every address of its node; a label has what it was."""
+    ports = [
+        {"host_ip": address, "target": 80, "published": "8080"},
+        {"host_ip": address, "target": 443, "published": "8443"},
+        {"host_ip": address, "target": 53, "published": "53", "protocol": "udp"},
+    ]
+    stack = swarm.stack(document(ports=ports))
 
-    assert stack.document["services"]["web"] == PLAIN
-    (line,) = stack.dropped
-    assert line.startswith(f"what is for {address} alone is published nowhere: in a Swarm it")
-    assert line.endswith("(web)")
+    found = stack.document["services"]["web"]
+    assert found["labels"].pop("dev.memos.ports") == "8080:80 8443:443"
+    assert found == PLAIN
+    assert stack.dropped == ()
 
 
 def test_networks_reach_over_all_nodes() -> None:
@@ -416,7 +421,7 @@ def test_our_own_files_become_stacks(file: Path) -> None:
         if mount["type"] == "volume"
     }
     assert stack.document["volumes"].keys() == mounted
-    assert len(stack.dropped) == 2
+    assert len(stack.dropped) == 1
 
 
 def test_the_text_is_read_by_docker_as_it_was_meant() -> None:

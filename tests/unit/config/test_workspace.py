@@ -19,7 +19,7 @@ from scripts.images import availability
 from scripts.images.bundle import unpacking
 from scripts.machine import system
 from scripts.start import first, prepare
-from tests.kit.builders import service, stack
+from tests.kit.builders import service
 from tests.kit.bundles import bundled
 from tests.kit.checkout import lay_out, resolved_as_recorded
 from tests.kit.fakes import FakeApi, FakeRunner, checkout
@@ -430,8 +430,8 @@ def test_the_stack_is_the_resolved_file(bench: Bench) -> None:
     assert len(stack.services) == 8
 
 
-def test_in_a_swarm_only_what_every_address_has_is_published() -> None:
-    """What is for this machine alone has neither a probe nor a link there; health is judged."""
+def test_on_another_machine_only_what_every_address_has_is_published() -> None:
+    """What is for that machine alone has neither a probe nor a link there."""
     wide, narrow = (
         Port(host=host, published=port, target=80)
         for host, port in (("0.0.0.0", 8000), ("127.0.0.1", 5678))
@@ -439,9 +439,9 @@ def test_in_a_swarm_only_what_every_address_has_is_published() -> None:
     probes = (Probe(kind="http", port=8000), Probe(kind="http", port=5678))
     links = tuple(Link(label="x", url=f"http://127.0.0.1:{port}/") for port in (8000, 5678))
     own = service("web", ports=(wide, narrow), links=links)
-    away = service("db", ports=(narrow,), elsewhere="db.example")
+    found = replace(own, probes=probes).at("192.0.2.1")
 
-    found = workspace.in_swarm(stack(replace(own, probes=probes), away)).services
-
-    assert (found[0].ports, found[0].probes, found[0].links) == ((wide,), probes[:1], links[:1])
-    assert found[1] == away
+    assert found.ports == (replace(wide, host="192.0.2.1"),)
+    assert found.probes == (replace(probes[0], host="192.0.2.1"),)
+    assert [one.url for one in found.links] == ["http://192.0.2.1:8000/"]
+    assert own.at("") == own

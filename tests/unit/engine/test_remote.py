@@ -10,7 +10,7 @@ from scripts.core.process import Completed
 from scripts.core.units import SECOND
 from scripts.engine.remote import link, there
 from scripts.engine.remote.address import Address, parse
-from scripts.engine.remote.keeper import published
+from scripts.engine.remote.doors import published, unpublished
 from scripts.engine.remote.master import refusal
 from scripts.engine.remote.state import Break, Forward, Phase, State
 
@@ -165,10 +165,20 @@ def test_what_is_published_there_is_forwarded_from_the_same_port() -> None:
     rows = [{"Labels": {"com.docker.compose.service": "web"}, "Ports": ports}]
 
     assert published(rows) == {
-        8000: ("127.0.0.1", "web"),
-        8080: ("127.0.0.1", "web"),
-        9090: ("10.0.0.5", "web"),
+        8000: ("127.0.0.1:8000", "web"),
+        8080: ("127.0.0.1:8080", "web"),
+        9090: ("10.0.0.5:9090", "web"),
     }
+
+
+def test_what_a_task_has_for_its_machine_alone_is_reached_over_the_bridge() -> None:
+    """At the container's own port; what its engine does not name, and what is no port, is none."""
+    marks = {"com.docker.compose.service": "web", "dev.memos.ports": "8000:80 9:70000 x:1"}
+    rows = [{"Id": one, "Labels": marks} for one in ("here", "elsewhere")]
+    bridge = {"Containers": {"here": {"IPv4Address": "172.18.0.3/16"}, "other": {}}}
+
+    assert unpublished(rows, bridge) == {8000: ("172.18.0.3:80", "web")}
+    assert unpublished([{"Id": "here", "Labels": {}}], bridge) == {}
 
 
 OPEN = State(address="ssh://far", phase=Phase.OPEN, since=0)
