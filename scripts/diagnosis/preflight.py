@@ -21,6 +21,8 @@ class Conditions:
     """What was asked before any container is touched."""
 
     host: Host = field(default_factory=Host)
+    wanted: int = LEAST_MEMORY
+    """Bytes of memory that should be free there."""
     holders: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     """Taken ports, each with the service that wants it and its holder."""
     variables: Mapping[int, str] = field(default_factory=dict)
@@ -114,8 +116,9 @@ def _machine(services: Sequence[Service], facts: Conditions) -> Iterator[Finding
                 cause = f"the processor lacks {', '.join(sorted(missing))}{then}"
                 step = "another machine; or name services that do not need it: inv up --service"
                 yield weighed("cpu-flags", cause, step, service=service.name)
-    if 0 < host.memory < LEAST_MEMORY and not facts.running:
-        cause = f"{host.memory / GIB:.1f} GiB of memory are free, the stack wants 3 GiB"
+    if 0 < host.memory < facts.wanted and not facts.running:
+        wanted = f"{facts.wanted / GIB:.2g} GiB"
+        cause = f"{host.memory / GIB:.1f} GiB of memory are free, the stack wants {wanted}"
         step = "end other programs, or start less: inv up --service neo4j"
         yield advice("memory", cause, step)
     if 0 < host.disk_free < LEAST_DISK:

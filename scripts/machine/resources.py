@@ -38,18 +38,22 @@ def cpu_flags(text: str) -> frozenset[str]:
     return frozenset(next(flags, "").split())
 
 
-def kernel_lacks(options: Iterable[str], proc: Path = PROC, boot: Path = BOOT) -> tuple[str, ...]:
-    """Return those of these options, such as IP_VS, that this kernel was built without.
-
-    None where it does not tell what it was built with.
-    """
+def kernel(proc: Path = PROC, boot: Path = BOOT) -> str:
+    """Return what this kernel was built with, a line for each option; empty where it tells not."""
     packed, plain = proc / "config.gz", boot / f"config-{os.uname().release}"
     try:
         import gzip
 
-        text = gzip.decompress(packed.read_bytes()).decode() if packed.exists() else _text(plain)
+        return gzip.decompress(packed.read_bytes()).decode() if packed.exists() else _text(plain)
     except (OSError, EOFError, ValueError):
-        text = ""
+        return ""
+
+
+def lacks(text: str, options: Iterable[str]) -> tuple[str, ...]:
+    """Return those of these options, such as IP_VS, that a kernel was built without.
+
+    None where it does not tell what it was built with.
+    """
     built = set(re.findall(r"^CONFIG_(\w+)=[ym]$", text, re.MULTILINE))
     return tuple(option for option in options if text and option not in built)
 

@@ -1,6 +1,6 @@
 """What must hold before a command changes something; asked of the engine and of this machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -172,7 +172,7 @@ def conditions(space: Workspace, names: tuple[str, ...]) -> preflight.Conditions
         there = far.look(
             space,
             published(space.stack, names),
-            _publishers(space.api),
+            publishers(space.api),
             {f"container {one.name}" for one in existing},
         )
         held, host = {**there.holders, **held}, there.host
@@ -207,22 +207,24 @@ def held_here(space: Workspace, stack: Stack, names: tuple[str, ...]) -> dict[in
         from scripts.start import far
 
         return far.holders_here(space, published(stack, names))
-    return holders(space.api, stack, names)
+    return holders(space.api, stack.project, published(stack, names))
 
 
-def holders(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[str, str]]:
+def holders(
+    api: Api, project: str, wanted: Iterable[tuple[str, Port]]
+) -> dict[int, tuple[str, str]]:
     """Like `held_here`, for an engine on this machine.
 
     What our own running containers publish is no conflict.
     """
-    busy = taken_among(published(stack, names))
-    publishers = _publishers(api) if busy else {}
-    own = containers(api, stack.project) if busy else ()
+    busy = taken_among(wanted)
+    known = publishers(api) if busy else {}
+    own = containers(api, project) if busy else ()
     ours = {f"container {container.name}" for container in own}
     return {
-        port.published: (name, publishers.get(port.published) or owner(port.published))
+        port.published: (name, known.get(port.published) or owner(port.published))
         for name, port in busy
-        if publishers.get(port.published) not in ours
+        if known.get(port.published) not in ours
     }
 
 
@@ -238,7 +240,7 @@ def strangers(api: Api, stack: Stack, names: tuple[str, ...]) -> dict[str, tuple
     return holders
 
 
-def _publishers(api: Api) -> Mapping[int, str]:
+def publishers(api: Api) -> Mapping[int, str]:
     """Return the containers of this engine by the ports that they publish."""
     return {
         port["PublicPort"]: f"container {row['Names'][0].lstrip('/')}"

@@ -3,11 +3,10 @@
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, suppress
 
-from scripts.config import selection, swarm
+from scripts.config import selection
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError, ExitCode, StackError
 from scripts.core.files import held
-from scripts.core.finding import Finding, fatal
 from scripts.core.look import ALIVE, Container, Look
 from scripts.core.polling import poll
 from scripts.core.progress import phase
@@ -16,12 +15,12 @@ from scripts.engine.containers import containers, existing
 from scripts.engine.swarm.cluster import Cluster
 from scripts.images import availability, carry, drift, supply
 from scripts.images.jobs import Jobs
-from scripts.machine import resources
 from scripts.start import elsewhere, scheduler
 from scripts.start.events import Event, EventKind
+from scripts.start.history import parts
 from scripts.start.starter import Starter, with_news
 from scripts.start.up import Reporter, Wanted, take_over
-from scripts.swarm import deploy
+from scripts.swarm import checks, deploy
 from scripts.swarm.placement import Placement, placement
 from scripts.watch import published
 from scripts.watch.observer import Observer
@@ -55,7 +54,9 @@ def up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
         statuses = availability.statuses(cluster.manager, wanted_here)
         drifted = drift.drifted(space.settings.memos, statuses)
         away = elsewhere.findings(space.stack, names) if space.settings.elsewhere else ()
-        if code := start.preflight((*drifted, *places.findings, *away, *_kernel(space, stack))):
+        homes = tuple(checks.homes(space, places, cluster))
+        on_nodes = checks.findings(space, homes, cluster, stack)
+        if code := start.preflight((*drifted, *places.findings, *away, *on_nodes)):
             return code
         for line in stack.dropped:
             tell.say(line)
@@ -67,15 +68,13 @@ def up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
             deploy.mark(cluster.manager, space.stack.project, _homes(space.stack, places, cluster))
             deploy.deploy(space, stack)
             _settle(space, here, cluster)
-        return _follow(start, names, before, tell)
-
-
-def _kernel(space: Workspace, stack: swarm.Stack) -> Iterator[Finding]:
-    """Yield what cannot work on this machine's kernel, which is that of one node at least."""
-    if stack.kernel and space.engine.local and not space.engine.remote:
-        for option in resources.kernel_lacks(stack.kernel):
-            cause = f"this kernel has no {option}, without which {swarm.NEEDED[option]}"
-            yield fatal("kernel", cause, "take that out of the compose file, then: inv up")
+        code = _follow(start, names, before, tell)
+        if code is ExitCode.OK:
+            for home in homes:
+                if home.api is not None:
+                    with suppress(StackError):  # what is not known then is no fault
+                        parts.keep(space, home.names, home.api)
+        return code
 
 
 def require_no_compose(space: Workspace) -> None:

@@ -20,6 +20,7 @@ from scripts.data import plan, snapshots, volumes
 from scripts.data.volumes import Made
 from scripts.diagnosis import preflight
 from scripts.diagnosis.preflight import Parts
+from scripts.engine.api import Api
 
 FILE = "parts.json"
 """In the stack's folder of snapshots, by the volumes' names; not in the cache, which may go."""
@@ -34,9 +35,12 @@ def parts(stack: Stack, group: str) -> dict[str, str]:
     return {service.volumes[0]: service.name for service in members}
 
 
-def keep(space: Workspace, names: Sequence[str]) -> None:
-    """Note the volumes of the groups of which every part is among these services, all ready now."""
-    made = volumes.made(space.api)
+def keep(space: Workspace, names: Sequence[str], api: Api | None = None) -> None:
+    """Note the volumes of the groups of which every part is among these services, all ready now.
+
+    `api` is the engine that has them, where it is not the stack's own.
+    """
+    made = volumes.made(api or space.api)
     whole = [
         found
         for group in space.stack.groups()
@@ -49,11 +53,14 @@ def keep(space: Workspace, names: Sequence[str]) -> None:
             files.write_json(_folder(space) / FILE, known | now)
 
 
-def incomplete(space: Workspace, names: Sequence[str]) -> Iterator[Finding]:
-    """Yield a finding for each group of these services that has lost a part since it was ready."""
-    stack, known = space.stack, _known(space)
+def incomplete(space: Workspace, names: Sequence[str], api: Api | None = None) -> Iterator[Finding]:
+    """Yield a finding for each group of these services that has lost a part since it was ready.
+
+    `api` as of `keep`.
+    """
+    stack, known, api = space.stack, _known(space), api or space.api
     groups = dict.fromkeys(stack.service(name).data_group for name in names)
-    made = volumes.made(space.api) if known else {}
+    made = volumes.made(api) if known else {}
     for group in filter(None, groups):
         found = [name for name in parts(stack, group) if name in known]
         gone = [name for name in found if name not in made]
@@ -61,7 +68,7 @@ def incomplete(space: Workspace, names: Sequence[str]) -> Iterator[Finding]:
         dated = [name for name in found if name in made and _is_moment(made[name].since)]
         kept = [name for name in dated if _same(made[name].since, known[name])]
         other = [name for name in dated if name not in kept]
-        anew = _anew(space, {name: made[name] for name in other}) if kept and other else []
+        anew = _anew(api, stack, {one: made[one] for one in other}) if kept and other else []
         if kept and (gone or anew):
             told = Parts(
                 group=group,
@@ -81,14 +88,14 @@ def _same(one: str, other: str) -> bool:
     return nanoseconds(one) == nanoseconds(other)
 
 
-def _anew(space: Workspace, made: Mapping[str, Made]) -> list[str]:
+def _anew(api: Api, stack: Stack, made: Mapping[str, Made]) -> list[str]:
     """Return the volumes of these that were made again, and by nobody who filled them.
 
     What the engine calls their beginning is the last change of the folder around them. So a restore
     of ours leaves a mark, and one that holds something older is no new one.
     """
     unmarked = {name: one for name, one in made.items() if not one.restored}
-    return sorted(volumes.younger(space.api, space.stack, unmarked)) if unmarked else []
+    return sorted(volumes.younger(api, stack, unmarked)) if unmarked else []
 
 
 def _snapshot(space: Workspace, group: str, *, since: int) -> str:

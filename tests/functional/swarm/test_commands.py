@@ -117,6 +117,69 @@ def test_a_node_that_is_down_is_told_before_anything_is_deployed(swarm: Checkout
     assert not (swarm.folder / "stack.json").exists()
 
 
+def in_parts(at: Checkout) -> tuple[str, str]:
+    """Have a data group of two volumes, of which the engine has the second; give their names."""
+    services, volumes = at.config["services"], at.config["volumes"]
+    services["milvus"]["volumes"] = [{"type": "volume", "source": "more", "target": "/data"}]
+    volumes["more"] = {"name": "test_more"}
+    for name in ("etcd", "milvus"):
+        services[name]["x-data-group"] = "milvus"
+    names = (volumes["etcd_data"]["name"], "test_more")
+    at.state["volumes"] = [names[1]]
+    at.state["made"] = {names[1]: {"CreatedAt": "2026-01-01T07:00:00Z"}}
+    return names
+
+
+def test_data_that_has_lost_a_part_is_told_before_anything_is_deployed(swarm: Checkout) -> None:
+    """Against what it was ready with, as with plain Compose."""
+    gone, kept = in_parts(swarm)
+    file = swarm.root / "snapshots" / "test" / "parts.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(dict.fromkeys((gone, kept), "2026-01-01T07:00:00Z")))
+
+    assert swarm.inv("up") == 5
+
+    told = swarm.shown().err
+    assert f"the data of milvus is not whole: {gone} is gone, and {kept} stayed" in told
+    assert not (swarm.folder / "stack.json").exists()
+
+
+def test_the_parts_that_all_was_ready_with_are_remembered(swarm: Checkout) -> None:
+    """Each by its node's engine, as the engines of others may not answer."""
+    gone, kept = in_parts(swarm)
+    swarm.state["volumes"].append(gone)
+    swarm.state["made"][gone] = {"CreatedAt": "2026-01-01T07:00:00Z"}
+
+    assert swarm.inv("up") == 0
+
+    noted = json.loads((swarm.root / "snapshots" / "test" / "parts.json").read_text())
+    assert noted.keys() == {gone, kept}
+
+
+def test_a_node_that_lost_all_it_is_marked_for_is_told(swarm: Checkout) -> None:
+    """An advice: perhaps it was taken away on purpose."""
+    in_parts(swarm)
+    label = {"dev.memos.data.test.milvus": "here"}
+    swarm.state["swarm"]["nodes"] = [{**swarms.node("one", Labels=label), "Version": {"Index": 1}}]
+    swarm.state["volumes"] = []
+
+    assert swarm.inv("up") == 0
+
+    told = swarm.shown().err
+    assert "node one is marked as the one with the data of milvus, and has no volume of it" in told
+
+
+def test_what_a_machine_lacks_is_told_before_anything_is_deployed(swarm: Checkout) -> None:
+    """Of a node that cannot be asked the manager knows the memory."""
+    small = {**swarms.node("two"), "Version": {"Index": 1}}
+    small["Description"]["Resources"]["MemoryBytes"] = 2**28
+    swarm.state["swarm"]["nodes"] = [small]
+
+    swarm.inv("up")
+
+    assert "node two: 0.2 GiB of memory are free, the stack wants 3 GiB" in swarm.shown().err
+
+
 def test_an_engine_in_no_swarm_is_told(swarm: Checkout) -> None:
     """3, and how it becomes a manager."""
     swarm.state["info"] = {"ID": "an-engine", "Swarm": {"LocalNodeState": "inactive"}}
@@ -155,11 +218,11 @@ def test_what_the_kernel_cannot_do_is_told(
 ) -> None:
     """A virtual address without IPVS leads nowhere, and nobody says so."""
     swarm.config["services"]["etcd"]["deploy"] = {"endpoint_mode": "vip"}
-    monkeypatch.setattr(resources, "kernel_lacks", tuple)
+    monkeypatch.setattr(resources, "kernel", lambda: "CONFIG_INET_ESP=y\n")
 
     assert swarm.inv("up") == 5
 
-    assert "this kernel has no IP_VS, without which endpoint_mode: vip" in swarm.shown().err
+    assert "the kernel of one has no IP_VS, without which endpoint_mode: vip" in swarm.shown().err
     assert not (swarm.folder / "stack.json").exists()
 
 

@@ -125,7 +125,7 @@ def test_a_taken_port_has_a_holder_unless_it_is_ours(
     """A container by its name, else a process; for free ports the engine is not even asked."""
     monkeypatch.setattr(ports, "taken", lambda _host, port: port in taken)
 
-    assert holders(engine, STACK, STACK.names()) == held
+    assert holders(engine, STACK.project, published(STACK, STACK.names())) == held
     assert bool(engine.asked) is bool(taken)
 
 

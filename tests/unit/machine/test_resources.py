@@ -2,7 +2,6 @@
 
 import gzip
 import os
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -94,7 +93,9 @@ def test_what_a_kernel_lacks_is_read_from_what_it_was_built_with(tmp_path: Path)
     (tmp_path / "boot").mkdir()
     (tmp_path / "boot" / f"config-{os.uname().release}").write_text(text)
 
-    asked = partial(resources.kernel_lacks, wanted, tmp_path / "proc", tmp_path / "boot")
+    def asked() -> tuple[str, ...]:
+        return resources.lacks(resources.kernel(tmp_path / "proc", tmp_path / "boot"), wanted)
+
     assert asked() == ("INET_ESP", "ABSENT")
 
     (tmp_path / "proc" / "config.gz").write_bytes(gzip.compress(b"CONFIG_VXLAN=y\n"))
@@ -107,4 +108,5 @@ def test_a_kernel_that_does_not_tell_lacks_nothing(tmp_path: Path, content: byte
     if content is not None:
         (tmp_path / "config.gz").write_bytes(content)
 
-    assert resources.kernel_lacks(("IP_VS",), tmp_path, tmp_path / "absent") == ()
+    assert resources.kernel(tmp_path, tmp_path / "absent") == ""
+    assert resources.lacks("", ("IP_VS",)) == ()
