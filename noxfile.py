@@ -279,7 +279,7 @@ def swarm(session: nox.Session) -> None:
     words = ["python", "-m", "tests.e2e.machines.several"]
     if "--short" in session.posargs:
         flags = ["-m", "docker", "--require-docker", "--no-showlocals"]
-        words = ["pytest", *flags, "tests/e2e/machines/short_swarm.py"]
+        words = ["pytest", *flags, "tests/e2e/test_swarm.py"]
     session.run(*words, interrupt_timeout=600.0)  # after Ctrl-C it removes what it made
 
 

@@ -45,35 +45,53 @@ def ssh_host(node: Node, desk: Node, folder: Path, **variables: str) -> Iterator
 
     `variables` are those of commands that are run there, such as DOCKER_HOST.
     """
-    tree = unpacked()
+    with served(node, prepared(node, desk, folder, NAME, **variables)) as log:
+        yield log
+
+
+def prepared(node: Node, desk: Node, folder: Path, name: str, **variables: str) -> Path:
+    """Let `desk` get into a node with `ssh NAME`, once an sshd of this folder is `served` there.
+
+    It may get into several.
+    """
     there, client = folder / f"{node.name}-sshd", folder / f"{desk.name}-ssh"
-    for place in (there, client):
+    first = not client.exists()
+    for place in (there, client) if first else (there,):
         place.mkdir(mode=0o700)
-    for name in (there / "host_key", client / "key"):
-        argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(name)]
+    for key in (there / "host_key", client / "key") if first else (there / "host_key",):
+        argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(key)]
         subprocess.run(argv, check=True)
     shutil.copy(client / "key.pub", there / "authorized_keys")
     accounts = Path("/etc/passwd").read_text(encoding="utf-8")
     if "\nsshd:" not in accounts:
         accounts += "sshd:x:64997:65534::/run/sshd:/usr/sbin/nologin\n"
     (there / "passwd").write_text(accounts, encoding="utf-8")
-    told = " ".join(f"{name}={value}" for name, value in variables.items())
+    told = " ".join(f"{key}={value}" for key, value in variables.items())
     text = SETTINGS.format(
         address=node.address, folder=there, path=os.environ["PATH"], variables=told
     )
     (there / "sshd_config").write_text(text, encoding="utf-8")
     public = (there / "host_key.pub").read_text(encoding="utf-8")
-    (client / "known_hosts").write_text(f"{node.address} {public}", encoding="utf-8")
-    (client / "config").write_text(
-        f"Host {NAME}\n  HostName {node.address}\n  User root\n"
-        f"  IdentityFile ~/.ssh/key\n  IdentitiesOnly yes\n",
-        encoding="utf-8",
-    )
-    desk.run("sh", "-c", LOG_IN, "sh", str(client))
+    with (client / "known_hosts").open("a", encoding="utf-8") as known:
+        known.write(f"{node.address} {public}")
+    with (client / "config").open("a", encoding="utf-8") as config:
+        config.write(
+            f"Host {name}\n  HostName {node.address}\n  User root\n"
+            f"  IdentityFile ~/.ssh/key\n  IdentitiesOnly yes\n"
+        )
+    if first:
+        desk.run("sh", "-c", LOG_IN, "sh", str(client))
+    return there
+
+
+@contextmanager
+def served(node: Node, there: Path) -> Iterator[str]:
+    """Run the sshd of a folder in a node while the block runs; give its log."""
+    tree = unpacked()
     log = there / "log"
     words = node.words("sh", "-c", SERVE, "sh", str(there), str(tree / "usr/sbin/sshd"))
     libraries = next(tree.glob("**/libwrap.so.0")).parent
-    with log.open("wb") as heard:
+    with log.open("ab") as heard:
         server = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,

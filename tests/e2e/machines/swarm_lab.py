@@ -7,15 +7,16 @@ Run as a program in one of them, with the folder of a checkout, it starts the en
 import json
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scripts.core.checkout import Checkout as Here
 from scripts.core.process import run
+from scripts.core.units import SECOND
 from scripts.engine.api import Api
 from scripts.engine.places import HOME, Places, client_env, keep_mark, places
 from scripts.engine.private import lifecycle, processes, programs
@@ -23,6 +24,7 @@ from scripts.images import carry
 from tests.e2e.kit.checkout import LONGEST, Checkout, Ran, checkout
 from tests.e2e.machines import network
 from tests.e2e.machines.network import Node
+from tests.e2e.machines.ssh_host import prepared, served
 from tests.kit.places import ROOT
 
 NAMES = ("one", "two", "three")
@@ -33,14 +35,8 @@ OWN_NETWORKS = frozenset({"bridge", "host", "none", "ingress", "docker_gwbridge"
 PASSWORDS = dict.fromkeys(
     ("NEO4J_PASSWORD", "MILVUS_PASSWORD", "MINIO_ROOT_PASSWORD"), "a-password-of-the-lab"
 )
-SETTINGS = {
-    "DEPLOY": "swarm",
-    "IMAGE_SOURCE": "packages",
-    "BIND_ADDRESS": "0.0.0.0",
-    "ALLOW_WITHOUT_LOGIN": "yes",
-    **PASSWORDS,
-}
-"""Of a stack that publishes its ports, with passwords of its own."""
+SETTINGS = {"DEPLOY": "swarm", "IMAGE_SOURCE": "packages", **PASSWORDS}
+"""Of a stack that publishes nothing, as is the default, with passwords of its own."""
 CALL = """
 import sys, urllib.error, urllib.request
 method, url, body = *sys.argv[1:], sys.stdin.buffer.read()
@@ -104,6 +100,11 @@ class Inside(Checkout):
         rows = self.inv("ps", "--format", "json").document["services"]
         return {row["service"]: row for row in rows}
 
+    def connects(self, place: str) -> bool:
+        """Say whether somebody listens at ADDRESS:PORT, for who is on its machine."""
+        words = ("bash", "-c", f"exec 3<>/dev/tcp/{place.replace(':', '/')}")
+        return self.node.run(*words, check=False).returncode == 0
+
     def call(
         self, service: str, target: int, path: str, body: object = None, *, method: str = "POST"
     ) -> str:
@@ -117,19 +118,33 @@ class Inside(Checkout):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab:
-    """The machines, the manager first."""
+    """The machines, the manager first; from there ssh leads to the others by their names."""
 
     folder: Path
     machines: tuple[Machine, ...]
+    doors: Mapping[str, Path]
+    """The folder of each one's sshd."""
+    held: ExitStack
+    """What ends with the lab."""
 
     def machine(self, name: str) -> Machine:
         """Return the machine of that name."""
         return next(one for one in self.machines if one.node.name == name)
 
+    def address(self, name: str) -> str:
+        """Return the address of a machine in the network of all."""
+        return self.machine(name).node.address
+
+    def start(self, name: str) -> None:
+        """Start what runs on one of the others, after it died too."""
+        machine = self.machine(name)
+        machine.start()
+        self.held.enter_context(served(machine.node, self.doors[name]))
+
     def checkout(self, project: str, changes: Mapping[str, str] | None = None) -> Inside:
         """Return a stack for this Swarm, whose commands run on the manager."""
-        manager = self.machines[0]
-        ways = " ".join(f"{one.node.name}=unix://{one.socket}" for one in self.machines)
+        manager, *others = self.machines
+        ways = " ".join(f"{one.node.name}=ssh://{one.node.name}{one.at.socket}" for one in others)
         settings = {"NODES": ways, **SETTINGS, **(changes or {})}
         one = checkout(self.folder, project, changes=settings)
         reach = client_env(manager.at, os.environ)
@@ -145,11 +160,12 @@ class Lab:
         """Bring the images of services, or of all, from another engine to the manager."""
         named = (word for name in services for word in ("--service", name))
         built = source.varied(stack.env_file.with_name("source.env"), IMAGE_SOURCE="packages")
-        built.inv("images.build", *named)
         words = (*stack.compose_words(), "config", "--format", "json")
         found = stack.docker("compose", *words).document["services"]
         images = [found[name]["image"] for name in services or found]
         here, manager = Api(source.engine_env()["DOCKER_HOST"]), self.machines[0].api
+        if len(carry.identities(here, images)) < len({*images}):
+            built.inv("images.build", *named)
         carry.carry(here, manager, images, lambda *_: None, "the manager")
 
     def left(self) -> list[str]:
@@ -165,21 +181,25 @@ class Lab:
 
 
 @contextmanager
-def swarm(*, drained: Collection[str] = ()) -> Iterator[Lab]:
+def swarm(*, beat: int = 5) -> Iterator[Lab]:
     """Yield machines that are one Swarm; at the end nothing is left of them.
 
-    Those that are `drained` get no tasks.
+    A node is heard of every `beat` seconds, 5 as Docker has it; some three without are its end.
     """
     with network.lab() as folder:
         machines: tuple[Machine, ...] = ()
         try:
-            with network.network(folder, *NAMES) as nodes:
+            with network.network(folder, *NAMES) as nodes, ExitStack() as held:
                 machines = tuple(_machine(folder, node) for node in nodes)
+                desk, *others = nodes
+                doors = {one.name: prepared(one, desk, folder, one.name) for one in others}
+                lab = Lab(folder=folder, machines=machines, doors=doors, held=held)
                 with ThreadPoolExecutor(max_workers=len(machines)) as pool:
                     list(pool.map(Machine.start, machines))
-                _join(machines)
-                _drain(machines[0].api, drained)
-                yield Lab(folder=folder, machines=machines)
+                for name, door in doors.items():
+                    held.enter_context(served(lab.machine(name).node, door))
+                _join(machines, beat)
+                yield lab
         finally:
             for one in machines:
                 processes.remove_cgroups(one.at)
@@ -197,21 +217,15 @@ def _machine(folder: Path, node: Node) -> Machine:
     return Machine(node=node, at=places(root))
 
 
-def _join(machines: Sequence[Machine]) -> None:
+def _join(machines: Sequence[Machine], beat: int) -> None:
     first = machines[0]
     wanted = {"ListenAddr": f"0.0.0.0:{PORT}", "AdvertiseAddr": first.node.address}
-    first.api.post("/swarm/init", wanted)
+    spec = {"Dispatcher": {"HeartbeatPeriod": beat * SECOND}}
+    first.api.post("/swarm/init", {**wanted, "Spec": spec})
     token = first.api.get("/swarm")["JoinTokens"]["Worker"]
     for one in machines[1:]:
         words = {"RemoteAddrs": [f"{first.node.address}:{PORT}"], "JoinToken": token}
         one.api.post("/swarm/join", {**wanted, **words, "AdvertiseAddr": one.node.address})
-
-
-def _drain(manager: Api, names: Collection[str]) -> None:
-    for one in manager.get("/nodes"):
-        if one["Description"]["Hostname"] in names:
-            spec = {**one["Spec"], "Availability": "drain"}
-            manager.post(f"/nodes/{one['ID']}/update", spec, version=one["Version"]["Index"])
 
 
 def main(root: Path) -> None:
