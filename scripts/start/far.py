@@ -36,16 +36,20 @@ def holders_here(space: Workspace, wanted: Wanted) -> Holders:
 def taken_here(links: Collection[State], wanted: Wanted) -> Holders:
     """Like `holders_here`, of ports that links bring here."""
     ours = {one.port for open_ in links for one in open_.forwards if not one.error}
-    # a link that was opened just now has not noted them yet
-    theirs = tuple(f"(pid {pid})" for one in links for pid in (one.pid, one.ssh))
     here = [(name, replace(port, host=LOOPBACK)) for name, port in wanted]
     busy = [(name, port.published) for name, port in taken_among(here)]
     found = {port: (name, owner(port)) for name, port in busy if port not in ours}
     return {
         port: (name, f"{who} on this machine")
-        for port, (name, who) in found.items()
-        if not who.endswith(theirs)
+        # a link that was opened just now has not noted them yet
+        for port, (name, who) in without(links, found).items()
     }
+
+
+def without(links: Collection[State], found: Holders) -> Holders:
+    """Return holders of ports without links: those give up what a container publishes."""
+    theirs = tuple(f"(pid {pid})" for one in links for pid in (one.pid, one.ssh))
+    return {port: one for port, one in found.items() if not one[1].endswith(theirs)}
 
 
 def blocked(space: Workspace) -> bool:

@@ -118,11 +118,13 @@ def _holders(space: Workspace, home: Home, machine: There, ours: set[str]) -> fa
     every = guards.published(space.stack, home.names)
     wide = [one for one in every if not one[1].narrow]
     here = every if home.way else [one for one in every if one[1].narrow]
-    found = far.taken_here([*link.every(space.settings.root)], here if home.brought else [])
+    links = [*link.every(space.settings.root)]
+    found = far.taken_here(links, here if home.brought else [])
     if home.api is None:
         return found
     if home.local:
-        return {**guards.holders(home.api, space.stack.project, wide), **found}
+        own = guards.holders(home.api, space.stack.project, wide)
+        return {**far.without(links, own), **found}
     publishers = guards.publishers(home.api)
     return {**far.taken_there(wide, machine, publishers, ours, home.node.name), **found}
 

@@ -23,6 +23,8 @@ API = 8000
 READY, TOLD, BACK = 30.0, 15.0, 90.0
 """Seconds that are wanted at most: from nothing deployed to all ready, until a machine that died is
 told, and until all is ready after it was started again."""
+GONE = frozenset({"node-silent", "node-down"})
+"""What is told of one that cannot be asked any more, and of one that the manager has given up."""
 CUBE, TEXT = "kept", "The lighthouse keeper plays the accordion."
 
 
@@ -32,11 +34,18 @@ class Figures:
     def __init__(self, trial: Trial) -> None:
         """Tell them in the rows of a trial."""
         self._trial = trial
+        self._late: list[str] = []
 
     def hold(self, name: str, seconds: float, wanted: float) -> None:
-        """Take in a figure; AssertionError for one that is too large."""
-        self._trial.say(f"   {name}: {seconds:.1f} s, wanted {wanted:.0f} at most")
-        assert seconds <= wanted, f"{name}: {seconds:.1f} s"
+        """Take in a figure; what comes after it is tried all the same where it is too large."""
+        told = f"{name}: {seconds:.1f} s, wanted {wanted:.0f} at most"
+        self._trial.say(f"   {told}")
+        self._late += [told] if seconds > wanted else []
+
+    def check(self) -> None:
+        """Raise AssertionError where one is larger than it should be."""
+        with self._trial.check("all of it as fast as it should be"):
+            assert not self._late, "; ".join(self._late)
 
 
 @contextmanager
@@ -108,6 +117,7 @@ def try_out(trial: Trial, lab: Lab, stack: Inside, here: Checkout) -> None:
     with trial.check("inv down leaves nothing on any node"):
         stack.inv("down", "--volumes", "--yes")
         assert lab.left() == []
+    figures.check()
 
 
 def _lose(figures: Figures, lab: Lab, stack: Inside) -> None:
@@ -116,7 +126,7 @@ def _lose(figures: Figures, lab: Lab, stack: Inside) -> None:
     assert node != lab.machines[0].node.name, "the manager is to live on"
     with timed(lambda seconds: figures.hold("told", seconds, TOLD)):
         lab.machine(node).kill()
-        until_none(lambda: "node-down" not in _codes(stack), timeout=2 * TOLD, interval=0.2)
+        until_none(lambda: _codes(stack).isdisjoint(GONE), timeout=2 * TOLD, interval=0.2)
     with timed(lambda seconds: figures.hold("all ready again", seconds, BACK)):
         lab.start(node)
         stack.inv("wait", "--timeout", f"{2 * BACK:.0f}")
