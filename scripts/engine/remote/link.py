@@ -116,8 +116,7 @@ def opened(checkout: Checkout, address: Address) -> Link:
         until_none(lambda: processes.birth(state.pid) == state.started, timeout=END, interval=0.03)
         state = states.sound(states.read(place), str(address))
     if state.phase in {Phase.CLOSED, Phase.FAILED}:
-        if not address.local:
-            require_client(checkout.environ)
+        require_client(address, checkout.environ)
         states.sockets(checkout.root, address, checkout.environ)  # what is wrong is told here
         checkout.say(f"opening the link to {address}")
         state = _awaited(place, state, PATIENCE, _begin(place, address))
@@ -193,9 +192,9 @@ def told_break(state: State, now: int) -> str:
     return f"the link to {state.address} has been broken for {since}: {last.error}"
 
 
-def require_client(environ: Mapping[str, str]) -> None:
-    """Raise ConfigError where this machine has no ssh."""
-    if shutil.which("ssh", path=environ.get("PATH")) is None:
+def require_client(address: Address, environ: Mapping[str, str]) -> None:
+    """Raise ConfigError where this machine has no ssh, and it takes one."""
+    if not address.local and shutil.which("ssh", path=environ.get("PATH")) is None:
         raise ConfigError(
             "an engine on another machine is reached by ssh, and there is none on PATH here",
             next_step="install OpenSSH's client (Debian: openssh-client), then the same again",
