@@ -22,6 +22,8 @@ from tests.kit.places import ROOT
 PORT = re.compile(r"^([A-Z0-9_]+_PORT)=", re.MULTILINE)
 LONGEST = 1500.0
 """Seconds for one command; the first one fetches and builds everything."""
+_FOUND: dict[tuple[Path, Path], dict[str, str]] = {}
+"""The engines of checkouts with their settings, each asked for once while its socket is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,9 +128,13 @@ class Checkout:
         """Return what `inv engine.env` would have a shell set."""
         if self.engine:
             return dict(self.engine)
-        lines = self.inv("engine.env").stdout.splitlines()
-        pairs = (shlex.split(line.removeprefix("export "))[0].partition("=") for line in lines)
-        return {name: value for name, _, value in pairs}
+        place = (self.root, self.env_file)
+        known = _FOUND.get(place, {})
+        if not Path(known.get("DOCKER_HOST", "none").removeprefix("unix://")).exists():
+            lines = self.inv("engine.env").stdout.splitlines()
+            pairs = (shlex.split(line.removeprefix("export "))[0].partition("=") for line in lines)
+            _FOUND[place] = {name: value for name, _, value in pairs}
+        return dict(_FOUND[place])
 
     def values(self) -> dict[str, str]:
         """Return the variables of this stack's file."""
