@@ -55,6 +55,14 @@ def running(stack: Checkout, cold: list[dict[str, Any]]) -> Checkout:
 
 
 @pytest.fixture
+def limited(engine: Checkout) -> None:
+    """For what takes control groups: an engine without them pauses nothing, and counts no use."""
+    driver = engine.docker("info", "--format={{.CgroupDriver}}").stdout.strip()
+    if driver == "none":
+        pytest.skip("the engine has no control groups")
+
+
+@pytest.fixture
 def official(request: pytest.FixtureRequest, running: Checkout) -> Checkout:
     """The same, for a row of which the digest of its image is noted."""
     image = request.node.get_closest_marker("row").args[0]

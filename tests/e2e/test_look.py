@@ -36,6 +36,7 @@ def test_ps_says_what_is_a_stand_in(running: Checkout) -> None:
     assert stand_ins == ({"minio", "qdrant", "attu"} if packages else set())
 
 
+@pytest.mark.usefixtures("limited")
 def test_ps_is_0_when_something_is_sick(running: Checkout) -> None:
     """A paused service is data: `ps` shows it, with the command that mends it."""
     name = running.values()["CONTAINER_PREFIX"] + "milvus-attu"
@@ -112,6 +113,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(running: Checkout) -> None:
     assert "Broken" not in shown.stderr
 
 
+@pytest.mark.usefixtures("limited")
 def test_ps_says_since_when_a_service_is_ready_and_what_it_uses(stack: Checkout) -> None:
     """A fresh start notes the moment; memory and processor time come from the engine."""
     stack.inv("up")
@@ -136,6 +138,7 @@ def test_logs_follow_through_a_restart(running: Checkout) -> None:
         assert "Traceback" not in process.stdout.read()
 
 
+@pytest.mark.usefixtures("limited")
 def test_programs_follow_what_happens_and_wait_for_what_is_to_come(running: Checkout) -> None:
     """A pause is a change a moment later; waiting cannot help then, and afterwards all answers."""
     name = running.values()["CONTAINER_PREFIX"] + "milvus-attu"
