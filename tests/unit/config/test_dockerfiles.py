@@ -49,6 +49,29 @@ def test_no_processor_is_named(text: str, word: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        ("COPY --chmod=644 one /opt/new/", "/opt/new"),
+        ("COPY --chmod=644 one two /opt/new", "/opt/new"),
+        ("COPY --chmod=644 one /opt/new/one", "/opt/new"),
+        ("COPY --chmod=0640 one new/", "/new"),
+        ("ADD --chown=1:1 --chmod=600 one /opt/new/", "/opt/new"),
+        ("WORKDIR /opt/new\nFROM x\nCOPY --chmod=644 one /opt/new/", "/opt/new"),
+        ("COPY --chmod=755 one /opt/new/", ""),
+        ("COPY one /opt/new/", ""),
+        ("COPY --chmod=644 one /", ""),
+        ("COPY --chmod=644 one ./", ""),
+        ("WORKDIR /opt/new/deep\nCOPY --chmod=644 one ../", ""),
+        ("RUN a\nFROM x AS z\nWORKDIR /a\nFROM z\nCOPY --chmod=644 one ./", ""),
+        ("COPY --from=y one /opt/new/\nCOPY --chmod=644 two /opt/new/", ""),
+    ],
+)
+def test_no_folder_gets_the_mode_of_a_file(text: str, folder: str) -> None:
+    """BuildKit of Engine 28 makes one without x then, and no user but root gets into it."""
+    assert found(f"FROM x\n{text}\n") == ([f"{folder}, which is new"] if folder else [])
+
+
+@pytest.mark.parametrize(
     ("text", "folders"),
     [
         ("VOLUME /data /logs", ("/data", "/logs")),
