@@ -122,10 +122,12 @@ def _holders(space: Workspace, home: Home, machine: There, ours: set[str]) -> fa
     found = far.taken_here(links, here if home.brought else [])
     if home.api is None:
         return found
+    publishers = guards.publishers(home.api)
     if home.local:
         own = guards.holders(home.api, space.stack.project, wide)
-        return {**far.without(links, own), **found}
-    publishers = guards.publishers(home.api)
+        held = {**far.without(links, own), **found}
+        # what was published before is given up for what is to be brought here
+        return {port: one for port, one in held.items() if publishers.get(port) not in ours}
     return {**far.taken_there(wide, machine, publishers, ours, home.node.name), **found}
 
 
