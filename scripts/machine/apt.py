@@ -19,6 +19,8 @@ from scripts.core.units import size_of
 
 PATIENCE = 60.0
 """Seconds without progress after which a download is given up."""
+LISTS = "package-lists"
+"""The folder of package lists, beside those of who fetches packages."""
 OPTIONS = """\
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
@@ -31,7 +33,8 @@ Dir::Etc::preferences "{folder}/preferences";
 Dir::Etc::preferencesparts "/dev/null";
 Dir::State "{folder}";
 Dir::State::status "{folder}/status";
-Dir::State::lists "{folder}/lists";
+Dir::State::lists "{lists}";
+APT::Get::List-Cleanup "0";
 Dir::Cache "{folder}/cache";
 Dir::Cache::archives "{folder}/debs";
 APT::Sandbox::User "root";
@@ -44,7 +47,8 @@ Acquire::https::Timeout "30";
 """
 """Read after the host's own settings, of which proxies and TLS stay.
 
-The hooks are cleared because Debian's container images empty the host's cache in one.
+The hooks are cleared because Debian's container images empty the host's cache in one. Lists of
+other releases stay: others share the folder.
 """
 SCRIPT = 'cd "$1" && shift && echo "pid $$" && exec "$@"'
 LISTED = re.compile(
@@ -109,12 +113,13 @@ class Watch:
 
 
 class PrivateApt:
-    """apt-get on its own sources; all that it writes lies in `folder`."""
+    """apt-get on its own sources; what it writes lies in `folder`, package lists beside it."""
 
     def __init__(
         self, folder: Path, *, sources: str, runner: Runner, say: Say, preferences: str = ""
     ) -> None:
         """Remember where to work; `say` gets lines of progress."""
+        self.lists = folder.parent / LISTS
         self.folder = folder
         self.debs = folder / "debs"
         self._note = folder / "fetched.json"
@@ -122,7 +127,7 @@ class PrivateApt:
             "sources.list": sources,
             "preferences": preferences,
             "status": "",
-            "apt.conf": OPTIONS.format(folder=folder),
+            "apt.conf": OPTIONS.format(folder=folder, lists=self.lists),
         }
         self._runner = runner
         self._say = say
@@ -136,7 +141,9 @@ class PrivateApt:
         wanted = self._remembered(words)
         if not wanted:
             self._prepare()
-            self._apt(["update"], lambda share: f"reading package lists, {share:.0%}")
+            # of one release what another has fetched is not fetched and read again
+            with files.turn(self.lists):
+                self._apt(["update"], lambda share: f"reading package lists, {share:.0%}")
             wanted = self._listed(words)
             self._download(words, wanted)
             note = {"words": words, "files": self._files, "debs": [asdict(deb) for deb in wanted]}
@@ -153,8 +160,9 @@ class PrivateApt:
         return debs if same and all(deb.is_in(self.debs) for deb in debs) else ()
 
     def _prepare(self) -> None:
-        for name in ("lists/partial", "cache/partial", "debs/partial"):
+        for name in ("cache/partial", "debs/partial"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        (self.lists / "partial").mkdir(parents=True, exist_ok=True)
         for name, text in self._files.items():
             (self.folder / name).write_text(text, encoding="utf-8")
 

@@ -73,7 +73,7 @@ def test_packages_are_fetched_into_folders_of_its_own(tmp_path: Path, said: list
     assert sorted(DEBS) == sorted(path.name for path in (tmp_path / "debs").glob("*.deb"))
     assert (tmp_path / "sources.list").read_text() == "deb x"
     conf = (tmp_path / "apt.conf").read_text()
-    assert f'Dir::State::lists "{tmp_path}/lists";' in conf
+    assert f'Dir::State::lists "{tmp_path.parent}/package-lists";' in conf
     assert "#clear APT::Update::Post-Invoke;" in conf
     assert all(f"-c {tmp_path}/apt.conf" in line for line in runner.commands())
     assert runner.commands()[-1].endswith("download one two/trixie")
