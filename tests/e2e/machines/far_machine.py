@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.core.polling import poll
+from scripts.engine.api import Api
 from scripts.engine.places import client_env, daemon_env, places
+from scripts.images import carry
 from tests.e2e.kit.checkout import Checkout, checkout
 from tests.e2e.machines.network import Node, lab, network
 from tests.e2e.machines.ssh_host import NAME, ssh_host
@@ -50,18 +52,9 @@ class Far:
 
     def load(self, source: Mapping[str, str], images: Sequence[str]) -> None:
         """Bring images of another engine, which `source` leads to, to the far one."""
-        given = subprocess.Popen(
-            ["docker", "save", *images], env={**os.environ, **source}, stdout=subprocess.PIPE
-        )
-        with given:
-            subprocess.run(
-                self.far.words("docker", "load", "--quiet"),
-                env=_environ(),
-                stdin=given.stdout,
-                stdout=subprocess.DEVNULL,
-                check=True,
-            )
-        assert given.returncode == 0
+        there = self.far.run_folder / Path(SOCKET).relative_to("/run")
+        here = Api(source["DOCKER_HOST"])
+        carry.carry(here, Api(f"unix://{there}"), images, lambda *_: None, self.far.name)
 
 
 def impossible() -> str:
