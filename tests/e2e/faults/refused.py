@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+from scripts.engine.api import Api
 from scripts.engine.places import places
+from scripts.images import carry
 from tests.e2e.faults.fault import Made, fault, wrong
 from tests.e2e.kit.checkout import Checkout
 from tests.e2e.kit.workbench import PROJECT, Bench
@@ -180,11 +182,8 @@ def own_engine(bench: Bench, service: str, *, inodes: int = 0) -> Iterator[Check
     try:
         own.inv("engine.start")
         bench.extra.update(own.engine_env())
-        saving = ["docker", "save", image]
-        here, there = ({**own.environ, **env} for env in (bench.stack.engine, bench.extra))
-        with subprocess.Popen(saving, env=here, stdout=subprocess.PIPE) as saved:
-            loading = ["docker", "load", "--quiet"]
-            subprocess.run(loading, env=there, stdin=saved.stdout, check=True)
+        here, there = (Api(env["DOCKER_HOST"]) for env in (bench.stack.engine, bench.extra))
+        carry.carry(here, there, [image], lambda *_: None, "the bench")
         yield own
     finally:
         bench.extra.clear()
