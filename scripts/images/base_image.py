@@ -3,7 +3,6 @@
 It needs a host of the Debian family for apt and dpkg, and any engine.
 """
 
-import os
 import shutil
 import signal
 import sys
@@ -11,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from scripts.core.errors import ExitCode, RefusedError, StackError, known, report
+from scripts.core.errors import ExitCode, StackError, known, report
 from scripts.core.files import held
 from scripts.core.process import Runner, run
 from scripts.core.progress import Say
@@ -30,6 +29,7 @@ from scripts.images.recipes import (
 )
 from scripts.machine.apt import PrivateApt, unpack
 from scripts.machine.apt_sources import Mirror, find_mirror
+from scripts.machine.debs import HALVES, root_file_system
 from scripts.machine.system import this_system
 
 PHASE = "base"
@@ -82,27 +82,26 @@ def _folder(root: Path) -> Path:
 
 
 def prepare(folder: Path, mirror: Mirror, runner: Runner, say: Say) -> None:
-    """Make the build's context: `debs/`, and `rootfs.tar` with all of them unpacked.
+    """Make the build's context: `rootfs.tar`, and in `by-dpkg` the packages that it lacks in part.
 
-    The package files stay for a second build, which then needs no network.
+    All package files stay for a second build, which then needs no network.
     """
     apt = PrivateApt(folder, sources=mirror.lines(BASE_RELEASE), runner=runner, say=say)
     debs = apt.fetch("install", "--download-only", "?essential", *BASE_PACKAGES)
     names = "\n".join(deb.name for deb in debs)
-    archive, stamp = folder / "rootfs.tar", folder / "rootfs.list"
-    if archive.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == names:
+    archive, stamp, own = folder / "rootfs.tar", folder / "rootfs.list", folder / "by-dpkg"
+    made = archive.is_file() and own.is_dir() and stamp.is_file()
+    if made and stamp.read_text(encoding="utf-8") == names:
         return
     stamp.unlink(missing_ok=True)
-    tree = folder / "rootfs"
-    unpack(tree, apt.debs, debs, runner=runner, say=say)
-    tar = ["tar", "--create", "--file", str(archive), "--numeric-owner", "--sort=name"]
-    if os.geteuid():  # who is not root has unpacked all as their own
-        tar += ["--owner=0", "--group=0"]
-    packed = runner([*tar, "--directory", str(tree), "."])
-    if packed.exit_code:
-        reason = packed.stderr.strip()
-        raise RefusedError(f"packing {archive} failed: {reason}", next_step=f"df {folder}")
-    shutil.rmtree(tree)
+    shutil.rmtree(own, ignore_errors=True)
+    own.mkdir()
+    tars = folder / "tars"
+    files = [apt.debs / deb.name for deb in debs]
+    unpack(tars, files, runner=runner, say=say, script=HALVES)
+    for name in root_file_system(archive, tars, [deb.name for deb in debs]):
+        (own / name).hardlink_to(apt.debs / name)
+    shutil.rmtree(tars)
     stamp.write_text(names, encoding="utf-8")
 
 

@@ -51,6 +51,8 @@ The hooks are cleared because Debian's container images empty the host's cache i
 other releases stay: others share the folder.
 """
 SCRIPT = 'cd "$1" && shift && echo "pid $$" && exec "$@"'
+FILES = 'dpkg-deb --fsys-tarfile "$1" | tar -xp --keep-directory-symlink -C "$0" && echo "$1"'
+"""What unpacks the package file `$1` into the folder `$0`, and says so."""
 LISTED = re.compile(
     r"^'[^']+' (?P<name>\S+\.deb) (?P<size>\d+) SHA256:(?P<sha256>\w+)", re.MULTILINE
 )
@@ -211,17 +213,18 @@ class PrivateApt:
         return done.stdout
 
 
-def unpack(into: Path, folder: Path, debs: tuple[Deb, ...], *, runner: Runner, say: Say) -> None:
-    """Unpack `debs` from `folder` into the empty folder `into`, one process for each CPU."""
+def unpack(
+    into: Path, debs: Sequence[Path], *, runner: Runner, say: Say, script: str = FILES
+) -> None:
+    """Unpack package files into the empty folder `into`, one process for each CPU."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
     pace, done, what = Pace(say), count(1), f"unpacking {len(debs)} packages"
     pace(what)
-    largest_first = sorted(debs, key=lambda deb: -deb.size)
-    script = 'dpkg-deb --fsys-tarfile "$1" | tar -xp --keep-directory-symlink -C "$0" && echo "$1"'
+    largest_first = sorted(debs, key=lambda deb: -deb.stat().st_size)
     unpacked = runner(
         ["xargs", "-0", "-P", str(os.cpu_count() or 1), "-n", "1", "sh", "-c", script, str(into)],
-        stdin="\0".join(str(folder / deb.name) for deb in largest_first),
+        stdin="\0".join(map(str, largest_first)),
         on_line=lambda _: pace(f"{what}, {next(done)} done"),
     )
     if unpacked.exit_code:

@@ -49,7 +49,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
     mirror = find_mirror(system, "debian")
     apt = PrivateApt(tmp_path / "apt", sources=mirror.lines(), runner=run, say=print)
     debs = apt.fetch("download", "docker-registry")
-    unpack(tmp_path / "root", apt.debs, debs, runner=run, say=print)
+    unpack(tmp_path / "root", [apt.debs / deb.name for deb in debs], runner=run, say=print)
     (port,) = free_ports(1)
     settings = tmp_path / "registry.yml"
     settings.write_text(

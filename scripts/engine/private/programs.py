@@ -117,7 +117,7 @@ def fetched(at: Places, system: System, *, runner: Runner, say: Say) -> tuple[De
 def install(at: Places, system: System, debs: tuple[Deb, ...], *, runner: Runner, say: Say) -> None:
     """Unpack the programs from package files in `at.debs`; RefusedError when that fails."""
     partial = at.home / "root.partial"
-    unpack(partial, at.debs, debs, runner=runner, say=say)
+    unpack(partial, [at.debs / deb.name for deb in debs], runner=runner, say=say)
     shutil.rmtree(at.tree, ignore_errors=True)
     partial.rename(at.tree)
     stamp = {"wanted": packages(system), "files": [deb.name for deb in debs]}

@@ -46,7 +46,7 @@ def make(folder: Path, release: str, say: Callable[[str], None], *more: str) -> 
     apt = PrivateApt(folder / "apt", sources=mirror.lines(release), runner=run, say=say)
     debs = apt.fetch("install", "--download-only", *PACKAGES, *more)
     root = folder / "root"
-    unpack(root, apt.debs, debs, runner=run, say=say)
+    unpack(root, [apt.debs / deb.name for deb in debs], runner=run, say=say)
     for name in MERGED:
         if (root / name).is_dir() and not (root / name).is_symlink():
             shutil.copytree(root / name, root / "usr" / name, symlinks=True, dirs_exist_ok=True)

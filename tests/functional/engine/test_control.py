@@ -20,7 +20,7 @@ from scripts.engine.places import client_env, places
 from scripts.engine.private import iptables, processes
 from scripts.engine.private.lifecycle import _answers
 from scripts.machine import apt
-from scripts.machine.apt import Deb, PrivateApt, unpack
+from scripts.machine.apt import PrivateApt, unpack
 from tests.kit.fakes import checkout
 
 
@@ -142,16 +142,16 @@ def test_packages_are_unpacked_side_by_side(tmp_path: Path) -> None:
         (tmp_path / name / "usr" / name).touch()
         file = tmp_path / f"{name}.deb"
         run(["dpkg-deb", "--build", "--root-owner-group", str(tmp_path / name), str(file)])
-        debs.append(Deb(name=file.name, size=file.stat().st_size, sha256=""))
+        debs.append(file)
     said: list[str] = []
 
-    unpack(tmp_path / "tree", tmp_path, tuple(debs), runner=run, say=said.append)
+    unpack(tmp_path / "tree", debs, runner=run, say=said.append)
 
     assert sorted(path.name for path in (tmp_path / "tree" / "usr").iterdir()) == ["one", "two"]
     assert said == ["unpacking 2 packages"]
     (tmp_path / "two.deb").write_text("broken")
     with pytest.raises(RefusedError, match="unpacking into"):
-        unpack(tmp_path / "tree", tmp_path, tuple(debs), runner=run, say=said.append)
+        unpack(tmp_path / "tree", debs, runner=run, say=said.append)
 
 
 def test_the_kernel_is_asked_without_a_program(tmp_path: Path) -> None:

@@ -169,7 +169,10 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Mirror:
     monkeypatch.setattr(programs, "this_system", lambda: DEBIAN)
     debs = tuple(Deb(name=name, size=1, sha256="0") for name in ("a.deb", "b.deb"))
 
-    def fetch(*_: object) -> tuple[Deb, ...]:
+    def fetch(apt: PrivateApt, *_: object) -> tuple[Deb, ...]:
+        apt.debs.mkdir(parents=True, exist_ok=True)
+        for deb in debs:
+            (apt.debs / deb.name).touch()
         return debs
 
     monkeypatch.setattr(PrivateApt, "fetch", fetch)

@@ -19,6 +19,7 @@ from scripts.images.recipes import BASE_FILE, BASE_TAG, RECIPE_LABEL, base_recip
 from scripts.machine.apt import PATIENCE, PrivateApt, Watch
 from scripts.machine.apt_sources import Mirror
 from tests.kit.clock import Clock
+from tests.kit.debs import halves, package, packed
 from tests.kit.fakes import FakeApi, FakeRunner
 
 DEBS = {"one_1_amd64.deb": b"one", "two_2_amd64.deb": b"second"}
@@ -201,46 +202,44 @@ MIRROR = Mirror(uri="http://mirror.test/debian", suite="bookworm", keyring=Path(
 
 
 class Tools(Apt):
-    """apt-get, and a tar that leaves an archive."""
+    """apt-get, and a dpkg-deb that makes halves of its package files."""
 
-    def __call__(self, argv: Sequence[str], **words: object) -> Completed:
-        """Write the archive that tar is asked for."""
-        if argv[0] == "tar":
-            Path(argv[3]).write_bytes(b"tar")
-        return super().__call__(argv, **words)
-
-
-@pytest.mark.parametrize(("uid", "owner"), [(0, False), (1000, True)])
-def test_a_base_image_belongs_to_root_whoever_makes_it(
-    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch, uid: int, owner: bool
-) -> None:
-    """Its folders would else be another user's, and nobody could write to /tmp."""
-    monkeypatch.setattr("os.geteuid", lambda: uid)
-    runner = Tools(tmp_path / "debs").answer("tar")
-
-    base_image.prepare(tmp_path, MIRROR, runner, said.append)
-
-    (packed,) = (line for line in runner.commands() if line.startswith("tar "))
-    assert ("--owner=0 --group=0" in packed) == owner
-    assert any("tar -xp " in line for line in runner.commands())
+    def __call__(self, argv: Sequence[str], **words: Any) -> Completed:
+        """Make what xargs is asked for."""
+        done = super().__call__(argv, **words)
+        if argv[0] == "xargs" and not done.exit_code:
+            for name in self.brings:
+                halves(Path(argv[-1]), name, package(name.partition("_")[0]))
+        return done
 
 
 def test_the_context_of_the_base_image_is_made_once(tmp_path: Path, said: list[str]) -> None:
     """The packages are unpacked by the host, so that dpkg can run inside."""
-    runner = Tools(tmp_path / "debs").answer("tar")
+    runner = Tools(tmp_path / "debs")
 
     base_image.prepare(tmp_path, MIRROR, runner, said.append)
     base_image.prepare(tmp_path, MIRROR, runner, said.append)
 
-    assert (tmp_path / "rootfs.tar").read_bytes() == b"tar"
-    assert not (tmp_path / "rootfs").exists()
-    assert sum(line.startswith("tar ") for line in runner.commands()) == 1
+    assert "./usr/bin/one" in packed(tmp_path / "rootfs.tar")
+    assert not (tmp_path / "tars").exists()
+    assert sum(line.startswith("xargs ") for line in runner.commands()) == 1
     assert "trixie main" in (tmp_path / "sources.list").read_text()
 
 
-def test_a_full_disk_while_packing_is_said(tmp_path: Path, said: list[str]) -> None:
-    """And the next run packs again."""
-    runner = Tools(tmp_path / "debs").answer("tar", stderr="no space left", exit_code=2)
+def test_what_a_former_version_has_made_is_made_again(tmp_path: Path, said: list[str]) -> None:
+    """It had no folder of what dpkg unpacks."""
+    runner = Tools(tmp_path / "debs")
+    base_image.prepare(tmp_path, MIRROR, runner, said.append)
+    (tmp_path / "by-dpkg").rmdir()
+
+    base_image.prepare(tmp_path, MIRROR, runner, said.append)
+
+    assert sum(line.startswith("xargs ") for line in runner.commands()) == 2
+
+
+def test_packages_that_cannot_be_unpacked_are_told(tmp_path: Path, said: list[str]) -> None:
+    """And the next run unpacks again."""
+    runner = Tools(tmp_path / "debs").answer("xargs", stderr="no space left", exit_code=123)
 
     with pytest.raises(RefusedError, match="no space left"):
         base_image.prepare(tmp_path, MIRROR, runner, said.append)
