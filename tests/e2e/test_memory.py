@@ -65,6 +65,20 @@ def test_the_other_local_model_is_in_the_image_too(running: Checkout) -> None:
     assert sum(a * b for a, b in zip(one, other, strict=True)) == pytest.approx(PUBLISHED, abs=5e-3)
 
 
+def test_the_centre_of_the_local_model_is_the_one_that_is_kept(running: Checkout) -> None:
+    """Found anew from its weights it is the same, so no build has to find it."""
+    code = (
+        "import os; from pathlib import Path; from tempfile import mkdtemp; import numpy as np;"
+        " from memos_models import e5, prepare; folder = Path(mkdtemp());"
+        " weights = Path('/opt/models/multilingual-e5-small-centred', e5.WEIGHTS);"
+        " (folder / e5.WEIGHTS).symlink_to(weights); kept = prepare.KEPT / prepare.name(folder);"
+        " print(float(np.abs(np.load(kept) - prepare.found(folder)).max()))"
+    )
+    container = running.values()["CONTAINER_PREFIX"] + "memos-models"
+    apart = running.docker("exec", container, "python3", "-c", code).document
+    assert apart < 1e-4
+
+
 @row("memos", "a memory goes in, is found by other words, and out again")
 def test_a_memory_goes_through_the_whole_stack_and_out_again(running: Checkout) -> None:
     """`inv smoke` finds it by its meaning and in every store, and leaves no trace."""

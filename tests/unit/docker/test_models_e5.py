@@ -180,6 +180,19 @@ def test_the_centre_is_found_once_and_then_taken_out(folder: Path) -> None:
     assert (folder / e5.CENTRE).read_bytes() == first
 
 
+def test_a_centre_that_is_kept_is_not_found_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is of these weights alone: with others its name is another, and it is found."""
+    monkeypatch.setattr(prepare, "KEPT", tmp_path)
+    (tmp_path / prepare.name(folder)).write_bytes(b"kept")
+    (tmp_path / "centre-0.npy").write_bytes(b"of others")
+
+    prepare.main(folder)
+
+    assert (folder / e5.CENTRE).read_bytes() == b"kept"
+
+
 def test_moved_apart_a_cone_opens_and_the_languages_meet() -> None:
     """Texts with nothing in common score the same in one language and across two."""
     mean, chinese, one, other = np.eye(4, dtype=np.float32)
