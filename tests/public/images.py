@@ -55,7 +55,8 @@ def named(root: Path = ROOT) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for place in PLACES:
         for file in sorted(_files(root / place)):
-            for name in sorted(set(NAME.findall(file.read_text(encoding="utf-8")))):
+            text = file.read_text(encoding="utf-8", errors="replace")  # some are numbers
+            for name in sorted(set(NAME.findall(text))):
                 found.setdefault(name, []).append(str(file.relative_to(root)))
     return found
 
