@@ -140,15 +140,15 @@ def test_data_on_a_node_is_saved_and_restored(stack: Inside) -> None:
 def test_a_service_is_restarted_and_stopped(stack: Inside) -> None:
     """A Swarm starts anew what only ends: so none is wanted, and then one."""
     began = time.monotonic()
-    stack.inv("restart", "--service", "minio")
-    after = stack.services()["minio"]
+    stack.inv("restart", "--service", "qdrant")
+    after = stack.services()["qdrant"]
     assert after["ready"]
     assert after["uptime_seconds"] < time.monotonic() - began
 
-    stack.inv("down", "--service", "minio")
-    assert stack.services()["minio"]["state"] == "exited"
+    stack.inv("down", "--service", "qdrant")
+    assert stack.services()["qdrant"]["state"] == "exited"
     stack.inv("up", *NAMED)
-    assert stack.services()["minio"]["ready"]
+    assert stack.services()["qdrant"]["ready"]
 
 
 def test_nothing_is_left_on_any_node(stack: Inside, lab: Lab) -> None:
