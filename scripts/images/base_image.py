@@ -100,7 +100,10 @@ def prepare(folder: Path, mirror: Mirror, runner: Runner, say: Say) -> None:
     files = [apt.debs / deb.name for deb in debs]
     unpack(tars, files, runner=runner, say=say, script=HALVES)
     for name in root_file_system(archive, tars, [deb.name for deb in debs]):
-        (own / name).hardlink_to(apt.debs / name)
+        try:
+            (own / name).hardlink_to(apt.debs / name)
+        except OSError:  # a file system that has none, such as a share
+            shutil.copyfile(apt.debs / name, own / name)
     shutil.rmtree(tars)
     stamp.write_text(names, encoding="utf-8")
 

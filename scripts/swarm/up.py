@@ -168,6 +168,8 @@ def out_of_reach(stack: Stack, found: Iterable[Container]) -> Iterator[str]:
     """Yield what is for people, and is on a machine that publishes it not, nor does ssh lead to."""
     lost: dict[str, list[str]] = {}
     for one in found:
+        if one.service not in stack.names():  # deployed before, and no longer in the file
+            continue
         service = stack.service(one.service)
         if service.links and not service.at(one.address).links:
             lost.setdefault(one.node, []).append(one.service)

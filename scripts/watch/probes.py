@@ -75,12 +75,14 @@ def read(service: Service, *, timeout: float = TIMEOUT, at_once: bool = False) -
     answer = Answer(ok=True, detail="no probe")
     most = MOST_QUESTIONS * len(service.probes) or 1
     pool = ThreadPoolExecutor(max_workers=most) if at_once else None
-    for put in [_begun(pool, partial(_put, probe, timeout, pool)) for probe in service.probes]:
-        answer = put()
-        if not answer.ok:
-            break
-    if pool is not None:
-        pool.shutdown(wait=False)
+    try:
+        for put in [_begun(pool, partial(_put, probe, timeout, pool)) for probe in service.probes]:
+            answer = put()
+            if not answer.ok:
+                break
+    finally:
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
     return Reading(service=service.name, seconds=time.monotonic() - began, **asdict(answer))
 
 

@@ -267,7 +267,7 @@ def _awaited(place: Path, before: State, patience: float, ended: Ended = lambda:
                 break
             continue
         found = state
-        if state.phase in {Phase.OPEN, Phase.FAILED}:
+        if gone or state.phase in {Phase.OPEN, Phase.FAILED}:
             break
     return found
 

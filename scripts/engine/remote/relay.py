@@ -38,7 +38,7 @@ class Relay:
         """Have what connects `here` led `there`, both ADDRESS:PORT; give what failed."""
         try:
             door = socket.create_server(_place(here))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             return str(error)
         self._doors[here] = door
         Thread(target=_serve, args=(door, _place(there)), daemon=True).start()
@@ -47,7 +47,7 @@ class Relay:
     def cancel(self, here: str, there: str) -> str:
         """End a forward; what goes over it goes on."""
         del there
-        with suppress(OSError), self._doors.pop(here) as door:
+        with suppress(KeyError, OSError), self._doors.pop(here) as door:
             door.shutdown(socket.SHUT_RDWR)  # who waits for a connection hears of it
         return ""
 

@@ -142,15 +142,17 @@ def read(place: Path) -> State | None:
                 "problem": Problem(**kept["problem"]),
             }
         )
+        return None if _copied(found, place) else found
     except (LookupError, TypeError, ValueError):  # never written, by another version, or by hand
         return None
-    return None if _copied(found, place) else found
 
 
 def _copied(state: State, place: Path) -> bool:
     """Say whether the file was copied, with a checkout that is still where it was."""
+    if not state.root:
+        return False
     original = folder(Path(state.root), noted(state.address))
-    return state.root != "" and original.exists() and not files.same(original, place)
+    return original.exists() and not files.same(original, place)
 
 
 def write(place: Path, state: State) -> None:

@@ -180,6 +180,14 @@ def test_a_copy_of_a_checkout_has_a_link_of_its_own(world: World, tmp_path: Path
     assert link.seen(world.root, str(FAR)).phase is Phase.OPEN
 
 
+def test_what_another_version_noted_of_a_link_is_none(world: World) -> None:
+    """Also an address that is none: no command ends at it."""
+    world.noted(address="far:far:far")
+
+    assert states.read(world.place) is None
+    assert link.seen(world.root, str(FAR)).phase is Phase.CLOSED
+
+
 def test_a_checkout_that_was_moved_opens_its_link_anew(world: World, tmp_path: Path) -> None:
     """The keeper knows only where it was, and would bring no port here."""
     keeper = subprocess.Popen(["sleep", "60"])
