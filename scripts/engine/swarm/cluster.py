@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from scripts.core.errors import ConfigError, EngineError, RefusedError
 from scripts.core.finding import DOCKER
 from scripts.core.foreign.documents import Json
-from scripts.core.inventory import DATA_LABEL, PORTS_LABEL, PROJECT_LABEL
+from scripts.core.inventory import DATA_LABEL, PORTS_LABEL, PROJECT_LABEL, SERVICE_LABEL
 from scripts.core.look import State
 from scripts.core.polling import poll
 from scripts.engine.api import Api, Stream, shaped
@@ -202,9 +202,9 @@ class Cluster(Api):
         """As `Api.post`; to stop a container of the Swarm is to want none, to start it one."""
         self.memory.forget()
         match _words(path):
-            case ["containers", name, "stop"] if run := self._run_of(name):
+            case ["containers", name, "stop"] if run := self._owner_of(name):
                 return self._stop(run)
-            case ["containers", name, "start" | "restart"] if run := self._run_of(name):
+            case ["containers", name, "start" | "restart"] if run := self._owner_of(name):
                 return self._want(run, 1) if run.stopped else None
             case ["containers" | "volumes", "create"]:
                 return self._made(self._place(body), path, body, query)
@@ -345,6 +345,24 @@ class Cluster(Api):
     def _run_of(self, name: str) -> Run | None:
         """Return the service whose container has an id, or that is shown by this one."""
         return next((run for run in tasks.runs(self.known()) if name in run.ids), None)
+
+    def _owner_of(self, name: str) -> Run | None:
+        """As `_run_of`; also of a container whose task is gone or is no longer the newest.
+
+        It may have been looked at just before: no engine is to start it past its Swarm.
+        """
+        if run := self._run_of(name):
+            return run
+        engine = self.engines().get(self._home(name))
+        found = self._asked(engine, f"/containers/{name}/json") or {}
+        labels = (found.get("Config") or {}).get("Labels") or {}
+        if tasks.TASK_LABEL not in labels:
+            return None
+        whose = {one: labels.get(one) for one in (PROJECT_LABEL, SERVICE_LABEL)}
+        runs = tasks.runs(self.known())
+        return next(
+            (one for one in runs if whose.items() <= tasks.labels_of(one.service).items()), None
+        )
 
     def _task_of(self, name: str) -> str:
         """Return the id of the task that is shown in the place of a container; empty for none."""

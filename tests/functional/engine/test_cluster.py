@@ -163,6 +163,19 @@ def test_to_stop_one_is_to_want_none(
     assert manager.services["service-web"]["Spec"]["Mode"] == {"Replicated": {"Replicas": 1}}
 
 
+def test_a_container_whose_task_is_gone_is_started_by_its_swarm(
+    swarm: Cluster, manager: FakeManager, worker: FakeEngine
+) -> None:
+    """It was looked at before the manager forgot the task, and is still on its node."""
+    swarm.post("/containers/web-2/stop")
+    assert manager.tasks == [task(STORE, 1, "running", on="one")]
+    assert "web-2" in worker.state["containers"]
+
+    swarm.post("/containers/web-2/start")
+
+    assert manager.services["service-web"]["Spec"]["Mode"] == {"Replicated": {"Replicas": 1}}
+
+
 def test_what_was_asked_before_a_change_is_not_remembered_after_it(
     swarm: Cluster, manager: FakeManager
 ) -> None:
