@@ -231,11 +231,15 @@ class Feed:
                 self._wanted.wait(AGAIN)
 
     def _failed(self, error: Exception) -> None:
-        """Tell what went wrong, as far as that goes: what fails here too ends nothing."""
+        """Tell what went wrong, as far as that goes: what fails here too ends nothing.
+
+        All of it at once, so that the first state a follower gets is whole.
+        """
+        parts = {"engine": state.silent(self.judged(error)), "notes": list(self._said)}
         with suppress(Exception):
-            self._take(engine=state.silent(self.judged(error)), notes=list(self._said))
+            parts |= self._starts.parts()
         with suppress(Exception):
-            self._take(**self._starts.parts())
+            self._take(**parts)
 
     def _left(self) -> bool:
         """Say whether nobody follows any more; then this thread is no longer the one that looks."""
