@@ -8,10 +8,11 @@ from typing import Any
 from scripts.config import compose, swarm
 from scripts.config.workspace import Workspace
 from scripts.core.errors import ConfigError, RefusedError
-from scripts.core.inventory import DATA_LABEL, FOLDER_LABEL, PROJECT_LABEL
+from scripts.core.inventory import DATA_LABEL, FOLDER_LABEL, PORTS_LABEL, PROJECT_LABEL
 from scripts.core.process import TIME_IS_UP, last_words
 from scripts.data import volumes
 from scripts.engine.api import Api, shaped
+from scripts.engine.remote import doors
 from scripts.engine.swarm import tasks
 from scripts.engine.swarm.cluster import CONFLICT, TRIES, Cluster, require_manager
 from scripts.engine.swarm.nodes import Node
@@ -154,8 +155,10 @@ def deploy(space: Workspace, deployed: swarm.Stack) -> None:
     """Have the manager take a stack; RefusedError with its words.
 
     It is given on stdin, as it holds the passwords. Images are on their nodes already: nobody asks
-    a registry for their digests.
+    a registry for their digests. Before, it is noted which ports a link is to bring here of it.
     """
+    services = deployed.document["services"].items()
+    doors.declare(space.cache, {name: one["labels"].get(PORTS_LABEL, "") for name, one in services})
     argv = ["docker", "stack", "deploy", "--compose-file", "-", "--resolve-image", "never"]
     _changed(space, [*argv, space.stack.project], stdin=deployed.text())
 

@@ -301,7 +301,10 @@ class Keeper:
         """Return what is to answer here; what is published on this machine does by itself."""
         found: Doors = {} if self._address.local else doors.published(rows)
         if any(PORTS_LABEL in row["Labels"] for row in rows):
-            found = {**doors.unpublished(rows, api.get(f"/networks/{BRIDGE}") or {}), **found}
+            projects = {str(row["Labels"][PROJECT_LABEL]) for row in rows}
+            known = {one: doors.declared(self._cache / one) for one in projects}
+            bridge = api.get(f"/networks/{BRIDGE}") or {}
+            found = {**found, **doors.unpublished(rows, bridge, known)}
         return found
 
     @shaped("what is published")

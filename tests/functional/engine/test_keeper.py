@@ -13,7 +13,7 @@ import pytest
 from scripts.core.errors import ConfigError, EngineError, StackError
 from scripts.core.polling import poll
 from scripts.engine.api import Api
-from scripts.engine.remote import keeper, link
+from scripts.engine.remote import doors, keeper, link
 from scripts.engine.remote import state as states
 from scripts.engine.remote.address import Address, noted, parse
 from scripts.engine.remote.keeper import Duty, Held, Keeper
@@ -36,6 +36,7 @@ class World:
         self.said: list[str] = []
         self.error: StackError | None = None
         (folder / ".cache" / "memos-test").mkdir(parents=True)
+        self.cache = folder / ".cache" / "memos-test"
         self.label = {"folder": str(folder / "docker"), "project": "memos-test"}
 
     @property
@@ -79,7 +80,9 @@ class World:
         It has `narrow` ones for its own machine alone.
         """
         found = made(name, "running", ports={80: port}, **self.label)
-        found["Config"]["Labels"] |= {"dev.memos.ports": narrow} if narrow else {}
+        if narrow:
+            found["Config"]["Labels"] |= {"dev.memos.ports": narrow}
+            doors.declare(self.cache, {name: narrow})
         self.engine.state["containers"][f"id-{name}"] = found
         self.tell("start", name)
         return found
@@ -366,6 +369,20 @@ def test_ports_that_no_node_publishes_are_brought_from_the_containers_themselves
         world.until(lambda state: len(state.forwards) == 2)
 
     assert world.ssh.calls(f"-O forward -L 127.0.0.1:{port}:172.18.0.3:8000")
+
+
+def test_what_a_container_claims_beside_what_was_deployed_is_not_brought(world: World) -> None:
+    """It may be a stranger's with our labels."""
+    port, published = free_ports(2)
+    bridge = {"Containers": {"id-task": {"IPv4Address": "172.18.0.3/16"}}}
+    world.engine.answer("/v1.44/networks/docker_gwbridge", bridge)
+    with world.held():
+        world.until(lambda state: state.phase is Phase.OPEN)
+        found = world.publish("task", published, narrow=f"{port}:8000")
+        found["Config"]["Labels"]["dev.memos.ports"] = f"{port}:22"
+        world.until(lambda state: [one.port for one in state.forwards] == [published])
+
+    assert not world.ssh.calls("172.18.0.3:22")
 
 
 def test_of_an_engine_here_only_those_are_brought(world: World, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from scripts.core.errors import EngineError, RefusedError
 from scripts.core.files import Json
 from scripts.engine.api import Api
+from scripts.engine.remote import doors
 from scripts.engine.swarm import cluster, nodes, tasks
 from scripts.swarm import deploy
 from tests.kit import builders, swarms
@@ -151,7 +152,10 @@ def test_a_change_is_carried_out_once_the_newest_task_is_made_so() -> None:
 
 
 def test_a_stack_is_given_on_stdin(tmp_path: Path) -> None:
-    """It holds passwords, which no list of processes may show; what is in files is looked at."""
+    """It holds passwords, which no list of processes may show; what is in files is looked at.
+
+    What a link is to bring of it is noted, beside that of services which are not deployed now.
+    """
     (tmp_path / "note").write_text("contents")
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "README.md").touch()
@@ -163,6 +167,7 @@ def test_a_stack_is_given_on_stdin(tmp_path: Path) -> None:
                 "environment": {"PASSWORD": "hunter2"},
                 "volumes": [{"type": "bind", "source": str(tmp_path / "src"), "target": "/src"}],
                 "configs": [{"source": "note"}],
+                "ports": [{"host_ip": "127.0.0.1", "published": "8000", "target": 80}],
             }
         },
         "configs": {
@@ -172,7 +177,12 @@ def test_a_stack_is_given_on_stdin(tmp_path: Path) -> None:
     }
     runner = FakeRunner().answer("docker stack deploy")
     space = builders.workspace(builders.stack())
-    space = replace(space, compose=replace(space.compose, runner=runner))
+    space = replace(
+        space,
+        compose=replace(space.compose, runner=runner),
+        settings=replace(space.settings, root=tmp_path),
+    )
+    doors.declare(space.cache, {"db": "5432:5432"})
     stack = deploy.of_document(document, {"web": "n1"})
 
     deploy.deploy(space, stack)
@@ -186,6 +196,7 @@ def test_a_stack_is_given_on_stdin(tmp_path: Path) -> None:
     assert given["services"]["web"]["deploy"]["placement"] == {"constraints": ["node.id==n1"]}
     assert "volumes" not in given["services"]["web"]
     assert given["configs"]["note"]["name"].startswith("test_note_")
+    assert doors.declared(space.cache) == {"db": "5432:5432", "web": "8000:80"}
 
 
 def test_a_manager_that_refuses_says_why() -> None:

@@ -171,14 +171,54 @@ def test_what_is_published_there_is_forwarded_from_the_same_port() -> None:
     }
 
 
+def marks(ports: str, service: str = "web", project: str = "mine") -> dict[str, str]:
+    """Return the labels of a task that has these ports for its machine alone."""
+    compose = "com.docker.compose"
+    marks = {f"{compose}.project": project, f"{compose}.service": service}
+    return {**marks, "dev.memos.ports": ports}
+
+
 def test_what_a_task_has_for_its_machine_alone_is_reached_over_the_bridge() -> None:
     """At the container's own port; what its engine does not name, and what is no port, is none."""
-    marks = {"com.docker.compose.service": "web", "dev.memos.ports": "8000:80 9:70000 x:1"}
-    rows = [{"Id": one, "Labels": marks} for one in ("here", "elsewhere")]
+    ports = "8000:80 9:70000 x:1"
+    rows = [{"Id": one, "Labels": marks(ports)} for one in ("here", "elsewhere")]
     bridge = {"Containers": {"here": {"IPv4Address": "172.18.0.3/16"}, "other": {}}}
+    known = {"mine": {"web": ports}}
 
-    assert unpublished(rows, bridge) == {8000: ("172.18.0.3:80", "web")}
-    assert unpublished([{"Id": "here", "Labels": {}}], bridge) == {}
+    assert unpublished(rows, bridge, known) == {8000: ("172.18.0.3:80", "web")}
+    assert unpublished([{"Id": "here", "Labels": {}}], bridge, known) == {}
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [marks("9000:80"), marks("8000:80", "db"), marks("8000:80", project="other"), marks("")],
+    ids=["another port", "another service", "another project", "no port"],
+)
+def test_a_container_cannot_claim_a_port_that_was_not_deployed_so(
+    stranger: dict[str, str],
+) -> None:
+    """Whoever may use the engine there can give one our labels."""
+    rows = [{"Id": "strange", "Labels": stranger}]
+    bridge = {"Containers": {"strange": {"IPv4Address": "172.18.0.9/16"}}}
+
+    assert unpublished(rows, bridge, {"mine": {"web": "8000:80", "db": ""}}) == {}
+
+
+def test_of_two_containers_that_claim_one_port_the_older_one_keeps_it() -> None:
+    """In whichever order the engine lists them."""
+    rows = [
+        {"Id": one, "Created": made, "Labels": marks("8000:80"),
+         "Ports": [{"IP": at, "PrivatePort": 1, "PublicPort": 9000, "Type": "tcp"}]}
+        for one, made, at in (("new", 2, "127.0.0.2"), ("old", 1, "0.0.0.0"))
+    ]  # fmt: skip
+    addresses = {"new": "172.18.0.9/16", "old": "172.18.0.3/16"}
+    bridge = {"Containers": {one: {"IPv4Address": at} for one, at in addresses.items()}}
+
+    for ordered in (rows, rows[::-1]):
+        assert unpublished(ordered, bridge, {"mine": {"web": "8000:80"}}) == {
+            8000: ("172.18.0.3:80", "web")
+        }
+        assert published(ordered) == {9000: ("127.0.0.1:9000", "web")}
 
 
 OPEN = State(address="ssh://far", phase=Phase.OPEN, since=0)
