@@ -183,20 +183,20 @@ def of_others(api: Api, names: Iterable[str], root: Path, engine: Engine) -> dic
 
     One of this machine that is not there any more is taken for this one before it was moved. A
     volume without a label may be anybody's. An engine that is reached by ssh may be shared by
-    machines on which checkouts have the same path.
+    machines on which checkouts have the same path. A former name of this machine may be that of
+    another one by now, which was cloned with its machine-id: of it nothing is concluded here.
     """
-    wanted, others = {*names}, dict[str, str]()
+    wanted, others, this = {*names}, dict[str, str](), machine()
     for one in (api.get("/volumes") or {}).get("Volumes") or ():  # of a Swarm, one of each node
         name, labels = str(one["Name"]), one.get("Labels") or {}
         other = str(labels.get(CHECKOUT_LABEL, ""))
         if name not in wanted or not other:
             continue
         where = str(labels.get(MACHINE_LABEL, ""))
-        ours = where in names_here(root)
-        if engine.remote and where and not ours:
+        if engine.remote and where not in {"", this}:
             others[name] = f"{other} on {where}"
         elif not files.same(Path(other), root):
-            seen = ours and (engine.local or engine.remote != "")
+            seen = where == this and (engine.local or engine.remote != "")
             if not seen or files.there(Path(other)):
                 others[name] = other
     return others
@@ -223,7 +223,8 @@ def machine() -> str:
 def names_here(root: Path) -> frozenset[str]:
     """Return the names of this machine: that of now, and those under which `note` was called.
 
-    Not those that came with a checkout that was copied from another machine.
+    Not those that came with a checkout that was copied from another machine. A clone of this one
+    has them too, with its machine-id: enough to go on with what has the same path, and no more.
     """
     noted = files.read_own(root / NAMES)
     before = noted.get("names") if _identity() == noted.get("machine") != "" else ()

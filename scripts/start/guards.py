@@ -50,13 +50,14 @@ def left_by(space: Workspace) -> str:
     """Return which checkout made containers of this project, if it is not there any more.
 
     Empty where all are our own. Raises ConfigError when they belong to another one that is there,
-    or that is of another machine: of an engine elsewhere only the volumes can tell that.
+    or that is of another machine: of an engine elsewhere only the volumes can tell that. Where they
+    have a former name of this one it may be a clone's, and what is not here may be there.
     """
     project, gone = space.stack.project, ""
     found = containers(space.api, project)
     seen = space.engine.local
     if found and space.engine.remote:
-        seen = bool(require_machine(space))
+        seen = require_machine(space)
     for other in found:
         if other.task and not space.settings.swarm:
             raise ConfigError(
@@ -78,13 +79,13 @@ def left_by(space: Workspace) -> str:
     return gone
 
 
-def require_machine(space: Workspace) -> frozenset[str]:
-    """Return the machine whose checkout made the volumes of this project; empty where none tells.
+def require_machine(space: Workspace) -> bool:
+    """Say whether volumes of this project are known to be this machine's, by the name it has now.
 
     Raises ConfigError where it is another one: an engine that is reached by ssh may be shared.
     """
     if not space.engine.remote:
-        return frozenset()
+        return False
     from scripts.data import volumes
 
     project, found = space.stack.project, volumes.machines(space.api, space.stack.project)
@@ -97,7 +98,7 @@ def require_machine(space: Workspace) -> frozenset[str]:
             " --write second.env, then: ENV_FILE=second.env inv up; a machine that was renamed"
             " needs its former name again",
         )
-    return found
+    return found == {this}
 
 
 def confirm_loss(

@@ -132,7 +132,10 @@ def test_the_same_path_on_another_machine_is_another_checkout(world: World) -> N
 def test_a_machine_that_was_renamed_keeps_its_stack(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The checkout has noted its former name; but not one that came with a copy of it."""
+    """The checkout has noted its former name; but not one that came with a copy of it.
+
+    A clone of this machine knows the name too: data is asked about apart, and nobody is gone.
+    """
     identity = tmp_path / "machine-id"
     identity.write_text("one\n", encoding="utf-8")
     monkeypatch.setattr(volumes, "MACHINE_ID", identity)
@@ -146,12 +149,19 @@ def test_a_machine_that_was_renamed_keeps_its_stack(
 
     require_own(space)
     asked = (world.api, ["test_data"], tmp_path, space.engine)
-    assert volumes.of_others(*asked) == {}
+    assert volumes.of_others(*asked) == {"test_data": f"{tmp_path} on before"}
+
+    world.container("db", folder="/no/such/place/docker")
+    world.volume("/no/such/place", "before")
+    with pytest.raises(ConfigError, match="belongs to the checkout"):
+        left_by(space)
+    assert volumes.of_others(*asked) == {"test_data": "/no/such/place on before"}
+    local = replace(space.engine, remote="")
+    assert volumes.of_others(*asked[:3], local) == {"test_data": "/no/such/place"}
 
     identity.write_text("another\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="on the machine before, and this one is after"):
         require_own(space)
-    assert volumes.of_others(*asked) == {"test_data": f"{tmp_path} on before"}
 
 
 def test_a_checkout_that_was_moved_has_its_stack_on_a_shared_engine_too(world: World) -> None:
