@@ -198,7 +198,7 @@ def _service(
 ) -> Service:
     ports = tuple(
         Port(
-            host=port.get("host_ip", "0.0.0.0"),
+            host=port.get("host_ip") or "0.0.0.0",  # as Compose takes an empty one
             published=int(port.get("published", 0)),
             target=int(port["target"]),
         )

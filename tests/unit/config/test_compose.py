@@ -272,11 +272,15 @@ def test_a_service_may_start_before_what_it_needs() -> None:
 
 @pytest.mark.parametrize(
     ("published", "called"),
-    [("0.0.0.0", "127.0.0.1"), (None, "127.0.0.1"), ("192.0.2.7", "192.0.2.7")],
+    [
+        *(("0.0.0.0", "127.0.0.1"), (None, "127.0.0.1"), ("", "127.0.0.1")),
+        ("192.0.2.7", "192.0.2.7"),
+    ],
 )
 def test_probes_and_links_call_an_address_that_answers(published: str | None, called: str) -> None:
     """What listens everywhere is called on this machine, any other address as it is."""
-    port = {"target": 80, "published": "8080"} | ({"host_ip": published} if published else {})
+    at = {} if published is None else {"host_ip": published}
+    port = {"target": 80, "published": "8080", **at}
     web = {
         "ports": [{"target": 22, "published": "2222"}, port],
         "x-probe": [{"kind": "http", "target": 80}],
@@ -286,6 +290,8 @@ def test_probes_and_links_call_an_address_that_answers(published: str | None, ca
 
     assert service.probes == (Probe(kind="http", host=called, port=8080),)
     assert service.links == (Link(label="Web", url=f"http://{called}:8080/docs"),)
+    assert service.ports[1] == Port(host=published or "0.0.0.0", published=8080, target=80)
+    assert not service.ports[1].narrow
 
 
 @pytest.mark.parametrize(
