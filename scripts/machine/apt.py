@@ -146,7 +146,8 @@ class PrivateApt:
             # of one release what another has fetched is not fetched and read again
             with files.turn(self.lists):
                 self._apt(["update"], lambda share: f"reading package lists, {share:.0%}")
-            wanted = self._listed(words)
+                # before another one renews them; by then apt has a cache of its own made from them
+                wanted = self._listed(words)
             self._download(words, wanted)
             note = {"words": words, "files": self._files, "debs": [asdict(deb) for deb in wanted]}
             files.write_json(self._note, note)

@@ -1,7 +1,9 @@
 """The private apt and the base image made with it, on a runner that plays apt-get."""
 
+import fcntl
 import hashlib
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -78,6 +80,29 @@ def test_packages_are_fetched_into_folders_of_its_own(tmp_path: Path, said: list
     assert "#clear APT::Update::Post-Invoke;" in conf
     assert all(f"-c {tmp_path}/apt.conf" in line for line in runner.commands())
     assert runner.commands()[-1].endswith("download one two/trixie")
+
+
+def test_package_lists_are_read_before_another_one_renews_them(
+    tmp_path: Path, said: list[str]
+) -> None:
+    """They are shared: half of the old and half of the new ones fit no package."""
+    held = dict[str, bool]()
+
+    class Shared(Apt):
+        def __call__(self, argv: Sequence[str], **words: Any) -> Completed:
+            word = next(one for one in ("--print-uris", "update", "download") if one in argv)
+            number = os.open(tmp_path.parent / "package-lists", os.O_RDONLY)
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held[word] = True
+            finally:
+                os.close(number)
+            return super().__call__(argv, **words)
+
+    private(tmp_path, Shared(tmp_path / "debs"), said).fetch("download", "one")
+
+    assert held == {"update": True, "--print-uris": True}
 
 
 def test_what_was_fetched_is_not_fetched_again(tmp_path: Path, said: list[str]) -> None:
