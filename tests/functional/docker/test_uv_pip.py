@@ -46,7 +46,7 @@ def _install(folder: Path, *words: str, uv: str = "") -> Completed:
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 def test_a_build_fails_where_packages_cannot_be_had(tmp_path: Path, step: str) -> None:
     """A step that went on would leave an image without them, and BuildKit would keep it."""
-    text = re.sub(r"--mount=\S+", "", step.replace("\\\n", " ")).replace("/uv/pip", "pip")
+    text = re.sub(r"--mount=\S+|/mnt/", "", step.replace("\\\n", " ")).replace("/uv/pip", "pip")
     calls = step.count("/uv/pip ")
 
     (tmp_path / "release.txt").write_text("memoryos==2.0.6")
