@@ -20,10 +20,11 @@ LATER = {
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.parent.name)
 def test_a_step_with_a_secret_stands_upon_its_base_alone(file: Path) -> None:
-    """BuildKit of Engine 26.1 reads all files below such a step, to tell whether they changed: those
-    of the base once for all builds, with others upon it once more for each step. That was 13 of the
-    31 seconds of a processor that the engine took for a first start (its own profile). Newer ones
-    leave secrets out: https://github.com/moby/buildkit/blob/master/solver/llbsolver/ops/exec.go
+    """BuildKit of Engine 26.1 reads all files below such a step, to tell whether they changed.
+
+    Those of the base once for all builds, with others upon it once more for each step. That was 13
+    of the 31 seconds of a processor that the engine took for a first start (its own profile). Newer
+    ones leave secrets out: https://github.com/moby/buildkit/blob/master/solver/llbsolver/ops/exec.go
     """
     steps = INSTRUCTION.findall(COMMENT.sub("", file.read_text(encoding="utf-8")))
     upon = [before for before, step in pairwise(steps) if "type=secret" in step]
