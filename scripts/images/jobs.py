@@ -136,11 +136,13 @@ class Jobs(AbstractContextManager["Jobs"]):
             line = without_logins(line)
             with job.log.open("a", encoding="utf-8") as log:
                 log.write(line + "\n")
+            begun = self._begun.get(job.name)
             if (news := words(line)) != last:  # apt repeats itself while nothing arrives
                 last, self._heard = news, time.monotonic()
-                if begun := self._begun.get(job.name):
+                if begun:
                     begun.alive = self._heard
-            if told := output.tells(line):
+            # how a stopped one ends ("ERROR: … context canceled") is no news of its work
+            if (told := output.tells(line)) and not (begun and begun.stopped):
                 self._say(job.name, told)
 
         self._heard = time.monotonic()

@@ -329,6 +329,24 @@ def test_ctrl_c_stops_all(heard: Heard, tmp_path: Path, monkeypatch: pytest.Monk
     assert [ended(lines[0]) for lines in heard.lines.values()] == [True, True]
 
 
+def test_how_a_stopped_one_ends_is_told_by_its_log_alone(heard: Heard, tmp_path: Path) -> None:
+    """Whoever pressed Ctrl-C reads of no error that a build had."""
+    begun = threading.Event()
+
+    def say(name: str, line: str) -> None:
+        heard(name, line)
+        begun.set()
+
+    ends = "trap 'echo ERROR: context canceled; exit 1' TERM"
+    job = shell("one", f"{ends}; echo works; while :; do sleep 0.05; done", tmp_path)
+    with Jobs(say, heard) as jobs:
+        jobs.begin(job)
+        assert begun.wait(30)
+
+    assert "ERROR: context canceled" in job.log.read_text().splitlines()
+    assert [line for line in heard.lines["one"] if "ERROR" in line] == []
+
+
 def test_with_nothing_to_build_nothing_is_done(heard: Heard, jobs: Jobs, tmp_path: Path) -> None:
     """No process is started for services without a build."""
     jobs.finish(BUILDS, builds([], {}, tmp_path / "logs"))
