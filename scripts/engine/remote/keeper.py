@@ -47,7 +47,8 @@ PRIVILEGED = 1024
 """Ports below it are those of this machine's own services, and are not forwarded."""
 MOST = 128
 """Ports that are forwarded at most; a stack has some fifteen."""
-Connection = Master | Relay
+Forwarder = Master | Relay
+"""What brings ports here, by ssh or without."""
 VERSIONS = {"version": "Version", "api_version": "ApiVersion"}
 
 
@@ -154,10 +155,10 @@ class Keeper:
                     if self._cache.exists():  # its checkout may be moved
                         states.write(self._place, after)
 
-    def _made(self) -> Connection:
+    def _made(self) -> Forwarder:
         return Relay() if self._address.local else Master(self._address, self._state.control)
 
-    def _first(self) -> Connection:
+    def _first(self) -> Forwarder:
         master = self._made()
         try:
             self._connect(master)
@@ -166,7 +167,7 @@ class Keeper:
             raise
         return master
 
-    def _again(self, before: Connection) -> Connection:
+    def _again(self, before: Forwarder) -> Forwarder:
         """Connect until it succeeds; raises what no waiting mends, such as another host key."""
         lost, pauses = time.monotonic(), iter(PAUSES)
         while not self._ended.is_set():
@@ -184,7 +185,7 @@ class Keeper:
             self._ended.wait(SELDOM if gone > PATIENT else next(pauses, PAUSES[-1]))
         return before
 
-    def _connect(self, master: Connection) -> None:
+    def _connect(self, master: Forwarder) -> None:
         """Have the engine there answer here; the ports come later."""
         self._note(ssh=master.pid, ssh_started=processes.birth(master.pid))
         master.require_open()
@@ -201,7 +202,7 @@ class Keeper:
             phase=Phase.OPEN, socket=path, breaks=breaks, problem=Problem(), forwards=(), **found
         )
 
-    def _socket(self, master: Connection) -> str:
+    def _socket(self, master: Forwarder) -> str:
         """Have the engine's socket answer here; give where it is there."""
         path = self._state.socket or there.socket(self._address, self._link().ask)
         if failed := master.forward(str(Path(self._state.sockets, states.ENGINE)), path):
@@ -210,7 +211,7 @@ class Keeper:
             )
         return path
 
-    def _version(self, master: Connection, endpoint: str, path: str) -> dict[str, str]:
+    def _version(self, master: Forwarder, endpoint: str, path: str) -> dict[str, str]:
         """Return the versions of the engine there; EngineError where it is old, or none answers."""
         told, why = ask_socket(endpoint)
         if not told:
@@ -221,7 +222,7 @@ class Keeper:
         )
         return found
 
-    def _silent(self, master: Connection, path: str, error: Exception | str) -> EngineError:
+    def _silent(self, master: Forwarder, path: str, error: Exception | str) -> EngineError:
         """Return why no engine answers behind a socket there."""
         if self._address.local:
             return EngineError(f"no engine answers at {path}: {error}", next_step="inv doctor")
@@ -260,7 +261,7 @@ class Keeper:
             self._say(f"the link to {self._address} broke: {why}")
         self._note(phase=Phase.BROKEN, breaks=breaks, forwards=())
 
-    def _serve(self, master: Connection) -> bool:
+    def _serve(self, master: Forwarder) -> bool:
         """Bring ports here until the link breaks: True; or until nobody needs it."""
         Thread(target=self._await_end, args=(master,), daemon=True).start()
         api = Api(self._state.endpoint, timeout=PATIENCE)
@@ -277,11 +278,11 @@ class Keeper:
             events.close()
         return not self._ended.is_set()
 
-    def _await_end(self, master: Connection) -> None:
+    def _await_end(self, master: Forwarder) -> None:
         master.ended.wait()
         self._news.set()
 
-    def _follow(self, master: Connection, api: Api) -> None:
+    def _follow(self, master: Forwarder, api: Api) -> None:
         """Bring the ports here that are there now, and no others."""
         rows = api.get("/containers/json", all=True, filters={"label": [self._label]}) or ()
         if rows:
@@ -316,7 +317,7 @@ class Keeper:
         project = str(row["Labels"].get(PROJECT_LABEL, ""))
         return project == Path(project).name != "" and (self._cache / project).is_dir()
 
-    def _forward(self, master: Connection, port: int, place: str) -> str:
+    def _forward(self, master: Forwarder, port: int, place: str) -> str:
         """Forward a port; give what is in the way."""
         if port < PRIVILEGED or len(self._forwarded) >= MOST:
             return f"only {MOST} ports from {PRIVILEGED} on are brought here"
