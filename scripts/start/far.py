@@ -92,16 +92,20 @@ def taken_there(
 
 def leave(space: Workspace) -> Iterator[str]:
     """End the links once nothing of this checkout is there; say so, or what still needs them."""
-    links, root = [*filter(None, [space.engine.remote])], space.settings.root
+    # as they are written, by what they lead to: NODES may name the engine of REMOTE, too
+    root, links = space.settings.root, dict[str, str]()
+    if remote := space.engine.remote:
+        links[str(address.noted(remote))] = remote
     if space.settings.swarm:
-        noted = {one.address for one in link.every(root)}
+        held = {one.address for one in link.every(root)}
         own = [space.engine.endpoint] if space.engine.local else []
-        named = (*space.cluster.ways.values(), *own)
-        links += [one for one in named if str(address.noted(one)) in noted]
+        for one in (*space.cluster.ways.values(), *own):
+            if (to := str(address.noted(one))) in held:
+                links.setdefault(to, one)
     mine = {"label": [f"{FOLDER_LABEL}={space.stack.folder}"]}
     left = space.api.get("/containers/json", all=True, filters=mine) or ()
     projects = {(one.get("Labels") or {}).get(PROJECT_LABEL, "") for one in left}
-    for one in links:
+    for one in links.values():
         if projects:
             yield f"the link to {one} stays: {', '.join(sorted(projects))} is there"
         else:

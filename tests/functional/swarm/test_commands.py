@@ -1,13 +1,19 @@
 """Commands with DEPLOY=swarm, and what cannot be done there."""
 
 import json
+import signal
+import subprocess
 from collections.abc import Iterator
+from threading import Thread
 from typing import Any
 
 import pytest
 import yaml
 
-from scripts.machine import resources
+from scripts.engine.remote import state as states
+from scripts.engine.remote.address import parse
+from scripts.engine.remote.state import Phase, State
+from scripts.machine import processes, resources
 from scripts.swarm import down
 from tests.kit import swarms
 from tests.kit.checkout import Checkout
@@ -520,3 +526,30 @@ def test_no_image_goes_to_a_node_of_another_processor(swarm: Checkout, other: Fa
     assert "node two: the engine is for arm64, and " in swarm.shown().err
     assert other.state["images"] == {}
     assert not (swarm.folder / "stack.json").exists()
+
+
+def test_down_ends_the_links_to_the_nodes(swarm: Checkout) -> None:
+    """Also one that is broken: it would try to come back for a while."""
+    swarm.state["swarm"]["nodes"].append({**swarms.node("two", "down"), "Version": {"Index": 1}})
+    swarm.state["swarm"] |= {"services": [], "tasks": []}  # the engine here removes none
+    swarm.state["containers"].clear()
+    with swarm.env_file.open("a") as env:
+        env.write("NODES=two=me@two.example\n")
+    address = parse("me@two.example")
+    with subprocess.Popen(["sleep", "30"]) as holder:
+        Thread(target=holder.wait).start()
+        state = State(
+            address=str(address),
+            phase=Phase.BROKEN,
+            since=0,
+            root=str(swarm.root),
+            pid=holder.pid,
+            started=processes.birth(holder.pid),
+        )
+        states.write(states.folder(swarm.root, address), state)
+        code = swarm.inv("down")
+        holder.kill()
+
+    told = swarm.shown().err
+    assert (code, holder.returncode) == (0, -signal.SIGTERM), told
+    assert "the link to ssh://me@two.example is closed" in told

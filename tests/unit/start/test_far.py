@@ -15,6 +15,7 @@ from scripts.engine.remote.address import Address
 from scripts.engine.remote.link import Link
 from scripts.engine.remote.state import Forward, Phase, State
 from scripts.engine.remote.there import There
+from scripts.engine.swarm.cluster import Cluster
 from scripts.machine import ports
 from scripts.start import far, guards
 from tests.kit.builders import ENGINE, service, stack, workspace
@@ -153,3 +154,19 @@ def test_the_link_ends_with_the_last_stack_of_the_checkout(
 
     assert [*far.leave(world.space)] == [told]
     assert ended == [Address(host="far", user="me")] * closed
+
+
+def test_each_link_of_a_swarm_ends_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NODES may name the manager's machine too, in other words; and whom no link leads to."""
+    ended: list[str] = []
+    monkeypatch.setattr(link, "close", lambda _root, address: ended.append(str(address)))
+    held = [replace(OPEN, address=one) for one in ("ssh://me@far", "ssh://me@two")]
+    monkeypatch.setattr(link, "every", lambda _root: iter(held))
+    monkeypatch.setattr(Cluster, "get", lambda *_, **__: [])
+    nodes = "one=ssh://me@far two=me@two three=me@three"
+    settings = replace(world.space.settings, defaults={"DEPLOY": "swarm", "NODES": nodes})
+
+    told = [*far.leave(replace(world.space, settings=settings))]
+
+    assert told == ["the link to me@far is closed", "the link to ssh://me@two is closed"]
+    assert ended == ["ssh://me@far", "ssh://me@two"]
