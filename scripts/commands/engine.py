@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     keep="hold the link to this address until Ctrl-C, as inv up has it done beside itself",
 )
 def remote(*, close: bool = False, keep: str = "", format: str = "text") -> None:
-    """Show the link to an engine on another machine: since when, its ports, how often it broke."""
+    """Show the links to engines on other machines: since when, ports, how often each broke."""
     from scripts.config import workspace
     from scripts.engine import discovery
     from scripts.engine.remote import address, link, state
@@ -31,7 +31,12 @@ def remote(*, close: bool = False, keep: str = "", format: str = "text") -> None
         return _keep(here, keep, tell)
     if not close:
         written = discovery.ssh_address(here, workspace.remote_of(here))
-        tell.remote(state.document(link.seen(here.root, written) if written else None))
+        main = link.seen(here.root, written) if written else None
+        # of a Swarm's nodes, and what the settings name no longer
+        others = [
+            one for one in link.every(here.root) if main is None or one.address != main.address
+        ]
+        tell.remote({**state.document(main), "others": [*map(state.document, others)]})
         return None
     flags.alone("close", format=tell.form != "text")
     links = [*link.every(here.root)]

@@ -182,9 +182,10 @@ class Report(Board):
             self.say(problem)
 
     def remote(self, document: Mapping[str, Any]) -> None:
-        """Write how the link to an engine on another machine is."""
+        """Write how the links to engines on other machines are, a table each."""
         now = time.time()
-        self.result(document, [views.table(("link", ""), views.remote_rows(document, now))])
+        rows = (views.remote_rows(one, now) for one in (document, *document["others"]))
+        self.result(document, [views.table(("link", ""), one) for one in rows])
 
     def finding(self, finding: Finding) -> None:
         """Tell a finding: cause, evidence, next step."""

@@ -244,7 +244,8 @@ def remote_rows(document: Mapping[str, Any], now: float) -> Iterator[tuple[str, 
     if not document["address"]:
         yield "none", "the engine is on this machine; REMOTE=USER@HOST in .env names another"
         return
-    yield "to", document["address"]
+    here = document["address"] == document["endpoint"]
+    yield "to", f"{document['address']}, without ssh" if here else document["address"]
     since = f", since {past(document['since'])}" if document["since"] else ""
     yield "state", document["state"] + since
     if document["engine"]:

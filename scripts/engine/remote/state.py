@@ -201,7 +201,7 @@ def _mark(text: str) -> str:
 
 
 def document(state: State | None) -> dict[str, Json]:
-    """Return what `inv remote --format json` prints (schemas/remote.schema.json)."""
+    """Return what `inv remote --format json` prints of a link (schemas/remote.schema.json)."""
     if state is None:
         return {"address": "", "state": "none"}
     lives = state.lives

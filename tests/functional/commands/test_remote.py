@@ -10,7 +10,10 @@ import pytest
 
 from scripts.core.polling import poll, until_none
 from scripts.engine.remote import keeper, link
-from scripts.machine import program
+from scripts.engine.remote import state as states
+from scripts.engine.remote.address import noted
+from scripts.engine.remote.state import Forward, Phase, State
+from scripts.machine import processes, program
 from tests.kit.checkout import Checkout
 from tests.kit.fake_ssh import FakeSsh
 
@@ -107,11 +110,41 @@ def test_a_keeper_that_cannot_even_begin_is_told_with_its_own_words(
 def test_without_a_remote_engine_there_is_no_link(at: Checkout) -> None:
     """And nothing is opened or closed."""
     assert at.inv("remote", "--format", "json") == 0
-    assert at.document("remote") == {"address": "", "state": "none"}
+    assert at.document("remote") == {"address": "", "state": "none", "others": []}
     assert at.inv("remote") == 0
     assert "REMOTE=USER@HOST in .env names another" in at.shown().out
     assert at.inv("remote", "--close") == 0
     assert "no link was open" in at.shown().err
+
+
+def test_links_that_are_not_of_the_engine_are_shown_beside_it(at: Checkout) -> None:
+    """Those to the nodes of a Swarm, by ssh and without."""
+    pid = os.getpid()
+    for written in ("me@two.example", "unix:///run/docker.sock"):
+        address = noted(written)
+        open_ = State(
+            address=str(address),
+            phase=Phase.OPEN,
+            since=0,
+            root=str(at.root),
+            pid=pid,
+            started=processes.birth(pid),
+            forwards=(Forward(port=8000, service="memos"),),
+        )
+        states.write(states.folder(at.root, address), open_)
+
+    assert at.inv("remote", "--format", "json") == 0
+    found = at.document("remote")
+    assert found["address"] == ""
+    assert {one["address"] for one in found["others"]} == {
+        "ssh://me@two.example",
+        "unix:///run/docker.sock",
+    }
+    assert {one["ports"][0]["service"] for one in found["others"]} == {"memos"}
+    assert at.inv("remote") == 0
+    told = at.shown().out
+    assert "ssh://me@two.example" in told
+    assert "unix:///run/docker.sock, without ssh" in told
 
 
 def test_a_wrong_address_keeps_nobody_from_closing_links(at: Checkout) -> None:
