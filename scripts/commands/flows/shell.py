@@ -4,12 +4,11 @@ import os
 import secrets
 import sys
 from collections.abc import Sequence
-from functools import partial
 
 from scripts.config import selection
 from scripts.config.workspace import Workspace
-from scripts.core.errors import ConfigError
-from scripts.core.process import attached
+from scripts.core.errors import ConfigError, ExitCode
+from scripts.core.process import Completed, attached
 from scripts.loop import shell as calls
 
 PATIENCE = 10.0
@@ -19,7 +18,7 @@ PATIENCE = 10.0
 def shell(space: Workspace, named: Sequence[str], words: tuple[str, ...], *, root: bool) -> int:
     """Run a shell, or these words, in the container of a service; give the exit code of that.
 
-    Raises ConfigError unless one service is named, and its container runs.
+    After Ctrl-C it is 130. Raises ConfigError unless one service is named, and its container runs.
     """
     stack = space.stack
     if len(found := selection.services(stack, named) if named else ()) != 1:
@@ -41,5 +40,11 @@ def shell(space: Workspace, named: Sequence[str], words: tuple[str, ...], *, roo
         mark=secrets.token_hex(8),
     )
     env, runner = space.engine.env, space.compose.runner
-    interrupt = partial(runner, call.interrupt, env=env, timeout=PATIENCE)
-    return attached(call.argv, env=env, interrupted=interrupt)
+    sent: list[Completed] = []
+
+    def interrupt() -> None:
+        sent.append(runner(call.interrupt, env=env, timeout=PATIENCE))
+
+    code = attached(call.argv, env=env, interrupted=interrupt)
+    # that of docker says nothing then: 26.1 is ended by the signal, 28.5 leaves with 0
+    return ExitCode.INTERRUPTED if sent else code
