@@ -223,7 +223,7 @@ def _require_ports(space: Workspace, debug_port: int | None) -> None:
     more = () if debug_port is None else (Port(host=LOOPBACK, published=debug_port, target=0),)
     wanted = replace(service, ports=(*service.ports, *more))
     stack = replace(space.stack, services=(wanted,))
-    for port, (_, holder) in guards.held_here(space, stack, (SERVICE,)).items():
+    for port, (_, holder) in guards.holders_here(space, stack, (SERVICE,)).items():
         name = space.settings.port_variables().get(port, "the API")
         raise BrokenError(
             f"port {port} is taken by {holder}",

@@ -27,14 +27,8 @@ class Far:
     holders: Holders = field(default_factory=dict)
 
 
-def holders_here(space: Workspace, wanted: Wanted) -> Holders:
-    """Return the ports that somebody else holds on this machine, where they are forwarded to."""
-    found = link.now(space.settings.root, space.engine.remote)
-    return taken_here([found.state] if found else [], wanted)
-
-
-def taken_here(links: Collection[State], wanted: Wanted) -> Holders:
-    """Like `holders_here`, of ports that links bring here."""
+def holders_here(links: Collection[State], wanted: Wanted) -> Holders:
+    """Return the ports that somebody else holds on this machine, where links bring them to."""
     ours = {one.port for open_ in links for one in open_.forwards if not one.error}
     here = [(name, replace(port, host=LOOPBACK)) for name, port in wanted]
     busy = [(name, port.published) for name, port in taken_among(here)]
@@ -70,11 +64,11 @@ def look(space: Workspace, wanted: Wanted, publishers: Mapping[int, str], ours: 
     host = found.address.host if found else space.engine.place
     return Far(
         host=replace(machine.host, disk=f"{folder} of {host}") if asked else machine.host,
-        holders=taken_there(wanted, machine, publishers, ours, host),
+        holders=holders_there(wanted, machine, publishers, ours, host),
     )
 
 
-def taken_there(
+def holders_there(
     wanted: Wanted,
     machine: There,
     publishers: Mapping[int, str],

@@ -166,7 +166,7 @@ def conditions(space: Workspace, names: tuple[str, ...]) -> preflight.Conditions
         return conditions
     own = on_host.read(space.cache)
     ours = set[int | None]() if own is None else {own.port, own.debug_port}
-    held, host = held_here(space, space.stack, names), Host()
+    held, host = holders_here(space, space.stack, names), Host()
     if space.engine.remote:
         from scripts.start import far
 
@@ -202,19 +202,23 @@ def published(stack: Stack, names: tuple[str, ...]) -> tuple[tuple[str, Port], .
     return tuple((name, port) for name in stack.here(names) for port in stack.service(name).ports)
 
 
-def held_here(space: Workspace, stack: Stack, names: tuple[str, ...]) -> dict[int, tuple[str, str]]:
+def holders_here(
+    space: Workspace, stack: Stack, names: tuple[str, ...]
+) -> dict[int, tuple[str, str]]:
     """Return the ports of these services that somebody else holds here: service, and who it is."""
     if space.engine.remote:
+        from scripts.engine.remote import link
         from scripts.start import far
 
-        return far.holders_here(space, published(stack, names))
+        found = link.now(space.settings.root, space.engine.remote)
+        return far.holders_here([found.state] if found else [], published(stack, names))
     return holders(space.api, stack.project, published(stack, names))
 
 
 def holders(
     api: Api, project: str, wanted: Iterable[tuple[str, Port]]
 ) -> dict[int, tuple[str, str]]:
-    """Like `held_here`, for an engine on this machine.
+    """Like `holders_here`, for an engine on this machine.
 
     What our own running containers publish is no conflict.
     """

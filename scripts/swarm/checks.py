@@ -119,7 +119,7 @@ def _holders(space: Workspace, home: Home, machine: There, ours: set[str]) -> fa
     wide = [one for one in every if not one[1].narrow]
     here = every if home.way else [one for one in every if one[1].narrow]
     links = [*link.every(space.settings.root)]
-    found = far.taken_here(links, here if home.brought else [])
+    found = far.holders_here(links, here if home.brought else [])
     if home.api is None:
         return found
     publishers = guards.publishers(home.api)
@@ -128,7 +128,7 @@ def _holders(space: Workspace, home: Home, machine: There, ours: set[str]) -> fa
         held = {**far.without(links, own), **found}
         # what was published before is given up for what is to be brought here
         return {port: one for port, one in held.items() if publishers.get(port) not in ours}
-    return {**far.taken_there(wide, machine, publishers, ours, home.node.name), **found}
+    return {**far.holders_there(wide, machine, publishers, ours, home.node.name), **found}
 
 
 def _emptied(
