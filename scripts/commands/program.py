@@ -60,6 +60,8 @@ def inv(namespace: "Collection | None" = None) -> "Program":
             parser = super()._make_parser()
             contexts = wanted(parser.contexts.values(), self.argv)
             self.core.unparsed[:] = named(self.core.unparsed, contexts)
+            for context in contexts:
+                require_values(context)
             parser.contexts = Parser(contexts).contexts
             return parser
 
@@ -77,6 +79,16 @@ def wanted(tasks: Iterable["ParserContext"], words: Sequence[str]) -> list["Pars
     every = list(tasks)
     named = [task for task in every if {task.name, *task.aliases} & {*words}]
     return every if "--complete" in words or not named else named
+
+
+def require_values(task: "ParserContext") -> None:
+    """Have a flag that may be repeated need a value, as others do.
+
+    invoke takes its empty list for one: `inv down --service` would stop them all.
+    """
+    for argument in task.args.values():
+        if argument.kind is list:
+            argument.raw_value = None
 
 
 def helped(words: Sequence[str]) -> Sequence[str]:

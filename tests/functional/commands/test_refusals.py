@@ -81,6 +81,8 @@ def no_create(at: Checkout) -> None:
         ("fly", nothing, 1, "No idea what 'fly' is!"),
         ("images.save --engin", nothing, 2, "--engin is no flag of this task"),
         ("snapshot.delete -x", nothing, 2, "-x is no flag of this task"),
+        ("down --service", nothing, 1, "needed value and was not given one!"),
+        ("up --service --build", nothing, 1, "needed value and was not given one!"),
         ("up --higher", nothing, 1, "No idea what '--higher' is!"),
     ],
 )
