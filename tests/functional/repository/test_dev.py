@@ -506,3 +506,11 @@ def test_nothing_to_run_is_an_error(checkout: Checkout) -> None:
     done = checkout.dev()
 
     assert (done.exit_code, "next: ./dev inv --list" in done.stderr) == (2, True)
+
+
+def test_a_task_without_its_program_is_told_how_it_is_typed(checkout: Checkout) -> None:
+    """Whoever has read `inv up` types `./dev up`."""
+    done = checkout.dev("up", "--build")
+
+    assert done.exit_code == 2
+    assert "error: there is no program 'up'\nnext: ./dev inv up --build" in done.stderr
