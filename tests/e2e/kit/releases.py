@@ -43,7 +43,9 @@ def pinned() -> tuple[str, ...]:
 def source(folder: Path, version: str) -> Path:
     """Bring the source of a release as its authors publish it; give its src/."""
     with tarfile.open(archive(version)) as opened:
-        opened.extractall(folder, filter="data")
+        # set, and not given: Debian 12's Python 3.11.2 has no filters
+        opened.extraction_filter = getattr(tarfile, "data_filter", None)
+        opened.extractall(folder)
     return folder / f"memoryos-{version}" / "src"
 
 

@@ -51,6 +51,10 @@ class World:
         self.begun = 0
         self.code: int | None = None
         """With which a keeper has ended."""
+        client = root / "bin" / "ssh"  # a bare machine has none
+        client.parent.mkdir()
+        client.touch(0o755)
+        self.path = f"{client.parent}:{os.environ['PATH']}"
         patch.setattr(link, "PATIENCE", 0.2)
         patch.setattr(link, "AGAIN", 0.1)
 
@@ -60,7 +64,7 @@ class World:
         return checkout(
             self.root,
             run,
-            {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(self.root)},
+            {"PATH": self.path, "XDG_RUNTIME_DIR": str(self.root)},
             self.said.append,
         )
 

@@ -58,8 +58,10 @@ class Folder(Volume):
         """Unpack an archive as the engine does."""
         self.ways.append("put")
         with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as archive:
+            # set, and not given: Debian 12's Python 3.11.2 has no filters
+            archive.extraction_filter = getattr(tarfile, "tar_filter", None)
             for member in archive:
-                archive.extract(member, self.there, filter="tar")
+                archive.extract(member, self.there)
                 if self.broken and member.isreg():
                     raise EngineError(self.broken.pop(), next_step="none")
         return True

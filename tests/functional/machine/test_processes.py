@@ -16,7 +16,7 @@ DEAF = (
 )
 WITH_CHILD = f"""
 import subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", {DEAF!r}], stdout=subprocess.PIPE)
+child = subprocess.Popen([sys.executable, "-u", "-c", {DEAF!r}], stdout=subprocess.PIPE)
 child.stdout.readline()
 print(child.pid, flush=True)
 time.sleep(60)
