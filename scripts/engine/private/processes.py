@@ -8,9 +8,9 @@ import ctypes
 import os
 import re
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from scripts.core.errors import EngineError
 from scripts.core.polling import until_none
@@ -113,12 +113,13 @@ class Mount:
     point: str
     folder: str
     kind: str
+    covers: str = ""
+    """The folder of the same file system that would be seen without it; none of another one."""
 
     @property
     def of_engine(self) -> bool:
         """Say whether an engine makes such a one: for containers, and of its data upon itself."""
-        upon_itself = self.folder != "/" and self.point.endswith(self.folder)
-        return self.kind in CONTAINERS_OWN or upon_itself
+        return self.kind in CONTAINERS_OWN or self.folder == self.covers
 
 
 def mounts(folders: Iterable[Path]) -> tuple[Mount, ...]:
@@ -126,13 +127,27 @@ def mounts(folders: Iterable[Path]) -> tuple[Mount, ...]:
     lines = (PROC / "self" / "mountinfo").read_text().splitlines()
     # the kind of the file system comes after a dash: proc(5)
     fields = [(line.split(), line.partition(" - ")[2].split()) for line in lines]
+    by_number = {own[0]: own for own, _ in fields}
     every = [
-        Mount(point=_unescaped(own[4]), folder=_unescaped(own[3]), kind=others[0])
+        Mount(
+            point=_unescaped(own[4]),
+            folder=_unescaped(own[3]),
+            kind=others[0],
+            covers=_covered(own, by_number.get(own[1])),
+        )
         for own, others in fields
     ]
     roots = tuple(str(folder) for folder in folders)
     inside = [one for one in every if any(f"{one.point}/".startswith(f"{root}/") for root in roots)]
     return tuple(reversed(inside))
+
+
+def _covered(own: Sequence[str], below: Sequence[str] | None) -> str:
+    """Return what a mount covers of the one below it, which in a container begins anywhere."""
+    if below is None or own[2] != below[2]:
+        return ""
+    point, root = _unescaped(own[4]), _unescaped(below[4])
+    return str(PurePosixPath(_unescaped(below[3]), os.path.relpath(point, root)))
 
 
 def unmount(point: str) -> None:

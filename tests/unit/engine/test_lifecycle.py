@@ -29,7 +29,9 @@ from tests.kit.fakes import FakeRunner, checkout
 BOOKWORM = {"ID": "debian", "VERSION_ID": "12", "VERSION_CODENAME": "bookworm"}
 DEBIAN = System(kernel="linux", machine="x86_64", uid=0, release=BOOKWORM)
 OVERLAY = Mount(point="/home/x/.engine/data/overlay2/1/merged", folder="/", kind="overlay")
-SELF = Mount(point="/home/x/.engine/data", folder="/home/x/.engine/data", kind="ext4")
+SELF = Mount(
+    point="/home/x/.engine/data", folder="/x/.engine/data", covers="/x/.engine/data", kind="ext4"
+)
 DISK = Mount(point="/home/x/.engine/data", folder="/somewhere", kind="ext4")
 UBUNTU = replace(DEBIAN, release={"ID": "ubuntu"})
 TRIXIE = replace(DEBIAN, release={"ID": "debian", "VERSION_CODENAME": "trixie"})
@@ -353,6 +355,19 @@ def test_mounts_are_taken_from_the_inside_out(proc: Proc) -> None:
     assert not processes.is_chroot()
     (proc.folder / "self" / "mountinfo").write_text("1 0 8:1 / /proc rw - proc proc rw\n")
     assert processes.is_chroot()
+
+
+@pytest.mark.parametrize("root", ["/", "/home", "/var/tmp/machine/root", "/volumes/1/_data"])
+def test_data_upon_itself_is_known_in_a_chroot_and_a_container_too(proc: Proc, root: str) -> None:
+    """There the file system begins above what is seen of it, or anywhere else."""
+    folder = f"{root.rstrip('/')}/w/.engine/data"
+    below = f"2 1 8:1 {root} /checkout rw - ext4 /dev/x rw\n"
+    for source, its in ((f"8:1 {folder}", True), ("8:1 /b", False), (f"8:2 {folder}", False)):
+        line = f"3 2 {source} /checkout/w/.engine/data rw - ext4 /dev/x rw\n"
+        (proc.folder / "self" / "mountinfo").write_text(below + line)
+
+        (mount,) = processes.mounts([Path("/checkout/w/.engine")])
+        assert mount.of_engine is its
 
 
 @pytest.mark.parametrize(
@@ -725,7 +740,6 @@ def test_what_an_engine_mounts_itself_is_known() -> None:
     """For containers, and its data upon itself, on whatever disk that is."""
     assert OVERLAY.of_engine
     assert SELF.of_engine
-    assert replace(SELF, folder="/x/.engine/data").of_engine
     assert not DISK.of_engine
     assert not replace(DISK, folder="/").of_engine
 
