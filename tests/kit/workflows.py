@@ -79,6 +79,8 @@ class Runner:
     """The outputs of actions that are left out, by their name without the hash."""
     without: tuple[str, ...] = ()
     """How steps begin that are left out."""
+    instead: Mapping[str, str] = field(default_factory=dict)
+    """Variables that beat those of the workflow."""
     say: Callable[[Ran], object] = lambda _: None
     """Is told of each step as it ends."""
     failed: bool = False
@@ -123,7 +125,7 @@ class Runner:
             files = {one: Path(folder, one) for one in ("GITHUB_OUTPUT", "GITHUB_ENV")}
             for file in files.values():
                 file.touch()
-            given = {**self.exported, **env}
+            given = {**self.exported, **env, **self.instead}
             names = {"GITHUB_WORKSPACE": str(self.root), "RUNNER_TEMP": folder}
             done = subprocess.run(
                 [*SHELL, words],

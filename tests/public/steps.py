@@ -14,6 +14,8 @@ from tests.kit import workflows
 from tests.kit.places import ROOT
 from tests.kit.workflows import Ran, Runner
 
+BEATS = "beats what the workflow sets"
+
 
 def main(words: Sequence[str]) -> int:
     """Run a job; tell each step as it ends."""
@@ -21,6 +23,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("workflow", choices=sorted(f.stem for f in workflows.FOLDER.glob("*.yml")))
     parser.add_argument("job")
     parser.add_argument("--without", action="append", default=[], metavar="WORDS")
+    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help=BEATS)
     given = parser.parse_args(words)
     began = time.monotonic()
 
@@ -34,6 +37,7 @@ def main(words: Sequence[str]) -> int:
         environ={**os.environ, "CI": "true", "GITHUB_REF_NAME": "v0.1.0"},
         context={"github": {"event_name": "pull_request"}, "matrix": {"runner": "here"}},
         without=tuple(given.without),
+        instead=dict(workflows.assignments("\n".join(given.env))),
         say=told,
     )
     document = workflows.document(workflows.FOLDER / f"{given.workflow}.yml")

@@ -20,7 +20,7 @@ LIMIT = 5400.0
 """Seconds for one job."""
 JOBS = {
     "checks fast": "",
-    "checks official": "--without './dev nox'",
+    "checks official": "--without './dev nox' --env IMAGE_SOURCE=packages",
     "checks action": "",
     "nightly tags": "--without './dev python -m tests.public.images tags'",
 }

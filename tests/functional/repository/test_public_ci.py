@@ -145,6 +145,17 @@ def test_the_steps_of_a_job_run_here_in_their_order(place: Place, file: str, nam
     assert len(ran) > 1
 
 
+def test_package_built_images_can_stand_for_official_ones(place: Place) -> None:
+    """Where no registry answers; the steps of the job stay as they are."""
+    runner = Runner(
+        root=place.root, environ=workflows.machine(), instead={"IMAGE_SOURCE": "packages"}
+    )
+
+    ran = runner.job(workflows.document(workflows.FOLDER / "checks.yml"), "official")
+
+    assert {one.env["IMAGE_SOURCE"] for one in ran if one.exit_code is not None} == {"packages"}
+
+
 def test_what_steps_ask_the_launcher_for_is_there(place: Place) -> None:
     """A session of noxfile.py, a task of tasks.py, or a program of tests/public."""
     for file, name in JOBS:
