@@ -36,6 +36,8 @@ BROKEN = "**does not hold**"
 ALL = "all"
 """Stands for an image where a row is about several."""
 PACKAGES = "IMAGE_SOURCE=packages: its promise is about official images"
+LACKING = "could not be had"
+"""In the words of `inv up` about an image: nothing was seen of what it holds."""
 DIGITS = 12
 """Of a digest, as far as it is shown."""
 Measured = Callable[[object], None]
@@ -120,6 +122,7 @@ class Rows:
         """Nothing ran yet."""
         self.write = write
         self.left_out = 0
+        self.lacking = 0
         self.seen: dict[str, Any] = {}
 
     def pytest_collection_modifyitems(
@@ -139,6 +142,9 @@ class Rows:
         """Note a row that was run to its end, or broke before."""
         report = yield
         ran = (call.when == "call" or report.failed) and not report.skipped
+        if report.failed and call.excinfo and LACKING in str(call.excinfo.value):
+            self.lacking += item.get_closest_marker("row") is not None
+            return report
         if item.get_closest_marker("row") and ran and _official(item):
             key = f"{item.name.partition('[')[0]}@{platform.machine()}"
             broken = report.failed or self.seen.get(key, {}).get("measured") == BROKEN
@@ -161,14 +167,19 @@ class Rows:
         if count:
             line = f"NOT RUN: {count} rows of docs/official-images.md: {PACKAGES}"
             terminalreporter.write_line(line)
+        if self.lacking:
+            line = f"NOT RUN: {self.lacking} tests of official images: one {LACKING}"
+            terminalreporter.write_line(line)
 
 
 def _official(item: pytest.Item) -> bool:
-    """Say whether a test had official images: those of its stack, or what the environment names."""
+    """Say whether a test had official images: by the environment, which beats a stack's file."""
+    if source := os.environ.get("IMAGE_SOURCE"):
+        return source == ImageSource.REGISTRY
     given = getattr(item, "funcargs", {}).values()
     stacks = (getattr(one, "stack", one) for one in given)
     found = [one.values()["IMAGE_SOURCE"] for one in stacks if isinstance(one, Checkout)]
-    return ImageSource.REGISTRY in (found or [os.environ.get("IMAGE_SOURCE", "")])
+    return ImageSource.REGISTRY in found
 
 
 def need_registry(stack: Checkout) -> None:

@@ -11,10 +11,12 @@ from tests.kit.places import ROOT
 
 TEST = '''
 import os
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.kit import official
+from tests.e2e.kit.checkout import Checkout
 from tests.e2e.kit.official import row
 
 official.rows = lambda: [official.Row(test=name, image="minio", promise="it holds")
@@ -35,15 +37,22 @@ def test_later() -> None:
         pytest.skip(official.PACKAGES)
 
 
+@pytest.fixture
+def own(tmp_path) -> Checkout:
+    """A stack whose own file names no source."""
+    (tmp_path / ".env").write_text("IMAGE_SOURCE=\\n")
+    return Checkout(root=tmp_path, env_file=tmp_path / ".env", project="own")
+
+
 @row("minio", "it holds")
-def test_there() -> None:
+def test_there(own) -> None:
     """Of either kind."""
 
 
 @row("minio", "it holds")
 def test_broken() -> None:
-    """Does not hold."""
-    raise AssertionError
+    """Does not hold, or was never there."""
+    raise AssertionError(os.environ.get("WHY", ""))
 '''
 
 
@@ -93,6 +102,7 @@ def test_a_run_writes_what_it_measured_and_what_does_not_hold(places: Path) -> N
     lines = (places / "page.md").read_text().splitlines()
     assert (lines[0], lines[-1]) == ("before", "after")
     assert sum("| 1.2 s |" in line for line in lines) == 1
+    assert sum("| holds | 20" in line and "s390x" not in line for line in lines) == 1
     assert sum("| **does not hold** |" in line for line in lines) == 1
     assert sum("s390x | holds | 2026-01-31" in line for line in lines) == 1
     assert "test_gone@s390x" not in (places / "seen.json").read_text()
@@ -108,3 +118,17 @@ def test_what_turns_out_to_be_package_built_is_told_too(
 
     assert "1 skipped" in done.stdout, done.stdout
     assert "NOT RUN: 1 rows of docs/official-images.md" in done.stdout
+
+
+def test_where_no_image_can_be_had_no_row_is_broken(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run fails, and says that nothing was tried."""
+    monkeypatch.setenv("WHY", "error: the image of minio could not be had: no such host")
+
+    done = rows(places, "registry")
+
+    assert "1 failed, 3 passed" in done.stdout, done.stdout
+    assert done.exit_code == 1
+    assert "NOT RUN: 1 tests of official images: one could not be had" in done.stdout
+    assert "does not hold" not in (places / "page.md").read_text()
