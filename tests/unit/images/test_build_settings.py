@@ -1,5 +1,6 @@
 """Builds get what the host has configured, and nothing of it but through secret files."""
 
+import os
 import shlex
 import stat
 from pathlib import Path
@@ -64,6 +65,7 @@ def test_pip_gets_index_and_proxy_settings_but_no_paths_of_the_host() -> None:
     """The certificate is where builds have it."""
     environ = {
         "PIP_CERT": "/host/only.pem",
+        "PIP_CONFIG_FILE": os.devnull,
         "PIP_DEFAULT_TIMEOUT": "60",
         "PIP_INDEX_URL": "https://user:token@mirror.example/simple",
         "PIP_TRUSTED_HOST": "mirror.example",
@@ -82,6 +84,7 @@ def test_pip_gets_index_and_proxy_settings_but_no_paths_of_the_host() -> None:
 def test_uv_gets_the_same_settings_as_lines_that_a_shell_understands() -> None:
     """Whatever an address has in it; the user's own variables for uv are not for builds."""
     environ = {
+        "PIP_CONFIG_FILE": os.devnull,  # that of this machine is another matter
         "PIP_INDEX_URL": "https://user:it's$1@mirror.example/simple",
         "PIP_EXTRA_INDEX_URL": "https://a.example https://b.example",
         "PIP_PROXY": "http://proxy.example:3128",
