@@ -1,12 +1,11 @@
 """What stands beside the stack: other checkouts, a registry, a failing test, the machine."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +14,12 @@ import requests
 
 from scripts.core.polling import poll
 from scripts.core.process import run
+from scripts.engine.discovery import DEFAULT_SOCKET
+from scripts.engine.places import HOME, Places, places
+from scripts.engine.private.iptables import our_bridges
 from scripts.machine.apt import PrivateApt, unpack
 from scripts.machine.apt_sources import find_mirror
-from scripts.machine.system import this_system
+from scripts.machine.system import obstacle, this_system
 from tests.e2e.kit.checkout import Checkout, checkout, free_ports
 from tests.e2e.kit.workbench import copied
 from tests.kit.places import ROOT
@@ -143,73 +145,77 @@ def test_everything_is_gone_after_a_failing_test(engine: Checkout, tmp_path: Pat
     assert gone.left() == []
 
 
-def machine() -> dict[str, object]:
-    """Return what an engine could leave on this machine."""
-    links = {path.name for path in Path("/sys/class/net").iterdir() if path.name[:4] != "veth"}
-    mounts = {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()}
+def own(folder: Path, at: Places) -> re.Pattern[str]:
+    """Return what is in the names of all that an engine makes: its mark, its folder, its bridges.
+
+    Other checkouts' engines come and go on the machine meanwhile.
+    """
+    bridges = our_bridges(at.bridge, at.data / "network/files/local-kv.db").bridges
+    return re.compile("|".join(map(re.escape, (at.run.name, str(folder), *bridges))))
+
+
+def traces(own: re.Pattern[str]) -> dict[str, set[str]]:
+    """Return what of an engine is on this machine."""
     daemons = set()
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        # not what each container has: those of other engines come and go
-        if words[0].rpartition(b"/")[2] in {b"dockerd", b"containerd"}:
-            daemons.add((folder.name, words[0]))
-    save = ROOT / ".engine/sbin/iptables-save"
-    rules: set[str] = set()
-    if save.exists():
-        done = subprocess.run([save], capture_output=True, text=True, check=True)
-        # what a crashed engine left about a bridge that is gone may go as well
-        rules = {
-            re.sub(r" \[\d+:\d+]", "", line)
-            for line in done.stdout.splitlines()
-            if line[0] != "#" and links.issuperset(re.findall(r"(?:mdv|br-)[0-9a-f]+", line))
-        }
-    return {
-        "links": links,
+        with suppress(OSError):  # it has ended
+            words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            # not what each container has: that comes and goes
+            if Path(words[0]).name in {"dockerd", "containerd"} and own.search(" ".join(words)):
+                daemons.add(f"{folder.name} {words[0]}")
+    rules = set()
+    for save in (ROOT / HOME / "sbin").glob("ip*tables-save"):
+        done = subprocess.run([save], capture_output=True, text=True, check=False)
+        lines = re.sub(r" \[\d+:\d+]", "", done.stdout).splitlines()
+        # of its comments one has the time
+        rules |= {f"{save.name}: {line}" for line in lines if line[0] != "#" and own.search(line)}
+    mounts = {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()}
+    folders = [*Path("/run/memos-dev").glob("*"), *Path("/sys/fs/cgroup").glob("*/memos-dev-*")]
+    found = {
+        "links": {path.name for path in Path("/sys/class/net").iterdir()},
         "mounts": {one for one in mounts if "/overlay2/" not in one and "netns" not in one},
-        "daemons": daemons,
-        "rules": rules,
-        "forward": Path("/proc/sys/net/ipv4/ip_forward").read_text(),
-        "run": sorted(Path("/run").glob("memos-dev/*")),
+        "folders": set(map(str, folders)),
     }
+    named = {kind: set(filter(own.search, names)) for kind, names in found.items()}
+    return {**named, "daemons": daemons, "rules": rules}
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("apt-get") is None,
-    reason="only root on Debian and its kin can have a private engine",
+private = pytest.mark.skipif(
+    bool(obstacle(this_system())) or DEFAULT_SOCKET.exists(),
+    reason="a private engine takes root on Debian or its kin, and no engine of the machine's",
 )
+
+
+@private
 def test_engine_remove_leaves_the_machine_as_it_was(running: Checkout, tmp_path: Path) -> None:
     """A second private engine beside the first comes and goes without a trace, nor disturbs it."""
     root = copied(tmp_path / "second")
     (root / ".cache").mkdir()
-    second = checkout(tmp_path, "memos-e2e-second", root=root)
-    before = machine()
-    containers = running.docker("ps", "--quiet").stdout
+    second = replace(checkout(tmp_path, "memos-e2e-second", root=root), private=True)
+    first = own(ROOT / HOME, places(ROOT))
+    before, containers = traces(first), running.docker("ps", "--quiet").stdout
     try:
         second.inv("engine.start")
         assert "private" in second.inv("engine.status").stdout
-        assert machine() != before
+        made = own(root, places(root))
+        assert traces(made)["daemons"]
         refused = second.inv("engine.remove", check=False)
         assert refused.exit_code == 7
     finally:
         second.inv("engine.remove", "--yes")
-    assert machine() == before
+    assert not any(traces(made).values())
+    assert traces(first) == before
     assert not (root / ".engine").exists()
     assert running.docker("ps", "--quiet").stdout == containers
     assert all(row["ready"] for row in running.inv("ps", "--format", "json").document["services"])
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("apt-get") is None,
-    reason="only root on Debian and its kin can have a private engine",
-)
+@private
 @pytest.mark.usefixtures("engine")
 def test_a_private_engine_comes_along_when_its_checkout_is_moved(tmp_path: Path) -> None:
     """It is told as moved, restarted by the step that is named, and has what it had."""
-    before = machine()
-    first = checkout(tmp_path, "memos-e2e-moved", root=copied(tmp_path / "first place"))
+    root = copied(tmp_path / "first place")
+    first = replace(checkout(tmp_path, "memos-e2e-moved", root=root), private=True)
     (first.root / ".cache").mkdir()
     try:
         first.inv("engine.start")
@@ -225,9 +231,11 @@ def test_a_private_engine_comes_along_when_its_checkout_is_moved(tmp_path: Path)
         assert "stopping what was started there" in second.inv("engine.start").stderr
         assert second.docker("volume", "ls", "--quiet").stdout == "kept\n"
         assert second.docker("network", "create", "memos-e2e-moved").exit_code == 0
+        made = own(tmp_path, places(second.root))
+        assert traces(made)["daemons"]
         assert str(first.root) not in second.inv("engine.status").stderr
     finally:
         for place in ("first place", "second place"):
             if (tmp_path / place).exists():
                 replace(first, root=tmp_path / place).inv("engine.remove", "--yes")
-    assert machine() == before
+    assert not any(traces(made).values())

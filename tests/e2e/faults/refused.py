@@ -173,7 +173,7 @@ def own_engine(bench: Bench, service: str, *, inodes: int = 0) -> Iterator[Check
 
     It is the engine of the `up` under trial while the block runs, and gone afterwards.
     """
-    own, data = replace(bench.stack, engine={}), places(bench.stack.root).data
+    own, data = replace(bench.stack, engine={}, private=True), places(bench.stack.root).data
     image = bench.inspect(service)["Config"]["Image"]
     if inodes:
         data.mkdir(parents=True)

@@ -20,6 +20,8 @@ from scripts.core.files import Json
 from tests.kit.places import ROOT
 
 PORT = re.compile(r"^([A-Z0-9_]+_PORT)=", re.MULTILINE)
+NAMES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")
+"""Variables that name an engine, or may lead to one."""
 LONGEST = 1500.0
 """Seconds for one command; the first one fetches and builds everything."""
 _FOUND: dict[tuple[Path, Path], dict[str, str]] = {}
@@ -54,13 +56,17 @@ class Checkout:
     project: str
     engine: Mapping[str, str] = field(default_factory=dict)
     """Variables that name an engine, for a checkout that must not bring its own."""
+    private: bool = False
+    """Its engine is the private one of the checkout, whichever our environment names."""
     before: Sequence[str] = ()
     """Words before every command: those that run it on another machine."""
 
     @property
     def environ(self) -> dict[str, str]:
         """The environment in which this stack's commands run."""
-        return {**os.environ, "ENV_FILE": str(self.env_file), **self.engine}
+        left_out = NAMES if self.private else ()
+        ours = {name: value for name, value in os.environ.items() if name not in left_out}
+        return {**ours, "ENV_FILE": str(self.env_file), **self.engine}
 
     def inv(self, *words: str, check: bool = True, timeout: float = LONGEST) -> Ran:
         """Run an `inv` command to its end; with `check` its exit code must be 0."""
