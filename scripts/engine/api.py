@@ -8,6 +8,7 @@ import json
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPConnection, HTTPException, IncompleteRead
@@ -20,6 +21,7 @@ from scripts.core.foreign.answers import BoundedSocket
 from scripts.core.foreign.documents import Json
 from scripts.core.inventory import Engine
 from scripts.core.process import dial
+from scripts.engine import memory
 
 API_VERSION = "v1.44"
 """Engine 25.0, the oldest we take: the first with `start_interval`."""
@@ -101,7 +103,10 @@ class Connection(HTTPConnection):
 
 @dataclass(eq=False)
 class Api:
-    """Calls to one engine. A call opens its own connection, so threads may share an Api."""
+    """Calls to one engine. A call opens its own connection, so threads may share an Api.
+
+    Within `memory.remembered` what a GET answers is remembered until a call changes something.
+    """
 
     endpoint: str
     timeout: float = 30.0
@@ -160,7 +165,8 @@ class Api:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-            return list(pool.map(self.get, paths))
+            asked = [pool.submit(copy_context().run, self.get, path) for path in paths]
+            return [one.result() for one in asked]
 
     def raw(self, path: str, /, **query: object) -> bytes:
         """Return the bytes of an answer that is no JSON; errors as in `get`."""
@@ -211,11 +217,20 @@ class Api:
     def _call(self, method: str, path: str, query: dict[str, object], body: object = None) -> bytes:
         words = target(path, query)
         sent = None if body is None else json.dumps(body)
+
+        def ask() -> bytes:
+            try:
+                status, text = self._answer(method, words, sent)
+            except (OSError, HTTPException) as error:
+                raise silent(self.place, error) from error
+            return judged(status, text, method, path)
+
+        if method == "GET":
+            return memory.once((self.endpoint, words), ask)
         try:
-            status, text = self._answer(method, words, sent)
-        except (OSError, HTTPException) as error:
-            raise silent(self.place, error) from error
-        return judged(status, text, method, path)
+            return ask()
+        finally:
+            memory.forget()
 
     def _answer(self, method: str, words: str, sent: str | None) -> tuple[int, bytes]:
         """Return the status and body of an answer, over a connection that waits if there is one."""
@@ -331,6 +346,8 @@ class Stream:
                 raise silent(self._connection.place, self._reason(error)) from error
         finally:
             self._connection.close()
+            if self._body is not None:
+                memory.forget()
 
     def _reason(self, error: Exception) -> Exception:
         """Return what was waited for in vain; any other error says itself what it is."""

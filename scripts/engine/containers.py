@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from scripts.core.look import Container, Health, HealthResult, State
 from scripts.core.texts import empty_talk, host
 from scripts.core.units import NEVER, nanoseconds
 from scripts.engine.api import Api, shaped
+from scripts.engine.memory import remembered
 
 NETWORK_LABEL = "com.docker.compose.network"
 PROXIES = tuple(
@@ -50,11 +52,18 @@ def labels(project: str, service: str = "") -> list[str]:
 
 
 @shaped("a container")
-def containers(api: Api, project: str, service: str = "") -> tuple[Container, ...]:
-    """The containers of a Compose project or of one service, running or not, newest first."""
+def containers(
+    api: Api, project: str, service: str = "", *, known: Iterable[str] = ()
+) -> tuple[Container, ...]:
+    """The containers of a Compose project or of one service, running or not, newest first.
+
+    An engine far away is asked for those of which the ids are `known` before it has listed them.
+    """
     wanted = {"label": labels(project, service)}
-    found = api.get("/containers/json", all=True, filters=wanted) or []
-    details = api.each(f"/containers/{one['Id']}/json" for one in found)
+    paths = [f"/containers/{one}/json" for one in known] if api.remote else []
+    with remembered(*(partial(api.get, path) for path in paths)):
+        found = api.get("/containers/json", all=True, filters=wanted) or []
+        details = api.each(f"/containers/{one['Id']}/json" for one in found)
     return tuple(container(one) for one in details if one is not None)
 
 

@@ -37,8 +37,8 @@ class Reporter(Protocol):
 
 def supply(
     space: Workspace, statuses: Sequence[ImageStatus], jobs: Jobs, tell: Reporter, *, rebuild: bool
-) -> None:
-    """Bring what is missing or old, all of it with `rebuild`.
+) -> Sequence[ImageStatus]:
+    """Bring what is missing or old, all of it with `rebuild`; return the images as they are then.
 
     Raises RefusedError for a build or a pull that failed, ConfigError for a bundle that lacks one.
     """
@@ -52,6 +52,7 @@ def supply(
     to_build, to_pull = availability.needed(statuses, rebuild=rebuild)
     build(space, [one for one in services if one.name in to_build], jobs, tell)
     pull(space, [one for one in services if one.name in to_pull], jobs, tell)
+    return availability.statuses(space.api, services) if to_build or to_pull else statuses
 
 
 def load(bundle: Bundle, space: Workspace, tell: Reporter) -> None:

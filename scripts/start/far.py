@@ -5,10 +5,12 @@ Memory, processor and disk are those of that machine.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from scripts.config.workspace import Workspace
 from scripts.core.inventory import FOLDER_LABEL, PROJECT_LABEL, Host
 from scripts.core.stack import LOOPBACK, Port
+from scripts.engine.memory import once
 from scripts.engine.remote import address, link, there
 from scripts.engine.remote.state import State
 from scripts.engine.remote.there import There
@@ -58,14 +60,23 @@ def look(space: Workspace, wanted: Wanted, publishers: Mapping[int, str], ours: 
     `publishers` are the containers there by the ports that they publish, `ours` those of the stack.
     """
     found = link.now(space.settings.root, space.engine.remote)
-    folder = str((space.api.get("/info") or {}).get("DockerRootDir") or "/")
-    asked = there.machine(folder, found.ask) if found else None
+    folder, asked = asked_there(space)
     machine = asked or There(host=Host())
     host = found.address.host if found else space.engine.place
     return Far(
         host=replace(machine.host, disk=f"{folder} of {host}") if asked else machine.host,
         holders=holders_there(wanted, machine, publishers, ours, host),
     )
+
+
+def asked_there(space: Workspace) -> tuple[str, There | None]:
+    """Ask the engine for its folder, and its machine over the link for all else."""
+    found = link.now(space.settings.root, space.engine.remote)
+    folder = str((space.api.get("/info") or {}).get("DockerRootDir") or "/")
+    if found is None:
+        return folder, None
+    ask = partial(there.machine, folder, found.ask)
+    return folder, once((found.endpoint, there.machine, folder), ask)
 
 
 def holders_there(

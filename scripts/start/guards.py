@@ -1,7 +1,8 @@
 """What must hold before a command changes something; asked of the engine and of this machine."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from scripts.core.stack import Port, Stack
 from scripts.diagnosis import preflight
 from scripts.engine.api import Api
 from scripts.engine.containers import containers
+from scripts.engine.memory import Question, remembered
 from scripts.machine import resources
 from scripts.machine.ports import owner, taken_among
 from scripts.watch import on_host
@@ -153,6 +155,22 @@ def findings(space: Workspace, names: tuple[str, ...]) -> tuple[Finding, ...]:
 
 def conditions(space: Workspace, names: tuple[str, ...]) -> preflight.Conditions:
     """Ask who holds ports and names, and the machine of the engine where it can be asked."""
+    with remembered(*_ahead(space)):
+        return _conditions(space, names)
+
+
+def _ahead(space: Workspace) -> Iterator[Question]:
+    """Yield what an engine far away and its machine are asked in any case."""
+    if not space.api.remote or space.settings.swarm:
+        return
+    from scripts.start import far
+
+    yield partial(far.asked_there, space)
+    yield partial(space.api.get, "/containers/json", all=True)
+    yield partial(publishers, space.api)
+
+
+def _conditions(space: Workspace, names: tuple[str, ...]) -> preflight.Conditions:
     existing = containers(space.api, space.stack.project)
     foreign = strangers(space.api, space.stack, names)
     running = any(container.state is State.RUNNING for container in existing)

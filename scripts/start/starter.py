@@ -1,8 +1,9 @@
 """Starts services of one stack, follows them until they answer, and remembers how it went."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from scripts.config.settings import Settings
@@ -10,13 +11,14 @@ from scripts.config.workspace import Workspace
 from scripts.core.errors import ExitCode, StackError
 from scripts.core.finding import Finding
 from scripts.core.inventory import ImageStatus
-from scripts.core.look import Look, Reading
+from scripts.core.look import Container, Look, Reading
 from scripts.core.progress import phase
 from scripts.core.stack import Stack
 from scripts.data import context, recovery, snapshots, volumes
 from scripts.data.context import DataContext
 from scripts.engine.api import Api
 from scripts.engine.containers import containers
+from scripts.engine.memory import remembered
 from scripts.engine.places import places
 from scripts.images import availability
 from scripts.start import guards, scheduler, sources
@@ -33,6 +35,7 @@ AS_IT_IS = ("--no-build", "--pull", "never")
 
 OUTAGE = 30.0
 """Seconds for which an engine far away may be silent in the middle of a start."""
+Seen = Callable[[], tuple[Container, ...]]
 
 
 class Reporter(context.Reporter, Protocol):
@@ -62,10 +65,9 @@ class Starter:
         wanted = [self.space.stack.service(name) for name in names]
         return availability.statuses(self.space.api, wanted)
 
-    def create(self, names: Sequence[str]) -> list[ImageStatus]:
-        """Have Compose make the containers; return the images that they are made from."""
+    def create(self, names: Sequence[str]) -> None:
+        """Have Compose make the containers."""
         self._make(names)
-        return self.statuses(names)
 
     def preflight(self, findings: Sequence[Finding]) -> ExitCode:
         """Tell what was found before any container is touched; BROKEN when it cannot go on."""
@@ -98,20 +100,28 @@ class Starter:
     def _leave(self) -> None:
         """Remove containers of what runs elsewhere by now; their volumes stay."""
         space = self.space
-        for one in containers(space.api, space.stack.project):
-            if one.service in space.stack.names() and space.stack.service(one.service).elsewhere:
+        away = {one.name for one in space.stack.services if one.elsewhere}
+        for one in containers(space.api, space.stack.project) if away else ():
+            if one.service in away:
                 self.tell.say(
                     f"{one.name} is removed: {one.service} runs elsewhere; its data stays"
                 )
                 space.api.within(context.STOPPING).post(f"/containers/{one.id}/stop")
                 space.api.delete(f"/containers/{one.id}")
 
-    def start(self, statuses: Sequence[ImageStatus]) -> ExitCode:
-        """Start the services of these images; what is ready then need not be made again."""
+    def start(self, statuses: Sequence[ImageStatus], *, whole: Sequence[str] = ()) -> ExitCode:
+        """Start the services of these images; what is ready then need not be made again.
+
+        Where the data of the `whole` services lies is remembered then, too.
+        """
         names = tuple(status.service for status in statuses)
         code = self.follow(names)
         if code is ExitCode.OK:
-            created.keep(self.space, statuses)
+            api = self.space.api
+            with remembered(*[partial(volumes.made, api)] if whole and api.remote else ()):
+                created.keep(self.space, statuses)
+                if whole:
+                    parts.keep(self.space, whole)
             self.tell.ready(self.space.stack, names, self.space.settings)
         return code
 
@@ -127,14 +137,16 @@ class Starter:
         recorder.of(space.cache, space.stack, wanted)
         try:
             events = scheduler.start(space.stack, wanted, observer, timeout=self.timeout)
-            told = with_news(recorder.noted(events), space.api, space.stack)
+            noted = recorder.noted(events)
+            told = with_news(noted, space.api, space.stack, lambda: observer.seen)
             if space.settings.reloads:
-                told = with_edits(told, space)
+                told = with_edits(told, space, lambda: observer.seen)
             return self.tell.follow(wanted, told, last=last)
         finally:
             observer.close()
             with suppress(StackError, OSError):  # what `ps` will not know then is no fault
-                made = containers(space.api, space.stack.project)
+                # none before the first look
+                made = observer.seen or containers(space.api, space.stack.project)
                 recorder.keep(space.cache, space.stack, wanted, made)
 
     def data_context(self, *, anew: bool = False) -> DataContext:
@@ -175,10 +187,11 @@ class Starter:
         return recovery.settle(self.data_context(anew=anew))
 
 
-def with_news(events: Iterable[Event], api: Api, stack: Stack) -> Iterator[Event]:
+def with_news(events: Iterable[Event], api: Api, stack: Stack, seen: Seen) -> Iterator[Event]:
     """Yield the events, and once the API that was started is ready, what is special about it.
 
-    That is what is mended in it, and the errors that it has written so far.
+    That is what is mended in it, and the errors that it has written so far. `seen` gives the
+    containers as they are then.
     """
     started = False
     for event in events:
@@ -188,17 +201,23 @@ def with_news(events: Iterable[Event], api: Api, stack: Stack) -> Iterator[Event
             started = False
             with suppress(StackError):  # that is worth no failed start
                 look = Look(
-                    containers=containers(api, stack.project),
+                    containers=seen(),
                     readings=(Reading(service=SERVICE, ok=True, detail=event.detail),),
                 )
-                if line := mends.told(api, look):
+                ahead = [partial(early.found, api, stack, look)] if api.remote else ()
+                with remembered(*ahead):
+                    line, findings = mends.told(api, look), early.found(api, stack, look)
+                if line:
                     yield replace(event, kind=EventKind.MENDED, detail=line)
-                for finding in early.found(api, stack, look):
+                for finding in findings:
                     yield replace(event, kind=EventKind.FINDING, detail="", finding=finding)
 
 
-def with_edits(events: Iterable[Event], space: Workspace) -> Iterator[Event]:
-    """Yield the events, and once the API is ready, how it takes edits while it runs."""
+def with_edits(events: Iterable[Event], space: Workspace, seen: Seen) -> Iterator[Event]:
+    """Yield the events, and once the API is ready, how it takes edits while it runs.
+
+    `seen` as of `with_news`.
+    """
     from scripts.watch.reload import asking
 
     told = False
@@ -207,6 +226,5 @@ def with_edits(events: Iterable[Event], space: Workspace) -> Iterator[Event]:
         if event.service == SERVICE and event.kind is EventKind.READY and not told:
             told = True
             with suppress(StackError):  # that is worth no failed start
-                made = containers(space.api, space.stack.project, SERVICE)
-                if line := asking.line(space, Look(containers=made)):
+                if line := asking.line(space, Look(containers=seen())):
                     yield replace(event, kind=EventKind.RELOAD, detail=line)

@@ -1,6 +1,6 @@
 """`inv up` and `inv restart`: from what is wanted to all of it answering."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,9 +11,11 @@ from scripts.config.workspace import Workspace
 from scripts.core.checkout import Checkout
 from scripts.core.errors import ConfigError, ExitCode
 from scripts.core.files import held, holder
+from scripts.core.inventory import ImageStatus
 from scripts.core.progress import phase
-from scripts.data import journal, snapshots
-from scripts.engine.containers import made
+from scripts.data import journal, snapshots, volumes
+from scripts.engine import memory
+from scripts.engine.containers import containers, existing, made
 from scripts.images import drift
 from scripts.images.jobs import Jobs
 from scripts.start import elsewhere, guards, scheduler, sources, starter
@@ -79,24 +81,25 @@ def _up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
     names = guards.in_containers(space, names, tell.say)
     with held(space.cache, "up"):
         start.recorder.of(space.cache, space.stack, names)
-        guards.require_machine(space)
-        if gone := guards.left_by(space):
-            tell.confirm(take_over(space.stack.project, gone), (), yes=wanted.yes)
-        statuses = start.statuses(names)
-        # what an interrupted command left changes what runs
-        folder = snapshots.folder_of(space.settings.root, space.stack.project)
-        pending = journal.read(folder) is not None
-        changed = bool(gone) or wanted.rebuild or pending or not created.unchanged(space, statuses)
-        changed = changed or guards.blocked(space)
-        drifted = drift.drifted(space.settings.memos, statuses)
-        beyond = guards.findings(space, names) if changed else ()
-        away = elsewhere.findings(space.stack, names) if space.settings.elsewhere else ()
-        if code := start.preflight((*drifted, *beyond, *away)):
-            return code
+        with memory.remembered(*_ahead(start, names)):  # until something is changed
+            guards.require_machine(space)
+            if gone := guards.left_by(space):
+                tell.confirm(take_over(space.stack.project, gone), (), yes=wanted.yes)
+                memory.forget()  # it may have taken a while
+            statuses: Sequence[ImageStatus] = start.statuses(names)
+            # what an interrupted command left changes what runs
+            folder = snapshots.folder_of(space.settings.root, space.stack.project)
+            changed = bool(gone) or wanted.rebuild or journal.read(folder) is not None
+            changed = changed or not created.unchanged(space, statuses) or guards.blocked(space)
+            drifted = drift.drifted(space.settings.memos, statuses)
+            beyond = guards.findings(space, names) if changed else ()
+            away = elsewhere.findings(space.stack, names) if space.settings.elsewhere else ()
+            if code := start.preflight((*drifted, *beyond, *away)):
+                return code
         if changed:
             from scripts.images import supply
 
-            supply.supply(space, statuses, jobs, tell, rebuild=wanted.rebuild)
+            statuses = supply.supply(space, statuses, jobs, tell, rebuild=wanted.rebuild)
         jobs.stop()
         if gone:
             with phase(jobs.note, "remove"):
@@ -106,19 +109,33 @@ def _up(start: Starter, wanted: Wanted, jobs: Jobs, tell: Reporter) -> ExitCode:
         if code := start.finish_interrupted(anew=True):
             return code
         if changed:
-            return _made_anew(start, names)
+            return _made_anew(start, names, statuses)
         sources.supply(space, names, tell.say, anew=False)
         return start.start(statuses)
 
 
-def _made_anew(start: Starter, names: Sequence[str]) -> ExitCode:
-    """Have Compose make what changed, and start it; not on data of which a part is missing."""
+def _ahead(start: Starter, names: Sequence[str]) -> Iterator[memory.Question]:
+    """Yield what an engine far away is asked in any case before a start."""
+    space, api = start.space, start.space.api
+    if not api.remote:
+        return
+    yield partial(volumes.machines, api, space.stack.project)
+    yield partial(containers, api, space.stack.project)
+    yield partial(start.statuses, names)
+    yield partial(created.rows, space)
+    yield partial(existing, api)
+    yield partial(api.get, "/info")
+
+
+def _made_anew(start: Starter, names: Sequence[str], images: Sequence[ImageStatus]) -> ExitCode:
+    """Have Compose make what changed, and start it; not on data of which a part is missing.
+
+    `images` are those of these services, as they are now.
+    """
     if code := start.preflight(tuple(parts.incomplete(start.space, names))):
         return code
-    code = start.start(start.create(names))
-    if code is ExitCode.OK:
-        parts.keep(start.space, names)
-    return code
+    start.create(names)
+    return start.start(images, whole=names)
 
 
 def take_over(project: str, gone: str) -> str:
@@ -154,7 +171,8 @@ def restart(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:
                 start.data_context().stop(names)
             else:
                 space.compose.change("stop", *names)
-        return _made_anew(start, space.stack.closure(names))
+        names = space.stack.closure(names)
+        return _made_anew(start, names, start.statuses(names))
 
 
 def wait(space: Workspace, wanted: Wanted, tell: Reporter) -> ExitCode:

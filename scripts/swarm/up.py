@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, suppress
+from functools import partial
 
 from scripts.config import selection
 from scripts.config.workspace import Workspace
@@ -153,7 +154,8 @@ def _follow(
     with closing(observer):
         seen = Deployed(space.stack, names, observer, before)
         events = recorder.noted(scheduler.course(seen, start.timeout))
-        code = tell.follow(names, with_news(events, space.api, space.stack))
+        made = partial(containers, space.api, space.stack.project)
+        code = tell.follow(names, with_news(events, space.api, space.stack, made))
     with suppress(StackError, OSError):  # what `ps` will not know then is no fault
         recorder.keep(space.cache, space.stack, names, containers(space.api, space.stack.project))
     if code is ExitCode.OK:

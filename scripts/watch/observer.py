@@ -111,6 +111,11 @@ class Observer:
             self._known = self._containers()
         return Look(containers=self._known)
 
+    @property
+    def seen(self) -> tuple[Container, ...]:
+        """The containers as the engine has told of them so far; nothing is asked."""
+        return tuple(self._seen.values())
+
     def present(self) -> frozenset[str]:
         """Return the services that have a container, as `glance` sees them."""
         return frozenset(one.service for one in self.glance().containers)
@@ -156,7 +161,8 @@ class Observer:
         touched = self._events.touched() if self._events is not None else None
         if touched is None or time.monotonic() - self._looked >= self._full:
             self._looked = time.monotonic()
-            self._seen = {one.id: one for one in containers(self.api, self.stack.project)}
+            found = containers(self.api, self.stack.project, known=self._seen)
+            self._seen = {one.id: one for one in found}
         else:
             for name in touched | self._stale:
                 self._look_again(name)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
@@ -93,6 +94,8 @@ class Keeper:
         self._needed = time.monotonic()
         self._last = ExitStack()
         """What is given back at the very end."""
+        self._before = ""
+        """Where the engine's socket was when the link was last open, until that was tried."""
         self._forwarded: dict[int, str] = {}
         """ADDRESS:PORT there of each port that is forwarded."""
         pid = os.getpid()
@@ -110,6 +113,7 @@ class Keeper:
         """Hold the link until SIGTERM, or until nobody needs it; raises what was refused."""
         if (before := states.read(self._place)) is not None:
             before.end_ssh()
+            self._before = before.socket
         self._note()
         master = None
         try:
@@ -189,11 +193,9 @@ class Keeper:
         """Have the engine there answer here; the ports come later."""
         self._note(ssh=master.pid, ssh_started=processes.birth(master.pid))
         master.require_open()
-        state = self._state
-        path = self._address.socket if self._address.local else self._socket(master)
-        found = self._version(master, state.endpoint, path)
+        path, found = self._engine(master)
         self._forwarded.clear()
-        breaks = state.breaks
+        breaks = self._state.breaks
         if breaks and not breaks[-1].until:
             breaks = (*breaks[:-1], replace(breaks[-1], until=time.time_ns()))
             told = duration((breaks[-1].until - breaks[-1].at) / SECOND)
@@ -202,20 +204,43 @@ class Keeper:
             phase=Phase.OPEN, socket=path, breaks=breaks, problem=Problem(), forwards=(), **found
         )
 
-    def _socket(self, master: Forwarder) -> str:
-        """Have the engine's socket answer here; give where it is there."""
-        path = self._state.socket or there.socket(self._address, self._link().ask)
-        if failed := master.forward(str(Path(self._state.sockets, states.ENGINE)), path):
+    def _engine(self, master: Forwarder) -> tuple[str, dict[str, str]]:
+        """Have the engine's socket answer here; give where it is there, and the engine's versions.
+
+        EngineError where it is old, or none answers. Where one did before it is not looked for
+        first, which takes three ways there and back.
+        """
+        endpoint, before = self._state.endpoint, self._before
+        if self._address.local:
+            path = self._address.socket
+            told, why = ask_socket(endpoint)
+        else:
+            look, self._before = partial(there.socket, self._address, self._link().ask), ""
+            path = self._state.socket or before or look()
+            told, why = self._led(master, path)
+            if not told and path == before and not master.ended.is_set():
+                master.cancel(self._here, path)  # it may be elsewhere now, or for others
+                path = look()
+                told, why = self._led(master, path)
+        if not told:
+            raise self._silent(master, path, why)
+        return path, self._versions(told, endpoint)
+
+    @property
+    def _here(self) -> str:
+        """The engine's socket on this machine."""
+        return str(Path(self._state.sockets, states.ENGINE))
+
+    def _led(self, master: Forwarder, path: str) -> tuple[Mapping[str, Any] | None, Any]:
+        """Lead the socket here to one there, and ask who is behind it as `ask_socket`."""
+        if failed := master.forward(self._here, path):
             raise EngineError(
                 f"ssh cannot forward the engine's socket: {failed}", next_step="inv remote"
             )
-        return path
+        return ask_socket(self._state.endpoint)
 
-    def _version(self, master: Forwarder, endpoint: str, path: str) -> dict[str, str]:
-        """Return the versions of the engine there; EngineError where it is old, or none answers."""
-        told, why = ask_socket(endpoint)
-        if not told:
-            raise self._silent(master, path, why)
+    def _versions(self, told: Mapping[str, Any], endpoint: str) -> dict[str, str]:
+        """Return the versions of the engine there; EngineError where it is old."""
         found = {name: str(told.get(key, "")) for name, key in VERSIONS.items()}
         check_engine(
             Engine(endpoint=endpoint, env={}, private=False, remote=str(self._address), **found)

@@ -10,6 +10,7 @@ from typing import Any
 
 from scripts.config.workspace import Workspace
 from scripts.core import files
+from scripts.core.foreign.documents import Json
 from scripts.core.inventory import PROJECT_LABEL, SERVICE_LABEL, ImageStatus
 from scripts.engine import containers
 from scripts.engine.api import shaped
@@ -57,11 +58,9 @@ def _kept(space: Workspace) -> dict[str, Any]:
 @shaped("its containers")
 def _services(space: Workspace, images: Sequence[ImageStatus]) -> dict[str, dict[str, Any]]:
     """Return how each service is now; a second container of a service counts as another."""
-    marks = {"label": [f"{PROJECT_LABEL}={space.stack.project}"]}
-    rows = space.api.get("/containers/json", all=True, filters=marks) or ()
     wanted = {image.service: image.id for image in images}
     services: dict[str, dict[str, Any]] = {}
-    for row in rows:
+    for row in rows(space):
         name = (row.get("Labels") or {}).get(SERVICE_LABEL, "")
         if name in wanted:
             services[name] = {
@@ -71,6 +70,12 @@ def _services(space: Workspace, images: Sequence[ImageStatus]) -> dict[str, dict
                 "image": wanted[name],
             }
     return services
+
+
+def rows(space: Workspace) -> Json:
+    """Return the containers of a stack as the engine lists them."""
+    marks = {"label": [f"{PROJECT_LABEL}={space.stack.project}"]}
+    return space.api.get("/containers/json", all=True, filters=marks) or ()
 
 
 def _networks(row: Mapping[str, Any]) -> dict[str, str]:

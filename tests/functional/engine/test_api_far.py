@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +13,7 @@ import pytest
 from scripts.core.errors import EngineError
 from scripts.engine import api as engine_api
 from scripts.engine.api import Api
+from scripts.engine.memory import remembered
 from tests.kit.builders import ENGINE
 from tests.kit.servers import UnixServer
 
@@ -149,3 +151,27 @@ def test_a_connection_that_was_closed_meanwhile_is_not_used(far: Api) -> None:
     far.post("/b")
 
     assert Engine.opened == 2
+
+
+def test_while_nothing_changes_the_same_question_is_put_once(far: Api) -> None:
+    """Also by another Api of the engine, and by the threads of `each`."""
+    with remembered(partial(far.get, "/a")):
+        far.get("/a")
+        far.within(5).get("/a")
+        far.each(["/a", "/b"])
+        far.get("/a", all=True)
+        far.post("/c")
+        far.get("/a")
+
+    assert sorted(Engine.asked[:3]) == ["GET /v1.44/a", "GET /v1.44/a?all=true", "GET /v1.44/b"]
+    assert Engine.asked[3:] == ["POST /v1.44/c", "GET /v1.44/a"]
+
+
+def test_what_is_sent_changes_something_too(far: Api) -> None:
+    """What was asked before it is asked again."""
+    with remembered():
+        far.get("/a")
+        list(far.send("/b", [b"x"], 1))
+        far.get("/a")
+
+    assert Engine.asked == ["GET /v1.44/a", "POST /v1.44/b", "GET /v1.44/a"]

@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -114,6 +115,18 @@ def test_the_engine_there_answers_here_while_the_link_is_held(world: World) -> N
         assert state.lives
     assert world.state.phase is Phase.CLOSED
     assert not Path(state.sockets).exists()
+
+
+def test_where_the_socket_was_at_the_last_link_it_is_not_looked_for(world: World) -> None:
+    """That takes three ways there and back; where it is no more, it is looked for."""
+    place = states.folder(world.folder, world.address)
+    for expected in (1, 1, 2):
+        with world.held():
+            state = world.until(lambda state: state.phase is Phase.OPEN)
+        assert state.socket == world.address.socket
+        assert len(world.ssh.calls("sh -s")) == expected
+        if len(world.ssh.calls("-N")) > 1:
+            states.write(place, replace(world.state, socket=f"{state.socket}.before"))
 
 
 def test_a_keeper_says_that_it_is_closing_before_its_ssh_ends(

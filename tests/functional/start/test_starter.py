@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from scripts.engine.api import Api
+from scripts.engine.containers import containers
 from scripts.start.events import Event, EventKind
 from scripts.start.starter import with_news
-from tests.kit.builders import service, stack
+from tests.kit.builders import container, service, stack
 from tests.kit.fake_engine import FakeEngine, framed, made
 from tests.kit.servers import unix
 
@@ -26,7 +27,8 @@ def told(folder: Path, said: str | None, *events: tuple[EventKind, str]) -> list
     given = [Event(kind=kind, seconds=1.0, service=service) for kind, service in events]
     socket = folder / "engine.sock"
     with unix(engine.respond, socket):
-        all_ = list(with_news(given, Api(f"unix://{socket}"), STACK))
+        api = Api(f"unix://{socket}")
+        all_ = list(with_news(given, api, STACK, lambda: containers(api, "test")))
     assert [event for event in all_ if event.kind is not EventKind.MENDED] == given
     return [f"{at}: {one.detail}" for at, one in enumerate(all_) if one.kind is EventKind.MENDED]
 
@@ -52,7 +54,9 @@ def test_an_engine_that_does_not_say_fails_no_start(tmp_path: Path) -> None:
     """The start is what was asked for."""
     events = [Event(kind=kind, seconds=1.0, service="memos") for kind in (STARTED, READY)]
 
-    assert list(with_news(events, Api(f"unix://{tmp_path}/none.sock"), STACK)) == events
+    api = Api(f"unix://{tmp_path}/none.sock")
+    made = container("memos")
+    assert list(with_news(events, api, STACK, lambda: (made,))) == events
 
 
 def test_errors_of_the_first_seconds_are_an_advice_once_it_is_ready(tmp_path: Path) -> None:
@@ -63,7 +67,8 @@ def test_errors_of_the_first_seconds_are_an_advice_once_it_is_ready(tmp_path: Pa
     engine = FakeEngine({"containers": {"id-memos": one}, "logs": logs})
     given = [Event(kind=kind, seconds=1.0, service="memos") for kind in (STARTED, READY)]
     with unix(engine.respond, tmp_path / "engine.sock") as endpoint:
-        *before, last = with_news(given, Api(endpoint), STACK)
+        api = Api(endpoint)
+        *before, last = with_news(given, api, STACK, lambda: containers(api, "test"))
 
     assert before == given
     assert last.finding is not None
