@@ -55,6 +55,7 @@ class Measured:
                 self._there(far, cold, warm)
             finally:
                 with self.trial.check("nothing is left there, and no ssh here"):
+                    far.stack.inv("snapshot.delete", "there", "--yes", check=False)
                     far.stack.inv("down", "--volumes", "--yes")
                     assert far.ssh() == []
                     assert far.docker("ps", "--all", "--quiet") == ""
