@@ -306,7 +306,7 @@ def ended(pid: str) -> bool:
     return not Path(f"/proc/{pid}").exists()
 
 
-def test_ctrl_c_stops_all(heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_stops_all(heard: Heard, tmp_path: Path) -> None:
     """No build goes on behind the user's back."""
     begun = threading.Barrier(3, timeout=30)
 
@@ -315,12 +315,14 @@ def test_ctrl_c_stops_all(heard: Heard, tmp_path: Path, monkeypatch: pytest.Monk
         begun.wait()
 
     def interrupted(*_: object, **__: object) -> None:
+        patched.undo()  # that they end is waited for as ever
         for job in given:
             jobs.begin(job)
         begun.wait()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs_module, "until_none", interrupted)
+    patched = pytest.MonkeyPatch()
+    patched.setattr(jobs_module, "until_none", interrupted)
     given = [shell(name, "echo $$; exec sleep 600", tmp_path) for name in ("one", "two")]
 
     with pytest.raises(KeyboardInterrupt), Jobs(say, heard) as jobs:
