@@ -11,8 +11,6 @@ from contextvars import ContextVar, copy_context
 from threading import Lock, Thread
 from typing import TypeVar
 
-from scripts.core.errors import StackError
-
 T = TypeVar("T")
 Question = Callable[[], object]
 
@@ -67,7 +65,6 @@ def remembered(*ahead: Question) -> Iterator[None]:
     try:
         for question in ahead:
             arguments = (_tried, question)
-            # nobody has to wait for it, not even at the end of Python
             Thread(target=copy_context().run, args=arguments, daemon=True).start()
         yield
     finally:
@@ -87,5 +84,6 @@ def forget() -> None:
 
 
 def _tried(question: Question) -> None:
-    with suppress(StackError):
+    # also that Python ends meanwhile, or a Ctrl-C of who asked the same: that is told there
+    with suppress(BaseException):
         question()

@@ -205,8 +205,11 @@ def with_news(events: Iterable[Event], api: Api, stack: Stack, seen: Seen) -> It
                     readings=(Reading(service=SERVICE, ok=True, detail=event.detail),),
                 )
                 ahead = [partial(early.found, api, stack, look)] if api.remote else ()
+                findings: Sequence[Finding] = ()
                 with remembered(*ahead):
-                    line, findings = mends.told(api, look), early.found(api, stack, look)
+                    line = mends.told(api, look)
+                    with suppress(StackError):  # what is mended is told all the same
+                        findings = early.found(api, stack, look)
                 if line:
                     yield replace(event, kind=EventKind.MENDED, detail=line)
                 for finding in findings:
