@@ -1,6 +1,8 @@
 """Questions that are asked once, and beforehand."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from functools import partial
 from threading import Event, Thread
 
@@ -95,20 +97,47 @@ def test_who_asks_while_it_is_asked_ahead_waits_for_that_answer(engine: Engine) 
         assert engine.question() == 1
 
 
-def test_what_fails_ahead_is_told_to_who_asks(engine: Engine) -> None:
-    """And to nobody where nobody does; an error is no answer to who asks later."""
+def test_what_fails_ahead_is_told_to_who_asks(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the first one's error; and no answer to who asks later."""
+
+    class Waited(Future[object]):
+        """Comes once somebody waits for it."""
+
+        def result(self, timeout: float | None = None) -> object:
+            engine.may.set()
+            return super().result(timeout)
 
     def fails() -> int:
-        engine.ask()
-        raise EngineError("silence", next_step="inv remote")
+        raise EngineError(f"silence {engine.ask()}", next_step="inv remote")
 
     def question() -> int:
         return once("question", fails)
 
+    monkeypatch.setattr(memory, "Future", Waited)
     engine.may.clear()
     with remembered(question):
         assert engine.begun.wait(PATIENCE)
-        Thread(target=engine.may.set).start()
-        with pytest.raises(EngineError, match="silence"):
+        with pytest.raises(EngineError, match="silence 1"):
             question()
         assert once("question", partial(int, 7)) == 7
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("interpreter shutdown")])
+def test_what_ends_a_question_ahead_is_no_traceback(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after Ctrl-C, or when the command has ended meanwhile."""
+    told: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    before = {*threading.enumerate()}
+
+    def question() -> None:
+        raise error
+
+    with remembered(question):
+        for thread in {*threading.enumerate()} - before:
+            thread.join(PATIENCE)
+
+    assert told == []
